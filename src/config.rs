@@ -1,0 +1,1 @@
+//! What is meant: levels, expectations and waivers, resolved from all their sources.

@@ -1,0 +1,5 @@
+//! What the runtime image holds and what it would run.
+
+/// The runtime image.
+#[derive(Debug, Clone, Default)]
+pub struct Image {}

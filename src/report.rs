@@ -1,0 +1,1 @@
+//! The judged subjects, and one file a format.
