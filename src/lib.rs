@@ -3,6 +3,8 @@
 //!
 //! The modules stand in the order in which the data walks through them; `ARCHITECTURE.md` draws it.
 
+#![forbid(unsafe_code)]
+
 pub mod input;
 
 pub mod attest;
