@@ -1,0 +1,123 @@
+//! Container images: where they lie, how their layers are read, and what one file in them is.
+
+pub mod directory;
+
+/// What a path of an image is, as `lstat` would say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// The permission bits with set-uid, set-gid and sticky: `0o7777`.
+    pub mode: u32,
+    /// The owner's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+}
+
+/// The kinds of file that decide what a process can do with one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File {
+        /// In bytes.
+        size: u64,
+    },
+    /// A directory.
+    Directory,
+    /// A symbolic link, with its target as written.
+    Symlink(Vec<u8>),
+    /// A device, a FIFO or a socket.
+    Other,
+}
+
+impl Entry {
+    /// A directory that nobody wrote down, as engines make one for a file's missing parents.
+    pub fn implied_directory() -> Entry {
+        Entry { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0 }
+    }
+
+    /// Whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::File { .. })
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory)
+    }
+}
+
+/// A path as an image's own processes write it: absolute, one slash between names, no `.` and no
+/// trailing slash; `..` goes up and stops at the root. Symbolic links are not looked at, so this
+/// is for names that are known to hold none (the entries of a layer), not for a user's path.
+pub fn normalise(path: &[u8]) -> Vec<u8> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in path.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    join(&names)
+}
+
+/// The absolute path of these names; `/` for none.
+pub fn join(names: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    if names.is_empty() {
+        return b"/".to_vec();
+    }
+    let mut path = Vec::new();
+    for name in names {
+        path.push(b'/');
+        path.extend_from_slice(name.as_ref());
+    }
+    path
+}
+
+/// The directory that holds a normalised path; the root holds itself.
+pub fn parent(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        None | Some(0) => b"/",
+        Some(slash) => path.get(..slash).unwrap_or(b"/"),
+    }
+}
+
+/// The last name of a normalised path; empty for the root.
+pub fn name(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        None => path,
+        Some(slash) => path.get(slash + 1..).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised_as_layers_write_them() {
+        for (given, want) in [
+            (&b"./a"[..], &b"/a"[..]),
+            (b"a//b/", b"/a/b"),
+            (b"/a/./b", b"/a/b"),
+            (b"../../etc/passwd", b"/etc/passwd"),
+            (b"a/../../b", b"/b"),
+            (b".", b"/"),
+            (b"", b"/"),
+            (b"caf\xe9", b"/caf\xe9"),
+        ] {
+            assert_eq!(normalise(given), want);
+        }
+    }
+
+    #[test]
+    fn a_path_has_a_parent_and_a_name() {
+        assert_eq!((parent(b"/a/b"), name(b"/a/b")), (&b"/a"[..], &b"b"[..]));
+        assert_eq!((parent(b"/a"), name(b"/a")), (&b"/"[..], &b"a"[..]));
+        assert_eq!((parent(b"/"), name(b"/")), (&b"/"[..], &b""[..]));
+    }
+}
