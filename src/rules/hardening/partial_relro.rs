@@ -25,7 +25,11 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary) -> Outcome {
     let (message, evidence) = match binary.hardening.relro {
-        None => return Outcome::not_applicable("the format has no RELRO, or nothing in the file is relocated"),
+        None => {
+            return Outcome::not_applicable(
+                "the format has no RELRO, or nothing in the file is relocated",
+            );
+        }
         Some(Relro::Full) => return Outcome::Pass,
         Some(Relro::Partial) => {
             ("RELRO is partial: symbols are bound lazily", "PT_GNU_RELRO without BIND_NOW")
@@ -45,7 +49,10 @@ mod tests {
 
     #[test]
     fn only_full_relro_passes() {
-        let with = |relro| Binary { hardening: Hardening { relro, ..Hardening::default() }, ..Binary::default() };
+        let with = |relro| Binary {
+            hardening: Hardening { relro, ..Hardening::default() },
+            ..Binary::default()
+        };
         assert_eq!(check(&with(Some(Relro::Full))), Outcome::Pass);
         assert_eq!(check(&with(Some(Relro::Partial))).findings().len(), 1);
         assert_eq!(check(&with(Some(Relro::None))).findings().len(), 1);
