@@ -1,1 +1,223 @@
 //! What is meant: levels, expectations and waivers, resolved from all their sources.
+//!
+//! Lowest first: a rule's own level, `[workspace.metadata.binlint]`, `[package.metadata.binlint]`,
+//! `binlint.toml`, then `-A`, `-W` and `-D` in the order they were typed.
+
+use crate::facts::Policy;
+use crate::rule::{Group, Level, Rule};
+use crate::rules;
+
+mod date;
+mod table;
+
+pub use date::Date;
+
+/// Everything that was configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    settings: Vec<Setting>,
+    /// What the user expects of the subjects.
+    pub policy: Policy,
+    /// Findings that the user accepts.
+    pub waivers: Vec<Waiver>,
+}
+
+/// A file that may configure the linter: its text, and the table in it that is ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// As it shall appear in messages.
+    pub path: &'a str,
+    /// The whole text.
+    pub text: &'a str,
+    /// The keys that lead to the table, none for a file of our own.
+    pub table: &'a [&'a str],
+}
+
+/// A finding that the user accepts, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The rule that is silenced.
+    pub rule: &'static Rule,
+    /// Only for this subject.
+    pub subject: Option<String>,
+    /// Why the finding is acceptable.
+    pub reason: String,
+    /// The first day on which the waiver no longer holds.
+    pub expires: Option<Date>,
+    /// `binlint.toml:12`.
+    pub place: String,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct Error {
+    /// `binlint.toml:12`, or the option as typed.
+    pub place: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// One line of configuration about levels: the later one wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Setting {
+    scope: Scope,
+    level: Level,
+}
+
+/// What a level applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Group(Group),
+    Rule(&'static Rule),
+}
+
+impl Config {
+    /// Reads the sources, lowest first.
+    ///
+    /// # Errors
+    /// A source that is not TOML, an unknown key, rule, group or level, a waiver without a reason:
+    /// each with its line.
+    pub fn read(sources: &[Source<'_>]) -> Result<Config, Error> {
+        let mut config = Config::default();
+        for source in sources {
+            table::read(source, &mut config)?;
+        }
+        Ok(config)
+    }
+
+    /// Applies one `-A`, `-W` or `-D`, over everything that came before.
+    ///
+    /// # Errors
+    /// No rule and no group has this name; the nearest name is suggested.
+    pub fn set(&mut self, option: &str, name: &str, level: Level) -> Result<(), Error> {
+        let place = format!("{option} {name}");
+        let scope = find(name).map_err(|message| Error { place, message })?;
+        self.settings.push(Setting { scope, level });
+        Ok(())
+    }
+
+    /// The level that counts for this rule.
+    pub fn level(&self, rule: &'static Rule) -> Level {
+        let applies = |setting: &&Setting| match setting.scope {
+            Scope::Group(group) => group == rule.group,
+            Scope::Rule(named) => named == rule,
+        };
+        self.settings.iter().rev().find(applies).map_or(rule.level, |setting| setting.level)
+    }
+}
+
+/// The rule of this name.
+///
+/// # Errors
+/// There is none; the message suggests the nearest.
+pub fn find_rule(name: &str) -> Result<&'static Rule, String> {
+    rules::ALL.iter().find(|rule| rule.id == name).copied().ok_or_else(|| unknown("rule", name))
+}
+
+fn find(name: &str) -> Result<Scope, String> {
+    if let Some(group) = Group::ALL.iter().find(|group| group.name() == name) {
+        return Ok(Scope::Group(*group));
+    }
+    find_rule(name).map(Scope::Rule).map_err(|_| unknown("rule or group", name))
+}
+
+fn unknown(what: &str, name: &str) -> String {
+    let names = rules::ALL.iter().map(|rule| rule.id).chain(Group::ALL.iter().map(|it| it.name()));
+    match nearest(name, names) {
+        Some(near) => format!("there is no {what} `{name}`; did you mean `{near}`?"),
+        None => format!("there is no {what} `{name}`; `cargo binlint rules` lists them"),
+    }
+}
+
+/// The most similar of the names, if it is similar at all.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "partial-relro";
+
+    fn rule() -> &'static Rule {
+        find_rule(RULE).unwrap()
+    }
+
+    fn own(text: &str) -> Result<Config, Error> {
+        Config::read(&[Source { path: "binlint.toml", text, table: &[] }])
+    }
+
+    #[test]
+    fn the_later_source_wins_and_a_rule_wins_over_its_group() {
+        let manifest = Source {
+            path: "Cargo.toml",
+            text: "[workspace.metadata.binlint.levels]\npartial-relro = \"deny\"\nhardening = \"allow\"\n",
+            table: &["workspace", "metadata", "binlint"],
+        };
+        let mut config = Config::read(&[manifest]).unwrap();
+        assert_eq!(config.level(rule()), Level::Deny);
+        config.set("-W", "hardening", Level::Warn).unwrap();
+        assert_eq!(config.level(rule()), Level::Warn);
+        config.set("-A", RULE, Level::Allow).unwrap();
+        assert_eq!(config.level(rule()), Level::Allow);
+    }
+
+    #[test]
+    fn nothing_configured_leaves_the_rule_its_own_level() {
+        assert_eq!(Config::default().level(rule()), rule().level);
+        assert_eq!(own("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_unknown_rule_is_an_error_at_its_line_with_a_suggestion() {
+        let error = own("[levels]\n\npartial-rerlo = \"warn\"\n").unwrap_err();
+        assert_eq!(error.place, "binlint.toml:3");
+        assert!(error.message.ends_with("did you mean `partial-relro`?"), "{error}");
+        let error = Config::default().set("-D", "xyzzy", Level::Deny).unwrap_err();
+        assert!(error.message.contains("`cargo binlint rules`"), "{error}");
+    }
+
+    #[test]
+    fn every_mistake_in_a_file_is_an_error_with_its_line() {
+        for (text, place, part) in [
+            ("levels = 3", "binlint.toml:1", "table"),
+            ("[levels]\npartial-relro = \"fatal\"", "binlint.toml:2", "`allow`, `warn` or `deny`"),
+            ("[level]\n", "binlint.toml:1", "`levels`"),
+            ("[expect]\nlibc = \"newlib\"", "binlint.toml:2", "musl-static"),
+            ("[expect]\ncpu-level = 9", "binlint.toml:2", "1 to 4"),
+            ("[[waivers]]\nrule = \"partial-relro\"", "binlint.toml:1", "reason"),
+            ("[[waivers]]\nreason = \"x\"", "binlint.toml:1", "rule"),
+            (
+                "[[waivers]]\nrule = \"partial-relro\"\nreason = \"x\"\nexpires = \"soon\"",
+                "binlint.toml:4",
+                "2026",
+            ),
+            ("[levels\n", "binlint.toml:1", ""),
+        ] {
+            let error = own(text).unwrap_err();
+            assert_eq!(error.place, place, "{text}: {error}");
+            assert!(error.message.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn expectations_and_waivers_are_read() {
+        let config =
+            own("[expect]\nlibc = \"musl-static\"\nbuilders = [\"https://ci.example/1\"]\n\
+             [[waivers]]\nrule = \"partial-relro\"\nsubject = \"app\"\nreason = \"old loader\"\n\
+             expires = 2027-01-31\n")
+            .unwrap();
+        assert_eq!(config.policy.libc.as_deref(), Some("musl-static"));
+        assert_eq!(config.policy.builders, ["https://ci.example/1"]);
+        let waiver = &config.waivers[0];
+        assert_eq!(waiver.place, "binlint.toml:4");
+        assert_eq!(waiver.subject.as_deref(), Some("app"));
+        assert_eq!(waiver.expires, Date::parse("2027-01-31"));
+    }
+}

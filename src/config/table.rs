@@ -1,0 +1,206 @@
+//! One TOML table of ours, every mistake with its line.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Config, Date, Error, Scope, Setting, Source, Waiver, find, find_rule, nearest};
+use crate::rule::Level;
+
+const KEYS: &[&str] = &["levels", "expect", "waivers"];
+const EXPECTATIONS: &[&str] = &["triple", "libc", "allocator", "cpu-level", "builders"];
+const WAIVER_KEYS: &[&str] = &["rule", "subject", "reason", "expires"];
+const LIBCS: &[&str] = &["glibc-dynamic", "glibc-static", "musl-dynamic", "musl-static"];
+
+type Key<'a> = Spanned<Cow<'a, str>>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Reads the table that is ours, if the source has it, into the configuration.
+pub(super) fn read(source: &Source<'_>, config: &mut Config) -> Result<(), Error> {
+    let reader = Reader { source };
+    let document = DeTable::parse(source.text).map_err(|error| {
+        reader.error(
+            error.span().unwrap_or_default(),
+            error.message().lines().next().unwrap_or_default(),
+        )
+    })?;
+    let mut table = document.get_ref();
+    for key in source.table {
+        match table.get(*key).map(|value| value.get_ref()) {
+            Some(DeValue::Table(inner)) => table = inner,
+            // Cargo itself complains about a `metadata` that is no table.
+            _ => return Ok(()),
+        }
+    }
+    reader.ours(table, config)
+}
+
+struct Reader<'a> {
+    source: &'a Source<'a>,
+}
+
+impl Reader<'_> {
+    fn ours(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "levels" => self.levels(self.table(key, value)?, config)?,
+                "expect" => self.expectations(self.table(key, value)?, config)?,
+                "waivers" => {
+                    for waiver in self.array(key, value)? {
+                        let waiver = self.waiver(waiver)?;
+                        config.waivers.push(waiver);
+                    }
+                }
+                _ => return Err(self.unknown_key(key, KEYS)),
+            }
+        }
+        Ok(())
+    }
+
+    fn levels(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+        let mut settings = Vec::new();
+        for (key, value) in table {
+            let scope = find(key.get_ref()).map_err(|message| self.error(key.span(), &message))?;
+            let level = match value.get_ref() {
+                DeValue::String(text) => match text.as_ref() {
+                    "allow" => Some(Level::Allow),
+                    "warn" => Some(Level::Warn),
+                    "deny" => Some(Level::Deny),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let level = level
+                .ok_or_else(|| self.error(value.span(), "a level is `allow`, `warn` or `deny`"))?;
+            settings.push(Setting { scope, level });
+        }
+        // Keys of a table have no order that counts, so the finer word goes last and wins.
+        settings.sort_by_key(|setting| matches!(setting.scope, Scope::Rule(_)));
+        config.settings.extend(settings);
+        Ok(())
+    }
+
+    fn expectations(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+        let policy = &mut config.policy;
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "triple" => policy.triple = Some(self.string(key, value)?),
+                "allocator" => policy.allocator = Some(self.string(key, value)?),
+                "libc" => {
+                    let libc = self.string(key, value)?;
+                    if !LIBCS.contains(&libc.as_str()) {
+                        let message = format!("`libc` is one of {}", LIBCS.join(", "));
+                        return Err(self.error(value.span(), &message));
+                    }
+                    policy.libc = Some(libc);
+                }
+                "cpu-level" => {
+                    let level = match value.get_ref() {
+                        DeValue::Integer(number) => {
+                            number.as_str().parse().ok().filter(|it| (1..=4).contains(it))
+                        }
+                        _ => None,
+                    };
+                    let message = "`cpu-level` is an x86-64 level, 1 to 4";
+                    policy.cpu_level =
+                        Some(level.ok_or_else(|| self.error(value.span(), message))?);
+                }
+                "builders" => {
+                    for builder in self.array(key, value)? {
+                        policy.builders.push(self.string(key, builder)?);
+                    }
+                }
+                _ => return Err(self.unknown_key(key, EXPECTATIONS)),
+            }
+        }
+        Ok(())
+    }
+
+    fn waiver(&self, value: &Value<'_>) -> Result<Waiver, Error> {
+        let DeValue::Table(table) = value.get_ref() else {
+            return Err(self.error(value.span(), "a waiver is a table: `[[waivers]]`"));
+        };
+        let (mut rule, mut subject, mut reason, mut expires) = (None, None, None, None);
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "rule" => {
+                    let name = self.string(key, value)?;
+                    rule = Some(
+                        find_rule(&name).map_err(|message| self.error(value.span(), &message))?,
+                    );
+                }
+                "subject" => subject = Some(self.string(key, value)?),
+                "reason" => {
+                    reason = Some(self.string(key, value)?).filter(|it| !it.trim().is_empty())
+                }
+                "expires" => {
+                    let text = match value.get_ref() {
+                        DeValue::String(text) => text.to_string(),
+                        DeValue::Datetime(date) => date.to_string(),
+                        _ => String::new(),
+                    };
+                    let message = "`expires` is a day, as in \"2026-12-31\"";
+                    expires =
+                        Some(Date::parse(&text).ok_or_else(|| self.error(value.span(), message))?);
+                }
+                _ => return Err(self.unknown_key(key, WAIVER_KEYS)),
+            }
+        }
+        let missing =
+            |what: &str| self.error(value.span(), &format!("this waiver has no `{what}`"));
+        Ok(Waiver {
+            rule: rule.ok_or_else(|| missing("rule"))?,
+            subject,
+            reason: reason.ok_or_else(|| missing("reason"))?,
+            expires,
+            place: self.place(value.span()),
+        })
+    }
+
+    fn table<'a>(&self, key: &Key<'_>, value: &'a Value<'_>) -> Result<&'a DeTable<'a>, Error> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(table),
+            _ => Err(self.error(value.span(), &format!("`{}` is a table", key.get_ref()))),
+        }
+    }
+
+    fn array<'a>(
+        &self,
+        key: &Key<'_>,
+        value: &'a Value<'_>,
+    ) -> Result<impl Iterator<Item = &'a Value<'a>>, Error> {
+        match value.get_ref() {
+            DeValue::Array(array) => Ok(array.iter()),
+            _ => Err(self.error(value.span(), &format!("`{}` is an array", key.get_ref()))),
+        }
+    }
+
+    fn string(&self, key: &Key<'_>, value: &Value<'_>) -> Result<String, Error> {
+        match value.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            _ => {
+                Err(self.error(value.span(), &format!("`{}` holds text in quotes", key.get_ref())))
+            }
+        }
+    }
+
+    fn unknown_key(&self, key: &Key<'_>, known: &[&str]) -> Error {
+        let name = key.get_ref();
+        let message = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("there is no key `{name}`; did you mean `{near}`?"),
+            None => format!("there is no key `{name}`; the keys are `{}`", known.join("`, `")),
+        };
+        self.error(key.span(), &message)
+    }
+
+    fn error(&self, span: Range<usize>, message: &str) -> Error {
+        Error { place: self.place(span), message: message.to_owned() }
+    }
+
+    fn place(&self, span: Range<usize>) -> String {
+        let before = self.source.text.get(..span.start).unwrap_or(self.source.text);
+        format!("{}:{}", self.source.path, before.matches('\n').count() + 1)
+    }
+}
