@@ -1,9 +1,84 @@
-//! What was typed.
+//! What was typed, and which room answers it.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 
-/// Runs the program with these words and returns its exit code: 0 clean, 1 a denied finding,
-/// 2 the work could not be done.
-pub fn run(_words: impl IntoIterator<Item = OsString>) -> u8 {
-    2
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub mod levels;
+pub mod output;
+pub mod rules;
+
+use output::Failure;
+
+/// Everything denied by no rule.
+pub const CLEAN: u8 = 0;
+/// At least one denied finding or, under `--strict`, an open outcome.
+pub const DENIED: u8 = 1;
+/// The work could not be done; the reason is on standard error.
+pub const FAILED: u8 = 2;
+
+/// Is this the code that was written, and will it start in the image that carries it?
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo-binlint",
+    bin_name = "cargo binlint",
+    version,
+    max_term_width = 100,
+    subcommand_negates_reqs = true,
+    after_help = "Exit codes: 0 clean, 1 a denied finding (with --strict also an open one), \
+                  2 the work could not be done."
+)]
+struct Words {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the rules
+    Rules(rules::List),
+    /// Show one rule's page
+    Explain(rules::Explain),
+}
+
+/// Runs the program with these words, the program's own name first, and returns its exit code.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let matches = match Words::command().try_get_matches_from(without_subcommand_name(words)) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let asked_for =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Nothing is left to do when not even this can be printed.
+            let _ = error.print();
+            return if asked_for { CLEAN } else { FAILED };
+        }
+    };
+    let answer = Words::from_arg_matches(&matches).map_err(Failure::from).and_then(|words| {
+        match words.command {
+            None => Err(Failure::Words("name a command; --help lists them".to_owned())),
+            Some(Command::Rules(words)) => rules::list(&words),
+            Some(Command::Explain(words)) => rules::explain(&words),
+        }
+    });
+    answer.unwrap_or_else(|failure| {
+        match failure {
+            // The reader of a pipe has seen enough.
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return CLEAN,
+            failure => {
+                let _ = writeln!(io::stderr(), "error: {failure}");
+            }
+        }
+        FAILED
+    })
+}
+
+/// Cargo starts `cargo binlint …` as `cargo-binlint binlint …`.
+fn without_subcommand_name(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.into_iter().collect();
+    if words.get(1).is_some_and(|word| word == "binlint") {
+        words.remove(1);
+    }
+    words
 }

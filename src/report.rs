@@ -1,1 +1,128 @@
 //! The judged subjects, and one file a format.
+
+use crate::facts::Facts;
+use crate::rule::{Level, Outcome, Rule};
+
+pub mod json;
+pub mod table;
+pub mod words;
+
+/// Everything that one run has to say.
+#[derive(Debug)]
+pub struct Report {
+    /// In the order in which they were given.
+    pub subjects: Vec<Judged>,
+    /// What the user should know about the run itself, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// One subject, what is true of it and what every rule says.
+#[derive(Debug)]
+pub struct Judged {
+    /// The bin's name, or the path by which the subject was given.
+    pub name: String,
+    /// What the rules were shown.
+    pub facts: Facts,
+    /// One entry a rule that was run.
+    pub checked: Vec<Checked>,
+}
+
+/// One rule's answer about one subject.
+#[derive(Debug)]
+pub struct Checked {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// The level that counts: the configured one, capped by what the findings' evidence can carry.
+    pub level: Level,
+    /// The answer.
+    pub outcome: Outcome,
+    /// Set when the user accepts the findings.
+    pub waived: Option<Waived>,
+}
+
+/// The words with which the user accepted a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waived {
+    /// Why it is acceptable.
+    pub reason: String,
+    /// Where that is configured.
+    pub place: String,
+}
+
+/// How many rules gave which answer. A waived failure counts only as waived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the outcomes' own")]
+pub struct Summary {
+    pub deny: usize,
+    pub warn: usize,
+    pub open: usize,
+    pub pass: usize,
+    pub not_applicable: usize,
+    pub waived: usize,
+}
+
+impl Judged {
+    /// Counts this subject's answers.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for checked in &self.checked {
+            let count = match (&checked.outcome, checked.level) {
+                (Outcome::Fail(_), _) if checked.waived.is_some() => &mut summary.waived,
+                (Outcome::Fail(_), Level::Deny) => &mut summary.deny,
+                (Outcome::Fail(_), _) => &mut summary.warn,
+                (Outcome::Open(_), _) => &mut summary.open,
+                (Outcome::Pass, _) => &mut summary.pass,
+                (Outcome::NotApplicable(_), _) => &mut summary.not_applicable,
+            };
+            *count += 1;
+        }
+        summary
+    }
+
+    /// The failures that count, worst first, in the order of the groups.
+    pub fn failures(&self) -> Vec<&Checked> {
+        let counts = |it: &&Checked| matches!(it.outcome, Outcome::Fail(_)) && it.waived.is_none();
+        let mut failures: Vec<_> = self.checked.iter().filter(counts).collect();
+        failures.sort_by_key(|it| (std::cmp::Reverse(it.level), it.rule.group, it.rule.id));
+        failures
+    }
+}
+
+impl Report {
+    /// Counts the answers over all subjects.
+    pub fn summary(&self) -> Summary {
+        self.subjects.iter().map(Judged::summary).fold(Summary::default(), |sum, it| Summary {
+            deny: sum.deny + it.deny,
+            warn: sum.warn + it.warn,
+            open: sum.open + it.open,
+            pass: sum.pass + it.pass,
+            not_applicable: sum.not_applicable + it.not_applicable,
+            waived: sum.waived + it.waived,
+        })
+    }
+
+    /// Whether the exit code is 0: nothing denied and, when strict, nothing open.
+    pub fn is_clean(&self, strict: bool) -> bool {
+        let summary = self.summary();
+        summary.deny == 0 && !(strict && summary.open > 0)
+    }
+}
+
+impl Summary {
+    /// `1 denied, 2 warnings, 3 open, 40 passed`; nothing is said of what did not happen.
+    pub fn words(self) -> String {
+        let plural = |count: usize, one: &str, many: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {many}")),
+        };
+        let parts = [
+            plural(self.deny, "denied", "denied"),
+            plural(self.warn, "warning", "warnings"),
+            plural(self.waived, "waived", "waived"),
+            plural(self.open, "open", "open"),
+            Some(format!("{} passed", self.pass)),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}

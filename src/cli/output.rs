@@ -1,0 +1,109 @@
+//! Where a report goes: standard output or a file, in which format, in which colours.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::report::table::{Detail, Style};
+
+/// Options of every command that prints a report.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Colours: auto obeys the terminal, NO_COLOR and CARGO_TERM_COLOR
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Colour,
+    /// Print the verdict alone
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print every rule's answer, with its reason
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the names are Cargo's own")]
+pub enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What was typed makes no sense.
+    #[error("{0}")]
+    Words(String),
+    /// A configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] crate::config::Error),
+    /// The report could not be written.
+    #[error("cannot write the report: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Failure {
+        Failure::Words(error.to_string())
+    }
+}
+
+impl Output {
+    /// Writes the whole report or nothing: it is made in memory first.
+    ///
+    /// # Errors
+    /// The file or the pipe refuses it.
+    pub fn write(
+        &self,
+        make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        make(&mut text, self.style())?;
+        match &self.output {
+            None => io::stdout().lock().write_all(&text)?,
+            Some(path) => std::fs::write(path, &text).map_err(|error| {
+                Failure::Words(format!("cannot write {}: {error}", path.display()))
+            })?,
+        }
+        Ok(())
+    }
+
+    fn style(&self) -> Style {
+        let terminal = self.output.is_none() && io::stdout().is_terminal();
+        let detail = match (self.quiet, self.verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Normal,
+        };
+        Style { width: width(terminal), colour: self.colour(terminal), detail }
+    }
+
+    fn colour(&self, terminal: bool) -> bool {
+        let says = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => match says("CARGO_TERM_COLOR").as_deref() {
+                _ if says("NO_COLOR").is_some() => false,
+                Some("always") => true,
+                Some("never") => false,
+                _ => terminal,
+            },
+        }
+    }
+}
+
+/// The terminal's width; a pipe has none, and 100 columns are what a log viewer shows.
+fn width(terminal: bool) -> u16 {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let asked = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
+    let width = if terminal { asked().filter(|it| *it > 0) } else { None };
+    width.or_else(columns).unwrap_or(100).clamp(40, 160)
+}

@@ -1,0 +1,187 @@
+//! The report that a person reads: worst first, then the lines to paste, then one verdict.
+
+use std::io::{self, Write};
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+
+use super::{Checked, Judged, Report, Summary, words};
+use crate::rule::{Level, Outcome};
+
+/// How the report is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Columns of the terminal; lines to paste are never broken.
+    pub width: u16,
+    /// Whether escape sequences are welcome.
+    pub colour: bool,
+    /// How much is said.
+    pub detail: Detail,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The verdict alone.
+    Quiet,
+    /// The findings, and how much stayed open.
+    Normal,
+    /// Every rule's answer, with its reason and evidence.
+    Verbose,
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    for judged in &report.subjects {
+        if style.detail > Detail::Quiet {
+            subject(judged, style, to)?;
+        }
+    }
+    if style.detail > Detail::Quiet {
+        for note in &report.notes {
+            writeln!(to, "note: {note}")?;
+        }
+    }
+    verdict(report, style, to)
+}
+
+fn subject(judged: &Judged, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    writeln!(to, "{}", bold(&judged.name, None, style))?;
+    if let Some(binary) = &judged.facts.binary {
+        if binary.path != judged.name {
+            writeln!(to, "  {}", binary.path)?;
+        }
+        writeln!(to, "  {}", words::identity(binary))?;
+        for note in &binary.notes {
+            writeln!(to, "  note: {note}")?;
+        }
+    }
+    let failures = judged.failures();
+    let mut table = table(style);
+    for checked in &failures {
+        row(&mut table, checked, style);
+    }
+    if style.detail == Detail::Verbose {
+        for checked in
+            judged.checked.iter().filter(|it| !failures.iter().any(|one| std::ptr::eq(*one, *it)))
+        {
+            row(&mut table, checked, style);
+        }
+    }
+    if !table.is_empty() {
+        writeln!(to, "{table}")?;
+    }
+    lines_to_paste(&failures, to)?;
+    let open = judged.summary().open;
+    if open > 0 && style.detail == Detail::Normal {
+        writeln!(to, "  {open} open: the evidence was not enough to decide (-v says why)")?;
+    }
+    writeln!(to)
+}
+
+fn table(style: Style) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style.width);
+    if style.colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+fn row(table: &mut Table, checked: &Checked, style: Style) {
+    let (word, colour) = match (&checked.outcome, checked.level) {
+        (Outcome::Fail(_), _) if checked.waived.is_some() => ("waived", Color::DarkGrey),
+        (Outcome::Fail(_), Level::Deny) => ("deny", Color::Red),
+        (Outcome::Fail(_), _) => ("warn", Color::Yellow),
+        (Outcome::Open(_), _) => ("open", Color::Magenta),
+        (Outcome::Pass, _) => ("pass", Color::Green),
+        (Outcome::NotApplicable(_), _) => ("n/a", Color::DarkGrey),
+    };
+    table.add_row([
+        Cell::new(word).fg(colour).add_attribute(Attribute::Bold),
+        Cell::new(checked.rule.id),
+        Cell::new(seen(checked, style)),
+    ]);
+}
+
+/// What was seen, where, and on what evidence.
+fn seen(checked: &Checked, style: Style) -> String {
+    let mut lines = Vec::new();
+    match &checked.outcome {
+        Outcome::Pass => lines.push(format!("not so: {}", checked.rule.summary)),
+        Outcome::NotApplicable(why) | Outcome::Open(why) => lines.push(why.to_string()),
+        Outcome::Fail(findings) => {
+            for finding in findings {
+                lines.push(finding.message.clone());
+                lines.push(format!("  at {}", finding.location));
+                let shown = if style.detail == Detail::Verbose { usize::MAX } else { 3 };
+                lines.extend(finding.evidence.iter().take(shown).map(|it| format!("  {it}")));
+                if finding.evidence.len() > shown {
+                    lines.push(format!("  … and {} more (-v)", finding.evidence.len() - shown));
+                }
+            }
+        }
+    }
+    if let Some(waived) = &checked.waived {
+        lines.push(format!("  waived: {} ({})", waived.reason, waived.place));
+    }
+    lines.join("\n")
+}
+
+/// Outside the table, because a line that is to be pasted must not be broken or framed.
+fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
+    let mut fixes: Vec<(&str, &str)> = Vec::new();
+    for checked in failures {
+        for fix in checked.outcome.findings().iter().filter_map(|it| it.fix.as_deref()) {
+            if !fixes.iter().any(|(_, known)| *known == fix) {
+                fixes.push((checked.rule.id, fix));
+            }
+        }
+    }
+    if fixes.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "  to heal it:")?;
+    let widest = fixes.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
+    for (id, fix) in fixes {
+        for (index, line) in fix.lines().enumerate() {
+            writeln!(to, "    {:widest$}  {line}", if index == 0 { id } else { "" })?;
+        }
+    }
+    Ok(())
+}
+
+fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let summary = report.summary();
+    let names = match report.subjects.as_slice() {
+        [one] => one.name.clone(),
+        many => format!("{} programs", many.len()),
+    };
+    let (word, colour) = match summary {
+        Summary { deny: 1.., .. } => ("do not ship", Color::Red),
+        Summary { warn: 1.., .. } => ("nothing denied", Color::Yellow),
+        _ => ("clean", Color::Green),
+    };
+    writeln!(to, "{}: {names}: {}", bold(word, Some(colour), style), summary.words())
+}
+
+fn bold(text: &str, colour: Option<Color>, style: Style) -> String {
+    if !style.colour {
+        return text.to_owned();
+    }
+    let code = match colour {
+        Some(Color::Red) => ";31",
+        Some(Color::Yellow) => ";33",
+        Some(Color::Green) => ";32",
+        _ => "",
+    };
+    format!("\u{1b}[1{code}m{text}\u{1b}[0m")
+}
