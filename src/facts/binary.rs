@@ -65,6 +65,20 @@ pub struct Binary {
     pub lto: Fact<LtoShape>,
     /// The x86-64 level (1 to 4) that the code needs without asking the CPU first.
     pub cpu_level: Fact<u8>,
+    /// aarch64: LSE atomics without asking the CPU first.
+    pub lse_atomics: Fact<bool>,
+    /// The smallest `p_align` of the loaded segments, in bytes.
+    pub segment_alignment: Option<u64>,
+    /// The oldest Linux that the C library's start code accepts (`NT_GNU_ABI_TAG`).
+    pub kernel_required: Option<[u32; 3]>,
+    /// The packer that rewrote the file: `UPX`.
+    pub packer: Option<&'static str>,
+    /// Directories of a person or a build machine in the source paths: `/home/alice`.
+    pub home_paths: Vec<String>,
+    /// Where private keys in PEM armour, body and all, lie in the file.
+    pub private_keys: Vec<u64>,
+    /// Names of the environment's secrets whose values lie in the file.
+    pub environment_secrets: Vec<String>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
     /// The slices of a universal Mach-O, each a binary of its own.

@@ -1,0 +1,63 @@
+use crate::facts::Binary;
+use crate::facts::binary::Format;
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "segment-alignment",
+    group: Group::Target,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "the program cannot be loaded where memory pages are 64 KiB",
+    what: "On arm64 every loaded segment should be aligned to 64 KiB (`p_align`), because kernels \
+           with 4, 16 and 64 KiB pages are all in use.",
+    why: "A kernel whose pages are larger than the alignment refuses to load the program (`ELF \
+           load command alignment not page-aligned`) or maps its segments over each other.",
+    fix: "Link with `-C link-arg=-Wl,-z,max-page-size=65536`; it is the default of GNU ld and lld \
+           for arm64 Linux, so look for what lowered it.",
+    symptoms: &[Symptom::Stderr("ELF load command alignment not page-aligned")],
+    references: &["elf(5), p_align", "Linux, arch/arm64: CONFIG_ARM64_64K_PAGES"],
+    check: Check::Binary(check),
+};
+
+/// The largest page of an arm64 kernel, in bytes.
+const LARGEST_PAGE: u64 = 64 << 10;
+
+fn check(binary: &Binary) -> Outcome {
+    let arm64_linux = binary.format == Some(Format::Elf)
+        && binary.machine.as_ref().is_some_and(|it| it.arch == "aarch64")
+        && binary.triple.value.as_ref().is_none_or(|it| !it.contains("android"));
+    if !arm64_linux {
+        return Outcome::not_applicable("only arm64 Linux has pages of several sizes");
+    }
+    match binary.segment_alignment {
+        None => Outcome::open("the segments could not be read"),
+        Some(alignment) if alignment >= LARGEST_PAGE => Outcome::Pass,
+        Some(alignment) => {
+            let message = format!("a segment is aligned to {} KiB only", alignment >> 10);
+            Finding::new(Location::Segment("PT_LOAD"), message)
+                .evidence(format!("the smallest p_align is {alignment:#x}, the largest arm64 page {LARGEST_PAGE:#x}"))
+                .fix("RUSTFLAGS=\"-C link-arg=-Wl,-z,max-page-size=65536\" cargo build --release")
+                .into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Machine;
+
+    #[test]
+    fn arm64_wants_64_kib() {
+        let of = |arch, segment_alignment| Binary {
+            format: Some(Format::Elf),
+            machine: Some(Machine { arch, bits: 64, little_endian: true }),
+            segment_alignment,
+            ..Binary::default()
+        };
+        assert_eq!(check(&of("aarch64", Some(0x10000))), Outcome::Pass);
+        assert_eq!(check(&of("aarch64", Some(0x1000))).name(), "fail");
+        assert_eq!(check(&of("aarch64", None)).name(), "open");
+        assert_eq!(check(&of("x86_64", Some(0x1000))).name(), "not-applicable");
+    }
+}
