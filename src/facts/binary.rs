@@ -2,6 +2,10 @@
 
 use super::Fact;
 
+pub mod linking;
+
+pub use linking::Linking;
+
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]
 pub struct Binary {
