@@ -1,5 +1,233 @@
 //! What Cargo says of the build that should have made the subject.
 
+use std::path::PathBuf;
+
+use cargo_metadata::{DependencyKind, Package as MetadataPackage, TargetKind};
+
+use crate::input::cargo::outputs::stem;
+use crate::input::cargo::tree::{Node, Place};
+use crate::input::cargo::{Output, Outputs, Rustc, Workspace};
+
+pub mod lock;
+pub mod profile;
+pub mod resolve;
+pub mod rustflags;
+pub mod spec;
+
+pub use lock::Locked;
+pub use profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
+pub use rustflags::RustFlag;
+
+use resolve::{Sources, Unit};
+
 /// The build of one subject.
 #[derive(Debug, Clone, Default)]
-pub struct Build {}
+pub struct Build {
+    /// The package that the binary belongs to.
+    pub package: Package,
+    /// The name of the binary target.
+    pub bin: String,
+    /// The directory of the workspace's root manifest.
+    pub workspace_root: PathBuf,
+    /// The profile as cargo resolves it.
+    pub profile: Profile,
+    /// The profile as rustc gets it: the same, after the flags of `rustflags`.
+    pub told: Profile,
+    /// Why this profile and target were taken, as a sentence without a full stop.
+    pub chosen: String,
+    /// The target asked for; `None` builds for the host into cargo's directory of the host.
+    pub target: Option<String>,
+    /// The compiler that cargo would use now.
+    pub rustc: Compiler,
+    /// The program that cargo made.
+    pub executable: PathBuf,
+    /// Where the finished programs lie: `target/release`.
+    pub profile_dir: PathBuf,
+    /// Cargo's target directory.
+    pub target_dir: PathBuf,
+    /// Cargo's build directory; the target directory unless configured otherwise.
+    pub build_dir: PathBuf,
+    /// The flags that cargo hands to rustc.
+    pub rustflags: Vec<RustFlag>,
+    /// The package's features that cargo turns on by default; `None` without a dependency graph.
+    pub features: Option<Vec<String>>,
+    /// The packages of `Cargo.lock`; `None` where there is no lockfile.
+    pub locked: Option<Vec<Locked>>,
+    /// The toolchain that the workspace pins.
+    pub toolchain: Option<Toolchain>,
+    /// The packages that lie in directories: members, and path dependencies where they are known.
+    pub path_packages: Vec<Package>,
+    /// What could not be read or was passed over.
+    pub notes: Vec<String>,
+}
+
+/// A package that lies in a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Package {
+    /// Package name.
+    pub name: String,
+    /// Package version.
+    pub version: String,
+    /// As `cargo pkgid` names it.
+    pub id: String,
+    /// Its manifest.
+    pub manifest: PathBuf,
+    /// The manifest's directory.
+    pub root: PathBuf,
+}
+
+/// What `rustc -vV` says.
+pub type Compiler = Rustc;
+
+/// The toolchain that a file of the workspace pins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toolchain {
+    /// `stable`, `1.95.0`, `nightly-2026-05-15`.
+    pub channel: Option<String>,
+    /// The file that says so.
+    pub file: PathBuf,
+}
+
+impl Build {
+    /// The facts of one output. What cannot be read becomes a note.
+    pub fn new(workspace: &Workspace, outputs: &Outputs, output: &Output) -> Build {
+        let metadata = &workspace.metadata;
+        let mut notes: Vec<String> = outputs_notes(workspace);
+        let manifest = Node::parse(&workspace.manifest.path, &workspace.manifest.text)
+            .unwrap_or_else(|error| {
+                notes.push(error.to_string());
+                Node::empty(Place::CommandLine)
+            });
+        let host = workspace.rustc.host.clone();
+        let triple = outputs.target.clone().or(host).unwrap_or_default();
+        let sources = Sources {
+            manifest: &manifest,
+            config: &workspace.config,
+            triple: stem(&triple),
+            cwd: &workspace.cwd,
+        };
+        let package = metadata.packages.iter().find(|package| package.id == output.package);
+        let (unit, dependencies) = match package {
+            Some(package) => (unit(workspace, package), dependencies(workspace, package)),
+            None => (Unit::default(), Vec::new()),
+        };
+        let profile = resolve::resolve(sources, &outputs.profile, &unit, &dependencies, &mut notes);
+        let cfgs = workspace.cfgs.get(&triple).map(Vec::as_slice).unwrap_or_default();
+        let rustflags = rustflags::rustflags(sources, cfgs);
+        let locked = workspace.lock.as_ref().and_then(|file| {
+            lock::parse(&file.path, &file.text).map_err(|problem| notes.push(problem)).ok()
+        });
+        Build {
+            package: package.map(package_facts).unwrap_or_default(),
+            bin: output.bin.clone(),
+            workspace_root: metadata.workspace_root.clone().into(),
+            told: rustflags::apply(&profile, &rustflags, &triple),
+            profile,
+            chosen: outputs.why.clone(),
+            target: outputs.target.clone(),
+            rustc: workspace.rustc.clone(),
+            executable: output.path.clone(),
+            profile_dir: outputs.directory.clone(),
+            target_dir: metadata.target_directory.clone().into(),
+            build_dir: metadata
+                .build_directory
+                .clone()
+                .unwrap_or_else(|| metadata.target_directory.clone())
+                .into(),
+            rustflags,
+            features: features(workspace, output),
+            locked,
+            toolchain: toolchain(workspace),
+            path_packages: metadata
+                .packages
+                .iter()
+                .filter(|package| package.source.is_none())
+                .map(package_facts)
+                .collect(),
+            notes,
+        }
+    }
+
+    /// The triple that the subject should be for: the target asked for, or the host.
+    pub fn triple(&self) -> Option<&str> {
+        self.target.as_deref().map(stem).or(self.rustc.host.as_deref())
+    }
+}
+
+fn outputs_notes(workspace: &Workspace) -> Vec<String> {
+    let missing = workspace.graph_missing.iter();
+    missing.map(|why| format!("cargo knows no dependency graph: {why}")).collect()
+}
+
+fn package_facts(package: &MetadataPackage) -> Package {
+    let manifest = PathBuf::from(package.manifest_path.clone());
+    Package {
+        name: package.name.to_string(),
+        version: package.version.to_string(),
+        id: package.id.repr.clone(),
+        root: manifest.parent().map(PathBuf::from).unwrap_or_default(),
+        manifest,
+    }
+}
+
+fn unit(workspace: &Workspace, package: &MetadataPackage) -> Unit {
+    Unit {
+        name: package.name.to_string(),
+        version: Some(package.version.to_string()),
+        id: Some(package.id.repr.clone()),
+        member: workspace.metadata.workspace_members.contains(&package.id),
+        host: package.targets.iter().any(|target| target.is_kind(TargetKind::ProcMacro)),
+    }
+}
+
+/// The packages that the binary links directly: by the graph, or else those that the manifest
+/// declares for every build.
+fn dependencies(workspace: &Workspace, package: &MetadataPackage) -> Vec<Unit> {
+    let metadata = &workspace.metadata;
+    if let Some(resolve) = &metadata.resolve {
+        let node = resolve.nodes.iter().find(|node| node.id == package.id);
+        let normal = |dep: &&cargo_metadata::NodeDep| {
+            dep.dep_kinds.is_empty()
+                || dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
+        };
+        return node
+            .into_iter()
+            .flat_map(|node| node.deps.iter().filter(normal))
+            .filter_map(|dep| metadata.packages.iter().find(|package| package.id == dep.pkg))
+            .map(|package| unit(workspace, package))
+            .collect();
+    }
+    package
+        .dependencies
+        .iter()
+        .filter(|dep| dep.kind == DependencyKind::Normal && !dep.optional && dep.target.is_none())
+        .map(|dep| Unit {
+            name: dep.name.clone(),
+            member: metadata
+                .packages
+                .iter()
+                .any(|package| dep.path.is_some() && package.name.as_str() == dep.name),
+            ..Unit::default()
+        })
+        .collect()
+}
+
+fn features(workspace: &Workspace, output: &Output) -> Option<Vec<String>> {
+    let resolve = workspace.metadata.resolve.as_ref()?;
+    let node = resolve.nodes.iter().find(|node| node.id == output.package)?;
+    Some(node.features.iter().map(|feature| feature.to_string()).collect())
+}
+
+/// The channel of a toolchain file: TOML, or in a file without an extension one bare line.
+fn toolchain(workspace: &Workspace) -> Option<Toolchain> {
+    let file = workspace.toolchain.as_ref()?;
+    let node = Node::parse(&file.path, &file.text).ok();
+    let named = node.as_ref().and_then(|node| node.get(["toolchain", "channel"])?.string());
+    let bare = file.text.trim();
+    let channel = match (named, bare.lines().count()) {
+        (Some(channel), _) => Some(channel.to_owned()),
+        (None, 1) if !bare.contains(['[', '=']) => Some(bare.to_owned()),
+        _ => None,
+    };
+    Some(Toolchain { channel, file: file.path.clone() })
+}

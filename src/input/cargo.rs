@@ -79,6 +79,8 @@ impl Query {
 /// A workspace as cargo sees it.
 #[derive(Debug, Clone)]
 pub struct Workspace {
+    /// Where cargo was asked.
+    pub cwd: PathBuf,
     /// What `cargo metadata` says: packages, targets, directories and, unless `graph_missing`,
     /// the resolved dependencies.
     pub metadata: Metadata,
@@ -129,6 +131,7 @@ pub fn workspace(query: &Query) -> Result<Workspace, Error> {
     let toolchain = toolchain(query)?;
     let cfgs = cfgs(query, &config, &rustc, &targets);
     Ok(Workspace {
+        cwd: query.cwd.clone(),
         metadata,
         graph_missing,
         manifest,
