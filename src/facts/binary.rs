@@ -2,9 +2,15 @@
 
 use super::Fact;
 
+mod elf;
 pub mod linking;
+mod read;
+mod rust;
+mod text;
+mod triple;
 
 pub use linking::Linking;
+pub use read::NotABinary;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +91,8 @@ pub struct Binary {
     pub environment_secrets: Vec<String>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
+    /// What the loader reads of an ELF file; its symbols only where the contents were looked at.
+    pub linking: Option<Linking>,
     /// The slices of a universal Mach-O, each a binary of its own.
     pub slices: Vec<Binary>,
     /// What was damaged or cut off.

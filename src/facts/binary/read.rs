@@ -1,0 +1,303 @@
+//! From bytes to facts: the quick way (headers) and the full one (every byte once).
+
+use std::io::{Read, Seek};
+use std::ops::Range;
+
+use object::elf;
+use object::read::{ReadCache, ReadRef};
+use sha2::{Digest, Sha256};
+
+use super::elf::{Headers, Section};
+use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
+use super::rust::{self, Tables};
+use super::text::Text;
+use super::triple::{self, ArmBarriers};
+use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols};
+
+/// Why bytes are none that can be answered for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotABinary {
+    /// Nothing there.
+    #[error("the file is empty")]
+    Empty,
+    /// A static library or a package.
+    #[error("an archive (ar), not a program: take out the member that is meant")]
+    Archive,
+    /// Known to be something else.
+    #[error("{0}, not a program")]
+    Other(&'static str),
+    /// No magic number that is known.
+    #[error("not a program: neither ELF, Mach-O, PE nor wasm")]
+    Unknown,
+}
+
+impl Binary {
+    /// The facts of the headers alone, reading no more than they span, whatever the file's size.
+    /// What was not looked at is `None`.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no program at all.
+    pub fn quick<S: Read + Seek>(path: impl Into<String>, source: S) -> Result<Binary, NotABinary> {
+        let cache = ReadCache::new(source);
+        let mut binary =
+            Binary { path: path.into(), size: (&cache).len().unwrap_or(0), ..Binary::default() };
+        binary.read(&cache, None)?;
+        Ok(binary)
+    }
+
+    /// Every fact. The digest, where it is wanted, is computed on a second thread meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no program at all.
+    pub fn full(path: impl Into<String>, bytes: &[u8], digest: bool) -> Result<Binary, NotABinary> {
+        let mut binary =
+            Binary { path: path.into(), size: bytes.len() as u64, ..Binary::default() };
+        std::thread::scope(|scope| {
+            let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
+            binary.read(bytes, Some(bytes))?;
+            // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
+            binary.sha256 = digest.and_then(|thread| thread.join().ok());
+            Ok(binary)
+        })
+    }
+
+    fn read<'data, R: ReadRef<'data>>(
+        &mut self,
+        data: R,
+        contents: Option<&[u8]>,
+    ) -> Result<(), NotABinary> {
+        let length = data.len().unwrap_or(0);
+        let start = data.read_bytes_at(0, length.min(16)).unwrap_or_default();
+        match start {
+            [] => return Err(NotABinary::Empty),
+            [0x7f, b'E', b'L', b'F', ..] => self.read_elf(data, contents),
+            _ if start.starts_with(b"!<arch>\n") || start.starts_with(b"!<thin>\n") => {
+                return Err(NotABinary::Archive);
+            }
+            _ if start.starts_with(b"#!") => return Err(NotABinary::Other("a script")),
+            _ => return Err(NotABinary::Unknown),
+        }
+        Ok(())
+    }
+
+    fn read_elf<'data, R: ReadRef<'data>>(&mut self, data: R, contents: Option<&[u8]>) {
+        self.format = Some(Format::Elf);
+        let depth = if contents.is_some() { Depth::Symbols } else { Depth::Headers };
+        let linking = match Linking::read(data, depth) {
+            Ok(linking) => linking,
+            Err(why) => {
+                self.notes.push(
+                    match why {
+                        NotElf::TooShort => "cut off inside the ELF header",
+                        NotElf::Magic | NotElf::Ident => {
+                            "the ELF header names no known class or byte order"
+                        }
+                    }
+                    .to_string(),
+                );
+                return;
+            }
+        };
+        let headers = Headers::read(data, &linking);
+        self.identify_elf(&headers, &linking);
+        let text =
+            contents.map(|bytes| Text::read(bytes, &text_ranges(&headers, &linking, bytes.len())));
+        let imports: Option<Vec<String>> = linking
+            .symbols
+            .as_ref()
+            .map(|all| all.references().map(|it| it.name.to_string()).collect());
+        self.libc = triple::libc(&headers, &linking, imports.as_deref(), text.as_ref());
+        let barriers = contents
+            .filter(|_| linking.machine == elf::EM_ARM.0)
+            .map(|bytes| arm_barriers(bytes, &linking));
+        self.triple = triple::triple(&headers, &linking, &self.libc, barriers);
+        let tables = Tables {
+            comment: &headers.comment,
+            needed: &linking.needed,
+            imports: imports.as_deref().unwrap_or_default(),
+            dep_v0: headers.section(".dep-v0").is_some(),
+            damaged: !headers.damage.is_empty(),
+            texts_outlive_code: linking.machine == elf::EM_PPC64.0,
+            may_be_traceless: false,
+        };
+        self.read_rust(&tables, text.as_ref());
+        self.linking = Some(linking);
+    }
+
+    fn identify_elf(&mut self, headers: &Headers, linking: &Linking) {
+        let program =
+            linking.is_program() && (linking.soname.is_none() || linking.file_type == ET_EXEC);
+        self.kind = match linking.file_type {
+            1 => Kind::Object,
+            ET_EXEC | ET_DYN if program => Kind::Executable,
+            ET_DYN => Kind::SharedLibrary,
+            _ => Kind::Other,
+        };
+        self.machine = triple::machine(linking);
+        self.interpreter = linking.interpreter.clone();
+        self.needed = linking.needed.clone();
+        self.runpath = linking.runpath.clone();
+        self.rpath = linking.rpath.clone();
+        self.soname = linking.soname.clone();
+        let loaded = matches!(linking.file_type, ET_EXEC | ET_DYN);
+        self.position_independent = loaded.then_some(linking.file_type == ET_DYN);
+        self.static_pie = loaded.then_some(
+            linking.file_type == ET_DYN
+                && self.kind == Kind::Executable
+                && linking.interpreter.is_none(),
+        );
+        self.symbols = Some(if headers.section(".symtab").is_some_and(|s| s.size > s.entry_size) {
+            Symbols::Present
+        } else {
+            Symbols::Stripped
+        });
+        let debug = [".debug_info", ".zdebug_info", ".debug_line", ".zdebug_line"];
+        let elsewhere = [".gnu_debuglink", ".gnu_debugaltlink", ".debug_gdb_scripts_link"];
+        self.debug_info = Some(if debug.iter().any(|name| headers.section(name).is_some()) {
+            DebugInfo::Present
+        } else if elsewhere.iter().any(|name| headers.section(name).is_some()) {
+            DebugInfo::Separate
+        } else {
+            DebugInfo::None
+        });
+        if loaded {
+            self.hardening = hardening(linking);
+        }
+        const BUILD_ID: u32 = 3;
+        self.build_id = headers.note("GNU", BUILD_ID).map(|note| hex(&note.desc));
+        self.notes.extend(headers.damage.iter().cloned());
+        self.notes.extend(linking.notes.iter().cloned());
+    }
+
+    fn read_rust(&mut self, tables: &Tables<'_>, text: Option<&Text>) {
+        self.rust = rust::language(tables, text);
+        if self.rust.value != Some(true) {
+            let why = match self.rust.value {
+                Some(false) => "not a Rust program",
+                _ => "whether it is Rust could not be told",
+            };
+            self.panic = Fact::unknown(why);
+            self.main = Fact::unknown(why);
+            return;
+        }
+        self.panic = rust::panic(tables, text);
+        self.rustc = rust::rustc(tables, text);
+        let Some(text) = text else { return };
+        self.may_read = text.files();
+    }
+}
+
+fn hardening(linking: &Linking) -> Hardening {
+    let flags = |kind: u32| linking.segment(kind).map(|segment| segment.flags);
+    let relro = linking.segment(elf::PT_GNU_RELRO.0).is_some();
+    Hardening {
+        // Full means that nothing is left to bind when the region is made read-only: all was
+        // bound at the start, or there is no dynamic section to bind by.
+        relro: Some(match (relro, linking.bind_now || !linking.dynamic) {
+            (true, true) => Relro::Full,
+            (true, false) => Relro::Partial,
+            (false, _) => Relro::None,
+        }),
+        executable_stack: executable_stack(linking, flags(elf::PT_GNU_STACK.0)),
+        text_relocations: Some(linking.text_relocations),
+        bind_now: linking.dynamic.then_some(linking.bind_now),
+        writable_executable_segment: Some(linking.loads().any(|segment| segment.flags & 3 == 3)),
+    }
+}
+
+/// Without `PT_GNU_STACK` the architecture's default holds: executable where the kernel's
+/// `elf_read_implies_exec` says so, which today is 32-bit x86 and old MIPS and ARM.
+fn executable_stack(linking: &Linking, flags: Option<u32>) -> Option<bool> {
+    match flags {
+        Some(flags) => Some(flags & elf::PF_X.0 != 0),
+        None if linking.segments.is_empty() => None,
+        None => match elf::Machine(linking.machine) {
+            elf::EM_386 | elf::EM_MIPS | elf::EM_ARM | elf::EM_PPC => Some(true),
+            _ => Some(false),
+        },
+    }
+}
+
+/// The parts of the file that can hold texts: not the code, not the debugger's tables, not the
+/// loader's. Two thirds of a large program need no look.
+fn text_ranges(headers: &Headers, linking: &Linking, length: usize) -> Vec<Range<usize>> {
+    let dull = |section: &Section| {
+        section.kind != elf::SHT_NOBITS.0
+            && (section.flags & u64::from(elf::SHF_EXECINSTR.0) != 0
+                || matches!(
+                    elf::SectionType(section.kind),
+                    elf::SHT_RELA
+                        | elf::SHT_REL
+                        | elf::SHT_RELR
+                        | elf::SHT_SYMTAB
+                        | elf::SHT_DYNSYM
+                )
+                || section.name.starts_with(".debug")
+                || section.name.starts_with(".zdebug")
+                || matches!(
+                    section.name.as_str(),
+                    ".strtab" | ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table"
+                ))
+    };
+    let mut skipped: Vec<(u64, u64)> = if headers.sections.is_empty() {
+        // Where constants have a segment of their own, there are none beside the code.
+        let apart = linking.loads().any(|segment| segment.flags & 3 == 0 && segment.offset > 0);
+        let code = linking.loads().filter(|segment| apart && segment.flags & 1 != 0);
+        code.map(|segment| (segment.offset, segment.file_size)).collect()
+    } else {
+        headers
+            .sections
+            .iter()
+            .filter(|section| dull(section))
+            .map(|s| (s.offset, s.size))
+            .collect()
+    };
+    skipped.sort_unstable();
+    complement(&skipped, length)
+}
+
+/// What the sorted `(offset, size)` leave of `0..length`.
+pub(super) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usize>> {
+    let clip = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(length);
+    let mut ranges = Vec::new();
+    let mut from = 0;
+    for &(offset, size) in skipped {
+        let (start, end) = (clip(offset), clip(offset.saturating_add(size)));
+        if start > from {
+            ranges.push(from..start);
+        }
+        from = from.max(end);
+    }
+    if from < length {
+        ranges.push(from..length);
+    }
+    ranges
+}
+
+/// Counts the memory barriers of 32-bit ARM code.
+fn arm_barriers(bytes: &[u8], linking: &Linking) -> ArmBarriers {
+    let mut barriers = ArmBarriers::default();
+    for segment in linking.loads().filter(|segment| segment.flags & 1 != 0) {
+        let start = usize::try_from(segment.offset).unwrap_or(usize::MAX).min(bytes.len());
+        let size = usize::try_from(segment.file_size).unwrap_or(usize::MAX);
+        let end = start.saturating_add(size).min(bytes.len());
+        let (words, _) = bytes[start..end].as_chunks::<4>();
+        for &word in words {
+            // Code is little-endian also where data is big-endian (BE8, every ARM since v6).
+            match u32::from_le_bytes(word) {
+                0xf57f_f05b => barriers.dmb += 1,
+                // Thumb's has two halves, which may lie either way across a word.
+                0x8f5b_f3bf => barriers.dmb += 1,
+                word if word & 0xffff_0fff == 0xee07_0fba => barriers.mcr += 1,
+                _ => {}
+            }
+        }
+    }
+    barriers
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
