@@ -225,7 +225,7 @@ fn executable_stack(linking: &Linking, flags: Option<u32>) -> Option<bool> {
 fn text_ranges(headers: &Headers, linking: &Linking, length: usize) -> Vec<Range<usize>> {
     let dull = |section: &Section| {
         section.kind != elf::SHT_NOBITS.0
-            && (section.flags & u64::from(elf::SHF_EXECINSTR.0) != 0
+            && (section.flags & elf::SHF_EXECINSTR.0 != 0
                 || matches!(
                     elf::SectionType(section.kind),
                     elf::SHT_RELA
