@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 pub mod cargo;
 pub mod image;
+pub mod moment;
+pub mod sources;
+pub mod target_dir;
 
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -8,10 +8,17 @@ use crate::input::cargo::outputs::stem;
 use crate::input::cargo::tree::{Node, Place};
 use crate::input::cargo::{Output, Outputs, Rustc, Workspace};
 
+pub mod cfg;
+pub mod dep_info;
+pub mod fingerprint;
+pub mod literals;
 pub mod lock;
+pub mod metadata;
+pub mod module_tree;
 pub mod profile;
 pub mod resolve;
 pub mod rustflags;
+pub mod scan;
 pub mod spec;
 
 pub use lock::Locked;

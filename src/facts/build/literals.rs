@@ -1,0 +1,175 @@
+//! The texts in the sources that must be in the program if it was compiled from them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use proc_macro2::Literal;
+
+/// A text that compiled code carries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Text {
+    /// The bytes as they would lie in the program.
+    pub bytes: Vec<u8>,
+    /// The line in its file, from 1.
+    pub line: u32,
+}
+
+/// Shorter texts are in every program by chance, or are compared as numbers: of those with fewer
+/// than 12 bytes 1–4 % are missing from a fresh program and nearly all are in a stale one.
+pub const SHORTEST: usize = 12;
+
+/// With fewer texts a share says nothing.
+pub const FEWEST: usize = 30;
+
+/// Macros whose texts are not in a release build, or only with some settings.
+const NOT_CARRIED: &[&str] = &[
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "debug",
+    "trace",
+    "matches",
+    "cfg_if",
+];
+
+/// The texts of one literal; in a macro's arguments it may be a format string, and is split
+/// where something would be put in.
+pub fn texts(literal: &Literal, within: Option<&str>) -> Vec<Text> {
+    let line = u32::try_from(literal.span().start().line).unwrap_or(0);
+    if within.is_some_and(|name| NOT_CARRIED.contains(&name)) {
+        return Vec::new();
+    }
+    let bytes = match syn::Lit::new(literal.clone()) {
+        syn::Lit::Str(text) => text.value().into_bytes(),
+        syn::Lit::ByteStr(text) => text.value(),
+        _ => return Vec::new(),
+    };
+    let pieces = if within.is_some() { split_format(&bytes) } else { vec![0..bytes.len()] };
+    pieces
+        .into_iter()
+        .filter(|piece| piece.len() >= SHORTEST)
+        .map(|piece| Text { bytes: bytes[piece].to_vec(), line })
+        .collect()
+}
+
+/// The value of a text literal.
+pub fn value(literal: &Literal) -> Option<String> {
+    match syn::Lit::new(literal.clone()) {
+        syn::Lit::Str(text) => Some(text.value()),
+        _ => None,
+    }
+}
+
+/// What lies outside `{…}`; a doubled brace ends a piece as well, which loses nothing but length.
+fn split_format(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut depth) = (0, 0_usize);
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'{' => {
+                if depth == 0 {
+                    pieces.push(start..at);
+                }
+                depth = if bytes.get(at + 1) == Some(&b'{') || depth > 0 { 0 } else { 1 };
+                start = at + 1;
+            }
+            b'}' => {
+                if depth == 0 {
+                    pieces.push(start..at);
+                }
+                depth = 0;
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if depth == 0 {
+        pieces.push(start..bytes.len());
+    }
+    pieces
+}
+
+/// How many of the texts are in the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// Distinct texts looked for.
+    pub wanted: usize,
+    /// Of them, in the program.
+    pub found: usize,
+    /// Of them, not in the program, in the order they were given.
+    pub missing: Vec<usize>,
+}
+
+impl Presence {
+    /// The share that was found, in percent; `None` below [`FEWEST`] texts.
+    pub fn percent(&self) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss, reason = "counts of texts are far below 2^52")]
+        (self.wanted >= FEWEST).then(|| 100.0 * self.found as f64 / self.wanted as f64)
+    }
+}
+
+/// Looks for every text in the program, in one pass over it.
+///
+/// # Errors
+///
+/// In words, when there are too many texts to search for at once.
+pub fn search(texts: &[&[u8]], program: &[u8]) -> Result<Presence, String> {
+    let mut first: HashMap<&[u8], usize> = HashMap::new();
+    let mut distinct: Vec<(usize, &[u8])> = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        first.entry(text).or_insert_with(|| {
+            distinct.push((index, text));
+            index
+        });
+    }
+    let automaton = aho_corasick::AhoCorasick::builder()
+        .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
+        .build(distinct.iter().map(|(_, text)| text))
+        .map_err(|error| format!("the texts cannot be searched for: {error}"))?;
+    let mut found = vec![false; distinct.len()];
+    for hit in automaton.find_overlapping_iter(program) {
+        found[hit.pattern().as_usize()] = true;
+    }
+    let missing = distinct.iter().zip(&found).filter(|(_, found)| !**found);
+    Ok(Presence {
+        wanted: distinct.len(),
+        found: found.iter().filter(|found| **found).count(),
+        missing: missing.map(|((index, _), _)| *index).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(source: &str, within: Option<&str>) -> Vec<String> {
+        let texts = texts(&source.parse().unwrap(), within);
+        texts.into_iter().map(|text| String::from_utf8(text.bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_format_string_is_split_where_values_go() {
+        let source = r#""listening on {address:?} since {} o'clock, {{literally}} so""#;
+        assert_eq!(of(source, Some("println")), ["listening on "]);
+        assert_eq!(of(r#""a long {} that stays whole""#, None), ["a long {} that stays whole"]);
+        assert_eq!(of(r#""value is {:>width$} and then some""#, Some("f")), [" and then some"]);
+    }
+
+    #[test]
+    fn what_is_compiled_away_is_not_wanted() {
+        assert!(of(r#""a message of an assertion""#, Some("debug_assert")).is_empty());
+        assert!(of(r#""too short""#, None).is_empty());
+        assert_eq!(of(r##"br#"bytes of some length"#"##, None), ["bytes of some length"]);
+    }
+
+    #[test]
+    fn counts_each_text_once_and_names_the_missing() {
+        let texts: [&[u8]; 4] = [b"alpha beta", b"gone from here", b"alpha beta", b"pha be"];
+        let presence = search(&texts, b"..alpha beta..").unwrap();
+        assert_eq!(presence, Presence { wanted: 3, found: 2, missing: vec![1] });
+        assert_eq!(presence.percent(), None);
+    }
+}

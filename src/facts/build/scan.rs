@@ -1,0 +1,650 @@
+//! What one source file says, read from its tokens: modules, includes, texts, `main`, positions.
+//!
+//! Tokens are enough, and they are all that two sides agree on: a panic location is the start of
+//! a token, and a macro's body is tokens and nothing more. A syntax tree is made only to know
+//! whether the file is Rust at all.
+
+use proc_macro2::{Delimiter, Group, LineColumn, Span, TokenStream, TokenTree};
+
+use super::cfg::{Cfg, Compiled};
+use super::literals::{self, Text};
+
+/// What one source file says.
+#[derive(Debug, Clone, Default)]
+pub struct Scan {
+    /// Where tokens start.
+    pub tokens: TokenStarts,
+    /// `mod name;`, also inside inline modules and macros.
+    pub modules: Vec<ModuleDeclaration>,
+    /// `include!`, `include_str!` and `include_bytes!`.
+    pub includes: Vec<Include>,
+    /// The texts that compiled code would carry into the program.
+    pub texts: Vec<Text>,
+    /// The function `main` at the top of the file.
+    pub main: Option<MainFunction>,
+    /// Whether a macro in this file names modules by a variable, so that the tree may be larger.
+    pub macro_modules: bool,
+}
+
+/// The lines and columns, both from 1, at which a token starts; columns count characters.
+#[derive(Debug, Clone, Default)]
+pub struct TokenStarts {
+    sorted: Vec<(u32, u32)>,
+    /// The number of lines of the file.
+    pub lines: u32,
+}
+
+impl TokenStarts {
+    /// Whether a token starts there.
+    pub fn contains(&self, line: u32, column: u32) -> bool {
+        self.sorted.binary_search(&(line, column)).is_ok()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// Whether the file has no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    fn push(&mut self, span: Span) {
+        let LineColumn { line, column } = span.start();
+        if let (Ok(line), Ok(column)) = (u32::try_from(line), u32::try_from(column)) {
+            self.sorted.push((line, column + 1));
+        }
+    }
+}
+
+/// `mod name;`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleDeclaration {
+    /// The module's name, without `r#`.
+    pub name: String,
+    /// `#[path = "…"]`.
+    pub path: Option<String>,
+    /// The inline modules around it, as directories, outermost first.
+    pub inside: Vec<String>,
+    /// The outermost of them has a `#[path]`, which counts from the directory of the file.
+    pub inside_file_directory: bool,
+    /// Whether it is compiled.
+    pub compiled: Compiled,
+}
+
+/// A file that is taken in whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Include {
+    /// Where it is.
+    pub path: IncludePath,
+    /// `include!`: its tokens become code.
+    pub code: bool,
+    /// Whether it is compiled.
+    pub compiled: Compiled,
+}
+
+/// The argument of an include.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncludePath {
+    /// Relative to the file that includes it, or absolute.
+    Literal(String),
+    /// `concat!(env!("CARGO_MANIFEST_DIR"), "…")`: relative to the package.
+    Package(String),
+    /// `concat!(env!("OUT_DIR"), "…")`: written by the build script.
+    OutDir(String),
+    /// Anything else.
+    Computed,
+}
+
+/// `fn main`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MainFunction {
+    /// The line of its name, from 1.
+    pub line: u32,
+    /// The paths of its attributes: `tokio::main`.
+    pub attributes: Vec<String>,
+    /// The number of tokens of its body.
+    pub tokens: usize,
+    /// The macros called directly in its body: `println`.
+    pub macros: Vec<String>,
+    /// The texts of its body.
+    pub texts: Vec<String>,
+    /// Whether something in it is called, by function, method or `.await`.
+    pub calls: bool,
+}
+
+impl MainFunction {
+    /// Whether no optimiser could leave nothing of it: it prints, or an attribute wraps it.
+    pub fn must_leave_code(&self) -> bool {
+        const WRITES: &[&str] =
+            &["println", "print", "eprintln", "eprint", "dbg", "panic", "todo", "unimplemented"];
+        self.macros.iter().any(|name| WRITES.contains(&name.as_str()))
+            || self.attributes.iter().any(|path| path.ends_with("::main"))
+    }
+}
+
+/// Deeper nesting than in any code that a compiler was given; rustc itself stops at 128.
+const MAX_NESTING: usize = 300;
+
+/// How deep a parser could recurse at most; the stack of the reading thread is made for it.
+const MAX_RECURSION: usize = 20_000;
+
+/// Reads one source file.
+///
+/// # Errors
+///
+/// In words, when the text is not Rust: it cannot be split into tokens, or not parsed.
+pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
+    let stream = tokens(source)?;
+    let mut scanner = Scanner { cfg, scan: Scan::default() };
+    scanner.starts(stream.clone(), 0)?;
+    scanner.scan.tokens.sorted.sort_unstable();
+    scanner.scan.tokens.sorted.dedup();
+    scanner.scan.tokens.lines = u32::try_from(source.lines().count()).unwrap_or(u32::MAX);
+    if recursion(stream.clone(), 0) <= MAX_RECURSION {
+        syn::parse2::<syn::File>(stream.clone()).map_err(|error| {
+            let at = error.span().start();
+            format!("line {}: {error}", at.line)
+        })?;
+    } else {
+        return Err("nested too deeply to be read".to_owned());
+    }
+    let place = Place {
+        compiled: Compiled::Yes,
+        inside: &[],
+        inside_file_directory: false,
+        within: Within::Items,
+        top: true,
+    };
+    scanner.walk(stream, place);
+    Ok(scanner.scan)
+}
+
+/// The tokens of an included fragment, which need not be a whole file.
+///
+/// # Errors
+///
+/// In words, when the text cannot be split into tokens.
+pub fn starts(source: &str) -> Result<TokenStarts, String> {
+    let mut scanner = Scanner { cfg: &Cfg::default(), scan: Scan::default() };
+    scanner.starts(tokens(source)?, 0)?;
+    scanner.scan.tokens.sorted.sort_unstable();
+    Ok(scanner.scan.tokens)
+}
+
+fn tokens(source: &str) -> Result<TokenStream, String> {
+    // A `#!` line is the system's, not Rust's; spaces keep the columns of all that follows.
+    let source = match source.strip_prefix("#!") {
+        Some(rest) if !rest.trim_start().starts_with('[') => {
+            let end = source.find('\n').unwrap_or(source.len());
+            std::borrow::Cow::Owned(format!("{}{}", " ".repeat(end), &source[end..]))
+        }
+        _ => std::borrow::Cow::Borrowed(source),
+    };
+    source.parse().map_err(|error: proc_macro2::LexError| {
+        format!("line {}: {error}", error.span().start().line)
+    })
+}
+
+/// How deep a recursive parser could go: nesting, and the length of what has no separator in it
+/// (`!!!!x`, `a + b + c`, `if … else if …`).
+fn recursion(stream: TokenStream, depth: usize) -> usize {
+    let mut deepest = depth;
+    let mut run = 0;
+    let mut closed = false;
+    for token in stream {
+        run += 1;
+        match token {
+            TokenTree::Group(group) if depth + run > MAX_RECURSION || group.stream().is_empty() => {
+                closed = group.delimiter() == Delimiter::Brace;
+            }
+            TokenTree::Group(group) => {
+                deepest = deepest.max(recursion(group.stream(), depth + run));
+                closed = group.delimiter() == Delimiter::Brace;
+            }
+            TokenTree::Punct(punct) => {
+                if matches!(punct.as_char(), ';' | ',') || (closed && punct.as_char() == '#') {
+                    run = 0;
+                }
+                closed = false;
+            }
+            TokenTree::Ident(name) => {
+                if closed && name != "else" {
+                    run = 0;
+                }
+                closed = false;
+            }
+            TokenTree::Literal(_) => closed = false,
+        }
+        deepest = deepest.max(depth + run);
+    }
+    deepest
+}
+
+struct Scanner<'a> {
+    cfg: &'a Cfg,
+    scan: Scan,
+}
+
+/// Where in the file a stream of tokens stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    compiled: Compiled,
+    inside: &'a [String],
+    inside_file_directory: bool,
+    within: Within<'a>,
+    top: bool,
+}
+
+/// What a stream of tokens is the inside of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within<'a> {
+    /// Code as the compiler reads it.
+    Items,
+    /// The arguments of a macro.
+    Macro(&'a str),
+    /// The arms of `macro_rules!`.
+    Rules,
+}
+
+/// The attributes in front of something.
+#[derive(Default, Clone)]
+struct Attributes {
+    compiled: Option<Compiled>,
+    path: Option<String>,
+    names: Vec<String>,
+}
+
+impl Scanner<'_> {
+    fn starts(&mut self, stream: TokenStream, depth: usize) -> Result<(), String> {
+        if depth > MAX_NESTING {
+            return Err("nested too deeply to be read".to_owned());
+        }
+        for token in stream {
+            match token {
+                TokenTree::Group(group) => {
+                    self.scan.tokens.push(group.span_open());
+                    self.starts(group.stream(), depth + 1)?;
+                    self.scan.tokens.push(group.span_close());
+                }
+                token => self.scan.tokens.push(token.span()),
+            }
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, stream: TokenStream, place: Place<'_>) {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let mut place = place;
+        let mut attributes = Attributes::default();
+        // The end of the item that the attributes belong to, and what was true before it.
+        let mut until: Option<(usize, Compiled)> = None;
+        let mut at = 0;
+        while at < tokens.len() {
+            if let Some((end, before)) = until
+                && at >= end
+            {
+                (until, place.compiled) = (None, before);
+                attributes = Attributes::default();
+            }
+            if let Some((group, inner, length)) = attribute(&tokens[at..]) {
+                let target = if inner { &mut place.compiled } else { &mut Compiled::Yes };
+                let mut read = Attributes::default();
+                self.attribute(group.stream(), &mut read);
+                *target = target.and(read.compiled.unwrap_or(Compiled::Yes));
+                if inner && place.compiled == Compiled::No {
+                    return;
+                }
+                if !inner {
+                    let both = attributes.compiled.unwrap_or(Compiled::Yes);
+                    attributes.compiled = Some(both.and(read.compiled.unwrap_or(Compiled::Yes)));
+                    attributes.path = read.path.or(attributes.path);
+                    attributes.names.extend(read.names);
+                }
+                at += length;
+                continue;
+            }
+            if until.is_none()
+                && let Some(compiled) = attributes.compiled
+            {
+                let end = end_of_item(&tokens, at);
+                if compiled == Compiled::No {
+                    attributes = Attributes::default();
+                    at = end;
+                    continue;
+                }
+                until = Some((end, place.compiled));
+                place.compiled = place.compiled.and(compiled);
+            }
+            at += self.token(&tokens, at, place, &attributes);
+        }
+    }
+
+    /// Takes in what starts at `at`; returns how many tokens that were.
+    fn token(
+        &mut self,
+        tokens: &[TokenTree],
+        at: usize,
+        place: Place<'_>,
+        attributes: &Attributes,
+    ) -> usize {
+        let rest = &tokens[at..];
+        match rest {
+            [TokenTree::Ident(word), TokenTree::Ident(name), next, ..] if word == "mod" => {
+                let name = name.to_string();
+                let name = name.trim_start_matches("r#").to_owned();
+                let path = attributes.path.clone();
+                match next {
+                    TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
+                        let inside_file_directory = match place.inside {
+                            [] => path.is_some(),
+                            [_, ..] => place.inside_file_directory,
+                        };
+                        let inside = [place.inside, &[path.unwrap_or(name)]].concat();
+                        let top = false;
+                        self.walk(
+                            body.stream(),
+                            Place { inside: &inside, inside_file_directory, top, ..place },
+                        );
+                    }
+                    TokenTree::Punct(end) if end.as_char() == ';' => {
+                        // What an unknown macro does with a module it is given nobody can tell.
+                        let compiled = match place.within {
+                            Within::Items => place.compiled,
+                            Within::Macro(_) | Within::Rules => Compiled::Maybe.and(place.compiled),
+                        };
+                        self.scan.modules.push(ModuleDeclaration {
+                            name,
+                            path,
+                            inside: place.inside.to_vec(),
+                            inside_file_directory: place.inside_file_directory,
+                            compiled,
+                        });
+                    }
+                    _ => return 1,
+                }
+                3
+            }
+            [TokenTree::Ident(word), TokenTree::Punct(dollar), ..]
+                if word == "mod" && dollar.as_char() == '$' =>
+            {
+                self.scan.macro_modules = true;
+                2
+            }
+            [TokenTree::Ident(word), TokenTree::Ident(name), ..]
+                if word == "fn" && name == "main" && place.top && self.scan.main.is_none() =>
+            {
+                let body = rest.iter().find_map(|token| match token {
+                    TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Some(body),
+                    _ => None,
+                });
+                self.scan.main = body.map(|body| MainFunction {
+                    line: u32::try_from(name.span().start().line).unwrap_or(0),
+                    attributes: attributes.names.clone(),
+                    ..main_body(body.stream())
+                });
+                2
+            }
+            [
+                TokenTree::Ident(name),
+                TokenTree::Punct(bang),
+                TokenTree::Ident(_),
+                TokenTree::Group(body),
+                ..,
+            ] if bang.as_char() == '!' && name == "macro_rules" => {
+                let compiled = Compiled::Maybe.and(place.compiled);
+                self.walk(
+                    body.stream(),
+                    Place { compiled, within: Within::Rules, top: false, ..place },
+                );
+                4
+            }
+            [TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(body), ..]
+                if bang.as_char() == '!' =>
+            {
+                self.call(&name.to_string(), body, place);
+                3
+            }
+            [TokenTree::Group(group), ..] => {
+                self.walk(group.stream(), Place { top: false, ..place });
+                1
+            }
+            [TokenTree::Literal(literal), ..] => {
+                let in_macro = match place.within {
+                    Within::Items => None,
+                    Within::Macro(name) => Some(name),
+                    Within::Rules => return 1,
+                };
+                if place.compiled == Compiled::Yes && !is_pattern(tokens, at) {
+                    self.scan.texts.extend(literals::texts(literal, in_macro));
+                }
+                1
+            }
+            _ => 1,
+        }
+    }
+
+    fn call(&mut self, name: &str, body: &Group, place: Place<'_>) {
+        match name {
+            "include" | "include_str" | "include_bytes" => self.scan.includes.push(Include {
+                path: include_path(body.stream()),
+                code: name == "include",
+                compiled: place.compiled,
+            }),
+            // Their arguments are names or are gone after compilation.
+            "env" | "option_env" | "concat" | "stringify" | "cfg" | "compile_error" => {}
+            name => {
+                self.walk(body.stream(), Place { within: Within::Macro(name), top: false, ..place })
+            }
+        }
+    }
+
+    fn attribute(&self, stream: TokenStream, read: &mut Attributes) {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let mut path = String::new();
+        let mut rest = tokens.as_slice();
+        while let [token @ (TokenTree::Ident(_) | TokenTree::Punct(_)), after @ ..] = rest {
+            if matches!(token, TokenTree::Punct(punct) if punct.as_char() == '=') {
+                break;
+            }
+            path.push_str(&token.to_string());
+            rest = after;
+        }
+        let mut decide = |answer: Compiled| {
+            read.compiled = Some(read.compiled.unwrap_or(Compiled::Yes).and(answer));
+        };
+        match (path.as_str(), rest) {
+            ("cfg", [TokenTree::Group(group)]) => decide(self.cfg.decide(group.stream())),
+            ("cfg_attr", [TokenTree::Group(group)]) => {
+                let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                let comma = inner.iter().position(
+                    |token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','),
+                );
+                if let Some(comma) = comma {
+                    let predicate = inner[..comma].iter().cloned().collect();
+                    let attribute = inner[comma + 1..].iter().cloned().collect();
+                    match self.cfg.decide(predicate) {
+                        Compiled::Yes => self.attribute(attribute, read),
+                        Compiled::No => {}
+                        Compiled::Maybe => {
+                            let mut possible = Attributes::default();
+                            self.attribute(attribute, &mut possible);
+                            // Another path, or no code at all: what is compiled is not known.
+                            if possible.path.is_some() || possible.compiled.is_some() {
+                                read.compiled = Some(Compiled::Maybe);
+                            }
+                        }
+                    }
+                }
+            }
+            ("path", [_, TokenTree::Literal(literal)]) => {
+                read.path = literals::value(literal);
+                decide(Compiled::Yes);
+            }
+            (path, _) if path.rsplit("::").next() == Some("test") || path == "bench" => {
+                decide(Compiled::No);
+            }
+            _ => decide(Compiled::Yes),
+        }
+        read.names.push(path);
+    }
+}
+
+/// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
+fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
+    let is = |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign);
+    match tokens {
+        [hash, TokenTree::Group(group), ..]
+            if is(hash, '#') && group.delimiter() == Delimiter::Bracket =>
+        {
+            Some((group, false, 2))
+        }
+        [hash, bang, TokenTree::Group(group), ..]
+            if is(hash, '#') && is(bang, '!') && group.delimiter() == Delimiter::Bracket =>
+        {
+            Some((group, true, 3))
+        }
+        _ => None,
+    }
+}
+
+/// A literal that is compared with: short ones become immediate operands and leave no text.
+fn is_pattern(tokens: &[TokenTree], at: usize) -> bool {
+    let sign = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    (sign(at + 1, '=') && sign(at + 2, '>'))
+        || (sign(at + 1, '|') && !sign(at + 2, '|'))
+        || (at > 0 && sign(at - 1, '|') && !(at > 1 && sign(at - 2, '|')))
+}
+
+fn main_body(stream: TokenStream) -> MainFunction {
+    let mut main = MainFunction::default();
+    let mut streams = vec![stream];
+    while let Some(stream) = streams.pop() {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        main.tokens += tokens.len();
+        for (at, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => {
+                    main.calls |= group.delimiter() == Delimiter::Parenthesis
+                        && at > 0
+                        && matches!(tokens[at - 1], TokenTree::Ident(_));
+                    streams.push(group.stream());
+                }
+                TokenTree::Ident(name) if name == "await" => main.calls = true,
+                TokenTree::Ident(name) => {
+                    if let [_, TokenTree::Punct(bang), TokenTree::Group(_), ..] = &tokens[at..]
+                        && bang.as_char() == '!'
+                    {
+                        main.macros.push(name.to_string());
+                    }
+                }
+                TokenTree::Literal(literal) => main.texts.extend(literals::value(literal)),
+                TokenTree::Punct(_) => {}
+            }
+        }
+    }
+    main
+}
+
+fn include_path(stream: TokenStream) -> IncludePath {
+    let tokens: Vec<TokenTree> = stream.into_iter().collect();
+    match tokens.as_slice() {
+        [TokenTree::Literal(literal), ..] => {
+            literals::value(literal).map_or(IncludePath::Computed, IncludePath::Literal)
+        }
+        [TokenTree::Ident(concat), TokenTree::Punct(_), TokenTree::Group(parts), ..]
+            if concat == "concat" =>
+        {
+            concatenated(parts.stream()).unwrap_or(IncludePath::Computed)
+        }
+        _ => IncludePath::Computed,
+    }
+}
+
+/// `env!("OUT_DIR"), "/name.rs"`.
+fn concatenated(stream: TokenStream) -> Option<IncludePath> {
+    let tokens: Vec<TokenTree> = stream.into_iter().collect();
+    let [TokenTree::Ident(env), TokenTree::Punct(_), TokenTree::Group(name), rest @ ..] =
+        tokens.as_slice()
+    else {
+        return None;
+    };
+    let Some(TokenTree::Literal(name)) = name.stream().into_iter().next() else { return None };
+    let mut path = String::new();
+    for token in rest {
+        match token {
+            TokenTree::Literal(literal) => path.push_str(&literals::value(literal)?),
+            TokenTree::Punct(_) => {}
+            TokenTree::Ident(_) | TokenTree::Group(_) => return None,
+        }
+    }
+    let path = path.trim_start_matches('/').to_owned();
+    match (env == "env", literals::value(&name)?.as_str()) {
+        (true, "CARGO_MANIFEST_DIR") => Some(IncludePath::Package(path)),
+        (true, "OUT_DIR") => Some(IncludePath::OutDir(path)),
+        _ => None,
+    }
+}
+
+/// Where the item, statement, field or arm that starts at `start` ends.
+fn end_of_item(tokens: &[TokenTree], start: usize) -> usize {
+    const MODIFIERS: &[&str] = &["pub", "unsafe", "async", "default", "auto", "const", "extern"];
+    const TO_BRACE: &[&str] =
+        &["fn", "mod", "impl", "struct", "enum", "union", "trait", "extern", "macro_rules"];
+    const TO_SEMICOLON: &[&str] = &["use", "const", "static", "type", "let"];
+    const BLOCKS: &[&str] = &["if", "for", "while", "loop", "match", "unsafe"];
+    let word = |at: usize| match tokens.get(at) {
+        Some(TokenTree::Ident(word)) => Some(word.to_string()),
+        _ => None,
+    };
+    // The first word that is no modifier says what it is; a modifier alone (`const X`, `extern
+    // "C" {}`, `unsafe {}`) speaks for itself.
+    let mut kind = word(start);
+    let mut at = start;
+    while let Some(next) = word(at).filter(|word| MODIFIERS.contains(&word.as_str())) {
+        kind = Some(next);
+        at += 1;
+        while matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
+            || matches!(tokens.get(at), Some(TokenTree::Literal(_)))
+        {
+            at += 1;
+        }
+    }
+    if let Some(word) = word(at) {
+        let known = |list: &[&str]| list.contains(&word.as_str());
+        if known(TO_BRACE) || known(TO_SEMICOLON) {
+            kind = Some(word);
+        }
+    }
+    let is = |list: &[&str]| kind.as_deref().is_some_and(|kind| list.contains(&kind));
+    let (to_brace, to_semicolon, block) = (is(TO_BRACE), is(TO_SEMICOLON), is(BLOCKS));
+    let sign = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    let mut angle = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(start) {
+        match token {
+            TokenTree::Punct(punct) => match punct.as_char() {
+                ';' => return at + 1,
+                ',' if !to_brace && !to_semicolon && angle == 0 => return at + 1,
+                '<' => angle += 1,
+                '>' if at > 0 && !sign(at - 1, '-') && !sign(at - 1, '=') => {
+                    angle = angle.saturating_sub(1);
+                }
+                _ => {}
+            },
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let arm = at > 1 && sign(at - 1, '>') && sign(at - 2, '=');
+                let call = at > 0 && sign(at - 1, '!');
+                let other_branch = word(at + 1).is_some_and(|word| word == "else");
+                if !to_semicolon && (to_brace || arm || call || block) && !other_branch {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+#[cfg(test)]
+mod tests;

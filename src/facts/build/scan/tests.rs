@@ -1,0 +1,166 @@
+//! The scanner over sources written for it.
+
+use super::*;
+
+fn scan_with(source: &str) -> Scan {
+    let cfg = Cfg {
+        features: Some(vec!["tls".to_owned()]),
+        triple: Some("x86_64-unknown-linux-gnu".to_owned()),
+    };
+    scan(source, &cfg).unwrap()
+}
+
+fn modules(source: &str) -> Vec<(String, Compiled)> {
+    let scan = scan_with(source);
+    scan.modules
+        .into_iter()
+        .map(|module| {
+            let path = module.path.map(|path| format!("@{path}")).unwrap_or_default();
+            ([module.inside, vec![module.name + &path]].concat().join("/"), module.compiled)
+        })
+        .collect()
+}
+
+#[test]
+fn finds_modules_where_they_are_declared() {
+    use Compiled::{Maybe, Yes};
+    let found = modules(
+        r#"
+        pub(crate) mod plain;
+        #[cfg(test)] mod tests;
+        #[cfg(test)] mod more_tests { mod inner; }
+        #[cfg(feature = "tls")] mod tls;
+        #[cfg(not(feature = "tls"))] mod no_tls;
+        #[cfg(windows)] #[path = "win.rs"] mod sys;
+        #[cfg(unix)] #[path = "nix.rs"] mod sys;
+        #[cfg(tokio_unstable)] mod unstable;
+        mod r#type;
+        mod outer { pub mod inner; mod deep { mod end; } }
+        #[path = "elsewhere"] mod moved { mod inner; }
+        #[cfg_attr(windows, path = "w.rs")] mod attributed;
+        cfg_if::cfg_if! { if #[cfg(unix)] { mod by_macro; } else { mod other; } }
+        #[cfg(test)] fn helper<A, B>(_: A, _: B) {} mod after;
+        "#,
+    );
+    let expected = [
+        ("plain", Yes),
+        ("tls", Yes),
+        ("sys@nix.rs", Yes),
+        ("unstable", Maybe),
+        ("type", Yes),
+        ("outer/inner", Yes),
+        ("outer/deep/end", Yes),
+        ("elsewhere/inner", Yes),
+        ("attributed", Yes),
+        ("by_macro", Maybe),
+        ("other", Maybe),
+        ("after", Yes),
+    ];
+    let found: Vec<(&str, Compiled)> = found.iter().map(|(name, c)| (name.as_str(), *c)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_file_for_tests_alone_holds_nothing() {
+    let scan = scan_with("#![cfg(test)]\nmod inner; const T: &str = \"some text of length\";");
+    assert!(scan.modules.is_empty() && scan.texts.is_empty());
+}
+
+#[test]
+fn says_when_a_macro_names_modules() {
+    let scan = scan_with("macro_rules! m { ($n:ident) => { mod $n; } } m!(a);");
+    assert!(scan.macro_modules && scan.modules.is_empty());
+}
+
+#[test]
+fn reads_includes() {
+    let scan = scan_with(
+        r#"
+        include!(concat!(env!("OUT_DIR"), "/gen.rs"));
+        const A: &str = include_str!("a.txt");
+        const B: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/b.bin"));
+        #[cfg(test)] const C: &str = include_str!("c.txt");
+        const D: &str = include_str!(path!());
+        "#,
+    );
+    let paths: Vec<&IncludePath> = scan.includes.iter().map(|include| &include.path).collect();
+    assert_eq!(
+        paths,
+        [
+            &IncludePath::OutDir("gen.rs".to_owned()),
+            &IncludePath::Literal("a.txt".to_owned()),
+            &IncludePath::Package("assets/b.bin".to_owned()),
+            &IncludePath::Computed,
+        ]
+    );
+    assert!(scan.includes[0].code && !scan.includes[1].code);
+}
+
+#[test]
+fn texts_of_tests_patterns_and_attributes_are_not_wanted() {
+    let scan = scan_with(
+        r#"
+        /// a documentation comment
+        #[doc = "an attribute's text"]
+        fn f(x: &str) {
+            match x { "a pattern of length" => println!("printed text {x} and the rest of it"), _ => {} }
+            #[cfg(test)] let _ = "a statement for tests";
+            call("a plain argument");
+        }
+        #[test] fn t() { call("text in a test fn") }
+        #[tokio::test] async fn u() { call("text in a test fn") }
+        "#,
+    );
+    let texts: Vec<String> =
+        scan.texts.iter().map(|text| String::from_utf8_lossy(&text.bytes).into()).collect();
+    assert_eq!(texts, ["printed text ", " and the rest of it", "a plain argument"]);
+    assert_eq!(scan.texts[0].line, 5);
+}
+
+#[test]
+fn positions_are_from_one_and_count_characters() {
+    let scan = scan_with("#!/usr/bin/env run\nfn main() {\n\tlet é = x.unwrap();\n}\n");
+    for (line, column) in [(2, 1), (2, 4), (2, 11), (3, 2), (3, 10), (3, 12), (4, 1)] {
+        assert!(scan.tokens.contains(line, column), "{line}:{column}");
+    }
+    assert!(!scan.tokens.contains(3, 3) && !scan.tokens.contains(1, 1));
+    assert_eq!(scan.tokens.lines, 4);
+}
+
+#[test]
+fn main_is_described() {
+    let main = scan_with("#[tokio::main]\nasync fn main() { server().await; }").main.unwrap();
+    assert_eq!((main.line, main.calls, main.must_leave_code()), (2, true, true));
+    let main = scan_with("fn main() { println!(\"Hello, world!\"); }").main.unwrap();
+    assert_eq!((main.texts, main.macros), (vec!["Hello, world!".into()], vec!["println".into()]));
+    let main = scan_with("mod a { fn main() {} } fn main() {}").main.unwrap();
+    assert_eq!((main.tokens, main.calls, main.must_leave_code()), (0, false, false));
+    assert!(scan_with("mod a { fn main() {} }").main.is_none());
+}
+
+#[test]
+fn what_is_not_rust_is_an_error_with_its_line() {
+    for source in ["fn main() {", "\nthis is not rust", "\"open", "fn f() { let = ; }"] {
+        let error = scan(source, &Cfg::default()).unwrap_err();
+        assert!(error.starts_with("line "), "{error}");
+    }
+}
+
+#[test]
+fn depth_is_refused_before_a_parser_recurses_into_it() {
+    let run = |source: String| {
+        let thread = std::thread::Builder::new().stack_size(super::super::module_tree::STACK);
+        let join = thread.spawn(move || scan(&source, &Cfg::default()).map(|_| ())).unwrap();
+        join.join().unwrap()
+    };
+    for unit in ["(", "{", "!", "a + ", "if x {} else ", "&", "Vec<", "x = "] {
+        let source = format!("fn main() {{ {} }}", unit.repeat(200_000));
+        assert!(run(source).is_err(), "{unit}");
+    }
+    let balanced = format!("const A: u8 = {}1{};", "(".repeat(50_000), ")".repeat(50_000));
+    assert!(run(balanced).unwrap_err().contains("too deeply"));
+    let sum = format!("const A: u64 = 0{};", " + 1".repeat(9_000));
+    run(sum).unwrap();
+    let long = "fn f() { if a { b() } else { c() } g(1, 2); }\n".repeat(20_000);
+    run(long).unwrap();
+}
