@@ -47,7 +47,8 @@ pub fn texts(literal: &Literal, within: Option<&str>) -> Vec<Text> {
         syn::Lit::ByteStr(text) => text.value(),
         _ => return Vec::new(),
     };
-    let pieces = if within.is_some() { split_format(&bytes) } else { vec![0..bytes.len()] };
+    let whole = 0..bytes.len();
+    let pieces = if within.is_some() { split_format(&bytes) } else { Vec::from([whole]) };
     pieces
         .into_iter()
         .filter(|piece| piece.len() >= SHORTEST)
