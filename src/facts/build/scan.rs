@@ -9,6 +9,10 @@ use proc_macro2::{Delimiter, Group, LineColumn, Span, TokenStream, TokenTree};
 use super::cfg::{Cfg, Compiled};
 use super::literals::{self, Text};
 
+mod shapes;
+
+use shapes::{attribute, end_of_item, include_path, is_pattern, main_body, recursion};
+
 /// What one source file says.
 #[derive(Debug, Clone, Default)]
 pub struct Scan {
@@ -185,41 +189,6 @@ fn tokens(source: &str) -> Result<TokenStream, String> {
     source.parse().map_err(|error: proc_macro2::LexError| {
         format!("line {}: {error}", error.span().start().line)
     })
-}
-
-/// How deep a recursive parser could go: nesting, and the length of what has no separator in it
-/// (`!!!!x`, `a + b + c`, `if … else if …`).
-fn recursion(stream: TokenStream, depth: usize) -> usize {
-    let mut deepest = depth;
-    let mut run = 0;
-    let mut closed = false;
-    for token in stream {
-        run += 1;
-        match token {
-            TokenTree::Group(group) if depth + run > MAX_RECURSION || group.stream().is_empty() => {
-                closed = group.delimiter() == Delimiter::Brace;
-            }
-            TokenTree::Group(group) => {
-                deepest = deepest.max(recursion(group.stream(), depth + run));
-                closed = group.delimiter() == Delimiter::Brace;
-            }
-            TokenTree::Punct(punct) => {
-                if matches!(punct.as_char(), ';' | ',') || (closed && punct.as_char() == '#') {
-                    run = 0;
-                }
-                closed = false;
-            }
-            TokenTree::Ident(name) => {
-                if closed && name != "else" {
-                    run = 0;
-                }
-                closed = false;
-            }
-            TokenTree::Literal(_) => closed = false,
-        }
-        deepest = deepest.max(depth + run);
-    }
-    deepest
 }
 
 struct Scanner<'a> {
@@ -489,161 +458,6 @@ impl Scanner<'_> {
         }
         read.names.push(path);
     }
-}
-
-/// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
-fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
-    let is = |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign);
-    match tokens {
-        [hash, TokenTree::Group(group), ..]
-            if is(hash, '#') && group.delimiter() == Delimiter::Bracket =>
-        {
-            Some((group, false, 2))
-        }
-        [hash, bang, TokenTree::Group(group), ..]
-            if is(hash, '#') && is(bang, '!') && group.delimiter() == Delimiter::Bracket =>
-        {
-            Some((group, true, 3))
-        }
-        _ => None,
-    }
-}
-
-/// A literal that is compared with: short ones become immediate operands and leave no text.
-fn is_pattern(tokens: &[TokenTree], at: usize) -> bool {
-    let sign = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
-    (sign(at + 1, '=') && sign(at + 2, '>'))
-        || (sign(at + 1, '|') && !sign(at + 2, '|'))
-        || (at > 0 && sign(at - 1, '|') && !(at > 1 && sign(at - 2, '|')))
-}
-
-fn main_body(stream: TokenStream) -> MainFunction {
-    let mut main = MainFunction::default();
-    let mut streams = vec![stream];
-    while let Some(stream) = streams.pop() {
-        let tokens: Vec<TokenTree> = stream.into_iter().collect();
-        main.tokens += tokens.len();
-        for (at, token) in tokens.iter().enumerate() {
-            match token {
-                TokenTree::Group(group) => {
-                    main.calls |= group.delimiter() == Delimiter::Parenthesis
-                        && at > 0
-                        && matches!(tokens[at - 1], TokenTree::Ident(_));
-                    streams.push(group.stream());
-                }
-                TokenTree::Ident(name) if name == "await" => main.calls = true,
-                TokenTree::Ident(name) => {
-                    if let [_, TokenTree::Punct(bang), TokenTree::Group(_), ..] = &tokens[at..]
-                        && bang.as_char() == '!'
-                    {
-                        main.macros.push(name.to_string());
-                    }
-                }
-                TokenTree::Literal(literal) => main.texts.extend(literals::value(literal)),
-                TokenTree::Punct(_) => {}
-            }
-        }
-    }
-    main
-}
-
-fn include_path(stream: TokenStream) -> IncludePath {
-    let tokens: Vec<TokenTree> = stream.into_iter().collect();
-    match tokens.as_slice() {
-        [TokenTree::Literal(literal), ..] => {
-            literals::value(literal).map_or(IncludePath::Computed, IncludePath::Literal)
-        }
-        [TokenTree::Ident(concat), TokenTree::Punct(_), TokenTree::Group(parts), ..]
-            if concat == "concat" =>
-        {
-            concatenated(parts.stream()).unwrap_or(IncludePath::Computed)
-        }
-        _ => IncludePath::Computed,
-    }
-}
-
-/// `env!("OUT_DIR"), "/name.rs"`.
-fn concatenated(stream: TokenStream) -> Option<IncludePath> {
-    let tokens: Vec<TokenTree> = stream.into_iter().collect();
-    let [TokenTree::Ident(env), TokenTree::Punct(_), TokenTree::Group(name), rest @ ..] =
-        tokens.as_slice()
-    else {
-        return None;
-    };
-    let Some(TokenTree::Literal(name)) = name.stream().into_iter().next() else { return None };
-    let mut path = String::new();
-    for token in rest {
-        match token {
-            TokenTree::Literal(literal) => path.push_str(&literals::value(literal)?),
-            TokenTree::Punct(_) => {}
-            TokenTree::Ident(_) | TokenTree::Group(_) => return None,
-        }
-    }
-    let path = path.trim_start_matches('/').to_owned();
-    match (env == "env", literals::value(&name)?.as_str()) {
-        (true, "CARGO_MANIFEST_DIR") => Some(IncludePath::Package(path)),
-        (true, "OUT_DIR") => Some(IncludePath::OutDir(path)),
-        _ => None,
-    }
-}
-
-/// Where the item, statement, field or arm that starts at `start` ends.
-fn end_of_item(tokens: &[TokenTree], start: usize) -> usize {
-    const MODIFIERS: &[&str] = &["pub", "unsafe", "async", "default", "auto", "const", "extern"];
-    const TO_BRACE: &[&str] =
-        &["fn", "mod", "impl", "struct", "enum", "union", "trait", "extern", "macro_rules"];
-    const TO_SEMICOLON: &[&str] = &["use", "const", "static", "type", "let"];
-    const BLOCKS: &[&str] = &["if", "for", "while", "loop", "match", "unsafe"];
-    let word = |at: usize| match tokens.get(at) {
-        Some(TokenTree::Ident(word)) => Some(word.to_string()),
-        _ => None,
-    };
-    // The first word that is no modifier says what it is; a modifier alone (`const X`, `extern
-    // "C" {}`, `unsafe {}`) speaks for itself.
-    let mut kind = word(start);
-    let mut at = start;
-    while let Some(next) = word(at).filter(|word| MODIFIERS.contains(&word.as_str())) {
-        kind = Some(next);
-        at += 1;
-        while matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
-            || matches!(tokens.get(at), Some(TokenTree::Literal(_)))
-        {
-            at += 1;
-        }
-    }
-    if let Some(word) = word(at) {
-        let known = |list: &[&str]| list.contains(&word.as_str());
-        if known(TO_BRACE) || known(TO_SEMICOLON) {
-            kind = Some(word);
-        }
-    }
-    let is = |list: &[&str]| kind.as_deref().is_some_and(|kind| list.contains(&kind));
-    let (to_brace, to_semicolon, block) = (is(TO_BRACE), is(TO_SEMICOLON), is(BLOCKS));
-    let sign = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
-    let mut angle = 0_usize;
-    for (at, token) in tokens.iter().enumerate().skip(start) {
-        match token {
-            TokenTree::Punct(punct) => match punct.as_char() {
-                ';' => return at + 1,
-                ',' if !to_brace && !to_semicolon && angle == 0 => return at + 1,
-                '<' => angle += 1,
-                '>' if at > 0 && !sign(at - 1, '-') && !sign(at - 1, '=') => {
-                    angle = angle.saturating_sub(1);
-                }
-                _ => {}
-            },
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                let arm = at > 1 && sign(at - 1, '>') && sign(at - 2, '=');
-                let call = at > 0 && sign(at - 1, '!');
-                let other_branch = word(at + 1).is_some_and(|word| word == "else");
-                if !to_semicolon && (to_brace || arm || call || block) && !other_branch {
-                    return at + 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    tokens.len()
 }
 
 #[cfg(test)]
