@@ -4,6 +4,8 @@ use super::Fact;
 
 mod elf;
 pub mod linking;
+pub mod locations;
+pub mod memory;
 mod read;
 mod rust;
 mod text;
