@@ -64,7 +64,7 @@ fn dynamic_section_and_versions_agree_with_readelf() {
             continue;
         }
         let symbols = linking.symbols.as_ref().expect("symbols were asked for");
-        let (mut undefined, mut defined) = (BTreeSet::new(), BTreeSet::new());
+        let (mut undefined, mut defined) = (BTreeSet::new(), Vec::new());
         for line in readelf(&path, &["--dyn-syms", "-W"]).lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let [_, value, _, kind, binding, visibility, section, name, ..] = words[..] else {
@@ -77,7 +77,7 @@ fn dynamic_section_and_versions_agree_with_readelf() {
             if section == "UND" {
                 undefined.insert((bare.to_string(), version.to_string()));
             } else if value.bytes().any(|it| it != b'0') || kind == "TLS" {
-                defined.insert((
+                defined.push((
                     bare.to_string(),
                     version.trim_start_matches('@').to_string(),
                     version.starts_with('@'),
