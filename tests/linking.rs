@@ -129,3 +129,23 @@ fn damage_anywhere_is_no_panic() {
         damaged[at] = before;
     }
 }
+
+#[test]
+fn this_machine_s_loader_says_where_it_looks() {
+    let program = std::env::current_exe().expect("a test has a path");
+    let linking = Linking::parse(&std::fs::read(program).expect("it is there")).expect("ELF");
+    let interpreter = linking.interpreter.expect("a test is linked dynamically");
+    let file = std::fs::File::open(&interpreter).expect("it runs, so its loader is there");
+    let loader = Linking::read_from(file).expect("ELF").loader.expect("glibc's loader");
+    // The loader's own words: the lines that end in "(system search path)".
+    let help = Command::new(&interpreter).arg("--help").output().expect("a loader runs");
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let said: Vec<String> = help
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(" (system search path)"))
+        .map(|directory| format!("{directory}/"))
+        .collect();
+    assert_eq!(loader.directories, said);
+    assert_eq!(loader.cache.as_deref(), Some("/etc/ld.so.cache"));
+    assert!(loader.release.is_some());
+}

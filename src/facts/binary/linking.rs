@@ -1,12 +1,16 @@
 //! What a dynamic loader reads of an ELF file: the header, the program headers and `PT_DYNAMIC`.
 
-use object::read::ReadRef;
+use std::io::{Read, Seek};
+
+use object::read::{ReadCache, ReadRef};
 
 mod dynamic;
+mod loader_text;
 mod raw;
 mod symbols;
 mod versions;
 
+pub use loader_text::LoaderText;
 pub use symbols::{Reference, Symbols};
 pub use versions::{VersionDefinition, VersionNeed};
 
@@ -68,6 +72,8 @@ pub struct Linking {
     pub abi_tag: Option<AbiTag>,
     /// `GNU_PROPERTY_X86_ISA_1_NEEDED`: bit 0 is the baseline, bit 1 x86-64-v2, bit 2 v3, bit 3 v4.
     pub x86_isa_needed: Option<u32>,
+    /// What glibc's loader was built to do; `None` for every other file.
+    pub loader: Option<LoaderText>,
     /// What was damaged or cut off.
     pub notes: Vec<String>,
 }
@@ -174,6 +180,7 @@ impl Linking {
         linking.interpreter = interpreter(&raw, &linking.segments);
         linking.read_notes(&raw);
         dynamic::read(&raw, &mut linking, depth);
+        linking.loader = loader_text::read(&raw, &linking);
         Ok(linking)
     }
 
@@ -184,6 +191,15 @@ impl Linking {
     /// As [`Linking::read`].
     pub fn parse(data: &[u8]) -> Result<Linking, NotElf> {
         Linking::read(data, Depth::Symbols)
+    }
+
+    /// Reads one file piece by piece, without holding it in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Linking::read`].
+    pub fn read_from(file: impl Read + Seek) -> Result<Linking, NotElf> {
+        Linking::read(&ReadCache::new(file), Depth::Symbols)
     }
 
     /// Whether addresses are 64 bits wide.

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+
+use crate::facts::binary::Linking;
+use crate::facts::binary::linking::NotElf;
 
 pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 
@@ -22,7 +26,13 @@ pub trait Tree: fmt::Debug + Send + Sync {
     /// A small configuration file (`/etc/ld.so.conf`, `/etc/passwd`, scripts, …), cut off at
     /// [`TEXT_LIMIT`]; `None` for what is no such file, and for one whose bytes were not kept.
     fn text(&self, path: &[u8]) -> Option<Vec<u8>>;
+    /// What a loader reads of a regular file; `None` for what is no such file, and for one whose
+    /// bytes were not looked at.
+    fn linking(&self, path: &[u8]) -> Option<Linked>;
 }
+
+/// What a loader reads of a file, or why it reads nothing.
+pub type Linked = Result<Arc<Linking>, NotElf>;
 
 /// A path that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +188,7 @@ fn names_reversed(path: &[u8]) -> Vec<Vec<u8>> {
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     nodes: BTreeMap<Vec<u8>, Node>,
+    linked: BTreeMap<Vec<u8>, Linked>,
 }
 
 /// One path of a [`Memory`] tree.
@@ -199,7 +210,13 @@ impl Memory {
                 .insert(above.to_vec(), Node { entry: Entry::implied_directory(), text: None });
             above = parent(above);
         }
+        self.linked.remove(&path);
         self.nodes.insert(path, node);
+    }
+
+    /// Keeps what a loader reads of a file whose bytes are not kept. After [`Memory::insert`].
+    pub fn insert_linking(&mut self, path: &[u8], linked: Linked) {
+        self.linked.insert(normalise(path), linked);
     }
 
     /// A directory with mode 0755 of root.
@@ -254,6 +271,16 @@ impl Tree for Memory {
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.nodes.get(path)?.text.clone()
     }
+
+    fn linking(&self, path: &[u8]) -> Option<Linked> {
+        if let Some(linked) = self.linked.get(path) {
+            return Some(linked.clone());
+        }
+        let node = self.nodes.get(path)?;
+        let text = node.text.as_ref()?;
+        let whole = matches!(node.entry.kind, Kind::File { size } if size == text.len() as u64);
+        whole.then(|| Linking::parse(text).map(Arc::new))
+    }
 }
 
 /// A root file system in a directory of this machine.
@@ -271,6 +298,10 @@ impl Tree for Directory {
 
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.read(path, TEXT_LIMIT).ok()
+    }
+
+    fn linking(&self, path: &[u8]) -> Option<Linked> {
+        Some(Linking::read_from(self.0.file(path).ok()?).map(Arc::new))
     }
 }
 
