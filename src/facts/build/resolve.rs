@@ -4,7 +4,7 @@ use super::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
 use super::spec;
 use crate::facts::binary::Panic;
 use crate::input::cargo::Config;
-use crate::input::cargo::config::Source;
+use crate::input::cargo::config::{Source, env_name};
 use crate::input::cargo::tree::{Node, Place, Value};
 
 /// A package as an override sees it.
@@ -82,7 +82,6 @@ pub fn resolve(
         None => Setting::default(
             match has_debug || dependencies.iter().any(|unit| wants_debug(sources, &chain, unit)) {
                 true => Strip::None,
-                false if sources.triple.ends_with("-msvc") => Strip::None,
                 false => Strip::DebugInfo,
             },
         ),
@@ -234,17 +233,16 @@ fn lookup(sources: Sources<'_>, keys: &[&str]) -> Option<(Value, Origin)> {
 }
 
 /// As `lookup`, for a key inside an override. Cargo looks for the variable of an override by
-/// package only where a configuration file or argument has that override too.
+/// package only where a configuration file or argument has that override too, and then with the
+/// package's name in its own letters: `CARGO_PROFILE_RELEASE_PACKAGE_serde_DEBUG`.
 fn lookup_override(sources: Sources<'_>, keys: &[&str]) -> Option<(Value, Origin)> {
-    let is_configured = match keys {
-        ["profile", name, "package", spec, _] => {
-            let names = sources.config.names(&["profile", name, "package"]);
-            names.iter().any(|known| known == spec)
+    let ["profile", name, "package", spec, key] = keys else { return lookup(sources, keys) };
+    let table = ["profile", name, "package"];
+    if sources.config.names(&table).iter().any(|known| known == spec) {
+        let variable = format!("{}_{spec}{}", env_name(&table), &env_name(&[key])["CARGO".len()..]);
+        if let Some(setting) = sources.config.get_from(keys, &variable) {
+            return Some((setting.value, origin(sources, setting.from, keys)));
         }
-        _ => true,
-    };
-    if is_configured {
-        return lookup(sources, keys);
     }
     let node = sources.manifest.get(keys.iter().copied())?;
     Some((node.value.clone(), origin(sources, Source::Place(node.place.clone()), keys)))

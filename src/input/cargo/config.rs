@@ -85,6 +85,11 @@ impl Config {
 
     /// The setting under a path of keys: `--config`, then the environment, then the files.
     pub fn get(&self, keys: &[&str]) -> Option<Setting> {
+        self.get_from(keys, &env_name(keys))
+    }
+
+    /// As `get`, where the environment's variable has another name than its keys suggest.
+    pub fn get_from(&self, keys: &[&str], variable: &str) -> Option<Setting> {
         let place = |node: &Node| Setting {
             value: node.value.clone(),
             from: Source::Place(node.place.clone()),
@@ -92,9 +97,9 @@ impl Config {
         if let Some(node) = self.command_line.get(keys.iter().copied()) {
             return Some(place(node));
         }
-        let name = env_name(keys);
-        if let Some(text) = self.env.get(&name) {
-            return Some(Setting { value: from_env(text), from: Source::Env(name) });
+        if let Some(text) = self.env.get(variable) {
+            let from = Source::Env(variable.to_owned());
+            return Some(Setting { value: from_env(text), from });
         }
         self.files.get(keys.iter().copied()).map(place)
     }
