@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub mod inspect;
 pub mod levels;
 pub mod output;
 pub mod rules;
@@ -37,6 +38,8 @@ struct Words {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Print the facts of any programs, judged by nothing
+    Inspect(inspect::Inspect),
     /// List the rules
     Rules(rules::List),
     /// Show one rule's page
@@ -58,6 +61,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let answer = Words::from_arg_matches(&matches).map_err(Failure::from).and_then(|words| {
         match words.command {
             None => Err(Failure::Words("name a command; --help lists them".to_owned())),
+            Some(Command::Inspect(words)) => inspect::run(&words),
             Some(Command::Rules(words)) => rules::list(&words),
             Some(Command::Explain(words)) => rules::explain(&words),
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod cargo;
+pub mod file;
 pub mod image;
 pub mod moment;
 pub mod sources;

@@ -3,6 +3,8 @@
 use crate::facts::Facts;
 use crate::rule::{Level, Outcome, Rule};
 
+pub mod binary;
+pub mod inspect;
 pub mod json;
 pub mod table;
 pub mod words;

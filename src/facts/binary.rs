@@ -21,6 +21,8 @@ pub struct Binary {
     pub path: String,
     /// In bytes.
     pub size: u64,
+    /// Every byte was looked at, and not the headers alone: an empty list below means none.
+    pub contents_read: bool,
     /// Lower-case hex; `None` when no digest was asked for.
     pub sha256: Option<String>,
     /// The container format; `None` when the bytes are none that is known.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Checked, Judged, Report, Summary};
+use super::{Checked, Judged, Report, Summary, binary};
 use crate::rule::{Finding, Outcome};
 
 /// The version of the document; a name is only ever added.
@@ -29,6 +29,7 @@ struct Tool {
 struct SubjectEntry<'a> {
     name: &'a str,
     sha256: Option<&'a str>,
+    binary: Option<binary::Entry<'a>>,
     outcomes: Vec<OutcomeEntry<'a>>,
 }
 
@@ -87,6 +88,7 @@ fn subject(judged: &Judged) -> SubjectEntry<'_> {
     SubjectEntry {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
+        binary: judged.facts.binary.as_ref().map(binary::Entry::from),
         outcomes: judged.checked.iter().map(outcome).collect(),
     }
 }

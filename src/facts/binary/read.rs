@@ -84,6 +84,7 @@ impl Binary {
 
     fn read_elf<'data, R: ReadRef<'data>>(&mut self, data: R, contents: Option<&[u8]>) {
         self.format = Some(Format::Elf);
+        self.contents_read = contents.is_some();
         let depth = if contents.is_some() { Depth::Symbols } else { Depth::Headers };
         let linking = match Linking::read(data, depth) {
             Ok(linking) => linking,
@@ -113,8 +114,12 @@ impl Binary {
             .filter(|_| linking.machine == elf::EM_ARM.0)
             .map(|bytes| arm_barriers(bytes, &linking));
         self.triple = triple::triple(&headers, &linking, &self.libc, barriers);
+        let mut comment = headers.comment.clone();
+        if !comment.iter().any(|text| text.starts_with("rustc version")) {
+            comment.extend(contents.and_then(|_| dwarf_producer(&headers, data)));
+        }
         let tables = Tables {
-            comment: &headers.comment,
+            comment: &comment,
             needed: &linking.needed,
             imports: imports.as_deref().unwrap_or_default(),
             dep_v0: headers.section(".dep-v0").is_some(),
@@ -274,6 +279,19 @@ pub(super) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usi
         ranges.push(from..length);
     }
     ranges
+}
+
+/// `rustc version 1.27.0 (3eda71b00 2018-06-19)` out of DWARF's `clang LLVM (rustc version …)`,
+/// which is all that compilers before 1.74 left, where a program was not stripped.
+fn dwarf_producer<'data, R: ReadRef<'data>>(headers: &Headers, data: R) -> Option<String> {
+    /// Producers come first, and a compressed section has none to be found.
+    const LOOKED_AT: u64 = 64 << 20;
+    let texts = headers.section(".debug_str")?.bytes(data, LOOKED_AT)?;
+    let start = memchr::memmem::find(texts, b"(rustc version ")? + 1;
+    let text = &texts[start..texts.len().min(start + 64)];
+    let end = memchr::memchr(0, text)?;
+    let text = std::str::from_utf8(&text[..end]).ok()?;
+    Some(text.strip_suffix(')')?.to_string())
 }
 
 /// Counts the memory barriers of 32-bit ARM code.

@@ -55,7 +55,7 @@ pub(super) fn language(tables: &Tables<'_>, text: Option<&Text>) -> Fact<bool> {
         return Fact::high(true, "source paths of the standard library");
     }
     if text.go {
-        return Fact::certain(false, "it carries Go's build information");
+        return Fact::certain(false, "Go's runtime is inside");
     }
     // Any one of these may be quoted by a tool about Rust; a program of another language that
     // holds two was not met.
@@ -131,14 +131,19 @@ pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
     if tables.needed.iter().any(|name| is_rust_library(name)) {
         return Fact::unknown("the panic runtime is in the standard library's own file");
     }
-    if !text.has(Needle::Backtrace) && !text.has(Needle::UnwrapNone) && text.commits.is_empty() {
+    let modern = tables.comment.iter().any(|comment| comment.starts_with("rustc version"));
+    if !modern
+        && !text.has(Needle::Backtrace)
+        && !text.has(Needle::UnwrapNone)
+        && text.commits.is_empty()
+    {
         return Fact::unknown("no text of the panic runtime, nor of the standard library");
     }
-    // The text came with Rust 1.40 (#62603).
+    // The text came with Rust 1.40, rustc's name in `.comment` with 1.74.
     if !text.has(Needle::StdPath) && text.has(Needle::OldStdPath) {
         return Fact::unknown("compilers before 1.47 wrote no text that tells");
     }
-    Fact::high(Panic::Abort, "the standard library is inside, its unwinding is not")
+    Fact::high(Panic::Abort, "no trace of the panic runtime that unwinds")
 }
 
 /// The compiler, from every source that names it.

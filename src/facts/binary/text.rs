@@ -77,6 +77,7 @@ pub(super) enum Needle {
     Passwd,
     Nsswitch,
     Go,
+    GoRuntime,
     Upx,
     MsvcRtti,
 }
@@ -136,6 +137,7 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::Passwd, "/etc/pa|sswd"),
     (Needle::Nsswitch, "/etc/nss|witch.conf"),
     (Needle::Go, " Go build|inf:"),
+    (Needle::GoRuntime, "runtime.g|opanic\0"),
     (Needle::Upx, "$Info: This file is p|acked with the UPX"),
     (Needle::MsvcRtti, ".?A|V"),
 ];
@@ -197,7 +199,7 @@ impl Text {
         }
         text.musl = text.has(Needle::Musl);
         text.glibc = text.has(Needle::Glibc);
-        text.go = text.has(Needle::Go);
+        text.go = text.has(Needle::Go) || text.has(Needle::GoRuntime);
         text
     }
 

@@ -126,6 +126,9 @@ fn system(headers: &Headers, linking: &Linking) -> (System, &'static str) {
         12 => return (System::OpenBsd, "EI_OSABI says OpenBSD"),
         _ => {}
     }
+    if needs_freebsd(linking) {
+        return (System::FreeBsd, "its version records are FreeBSD's");
+    }
     let bionic = |version: &VersionNeed| {
         version.name == "LIBC"
             && matches!(version.library.as_str(), "libc.so" | "libm.so" | "libdl.so")
@@ -136,6 +139,10 @@ fn system(headers: &Headers, linking: &Linking) -> (System, &'static str) {
         return (System::Android, "it needs bionic's libc.so in its version LIBC");
     }
     (System::Unknown, "no note, no interpreter")
+}
+
+fn needs_freebsd(linking: &Linking) -> bool {
+    linking.version_needs.iter().any(|need| need.name.starts_with("FBSD_"))
 }
 
 /// Fills in the C library; `imports` are the undefined symbols where they were read.

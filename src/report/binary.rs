@@ -1,0 +1,276 @@
+//! BINARY: one program's facts as a machine reads them, in `inspect` and in `check` alike.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::words;
+use crate::facts::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
+use crate::facts::{Confidence, Fact};
+
+/// The version of the document; a name is only ever added.
+pub const SCHEMA: &str = "binlint.inspect/1";
+
+/// The answer for one path: its facts, or why there are none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer<'a> {
+    /// The facts.
+    Binary(Box<Entry<'a>>),
+    /// `{"path": …, "error": …}`.
+    Error {
+        /// As the user named it.
+        path: &'a str,
+        /// One line.
+        error: &'a str,
+    },
+}
+
+/// BINARY. A null says that it could not be told, or was not looked at; `evidence` says which.
+#[derive(Debug, Serialize)]
+pub struct Entry<'a> {
+    path: &'a str,
+    size: u64,
+    sha256: Option<&'a str>,
+    format: Option<&'static str>,
+    kind: &'static str,
+    machine: Option<MachineEntry>,
+    rust: Option<bool>,
+    triple: Option<&'a str>,
+    libc: LibcEntry<'a>,
+    interpreter: Option<&'a str>,
+    needed: &'a [String],
+    runpath: Option<&'a str>,
+    rpath: Option<&'a str>,
+    soname: Option<&'a str>,
+    position_independent: Option<bool>,
+    static_pie: Option<bool>,
+    symbols: Option<&'static str>,
+    debug_info: Option<&'static str>,
+    panic: Option<&'static str>,
+    rustc: RustcEntry<'a>,
+    crates: Option<Vec<CrateEntry<'a>>>,
+    main: MainEntry<'a>,
+    hardening: HardeningEntry,
+    build_id: Option<&'a str>,
+    allocator: Option<&'a str>,
+    tls: Option<&'a str>,
+    debug_assertions: Option<bool>,
+    overflow_checks: Option<bool>,
+    lto: Option<&'static str>,
+    cpu_level: Option<u8>,
+    may_read: Option<&'a [String]>,
+    evidence: BTreeMap<&'static str, EvidenceEntry<'a>>,
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    slices: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct MachineEntry {
+    arch: &'static str,
+    bits: u8,
+    endian: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct LibcEntry<'a> {
+    name: Option<&'static str>,
+    linkage: Option<&'static str>,
+    version_required: Option<&'a str>,
+    version_named: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct RustcEntry<'a> {
+    version: Option<&'a str>,
+    commit: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct CrateEntry<'a> {
+    name: &'a str,
+    version: &'a str,
+    from: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct MainEntry<'a> {
+    verdict: Option<&'static str>,
+    evidence: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct HardeningEntry {
+    relro: Option<&'static str>,
+    executable_stack: Option<bool>,
+    text_relocations: Option<bool>,
+    bind_now: Option<bool>,
+    writable_executable_segment: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceEntry<'a> {
+    confidence: &'static str,
+    seen: &'a str,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    binaries: &'a [Answer<'a>],
+}
+
+/// Writes the document of `inspect`.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *to, &Document { schema: SCHEMA, binaries: answers })?;
+    writeln!(to)
+}
+
+/// Writes one answer a line.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_lines(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
+    for answer in answers {
+        serde_json::to_writer(&mut *to, answer)?;
+        writeln!(to)?;
+    }
+    Ok(())
+}
+
+impl<'a> From<&'a Binary> for Entry<'a> {
+    fn from(binary: &'a Binary) -> Entry<'a> {
+        let text = |text: &'a Option<String>| text.as_deref();
+        Entry {
+            path: &binary.path,
+            size: binary.size,
+            sha256: text(&binary.sha256),
+            format: binary.format.map(words::format),
+            kind: words::kind(binary.kind),
+            machine: binary.machine.as_ref().map(|machine| MachineEntry {
+                arch: machine.arch,
+                bits: machine.bits,
+                endian: if machine.little_endian { "little" } else { "big" },
+            }),
+            rust: binary.rust.value,
+            triple: text(&binary.triple.value),
+            libc: LibcEntry {
+                name: binary.libc.name.value.map(words::libc),
+                linkage: binary.libc.linkage.map(words::linkage),
+                version_required: text(&binary.libc.version_required),
+                version_named: text(&binary.libc.version_named),
+            },
+            interpreter: text(&binary.interpreter),
+            needed: &binary.needed,
+            runpath: text(&binary.runpath),
+            rpath: text(&binary.rpath),
+            soname: text(&binary.soname),
+            position_independent: binary.position_independent,
+            static_pie: binary.static_pie,
+            symbols: binary.symbols.map(symbols),
+            debug_info: binary.debug_info.map(debug_info),
+            panic: binary.panic.value.map(words::panic),
+            rustc: RustcEntry {
+                version: text(&binary.rustc.version),
+                commit: text(&binary.rustc.commit),
+            },
+            crates: binary.contents_read.then(|| binary.crates.iter().map(of_crate).collect()),
+            main: MainEntry {
+                verdict: binary.main.value.map(words::main_verdict),
+                evidence: &binary.main.evidence,
+            },
+            hardening: HardeningEntry {
+                relro: binary.hardening.relro.map(relro),
+                executable_stack: binary.hardening.executable_stack,
+                text_relocations: binary.hardening.text_relocations,
+                bind_now: binary.hardening.bind_now,
+                writable_executable_segment: binary.hardening.writable_executable_segment,
+            },
+            build_id: text(&binary.build_id),
+            allocator: text(&binary.allocator.value),
+            tls: text(&binary.tls.value),
+            debug_assertions: binary.debug_assertions.value,
+            overflow_checks: binary.overflow_checks.value,
+            lto: binary.lto.value.map(lto),
+            cpu_level: binary.cpu_level.value,
+            may_read: binary.contents_read.then_some(&binary.may_read),
+            evidence: evidence(binary),
+            notes: &binary.notes,
+            slices: binary.slices.iter().map(Entry::from).collect(),
+        }
+    }
+}
+
+fn of_crate(it: &crate::facts::binary::Crate) -> CrateEntry<'_> {
+    CrateEntry {
+        name: &it.name,
+        version: &it.version,
+        from: match it.from {
+            CrateSource::PanicPath => "panic-path",
+            CrateSource::DepV0 => "dep-v0",
+        },
+    }
+}
+
+fn evidence(binary: &Binary) -> BTreeMap<&'static str, EvidenceEntry<'_>> {
+    fn of<T>(fact: &Fact<T>) -> EvidenceEntry<'_> {
+        EvidenceEntry { confidence: confidence(fact.confidence), seen: &fact.evidence }
+    }
+    BTreeMap::from([
+        ("rust", of(&binary.rust)),
+        ("triple", of(&binary.triple)),
+        ("libc", of(&binary.libc.name)),
+        ("panic", of(&binary.panic)),
+        ("main", of(&binary.main)),
+        ("allocator", of(&binary.allocator)),
+        ("tls", of(&binary.tls)),
+        ("debug_assertions", of(&binary.debug_assertions)),
+        ("overflow_checks", of(&binary.overflow_checks)),
+        ("lto", of(&binary.lto)),
+        ("cpu_level", of(&binary.cpu_level)),
+    ])
+}
+
+const fn confidence(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::None => "none",
+        Confidence::Low => "low",
+        Confidence::High => "high",
+        Confidence::Certain => "certain",
+    }
+}
+
+const fn symbols(symbols: Symbols) -> &'static str {
+    match symbols {
+        Symbols::Present => "present",
+        Symbols::Stripped => "stripped",
+    }
+}
+
+pub(super) const fn debug_info(debug: DebugInfo) -> &'static str {
+    match debug {
+        DebugInfo::None => "none",
+        DebugInfo::Present => "present",
+        DebugInfo::Separate => "separate",
+    }
+}
+
+pub(super) const fn relro(relro: Relro) -> &'static str {
+    match relro {
+        Relro::Full => "full",
+        Relro::Partial => "partial",
+        Relro::None => "none",
+    }
+}
+
+pub(super) const fn lto(lto: LtoShape) -> &'static str {
+    match lto {
+        LtoShape::Fat => "fat",
+        LtoShape::ThinOrOff => "thin-or-off",
+    }
+}

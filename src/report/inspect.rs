@@ -1,0 +1,206 @@
+//! The facts of programs as a person reads them: a sheet for a few, a line each for many.
+
+use std::io::{self, Write};
+
+use super::binary::{debug_info, lto, relro};
+use super::table::{Detail, Style};
+use super::words;
+use crate::facts::Binary;
+
+/// More than this many get a line each instead of a sheet.
+const SHEETS: usize = 4;
+
+/// Writes the facts, or why there are none, in the order given.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(
+    answers: &[(String, Result<Binary, String>)],
+    style: Style,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let sheets = style.detail == Detail::Verbose
+        || style.detail == Detail::Normal && answers.len() <= SHEETS;
+    for (index, (path, answer)) in answers.iter().enumerate() {
+        match answer {
+            Err(error) => writeln!(to, "{}: {error}", bold(path, style))?,
+            Ok(binary) if sheets => {
+                if index > 0 {
+                    writeln!(to)?;
+                }
+                writeln!(to, "{}", bold(path, style))?;
+                sheet(binary, style, "  ", to)?;
+            }
+            Ok(binary) => writeln!(to, "{}: {}", bold(path, style), words::identity(binary))?,
+        }
+    }
+    Ok(())
+}
+
+fn sheet(binary: &Binary, style: Style, indent: &str, to: &mut dyn Write) -> io::Result<()> {
+    let rows = rows(binary, style.detail == Detail::Verbose);
+    let widest = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let room = usize::from(style.width).saturating_sub(indent.len() + widest + 2).max(30);
+    for (name, value) in rows {
+        let mut name = name;
+        for line in wrap(&value, room) {
+            writeln!(to, "{indent}{name:widest$}  {line}")?;
+            name = "";
+        }
+    }
+    for slice in &binary.slices {
+        writeln!(
+            to,
+            "{indent}slice {}",
+            slice.triple.value.as_deref().unwrap_or("of an unknown target")
+        )?;
+        sheet(slice, style, &format!("{indent}  "), to)?;
+    }
+    Ok(())
+}
+
+fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
+    let mut rows: Vec<(&'static str, String)> = vec![("is", words::identity(binary))];
+    let mut row = |name, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            rows.push((name, value));
+        }
+    };
+    let list = |names: &[String]| Some(names.join(", "));
+    row("kind", Some(kind(binary)));
+    row("size", Some(format!("{} bytes", binary.size)));
+    row("sha256", binary.sha256.clone());
+    row("interpreter", binary.interpreter.clone());
+    row("needed", list(&binary.needed));
+    row("runpath", binary.runpath.clone());
+    row("rpath", binary.rpath.clone());
+    row("soname", binary.soname.clone());
+    row("libc", libc(binary));
+    row("rust", Some(binary.rust.evidence.to_string()));
+    row("rustc", rustc(binary));
+    row(
+        "panic",
+        binary.panic.value.map(|it| format!("{}: {}", words::panic(it), binary.panic.evidence)),
+    );
+    row(
+        "main",
+        binary
+            .main
+            .value
+            .map(|it| format!("{}: {}", words::main_verdict(it), binary.main.evidence)),
+    );
+    row("hardening", hardening(binary));
+    row("debug info", binary.debug_info.map(|it| debug_info(it).to_string()));
+    row("build-id", binary.build_id.clone());
+    row("allocator", binary.allocator.value.clone());
+    row("TLS", binary.tls.value.clone());
+    row("built with", built_with(binary));
+    row("may read", list(&binary.may_read));
+    row("crates", crates(binary, verbose));
+    if verbose {
+        row("evidence", list(&binary.rustc.evidence));
+    }
+    for note in &binary.notes {
+        row("note", Some(note.clone()));
+    }
+    rows
+}
+
+fn kind(binary: &Binary) -> String {
+    let mut words = vec![words::kind(binary.kind).to_string()];
+    if binary.static_pie == Some(true) {
+        words.push("static-pie".to_string());
+    } else if let Some(independent) = binary.position_independent {
+        words.push(
+            if independent { "position independent" } else { "at a fixed address" }.to_string(),
+        );
+    }
+    words.join(", ")
+}
+
+fn libc(binary: &Binary) -> Option<String> {
+    let name = words::libc(binary.libc.name.value?);
+    let linkage = binary.libc.linkage.map(words::linkage).unwrap_or_default();
+    let required = binary.libc.version_required.as_deref();
+    let named = binary.libc.version_named.as_deref();
+    let version = match (required, named) {
+        (Some(required), Some(named)) if required != named => {
+            format!(", {required} required, {named} for weak symbols alone")
+        }
+        (Some(required), _) => format!(", {required} required"),
+        (None, _) => String::new(),
+    };
+    Some(format!("{name}, {linkage}{version}"))
+}
+
+fn rustc(binary: &Binary) -> Option<String> {
+    match (&binary.rustc.version, &binary.rustc.commit) {
+        (Some(version), Some(commit)) => Some(format!("{version} ({commit})")),
+        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (None, None) => None,
+    }
+}
+
+fn hardening(binary: &Binary) -> Option<String> {
+    let facts = &binary.hardening;
+    let mut words = Vec::new();
+    words.extend(facts.relro.map(|it| format!("RELRO {}", relro(it))));
+    let mut flag = |value: Option<bool>, yes: &str, no: &str| {
+        words.extend(value.map(|value| if value { yes } else { no }.to_string()));
+    };
+    flag(facts.bind_now, "bound at start", "bound lazily");
+    flag(facts.executable_stack, "executable stack", "");
+    flag(facts.text_relocations, "text relocations", "");
+    flag(facts.writable_executable_segment, "a segment that is writable and executable", "");
+    words.retain(|word| !word.is_empty());
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn built_with(binary: &Binary) -> Option<String> {
+    let flag = |name: &str, value: Option<bool>| {
+        value.map(|value| format!("{name}={}", if value { "yes" } else { "no" }))
+    };
+    let words: Vec<String> = [
+        flag("debug-assertions", binary.debug_assertions.value),
+        flag("overflow-checks", binary.overflow_checks.value),
+        binary.lto.value.map(|it| format!("lto={}", lto(it))),
+        binary.cpu_level.value.map(|level| format!("x86-64-v{level}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn crates(binary: &Binary, all: bool) -> Option<String> {
+    const SHOWN: usize = 12;
+    let names: Vec<String> =
+        binary.crates.iter().map(|it| format!("{}@{}", it.name, it.version)).collect();
+    Some(match names.len() {
+        more if more > SHOWN && !all => {
+            format!("{} and {} more (-v names them)", names[..SHOWN].join(", "), more - SHOWN)
+        }
+        _ => names.join(", "),
+    })
+}
+
+/// Breaks at spaces; a word that is longer than the room keeps its line.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last_mut().map_or(0, |line| line.chars().count());
+        if last > 0 && last + 1 + word.chars().count() > room {
+            lines.push(word.to_string());
+        } else if let Some(line) = lines.last_mut() {
+            if last > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+fn bold(text: &str, style: Style) -> String {
+    if style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_string() }
+}
