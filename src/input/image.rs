@@ -1,6 +1,66 @@
 //! Container images: where they lie, how their layers are read, and what one file in them is.
 
+use std::io;
+
+pub mod compression;
+pub mod digest;
 pub mod directory;
+pub mod layer;
+pub mod source;
+pub mod squash;
+pub mod tar;
+
+/// Entries of one layer.
+pub const MAX_ENTRIES: usize = 4_000_000;
+/// Bytes of a path in a layer; the kernel's own limit.
+pub const MAX_PATH: usize = 4096;
+/// Links that are followed before a path counts as a loop (`ELOOP`, path_resolution(7)).
+pub const MAX_LINKS: usize = 40;
+/// Bytes of an extension header in a tar stream; Go's own limit.
+pub const MAX_SPECIAL_HEADER: u64 = 1 << 20;
+/// Bytes of a JSON document (manifest, index, configuration). BuildKit's statements are longer
+/// and have a limit of their own.
+pub const MAX_DOCUMENT: u64 = 4 << 20;
+/// Bytes of an attached statement; BuildKit's own limit.
+pub const MAX_STATEMENT: u64 = 40 << 20;
+/// Layers of one image; engines stop at 127.
+pub const MAX_LAYERS: usize = 512;
+/// Manifests that one index may list, with those of the indexes in it.
+pub const MAX_MANIFESTS: usize = 1000;
+/// Indexes within indexes.
+pub const MAX_INDEX_DEPTH: usize = 4;
+/// Bytes that one compressed stream may inflate to.
+pub const MAX_INFLATED: u64 = 64 << 30;
+/// Inflated bytes for one compressed byte, beyond the first [`FREE_INFLATION`].
+pub const MAX_RATIO: u64 = 1000;
+/// Bytes that may inflate at any ratio.
+pub const FREE_INFLATION: u64 = 64 << 20;
+/// Bytes of a file whose contents are read whole.
+pub const MAX_CONTENTS: u64 = 512 << 20;
+/// A plain blob up to this size, in bytes, is read whole and verified; in a longer one contents
+/// that nobody wants are passed over and the digest is not known.
+pub const VERIFY_PLAIN: u64 = 64 << 20;
+
+/// Why an image could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    /// The file system or the stream.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A tar stream, as archive or as layer.
+    #[error("{0}")]
+    Tar(#[from] tar::Error),
+    /// Anything that the image's own documents say wrongly, in words.
+    #[error("{0}")]
+    Image(String),
+}
+
+impl Why {
+    /// A reason in words.
+    pub fn new(text: impl Into<String>) -> Why {
+        Why::Image(text.into())
+    }
+}
 
 /// What a path of an image is, as `lstat` would say.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,442 @@
+//! One layer, read once: what it puts, links and hides, with file contents reduced as they pass by.
+
+use std::io::Read;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+
+use super::compression::{Compression, Decoder};
+use super::digest::{Digest, Hasher, Hashing};
+use super::source::{Span, Stream, read_piece};
+use super::tar::{EntryKind, Header, Reader, Source};
+use super::{
+    Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, VERIFY_PLAIN, Why, join, name, normalise,
+    parent,
+};
+
+/// Bytes handed from the thread that inflates to the thread that reads.
+const PIECE: usize = 128 << 10;
+/// Pieces between the two threads.
+const PIECES: usize = 8;
+/// First bytes of a file by which it is decided whether more are wanted.
+pub const HEAD: usize = 512;
+/// Files beyond this size are read one at a time, whatever the number of threads.
+const LARGE: u64 = 8 << 20;
+
+/// A regular file that passes by.
+#[derive(Debug)]
+pub struct Member<'a> {
+    /// Normalised.
+    pub path: &'a [u8],
+    /// What it is.
+    pub entry: &'a Entry,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// What the reader of an image wants to know of the files in it.
+pub struct Interest<'a, T> {
+    /// How many of a file's bytes are wanted, by its path and its first [`HEAD`] bytes.
+    pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> u64 + Sync),
+    /// What is kept of those bytes.
+    pub reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> T + Sync),
+    large: Mutex<()>,
+}
+
+impl<'a, T> Interest<'a, T> {
+    /// An interest of two functions.
+    pub fn new(
+        wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> u64 + Sync),
+        reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> T + Sync),
+    ) -> Interest<'a, T> {
+        Interest { wanted, reduce, large: Mutex::new(()) }
+    }
+}
+
+/// A layer's changes, in its own order.
+#[derive(Debug, Clone)]
+pub struct Layer<T> {
+    /// The changes.
+    pub changes: Vec<(Vec<u8>, Change<T>)>,
+    /// Digest and size of the blob as it lies; `None` where it was not read whole.
+    pub blob: Option<(Digest, u64)>,
+    /// Digest of the tar stream; `None` where it was not read whole.
+    pub diff_id: Option<Digest>,
+}
+
+/// What a layer does at a path.
+#[derive(Debug, Clone)]
+pub enum Change<T> {
+    /// Puts this there.
+    Put(Entry, Option<T>),
+    /// Puts another name of the file at this path there.
+    HardLink(Vec<u8>),
+    /// Hides what lower layers have there.
+    Whiteout,
+    /// Hides what lower layers have in this directory.
+    Opaque,
+}
+
+/// What the image's documents say of a blob.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Of the blob as it lies.
+    pub digest: Option<Digest>,
+    /// Of the blob as it lies, in bytes.
+    pub size: Option<u64>,
+    /// Of the tar stream.
+    pub diff_id: Option<Digest>,
+}
+
+/// Reads a layer that lies in a file. A plain one is passed over where its contents are not
+/// wanted, unless it is small enough to be verified in a few milliseconds.
+pub fn read_span<T: Send>(
+    span: Span,
+    expected: &Expected,
+    interest: &Interest<'_, T>,
+) -> Result<Layer<T>, Why> {
+    let size = span.remaining();
+    if let Some(want) = expected.size.filter(|want| *want != size) {
+        return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
+    }
+    let mut head = [0; 8];
+    let count = span.head(&mut head)?;
+    let compression = Compression::of(head.get(..count).unwrap_or_default());
+    if compression == Compression::Plain && size > VERIFY_PLAIN {
+        let mut reader = Reader::new(span);
+        let changes = read_changes(&mut reader, interest)?;
+        return Ok(Layer { changes, blob: None, diff_id: None });
+    }
+    read_stream(span, compression, expected, interest)
+}
+
+/// Reads a layer from a stream, whole, and verifies its digests.
+pub fn read_stream<T: Send>(
+    reader: impl Read + Send,
+    compression: Compression,
+    expected: &Expected,
+    interest: &Interest<'_, T>,
+) -> Result<Layer<T>, Why> {
+    let layer = match compression {
+        Compression::Other(name) => {
+            return Err(Why::new(format!(
+                "the layer is compressed with {name}, which is not read here"
+            )));
+        }
+        Compression::Plain => {
+            let mut reader = reader;
+            let like = expected.diff_id.as_ref().or(expected.digest.as_ref());
+            let stream = Stream::new(like, move |piece| read_piece(&mut reader, piece, PIECE));
+            let (changes, digest, size) = read_hashed(stream, interest)?;
+            Layer { changes, blob: Some((digest.clone(), size)), diff_id: Some(digest) }
+        }
+        Compression::Gzip | Compression::Zstd => {
+            inflate_beside(reader, compression, expected, interest)?
+        }
+    };
+    verify(&layer, expected)?;
+    Ok(layer)
+}
+
+/// Whether what was read is what the documents say.
+pub fn verify<T>(layer: &Layer<T>, expected: &Expected) -> Result<(), Why> {
+    if let (Some((digest, size)), want) = (&layer.blob, expected) {
+        if let Some(want) = want.size.filter(|want| want != size) {
+            return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
+        }
+        if let Some(want) = want.digest.as_ref().filter(|want| *want != digest) {
+            return Err(Why::new(format!(
+                "the blob's digest is {digest}, its descriptor says {want}"
+            )));
+        }
+    }
+    match (&layer.diff_id, &expected.diff_id) {
+        (Some(got), Some(want)) if got != want => Err(Why::new(format!(
+            "the layer's diff id is {got}, the image's configuration says {want}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+type Changes<T> = Vec<(Vec<u8>, Change<T>)>;
+
+fn read_hashed<T>(
+    stream: Stream<'_>,
+    interest: &Interest<'_, T>,
+) -> Result<(Changes<T>, Digest, u64), Why> {
+    let mut reader = Reader::new(stream);
+    let changes = read_changes(&mut reader, interest)?;
+    // What follows the archive's end is part of the blob and of its digest.
+    let (digest, size) = reader.into_source().finish()?;
+    Ok((changes, digest, size))
+}
+
+/// Inflating is the bound of a compressed layer, so it has a thread to itself; hashing the plain
+/// bytes and reading the tar stream go on beside it.
+fn inflate_beside<T: Send>(
+    reader: impl Read + Send,
+    compression: Compression,
+    expected: &Expected,
+    interest: &Interest<'_, T>,
+) -> Result<Layer<T>, Why> {
+    let hashing = Hashing { reader, hasher: Hasher::new(expected.digest.as_ref()) };
+    let Some(decoder) = Decoder::new(compression, hashing) else {
+        return Err(Why::new("the layer is not compressed"));
+    };
+    let (full, filled) = sync_channel::<std::io::Result<Vec<u8>>>(PIECES);
+    let (empty, emptied) = channel::<Vec<u8>>();
+    std::thread::scope(|scope| {
+        let inflating = scope.spawn(move || inflate(decoder, &full, &emptied));
+        let stream = Stream::new(expected.diff_id.as_ref(), move |piece| {
+            // A closed channel is the stream's end: the last piece is never empty.
+            let next = filled.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
+            let used = std::mem::replace(piece, next);
+            // Fails only once the other thread has inflated everything.
+            let _ = empty.send(used);
+            Ok(())
+        });
+        let read = read_hashed(stream, interest);
+        let Ok(compressed) = inflating.join() else {
+            return Err(Why::new("the inflating thread died"));
+        };
+        let (changes, digest, _) = read?;
+        let hasher = compressed.hasher;
+        let size = hasher.size();
+        Ok(Layer { changes, blob: Some((hasher.finish(), size)), diff_id: Some(digest) })
+    })
+}
+
+fn inflate<R: Read>(
+    mut decoder: Decoder<Hashing<R>>,
+    full: &SyncSender<std::io::Result<Vec<u8>>>,
+    emptied: &Receiver<Vec<u8>>,
+) -> Hashing<R> {
+    loop {
+        let mut piece = emptied.try_recv().unwrap_or_default();
+        let read = read_piece(&mut decoder, &mut piece, PIECE);
+        let last = piece.is_empty() || read.is_err();
+        let piece = read.map(|()| piece);
+        let nothing = matches!(&piece, Ok(piece) if piece.is_empty());
+        // The reader is gone when it met an error of its own.
+        if (!nothing && full.send(piece).is_err()) || last {
+            return decoder.into_reader();
+        }
+    }
+}
+
+/// Reads every entry of an archive as the changes of a layer.
+pub fn read_changes<S: Source, T>(
+    reader: &mut Reader<S>,
+    interest: &Interest<'_, T>,
+) -> Result<Changes<T>, Why> {
+    let mut changes = Vec::new();
+    let mut buffer = Vec::new();
+    while let Some(header) = reader.next_entry()? {
+        if changes.len() == MAX_ENTRIES {
+            return Err(Why::new(format!("the layer has more than {MAX_ENTRIES} entries")));
+        }
+        if let Some(change) = change_of(reader, &header, interest, &mut buffer)? {
+            changes.push(change);
+        }
+    }
+    Ok(changes)
+}
+
+fn change_of<S: Source, T>(
+    reader: &mut Reader<S>,
+    header: &Header,
+    interest: &Interest<'_, T>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<(Vec<u8>, Change<T>)>, Why> {
+    let shown = || header.name.escape_ascii().to_string();
+    if header.name.len() >= MAX_PATH || header.link.len() >= MAX_PATH {
+        return Err(Why::new(format!(
+            "a path of {} bytes",
+            header.name.len().max(header.link.len())
+        )));
+    }
+    let path = normalise(&header.name);
+    let kind = match header.kind {
+        EntryKind::Global => return Ok(None),
+        EntryKind::Unknown(flag) => {
+            let flag = flag.escape_ascii();
+            return Err(Why::new(format!(
+                "{}: entry type '{flag}' is not one of a layer",
+                shown()
+            )));
+        }
+        EntryKind::Directory => Kind::Directory,
+        // A root that is no directory would redirect every path (CVE-2021-29136).
+        _ if path == b"/" => {
+            return Err(Why::new(format!("'{}' stands for the root and is no directory", shown())));
+        }
+        EntryKind::File => Kind::File { size: header.size },
+        EntryKind::Symlink => Kind::Symlink(header.link.clone()),
+        EntryKind::CharacterDevice | EntryKind::BlockDevice | EntryKind::Fifo => Kind::Other,
+        EntryKind::HardLink => Kind::Other,
+    };
+    if let Some(hidden) = name(&path).strip_prefix(b".wh.") {
+        let directory = parent(&path);
+        return match hidden {
+            b".wh..opq" => Ok(Some((directory.to_vec(), Change::Opaque))),
+            b"" | b"." | b".." => Err(Why::new(format!("{}: a whiteout of nothing", shown()))),
+            hidden => {
+                let hidden = normalise(&join(&[directory.get(1..).unwrap_or_default(), hidden]));
+                Ok(Some((hidden, Change::Whiteout)))
+            }
+        };
+    }
+    if header.kind == EntryKind::HardLink {
+        return Ok(Some((path, Change::HardLink(normalise(&header.link)))));
+    }
+    let entry = Entry { kind, mode: header.mode, uid: header.uid, gid: header.gid };
+    let contents = match entry.kind {
+        Kind::File { size } if !header.sparse => {
+            reduce(reader, &Member { path: &path, entry: &entry, size }, interest, buffer)?
+        }
+        _ => None,
+    };
+    Ok(Some((path, Change::Put(entry, contents))))
+}
+
+fn reduce<S: Source, T>(
+    reader: &mut Reader<S>,
+    member: &Member<'_>,
+    interest: &Interest<'_, T>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<T>, Why> {
+    buffer.clear();
+    reader.append_contents(buffer, HEAD as u64)?;
+    let wanted = (interest.wanted)(member, buffer).min(MAX_CONTENTS);
+    if wanted == 0 {
+        return Ok(None);
+    }
+    let _alone = (member.size.min(wanted) > LARGE)
+        .then(|| interest.large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    reader.append_contents(buffer, wanted.saturating_sub(buffer.len() as u64))?;
+    buffer.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+    let kept = (interest.reduce)(member, buffer);
+    if buffer.capacity() as u64 > LARGE {
+        *buffer = Vec::new();
+    }
+    Ok(Some(kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A ustar header with its contents, for archives made by hand.
+    pub fn entry(name: &str, flag: u8, link: &str, contents: &[u8]) -> Vec<u8> {
+        let mut block = [0_u8; 512];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[100..107].copy_from_slice(b"0000755");
+        block[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
+        block[156] = flag;
+        block[157..157 + link.len()].copy_from_slice(link.as_bytes());
+        block[257..265].copy_from_slice(b"ustar\x0000");
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * 32;
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let mut bytes = block.to_vec();
+        bytes.extend_from_slice(contents);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    }
+
+    fn tar() -> Vec<u8> {
+        let elf = [b"\x7fELF".as_slice(), &[7; 1000]].concat();
+        [
+            entry("./", b'5', "", b""),
+            entry("usr/bin/app", b'0', "", &elf),
+            entry("usr/bin/text", b'0', "", b"not wanted"),
+            entry("bin", b'2', "usr/bin", b""),
+            entry("usr/bin/again", b'1', "/usr/bin/app", b""),
+            entry("usr/.wh.gone", b'0', "", b""),
+            entry("etc/.wh..wh..opq", b'0', "", b""),
+            vec![0; 1024],
+        ]
+        .concat()
+    }
+
+    fn elf_sizes() -> Interest<'static, usize> {
+        Interest::new(
+            &|_, head| if head.starts_with(b"\x7fELF") { u64::MAX } else { 0 },
+            &|_, bytes| bytes.len(),
+        )
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8], expected: &Expected) -> Result<Layer<usize>, Why> {
+        read_stream(bytes, Compression::of(bytes), expected, &elf_sizes())
+    }
+
+    #[test]
+    fn a_layer_is_its_changes_and_both_digests() {
+        let plain = tar();
+        let packed = gzip(&plain);
+        for bytes in [&plain, &packed] {
+            let expected = Expected {
+                digest: Some(Digest::sha256(bytes)),
+                size: Some(bytes.len() as u64),
+                diff_id: Some(Digest::sha256(&plain)),
+            };
+            let layer = read(bytes, &expected).unwrap();
+            let paths: Vec<&[u8]> = layer.changes.iter().map(|(path, _)| path.as_slice()).collect();
+            assert_eq!(
+                paths,
+                [
+                    &b"/"[..],
+                    b"/usr/bin/app",
+                    b"/usr/bin/text",
+                    b"/bin",
+                    b"/usr/bin/again",
+                    b"/usr/gone",
+                    b"/etc"
+                ]
+            );
+            assert!(
+                matches!(&layer.changes[1].1, Change::Put(entry, Some(1004)) if entry.mode == 0o755)
+            );
+            assert!(matches!(&layer.changes[2].1, Change::Put(_, None)));
+            assert!(matches!(&layer.changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
+            assert!(matches!(&layer.changes[5].1, Change::Whiteout));
+            assert!(matches!(&layer.changes[6].1, Change::Opaque));
+        }
+    }
+
+    #[test]
+    fn what_the_documents_say_is_verified() {
+        let plain = tar();
+        let packed = gzip(&plain);
+        let other = Some(Digest::sha256(b"other"));
+        for expected in [
+            Expected { digest: other.clone(), ..Expected::default() },
+            Expected { diff_id: other, ..Expected::default() },
+            Expected { size: Some(1), ..Expected::default() },
+        ] {
+            assert!(read(&plain, &expected).is_err(), "{expected:?}");
+            assert!(read(&packed, &expected).is_err(), "{expected:?}");
+        }
+        assert!(read(&packed[..packed.len() / 2], &Expected::default()).is_err(), "cut off");
+        assert!(read(&plain[..700], &Expected::default()).is_err(), "cut off");
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_is_refused() {
+        for name in [".", "/", "", "a/.."] {
+            assert!(
+                read(&entry(name, b'2', "/etc", b""), &Expected::default()).is_err(),
+                "{name:?}"
+            );
+        }
+        for name in [".wh.", "d/.wh..", "d/.wh..."] {
+            assert!(read(&entry(name, b'0', "", b""), &Expected::default()).is_err(), "{name:?}");
+        }
+        assert!(read(&entry("s", b'S', "", b""), &Expected::default()).is_err());
+    }
+}
