@@ -3,11 +3,17 @@
 use std::io;
 
 pub mod compression;
+pub mod config;
+pub mod daemon;
 pub mod digest;
 pub mod directory;
+pub mod document;
 pub mod layer;
+pub mod load;
+pub mod reference;
 pub mod source;
 pub mod squash;
+pub mod store;
 pub mod tar;
 
 /// Entries of one layer.

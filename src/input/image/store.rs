@@ -1,0 +1,351 @@
+//! Where an image's blobs lie: in a layout's directory, in an archive that can be skipped in, or in a stream that passes once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::compression::{Compression, Decoder};
+use super::digest::Digest;
+use super::layer::{Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify};
+use super::source::Span;
+use super::tar::{EntryKind, Reader, Source};
+use super::{MAX_STATEMENT, Why, join, normalise, parent};
+
+/// All documents of one stream together, in bytes; a stream's documents are kept until the one
+/// that names them has passed.
+const MAX_KEPT: u64 = 256 << 20;
+
+/// The blobs of one or more images, by their path in the layout or archive.
+pub enum Store<T> {
+    /// An OCI layout.
+    Directory(PathBuf),
+    /// A file whose members are known by their place.
+    Archive(Archive),
+    /// What one pass over a stream left.
+    Stream(BTreeMap<Vec<u8>, Mutex<Passed<T>>>),
+}
+
+/// The members of an archive, by normalised path.
+pub struct Archive {
+    file: Arc<File>,
+    members: BTreeMap<Vec<u8>, Place>,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    /// Offset and length, in bytes.
+    At(u64, u64),
+    /// The path that a link of the archive leads to: an engine stores equal layers once.
+    Link(Vec<u8>),
+}
+
+/// A member of a stream that has passed.
+pub enum Passed<T> {
+    /// A document, whole.
+    Document(Vec<u8>),
+    /// A layer, reduced.
+    Layer(Layer<T>),
+    /// Neither, and why; only wrong if a manifest names it.
+    Neither(Why),
+    /// The path that a link leads to.
+    Link(Vec<u8>),
+}
+
+fn follow(directory: &[u8], target: &[u8]) -> Vec<u8> {
+    if target.first() == Some(&b'/') {
+        normalise(target)
+    } else {
+        normalise(&join(&[directory, target]))
+    }
+}
+
+impl<T: Clone + Send> Store<T> {
+    /// An archive, or standard input for `-`. A file that is not compressed as a whole is only
+    /// looked at where something is wanted; anything else passes once.
+    pub fn open_archive(path: &Path, interest: &Interest<'_, T>) -> Result<Store<T>, Why> {
+        if path == Path::new("-") {
+            return Store::pass(Box::new(io::stdin()), interest);
+        }
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Store::pass(Box::new(file), interest);
+        }
+        let file = Arc::new(file);
+        let span = Span::new(file.clone(), 0, metadata.len());
+        let mut head = [0; 8];
+        let count = span.head(&mut head)?;
+        match Compression::of(head.get(..count).unwrap_or_default()) {
+            Compression::Plain => Ok(Store::Archive(Archive::index(file, metadata.len())?)),
+            _ => Store::pass(Box::new(span), interest),
+        }
+    }
+
+    /// Takes in a whole archive that passes once: documents are kept, everything that looks like
+    /// a layer is reduced at once, because which layers are needed is said at the end.
+    pub fn pass(reader: Box<dyn Read + Send>, interest: &Interest<'_, T>) -> Result<Store<T>, Why> {
+        let mut stream = Piped { reader };
+        let mut head = Vec::new();
+        stream.by_ref().take(8).read_to_end(&mut head)?;
+        let compression = Compression::of(&head);
+        let whole = io::Cursor::new(head).chain(stream);
+        let reader: Box<dyn Read + Send> = match Compression::of_stream(compression)? {
+            None => Box::new(whole),
+            Some(compression) => match Decoder::new(compression, whole) {
+                Some(decoder) => Box::new(decoder),
+                None => return Err(Why::new("the archive is not compressed")),
+            },
+        };
+        let mut members = BTreeMap::new();
+        let mut reader = Reader::new(Piped { reader });
+        let mut kept = 0;
+        while let Some(header) = reader.next_entry()? {
+            let path = normalise(&header.name);
+            let passed = match header.kind {
+                EntryKind::Symlink => Passed::Link(follow(parent(&path), &header.link)),
+                EntryKind::HardLink => Passed::Link(normalise(&header.link)),
+                EntryKind::File => {
+                    take_member(&mut reader, &path, header.size, interest, &mut kept)?
+                }
+                _ => continue,
+            };
+            members.insert(path, Mutex::new(passed));
+        }
+        // A pipe that is closed early kills the engine that writes into it.
+        io::copy(&mut reader.into_source().reader, &mut io::sink())?;
+        Ok(Store::Stream(members))
+    }
+
+    /// Whether there is such a blob.
+    pub fn has(&self, path: &str) -> bool {
+        match self {
+            Store::Directory(directory) => directory.join(path).is_file(),
+            Store::Archive(archive) => archive.find(path).is_some(),
+            Store::Stream(members) => find_passed(members, path).is_some(),
+        }
+    }
+
+    /// A document of at most `limit` bytes; `None` where there is none.
+    pub fn document(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Why> {
+        let span = match self {
+            Store::Directory(directory) => match open_file(&directory.join(path))? {
+                Some(span) => span,
+                None => return Ok(None),
+            },
+            Store::Archive(archive) => match archive.find(path) {
+                Some(span) => span,
+                None => return Ok(None),
+            },
+            Store::Stream(members) => {
+                let Some(passed) = find_passed(members, path) else { return Ok(None) };
+                let passed = passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                return match &*passed {
+                    Passed::Document(bytes) if bytes.len() as u64 <= limit => {
+                        Ok(Some(bytes.clone()))
+                    }
+                    Passed::Document(_) => {
+                        Err(Why::new(format!("{path} has more than {limit} bytes")))
+                    }
+                    _ => Err(Why::new(format!("{path} is no JSON document"))),
+                };
+            }
+        };
+        if span.remaining() > limit {
+            return Err(Why::new(format!(
+                "{path} has {} bytes, more than a document has",
+                span.remaining()
+            )));
+        }
+        let size = span.remaining();
+        let mut bytes = Vec::new();
+        let mut span = span;
+        span.read_to_end(&mut bytes)?;
+        if bytes.len() as u64 != size {
+            return Err(Why::new(format!("{path} is cut off")));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// A layer, verified as far as its bytes are read.
+    pub fn layer(
+        &self,
+        path: &str,
+        expected: &Expected,
+        interest: &Interest<'_, T>,
+    ) -> Result<Layer<T>, Why> {
+        let missing = || Why::new(format!("the blob {path} is missing"));
+        match self {
+            Store::Directory(directory) => read_span(
+                open_file(&directory.join(path))?.ok_or_else(missing)?,
+                expected,
+                interest,
+            ),
+            Store::Archive(archive) => {
+                read_span(archive.find(path).ok_or_else(missing)?, expected, interest)
+            }
+            Store::Stream(members) => {
+                let passed = find_passed(members, path).ok_or_else(missing)?;
+                let mut passed = passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                match &mut *passed {
+                    Passed::Layer(layer) => {
+                        verify(layer, expected)?;
+                        Ok(layer.clone())
+                    }
+                    Passed::Neither(why) => Err(Why::new(why.to_string())),
+                    _ => Err(Why::new(format!("{path} is no layer"))),
+                }
+            }
+        }
+    }
+
+    /// The whole archive as one layer: a root file system that was packed without an image around it.
+    pub fn as_root(
+        &self,
+        path: &Path,
+        interest: &Interest<'_, T>,
+    ) -> Result<Option<Layer<T>>, Why> {
+        let Store::Archive(archive) = self else { return Ok(None) };
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let looks_like_root = ["etc", "usr", "bin", "dev", "lib"].iter().any(|name| {
+            archive.members.keys().any(|path| {
+                path.get(1..).is_some_and(|rest| {
+                    rest.strip_prefix(name.as_bytes())
+                        .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+                })
+            })
+        });
+        if !looks_like_root {
+            return Ok(None);
+        }
+        let mut reader = Reader::new(Span::new(Arc::new(file), 0, length));
+        let changes = read_changes(&mut reader, interest)?;
+        Ok(Some(Layer { changes, blob: None, diff_id: None }))
+    }
+}
+
+impl Compression {
+    fn of_stream(compression: Compression) -> Result<Option<Compression>, Why> {
+        match compression {
+            Compression::Plain => Ok(None),
+            Compression::Other(name) => Err(Why::new(format!(
+                "the archive is compressed with {name}; unpack it first: `{name} -dc FILE | … --image -`"
+            ))),
+            known => Ok(Some(known)),
+        }
+    }
+}
+
+impl Archive {
+    fn index(file: Arc<File>, length: u64) -> Result<Archive, Why> {
+        let mut reader = Reader::new(Span::new(file.clone(), 0, length));
+        let mut members = BTreeMap::new();
+        while let Some(header) = reader.next_entry()? {
+            let path = normalise(&header.name);
+            let place = match header.kind {
+                EntryKind::File => Place::At(header.offset, header.size),
+                EntryKind::Symlink => Place::Link(follow(parent(&path), &header.link)),
+                EntryKind::HardLink => Place::Link(normalise(&header.link)),
+                EntryKind::Directory => {
+                    // Only so that a packed root file system can be told from an empty archive.
+                    Place::Link(b"/".to_vec())
+                }
+                _ => continue,
+            };
+            if header.sparse {
+                return Err(Why::new(format!("{} is stored with holes", path.escape_ascii())));
+            }
+            members.insert(path, place);
+        }
+        Ok(Archive { file, members })
+    }
+
+    fn find(&self, path: &str) -> Option<Span> {
+        let mut path = normalise(path.as_bytes());
+        for _ in 0..super::MAX_LINKS {
+            match self.members.get(&path)? {
+                Place::At(offset, size) => {
+                    return Some(Span::new(self.file.clone(), *offset, *size));
+                }
+                Place::Link(target) => path.clone_from(target),
+            }
+        }
+        None
+    }
+}
+
+fn find_passed<'a, T>(
+    members: &'a BTreeMap<Vec<u8>, Mutex<Passed<T>>>,
+    path: &str,
+) -> Option<&'a Mutex<Passed<T>>> {
+    let mut path = normalise(path.as_bytes());
+    for _ in 0..super::MAX_LINKS {
+        let found = members.get(&path)?;
+        match &*found.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Passed::Link(target) => path.clone_from(target),
+            _ => return Some(found),
+        }
+    }
+    None
+}
+
+fn open_file(path: &Path) -> Result<Option<Span>, Why> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {
+            Ok(Some(Span::new(Arc::new(File::open(path)?), 0, metadata.len())))
+        }
+        Ok(_) => Err(Why::new(format!("{} is not a regular file", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn take_member<T: Clone + Send>(
+    reader: &mut Reader<Piped>,
+    path: &[u8],
+    size: u64,
+    interest: &Interest<'_, T>,
+    kept: &mut u64,
+) -> Result<Passed<T>, Why> {
+    let mut head = Vec::new();
+    reader.append_contents(&mut head, HEAD as u64)?;
+    let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
+    // JSON, or the legacy format's `VERSION`; a tar's first byte is a name's, and a layer is long.
+    if size <= MAX_STATEMENT && (matches!(first, Some(b'{' | b'[')) || size < HEAD as u64) {
+        *kept += size;
+        if *kept > MAX_KEPT {
+            return Err(Why::new(format!(
+                "the archive's documents are longer than {MAX_KEPT} bytes"
+            )));
+        }
+        reader.append_contents(&mut head, MAX_STATEMENT)?;
+        return Ok(Passed::Document(head));
+    }
+    let like = path
+        .strip_prefix(b"/blobs/")
+        .and_then(|rest| std::str::from_utf8(rest).ok())
+        .and_then(|rest| Digest::parse(&rest.replacen('/', ":", 1)));
+    let compression = Compression::of(&head);
+    let contents = head.as_slice().chain(reader.contents());
+    let expected = Expected { digest: like, ..Expected::default() };
+    // A member that is cut off is an error of the archive, which the next header will tell.
+    Ok(match read_stream(contents, compression, &expected, interest) {
+        Ok(layer) => Passed::Layer(layer),
+        Err(why) => Passed::Neither(why),
+    })
+}
+
+/// A stream without a place.
+struct Piped {
+    reader: Box<dyn Read + Send>,
+}
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+impl Source for Piped {}
