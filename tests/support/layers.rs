@@ -1,5 +1,7 @@
 //! Tar archives and OCI layouts made by hand, hostile ones included.
 
+#![allow(dead_code, reason = "every test file uses its own part")]
+
 use std::path::Path;
 
 use binlint::input::image::digest::Digest;
