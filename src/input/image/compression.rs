@@ -44,7 +44,7 @@ pub struct Decoder<R> {
 
 enum Stream<R> {
     Gzip(MultiGzDecoder<R>),
-    Zstd(Frames<R>),
+    Zstd(Box<Frames<R>>),
 }
 
 impl<R: Read> Decoder<R> {
@@ -53,7 +53,7 @@ impl<R: Read> Decoder<R> {
         let reader = BufReader::with_capacity(BUFFER, Counting { reader, count: 0 });
         let stream = match compression {
             Compression::Gzip => Stream::Gzip(MultiGzDecoder::new(reader)),
-            Compression::Zstd => Stream::Zstd(Frames::new(reader)),
+            Compression::Zstd => Stream::Zstd(Box::new(Frames::new(reader))),
             Compression::Plain | Compression::Other(_) => return None,
         };
         Some(Decoder { stream, inflated: 0 })

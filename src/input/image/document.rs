@@ -128,7 +128,7 @@ pub enum Document {
     /// The images (and more) that it lists.
     Index(Vec<Descriptor>),
     /// One image.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 /// An image's blobs.
@@ -176,12 +176,12 @@ impl Document {
                 Ok(Document::Index(manifests))
             }
             (None, Some(config), layers) if matches!(media, Media::Manifest | Media::Other) => {
-                Ok(Document::Manifest(Manifest {
+                Ok(Document::Manifest(Box::new(Manifest {
                     config,
                     layers: layers.unwrap_or_default(),
                     artifact_type: wire.artifact_type,
                     subject: wire.subject,
-                }))
+                })))
             }
             _ => Err(Why::new(format!(
                 "a document of type '{own}' is neither an index nor an image manifest"

@@ -56,12 +56,17 @@ impl<'a, T> Interest<'a, T> {
 #[derive(Debug, Clone)]
 pub struct Layer<T> {
     /// The changes.
-    pub changes: Vec<(Vec<u8>, Change<T>)>,
+    pub changes: Changes<T>,
     /// Digest and size of the blob as it lies; `None` where it was not read whole.
     pub blob: Option<(Digest, u64)>,
     /// Digest of the tar stream; `None` where it was not read whole.
     pub diff_id: Option<Digest>,
 }
+
+/// A change and its path, normalised.
+pub type At<T> = (Vec<u8>, Change<T>);
+/// The changes of a layer, in its own order.
+pub type Changes<T> = Vec<At<T>>;
 
 /// What a layer does at a path.
 #[derive(Debug, Clone)]
@@ -157,8 +162,6 @@ pub fn verify<T>(layer: &Layer<T>, expected: &Expected) -> Result<(), Why> {
     }
 }
 
-type Changes<T> = Vec<(Vec<u8>, Change<T>)>;
-
 fn read_hashed<T>(
     stream: Stream<'_>,
     interest: &Interest<'_, T>,
@@ -246,7 +249,7 @@ fn change_of<S: Source, T>(
     header: &Header,
     interest: &Interest<'_, T>,
     buffer: &mut Vec<u8>,
-) -> Result<Option<(Vec<u8>, Change<T>)>, Why> {
+) -> Result<Option<At<T>>, Why> {
     let shown = || header.name.escape_ascii().to_string();
     if header.name.len() >= MAX_PATH || header.link.len() >= MAX_PATH {
         return Err(Why::new(format!(

@@ -81,6 +81,9 @@ pub fn load<T: Clone + Send>(
     }
 }
 
+/// Where the thread that reads a layer puts it.
+type Slot<T> = Mutex<Option<Result<Layer<T>, Why>>>;
+
 struct Loader<'a, T> {
     store: Store<T>,
     wish: Option<&'a Platform>,
@@ -91,7 +94,7 @@ struct Loader<'a, T> {
 /// An image that an index lists.
 struct Candidate {
     descriptor: Descriptor,
-    manifest: Manifest,
+    manifest: Box<Manifest>,
     config: Vec<u8>,
     platform: Platform,
 }
@@ -104,22 +107,18 @@ impl<T: Clone + Send> Loader<'_, T> {
         if self.store.has("manifest.json") {
             return self.docker(tag);
         }
-        if tag.is_none() && path != Path::new("-") {
-            if let Some(layer) = self.store.as_root(path, self.interest)? {
-                let mut files = Squashed::new();
-                files.apply(0, layer)?;
-                self.notes.push("a root file system without an image's configuration".to_owned());
-                let image =
-                    Parts { digest: None, listed: None, config: None, files, unverified: 1 };
-                return Ok(Loaded {
-                    image,
-                    siblings: Vec::new(),
-                    statements: Vec::new(),
-                    notes: self.notes,
-                });
-            }
-        }
-        Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into())
+        let packed_root = match tag {
+            None if path != Path::new("-") => self.store.as_root(path, self.interest)?,
+            _ => None,
+        };
+        let Some(layer) = packed_root else {
+            return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
+        };
+        let mut files = Squashed::new();
+        files.apply(0, layer)?;
+        self.notes.push("a root file system without an image's configuration".to_owned());
+        let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
+        Ok(Loaded { image, siblings: Vec::new(), statements: Vec::new(), notes: self.notes })
     }
 
     // --- Docker's own archives -------------------------------------------------------------
@@ -483,8 +482,7 @@ impl<T: Clone + Send> Loader<'_, T> {
             .into());
         }
         let next = AtomicUsize::new(0);
-        let done: Vec<Mutex<Option<Result<Layer<T>, Why>>>> =
-            layers.iter().map(|_| Mutex::new(None)).collect();
+        let done: Vec<Slot<T>> = layers.iter().map(|_| Mutex::new(None)).collect();
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);

@@ -101,10 +101,12 @@ impl Source for Span {
     }
 }
 
+type Refill<'a> = Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send + 'a>;
+
 /// A stream that arrives in pieces and is hashed as they arrive.
 pub struct Stream<'a> {
     /// Fills the next piece; an empty one is the end.
-    refill: Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send + 'a>,
+    refill: Refill<'a>,
     piece: Vec<u8>,
     used: usize,
     hasher: Hasher,

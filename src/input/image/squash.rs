@@ -131,16 +131,16 @@ impl<T: Clone> Applying<'_, T> {
         if entry.is_directory() && self.emptied.contains(&at) {
             self.note(path, Pattern::PutAndHidden);
         }
-        if let Some(there) = self.tree.nodes.get(&at) {
-            if there.entry.is_directory() != entry.is_directory() || !entry.is_directory() {
-                // The directory that was looked up last may have been, or led through, what
-                // is replaced.
-                if !there.entry.is_file() {
-                    self.directory = None;
-                }
-                if there.entry.is_directory() {
-                    self.remove_below(&at, false);
-                }
+        if let Some(there) = self.tree.nodes.get(&at)
+            && !(there.entry.is_directory() && entry.is_directory())
+        {
+            // The directory that was looked up last may have been, or led through, what is
+            // replaced.
+            if !there.entry.is_file() {
+                self.directory = None;
+            }
+            if there.entry.is_directory() {
+                self.remove_below(&at, false);
             }
         }
         self.tree.nodes.insert(at, Node { entry, contents, layer });
