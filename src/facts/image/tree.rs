@@ -206,7 +206,8 @@ impl Memory {
         let path = normalise(path);
         let mut above = parent(&path);
         while above != b"/" && !self.nodes.contains_key(above) {
-            self.nodes.insert(above.to_vec(), Node::bare(Entry::implied_directory()));
+            self.nodes
+                .insert(above.to_vec(), Node { entry: Entry::implied_directory(), text: None });
             above = parent(above);
         }
         self.linked.remove(&path);
