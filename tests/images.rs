@@ -41,7 +41,7 @@ fn read(reference: &str) -> Result<Loaded<Vec<u8>>, Failure> {
 }
 
 fn message(result: Result<Loaded<Vec<u8>>, Failure>) -> String {
-    let failure = result.err().expect("an image that has to be refused");
+    let failure = result.expect_err("an image that has to be refused");
     format!("{}: {}", failure.layer.unwrap_or_default(), failure.why)
 }
 
@@ -553,4 +553,318 @@ fn a_long_extension_header_costs_no_memory() {
         let error = Reader::new(&claim[..]).next_entry().unwrap_err().to_string();
         assert!(error.contains("more than 1 MiB"), "{error}");
     }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+const AMD64: (&str, &str) = ("linux", "amd64");
+
+#[test]
+fn a_layout_that_is_damaged_is_refused_with_the_layer_and_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let layers = [archive(&[file("a", b"1")]), archive(&[file("b", &[b'x'; 4000])])];
+    let layout = directory.path().join("image");
+    let reference = format!("oci:{}", layout.display());
+    let make = |packed: &[(Vec<u8>, &str)]| {
+        let _ = std::fs::remove_dir_all(&layout);
+        let image = packed_image(&layout, AMD64, "{}", &layers, packed);
+        index(&layout, &[named(&image, "latest")]);
+    };
+    let plain: Vec<(Vec<u8>, &str)> = layers.iter().map(|layer| (layer.clone(), LAYER)).collect();
+    let second = |bytes: Vec<u8>, media: &'static str| vec![plain[0].clone(), (bytes, media)];
+    let blob_of = |bytes: &[u8]| {
+        layout.join(binlint::input::image::digest::Digest::sha256(bytes).blob_path())
+    };
+    let gzip_layer = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+    make(&plain);
+    assert_eq!(shown(&read(&reference).ok().unwrap().image.files).len(), "a=1 b=".len() + 4000);
+
+    std::fs::remove_file(blob_of(&layers[1])).unwrap();
+    let text = message(read(&reference));
+    assert!(text.starts_with("layer 2 of 2 (sha256:") && text.contains("is missing"), "{text}");
+
+    make(&plain);
+    let mut other = layers[1].clone();
+    other[600] ^= 1;
+    std::fs::write(blob_of(&layers[1]), other).unwrap();
+    let text = message(read(&reference));
+    assert!(
+        text.starts_with("layer 2 of 2") && text.contains("the blob's digest is sha256:"),
+        "{text}"
+    );
+
+    make(&plain);
+    std::fs::write(blob_of(&layers[1]), &layers[1][..1000]).unwrap();
+    assert!(
+        message(read(&reference)).contains("the blob has 1000 bytes, its descriptor says 5632")
+    );
+
+    make(&second(layers[1][..1536].to_vec(), LAYER));
+    let text = message(read(&reference));
+    assert!(text.starts_with("layer 2 of 2") && text.contains("cut off"), "{text}");
+
+    let packed = gzip(&layers[1]);
+    make(&second(packed[..packed.len() / 2].to_vec(), gzip_layer));
+    assert!(message(read(&reference)).starts_with("layer 2 of 2"));
+
+    make(&second(gzip(&layers[0]), gzip_layer));
+    assert!(message(read(&reference)).contains("the image's configuration says"));
+
+    make(&second(layers[1].clone(), "application/vnd.example.layer"));
+    assert!(
+        message(read(&reference)).contains("'application/vnd.example.layer', which is no layer's")
+    );
+
+    make(&plain[..1]);
+    assert!(
+        message(read(&reference)).contains("the manifest has 1 layers, the configuration has 2")
+    );
+
+    let both = blob(
+        &layout,
+        MANIFEST,
+        br#"{"config":{"digest":"x","size":1},"layers":[],"manifests":[]}"#,
+    );
+    index(&layout, &[both]);
+    assert!(message(read(&reference)).contains("both an index and a manifest"));
+
+    let unknown = blob(&layout, "application/vnd.example.thing", b"{}");
+    index(&layout, &[unknown]);
+    assert!(
+        message(read(&reference)).contains("'application/vnd.example.thing', which is no image")
+    );
+
+    index(&layout, &[]);
+    assert!(message(read(&reference)).contains("there is no image in it"));
+}
+
+#[test]
+fn layers_are_known_by_their_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("image");
+    let layers =
+        [archive(&[file("a", b"1")]), archive(&[file("b", b"2")]), archive(&[file("c", b"3")])];
+    // Media types that lie, members and frames that follow one another.
+    let (first, last) = layers[0].split_at(700);
+    let (head, tail) = layers[1].split_at(500);
+    let packed = [
+        ([gzip(first), gzip(last)].concat(), LAYER),
+        (
+            [zstd(head), b"\x50\x2a\x4d\x18\x01\0\0\0x".to_vec(), zstd(tail)].concat(),
+            "application/vnd.oci.image.layer.v1.tar+gzip",
+        ),
+        (layers[2].clone(), "application/vnd.oci.image.layer.v1.tar+zstd"),
+    ];
+    let image = packed_image(&layout, AMD64, "{}", &layers, &packed);
+    index(&layout, &[image]);
+    let image = read(&format!("oci:{}", layout.display())).map_err(|failure| failure.why).unwrap();
+    assert_eq!(shown(&image.image.files), "a=1 b=2 c=3");
+    assert_eq!(image.image.unverified, 0);
+}
+
+#[test]
+fn one_of_several_images_is_chosen_or_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("image");
+    let reference = format!("oci:{}", layout.display());
+    let make =
+        |text: &str, platform| image(&layout, platform, "{}", &[archive(&[file(text, b"")])]);
+    let (one, two) = (make("one", AMD64), make("two", AMD64));
+    index(&layout, &[named(&one, "v1"), named(&two, "v2")]);
+    let text = message(read(&reference));
+    assert!(text.contains("several images: v1, v2"), "{text}");
+    assert_eq!(shown(&read(&format!("{reference}:v2")).ok().unwrap().image.files), "two=");
+    assert!(
+        message(read(&format!("{reference}:v3"))).contains("there is no image v3; there is v1, v2")
+    );
+    index(&layout, &[one.clone(), two]);
+    assert!(message(read(&reference)).contains("several images for one platform"));
+
+    // A nested index with an attestation beside its images.
+    let (arm, arm64) = (make("arm", ("linux", "arm")), make("arm64", ("linux", "arm64")));
+    let digest_of = |descriptor: &str| descriptor.split('"').nth(7).unwrap().to_owned();
+    let statement = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
+    let statement_blob = blob(&layout, "application/vnd.in-toto+json", statement);
+    let config = blob(
+        &layout,
+        CONFIG,
+        br#"{"os":"unknown","architecture":"unknown","rootfs":{"diff_ids":[]}}"#,
+    );
+    let attestation = blob(
+        &layout,
+        MANIFEST,
+        format!(
+            r#"{{"mediaType":"{MANIFEST}","config":{{{config}}},"layers":[{{{statement_blob}}}]}}"#
+        )
+        .as_bytes(),
+    );
+    let attestation = format!(
+        r#"{attestation},"platform":{{"os":"unknown","architecture":"unknown"}},"annotations":{{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"{}"}}"#,
+        digest_of(&arm64)
+    );
+    let platform = |descriptor: &str, os: &str, arch: &str, variant: &str| {
+        format!(
+            r#"{descriptor},"platform":{{"os":"{os}","architecture":"{arch}","variant":"{variant}"}}"#
+        )
+    };
+    let listed = [
+        platform(&one, "linux", "amd64", ""),
+        platform(&arm, "linux", "arm", "v6"),
+        platform(&arm64, "linux", "arm64", "v8"),
+        attestation,
+    ]
+    .map(|descriptor| format!("{{{descriptor}}}"))
+    .join(",");
+    let inner = blob(
+        &layout,
+        INDEX,
+        format!(r#"{{"mediaType":"{INDEX}","manifests":[{listed}]}}"#).as_bytes(),
+    );
+    let outer = blob(
+        &layout,
+        INDEX,
+        format!(r#"{{"mediaType":"{INDEX}","manifests":[{{{inner}}}]}}"#).as_bytes(),
+    );
+    index(&layout, &[named(&outer, "all")]);
+    for (wish, want) in
+        [("linux/amd64", "one="), ("linux/arm/v7", "arm="), ("linux/arm64", "arm64=")]
+    {
+        let loaded = read_with(&reference, Some(wish)).map_err(|failure| failure.why).unwrap();
+        assert_eq!(shown(&loaded.image.files), want, "{wish}");
+        assert_eq!(loaded.siblings.len(), 2);
+        assert_eq!(loaded.statements.len(), usize::from(wish == "linux/arm64"), "{wish}");
+    }
+    let text = message(read_with(&reference, Some("linux/riscv64")));
+    assert!(
+        text.contains(
+            "no image for linux/riscv64; there is linux/amd64, linux/arm/v6, linux/arm64/v8"
+        ),
+        "{text}"
+    );
+
+    // Without a wish it is this machine's own.
+    assert_eq!(
+        read(&reference).ok().unwrap().image.listed.unwrap().architecture,
+        Platform::own().architecture
+    );
+}
+
+fn docker_archive(entries: &[(&str, &str, &[u8])]) -> Vec<u8> {
+    // As the engine writes it: layers first, in an order of their own, the manifest last.
+    let mut members = Vec::new();
+    let mut manifest = Vec::new();
+    for (index, (name, text, _)) in entries.iter().enumerate() {
+        let layer = archive(&[file(text, b"1")]);
+        let diff_id = binlint::input::image::digest::Digest::sha256(&layer);
+        let config = format!(
+            r#"{{"os":"linux","architecture":"amd64","config":{{}},"rootfs":{{"type":"layers","diff_ids":["{diff_id}","{diff_id}"]}}}}"#
+        );
+        let config_name = format!(
+            "{}.json",
+            binlint::input::image::digest::Digest::sha256(config.as_bytes()).hex()
+        );
+        members.extend([
+            directory(&format!("l{index}/")),
+            file(&format!("l{index}/VERSION"), b"1.0"),
+            file(&format!("l{index}/json"), b"{}"),
+            file(&format!("l{index}/layer.tar"), &layer),
+            directory(&format!("m{index}/")),
+            symlink(&format!("m{index}/layer.tar"), &format!("../l{index}/layer.tar")),
+            file(&config_name, config.as_bytes()),
+        ]);
+        manifest.push(format!(
+            r#"{{"Config":"{config_name}","RepoTags":["{name}"],"Layers":["l{index}/layer.tar","m{index}/layer.tar"]}}"#
+        ));
+    }
+    members.push(file("manifest.json", format!("[{}]", manifest.join(",")).as_bytes()));
+    archive(&members)
+}
+
+#[test]
+fn an_archive_of_an_old_engine_is_read_from_a_file_and_from_a_stream() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("saved.tar");
+    let one = docker_archive(&[("demo:latest", "one", b"")]);
+    let packed = directory.path().join("saved.tar.gz");
+    std::fs::write(&packed, gzip(&one)).unwrap();
+    std::fs::write(&path, &one).unwrap();
+    for path in [&path, &packed] {
+        let image = read(&format!("docker-archive:{}", path.display()))
+            .map_err(|failure| failure.why)
+            .unwrap();
+        assert_eq!(shown(&image.image.files), "one=1");
+    }
+    let two = docker_archive(&[("demo:latest", "one", b""), ("demo:next", "two", b"")]);
+    std::fs::write(&path, &two).unwrap();
+    std::fs::write(&packed, gzip(&two)).unwrap();
+    for path in [&path, &packed] {
+        let text = message(read(&path.display().to_string()));
+        assert!(text.contains("2 images: demo:latest, demo:next; name one"), "{text}");
+        let image = read(&format!("docker-archive:{}:demo:next", path.display())).ok().unwrap();
+        assert_eq!(shown(&image.image.files), "two=1");
+    }
+    let at = one.windows(5).position(|bytes| bytes == b"one\0\0").unwrap();
+    let mut other = one;
+    other[at + 512] = b'2';
+    std::fs::write(&path, &other).unwrap();
+    std::fs::write(&packed, gzip(&other)).unwrap();
+    for path in [&path, &packed] {
+        let text = message(read(&path.display().to_string()));
+        assert!(text.contains("layer 1 of 2") && text.contains("diff id"), "{text}");
+    }
+    std::fs::write(&path, archive(&[file("x", b"1")])).unwrap();
+    assert!(message(read(&path.display().to_string())).contains("neither an OCI layout"));
+}
+
+/// Archives with single bytes changed or cut off, from a fixed seed: an answer or a reason, never
+/// a panic and never without an end.
+#[test]
+fn damaged_archives_are_never_more_than_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.tar");
+    let layout = layout_of(directory.path(), &[archive(&[file("a", b"1"), directory_and_link()])]);
+    let packed =
+        Command::new("tar").arg("-C").arg(&layout).args(["-cf", "-", "."]).output().unwrap().stdout;
+    let corpus =
+        [packed.clone(), gzip(&packed), zstd(&packed), docker_archive(&[("demo", "one", b"")])];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 16).unwrap_or(0)
+    };
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..1200 {
+        let mut bytes = corpus[round % corpus.len()].clone();
+        for _ in 0..=random() % 3 {
+            let at = random() % bytes.len();
+            match random() % 4 {
+                0 => bytes.truncate(at.max(1)),
+                1 => bytes[at] = 0,
+                2 => bytes[at] ^= 1 << (random() % 8),
+                _ => bytes[at] = u8::try_from(random() % 256).unwrap(),
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+        match read(&path.display().to_string()) {
+            Ok(_) => taken += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(taken > 0 && refused > 100, "{taken} taken, {refused} refused");
+}
+
+fn directory_and_link() -> Vec<u8> {
+    [directory("d/"), symlink("l", "d"), hard_link("h", "a"), file("l/x", b"2")].concat()
 }
