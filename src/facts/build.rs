@@ -20,6 +20,7 @@ pub mod resolve;
 pub mod rustflags;
 pub mod scan;
 pub mod spec;
+pub mod units;
 
 pub use lock::Locked;
 pub use profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};

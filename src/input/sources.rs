@@ -114,6 +114,33 @@ pub fn snapshot(path: &Path, limit: u64) -> Result<Option<Snapshot>, String> {
     }))
 }
 
+/// The times of a file, or of the newest file below a directory, as Cargo takes them for
+/// `rerun-if-changed`: when it was last written, and when an inode last changed.
+pub fn newest(path: &Path) -> Option<(Moment, Option<Moment>)> {
+    fn visit(path: &Path, depth: usize, left: &mut usize) -> Option<(Moment, Option<Moment>)> {
+        let metadata = std::fs::metadata(path).ok()?;
+        let own = (Moment::modified(&metadata), Moment::changed(&metadata));
+        if !metadata.is_dir() || depth == 0 {
+            return Some(own);
+        }
+        let mut newest = own;
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            *left = left.checked_sub(1)?;
+            // A link to a directory could lead round in a circle; Cargo follows only files.
+            let is_linked_directory =
+                entry.file_type().is_ok_and(|kind| kind.is_symlink()) && entry.path().is_dir();
+            if is_linked_directory {
+                continue;
+            }
+            if let Some((modified, changed)) = visit(&entry.path(), depth - 1, left) {
+                newest = (newest.0.max(modified), newest.1.max(changed));
+            }
+        }
+        Some(newest)
+    }
+    visit(path, 64, &mut 100_000)
+}
+
 #[cfg(unix)]
 pub(super) fn device(metadata: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::dev(metadata)

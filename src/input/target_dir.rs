@@ -303,6 +303,30 @@ pub fn output(path: &Path) -> Option<Output> {
     })
 }
 
+/// SHA-256 of a file, read in pieces; `None` when it cannot be read.
+pub fn digest(path: &Path) -> Option<[u8; 32]> {
+    use sha2::Digest;
+    use std::io::Read;
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let mut file = fs::File::open(path).ok()?.take(metadata.len());
+    let mut sha256 = sha2::Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).ok()? {
+            0 => return Some(sha256.finalize().into()),
+            length => sha256.update(&buffer[..length]),
+        }
+    }
+}
+
+/// Whether two paths lead to one file or directory.
+pub fn is_same_place(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
 #[cfg(unix)]
 fn inode(metadata: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;

@@ -11,7 +11,7 @@ use super::literals::{self, Text};
 
 mod shapes;
 
-use shapes::{attribute, end_of_item, include_path, is_pattern, main_body, recursion};
+use shapes::{attribute, end_of_item, include_path, is_inert, is_pattern, main_body, recursion};
 
 /// What one source file says.
 #[derive(Debug, Clone, Default)]
@@ -116,6 +116,9 @@ pub struct MainFunction {
     pub texts: Vec<String>,
     /// Whether something in it is called, by function, method or `.await`.
     pub calls: bool,
+    /// The texts that its own statements print before anything ends it: no optimiser may drop
+    /// them.
+    pub printed: Vec<Text>,
 }
 
 impl MainFunction {
@@ -318,10 +321,12 @@ impl Scanner<'_> {
                         );
                     }
                     TokenTree::Punct(end) if end.as_char() == ';' => {
-                        // What an unknown macro does with a module it is given nobody can tell.
+                        // What a macro does with a module it is given nobody can tell.
                         let compiled = match place.within {
-                            Within::Items => place.compiled,
-                            Within::Macro(_) | Within::Rules => Compiled::Maybe.and(place.compiled),
+                            Within::Items if attributes.names.iter().all(|it| is_inert(it)) => {
+                                place.compiled
+                            }
+                            _ => Compiled::Maybe.and(place.compiled),
                         };
                         self.scan.modules.push(ModuleDeclaration {
                             name,
@@ -342,7 +347,11 @@ impl Scanner<'_> {
                 2
             }
             [TokenTree::Ident(word), TokenTree::Ident(name), ..]
-                if word == "fn" && name == "main" && place.top && self.scan.main.is_none() =>
+                if word == "fn"
+                    && name == "main"
+                    && place.top
+                    && place.compiled == Compiled::Yes
+                    && self.scan.main.is_none() =>
             {
                 let body = rest.iter().find_map(|token| match token {
                     TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Some(body),
@@ -399,7 +408,10 @@ impl Scanner<'_> {
             "include" | "include_str" | "include_bytes" => self.scan.includes.push(Include {
                 path: include_path(body.stream()),
                 code: name == "include",
-                compiled: place.compiled,
+                compiled: match place.within {
+                    Within::Items => place.compiled,
+                    Within::Macro(_) | Within::Rules => Compiled::Maybe.and(place.compiled),
+                },
             }),
             // Their arguments are names or are gone after compilation.
             "env" | "option_env" | "concat" | "stringify" | "cfg" | "compile_error" => {}

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-use super::{IncludePath, MAX_RECURSION, MainFunction, literals};
+use super::{IncludePath, MAX_RECURSION, MainFunction, Text, literals};
 
 /// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
 pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
@@ -91,7 +91,7 @@ pub fn is_pattern(tokens: &[TokenTree], at: usize) -> bool {
 
 /// What the body of `main` does.
 pub fn main_body(stream: TokenStream) -> MainFunction {
-    let mut main = MainFunction::default();
+    let mut main = MainFunction { printed: printed(stream.clone()), ..MainFunction::default() };
     let mut streams = vec![stream];
     while let Some(stream) = streams.pop() {
         let tokens: Vec<TokenTree> = stream.into_iter().collect();
@@ -118,6 +118,54 @@ pub fn main_body(stream: TokenStream) -> MainFunction {
         }
     }
     main
+}
+
+/// The texts that statements of this body print, up to the first that could end it for good or
+/// that has an attribute.
+fn printed(body: TokenStream) -> Vec<Text> {
+    const ENDS: &[&str] = &["return", "loop", "panic", "unreachable", "todo", "exit", "abort"];
+    const PRINTS: &[&str] = &["println", "print", "eprintln", "eprint"];
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let mut texts = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match (token, tokens.get(at + 1), tokens.get(at + 2)) {
+            (TokenTree::Punct(hash), ..) if hash.as_char() == '#' => break,
+            (TokenTree::Ident(name), ..) if ENDS.iter().any(|end| name == end) => break,
+            (
+                TokenTree::Ident(name),
+                Some(TokenTree::Punct(bang)),
+                Some(TokenTree::Group(arguments)),
+            ) if bang.as_char() == '!' && PRINTS.iter().any(|print| name == print) => {
+                if let Some(TokenTree::Literal(format)) = arguments.stream().into_iter().next() {
+                    texts.extend(literals::texts(&format, Some("println")));
+                }
+            }
+            _ => {}
+        }
+    }
+    texts
+}
+
+/// Whether an attribute leaves what it stands on as it is; a macro may do anything.
+pub fn is_inert(path: &str) -> bool {
+    const INERT: &[&str] = &[
+        "allow",
+        "cfg",
+        "cfg_attr",
+        "cold",
+        "deny",
+        "deprecated",
+        "doc",
+        "expect",
+        "forbid",
+        "inline",
+        "macro_use",
+        "must_use",
+        "path",
+        "rustfmt::skip",
+        "warn",
+    ];
+    INERT.contains(&path) || path.starts_with("clippy::")
 }
 
 /// The argument of an include.
