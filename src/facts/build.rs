@@ -10,7 +10,9 @@ use crate::input::cargo::{Output, Outputs, Rustc, Workspace};
 
 pub mod cfg;
 pub mod dep_info;
+pub mod evidence;
 pub mod fingerprint;
+pub mod freshness;
 pub mod literals;
 pub mod lock;
 pub mod metadata;

@@ -1,0 +1,476 @@
+//! The pieces of evidence that sources and a compiled crate give for or against each other.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+
+use super::cfg::Compiled;
+use super::dep_info::Base;
+use super::fingerprint::Local;
+use super::freshness::{Baked, Compared, CrateState, Role, Subject, is_readable};
+use super::literals::{self, Presence, Text};
+use super::metadata::{Recorded, recorded_digest};
+use super::module_tree::normalized;
+use super::scan::{TokenStarts, starts};
+use super::units::Unit;
+use crate::facts::binary::locations;
+use crate::input::sources::{self, Reader, snapshot};
+
+/// How many of one kind are kept to be shown.
+pub const SHOWN: usize = 20;
+
+/// Bytes of a library's metadata; the largest are below 200 MB.
+const LARGEST_METADATA: u64 = 1 << 30;
+
+/// One thing that cannot be if the crate was compiled from these sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The source, relative to the workspace where it lies in it.
+    pub path: String,
+    /// From 1, where there is one.
+    pub line: Option<u32>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What contradicts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The crate has this file now, and was compiled without it.
+    NotCompiled,
+    /// The crate was compiled from this file, and has it no more.
+    Gone,
+    /// The crate's metadata has another digest of this file.
+    OtherDigest {
+        /// MD5 in the metadata, lower-case hex.
+        compiled: String,
+        /// MD5 of the file, lower-case hex.
+        now: String,
+    },
+    /// The file had another length, by the checksum that Cargo keeps.
+    OtherLength {
+        /// In bytes.
+        compiled: u64,
+        /// In bytes.
+        now: u64,
+    },
+    /// The program panics at a place where no token starts.
+    NoToken {
+        /// From 1.
+        column: u32,
+        /// The number of lines of the file.
+        lines: u32,
+    },
+    /// The program panics in a file that is not there.
+    NoFile,
+    /// `main` prints this text, and the program does not hold it.
+    TextMissing(String),
+}
+
+/// A place in a source, with what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Relative to the workspace where it lies in it.
+    pub path: String,
+    /// From 1.
+    pub line: u32,
+    /// The text.
+    pub text: String,
+}
+
+/// The directories that names of sources are relative to.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The workspace's root.
+    pub workspace: &'a Path,
+    /// Where it was when the target directory was filled, if elsewhere.
+    pub made_at: Option<&'a Path>,
+}
+
+impl Names<'_> {
+    /// The name that rustc was given for a file: relative to the workspace, absolute elsewhere.
+    fn given(&self, path: &Path) -> String {
+        shown(path, self.workspace)
+    }
+}
+
+/// A path as it is shown: relative to the workspace where it lies in it.
+pub fn shown(path: &Path, workspace: &Path) -> String {
+    path.strip_prefix(workspace).unwrap_or(path).display().to_string()
+}
+
+fn contradict(state: &mut CrateState, path: String, line: Option<u32>, kind: Kind) {
+    state.contradictions.push(Contradiction { path, line, kind });
+}
+
+/// Whether the unit lists a file that is there under this directory.
+pub fn lists_files_of(unit: &Unit, directory: &Path) -> bool {
+    match &unit.dep_info {
+        Some(Ok(info)) => info
+            .files
+            .iter()
+            .any(|file| file.base == Base::Package && directory.join(&file.path).is_file()),
+        _ => false,
+    }
+}
+
+/// The files that Cargo would look at, as paths on this machine.
+pub fn listed_files(unit: &Unit, directory: &Path, build_dir: &Path) -> Vec<PathBuf> {
+    let Some(Ok(info)) = &unit.dep_info else { return Vec::new() };
+    info.files
+        .iter()
+        .map(|file| match file.base {
+            Base::Package => normalized(&directory.join(&file.path)),
+            Base::Build => normalized(&build_dir.join(&file.path)),
+        })
+        .collect()
+}
+
+/// The list of files that the crate was compiled from, against the module tree.
+pub fn lists(state: &mut CrateState, names: Names<'_>) {
+    let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
+    let Some(Ok(info)) = &unit.dep_info else { return };
+    if info.files.is_empty() || !is_readable(tree) {
+        return;
+    }
+    let listed: HashSet<PathBuf> = info
+        .files
+        .iter()
+        .filter(|file| file.base == Base::Package)
+        .map(|file| normalized(&state.directory.join(&file.path)))
+        // An absolute path below the old workspace is the same file below this one.
+        .chain(info.files.iter().filter_map(|file| {
+            let made_at = names.made_at.unwrap_or(names.workspace);
+            let inside = file.path.strip_prefix(made_at).ok()?;
+            Some(normalized(&names.workspace.join(inside)))
+        }))
+        .collect();
+    // A file of another package's directory may be listed as it was found then.
+    let here = |path: &Path| path.starts_with(names.workspace) || names.made_at.is_none();
+    let absent: Vec<String> = tree
+        .files
+        .iter()
+        .filter(|file| file.compiled == Compiled::Yes && here(&file.path))
+        .filter(|file| !listed.contains(&file.path) && !info.files.iter().any(|it| it.path == file.path))
+        .map(|file| names.given(&file.path))
+        .collect();
+    let gone: Vec<String> = info
+        .files
+        .iter()
+        .filter(|file| file.base == Base::Package)
+        .map(|file| normalized(&state.directory.join(&file.path)))
+        .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+        .filter(|path| matches!(snapshot(path, u64::MAX), Ok(None)))
+        .map(|path| names.given(&path))
+        .collect();
+    let other: Vec<(String, u64, u64)> = info
+        .files
+        .iter()
+        .filter(|file| file.base == Base::Package)
+        .filter_map(|file| {
+            let (compiled, _) = file.checksum.as_ref()?;
+            let path = normalized(&state.directory.join(&file.path));
+            let now = tree.file(&path)?.size;
+            (now != *compiled).then(|| (names.given(&path), *compiled, now))
+        })
+        .collect();
+    state.agreements += usize::from(absent.is_empty() && gone.is_empty());
+    for path in absent {
+        contradict(state, path, None, Kind::NotCompiled);
+    }
+    for path in gone {
+        contradict(state, path, None, Kind::Gone);
+    }
+    for (path, compiled, now) in other {
+        contradict(state, path, None, Kind::OtherLength { compiled, now });
+    }
+}
+
+/// The digests that rustc keeps of a library's sources, against the files.
+pub fn digests(state: &mut CrateState, names: Names<'_>) {
+    let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
+    if !matches!(state.role, Role::OwnLibrary | Role::Member) {
+        return;
+    }
+    let Some(metadata) = unit
+        .metadata_file()
+        .and_then(|output| snapshot(&output.path, LARGEST_METADATA).ok().flatten())
+    else {
+        return;
+    };
+    let mut other = Vec::new();
+    let mut same = 0;
+    for file in tree.files.iter().filter(|file| file.scan.is_some()) {
+        let name = names.given(&file.path);
+        match recorded_digest(&metadata.bytes, &name) {
+            Recorded::Md5(md5) if md5 == file.md5 => same += 1,
+            Recorded::Md5(md5) => other.push((name, hex(&md5), hex(&file.md5))),
+            // The MD5 as bytes anywhere is proof enough, whatever surrounds it.
+            Recorded::Unknown => {
+                same += usize::from(memmem::find(&metadata.bytes, &file.md5).is_some());
+            }
+        }
+    }
+    state.agreements += same;
+    for (path, compiled, now) in other {
+        contradict(state, path, None, Kind::OtherDigest { compiled, now });
+    }
+}
+
+/// What Cargo would compare: modification times against the anchor.
+pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader: &mut Reader) {
+    let Some(unit) = &state.unit else { return };
+    let Some(anchor) = unit.anchor else { return };
+    let rerun = unit.fingerprint.iter().flat_map(|it| &it.local).filter_map(|local| match local {
+        Local::RerunIfChanged { paths } => Some(paths),
+        _ => None,
+    });
+    let watched: Vec<PathBuf> = rerun.flatten().map(|path| state.directory.join(path)).collect();
+    let mut seen = Vec::new();
+    for path in listed_files(unit, &state.directory, build_dir) {
+        if let Ok(Some(file)) = reader.read(&path) {
+            seen.push((path, file.modified, file.changed));
+        }
+    }
+    for path in watched {
+        if let Some((modified, changed)) = sources::newest(&path) {
+            seen.push((path, modified, changed));
+        }
+    }
+    for (path, modified, changed) in seen {
+        let name = names.given(&path);
+        if modified > anchor && !modified.same_but_for_truncation(anchor) {
+            state.newer.push((name, modified));
+        } else if modified.same_but_for_truncation(anchor) {
+            state.level.push(name);
+        } else if changed.is_some_and(|changed| changed > anchor) {
+            state.late.push(name);
+        }
+    }
+}
+
+/// What a build script's program would print and where it would panic, against its source.
+pub fn build_script(state: &mut CrateState, names: Names<'_>) {
+    if state.role != Role::BuildScript {
+        return;
+    }
+    let Some(program) = state
+        .unit
+        .as_ref()
+        .and_then(Unit::program)
+        .and_then(|output| snapshot(&output.path, LARGEST_METADATA).ok().flatten())
+    else {
+        return;
+    };
+    printed(state, &program.bytes, names);
+    let _ = positions(std::slice::from_mut(state), &program.bytes, names, &mut Reader::default());
+}
+
+/// The texts that `main` prints first, against the program.
+fn printed(state: &mut CrateState, program: &[u8], names: Names<'_>) {
+    let Some(main) = state.main().cloned() else { return };
+    let Some(root) = state.tree.as_ref().map(|tree| names.given(&tree.root)) else { return };
+    for Text { bytes, line } in main.printed {
+        if memmem::find(program, &bytes).is_some() {
+            state.agreements += 1;
+        } else {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            contradict(state, root.clone(), Some(line), Kind::TextMissing(text));
+        }
+    }
+}
+
+/// The texts of the program's own crate, against the subject.
+///
+/// # Errors
+///
+/// In words, when they cannot be searched for.
+pub fn texts(
+    states: &mut [CrateState],
+    program: &[u8],
+    names: Names<'_>,
+) -> Result<(Presence, Vec<Shown>), String> {
+    let Some(state) = states.iter_mut().find(|state| state.role == Role::Program) else {
+        return Ok(Default::default());
+    };
+    printed(state, program, names);
+    let Some(tree) = &state.tree else { return Ok(Default::default()) };
+    let mut texts: Vec<(&Path, &Text)> = Vec::new();
+    for file in tree.files.iter().filter(|file| file.compiled == Compiled::Yes) {
+        if let Some(Ok(scan)) = &file.scan {
+            texts.extend(scan.texts.iter().map(|text| (file.path.as_path(), text)));
+        }
+    }
+    let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+    let presence = literals::search(&wanted, program)?;
+    let missing = presence.missing.iter().take(SHOWN).map(|index| {
+        let (path, text) = texts[*index];
+        let line = text.line;
+        let text = String::from_utf8_lossy(&text.bytes).into_owned();
+        Shown { path: names.given(path), line, text }
+    });
+    let missing = missing.collect();
+    Ok((presence, missing))
+}
+
+/// The panic locations of a program, against the tokens of the sources.
+pub fn positions(
+    states: &mut [CrateState],
+    program: &[u8],
+    names: Names<'_>,
+    reader: &mut Reader,
+) -> Compared {
+    let mut by_path: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
+    for location in locations::read(program, locations::Limits::default()) {
+        if let Some(path) = own_path(&location.path, names) {
+            by_path.entry(path).or_default().push((location.line, location.column));
+        }
+    }
+    let mut compared = Compared::default();
+    for (path, places) in by_path {
+        let Some((file, owner)) = find(&path, &places, states, names, reader) else {
+            if let Some(owner) = owner_of_missing(&path, states, names) {
+                compared.checked += places.len();
+                contradict(&mut states[owner], path, Some(places[0].0), Kind::NoFile);
+            }
+            continue;
+        };
+        let Some(starts) = file else { continue };
+        for (line, column) in places {
+            compared.checked += 1;
+            if starts.contains(line, column) {
+                compared.fitting += 1;
+                states[owner].agreements += 1;
+            } else {
+                let kind = Kind::NoToken { column, lines: starts.lines };
+                contradict(&mut states[owner], path.clone(), Some(line), kind);
+            }
+        }
+    }
+    compared
+}
+
+/// The path relative to the workspace when a location may be in a crate that lies in a directory.
+fn own_path(path: &str, names: Names<'_>) -> Option<String> {
+    let path = path.replace('\\', "/");
+    let strip = |root: &Path| {
+        Path::new(&path).strip_prefix(root).ok().map(|inside| inside.display().to_string())
+    };
+    // What Cargo or a build script put into the target directory is no source.
+    let is_generated = path.contains("/out/") && path.contains("build/");
+    let is_foreign = |inside: &str| {
+        inside.starts_with('/')
+            || inside.starts_with("library/")
+            || inside.contains("git/checkouts/")
+            || inside.contains("/rustlib/")
+            || inside.starts_with("<")
+            || inside.split('/').any(is_versioned)
+    };
+    let inside = strip(names.workspace)
+        .or_else(|| strip(names.made_at?))
+        .unwrap_or_else(|| path.clone());
+    (!is_generated && !is_foreign(&inside) && inside.ends_with(".rs")).then_some(inside)
+}
+
+/// `serde-1.0.200`: the directory of a downloaded package.
+fn is_versioned(part: &str) -> bool {
+    part.match_indices('-').any(|(at, _)| {
+        let mut numbers = part[at + 1..].split('.');
+        let mut number = || {
+            numbers.next().is_some_and(|it| it.bytes().next().is_some_and(|it| it.is_ascii_digit()))
+        };
+        number() && number() && number()
+    })
+}
+
+type Found<'a> = Option<(Option<std::borrow::Cow<'a, TokenStarts>>, usize)>;
+
+/// The tokens of the source at this path and the crate that it belongs to; no tokens when it
+/// cannot be read.
+fn find<'a>(
+    path: &str,
+    places: &[(u32, u32)],
+    states: &'a mut [CrateState],
+    names: Names<'_>,
+    reader: &mut Reader,
+) -> Found<'a> {
+    let mut candidates = vec![normalized(&names.workspace.join(path))];
+    // A package outside of the workspace is compiled from its own directory.
+    candidates.extend(states.iter().map(|state| normalized(&state.directory.join(path))));
+    let mut best: Option<(usize, PathBuf)> = None;
+    for (rank, candidate) in candidates.into_iter().enumerate() {
+        let Ok(Some(file)) = reader.read(&candidate) else { continue };
+        let tokens = std::str::from_utf8(&file.bytes).ok().and_then(|text| starts(text).ok());
+        let fit = tokens.map_or(0, |tokens| {
+            places.iter().filter(|(line, column)| tokens.contains(*line, *column)).count()
+        });
+        // What rustc was told is relative to the workspace: the others are for when there is none.
+        if rank == 0 || best.as_ref().is_none_or(|(most, _)| fit > *most) {
+            best = Some((fit, candidate));
+        }
+        if rank == 0 {
+            break;
+        }
+    }
+    let (_, candidate) = best?;
+    let in_tree = states
+        .iter()
+        .position(|it| it.tree.as_ref().is_some_and(|tree| tree.file(&candidate).is_some()));
+    let owner = match in_tree {
+        Some(owner) => owner,
+        None => owner_of(&candidate, states)?,
+    };
+    let file = reader.read(&candidate).ok().flatten()?;
+    let tokens = std::str::from_utf8(&file.bytes).ok().and_then(|text| starts(text).ok());
+    Some((tokens.map(std::borrow::Cow::Owned), owner))
+}
+
+/// The crate whose package has the longest directory that the file lies in.
+fn owner_of(path: &Path, states: &[CrateState]) -> Option<usize> {
+    let inside = |index: &usize| path.starts_with(&states[*index].directory);
+    (0..states.len())
+        .filter(inside)
+        .max_by_key(|index| (states[*index].directory.as_os_str().len(), std::cmp::Reverse(*index)))
+}
+
+/// The crate that a file would belong to that is nowhere, when its absence can be trusted: the
+/// sources are here, and it would lie among them.
+fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Option<usize> {
+    let owner = owner_of(&names.workspace.join(path), states)?;
+    let tree = states[owner].tree.as_ref()?;
+    is_readable(tree).then_some(owner)
+}
+
+/// What the environment of the build left in the program.
+pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, bool) {
+    let mut baked: Vec<Baked> = Vec::new();
+    let mut manifest_dir = false;
+    for state in states.iter().filter(|it| matches!(it.role, Role::Program | Role::OwnLibrary | Role::Member)) {
+        let Some(makefile) = state.unit.as_ref().and_then(|unit| unit.makefile.as_ref()) else { continue };
+        for (name, value) in &makefile.environment {
+            let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
+            let present = memmem::find(program, value.as_bytes()).is_some();
+            if name == "CARGO_MANIFEST_DIR" {
+                manifest_dir |= present;
+            }
+            let by_cargo = name.starts_with("CARGO") || name == "OUT_DIR";
+            if !by_cargo && !baked.iter().any(|it| it.name == *name) {
+                baked.push(Baked { name: name.clone(), value: value.to_owned(), present });
+            }
+        }
+    }
+    (baked, manifest_dir)
+}
+
+/// Whether a file of this machine has the subject's build-id.
+pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<bool> {
+    let wanted = subject.build_id?;
+    let file = snapshot(output, limit).ok().flatten()?;
+    let other = crate::facts::binary::Binary::full("", &file.bytes, false).ok()?.build_id?;
+    Some(other == wanted)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,459 @@
+//! Whether the subject is what the sources would be compiled to: every piece of evidence, apart.
+//!
+//! `docs/freshness.md` says what each piece can and cannot see, with the measurements.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Metadata, Package as MetadataPackage, TargetKind};
+
+use super::Build;
+use super::cfg::{Cfg, Compiled};
+use super::evidence::{self, Contradiction, Names, Shown};
+use super::literals::Presence;
+use super::module_tree::{self, ModuleTree, STACK};
+use super::scan::MainFunction;
+use super::units::{Unit, UnitKind, made_of};
+use crate::input::cargo::Workspace;
+use crate::input::moment::Moment;
+use crate::input::sources::{self, Reader};
+use crate::input::target_dir::{self, Output, TargetDir};
+
+/// Larger programs are not compared: no compiler has made one yet.
+const LARGEST_PROGRAM: u64 = 4 << 30;
+
+/// What the target directory and the sources say of the subject.
+#[derive(Debug, Clone, Default)]
+pub struct Freshness {
+    /// Whether sources and target directory were looked at.
+    pub read: bool,
+    /// The subject among what Cargo made.
+    pub origin: Origin,
+    /// The crates that the subject is made of and that lie in directories; its own come first.
+    pub crates: Vec<CrateState>,
+    /// The workspace root that the target directory was filled from, when it is not this one.
+    pub made_at: Option<PathBuf>,
+    /// Panic locations of the subject that could be compared with a source.
+    pub locations: Compared,
+    /// The texts of the program's own crate that are in the subject.
+    pub texts: Presence,
+    /// Where the missing ones are, at most [`evidence::SHOWN`].
+    pub missing_texts: Vec<Shown>,
+    /// Files of the same name in other profile directories, the newest first.
+    pub twins: Vec<Output>,
+    /// Values of `env!` and `option_env!` that Cargo did not set itself.
+    pub baked: Vec<Baked>,
+    /// Whether the path of the package's directory is in the subject by `env!`.
+    pub bakes_manifest_dir: bool,
+    /// What could not be read, and why.
+    pub notes: Vec<String>,
+}
+
+/// How many were compared, and how many fit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Compared.
+    pub checked: usize,
+    /// Fitting.
+    pub fitting: usize,
+}
+
+/// The subject among what Cargo made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// It is the output of the first crate's unit, byte by byte.
+    Output,
+    /// It is not, and there are outputs of that name.
+    Differs {
+        /// Whether the newest of them has the same build-id; `None`: one of the two has none.
+        same_build_id: Option<bool>,
+        /// The newest of them.
+        output: PathBuf,
+    },
+    /// The target directory has no output of that name that could be read, and why.
+    #[default]
+    NotLookedAt,
+    /// The target directory has no unit of that name, or of a layout that is not known.
+    NoUnit(String),
+}
+
+/// One value from the environment of the build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baked {
+    /// The variable.
+    pub name: String,
+    /// Its value at the time.
+    pub value: String,
+    /// Whether the value is in the subject.
+    pub present: bool,
+}
+
+/// What a crate is to the subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The program itself.
+    Program,
+    /// The library of its own package.
+    OwnLibrary,
+    /// The build script of a package.
+    BuildScript,
+    /// A run of that build script.
+    BuildScriptRun,
+    /// Another package's library or proc-macro.
+    Member,
+}
+
+/// One crate: what it was compiled from and what it would be compiled from now.
+#[derive(Debug, Clone)]
+pub struct CrateState {
+    /// What it is to the subject.
+    pub role: Role,
+    /// Its package.
+    pub package: String,
+    /// The version in the manifest.
+    pub version: String,
+    /// The directory of its package.
+    pub directory: PathBuf,
+    /// Its root file, relative to the workspace where it lies in it.
+    pub root: String,
+    /// What Cargo kept of its compilation.
+    pub unit: Option<Unit>,
+    /// Its files now; `None` for a build script's run.
+    pub tree: Option<ModuleTree>,
+    /// What cannot be if it was compiled from these files.
+    pub contradictions: Vec<Contradiction>,
+    /// How many pieces of evidence say that it was.
+    pub agreements: usize,
+    /// Files that Cargo looks at and that were written after the anchor: Cargo would rebuild.
+    pub newer: Vec<(String, Moment)>,
+    /// Files as old as the anchor, as far as the file system tells: Cargo would not.
+    pub level: Vec<String>,
+    /// Files whose inode changed after the anchor though they are dated before it.
+    pub late: Vec<String>,
+    /// Why something could not be compared.
+    pub open: Vec<String>,
+}
+
+impl CrateState {
+    /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
+    pub fn cargo_calls_it_fresh(&self) -> bool {
+        self.unit.as_ref().is_some_and(|unit| unit.anchor.is_some()) && self.newer.is_empty()
+    }
+
+    /// Whether it belongs to the program's own package and is no build script.
+    pub fn is_own(&self) -> bool {
+        matches!(self.role, Role::Program | Role::OwnLibrary)
+    }
+
+    /// `main` of the root file.
+    pub fn main(&self) -> Option<&MainFunction> {
+        let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
+        scan.as_ref().ok()?.main.as_ref()
+    }
+}
+
+/// The bytes that are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Where they lie on this machine, when they do.
+    pub path: Option<&'a Path>,
+    /// All of them.
+    pub bytes: &'a [u8],
+    /// Whether they are packed, so that no text of the program can be found in them.
+    pub packed: bool,
+    /// The program's build-id, lower-case hex.
+    pub build_id: Option<&'a str>,
+}
+
+impl Freshness {
+    /// Compares the subject with the workspace's sources and target directory.
+    pub fn read(workspace: &Workspace, build: &Build, subject: Subject<'_>) -> Freshness {
+        std::thread::scope(|scope| {
+            let read = || {
+                let freshness = read(&workspace.metadata, build, subject);
+                module_tree::forget_spans();
+                freshness
+            };
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+            let answer = thread.map_err(|error| error.to_string()).and_then(|thread| {
+                thread.join().map_err(|_| "the reader of the sources stopped".to_owned())
+            });
+            answer.unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
+        })
+    }
+
+    /// The program's own crate.
+    pub fn program(&self) -> Option<&CrateState> {
+        self.crates.first().filter(|state| state.role == Role::Program)
+    }
+}
+
+fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
+    let mut freshness = Freshness { read: true, ..Freshness::default() };
+    let packages: Vec<&MetadataPackage> =
+        metadata.packages.iter().filter(|package| package.source.is_none()).collect();
+    let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let target =
+        target_dir::read(&build.target_dir, &build.build_dir, &names, target_dir::Limits::default());
+    freshness.notes.extend(target.notes.iter().cloned());
+    freshness.twins = twins(&target, build);
+    let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
+    let (first, origin) = choose(&units, build, subject);
+    freshness.origin = origin;
+    freshness.made_at = first.and_then(|_| made_at(&target, build, metadata));
+
+    let mut reader = Reader::new(sources::Limits::default());
+    let context = Context { metadata, build, packages: &packages };
+    let mut states = match first {
+        Some(first) => made_of(&units, first)
+            .into_iter()
+            .filter_map(|index| context.of_unit(&units[index], &mut reader))
+            .collect(),
+        None => context.without_units(&mut reader),
+    };
+    states.sort_by_key(|state| state.role);
+    let names = Names {
+        workspace: metadata.workspace_root.as_std_path(),
+        made_at: freshness.made_at.as_deref(),
+    };
+    for state in &mut states {
+        evidence::lists(state, names);
+        evidence::digests(state, names);
+        if freshness.made_at.is_none() {
+            evidence::times(state, names, &build.build_dir, &mut reader);
+        }
+        evidence::build_script(state, names);
+    }
+    freshness.locations = evidence::positions(&mut states, subject.bytes, names, &mut reader);
+    if !subject.packed {
+        match evidence::texts(&mut states, subject.bytes, names) {
+            Ok((presence, missing)) => {
+                (freshness.texts, freshness.missing_texts) = (presence, missing);
+            }
+            Err(why) => freshness.notes.push(why),
+        }
+    }
+    (freshness.baked, freshness.bakes_manifest_dir) = evidence::environment(&states, subject.bytes);
+    freshness.crates = states;
+    freshness
+}
+
+/// The unit whose output the subject is, or else the one that Cargo handed out last.
+fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>, Origin) {
+    let named = |index: &usize| {
+        let unit = &units[*index];
+        unit.kind == UnitKind::Bin(build.bin.clone()) && unit.package == build.package.name
+    };
+    let candidates: Vec<usize> = (0..units.len()).filter(named).collect();
+    if candidates.is_empty() {
+        let why = format!(
+            "{} holds no unit of `{}` that is known",
+            build.build_dir.display(),
+            build.bin
+        );
+        return (None, Origin::NoUnit(why));
+    }
+    let inode = subject.path.and_then(target_dir::output).and_then(|output| output.inode);
+    let is_linked = |index: &usize| {
+        inode.is_some() && units[*index].program().is_some_and(|it| it.inode == inode)
+    };
+    if let Some(index) = candidates.iter().copied().find(is_linked) {
+        return (Some(index), Origin::Output);
+    }
+    let size = subject.bytes.len() as u64;
+    let is_equal = |index: &usize| {
+        use sha2::Digest;
+        units[*index].program().is_some_and(|output| {
+            output.size == size
+                && target_dir::digest(&output.path)
+                    == Some(sha2::Sha256::digest(subject.bytes).into())
+        })
+    };
+    if let Some(index) = candidates.iter().copied().find(is_equal) {
+        return (Some(index), Origin::Output);
+    }
+    // Not an output: what Cargo handed out last is what it should have been.
+    let handed_out = target_dir::output(&build.executable);
+    let is_handed_out = |index: &usize| {
+        let inode = handed_out.as_ref().and_then(|output| output.inode);
+        inode.is_some() && units[*index].program().is_some_and(|it| it.inode == inode)
+    };
+    let written = |index: &usize| units[*index].program().map(|output| output.modified);
+    let index = candidates
+        .iter()
+        .copied()
+        .find(is_handed_out)
+        .or_else(|| candidates.iter().copied().max_by_key(written));
+    let output = index.and_then(|index| units[index].program());
+    let origin = match output {
+        Some(output) => Origin::Differs {
+            same_build_id: evidence::same_build_id(&output.path, subject, LARGEST_PROGRAM),
+            output: output.path.clone(),
+        },
+        None => Origin::NoUnit(format!("the output of `{}` is gone", build.bin)),
+    };
+    (index, origin)
+}
+
+/// Files of the bin's name in other profile directories, the newest first.
+fn twins(target: &TargetDir, build: &Build) -> Vec<Output> {
+    let name = build.executable.file_name();
+    let mut twins: Vec<Output> = target
+        .profiles
+        .iter()
+        .flat_map(|profile| &profile.uplifted)
+        .filter(|output| name.is_some() && output.path.file_name() == name)
+        .filter(|output| output.path != build.executable)
+        .cloned()
+        .collect();
+    twins.sort_by_key(|output| std::cmp::Reverse(output.modified));
+    twins
+}
+
+/// The workspace root in the makefile that Cargo writes beside what it hands out, when it is
+/// another directory than this one.
+fn made_at(target: &TargetDir, build: &Build, metadata: &Metadata) -> Option<PathBuf> {
+    let root = metadata.workspace_root.as_std_path();
+    let package = metadata.packages.iter().find(|it| it.id.repr == build.package.id)?;
+    let bin = package.targets.iter().find(|it| it.is_kind(TargetKind::Bin) && it.name == build.bin)?;
+    let main = bin.src_path.as_std_path().strip_prefix(root).ok()?;
+    let beside = build.executable.with_extension("d");
+    let profile =
+        target.profiles.iter().find_map(|it| it.dep_info.iter().find(|(path, _)| *path == beside))?;
+    let makefile = super::dep_info::parse_makefile(&profile.1);
+    let roots: Vec<PathBuf> = makefile
+        .sources
+        .iter()
+        .map(PathBuf::from)
+        .filter(|source| source.is_absolute() && source.ends_with(main))
+        .filter_map(|source| {
+            source.ancestors().nth(main.components().count()).map(Path::to_path_buf)
+        })
+        .collect();
+    let here = |made_at: &PathBuf| target_dir::is_same_place(made_at, root);
+    if roots.iter().any(here) { None } else { roots.into_iter().next() }
+}
+
+struct Context<'a> {
+    metadata: &'a Metadata,
+    build: &'a Build,
+    packages: &'a [&'a MetadataPackage],
+}
+
+impl Context<'_> {
+    fn of_unit(&self, unit: &Unit, reader: &mut Reader) -> Option<CrateState> {
+        let named: Vec<&&MetadataPackage> =
+            self.packages.iter().filter(|it| it.name.as_str() == unit.package).collect();
+        // Two packages of one name: the one whose files the unit lists.
+        let package = match named.as_slice() {
+            [] => return None,
+            [only] => only,
+            several => several
+                .iter()
+                .find(|package| evidence::lists_files_of(unit, directory(package)))
+                .unwrap_or(&several[0]),
+        };
+        let target = package.targets.iter().find(|target| match &unit.kind {
+            UnitKind::Bin(name) => target.is_kind(TargetKind::Bin) && target.name == *name,
+            UnitKind::Lib => is_library(target),
+            UnitKind::BuildScript | UnitKind::BuildScriptRun => {
+                target.is_kind(TargetKind::CustomBuild)
+            }
+            UnitKind::Other => false,
+        })?;
+        let role = match &unit.kind {
+            UnitKind::Bin(_) => Role::Program,
+            UnitKind::Lib if package.id.repr == self.build.package.id => Role::OwnLibrary,
+            UnitKind::Lib => Role::Member,
+            UnitKind::BuildScript => Role::BuildScript,
+            UnitKind::BuildScriptRun | UnitKind::Other => Role::BuildScriptRun,
+        };
+        // A downloaded package of the same name lists no file, and has no place here.
+        let lists_nothing =
+            matches!(&unit.dep_info, Some(Ok(info)) if info.files.is_empty());
+        if lists_nothing && role != Role::BuildScriptRun {
+            return None;
+        }
+        Some(self.state(role, package, target, Some(unit.clone()), reader))
+    }
+
+    /// Without a target directory: every crate of the sources that the program may be made of.
+    fn without_units(&self, reader: &mut Reader) -> Vec<CrateState> {
+        let mut states = Vec::new();
+        for package in self.packages {
+            let own = package.id.repr == self.build.package.id;
+            for target in &package.targets {
+                let role = match own {
+                    true if target.is_kind(TargetKind::Bin) && target.name == self.build.bin => {
+                        Role::Program
+                    }
+                    true if is_library(target) => Role::OwnLibrary,
+                    false if is_library(target) => Role::Member,
+                    _ => continue,
+                };
+                states.push(self.state(role, package, target, None, reader));
+            }
+        }
+        states
+    }
+
+    fn state(
+        &self,
+        role: Role,
+        package: &MetadataPackage,
+        target: &cargo_metadata::Target,
+        unit: Option<Unit>,
+        reader: &mut Reader,
+    ) -> CrateState {
+        let for_host = matches!(role, Role::BuildScript) || target.is_kind(TargetKind::ProcMacro);
+        let triple = match for_host {
+            true => self.build.rustc.host.clone(),
+            false => self.build.triple().map(str::to_owned),
+        };
+        let features = unit.as_ref().and_then(Unit::features).map(<[String]>::to_vec);
+        let cfg = Cfg { features, triple };
+        let root = target.src_path.as_std_path();
+        let tree = (role != Role::BuildScriptRun).then(|| {
+            module_tree::walk(root, directory(package), &cfg, &mut |path| reader.read(path))
+        });
+        let mut open: Vec<String> = Vec::new();
+        if let Some(tree) = &tree {
+            let shown = |path: &Path| evidence::shown(path, self.metadata.workspace_root.as_std_path());
+            open.extend(tree.missing.iter().map(|what| format!("{what} is missing")));
+            open.extend(tree.unreadable().map(|(path, why)| format!("{}: {why}", shown(path))));
+            open.extend(tree.open_ends.iter().cloned());
+        }
+        if let Some(unit) = &unit {
+            open.extend(unit.fingerprint.as_ref().err().cloned());
+            open.extend(unit.dep_info.as_ref().and_then(|info| info.as_ref().err().cloned()));
+        }
+        CrateState {
+            role,
+            package: package.name.to_string(),
+            version: package.version.to_string(),
+            directory: directory(package).to_path_buf(),
+            root: evidence::shown(root, self.metadata.workspace_root.as_std_path()),
+            unit,
+            tree,
+            contradictions: Vec::new(),
+            agreements: 0,
+            newer: Vec::new(),
+            level: Vec::new(),
+            late: Vec::new(),
+            open,
+        }
+    }
+}
+
+fn directory(package: &MetadataPackage) -> &Path {
+    package.manifest_path.parent().map_or(Path::new(""), |path| path.as_std_path())
+}
+
+fn is_library(target: &cargo_metadata::Target) -> bool {
+    use TargetKind::{CDyLib, DyLib, Lib, ProcMacro, RLib, StaticLib};
+    [Lib, RLib, DyLib, CDyLib, StaticLib, ProcMacro].into_iter().any(|kind| target.is_kind(kind))
+}
+
+/// Whether the root of a tree is compiled at all: an empty tree has no evidence to give.
+pub fn is_readable(tree: &ModuleTree) -> bool {
+    tree.root_file().is_some_and(|file| file.compiled == Compiled::Yes)
+}
