@@ -24,6 +24,7 @@ pub mod scan;
 pub mod spec;
 pub mod units;
 
+pub use freshness::Freshness;
 pub use lock::Locked;
 pub use profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
 pub use rustflags::RustFlag;
@@ -67,6 +68,8 @@ pub struct Build {
     pub toolchain: Option<Toolchain>,
     /// The packages that lie in directories: members, and path dependencies where they are known.
     pub path_packages: Vec<Package>,
+    /// What sources and target directory say of the subject; empty until they are compared.
+    pub freshness: Freshness,
     /// What could not be read or was passed over.
     pub notes: Vec<String>,
 }
@@ -154,6 +157,7 @@ impl Build {
                 .filter(|package| package.source.is_none())
                 .map(package_facts)
                 .collect(),
+            freshness: Freshness::default(),
             notes,
         }
     }

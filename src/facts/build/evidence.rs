@@ -152,7 +152,9 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
         .files
         .iter()
         .filter(|file| file.compiled == Compiled::Yes && here(&file.path))
-        .filter(|file| !listed.contains(&file.path) && !info.files.iter().any(|it| it.path == file.path))
+        .filter(|file| {
+            !listed.contains(&file.path) && !info.files.iter().any(|it| it.path == file.path)
+        })
         .map(|file| names.given(&file.path))
         .collect();
     let gone: Vec<String> = info
@@ -367,9 +369,8 @@ fn own_path(path: &str, names: Names<'_>) -> Option<String> {
             || inside.starts_with("<")
             || inside.split('/').any(is_versioned)
     };
-    let inside = strip(names.workspace)
-        .or_else(|| strip(names.made_at?))
-        .unwrap_or_else(|| path.clone());
+    let inside =
+        strip(names.workspace).or_else(|| strip(names.made_at?)).unwrap_or_else(|| path.clone());
     (!is_generated && !is_foreign(&inside) && inside.ends_with(".rs")).then_some(inside)
 }
 
@@ -384,46 +385,52 @@ fn is_versioned(part: &str) -> bool {
     })
 }
 
-type Found<'a> = Option<(Option<std::borrow::Cow<'a, TokenStarts>>, usize)>;
-
 /// The tokens of the source at this path and the crate that it belongs to; no tokens when it
 /// cannot be read.
-fn find<'a>(
+fn find(
     path: &str,
     places: &[(u32, u32)],
-    states: &'a mut [CrateState],
+    states: &[CrateState],
     names: Names<'_>,
     reader: &mut Reader,
-) -> Found<'a> {
-    let mut candidates = vec![normalized(&names.workspace.join(path))];
-    // A package outside of the workspace is compiled from its own directory.
-    candidates.extend(states.iter().map(|state| normalized(&state.directory.join(path))));
-    let mut best: Option<(usize, PathBuf)> = None;
-    for (rank, candidate) in candidates.into_iter().enumerate() {
-        let Ok(Some(file)) = reader.read(&candidate) else { continue };
-        let tokens = std::str::from_utf8(&file.bytes).ok().and_then(|text| starts(text).ok());
-        let fit = tokens.map_or(0, |tokens| {
+) -> Option<(Option<TokenStarts>, usize)> {
+    // What rustc was told is relative to the workspace. A package outside of one is compiled from
+    // its own directory, and of several such the one that fits best is meant.
+    let inside = normalized(&names.workspace.join(path));
+    let fit = |tokens: &Option<TokenStarts>| {
+        let fits = |tokens: &TokenStarts| {
             places.iter().filter(|(line, column)| tokens.contains(*line, *column)).count()
-        });
-        // What rustc was told is relative to the workspace: the others are for when there is none.
-        if rank == 0 || best.as_ref().is_none_or(|(most, _)| fit > *most) {
-            best = Some((fit, candidate));
-        }
-        if rank == 0 {
-            break;
-        }
-    }
-    let (_, candidate) = best?;
+        };
+        tokens.as_ref().map_or(0, fits)
+    };
+    let mut elsewhere: Vec<PathBuf> =
+        states.iter().map(|state| normalized(&state.directory.join(path))).collect();
+    elsewhere.retain(|path| *path != inside);
+    let (candidate, tokens) = match tokens_of(&inside, states, reader) {
+        Some(tokens) => (inside, tokens),
+        None => elsewhere
+            .into_iter()
+            .filter_map(|path| tokens_of(&path, states, reader).map(|tokens| (path, tokens)))
+            .max_by_key(|(_, tokens)| fit(tokens))?,
+    };
     let in_tree = states
         .iter()
         .position(|it| it.tree.as_ref().is_some_and(|tree| tree.file(&candidate).is_some()));
-    let owner = match in_tree {
-        Some(owner) => owner,
-        None => owner_of(&candidate, states)?,
-    };
-    let file = reader.read(&candidate).ok().flatten()?;
-    let tokens = std::str::from_utf8(&file.bytes).ok().and_then(|text| starts(text).ok());
-    Some((tokens.map(std::borrow::Cow::Owned), owner))
+    Some((tokens, in_tree.or_else(|| owner_of(&candidate, states))?))
+}
+
+/// `None` when there is no such file, `Some(None)` when it cannot be read as Rust.
+fn tokens_of(
+    path: &Path,
+    states: &[CrateState],
+    reader: &mut Reader,
+) -> Option<Option<TokenStarts>> {
+    let known = states.iter().find_map(|it| it.tree.as_ref()?.file(path)?.scan.as_ref());
+    if let Some(scan) = known {
+        return Some(scan.as_ref().ok().map(|scan| scan.tokens.clone()));
+    }
+    let file = reader.read(path).ok().flatten()?;
+    Some(std::str::from_utf8(&file.bytes).ok().and_then(|text| starts(text).ok()))
 }
 
 /// The crate whose package has the longest directory that the file lies in.
@@ -446,8 +453,13 @@ fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Opti
 pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, bool) {
     let mut baked: Vec<Baked> = Vec::new();
     let mut manifest_dir = false;
-    for state in states.iter().filter(|it| matches!(it.role, Role::Program | Role::OwnLibrary | Role::Member)) {
-        let Some(makefile) = state.unit.as_ref().and_then(|unit| unit.makefile.as_ref()) else { continue };
+    for state in states
+        .iter()
+        .filter(|it| matches!(it.role, Role::Program | Role::OwnLibrary | Role::Member))
+    {
+        let Some(makefile) = state.unit.as_ref().and_then(|unit| unit.makefile.as_ref()) else {
+            continue;
+        };
         for (name, value) in &makefile.environment {
             let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
             let present = memmem::find(program, value.as_bytes()).is_some();

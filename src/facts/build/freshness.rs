@@ -192,8 +192,12 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     let packages: Vec<&MetadataPackage> =
         metadata.packages.iter().filter(|package| package.source.is_none()).collect();
     let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
-    let target =
-        target_dir::read(&build.target_dir, &build.build_dir, &names, target_dir::Limits::default());
+    let target = target_dir::read(
+        &build.target_dir,
+        &build.build_dir,
+        &names,
+        target_dir::Limits::default(),
+    );
     freshness.notes.extend(target.notes.iter().cloned());
     freshness.twins = twins(&target, build);
     let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
@@ -245,11 +249,8 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
     };
     let candidates: Vec<usize> = (0..units.len()).filter(named).collect();
     if candidates.is_empty() {
-        let why = format!(
-            "{} holds no unit of `{}` that is known",
-            build.build_dir.display(),
-            build.bin
-        );
+        let why =
+            format!("{} holds no unit of `{}` that is known", build.build_dir.display(), build.bin);
         return (None, Origin::NoUnit(why));
     }
     let inode = subject.path.and_then(target_dir::output).and_then(|output| output.inode);
@@ -314,11 +315,14 @@ fn twins(target: &TargetDir, build: &Build) -> Vec<Output> {
 fn made_at(target: &TargetDir, build: &Build, metadata: &Metadata) -> Option<PathBuf> {
     let root = metadata.workspace_root.as_std_path();
     let package = metadata.packages.iter().find(|it| it.id.repr == build.package.id)?;
-    let bin = package.targets.iter().find(|it| it.is_kind(TargetKind::Bin) && it.name == build.bin)?;
+    let bin =
+        package.targets.iter().find(|it| it.is_kind(TargetKind::Bin) && it.name == build.bin)?;
     let main = bin.src_path.as_std_path().strip_prefix(root).ok()?;
     let beside = build.executable.with_extension("d");
-    let profile =
-        target.profiles.iter().find_map(|it| it.dep_info.iter().find(|(path, _)| *path == beside))?;
+    let profile = target
+        .profiles
+        .iter()
+        .find_map(|it| it.dep_info.iter().find(|(path, _)| *path == beside))?;
     let makefile = super::dep_info::parse_makefile(&profile.1);
     let roots: Vec<PathBuf> = makefile
         .sources
@@ -368,8 +372,7 @@ impl Context<'_> {
             UnitKind::BuildScriptRun | UnitKind::Other => Role::BuildScriptRun,
         };
         // A downloaded package of the same name lists no file, and has no place here.
-        let lists_nothing =
-            matches!(&unit.dep_info, Some(Ok(info)) if info.files.is_empty());
+        let lists_nothing = matches!(&unit.dep_info, Some(Ok(info)) if info.files.is_empty());
         if lists_nothing && role != Role::BuildScriptRun {
             return None;
         }
@@ -417,7 +420,8 @@ impl Context<'_> {
         });
         let mut open: Vec<String> = Vec::new();
         if let Some(tree) = &tree {
-            let shown = |path: &Path| evidence::shown(path, self.metadata.workspace_root.as_std_path());
+            let shown =
+                |path: &Path| evidence::shown(path, self.metadata.workspace_root.as_std_path());
             open.extend(tree.missing.iter().map(|what| format!("{what} is missing")));
             open.extend(tree.unreadable().map(|(path, why)| format!("{}: {why}", shown(path))));
             open.extend(tree.open_ends.iter().cloned());
