@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub mod check;
 pub mod inspect;
 pub mod levels;
 pub mod output;
@@ -27,17 +28,21 @@ pub const FAILED: u8 = 2;
     bin_name = "cargo binlint",
     version,
     max_term_width = 100,
-    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 clean, 1 a denied finding (with --strict also an open one), \
                   2 the work could not be done."
 )]
 struct Words {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    check: Box<check::Check>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Judge what cargo built here, or the given programs [the default]
+    Check(Box<check::Check>),
     /// Print the facts of any programs, judged by nothing
     Inspect(inspect::Inspect),
     /// List the rules
@@ -59,8 +64,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let answer = Words::from_arg_matches(&matches).map_err(Failure::from).and_then(|words| {
+        let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
         match words.command {
-            None => Err(Failure::Words("name a command; --help lists them".to_owned())),
+            None => check::run(&words.check, &matches),
+            Some(Command::Check(words)) => check::run(&words, below()),
             Some(Command::Inspect(words)) => inspect::run(&words),
             Some(Command::Rules(words)) => rules::list(&words),
             Some(Command::Explain(words)) => rules::explain(&words),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod cargo;
+pub mod clock;
 pub mod file;
 pub mod image;
 pub mod moment;
@@ -125,11 +126,10 @@ pub struct TextFile {
 
 /// Reads a text file of at most `limit` bytes; `None` when there is none. A FIFO or a device is
 /// refused before it is opened, because opening one waits.
-pub(crate) fn read_text(
-    path: &Path,
-    kind: &'static str,
-    limit: u64,
-) -> Result<Option<TextFile>, Error> {
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is larger than the limit.
+pub fn read_text(path: &Path, kind: &'static str, limit: u64) -> Result<Option<TextFile>, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,

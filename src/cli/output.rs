@@ -44,6 +44,9 @@ pub enum Failure {
     /// A configuration makes no sense.
     #[error(transparent)]
     Config(#[from] crate::config::Error),
+    /// Something could not be read.
+    #[error(transparent)]
+    Input(#[from] crate::input::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),

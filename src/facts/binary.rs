@@ -3,6 +3,7 @@
 use super::Fact;
 
 mod elf;
+pub mod leaks;
 pub mod linking;
 pub mod locations;
 pub mod memory;
@@ -12,6 +13,7 @@ mod text;
 mod triple;
 
 pub use linking::Linking;
+pub use locations::PanicLocation;
 pub use read::NotABinary;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
@@ -61,6 +63,8 @@ pub struct Binary {
     pub rustc: Rustc,
     /// The crates that can be named.
     pub crates: Vec<Crate>,
+    /// Where the program can panic, in its sources.
+    pub locations: Vec<PanicLocation>,
     /// What user `main` does.
     pub main: Fact<MainVerdict>,
     /// Memory protections.

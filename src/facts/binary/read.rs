@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use super::elf::{Headers, Section};
 use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
 use super::rust::{self, Tables};
-use super::text::Text;
+use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
-use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols};
+use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols, leaks, locations};
 
 /// Why bytes are none that can be answered for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,9 @@ impl Binary {
         std::thread::scope(|scope| {
             let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
             binary.read(bytes, Some(bytes))?;
+            binary.locations = locations::read(bytes, locations::Limits::default());
+            binary.home_paths = leaks::homes(&binary.locations);
+            binary.private_keys = leaks::private_keys(bytes);
             // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
             binary.sha256 = digest.and_then(|thread| thread.join().ok());
             Ok(binary)
@@ -127,6 +130,8 @@ impl Binary {
             texts_outlive_code: linking.machine == elf::EM_PPC64.0,
             may_be_traceless: false,
         };
+        let packed = text.as_ref().is_some_and(|text| text.has(Needle::Upx));
+        self.packer = packed.then_some("UPX");
         self.read_rust(&tables, text.as_ref());
         self.linking = Some(linking);
     }
@@ -170,6 +175,9 @@ impl Binary {
         if loaded {
             self.hardening = hardening(linking);
         }
+        self.segment_alignment = linking.loads().map(|segment| segment.align).min();
+        let linux = linking.abi_tag.filter(|tag| tag.system == 0);
+        self.kernel_required = linux.map(|tag| tag.kernel);
         const BUILD_ID: u32 = 3;
         self.build_id = headers.note("GNU", BUILD_ID).map(|note| hex(&note.desc));
         self.notes.extend(headers.damage.iter().cloned());

@@ -1,0 +1,250 @@
+//! `check`: finds the subjects, gathers the facts, judges, reports.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, Args, ValueEnum};
+
+use super::levels::Levels;
+use super::output::{Failure, Output};
+use crate::config::{self, Config, Date};
+use crate::facts::{Binary, Build, Facts};
+use crate::input::{self, cargo};
+use crate::lint::lint;
+use crate::report::{self, Report};
+
+/// No configuration is longer, in bytes.
+const LONGEST_TEXT: u64 = 4 << 20;
+
+/// Words after `check`, or after nothing.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    #[command(flatten)]
+    pub(super) subject: Subject,
+    /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    levels: Levels,
+    /// An open outcome fails too: what could not be decided is not good enough
+    #[arg(long, help_heading = "Levels")]
+    strict: bool,
+    /// How to print the report
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    format: Format,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Which build is meant: cargo's own words.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cargo")]
+pub struct Selection {
+    /// The workspace or package
+    #[arg(long, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+    /// Only binaries of this package
+    #[arg(short, long, value_name = "NAME")]
+    pub package: Vec<String>,
+    /// Only this binary
+    #[arg(long, value_name = "NAME")]
+    pub bin: Vec<String>,
+    /// The release profile
+    #[arg(short, long, conflicts_with = "profile")]
+    pub release: bool,
+    /// This profile [default: the one that was built last]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The target that was built for
+    #[arg(long, value_name = "TRIPLE")]
+    pub target: Vec<String>,
+    /// Where cargo put the build
+    #[arg(long, value_name = "DIR")]
+    pub target_dir: Option<PathBuf>,
+}
+
+/// What is judged, when it is not what cargo built here.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Subject")]
+pub struct Subject {
+    /// Judge this file instead of the workspace's own binaries
+    #[arg(long, value_name = "PATH")]
+    pub binary: Vec<PathBuf>,
+}
+
+/// Formats of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    Json,
+}
+
+impl Selection {
+    /// The same words for `input::cargo`.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub fn query(&self) -> Result<cargo::Query, input::Error> {
+        Ok(cargo::Query {
+            manifest_path: self.manifest_path.clone(),
+            packages: self.package.clone(),
+            bins: self.bin.clone(),
+            profile: if self.release { Some("release".to_owned()) } else { self.profile.clone() },
+            targets: self.target.clone(),
+            target_dir: self.target_dir.clone(),
+            ..cargo::Query::here()?
+        })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Nothing to judge, unreadable input, a broken configuration.
+pub fn run(words: &Check, matches: &ArgMatches) -> Result<u8, Failure> {
+    let report = judge(words, matches)?;
+    words.output.write(|to, style| match words.format {
+        Format::Table => report::table::write(&report, style, to),
+        Format::Json => report::json::write(&report, to),
+    })?;
+    Ok(if report.is_clean(words.strict) { super::CLEAN } else { super::DENIED })
+}
+
+/// Everything but the printing.
+///
+/// # Errors
+/// As for [`run`].
+pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
+    let query = words.selection.query()?;
+    let mut notes = Vec::new();
+    let workspace = workspace(words, &query, &mut notes)?;
+    let mut config = configuration(words, &query, workspace.as_ref())?;
+    words.levels.apply(matches, &mut config)?;
+    let subjects = if words.subject.binary.is_empty() {
+        let workspace =
+            workspace.as_ref().ok_or(input::Error::NoManifest { cwd: query.cwd.clone() })?;
+        built(workspace, &query, &mut notes)?
+    } else {
+        words
+            .subject
+            .binary
+            .iter()
+            .map(|path| given(path, workspace.as_ref(), &query))
+            .collect::<Result<_, _>>()?
+    };
+    let mut report = lint(subjects, &config, Date::from_unix_seconds(input::clock::now()));
+    report.notes.splice(0..0, notes);
+    Ok(report)
+}
+
+/// The workspace, where there is one or one was named; a subject that was given does without.
+fn workspace(
+    words: &Check,
+    query: &cargo::Query,
+    notes: &mut Vec<String>,
+) -> Result<Option<cargo::Workspace>, Failure> {
+    match cargo::workspace(query) {
+        Ok(workspace) => Ok(Some(workspace)),
+        Err(error) if words.subject.binary.is_empty() || query.manifest_path.is_some() => {
+            Err(error.into())
+        }
+        Err(input::Error::NoManifest { .. } | input::Error::CargoMissing { .. }) => Ok(None),
+        Err(error) => {
+            notes.push(format!("judged without the workspace: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// The workspace's manifest, then those of the selected packages, then our own file.
+fn configuration(
+    words: &Check,
+    query: &cargo::Query,
+    workspace: Option<&cargo::Workspace>,
+) -> Result<Config, Failure> {
+    let mut files: Vec<(input::TextFile, &[&str])> = Vec::new();
+    let mut root = query.cwd.clone();
+    if let Some(workspace) = workspace {
+        root = workspace.metadata.workspace_root.clone().into();
+        files.push((workspace.manifest.clone(), &["workspace", "metadata", "binlint"]));
+        for package in workspace.selected(query)? {
+            let manifest =
+                input::read_text(package.manifest_path.as_std_path(), "manifest", LONGEST_TEXT)?;
+            files.extend(
+                manifest.map(|file| (file, &["package", "metadata", "binlint"] as &[&str])),
+            );
+        }
+    }
+    let own = words.config.clone().unwrap_or_else(|| root.join("binlint.toml"));
+    match input::read_text(&own, "configuration", LONGEST_TEXT)? {
+        Some(file) => files.push((file, &[])),
+        None if words.config.is_some() => {
+            return Err(Failure::Words(format!(
+                "--config {}: there is no such file",
+                own.display()
+            )));
+        }
+        None => {}
+    }
+    let shown: Vec<String> =
+        files.iter().map(|(file, _)| as_typed(&file.path, &query.cwd)).collect();
+    let sources: Vec<config::Source<'_>> = files
+        .iter()
+        .zip(&shown)
+        .map(|((file, table), path)| config::Source { path, text: &file.text, table })
+        .collect();
+    Ok(Config::read(&sources)?)
+}
+
+/// What cargo built here, one subject a binary.
+fn built(
+    workspace: &cargo::Workspace,
+    query: &cargo::Query,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(String, Facts)>, Failure> {
+    let outputs = cargo::outputs(workspace, query)?;
+    let target =
+        outputs.target.as_deref().map_or_else(String::new, |target| format!(" for {target}"));
+    notes.push(format!("profile `{}`{target}: {}", outputs.profile, outputs.why));
+    for bin in &outputs.missing {
+        notes.push(format!("`{bin}` is not built in this profile"));
+    }
+    let mut subjects = Vec::new();
+    for output in &outputs.built {
+        let build = Build::new(workspace, &outputs, output);
+        let binary = binary(&output.path, &query.cwd)?;
+        let facts = Facts { binary: Some(binary), build: Some(build), ..Facts::default() };
+        subjects.push((output.bin.clone(), facts));
+    }
+    Ok(subjects)
+}
+
+/// A file that the user named; the workspace's build belongs to it when it bears a bin's name.
+fn given(
+    path: &Path,
+    workspace: Option<&cargo::Workspace>,
+    query: &cargo::Query,
+) -> Result<(String, Facts), Failure> {
+    let name =
+        path.file_name().map_or_else(|| path.display().to_string(), |it| it.display().to_string());
+    let build = workspace.and_then(|workspace| {
+        let bins = if query.bins.is_empty() { vec![name.clone()] } else { query.bins.clone() };
+        let outputs = cargo::outputs(workspace, &cargo::Query { bins, ..query.clone() }).ok()?;
+        outputs.built.first().map(|output| Build::new(workspace, &outputs, output))
+    });
+    let binary = binary(path, &query.cwd)?;
+    Ok((name, Facts { binary: Some(binary), build, ..Facts::default() }))
+}
+
+fn binary(path: &Path, cwd: &Path) -> Result<Binary, Failure> {
+    let shown = as_typed(path, cwd);
+    let bytes = input::file::read(path)?;
+    Binary::full(&shown, &bytes, true).map_err(|error| Failure::Words(format!("{shown}: {error}")))
+}
+
+/// The path as the user would type it from here.
+fn as_typed(path: &Path, cwd: &Path) -> String {
+    path.strip_prefix(cwd).unwrap_or(path).display().to_string()
+}
