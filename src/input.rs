@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 pub mod cargo;
 pub mod clock;
 pub mod file;
+pub mod git;
 pub mod image;
+pub mod keys;
 pub mod moment;
+pub mod record;
 pub mod sources;
 pub mod target_dir;
+pub mod toolchain;
 
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +22,14 @@ pub enum Error {
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file that was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file that was to be.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,

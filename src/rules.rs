@@ -18,6 +18,25 @@ pub mod leak {
     pub mod embedded_secret;
 }
 
+/// Can its origin be proved?
+pub mod provenance {
+    pub mod bad_signature;
+    pub mod base_image_mismatch;
+    pub mod digest_mismatch;
+    pub mod dirty_worktree;
+    pub mod inconsistent_record;
+    pub mod lockfile_mismatch;
+    pub mod missing_audit_data;
+    pub mod missing_build_id;
+    pub mod missing_record;
+    pub mod parameter_mismatch;
+    pub mod source_mismatch;
+    pub mod stripped_after_build;
+    pub mod toolchain_mismatch;
+    pub mod unknown_builder;
+    pub mod unsigned_record;
+}
+
 /// Is it for this machine?
 pub mod target {
     pub mod kernel_too_new;
@@ -36,6 +55,21 @@ pub static ALL: &[&Rule] = &[
     &hardening::writable_executable_segment::RULE,
     &leak::embedded_home_path::RULE,
     &leak::embedded_secret::RULE,
+    &provenance::bad_signature::RULE,
+    &provenance::base_image_mismatch::RULE,
+    &provenance::digest_mismatch::RULE,
+    &provenance::dirty_worktree::RULE,
+    &provenance::inconsistent_record::RULE,
+    &provenance::lockfile_mismatch::RULE,
+    &provenance::missing_audit_data::RULE,
+    &provenance::missing_build_id::RULE,
+    &provenance::missing_record::RULE,
+    &provenance::parameter_mismatch::RULE,
+    &provenance::source_mismatch::RULE,
+    &provenance::stripped_after_build::RULE,
+    &provenance::toolchain_mismatch::RULE,
+    &provenance::unknown_builder::RULE,
+    &provenance::unsigned_record::RULE,
     &target::kernel_too_new::RULE,
     &target::lse_atomics::RULE,
     &target::packed::RULE,

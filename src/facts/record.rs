@@ -1,5 +1,210 @@
 //! What a record of the build says, and whether it can be believed.
 
-/// A record of the subject's build.
+use std::fmt;
+
+pub use crate::attest::Descriptor;
+pub use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
+pub use crate::attest::slsa::{BuildDefinition, Provenance};
+use crate::attest::{self, Attestation, PublicKey, Statement};
+
+pub mod elf;
+pub mod embedded;
+pub mod from_lines;
+pub mod made;
+mod subject;
+
+pub use made::Made;
+pub use subject::{Fate, Subject, Traces};
+
+/// A record of the subject's build, read beside what is true now.
 #[derive(Debug, Clone, Default)]
-pub struct Record {}
+pub struct Record {
+    /// Where it was read: a path, or the program itself.
+    pub origin: String,
+    /// Whether it was inside the program.
+    pub embedded: bool,
+    /// Who vouches for it.
+    pub signature: Signature,
+    /// What was asked for, what went in, who did it.
+    pub provenance: Provenance,
+    /// Every program that the record is about.
+    pub subjects: Vec<Descriptor>,
+    /// The program that is judged, as the record knows it.
+    pub subject: Subject,
+    /// Field by field, what the workspace says today; `None`: no workspace was given.
+    pub differences: Option<Vec<Difference>>,
+    /// Fields that could not be compared with the workspace, and why.
+    pub not_compared: Vec<String>,
+    /// What BuildKit says of the image that carries the subject.
+    pub image_build: Option<ImageBuild>,
+    /// The Dockerfile that the image should have been built from.
+    pub dockerfile: Option<Dockerfile>,
+}
+
+/// Who vouches for a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Signature {
+    /// Nobody.
+    #[default]
+    None,
+    /// Somebody; no key was given to check it with.
+    NotChecked {
+        /// The envelope's hint.
+        keyid: String,
+    },
+    /// The owner of one of the given keys.
+    Good {
+        /// securesystemslib's identity of the key.
+        keyid: String,
+    },
+    /// A key was given, and the record is not by its owner.
+    Bad {
+        /// Why, as the end of "the record …".
+        why: String,
+    },
+}
+
+/// A field that the record and the workspace do not agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// `buildDefinition.externalParameters.profile`,
+    /// `buildDefinition.resolvedDependencies[src/main.rs]`.
+    pub field: String,
+    /// What the record says; `None`: nothing.
+    pub recorded: Option<String>,
+    /// What is true now; `None`: there is no such thing.
+    pub now: Option<String>,
+}
+
+/// A Dockerfile to compare with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dockerfile {
+    /// As the user would type it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl Record {
+    /// Reads an attestation as a record of this program.
+    ///
+    /// With keys, only the bytes that one of them signed are read; when none did, the record is
+    /// read all the same, so that a report can say what it claims, and marked [`Signature::Bad`].
+    ///
+    /// # Errors
+    /// What is no SLSA provenance v1 about some subject.
+    pub fn read(
+        origin: String,
+        attestation: &Attestation,
+        keys: &[PublicKey],
+        program: &[u8],
+    ) -> Result<Record, attest::Error> {
+        let mut payload = attestation.unverified_payload()?;
+        let keyid = |envelope: &attest::Envelope| {
+            let first = envelope.signatures.first();
+            first.and_then(|signature| signature.keyid.clone()).unwrap_or_default()
+        };
+        let signature = match attestation.envelope() {
+            None if keys.is_empty() => Signature::None,
+            None => Signature::Bad { why: "carries no signature at all".to_owned() },
+            Some(envelope) if keys.is_empty() => match envelope.signatures.len() {
+                1 => Signature::NotChecked { keyid: keyid(envelope) },
+                found => return Err(attest::Error::NotOneSignature { found }),
+            },
+            Some(envelope) => match envelope.verify(keys) {
+                Ok((signed, keyid)) => {
+                    payload = signed;
+                    Signature::Good { keyid }
+                }
+                Err(error) => Signature::Bad { why: error.to_string() },
+            },
+        };
+        let statement = Statement::from_json(payload)?;
+        Ok(Record {
+            origin,
+            signature,
+            provenance: Provenance::from_statement(&statement)?,
+            subject: Subject::read(&statement.subject, program),
+            subjects: statement.subject,
+            ..Record::default()
+        })
+    }
+
+    /// The dependency of this name.
+    pub fn dependency(&self, name: &str) -> Option<&Descriptor> {
+        let mut all = self.provenance.build_definition.resolved_dependencies.iter();
+        all.find(|dependency| dependency.name.as_deref() == Some(name))
+    }
+
+    /// The fields of one part that differ; `None`: there was no workspace to compare with.
+    pub fn differing(&self, part: Part) -> Option<Vec<&Difference>> {
+        let all = self.differences.as_ref()?.iter();
+        Some(all.filter(|difference| difference.part() == part).collect())
+    }
+
+    /// A parameter, external or internal, as text.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let definition = &self.provenance.build_definition;
+        let external = definition.external_parameters.get(name);
+        external.or_else(|| definition.internal_parameters.get(name))?.as_str()
+    }
+}
+
+/// Which question a differing field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A source file, or all of them together.
+    Source,
+    /// The commit or the state of the work tree.
+    Commit,
+    /// The lockfile or one of its packages.
+    Lockfile,
+    /// Compiler, linker, C library, distribution, this program's version.
+    Toolchain,
+    /// Who built.
+    Builder,
+    /// What was asked for, and everything else.
+    Parameter,
+}
+
+impl Difference {
+    /// The part of the record that the field lies in. Every field lies in one.
+    pub fn part(&self) -> Part {
+        let within = |prefix: &str| self.field.strip_prefix(prefix);
+        if let Some(name) = within("buildDefinition.resolvedDependencies[") {
+            return match name.split([']', '\'']).next().unwrap_or_default() {
+                made::LOCKFILE => Part::Lockfile,
+                made::COMMIT => Part::Commit,
+                name if name.starts_with("pkg:") => Part::Lockfile,
+                _ => Part::Source,
+            };
+        }
+        match within("buildDefinition.internalParameters.") {
+            Some(name) if !name.starts_with("resolvedProfile") => Part::Toolchain,
+            _ if within("runDetails.builder.version").is_some() => Part::Toolchain,
+            _ if within("runDetails.builder").is_some() => Part::Builder,
+            _ => Part::Parameter,
+        }
+    }
+
+    /// The name in the brackets: the file, package or commit.
+    pub fn dependency(&self) -> Option<&str> {
+        Some(self.field.split_once('[')?.1.rsplit_once(']')?.0)
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = self.field.rsplit_once("Definition.").map_or(&*self.field, |(_, field)| field);
+        match (&self.recorded, &self.now) {
+            (Some(recorded), Some(now)) => {
+                write!(f, "{field}: the record has {recorded}, now it is {now}")
+            }
+            (Some(recorded), None) => {
+                write!(f, "{field}: the record has {recorded}, now it is gone")
+            }
+            (None, Some(now)) => write!(f, "{field}: is {now}, and the record has nothing of it"),
+            (None, None) => write!(f, "{field}"),
+        }
+    }
+}

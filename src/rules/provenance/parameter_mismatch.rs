@@ -1,0 +1,99 @@
+use crate::facts::Binary;
+use crate::facts::binary::Panic;
+use crate::facts::record::{Part, Record};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "parameter-mismatch",
+    group: Group::Provenance,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the record's parameters are not those of this program or this workspace",
+    what: "What the record says was asked for (package, binary, profile, target, features, configuration, \
+           flags, the profile as cargo resolves it, times) is compared with what the same words mean in \
+           the workspace now; target and panic strategy are also compared with the program itself.",
+    why: "The program was built for something else, or the record was changed by hand.",
+    fix: "Give `verify` the words that the build got (`--release`, `--target`, `--features`, …), or build \
+          and record again: `cargo binlint build --release`.",
+    symptoms: &[],
+    references: &["https://slsa.dev/spec/v1.0/provenance#externalParameters"],
+    check: Check::Record(check),
+};
+
+fn check(binary: &Binary, record: &Record) -> Outcome {
+    let place = || Location::File { path: record.origin.clone(), line: None };
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut compared = false;
+    let mut against_program = |what: &str, recorded: Option<&str>, inside: Option<&str>| {
+        let (Some(recorded), Some(inside)) = (recorded, inside) else { return };
+        compared = true;
+        if recorded != inside {
+            let message = format!("the record says {what} {recorded}, the program says {inside}");
+            findings.push(Finding::new(place(), message));
+        }
+    };
+    against_program("target", record.parameter("target"), binary.triple.value.as_deref());
+    let internal = &record.provenance.build_definition.internal_parameters;
+    let panic = internal.get("resolvedProfile").and_then(|profile| profile.get("panic")?.as_str());
+    let inside = binary.panic.value.map(|panic| match panic {
+        Panic::Unwind => "unwind",
+        Panic::Abort => "abort",
+    });
+    against_program("panic =", panic, inside);
+    let differences = record.differing(Part::Parameter);
+    if differences.is_none() && !compared {
+        return Outcome::not_applicable(
+            "no workspace was given, and the program says nothing of its parameters",
+        );
+    }
+    for difference in differences.into_iter().flatten() {
+        let message = "the record asks for another build than this one";
+        findings.push(Finding::new(place(), message).evidence(difference.to_string()));
+    }
+    findings.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::facts::record::Difference;
+    use serde_json::json;
+
+    #[test]
+    fn the_program_s_own_word_is_weighed() {
+        let mut record = Record::default();
+        let definition = &mut record.provenance.build_definition;
+        definition.external_parameters.insert("target".into(), json!("x86_64-unknown-linux-gnu"));
+        definition
+            .internal_parameters
+            .insert("resolvedProfile".into(), json!({ "panic": "abort" }));
+        let of = |triple: &str, panic| {
+            let binary = Binary {
+                triple: Fact::certain(triple.to_owned(), "test"),
+                panic: Fact::certain(panic, "test"),
+                ..Binary::default()
+            };
+            check(&binary, &record)
+        };
+        assert_eq!(of("x86_64-unknown-linux-gnu", Panic::Abort), Outcome::Pass);
+        assert_eq!(of("x86_64-unknown-linux-musl", Panic::Unwind).findings().len(), 2);
+        assert!(matches!(check(&Binary::default(), &record), Outcome::NotApplicable(_)));
+    }
+
+    #[test]
+    fn every_field_that_no_other_rule_weighs_is_weighed_here() {
+        for field in [
+            "buildDefinition.externalParameters.profile",
+            "buildDefinition.internalParameters.resolvedProfile.lto",
+            "buildDefinition.buildType",
+            "runDetails.metadata.startedOn",
+            "anything",
+        ] {
+            let field = field.to_owned();
+            let difference = Difference { field, recorded: None, now: Some("b".into()) };
+            let record = Record { differences: Some(vec![difference]), ..Record::default() };
+            assert_eq!(check(&Binary::default(), &record).findings().len(), 1);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use crate::facts::Binary;
+use crate::facts::record::{Part, Record};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "toolchain-mismatch",
+    group: Group::Provenance,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "the toolchain is not the one that the record names",
+    what: "The compiler that the program itself names is compared with the recorded `rustc -vV`. Where a \
+           workspace is given, the toolchain, linker, C library and distribution of this machine are \
+           compared with the recorded ones too.",
+    why: "Another compiler or another C library makes another program: a rebuild here would not give the \
+          recorded one.",
+    fix: "Pin the toolchain in `rust-toolchain.toml` and the build stage's image by its digest, and \
+          verify in the stage that built.",
+    symptoms: &[],
+    references: &["https://slsa.dev/spec/v1.0/provenance#internalParameters"],
+    check: Check::Record(check),
+};
+
+fn check(binary: &Binary, record: &Record) -> Outcome {
+    let place = || Location::File { path: record.origin.clone(), line: None };
+    let mut findings: Vec<Finding> = Vec::new();
+    let recorded = record.parameter("rustc").and_then(|words| {
+        words.lines().find_map(|line| line.strip_prefix("release: ")).map(str::trim)
+    });
+    let inside = binary.rustc.version.as_deref();
+    if let (Some(recorded), Some(inside)) = (recorded, inside)
+        && recorded != inside
+    {
+        let message =
+            format!("the program was compiled by rustc {inside}, the record names {recorded}");
+        let mut finding = Finding::new(Location::Subject, message);
+        finding.evidence.extend(binary.rustc.evidence.iter().cloned());
+        findings.push(finding);
+    }
+    let differences = record.differing(Part::Toolchain);
+    if differences.is_none() && (recorded.is_none() || inside.is_none()) {
+        return Outcome::not_applicable("neither workspace nor program say which toolchain it was");
+    }
+    for difference in differences.into_iter().flatten() {
+        let message = "the machine is not the one that the record describes";
+        findings.push(Finding::new(place(), message).evidence(difference.to_string()));
+    }
+    findings.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Rustc;
+    use crate::facts::record::Difference;
+    use serde_json::json;
+
+    #[test]
+    fn the_program_s_own_word_is_weighed() {
+        let of = |version: &str| {
+            let rustc = Rustc { version: Some(version.to_owned()), ..Rustc::default() };
+            let mut record = Record::default();
+            let parameters = &mut record.provenance.build_definition.internal_parameters;
+            parameters.insert("rustc".into(), json!("rustc 1.95.0\nrelease: 1.95.0\n"));
+            check(&Binary { rustc, ..Binary::default() }, &record)
+        };
+        assert_eq!(of("1.95.0"), Outcome::Pass);
+        assert_eq!(of("1.94.1").findings().len(), 1);
+    }
+
+    #[test]
+    fn another_machine_is_named_field_by_field() {
+        let difference = |name: &str| Difference {
+            field: format!("buildDefinition.internalParameters.{name}"),
+            recorded: Some("a".into()),
+            now: Some("b".into()),
+        };
+        let fields = vec![difference("linker"), difference("resolvedProfile.lto")];
+        let record = Record { differences: Some(fields), ..Record::default() };
+        assert_eq!(check(&Binary::default(), &record).findings().len(), 1);
+        let nothing = check(&Binary::default(), &Record::default());
+        assert!(matches!(nothing, Outcome::NotApplicable(_)));
+    }
+}
