@@ -1,0 +1,166 @@
+//! What the kernel does with an ELF program: `execve` up to the loader's first instruction.
+
+use std::sync::Arc;
+
+use super::{Problem, Stage, Start};
+use crate::facts::binary::Linking;
+use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
+use crate::facts::image::tree::{Entry, Kind, Tree, resolve};
+
+/// What `execve` comes to.
+pub(super) enum Exec {
+    /// An error, and the line that container engines print for it.
+    Refused(Stage, Problem, String),
+    /// The program runs; no loader is involved.
+    Static,
+    /// The program and its loader are mapped, and the loader runs.
+    Loader { path: String, real: Vec<u8>, linking: Arc<Linking> },
+    /// The loader's bytes were not looked at.
+    Unread(String),
+}
+
+const EACCES: &str = "Permission denied";
+const ENOEXEC: &str = "Exec format error";
+const ELIBBAD: &str = "Accessing a corrupted shared library";
+const EIO: &str = "Input/output error";
+
+/// Follows `load_elf_binary` (fs/binfmt_elf.c) for the superuser, whom only a mode without any
+/// execute bit stops.
+pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
+    let refused = |stage, why: &'static str, problem| {
+        // Engines pass the kernel's word on through Go, whose errors begin in lower case.
+        Exec::Refused(stage, problem, format!("exec {}: {}", start.path, lower_first(why)))
+    };
+    let exec = |why, because: String| refused(Stage::Exec, why, Problem::Exec { why, because });
+    if let Ok(there) = resolve(tree, start.path.as_bytes())
+        && !executable(&there.entry)
+    {
+        let because = format!("{}: mode {:04o}", start.path, there.entry.mode);
+        return exec(EACCES, because);
+    }
+    if !matches!(subject.file_type, ET_EXEC | ET_DYN) {
+        return exec(ENOEXEC, format!("e_type {} is no program", subject.file_type));
+    }
+    let machine = start.machine.or_else(|| machine_of(tree)).unwrap_or(subject.machine);
+    if !runs(machine, subject.machine) {
+        let because = format!(
+            "a program for {} under a kernel for {}",
+            machine_name(subject.machine),
+            machine_name(machine)
+        );
+        return exec(ENOEXEC, because);
+    }
+    let own_size = if subject.is_64() { 56 } else { 32 };
+    if subject.program_header_size != own_size || subject.segments.is_empty() {
+        return exec(ENOEXEC, "no program headers that the kernel can read".to_owned());
+    }
+    if subject.segment(PT_INTERP).is_none() {
+        return Exec::Static;
+    }
+    let Some(path) = subject.interpreter.clone() else {
+        return exec(ENOEXEC, "PT_INTERP holds no path".to_owned());
+    };
+    let unusable = |why: &'static str, because: String| {
+        let problem = Problem::InterpreterUnusable { path: path.clone(), why, because };
+        refused(Stage::Interpreter, why, problem)
+    };
+    let from_working_directory = super::search::absolute(&start.working_directory, &path);
+    let there = match resolve(tree, from_working_directory.as_bytes()) {
+        Ok(there) => there,
+        Err(not) => {
+            let why = not.why.text();
+            let problem = Problem::InterpreterMissing { path: path.clone(), why };
+            return refused(Stage::Interpreter, why, problem);
+        }
+    };
+    if !executable(&there.entry) {
+        return unusable(EACCES, format!("mode {:04o}", there.entry.mode));
+    }
+    match tree.linking(&there.path) {
+        None => Exec::Unread(path),
+        Some(Err(NotElf::TooShort)) => unusable(EIO, "shorter than an ELF header".to_owned()),
+        Some(Err(NotElf::Magic | NotElf::Ident)) => unusable(ELIBBAD, "not ELF".to_owned()),
+        Some(Ok(linking)) if linking.machine != subject.machine => {
+            unusable(ELIBBAD, format!("a loader for {}", machine_name(linking.machine)))
+        }
+        Some(Ok(linking)) if linking.segments.is_empty() => {
+            unusable(ELIBBAD, "no program headers that the kernel can read".to_owned())
+        }
+        Some(Ok(linking)) => Exec::Loader { path, real: there.path, linking },
+    }
+}
+
+/// A regular file with any execute bit.
+fn executable(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::File { .. }) && entry.mode & 0o111 != 0
+}
+
+/// The kernel's words as Go prints them.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// Whether a kernel for one machine starts programs for another: those that have a 32-bit mode.
+pub(super) fn runs(kernel: u16, program: u16) -> bool {
+    kernel == program || matches!((kernel, program), (62, 3) | (183, 40) | (21, 20) | (43, 2 | 18))
+}
+
+/// The machine that an image is for, by the first of the programs that nearly every one has.
+fn machine_of(tree: &dyn Tree) -> Option<u16> {
+    const PROGRAMS: &[&str] = &[
+        "/bin/sh",
+        "/bin/busybox",
+        "/usr/bin/env",
+        "/usr/bin/dpkg",
+        "/lib64/ld-linux-x86-64.so.2",
+        "/lib/ld-linux-aarch64.so.1",
+        "/lib/ld-linux-armhf.so.3",
+        "/lib/ld-linux-riscv64-lp64d.so.1",
+        "/lib64/ld64.so.2",
+        "/lib/ld64.so.1",
+        "/lib/ld-musl-x86_64.so.1",
+        "/lib/ld-musl-aarch64.so.1",
+        "/lib/ld-musl-armhf.so.1",
+    ];
+    let machine = |path: &&str| -> Option<u16> {
+        let there = resolve(tree, path.as_bytes()).ok()?;
+        tree.linking(&there.path)?.ok().map(|linking| linking.machine)
+    };
+    PROGRAMS.iter().find_map(machine)
+}
+
+/// `e_machine` of an OCI platform's architecture.
+pub fn machine_of_platform(architecture: &str) -> Option<u16> {
+    Some(match architecture {
+        "amd64" => 62,
+        "386" => 3,
+        "arm64" => 183,
+        "arm" => 40,
+        "riscv64" => 243,
+        "ppc64" | "ppc64le" => 21,
+        "s390x" => 22,
+        "loong64" => 258,
+        "mips" | "mipsle" | "mips64" | "mips64le" => 8,
+        _ => return None,
+    })
+}
+
+/// A machine's name as Rust writes it.
+pub fn machine_name(machine: u16) -> String {
+    let name = match machine {
+        3 => "x86",
+        8 => "mips",
+        20 => "powerpc",
+        21 => "powerpc64",
+        22 => "s390x",
+        40 => "arm",
+        62 => "x86_64",
+        183 => "aarch64",
+        243 => "riscv",
+        258 => "loongarch",
+        other => return format!("machine {other}"),
+    };
+    name.to_owned()
+}
