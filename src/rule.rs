@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::facts::build::Origin;
 use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
@@ -337,6 +338,19 @@ pub enum Location {
     ImagePath(String),
     /// A field of the image's configuration: `Entrypoint`.
     ImageConfig(&'static str),
+}
+
+/// The place that decides a setting of the build; without one, the subject itself.
+impl From<&Origin> for Location {
+    fn from(origin: &Origin) -> Location {
+        match origin {
+            Origin::File { path, line, .. } => {
+                Location::File { path: path.clone(), line: Some(*line) }
+            }
+            Origin::RustFlag { from, .. } => Location::from(&**from),
+            Origin::Default | Origin::Env(_) | Origin::Argument(_) => Location::Subject,
+        }
+    }
 }
 
 impl fmt::Display for Location {

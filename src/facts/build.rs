@@ -1,5 +1,6 @@
 //! What Cargo says of the build that should have made the subject.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use cargo_metadata::{DependencyKind, Package as MetadataPackage, TargetKind};
@@ -44,6 +45,8 @@ pub struct Build {
     pub profile: Profile,
     /// The profile as rustc gets it: the same, after the flags of `rustflags`.
     pub told: Profile,
+    /// Settings that an override of some package changes: `opt-level`, `overflow-checks`, ….
+    pub overridden: Vec<String>,
     /// Why this profile and target were taken, as a sentence without a full stop.
     pub chosen: String,
     /// The target asked for; `None` builds for the host into cargo's directory of the host.
@@ -62,6 +65,9 @@ pub struct Build {
     pub rustflags: Vec<RustFlag>,
     /// The package's features that cargo turns on by default; `None` without a dependency graph.
     pub features: Option<Vec<String>>,
+    /// Every package that is linked into the binary, with its features; `None` without a
+    /// dependency graph.
+    pub dependencies: Option<Vec<Dependency>>,
     /// The packages of `Cargo.lock`; `None` where there is no lockfile.
     pub locked: Option<Vec<Locked>>,
     /// The toolchain that the workspace pins.
@@ -87,6 +93,17 @@ pub struct Package {
     pub manifest: PathBuf,
     /// The manifest's directory.
     pub root: PathBuf,
+}
+
+/// A package that is linked into the binary.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dependency {
+    /// Package name.
+    pub name: String,
+    /// Package version.
+    pub version: String,
+    /// The features that are on when cargo's defaults are built.
+    pub features: Vec<String>,
 }
 
 /// What `rustc -vV` says.
@@ -134,6 +151,7 @@ impl Build {
             package: package.map(package_facts).unwrap_or_default(),
             bin: output.bin.clone(),
             workspace_root: metadata.workspace_root.clone().into(),
+            overridden: resolve::overridden(sources, &outputs.profile),
             told: rustflags::apply(&profile, &rustflags, &triple),
             profile,
             chosen: outputs.why.clone(),
@@ -149,6 +167,7 @@ impl Build {
                 .into(),
             rustflags,
             features: features(workspace, output),
+            dependencies: package.and_then(|package| linked(workspace, &package.id)),
             locked,
             toolchain: toolchain(workspace),
             path_packages: metadata
@@ -165,6 +184,23 @@ impl Build {
     /// The triple that the subject should be for: the target asked for, or the host.
     pub fn triple(&self) -> Option<&str> {
         self.target.as_deref().map(stem).or(self.rustc.host.as_deref())
+    }
+
+    /// The command that makes the subject anew, to be pasted.
+    pub fn command(&self) -> String {
+        let mut command = "cargo build".to_owned();
+        match self.profile.name.as_str() {
+            "dev" => {}
+            "release" => command.push_str(" --release"),
+            name => command.push_str(&format!(" --profile {name}")),
+        }
+        if let Some(target) = &self.target {
+            command.push_str(&format!(" --target {target}"));
+        }
+        if !self.package.name.is_empty() {
+            command.push_str(&format!(" -p {} --bin {}", self.package.name, self.bin));
+        }
+        command
     }
 }
 
@@ -224,6 +260,38 @@ fn dependencies(workspace: &Workspace, package: &MetadataPackage) -> Vec<Unit> {
             ..Unit::default()
         })
         .collect()
+}
+
+/// Everything that is linked into a package's binary: normal dependencies, all the way down.
+/// Procedural macros and what they need stay outside.
+fn linked(workspace: &Workspace, root: &cargo_metadata::PackageId) -> Option<Vec<Dependency>> {
+    let resolve = workspace.metadata.resolve.as_ref()?;
+    let nodes: HashMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let packages: HashMap<_, _> =
+        workspace.metadata.packages.iter().map(|package| (&package.id, package)).collect();
+    let mut seen = HashSet::from([root]);
+    let mut waiting = vec![root];
+    let mut linked = Vec::new();
+    while let Some(id) = waiting.pop() {
+        let Some(node) = nodes.get(id) else { continue };
+        for dep in &node.deps {
+            let normal = dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+            let Some(package) = packages.get(&dep.pkg).filter(|_| normal) else { continue };
+            let is_macro = package.targets.iter().any(|it| it.is_kind(TargetKind::ProcMacro));
+            if is_macro || !seen.insert(&dep.pkg) {
+                continue;
+            }
+            waiting.push(&dep.pkg);
+            let features = nodes.get(&dep.pkg).map(|node| node.features.as_slice());
+            linked.push(Dependency {
+                name: package.name.to_string(),
+                version: package.version.to_string(),
+                features: features.unwrap_or_default().iter().map(|it| it.to_string()).collect(),
+            });
+        }
+    }
+    linked.sort();
+    Some(linked)
 }
 
 fn features(workspace: &Workspace, output: &Output) -> Option<Vec<String>> {

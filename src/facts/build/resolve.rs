@@ -89,6 +89,22 @@ pub fn resolve(
     profile
 }
 
+/// The settings that an override of any package changes.
+pub fn overridden(sources: Sources<'_>, name: &str) -> Vec<String> {
+    let mut keys = Vec::new();
+    for name in chain(sources, name, &mut Vec::new()) {
+        let config = [&sources.config.files, &sources.config.command_line];
+        for source in config.into_iter().chain([sources.manifest]) {
+            let packages = source.get(["profile", &name, "package"]).and_then(Node::table);
+            let tables = packages.into_iter().flat_map(|table| table.values());
+            keys.extend(tables.filter_map(Node::table).flat_map(|table| table.keys().cloned()));
+        }
+    }
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
 /// A profile and its ancestors, itself first.
 fn chain(sources: Sources<'_>, name: &str, notes: &mut Vec<String>) -> Vec<String> {
     let mut chain = vec![name.to_owned()];
@@ -436,6 +452,12 @@ mod tests {
                         [profile.release.package.app]\nopt-level = \"z\"\n\
                         [profile.release.package.other]\nopt-level = 2\n";
         assert_eq!(resolved(manifest, "release").opt_level.value, "z");
+        let node = Node::parse(Path::new("/w/Cargo.toml"), manifest).unwrap();
+        let config = Config::default();
+        let sources =
+            Sources { manifest: &node, config: &config, triple: "", cwd: Path::new("/w") };
+        assert_eq!(overridden(sources, "release"), ["opt-level"]);
+        assert!(overridden(sources, "dev").is_empty());
     }
 
     #[test]

@@ -1,0 +1,116 @@
+use crate::facts::binary::Panic;
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "catch-unwind-under-abort",
+    group: Group::Profile,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "a crate that lives on catching panics is in a program that aborts",
+    what: "Looks in a program with panic=abort for packages whose documented work is to catch a \
+           panic: in the dependency graph with its features, or, without a graph, among the crates \
+           that the program itself names.",
+    why: "Under `abort` no panic is ever caught. What such a crate turns into an error response, an \
+          exception of the host language or a retried query ends the whole process instead.",
+    fix: "Remove `panic = \"abort\"` where the finding names it, or remove the layer that cannot \
+          work.",
+    symptoms: &[
+        Symptom::ExitCode(134),
+        Symptom::Client("connection closed in the middle of a request"),
+        Symptom::Behaviour("one bad request ends the server"),
+    ],
+    references: &[
+        "https://doc.rust-lang.org/std/panic/fn.catch_unwind.html",
+        "nteract 1955",
+        "teos 57",
+        "dendrite 37",
+    ],
+    check: Check::Build(check),
+};
+
+/// A package, the feature that matters if one does, and what it does with a panic.
+const CATCHERS: &[(&str, Option<&str>, &str)] = &[
+    ("lambda_runtime", None, "reports a panic as the invocation's error"),
+    ("libtest-mimic", None, "counts a panic as a failed test"),
+    ("napi", None, "throws a panic as an exception of JavaScript"),
+    ("neon", None, "throws a panic as an exception of JavaScript"),
+    ("pgrx", None, "raises a panic as an error of PostgreSQL"),
+    ("pyo3", None, "raises a panic as an exception of Python"),
+    ("rocket", None, "answers a request whose handler panics with 500"),
+    ("salsa", None, "cancels queries by unwinding"),
+    ("tower-http", Some("catch-panic"), "turns a panic into a response"),
+];
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    match binary.panic.value {
+        None => return Outcome::open(binary.panic.evidence.clone()),
+        Some(Panic::Unwind) => return Outcome::not_applicable("the program unwinds"),
+        Some(Panic::Abort) => {}
+    }
+    let origin = &build.told.panic.origin;
+    let finding = |name: &str, version: &str, work: &str| {
+        Finding::new(
+            Location::from(origin),
+            format!("{name} {version} {work}, but the program aborts on panic"),
+        )
+        .evidence(format!("panic=abort: {}", binary.panic.evidence))
+        .evidence(format!("decided by {origin}"))
+        .fix(format!("panic = \"unwind\" # in [profile.{}]", build.profile.name))
+    };
+    match &build.dependencies {
+        Some(dependencies) => CATCHERS
+            .iter()
+            .filter_map(|(name, feature, work)| {
+                let found = dependencies.iter().find(|it| it.name == *name)?;
+                let on = feature.is_none_or(|it| found.features.iter().any(|on| on == it));
+                on.then(|| finding(name, &found.version, work))
+            })
+            .collect(),
+        None => {
+            let findings: Vec<Finding> = CATCHERS
+                .iter()
+                .filter(|(_, feature, _)| feature.is_none())
+                .filter_map(|(name, _, work)| {
+                    let found = binary.crates.iter().find(|it| it.name == *name)?;
+                    Some(finding(name, &found.version, work))
+                })
+                .collect();
+            match findings.is_empty() {
+                true => Outcome::open("without a dependency graph not every crate is known"),
+                false => Outcome::Fail(findings),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::facts::build::Dependency;
+
+    fn outcome(panic: Fact<Panic>, dependencies: Option<&[(&str, &[&str])]>) -> &'static str {
+        let dependency = |(name, features): &(&str, &[&str])| Dependency {
+            name: (*name).to_owned(),
+            version: "1.0.0".to_owned(),
+            features: features.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let dependencies = dependencies.map(|it| it.iter().map(dependency).collect());
+        let binary = Binary { panic, ..Binary::default() };
+        check(&binary, &Build { dependencies, ..Build::default() }).name()
+    }
+
+    #[test]
+    fn a_catcher_in_a_program_that_aborts_fails() {
+        let abort = || Fact::high(Panic::Abort, "text");
+        assert_eq!(outcome(abort(), Some(&[("rocket", &[])])), "fail");
+        assert_eq!(outcome(abort(), Some(&[("tower-http", &["trace"])])), "pass");
+        assert_eq!(outcome(abort(), Some(&[("tower-http", &["catch-panic"])])), "fail");
+        assert_eq!(outcome(abort(), Some(&[("tokio", &[])])), "pass");
+        assert_eq!(outcome(abort(), None), "open");
+        let unwind = Fact::high(Panic::Unwind, "text");
+        assert_eq!(outcome(unwind, Some(&[("rocket", &[])])), "not-applicable");
+        assert_eq!(outcome(Fact::default(), Some(&[("rocket", &[])])), "open");
+    }
+}

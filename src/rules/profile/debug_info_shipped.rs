@@ -1,0 +1,84 @@
+use crate::facts::binary::DebugInfo;
+use crate::facts::build::{DebugLevel, Setting, Strip};
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "debug-info-shipped",
+    group: Group::Profile,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "the program carries its debug information into the image",
+    what: "Looks for DWARF (`.debug_info`, `.debug_line`) inside the program of an optimised \
+           profile, and names the setting that keeps it there.",
+    why: "Debug information is often most of the file: every pull, every cold start and every \
+          registry pays for it, and it holds the paths and names of the build machine.",
+    fix: "Keep it beside the program instead: `split-debuginfo = \"packed\"` leaves a `.dwp` file at \
+          home, `strip = \"debuginfo\"` drops it. Line numbers in backtraces are worth \
+          `debug = \"line-tables-only\"`, which is far smaller; allow the rule if that is the choice.",
+    symptoms: &[Symptom::Behaviour("the image is several times larger than the code")],
+    references: &[
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#debug",
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#split-debuginfo",
+    ],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    if build.told.opt_level.value == "0" {
+        return Outcome::not_applicable("the profile is one for development");
+    }
+    match binary.debug_info {
+        None => return Outcome::open("the sections could not be read"),
+        Some(DebugInfo::None | DebugInfo::Separate) => return Outcome::Pass,
+        Some(DebugInfo::Present) => {}
+    }
+    let Setting { value: level, origin } = &build.told.debug;
+    let (location, why) = match level {
+        DebugLevel::None if build.told.strip.value == Strip::None => (
+            Location::Section(".debug_info".to_owned()),
+            "a dependency asks for debug information, so cargo strips nothing".to_owned(),
+        ),
+        // Then the program is no product of this profile; `strip-mismatch` says so too.
+        DebugLevel::None => (
+            Location::Section(".debug_info".to_owned()),
+            format!("profile {} asks for none", build.profile.name),
+        ),
+        level => (Location::from(origin), format!("{origin} asks for debug=\"{}\"", level.name())),
+    };
+    Finding::new(location, format!("debug information is inside the program: {why}"))
+        .evidence(format!("the file has {} bytes", binary.size))
+        .fix(format!("strip = \"debuginfo\" # in [profile.{}]", build.profile.name))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::build::Profile;
+
+    fn outcome(debug_info: Option<DebugInfo>, told: Profile) -> Outcome {
+        let binary = Binary { debug_info, ..Binary::default() };
+        check(&binary, &Build { told, ..Build::default() })
+    }
+
+    #[test]
+    fn debug_information_inside_an_optimised_program_fails() {
+        let release = Profile::release;
+        let present = Some(DebugInfo::Present);
+        assert_eq!(outcome(present, release()).name(), "fail");
+        assert_eq!(outcome(Some(DebugInfo::None), release()), Outcome::Pass);
+        assert_eq!(outcome(Some(DebugInfo::Separate), release()), Outcome::Pass);
+        assert_eq!(outcome(None, release()).name(), "open");
+        assert_eq!(outcome(present, Profile::dev()).name(), "not-applicable");
+    }
+
+    #[test]
+    fn the_finding_names_who_asked() {
+        let asked = Profile { debug: Setting::default(DebugLevel::Limited), ..Profile::release() };
+        let message = |told| outcome(Some(DebugInfo::Present), told).findings()[0].message.clone();
+        assert!(message(asked).ends_with("the default asks for debug=\"limited\""));
+        let kept = Profile { strip: Setting::default(Strip::None), ..Profile::release() };
+        assert!(message(kept).contains("a dependency asks"));
+    }
+}

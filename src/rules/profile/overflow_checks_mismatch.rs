@@ -1,0 +1,72 @@
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "overflow-checks-mismatch",
+    group: Group::Profile,
+    level: Level::Allow,
+    since: "0.1.0",
+    summary: "arithmetic overflow is checked although the profile says that it wraps",
+    what: "Looks for at least two of the texts `attempt to add/subtract/multiply with overflow`, \
+           which only checked arithmetic refers to, and compares with `overflow-checks` of the \
+           resolved profile and the flags in effect. A program without these texts proves nothing: \
+           the compiler may have shown that no operation can overflow.",
+    why: "Arithmetic that was meant to wrap panics, or the other way round: the program is not what \
+          this configuration builds.",
+    fix: "Build again in the environment that is linted, or set `overflow-checks` where it is meant.",
+    symptoms: &[
+        Symptom::Stderr("attempt to add with overflow"),
+        Symptom::Stderr("attempt to subtract with overflow"),
+        Symptom::Stderr("attempt to multiply with overflow"),
+    ],
+    references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#overflow-checks"],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    let wanted = &build.told.overflow_checks;
+    match (binary.overflow_checks.value, wanted.value) {
+        (Some(seen), wanted) if seen == wanted => Outcome::Pass,
+        (None, _) => Outcome::open(binary.overflow_checks.evidence.clone()),
+        (Some(_), true) => {
+            Outcome::open("the profile checks arithmetic, but nothing in the program shows a check")
+        }
+        (Some(_), false) if build.overridden.iter().any(|key| key == "overflow-checks") => {
+            Outcome::open("an override turns the checks on for some packages only")
+        }
+        (Some(_), false) => Finding::new(
+            Location::from(&wanted.origin),
+            format!(
+                "the program checks arithmetic for overflow, but by {} profile {} does not",
+                wanted.origin, build.profile.name
+            ),
+        )
+        .evidence(format!("in the program: {}", binary.overflow_checks.evidence))
+        .fix(build.command())
+        .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::facts::build::{Profile, Setting};
+
+    #[test]
+    fn only_checks_that_nobody_asked_for_fail() {
+        let outcome = |seen: Fact<bool>, wanted, overridden: &[&str]| {
+            let told = Profile { overflow_checks: Setting::default(wanted), ..Profile::release() };
+            let overridden = overridden.iter().map(|key| (*key).to_owned()).collect();
+            let binary = Binary { overflow_checks: seen, ..Binary::default() };
+            check(&binary, &Build { told, overridden, ..Build::default() }).name()
+        };
+        let seen = |value| Fact::high(value, "text");
+        assert_eq!(outcome(seen(true), true, &[]), "pass");
+        assert_eq!(outcome(seen(false), false, &[]), "pass");
+        assert_eq!(outcome(seen(true), false, &[]), "fail");
+        assert_eq!(outcome(seen(true), false, &["overflow-checks"]), "open");
+        assert_eq!(outcome(seen(false), true, &[]), "open");
+        assert_eq!(outcome(Fact::default(), true, &[]), "open");
+    }
+}

@@ -1,0 +1,114 @@
+use crate::facts::binary::Panic;
+use crate::facts::{Binary, Build, Confidence};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "panic-strategy-mismatch",
+    group: Group::Profile,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program panics in another way than its profile says",
+    what: "Compares the panic strategy that the program was compiled with, read from the text that \
+           only unwinding code refers to, with `panic` of the resolved profile (manifest, \
+           `inherits`, configuration, environment) and `-C panic` of the flags in effect.",
+    why: "Under `abort` a panic in one request ends the whole process, and `catch_unwind` or a \
+          task's `JoinError` never see it; under `unwind` a service that was meant to die and be \
+          restarted lives on half broken. A difference also means that the program is not what \
+          this configuration builds: it is stale, or was built with other variables.",
+    fix: "Build again in the environment that is linted. If the difference was meant, say it where \
+          it is decided: the finding names the file and the key.",
+    symptoms: &[
+        Symptom::ExitCode(134),
+        Symptom::Behaviour("one panic ends the process although panics are caught"),
+        Symptom::Behaviour("a panic does not end the process although it should"),
+    ],
+    references: &[
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
+        "nteract 1955",
+        "tokio 2002",
+        "dendrite 37",
+    ],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    if binary.rust.value == Some(false) {
+        return Outcome::not_applicable("the program is not written in Rust");
+    }
+    let Some(seen) = binary.panic.value else {
+        return Outcome::open(binary.panic.evidence.clone());
+    };
+    let wanted = &build.told.panic;
+    if seen == wanted.value {
+        return Outcome::Pass;
+    }
+    let finding = Finding::new(
+        Location::from(&wanted.origin),
+        format!(
+            "the program was built with panic={}, but {} says {}",
+            name(seen),
+            wanted.origin,
+            name(wanted.value)
+        ),
+    )
+    .evidence(format!("in the program: {}", binary.panic.evidence))
+    .evidence(format!("profile {}: panic = \"{}\"", build.profile.name, name(wanted.value)))
+    .fix(build.command());
+    match binary.panic.confidence >= Confidence::High {
+        true => finding.into(),
+        false => finding.at_most_warn().into(),
+    }
+}
+
+fn name(panic: Panic) -> &'static str {
+    match panic {
+        Panic::Unwind => "unwind",
+        Panic::Abort => "abort",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::facts::build::{Origin, Profile, Setting};
+
+    fn build(panic: Panic) -> Build {
+        let origin = Origin::File {
+            path: "Cargo.toml".into(),
+            line: 7,
+            key: "profile.release.panic".into(),
+        };
+        let told = Profile { panic: Setting { value: panic, origin }, ..Profile::release() };
+        Build { told, ..Build::default() }
+    }
+
+    fn binary(panic: Fact<Panic>) -> Binary {
+        Binary { panic, ..Binary::default() }
+    }
+
+    #[test]
+    fn the_strategies_must_be_equal() {
+        let unwind = binary(Fact::high(Panic::Unwind, "text"));
+        assert_eq!(check(&unwind, &build(Panic::Unwind)), Outcome::Pass);
+        let outcome = check(&unwind, &build(Panic::Abort));
+        let [finding] = outcome.findings() else { panic!("{outcome:?}") };
+        assert_eq!(finding.location.to_string(), "Cargo.toml:7");
+        assert_eq!(
+            finding.message,
+            "the program was built with panic=unwind, but `profile.release.panic` in Cargo.toml:7 says abort"
+        );
+        assert_eq!(finding.at_most, None);
+        assert_eq!(finding.fix.as_deref(), Some("cargo build --release"));
+    }
+
+    #[test]
+    fn a_hint_only_warns_and_no_evidence_is_open() {
+        let hint = binary(Fact::low(Panic::Abort, "text"));
+        assert_eq!(check(&hint, &build(Panic::Unwind)).findings()[0].at_most, Some(Level::Warn));
+        let unknown = binary(Fact::unknown("std is in another file"));
+        assert_eq!(check(&unknown, &build(Panic::Unwind)).name(), "open");
+        let foreign = Binary { rust: Fact::certain(false, "no Rust"), ..unknown };
+        assert_eq!(check(&foreign, &build(Panic::Unwind)).name(), "not-applicable");
+    }
+}
