@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod rustflags;
 pub mod scan;
 pub mod spec;
+pub mod target;
 pub mod units;
 
 pub use freshness::Freshness;
