@@ -18,6 +18,21 @@ pub mod leak {
     pub mod embedded_secret;
 }
 
+/// Was it built as it was meant?
+pub mod profile {
+    pub mod catch_unwind_under_abort;
+    pub mod debug_assertions;
+    pub mod debug_build;
+    pub mod debug_info_shipped;
+    pub mod lto_mismatch;
+    pub mod musl_allocator;
+    pub mod no_backtrace_names;
+    pub mod overflow_checks_mismatch;
+    pub mod panic_strategy_mismatch;
+    pub mod strip_mismatch;
+    pub mod unexpected_allocator;
+}
+
 /// Can its origin be proved?
 pub mod provenance {
     pub mod bad_signature;
@@ -43,6 +58,7 @@ pub mod target {
     pub mod lse_atomics;
     pub mod packed;
     pub mod segment_alignment;
+    pub mod triple_mismatch;
 }
 
 /// Every rule, by group and name.
@@ -55,6 +71,17 @@ pub static ALL: &[&Rule] = &[
     &hardening::writable_executable_segment::RULE,
     &leak::embedded_home_path::RULE,
     &leak::embedded_secret::RULE,
+    &profile::catch_unwind_under_abort::RULE,
+    &profile::debug_assertions::RULE,
+    &profile::debug_build::RULE,
+    &profile::debug_info_shipped::RULE,
+    &profile::lto_mismatch::RULE,
+    &profile::musl_allocator::RULE,
+    &profile::no_backtrace_names::RULE,
+    &profile::overflow_checks_mismatch::RULE,
+    &profile::panic_strategy_mismatch::RULE,
+    &profile::strip_mismatch::RULE,
+    &profile::unexpected_allocator::RULE,
     &provenance::bad_signature::RULE,
     &provenance::base_image_mismatch::RULE,
     &provenance::digest_mismatch::RULE,
@@ -74,4 +101,5 @@ pub static ALL: &[&Rule] = &[
     &target::lse_atomics::RULE,
     &target::packed::RULE,
     &target::segment_alignment::RULE,
+    &target::triple_mismatch::RULE,
 ];
