@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 use super::levels::Levels;
 use super::output::{Failure, Output};
 use crate::config::{self, Config, Date};
+use crate::facts::binary::leaks;
 use crate::facts::{Binary, Build, Facts};
 use crate::input::{self, cargo};
 use crate::lint::lint;
@@ -214,7 +215,7 @@ fn built(
     let mut subjects = Vec::new();
     for output in &outputs.built {
         let build = Build::new(workspace, &outputs, output);
-        let binary = binary(&output.path, &query.cwd)?;
+        let binary = binary(&output.path, query)?;
         let facts = Facts { binary: Some(binary), build: Some(build), ..Facts::default() };
         subjects.push((output.bin.clone(), facts));
     }
@@ -234,14 +235,24 @@ fn given(
         let outputs = cargo::outputs(workspace, &cargo::Query { bins, ..query.clone() }).ok()?;
         outputs.built.first().map(|output| Build::new(workspace, &outputs, output))
     });
-    let binary = binary(path, &query.cwd)?;
+    let binary = binary(path, query)?;
     Ok((name, Facts { binary: Some(binary), build, ..Facts::default() }))
 }
 
-fn binary(path: &Path, cwd: &Path) -> Result<Binary, Failure> {
-    let shown = as_typed(path, cwd);
+fn binary(path: &Path, query: &cargo::Query) -> Result<Binary, Failure> {
+    let shown = as_typed(path, &query.cwd);
     let bytes = input::file::read(path)?;
-    Binary::full(&shown, &bytes, true).map_err(|error| Failure::Words(format!("{shown}: {error}")))
+    let mut binary = Binary::full(&shown, &bytes, true)
+        .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
+    if let Some(whole) = binary.cut_off() {
+        let size = binary.size;
+        return Err(Failure::Words(format!(
+            "{shown}: cut off: {size} bytes of at least {whole} are there; copy or build it again"
+        )));
+    }
+    let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    binary.environment_secrets = leaks::secrets_inside(&bytes, environment);
+    Ok(binary)
 }
 
 /// The path as the user would type it from here.

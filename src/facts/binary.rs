@@ -107,6 +107,22 @@ pub struct Binary {
     pub notes: Vec<String>,
 }
 
+impl Binary {
+    /// How many bytes the file should have at least, when its end is missing: the system would
+    /// refuse to load it. Told for ELF; `None` where nothing is missing.
+    pub fn cut_off(&self) -> Option<u64> {
+        let whole = match &self.linking {
+            _ if self.format != Some(Format::Elf) => return None,
+            // The shortest header there is, of 32 bits, could not be read.
+            None => 52,
+            Some(linking) => {
+                linking.loads().map(|it| it.offset.saturating_add(it.file_size)).max()?
+            }
+        };
+        (whole > self.size).then_some(whole)
+    }
+}
+
 /// The container format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the formats' own")]

@@ -68,6 +68,8 @@ impl Query {
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.cwd).env_clear().envs(&self.env);
+        // Cargo remembers rustc's answers in the target directory; a question must not write there.
+        command.env("CARGO_CACHE_RUSTC_INFO", "0");
         // A question must not install a toolchain.
         if !self.env.contains_key("RUSTUP_AUTO_INSTALL") {
             command.env("RUSTUP_AUTO_INSTALL", "0");
