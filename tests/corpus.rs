@@ -141,7 +141,8 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
         tally.add("panic strategy", id, said, truth("panic"));
     }
     if !truth("rustc").is_empty() {
-        tally.add("rustc version", id, binary.rustc.version.as_deref(), truth("rustc"));
+        let known = truth("rustc").split(' ').next().unwrap_or_default();
+        tally.add("rustc version", id, binary.rustc.version.as_deref(), known);
     } else if !rust {
         tally.add(
             "rustc version",

@@ -2,15 +2,20 @@
 
 use super::Fact;
 
+mod crates;
 mod elf;
 pub mod leaks;
 pub mod linking;
 pub mod locations;
+mod macho;
 pub mod memory;
+mod pe;
 mod read;
 mod rust;
+mod signals;
 mod text;
 mod triple;
+mod wasm;
 
 pub use linking::Linking;
 pub use locations::PanicLocation;

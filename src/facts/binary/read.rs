@@ -9,10 +9,16 @@ use sha2::{Digest, Sha256};
 
 use super::elf::{Headers, Section};
 use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
+use super::locations::{self, Limits};
+use super::memory::Memory;
 use super::rust::{self, Tables};
 use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
-use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols, leaks, locations};
+use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols};
+use super::{crates, leaks, macho, pe, signals, wasm};
+
+/// cargo-auditable's section: 4 kB for the largest programs known.
+const MAX_RECORD: u64 = 4 << 20;
 
 /// Why bytes are none that can be answered for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +63,6 @@ impl Binary {
         std::thread::scope(|scope| {
             let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
             binary.read(bytes, Some(bytes))?;
-            binary.locations = locations::read(bytes, locations::Limits::default());
-            binary.home_paths = leaks::homes(&binary.locations);
             binary.private_keys = leaks::private_keys(bytes);
             // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
             binary.sha256 = digest.and_then(|thread| thread.join().ok());
@@ -76,12 +80,62 @@ impl Binary {
         match start {
             [] => return Err(NotABinary::Empty),
             [0x7f, b'E', b'L', b'F', ..] => self.read_elf(data, contents),
+            [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => {
+                macho::read(self, data, contents);
+            }
+            [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => return self.read_slices(data, contents),
+            [b'M', b'Z', ..] => pe::read(self, data, contents),
+            [0, b'a', b's', b'm', ..] => wasm::read(self, data, contents),
+            [0x01, 0xdf | 0xf7, ..] => {
+                self.notes.push("an AIX program (XCOFF), which is not read".to_string());
+                self.rust = Fact::unknown("the format is not read");
+            }
             _ if start.starts_with(b"!<arch>\n") || start.starts_with(b"!<thin>\n") => {
                 return Err(NotABinary::Archive);
             }
             _ if start.starts_with(b"#!") => return Err(NotABinary::Other("a script")),
             _ => return Err(NotABinary::Unknown),
         }
+        Ok(())
+    }
+
+    /// A universal Mach-O: each slice is a file of its own, the whole has what they share.
+    fn read_slices<'data, R: ReadRef<'data>>(
+        &mut self,
+        data: R,
+        contents: Option<&[u8]>,
+    ) -> Result<(), NotABinary> {
+        let slices = macho::slices(data)
+            .ok_or(NotABinary::Other("a Java class or a damaged universal file"))?;
+        self.format = Some(Format::MachO);
+        self.contents_read = contents.is_some();
+        for (offset, size) in slices {
+            let mut slice = Binary { path: self.path.clone(), size, ..Binary::default() };
+            let range = || {
+                Some(
+                    usize::try_from(offset).ok()?
+                        ..usize::try_from(offset.checked_add(size)?).ok()?,
+                )
+            };
+            match contents {
+                Some(bytes) => match range().and_then(|range| bytes.get(range)) {
+                    Some(part) => macho::read(&mut slice, part, Some(part)),
+                    None => self.notes.push("a slice reaches past the end of the file".to_string()),
+                },
+                None => macho::read(&mut slice, Part { data, offset, size }, None),
+            }
+            self.slices.push(slice);
+        }
+        if let Some(first) = self.slices.first() {
+            self.kind = first.kind;
+        }
+        self.rust = match self.slices.iter().find(|slice| slice.rust.value.is_some()) {
+            Some(slice) => slice.rust.clone(),
+            None => Fact::unknown("no slice tells"),
+        };
+        self.triple = Fact::unknown("a universal file: each slice has its own");
+        self.main = Fact::unknown("a universal file: each slice has its own");
+        self.panic = Fact::unknown("a universal file: each slice has its own");
         Ok(())
     }
 
@@ -132,7 +186,9 @@ impl Binary {
         };
         let packed = text.as_ref().is_some_and(|text| text.has(Needle::Upx));
         self.packer = packed.then_some("UPX");
-        self.read_rust(&tables, text.as_ref());
+        let record =
+            headers.section(".dep-v0").and_then(|section| section.bytes(contents?, MAX_RECORD));
+        self.read_rust(&tables, text.as_ref(), contents, record);
         self.linking = Some(linking);
     }
 
@@ -184,7 +240,14 @@ impl Binary {
         self.notes.extend(linking.notes.iter().cloned());
     }
 
-    fn read_rust(&mut self, tables: &Tables<'_>, text: Option<&Text>) {
+    /// What is true of Rust programs alone; of any other, that it is none.
+    pub(super) fn read_rust(
+        &mut self,
+        tables: &Tables<'_>,
+        text: Option<&Text>,
+        contents: Option<&[u8]>,
+        record: Option<&[u8]>,
+    ) {
         self.rust = rust::language(tables, text);
         if self.rust.value != Some(true) {
             let why = match self.rust.value {
@@ -193,12 +256,28 @@ impl Binary {
             };
             self.panic = Fact::unknown(why);
             self.main = Fact::unknown(why);
+            self.allocator = Fact::unknown(why);
+            self.tls = Fact::unknown(why);
+            self.debug_assertions = Fact::unknown(why);
+            self.overflow_checks = Fact::unknown(why);
+            self.lto = Fact::unknown(why);
             return;
         }
         self.panic = rust::panic(tables, text);
         self.rustc = rust::rustc(tables, text);
-        let Some(text) = text else { return };
-        self.may_read = text.files();
+        let (Some(text), Some(bytes)) = (text, contents) else { return };
+        if let Some(memory) = Memory::read(bytes) {
+            self.locations = locations::of(&memory, Limits::default());
+            self.home_paths = leaks::homes(&self.locations);
+        }
+        let seen = crates::from_paths(self.locations.iter().map(|it| it.path.as_str()));
+        let recorded = record.map(crates::from_record).unwrap_or(Ok(Vec::new()));
+        let recorded = recorded.unwrap_or_else(|why| {
+            self.notes.push(why);
+            Vec::new()
+        });
+        self.crates = crates::merge(seen, recorded);
+        signals::read(self, text);
     }
 }
 
@@ -326,4 +405,35 @@ fn arm_barriers(bytes: &[u8], linking: &Linking) -> ArmBarriers {
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A part of a file that is read through a cache.
+#[derive(Clone, Copy)]
+struct Part<R> {
+    data: R,
+    offset: u64,
+    size: u64,
+}
+
+impl<R> Part<R> {
+    fn place(&self, offset: u64, size: u64) -> Result<u64, ()> {
+        let inside = offset.checked_add(size).is_some_and(|end| end <= self.size);
+        if inside { self.offset.checked_add(offset).ok_or(()) } else { Err(()) }
+    }
+}
+
+impl<'data, R: ReadRef<'data>> ReadRef<'data> for Part<R> {
+    fn len(self) -> Result<u64, ()> {
+        Ok(self.size)
+    }
+
+    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'data [u8], ()> {
+        self.data.read_bytes_at(self.place(offset, size)?, size)
+    }
+
+    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'data [u8], ()> {
+        let size = range.end.checked_sub(range.start).ok_or(())?;
+        let start = self.place(range.start, size)?;
+        self.data.read_bytes_at_until(start..start + size, delimiter)
+    }
 }

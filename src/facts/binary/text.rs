@@ -78,6 +78,7 @@ pub(super) enum Needle {
     Nsswitch,
     Go,
     GoRuntime,
+    Mingw,
     Upx,
     MsvcRtti,
 }
@@ -138,6 +139,7 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::Nsswitch, "/etc/nss|witch.conf"),
     (Needle::Go, " Go build|inf:"),
     (Needle::GoRuntime, "runtime.g|opanic\0"),
+    (Needle::Mingw, "Mingw-w64 r|untime failure"),
     (Needle::Upx, "$Info: This file is p|acked with the UPX"),
     (Needle::MsvcRtti, ".?A|V"),
 ];

@@ -1,0 +1,109 @@
+//! What the texts and the crates together say: allocator, TLS back ends, checks that were compiled in.
+
+use super::text::{Needle, Text};
+use super::{Binary, Fact};
+
+/// Fills in the facts of a Rust program that rest on its texts.
+pub(super) fn read(binary: &mut Binary, text: &Text) {
+    binary.allocator = allocator(text);
+    binary.tls = tls(binary, text);
+    binary.debug_assertions = debug_assertions(binary, text);
+    binary.overflow_checks = overflow_checks(text);
+    binary.may_read = text.files();
+}
+
+/// Each allocator's own messages and settings; a program with none of them uses the system's.
+fn allocator(text: &Text) -> Fact<String> {
+    let known = [
+        (Needle::Mimalloc, "mimalloc", "mimalloc's messages"),
+        (Needle::Jemalloc, "jemalloc", "jemalloc's messages"),
+        (Needle::Snmalloc, "snmalloc", "snmalloc's messages"),
+        (Needle::Tcmalloc, "tcmalloc", "tcmalloc's settings"),
+        (Needle::Rpmalloc, "rpmalloc", "rpmalloc's source paths"),
+    ];
+    match known.iter().find(|(needle, ..)| text.has(*needle)) {
+        Some((_, name, evidence)) => Fact::high((*name).to_string(), *evidence),
+        None => Fact::low("system".to_string(), "no other allocator's texts"),
+    }
+}
+
+/// Every back end with a trace; several may be inside at once, and which one runs is not said.
+fn tls(binary: &Binary, text: &Text) -> Fact<String> {
+    let has = |name: &str| binary.crates.iter().any(|it| it.name == name);
+    let mut found = Vec::new();
+    let mut evidence = Vec::new();
+    if has("rustls") || text.has(Needle::Rustls) {
+        let mut name = "rustls".to_string();
+        if has("ring") || text.has(Needle::Ring) {
+            name.push_str("+ring");
+        }
+        if has("aws-lc-rs") || has("aws-lc-sys") || text.has(Needle::AwsLc) {
+            name.push_str("+aws-lc");
+        }
+        found.push(name);
+        evidence.push("rustls is inside".to_string());
+    }
+    if let Some(library) = binary.needed.iter().find(|name| name.starts_with("libssl.so")) {
+        found.push("openssl".to_string());
+        evidence.push(format!("it needs {library}"));
+    } else if let Some(version) = &text.openssl {
+        found.push("openssl".to_string());
+        evidence.push(format!("OpenSSL {version} is inside"));
+    }
+    if text.has(Needle::BoringSsl)
+        && !text.has(Needle::AwsLc)
+        && (has("boring") || has("boring-sys"))
+    {
+        found.push("boringssl".to_string());
+        evidence.push("boring is inside".to_string());
+    }
+    if has("schannel") || text.has(Needle::Schannel) {
+        found.push("schannel".to_string());
+        evidence.push("schannel is inside".to_string());
+    }
+    if has("security-framework") {
+        found.push("security-framework".to_string());
+        evidence.push("security-framework is inside".to_string());
+    }
+    if found.is_empty() {
+        return Fact::unknown("no trace of a TLS library");
+    }
+    if text.has(Needle::Isrg) || has("webpki-roots") {
+        evidence.push("root certificates are inside".to_string());
+    }
+    Fact::high(found.join(", "), evidence.join("; "))
+}
+
+/// The checks of unsafe preconditions are compiled in with debug assertions (1.78 and later): 360
+/// texts in a debug build of ripgrep, none in any release build that was measured.
+fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
+    if text.has(Needle::UnsafePrecondition) || text.has(Needle::MisalignedPointer) {
+        let count = text.count(Needle::UnsafePrecondition) + text.count(Needle::MisalignedPointer);
+        return Fact::high(
+            true,
+            format!("{count} texts of checks that only debug assertions compile in"),
+        );
+    }
+    let minor = binary
+        .rustc
+        .version
+        .as_deref()
+        .and_then(|version| version.split('.').nth(1)?.parse::<u32>().ok());
+    match minor {
+        Some(78..) => Fact::low(false, "no text of a check that only debug assertions compile in"),
+        Some(_) => Fact::unknown("compilers before 1.78 left no text that tells"),
+        None => Fact::unknown("the compiler's version is not known"),
+    }
+}
+
+/// At least two of the three: one alone may be an explicit panic.
+fn overflow_checks(text: &Text) -> Fact<bool> {
+    let found = [Needle::OverflowAdd, Needle::OverflowSubtract, Needle::OverflowMultiply]
+        .iter()
+        .filter(|needle| text.has(**needle))
+        .count();
+    match found {
+        0 | 1 => Fact::low(false, "the texts of overflowing arithmetic are not inside"),
+        found => Fact::high(true, format!("{found} of the three texts of overflowing arithmetic")),
+    }
+}
