@@ -115,6 +115,16 @@ pub enum Error {
         /// The profiles that there are.
         known: Vec<String>,
     },
+    /// There is no such image, or it is damaged.
+    #[error("{reference}: {}{source}", layer.as_ref().map(|layer| format!("{layer}: ")).unwrap_or_default())]
+    Image {
+        /// As typed.
+        reference: String,
+        /// The layer, from 1, with its digest.
+        layer: Option<String>,
+        /// What is wrong.
+        source: image::Why,
+    },
     /// Cargo has not built any of the binaries yet.
     #[error("{} is not built: nothing in {}; run `{command}` first", list(bins), within.display())]
     NotBuilt {

@@ -1,7 +1,199 @@
 //! What the runtime image holds and what it would run.
 
+use std::ffi::OsStr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::Binary;
+pub use crate::input::image::config::{Config, Platform};
+pub use crate::input::image::squash::{Ambiguous, Pattern};
+use account::{Account, Release};
+use command::Command;
+use tree::{Memory, Resolved, Tree, Unresolved};
+
+pub mod account;
+pub mod command;
+mod contents;
+mod read;
+pub mod shell;
 pub mod tree;
 
-/// The runtime image.
+/// The runtime image, as one subject sees it.
 #[derive(Debug, Clone, Default)]
-pub struct Image {}
+pub struct Image {
+    /// As the user named it.
+    pub reference: String,
+    /// What the image is configured to run; `None` for a root file system without configuration.
+    pub config: Option<Config>,
+    /// The platform that an index gives the image.
+    pub listed: Option<Platform>,
+    /// Digest of the manifest.
+    pub digest: Option<String>,
+    /// Its files.
+    pub files: Files,
+    /// Distribution and release.
+    pub release: Option<Release>,
+    /// `/etc/passwd` and `/etc/group`.
+    pub account: Account,
+    /// What it runs, resolved step by step: at start first, then for the health check.
+    pub commands: Vec<Command>,
+    /// Every Rust executable in it; empty when a subject was named.
+    pub programs: Vec<Arc<Binary>>,
+    /// The same image for other platforms.
+    pub siblings: Vec<Sibling>,
+    /// Paths that container engines do not agree on.
+    pub ambiguous: Vec<Ambiguous>,
+    /// in-toto statements about the image, as they lie in its index, not verified.
+    pub statements: Vec<Vec<u8>>,
+    /// Where the subject lies in the image, or will lie.
+    pub subject_at: Option<String>,
+    /// The mount that `subject_at` lies on in a root of this machine: it is not in the image.
+    pub subject_mount: Option<String>,
+    /// The image's own copy of the subject's path: its digest, when it was read.
+    pub subject_copy: Option<Arc<Binary>>,
+    /// What was passed over or not verified.
+    pub notes: Vec<String>,
+}
+
+/// The same image for another platform.
+#[derive(Debug, Clone, Default)]
+pub struct Sibling {
+    /// What the index says.
+    pub listed: Option<Platform>,
+    /// What the configuration says.
+    pub config: Platform,
+    /// The programs that it would start and the Rust programs in it: path and facts.
+    pub programs: Vec<(String, Arc<super::binary::Linking>)>,
+}
+
+/// A tree that can be shared and that is empty by default.
+#[derive(Debug, Clone)]
+pub struct Files(Arc<dyn Tree>);
+
+impl Files {
+    /// Shares a tree.
+    pub fn new(tree: impl Tree + 'static) -> Files {
+        Files(Arc::new(tree))
+    }
+}
+
+impl Default for Files {
+    fn default() -> Files {
+        Files::new(Memory::default())
+    }
+}
+
+impl Deref for Files {
+    type Target = dyn Tree;
+
+    fn deref(&self) -> &(dyn Tree + 'static) {
+        &*self.0
+    }
+}
+
+/// What is asked of an image.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// The platform, where there are several.
+    pub platform: Option<Platform>,
+    /// Nobody named a subject: find the image's own programs.
+    pub find_programs: bool,
+    /// Where the subject lies or will lie.
+    pub at: Option<String>,
+}
+
+impl Image {
+    /// Reads the image that a reference of the command line names.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such image or it is damaged; says which layer and why.
+    pub fn read(reference: &OsStr, query: &Query) -> Result<Image, crate::input::Error> {
+        read::read(reference, query)
+    }
+
+    /// An image of these files and nothing else, for tests and for roots without configuration.
+    pub fn of(files: impl Tree + 'static, config: Option<Config>) -> Image {
+        let mut image = Image { config, files: Files::new(files), ..Image::default() };
+        image.look();
+        image
+    }
+
+    /// Fills in what follows from files and configuration.
+    fn look(&mut self) {
+        self.release = Release::read(&*self.files);
+        self.account = Account::read(&*self.files);
+        self.commands = match &self.config {
+            Some(config) => command::commands(&*self.files, config),
+            None => Vec::new(),
+        };
+    }
+
+    /// Finds a path as a process of the image would.
+    pub fn resolve(&self, path: &str) -> Result<Resolved, Unresolved> {
+        tree::resolve(&*self.files, path.as_bytes())
+    }
+
+    /// Whether something is at a path, links followed.
+    pub fn has(&self, path: &str) -> bool {
+        self.resolve(path).is_ok()
+    }
+
+    /// The platform that the image says it is for.
+    pub fn platform(&self) -> Option<&Platform> {
+        self.config
+            .as_ref()
+            .map(|config| &config.platform)
+            .filter(|platform| !platform.architecture.is_empty())
+    }
+
+    /// The value of a variable that every process of the image starts with.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let env = &self.config.as_ref()?.env;
+        // Of two the engine's last one counts.
+        env.iter()
+            .rev()
+            .find_map(|entry| entry.split_once('=').filter(|(key, _)| *key == name))
+            .map(|(_, value)| value)
+    }
+
+    /// What it runs at start.
+    pub fn start(&self) -> Option<&Command> {
+        self.commands.iter().find(|command| command.role == command::Role::Start)
+    }
+
+    /// Whether the command at start runs this subject, where that can be told.
+    pub fn starts(&self, subject: &Binary) -> Option<bool> {
+        let path = self.subject_at.as_deref().unwrap_or(&subject.path);
+        let program = self.start()?.program()?;
+        Some(self.resolve(path).is_ok_and(|found| found.path == program.as_bytes()))
+    }
+
+    /// The same image as seen by a subject that lies, or will lie, at a path.
+    pub fn seen_from(&self, at: &str) -> Image {
+        let mut image = self.clone();
+        image.subject_at = Some(at.to_owned());
+        image
+    }
+}
+
+/// The machine of an ELF header in Go's words, as images name platforms; `None` for one that
+/// images have no name for. (ELF gABI `e_machine`; Go's `GOARCH`.)
+pub fn architecture(machine: u16, is_64: bool, little_endian: bool) -> Option<&'static str> {
+    Some(match (machine, is_64, little_endian) {
+        (62, ..) => "amd64",
+        (3, ..) => "386",
+        (183, ..) => "arm64",
+        (40, ..) => "arm",
+        (243, true, _) => "riscv64",
+        (21, _, true) => "ppc64le",
+        (21, _, false) => "ppc64",
+        (22, true, _) => "s390x",
+        (258, true, _) => "loong64",
+        (8, true, true) => "mips64le",
+        (8, true, false) => "mips64",
+        (8, false, true) => "mipsle",
+        (8, false, false) => "mips",
+        _ => return None,
+    })
+}

@@ -9,8 +9,7 @@ use crate::facts::binary::linking::NotElf;
 
 pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 
-/// Links followed before the kernel gives up with `ELOOP` (path_resolution(7)).
-pub const MAX_LINKS: usize = 40;
+pub use crate::input::image::MAX_LINKS;
 /// The longest path the kernel takes, with its final NUL (`PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
 /// Configuration files are read up to here, in bytes; longer ones are cut off.
@@ -189,6 +188,7 @@ fn names_reversed(path: &[u8]) -> Vec<Vec<u8>> {
 pub struct Memory {
     nodes: BTreeMap<Vec<u8>, Node>,
     linked: BTreeMap<Vec<u8>, Linked>,
+    every_elf_is_known: bool,
 }
 
 /// One path of a [`Memory`] tree.
@@ -217,6 +217,20 @@ impl Memory {
     /// Keeps what a loader reads of a file whose bytes are not kept. After [`Memory::insert`].
     pub fn insert_linking(&mut self, path: &[u8], linked: Linked) {
         self.linked.insert(normalise(path), linked);
+    }
+
+    /// Says that the loader's facts of every ELF file were kept, so that a file without is none.
+    pub fn knows_every_elf(&mut self) {
+        self.every_elf_is_known = true;
+    }
+
+    /// An executable ELF file of root.
+    pub fn elf(mut self, path: &str, linking: Linking) -> Memory {
+        let kind = Kind::File { size: linking.file_size };
+        let entry = Entry { kind, mode: 0o755, uid: 0, gid: 0 };
+        self.insert(path.as_bytes(), Node { entry, text: None });
+        self.insert_linking(path.as_bytes(), Ok(Arc::new(linking)));
+        self
     }
 
     /// A directory with mode 0755 of root.
@@ -277,9 +291,14 @@ impl Tree for Memory {
             return Some(linked.clone());
         }
         let node = self.nodes.get(path)?;
-        let text = node.text.as_ref()?;
-        let whole = matches!(node.entry.kind, Kind::File { size } if size == text.len() as u64);
-        whole.then(|| Linking::parse(text).map(Arc::new))
+        let Kind::File { size } = node.entry.kind else { return None };
+        match &node.text {
+            Some(text) if text.len() as u64 == size => Some(Linking::parse(text).map(Arc::new)),
+            _ if self.every_elf_is_known => {
+                Some(Err(if size < 52 { NotElf::TooShort } else { NotElf::Magic }))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,0 +1,159 @@
+//! From a reference to the facts: layers reduced as they pass, or a root that is looked into where it is asked.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::contents::{self, Kept};
+use super::tree::{Directory, Kind, Tree, resolve};
+use super::{Files, Image, Query, Sibling};
+use crate::facts::Binary;
+use crate::input;
+use crate::input::image::directory::{Root, is_own_root};
+use crate::input::image::layer::{Interest, Member};
+use crate::input::image::load::{self, Failure, Loaded, Parts};
+use crate::input::image::reference::Reference;
+use crate::input::image::{MAX_CONTENTS, Why};
+
+/// Directories that are looked into for programs of a root; a root of more is not walked further.
+const MAX_DIRECTORIES: usize = 200_000;
+
+pub fn read(reference: &OsStr, query: &Query) -> Result<Image, input::Error> {
+    let shown = reference.to_string_lossy().into_owned();
+    let fail = |failure: Failure| input::Error::Image {
+        reference: shown.clone(),
+        layer: failure.layer,
+        source: failure.why,
+    };
+    let parsed = Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))?;
+    let mut image = match &parsed {
+        Reference::Directory(path) => directory(path, query).map_err(fail)?,
+        _ => layers(&parsed, query).map_err(fail)?,
+    };
+    image.reference = shown;
+    image.subject_at.clone_from(&query.at);
+    if let Some(at) = &query.at {
+        let lies_at =
+            resolve(&*image.files, at.as_bytes()).map_or(at.clone(), |found| text(&found.path));
+        image.subject_copy = match image.programs.iter().find(|program| program.path == lies_at) {
+            Some(program) => Some(program.clone()),
+            None => image.subject_copy,
+        };
+        if !query.find_programs {
+            image.programs.clear();
+        }
+    }
+    image.look();
+    Ok(image)
+}
+
+fn text(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+fn directory(path: &Path, query: &Query) -> Result<Image, Failure> {
+    let root = Root::open(path)?;
+    let mut image = Image::default();
+    if is_own_root(root.path()) {
+        image.notes.push(
+            "the root that this program runs in; what is mounted is not in the image".to_owned(),
+        );
+    }
+    if let Some(at) = &query.at {
+        image.subject_mount = root.mount_of(at.as_bytes()).map(text);
+        let found = root.read(at.as_bytes(), MAX_CONTENTS).ok();
+        image.subject_copy = found.and_then(|bytes| contents::rust_program(at.as_bytes(), &bytes));
+    }
+    let tree = Directory(root);
+    if query.find_programs {
+        image.programs = programs(&tree, &mut image.notes);
+    }
+    image.files = Files::new(tree);
+    Ok(image)
+}
+
+/// Every Rust executable of a root, in the order of its paths.
+fn programs(tree: &Directory, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
+    let mut programs = Vec::new();
+    let mut open = vec![b"/".to_vec()];
+    let mut looked_into = 0;
+    while let Some(directory) = open.pop() {
+        looked_into += 1;
+        if looked_into > MAX_DIRECTORIES {
+            notes.push(format!(
+                "more than {MAX_DIRECTORIES} directories: the rest was not searched for programs"
+            ));
+            break;
+        }
+        for name in tree.children(&directory) {
+            let mut path = if directory == b"/" { Vec::new() } else { directory.clone() };
+            path.push(b'/');
+            path.extend_from_slice(&name);
+            match tree.entry(&path) {
+                Some(entry) if entry.is_directory() => open.push(path),
+                Some(entry)
+                    if entry.mode & 0o111 != 0 && matches!(entry.kind, Kind::File { .. }) =>
+                {
+                    programs.extend(program(tree, &path));
+                }
+                _ => {}
+            }
+        }
+    }
+    programs.sort_by(|a, b| a.path.cmp(&b.path));
+    programs
+}
+
+fn program(tree: &Directory, path: &[u8]) -> Option<Arc<Binary>> {
+    if tree.0.read(path, 4).ok()? != b"\x7fELF" || !tree.linking(path)?.ok()?.is_program() {
+        return None;
+    }
+    let bytes = tree.0.read(path, MAX_CONTENTS).ok()?;
+    contents::may_be_rust(&bytes).then(|| contents::rust_program(path, &bytes)).flatten()
+}
+
+fn layers(reference: &Reference, query: &Query) -> Result<Image, Failure> {
+    // The copy at the subject's path is wanted for its digest.
+    let find_programs = query.find_programs || query.at.is_some();
+    let reduce = |member: &Member<'_>, bytes: &[u8]| contents::reduce(member, bytes, find_programs);
+    let interest = Interest::new(&contents::wanted, &reduce);
+    let loaded: Loaded<Kept> = load::load(reference, query.platform.as_ref(), &interest)?;
+    let Loaded { image: parts, siblings, statements, mut notes } = loaded;
+    if parts.unverified > 0 {
+        notes.push(format!("{} of the layers are plain and long: what was not needed was passed over, their digests are not verified", parts.unverified));
+    }
+    let Parts { digest, listed, config, files, .. } = parts;
+    let ambiguous = files.ambiguous.clone();
+    let (tree, programs) = contents::finish(files);
+    let siblings = siblings.into_iter().map(sibling).collect();
+    Ok(Image {
+        config,
+        listed,
+        digest: digest.map(|digest| digest.to_string()),
+        files: Files::new(tree),
+        programs,
+        siblings,
+        ambiguous,
+        statements,
+        notes,
+        ..Image::default()
+    })
+}
+
+fn sibling(parts: Parts<Kept>) -> Sibling {
+    let config = parts.config.unwrap_or_default();
+    let platform = config.platform.clone();
+    let (tree, programs) = contents::finish(parts.files);
+    let mut image = Image { config: Some(config), files: Files::new(tree), ..Image::default() };
+    image.look();
+    let mut paths: Vec<String> =
+        image.commands.iter().filter_map(|command| command.program().map(str::to_owned)).collect();
+    paths.extend(programs.iter().map(|program| program.path.clone()));
+    paths.sort();
+    paths.dedup();
+    let programs = paths
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), image.files.linking(path.as_bytes())?.ok()?)))
+        .collect();
+    Sibling { listed: parts.listed, config: platform, programs }
+}
