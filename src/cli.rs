@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub mod build;
 pub mod check;
 pub mod inspect;
 pub mod levels;
 pub mod output;
+pub mod record;
+pub mod recording;
 pub mod rules;
+pub mod verify;
 
 use output::Failure;
 
@@ -45,6 +49,12 @@ enum Command {
     Check(Box<check::Check>),
     /// Print the facts of any programs, judged by nothing
     Inspect(inspect::Inspect),
+    /// Run `cargo build`, record what it built from what, and judge it
+    Build(build::Build),
+    /// Write down what cargo's programs were built from
+    Record(Box<record::Record>),
+    /// Judge a program by the record of its build
+    Verify(Box<verify::Verify>),
     /// List the rules
     Rules(rules::List),
     /// Show one rule's page
@@ -69,6 +79,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             None => check::run(&words.check, &matches),
             Some(Command::Check(words)) => check::run(&words, below()),
             Some(Command::Inspect(words)) => inspect::run(&words),
+            Some(Command::Build(words)) => build::run(&words),
+            Some(Command::Record(words)) => record::run(&words),
+            Some(Command::Verify(words)) => verify::run(&words, below()),
             Some(Command::Rules(words)) => rules::list(&words),
             Some(Command::Explain(words)) => rules::explain(&words),
         }

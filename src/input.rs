@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod build;
 pub mod cargo;
 pub mod clock;
 pub mod file;

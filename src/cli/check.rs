@@ -76,7 +76,8 @@ pub struct Subject {
 
 /// Formats of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+#[allow(missing_docs, reason = "the names explain themselves")]
+pub enum Format {
     #[default]
     Table,
     Json,
@@ -106,11 +107,19 @@ impl Selection {
 /// Nothing to judge, unreadable input, a broken configuration.
 pub fn run(words: &Check, matches: &ArgMatches) -> Result<u8, Failure> {
     let report = judge(words, matches)?;
-    words.output.write(|to, style| match words.format {
-        Format::Table => report::table::write(&report, style, to),
-        Format::Json => report::json::write(&report, to),
-    })?;
+    print(&report, words.format, &words.output)?;
     Ok(if report.is_clean(words.strict) { super::CLEAN } else { super::DENIED })
+}
+
+/// Prints a report.
+///
+/// # Errors
+/// The file or the pipe refuses it.
+pub fn print(report: &Report, format: Format, output: &Output) -> Result<(), Failure> {
+    output.write(|to, style| match format {
+        Format::Table => report::table::write(report, style, to),
+        Format::Json => report::json::write(report, to),
+    })
 }
 
 /// Everything but the printing.
@@ -121,7 +130,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     let query = words.selection.query()?;
     let mut notes = Vec::new();
     let workspace = workspace(words, &query, &mut notes)?;
-    let mut config = configuration(words, &query, workspace.as_ref())?;
+    let mut config = configuration(words.config.as_deref(), &query, workspace.as_ref())?;
     words.levels.apply(matches, &mut config)?;
     let subjects = if words.subject.binary.is_empty() {
         let workspace =
@@ -160,8 +169,8 @@ fn workspace(
 }
 
 /// The workspace's manifest, then those of the selected packages, then our own file.
-fn configuration(
-    words: &Check,
+pub(super) fn configuration(
+    named: Option<&Path>,
     query: &cargo::Query,
     workspace: Option<&cargo::Workspace>,
 ) -> Result<Config, Failure> {
@@ -178,10 +187,10 @@ fn configuration(
             );
         }
     }
-    let own = words.config.clone().unwrap_or_else(|| root.join("binlint.toml"));
+    let own = named.map_or_else(|| root.join("binlint.toml"), Path::to_owned);
     match input::read_text(&own, "configuration", LONGEST_TEXT)? {
         Some(file) => files.push((file, &[])),
-        None if words.config.is_some() => {
+        None if named.is_some() => {
             return Err(Failure::Words(format!(
                 "--config {}: there is no such file",
                 own.display()

@@ -1,0 +1,53 @@
+//! `record`: writes down what the programs of a build were built from.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::check::Selection;
+use super::output::Failure;
+use super::recording::{Features, Gathered, Writing, beside};
+use crate::input::cargo;
+
+/// Words after `record`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Record {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    features: Features,
+    #[command(flatten)]
+    writing: Writing,
+    /// Write here instead of beside the program; for one program only
+    #[arg(short, long, value_name = "FILE", help_heading = "Record")]
+    output: Option<PathBuf>,
+}
+
+/// Writes one record a program.
+///
+/// # Errors
+/// Nothing built, several programs for one file, whatever `Gathered::write` refuses.
+pub fn run(words: &Record) -> Result<u8, Failure> {
+    let request = words.features.request();
+    let query = cargo::Query { config: request.config.clone(), ..words.selection.query()? };
+    let workspace = cargo::workspace(&query)?;
+    let outputs = cargo::outputs(&workspace, &query)?;
+    if words.output.is_some() && outputs.built.len() > 1 {
+        return Err(Failure::Words(format!(
+            "--output takes one record, and {} programs are built; name one with --bin",
+            outputs.built.len()
+        )));
+    }
+    let mut said = io::stdout().lock();
+    for output in &outputs.built {
+        let gathered = Gathered::new(&query, &workspace, &outputs, output, request.clone())?;
+        for note in gathered.notes() {
+            writeln!(io::stderr(), "note: {note}")?;
+        }
+        let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
+        gathered.write(&to, &words.writing)?;
+        writeln!(said, "{}", to.display())?;
+    }
+    Ok(super::CLEAN)
+}

@@ -1,0 +1,248 @@
+//! What `build`, `record` and `verify` share: the facts of a build, and how a record is written.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::output::Failure;
+use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
+use crate::facts::Build;
+use crate::facts::record::made::{Git, Request, Sources, Stage};
+use crate::facts::record::{Made, Record, embedded};
+use crate::input::cargo::{Output, Outputs, Query, Workspace};
+use crate::input::{file, git, keys, record as files, toolchain};
+use crate::record;
+
+/// What is appended to a program's name for its record.
+const BESIDE: &str = ".intoto.jsonl";
+/// What is appended to a program's name for its Sigstore bundle.
+const BUNDLE: &str = ".sigstore.json";
+
+/// Cargo's own words that a record keeps.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Cargo")]
+pub struct Features {
+    /// Features that the build got
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub features: Vec<String>,
+    /// The build got `--all-features`
+    #[arg(long)]
+    pub all_features: bool,
+    /// The build got `--no-default-features`
+    #[arg(long)]
+    pub no_default_features: bool,
+    /// What the build got as `--config`
+    #[arg(long, value_name = "KEY=VALUE|FILE")]
+    pub cargo_config: Vec<String>,
+}
+
+impl Features {
+    /// The words as a record keeps them: one feature an entry, sorted.
+    pub fn request(&self) -> Request {
+        let words = self.features.iter().flat_map(|words| words.split([',', ' ']));
+        let mut features: Vec<String> =
+            words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        features.sort();
+        features.dedup();
+        Request {
+            features,
+            all_features: self.all_features,
+            no_default_features: self.no_default_features,
+            config: self.cargo_config.clone(),
+        }
+    }
+}
+
+/// How a record is written.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Record")]
+pub struct Writing {
+    /// Write the record into the program too, as a section that nothing loads
+    #[arg(long)]
+    pub embed: bool,
+    /// Sign with this private key: ed25519 or P-256, PKCS#8 in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Write a Sigstore bundle beside the record too
+    #[arg(long, requires = "key")]
+    pub bundle: bool,
+}
+
+/// Everything that a record of one program is written from.
+pub struct Gathered {
+    build: Build,
+    request: Request,
+    stage: Stage,
+    sources: Sources,
+    lockfile: Option<String>,
+    git: Option<Git>,
+    epoch: Option<u64>,
+}
+
+impl Gathered {
+    /// Asks cargo, the machine, git and the sources.
+    ///
+    /// # Errors
+    /// A `SOURCE_DATE_EPOCH` that is no number.
+    pub fn new(
+        query: &Query,
+        workspace: &Workspace,
+        outputs: &Outputs,
+        output: &Output,
+        request: Request,
+    ) -> Result<Gathered, Failure> {
+        let build = Build::new(workspace, outputs, output);
+        let linker = build.rustflags.iter().rev().find_map(|flag| {
+            let option = flag.word.strip_prefix("-C").unwrap_or(&flag.word);
+            option.trim_start().strip_prefix("linker=")
+        });
+        let stage = toolchain::stage(query, workspace, linker);
+        let manifests: Vec<PathBuf> =
+            build.path_packages.iter().map(|package| package.manifest.clone()).collect();
+        let sources = files::sources(files::Place {
+            root: &build.workspace_root,
+            executable: &build.executable,
+            generated: [&build.target_dir, &build.build_dir],
+            manifests: &manifests,
+        });
+        let epoch = match query.env.get("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|_| {
+                Failure::Words(format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds"))
+            })?),
+        };
+        Ok(Gathered {
+            lockfile: workspace.lock.as_ref().map(|file| sha256_hex(file.text.as_bytes())),
+            git: git::git(&build.workspace_root),
+            build,
+            request,
+            stage,
+            sources,
+            epoch,
+        })
+    }
+
+    /// The facts, for `record`.
+    pub fn made(&self) -> Made<'_> {
+        Made {
+            build: &self.build,
+            request: &self.request,
+            stage: &self.stage,
+            sources: &self.sources,
+            lockfile: self.lockfile.as_deref(),
+            git: self.git.as_ref(),
+            epoch: self.epoch,
+        }
+    }
+
+    /// What could not be read, one sentence each.
+    pub fn notes(&self) -> impl Iterator<Item = &String> {
+        self.sources.notes.iter().chain(&self.build.notes)
+    }
+
+    /// Writes the record of the program: beside it, and into it where that was asked for.
+    ///
+    /// # Errors
+    /// Sources that are newer than the program, an unusable key, a program that cannot carry a
+    /// record, a file that cannot be written.
+    pub fn write(&self, to: &Path, words: &Writing) -> Result<(), Failure> {
+        if let Some(newer) = self.sources.newer.first() {
+            return Err(Failure::Words(format!(
+                "{newer} was written after {}: a record would name sources that the program was \
+                 not built from; run `cargo build` first, or `cargo binlint build`",
+                self.build.executable.display()
+            )));
+        }
+        if self.sources.files.is_empty() {
+            return Err(Failure::Words(format!(
+                "no source of {} is known: {}",
+                self.build.executable.display(),
+                self.sources.notes.first().map_or("cargo lists none", String::as_str)
+            )));
+        }
+        let key = words.key.as_deref().map(secret_key).transpose()?;
+        let path = &self.build.executable;
+        let program = file::read(path)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let statement = record::statement(self.made(), &name, &program, words.embed).to_json();
+        let (mut content, bundle) = match key {
+            None => (statement, None),
+            Some(key) => {
+                let envelope = Envelope::sign(statement, &key);
+                let bundle = words.bundle.then(|| sigstore::bundle(&envelope));
+                (envelope.to_json().into_bytes(), bundle)
+            }
+        };
+        if words.embed {
+            let carrying = embedded::embed(&program, &content).ok_or_else(|| {
+                let path = path.display();
+                Failure::Words(format!("{path} cannot carry a record: only ELF files can"))
+            })?;
+            files::write(path, &carrying)?;
+        }
+        content.push(b'\n');
+        files::write(to, &content)?;
+        if let Some(bundle) = bundle {
+            files::write(&with_suffix(path, BUNDLE), bundle.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the record of a program lies: beside it.
+pub fn beside(program: &Path) -> PathBuf {
+    with_suffix(program, BESIDE)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
+    SecretKey::from_pem(&keys::key(path)?).map_err(|error| unusable(path, &error))
+}
+
+/// Reads the keys that a signature may be by.
+///
+/// # Errors
+/// A file that holds no usable key.
+pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Failure> {
+    let read = |path: &PathBuf| {
+        PublicKey::from_pem(&keys::key(path)?).map_err(|error| unusable(path, &error))
+    };
+    paths.iter().map(read).collect()
+}
+
+fn unusable(path: &Path, error: &attest::Error) -> Failure {
+    Failure::Words(format!("{}: {error}", path.display()))
+}
+
+/// The record of a program: the named one, else the one inside, else the one beside.
+///
+/// # Errors
+/// A record that is none.
+pub fn find(
+    program: &[u8],
+    path: Option<&Path>,
+    named: Option<&Path>,
+    keys: &[PublicKey],
+) -> Result<Option<Record>, Failure> {
+    let read = |origin: String, bytes: &[u8]| -> Result<Record, Failure> {
+        let attestation = attest::read(bytes);
+        let record = attestation.and_then(|it| Record::read(origin.clone(), &it, keys, program));
+        record.map_err(|error| Failure::Words(format!("{origin} {error}")))
+    };
+    if let Some(named) = named {
+        return read(named.display().to_string(), &files::attestation(named)?).map(Some);
+    }
+    if let Some(inside) = embedded::find(program) {
+        let origin = format!("the record in section {}", embedded::SECTION);
+        return Ok(Some(Record { embedded: true, ..read(origin, inside)? }));
+    }
+    match path.map(beside).filter(|path| files::is_file(path)) {
+        None => Ok(None),
+        Some(path) => read(path.display().to_string(), &files::attestation(&path)?).map(Some),
+    }
+}
