@@ -10,6 +10,7 @@ pub mod git;
 pub mod image;
 pub mod keys;
 pub mod moment;
+pub mod page_size;
 pub mod record;
 pub mod sources;
 pub mod target_dir;

@@ -54,9 +54,11 @@ pub mod provenance {
 
 /// Is it for this machine?
 pub mod target {
+    pub mod cpu_level_too_high;
     pub mod kernel_too_new;
     pub mod lse_atomics;
     pub mod packed;
+    pub mod page_size_baked;
     pub mod segment_alignment;
     pub mod triple_mismatch;
 }
@@ -97,9 +99,11 @@ pub static ALL: &[&Rule] = &[
     &provenance::toolchain_mismatch::RULE,
     &provenance::unknown_builder::RULE,
     &provenance::unsigned_record::RULE,
+    &target::cpu_level_too_high::RULE,
     &target::kernel_too_new::RULE,
     &target::lse_atomics::RULE,
     &target::packed::RULE,
+    &target::page_size_baked::RULE,
     &target::segment_alignment::RULE,
     &target::triple_mismatch::RULE,
 ];

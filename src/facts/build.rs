@@ -8,6 +8,7 @@ use cargo_metadata::{DependencyKind, Package as MetadataPackage, TargetKind};
 use crate::input::cargo::outputs::stem;
 use crate::input::cargo::tree::{Node, Place};
 use crate::input::cargo::{Output, Outputs, Rustc, Workspace};
+use crate::input::page_size::jemalloc_page_bits;
 
 pub mod cfg;
 pub mod dep_info;
@@ -77,6 +78,8 @@ pub struct Build {
     pub path_packages: Vec<Package>,
     /// What sources and target directory say of the subject; empty until they are compared.
     pub freshness: Freshness,
+    /// The page sizes, as powers of two, that jemalloc was configured for in this build.
+    pub jemalloc_page_bits: Vec<u32>,
     /// What could not be read or was passed over.
     pub notes: Vec<String>,
 }
@@ -148,6 +151,18 @@ impl Build {
         let locked = workspace.lock.as_ref().and_then(|file| {
             lock::parse(&file.path, &file.text).map_err(|problem| notes.push(problem)).ok()
         });
+        let target_dir = metadata.target_directory.as_std_path();
+        let build_dir =
+            metadata.build_directory.as_ref().map_or(target_dir, |path| path.as_std_path());
+        let profile_build_dir =
+            outputs.directory.strip_prefix(target_dir).map(|below| build_dir.join(below));
+        let jemalloc_page_bits = profile_build_dir
+            .ok()
+            .and_then(|directory| {
+                let bits = jemalloc_page_bits(&directory);
+                bits.map_err(|error| notes.push(error.to_string())).ok()
+            })
+            .unwrap_or_default();
         Build {
             package: package.map(package_facts).unwrap_or_default(),
             bin: output.bin.clone(),
@@ -178,6 +193,7 @@ impl Build {
                 .map(package_facts)
                 .collect(),
             freshness: Freshness::default(),
+            jemalloc_page_bits,
             notes,
         }
     }

@@ -1,0 +1,104 @@
+use crate::facts::{Build, Facts};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "cpu-level-too-high",
+    group: Group::Target,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program needs processor instructions that the machines it runs on may lack",
+    what: "Compares the x86-64 level (v1 to v4) that the program needs with the one that is expected \
+           (`[expect] cpu-level`, otherwise 1). `-C target-cpu` and `-C target-feature` in the flags \
+           that cargo hands to rustc are proof; vector code that is not guarded by a question to the \
+           processor is a warning.",
+    why: "On an older machine the first such instruction ends the program with SIGILL: exit code 132, \
+          not a word in the log. `target-cpu=native` takes whatever machine the build ran on as the \
+          measure, so the same Dockerfile makes another program on another runner.",
+    fix: "Take `-C target-cpu` out of RUSTFLAGS and `.cargo/config.toml`, name the level that all your \
+          machines have (`-C target-cpu=x86-64-v2`), or say so: `[expect] cpu-level = 3`.",
+    symptoms: &[Symptom::ExitCode(132), Symptom::Silence, Symptom::Stderr("Illegal instruction")],
+    references: &["rustfs 1900 and 1838", "reth 22596", "x86-64 psABI, section 3.1.1: micro-architecture levels"],
+    check: Check::Facts(check),
+};
+
+fn check(facts: &Facts) -> Outcome {
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable("no program was given") };
+    if binary.machine.as_ref().is_none_or(|it| it.arch != "x86_64") {
+        return Outcome::not_applicable("the levels are those of x86-64");
+    }
+    let expected = facts.policy.cpu_level.unwrap_or(1);
+    if let Some(finding) = facts.build.as_ref().and_then(|build| flagged(build, expected)) {
+        return finding.into();
+    }
+    match binary.cpu_level.value {
+        Some(level) if level <= expected => Outcome::Pass,
+        Some(level) => {
+            Finding::new(Location::Subject, format!("the code needs x86-64-v{level}, v{expected} is expected"))
+                .evidence(binary.cpu_level.evidence.to_string())
+                .fix(format!("RUSTFLAGS=\"-C target-cpu={}\" cargo build --release", name(expected)))
+                .at_most_warn()
+                .into()
+        }
+        None => Outcome::open(binary.cpu_level.evidence.clone()),
+    }
+}
+
+/// The first flag that asks for more than is expected.
+fn flagged(build: &Build, expected: u8) -> Option<Finding> {
+    let (flag, cpu) = build.rustflags.iter().find_map(|flag| {
+        let cpu = flag.word.split_once("target-cpu=")?.1;
+        // Of a CPU that is named by its model the level is not looked up: it is more than the first.
+        let level = match cpu {
+            "generic" | "x86-64" => 1,
+            named => named.strip_prefix("x86-64-v").and_then(|it| it.parse().ok()).unwrap_or(u8::MAX),
+        };
+        (level > expected && (level != u8::MAX || expected == 1)).then_some((flag, cpu))
+    })?;
+    let what = if cpu == "native" { "whatever processor the build ran on".to_owned() } else { cpu.to_owned() };
+    let finding = Finding::new(Location::Subject, format!("rustc was told to build for {what}"))
+        .evidence(format!("{} in {}", flag.word, flag.origin))
+        .evidence(format!("expected: {}", name(expected)))
+        .fix(format!("RUSTFLAGS=\"-C target-cpu={}\" cargo build --release", name(expected)));
+    Some(finding)
+}
+
+fn name(level: u8) -> String {
+    if level == 1 { "x86-64".to_owned() } else { format!("x86-64-v{level}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Machine;
+    use crate::facts::build::{Origin, RustFlag};
+    use crate::facts::{Binary, Fact, Policy};
+
+    fn facts(cpu_level: Fact<u8>, flag: Option<&str>, expected: Option<u8>) -> Facts {
+        let machine = Some(Machine { arch: "x86_64", bits: 64, little_endian: true });
+        let flag = flag.map(|it| RustFlag { word: it.to_owned(), origin: Origin::Env("RUSTFLAGS".to_owned()) });
+        Facts {
+            binary: Some(Binary { machine, cpu_level, ..Binary::default() }),
+            build: Some(Build { rustflags: flag.into_iter().collect(), ..Build::default() }),
+            policy: Policy { cpu_level: expected, ..Policy::default() },
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_flag_is_proof_and_code_is_a_warning() {
+        for (level, flag, expected, outcome, at_most) in [
+            (Fact::high(1, "x"), None, None, "pass", None),
+            (Fact::high(3, "x"), None, None, "fail", Some(Level::Warn)),
+            (Fact::high(3, "x"), None, Some(3), "pass", None),
+            (Fact::default(), None, None, "open", None),
+            (Fact::high(1, "x"), Some("-Ctarget-cpu=native"), None, "fail", None),
+            (Fact::high(1, "x"), Some("target-cpu=x86-64-v3"), Some(2), "fail", None),
+            (Fact::high(1, "x"), Some("target-cpu=x86-64-v2"), Some(2), "pass", None),
+            (Fact::high(1, "x"), Some("target-cpu=x86-64"), None, "pass", None),
+        ] {
+            let answer = check(&facts(level, flag, expected));
+            assert_eq!(answer.name(), outcome, "{flag:?} {expected:?}");
+            assert_eq!(answer.findings().first().and_then(|it| it.at_most), at_most);
+        }
+    }
+}
