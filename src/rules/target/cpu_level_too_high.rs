@@ -17,12 +17,18 @@ pub static RULE: Rule = Rule {
     fix: "Take `-C target-cpu` out of RUSTFLAGS and `.cargo/config.toml`, name the level that all your \
           machines have (`-C target-cpu=x86-64-v2`), or say so: `[expect] cpu-level = 3`.",
     symptoms: &[Symptom::ExitCode(132), Symptom::Silence, Symptom::Stderr("Illegal instruction")],
-    references: &["rustfs 1900 and 1838", "reth 22596", "x86-64 psABI, section 3.1.1: micro-architecture levels"],
+    references: &[
+        "rustfs 1900 and 1838",
+        "reth 22596",
+        "x86-64 psABI, section 3.1.1: micro-architecture levels",
+    ],
     check: Check::Facts(check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else { return Outcome::not_applicable("no program was given") };
+    let Some(binary) = &facts.binary else {
+        return Outcome::not_applicable("no program was given");
+    };
     if binary.machine.as_ref().is_none_or(|it| it.arch != "x86_64") {
         return Outcome::not_applicable("the levels are those of x86-64");
     }
@@ -32,13 +38,14 @@ fn check(facts: &Facts) -> Outcome {
     }
     match binary.cpu_level.value {
         Some(level) if level <= expected => Outcome::Pass,
-        Some(level) => {
-            Finding::new(Location::Subject, format!("the code needs x86-64-v{level}, v{expected} is expected"))
-                .evidence(binary.cpu_level.evidence.to_string())
-                .fix(format!("RUSTFLAGS=\"-C target-cpu={}\" cargo build --release", name(expected)))
-                .at_most_warn()
-                .into()
-        }
+        Some(level) => Finding::new(
+            Location::Subject,
+            format!("the code needs x86-64-v{level}, v{expected} is expected"),
+        )
+        .evidence(binary.cpu_level.evidence.to_string())
+        .fix(format!("RUSTFLAGS=\"-C target-cpu={}\" cargo build --release", name(expected)))
+        .at_most_warn()
+        .into(),
         None => Outcome::open(binary.cpu_level.evidence.clone()),
     }
 }
@@ -50,11 +57,17 @@ fn flagged(build: &Build, expected: u8) -> Option<Finding> {
         // Of a CPU that is named by its model the level is not looked up: it is more than the first.
         let level = match cpu {
             "generic" | "x86-64" => 1,
-            named => named.strip_prefix("x86-64-v").and_then(|it| it.parse().ok()).unwrap_or(u8::MAX),
+            named => {
+                named.strip_prefix("x86-64-v").and_then(|it| it.parse().ok()).unwrap_or(u8::MAX)
+            }
         };
         (level > expected && (level != u8::MAX || expected == 1)).then_some((flag, cpu))
     })?;
-    let what = if cpu == "native" { "whatever processor the build ran on".to_owned() } else { cpu.to_owned() };
+    let what = if cpu == "native" {
+        "whatever processor the build ran on".to_owned()
+    } else {
+        cpu.to_owned()
+    };
     let finding = Finding::new(Location::Subject, format!("rustc was told to build for {what}"))
         .evidence(format!("{} in {}", flag.word, flag.origin))
         .evidence(format!("expected: {}", name(expected)))
@@ -75,7 +88,10 @@ mod tests {
 
     fn facts(cpu_level: Fact<u8>, flag: Option<&str>, expected: Option<u8>) -> Facts {
         let machine = Some(Machine { arch: "x86_64", bits: 64, little_endian: true });
-        let flag = flag.map(|it| RustFlag { word: it.to_owned(), origin: Origin::Env("RUSTFLAGS".to_owned()) });
+        let flag = flag.map(|it| RustFlag {
+            word: it.to_owned(),
+            origin: Origin::Env("RUSTFLAGS".to_owned()),
+        });
         Facts {
             binary: Some(Binary { machine, cpu_level, ..Binary::default() }),
             build: Some(Build { rustflags: flag.into_iter().collect(), ..Build::default() }),

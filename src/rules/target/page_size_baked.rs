@@ -13,7 +13,10 @@ pub static RULE: Rule = Rule {
           allocation: `<jemalloc>: Unsupported system page size`, then `memory allocation of 16 bytes \
           failed`. No setting at run time helps.",
     fix: "JEMALLOC_SYS_WITH_LG_PAGE=16 cargo build --release, after `cargo clean -p tikv-jemalloc-sys`.",
-    symptoms: &[Symptom::Stderr("<jemalloc>: Unsupported system page size"), Symptom::ExitCode(134)],
+    symptoms: &[
+        Symptom::Stderr("<jemalloc>: Unsupported system page size"),
+        Symptom::ExitCode(134),
+    ],
     references: &["qdrant 3831", "stalwart 578", "rauthy 1287", "oxc 3783"],
     check: Check::Facts(check),
 };
@@ -22,7 +25,9 @@ pub static RULE: Rule = Rule {
 const LARGEST: u32 = 16;
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else { return Outcome::not_applicable("no program was given") };
+    let Some(binary) = &facts.binary else {
+        return Outcome::not_applicable("no program was given");
+    };
     if binary.machine.as_ref().is_none_or(|it| it.arch != "aarch64") {
         return Outcome::not_applicable("pages of several sizes are a question of arm64");
     }
@@ -32,7 +37,8 @@ fn check(facts: &Facts) -> Outcome {
         (None, Some(true)) => return Outcome::open(binary.allocator.evidence.clone()),
         (None, _) => return Outcome::not_applicable("no Rust allocator to ask about"),
     }
-    let configured = facts.build.as_ref().map(|build| build.jemalloc_page_bits.as_slice()).unwrap_or_default();
+    let configured =
+        facts.build.as_ref().map(|build| build.jemalloc_page_bits.as_slice()).unwrap_or_default();
     match configured {
         [] => Outcome::open("jemalloc is inside; what it was configured for is not in the program"),
         sizes if sizes.iter().all(|bits| *bits >= LARGEST) => Outcome::Pass,
