@@ -57,12 +57,15 @@ const RELEASE_HOMES: &[&str] = &[
 /// `cargo vendor` fills. Never wrong where it was measured, and about half of what is there:
 /// code that cannot panic leaves no path.
 pub(super) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Crate> {
-    let mut found: BTreeMap<(String, String), bool> = BTreeMap::new();
+    let mut found: BTreeMap<(String, String), Doubt> = BTreeMap::new();
     let mut std_apart = false;
+    let (mut prebuilt, mut rust_src) = (false, false);
     for path in paths {
         let path = path.replace('\\', "/");
         if is_of_std(&path) {
             std_apart |= path.starts_with("/rust/deps/") || is_std_registry(&path);
+            prebuilt |= path.starts_with("/rustc/");
+            rust_src |= path.contains("/rustlib/src/rust/");
             continue;
         }
         let Some((name, version)) = package(&path) else { continue };
@@ -70,16 +73,42 @@ pub(super) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Crate>
             break;
         }
         // One path outside the release machines' homes is enough to be the program's own.
-        let doubtful =
-            OF_STD.contains(&name) && RELEASE_HOMES.iter().any(|home| path.starts_with(home));
-        let entry = found.entry((name.to_string(), version.to_string())).or_insert(true);
-        *entry &= doubtful;
+        let of_std = OF_STD.contains(&name);
+        let shared = RELEASE_HOMES.iter().any(|home| path.starts_with(home));
+        let doubt = if of_std && shared {
+            Doubt::SharedHome
+        } else if of_std {
+            Doubt::Name
+        } else {
+            Doubt::None
+        };
+        let entry = found.entry((name.to_string(), version.to_string())).or_insert(doubt);
+        *entry = doubt.min(*entry);
     }
+    // With -Zbuild-std, what the standard library is built from comes out of the same registry as
+    // all else, and no path is the prebuilt one's.
+    let built_std = rust_src && !prebuilt;
+    let doubtful = |doubt: Doubt| match doubt {
+        Doubt::None => false,
+        Doubt::Name => built_std,
+        Doubt::SharedHome => built_std || !std_apart,
+    };
     found
         .into_iter()
-        .filter(|(_, doubtful)| std_apart || !doubtful)
+        .filter(|(_, doubt)| !doubtful(*doubt))
         .map(|((name, version), _)| Crate { name, version, from: CrateSource::PanicPath })
         .collect()
+}
+
+/// Whether a package may be the standard library's own copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    /// The standard library uses none of this name.
+    None,
+    /// It uses one of this name.
+    Name,
+    /// It does, and the path is one that its own build could have had.
+    SharedHome,
 }
 
 /// The layouts that rustc's releases and the distributions give the standard library and what it
@@ -256,6 +285,19 @@ mod tests {
             (format!("{home}/gimli-0.26.2/src/x.rs"), format!("{home}/toml-0.5.9/src/x.rs"));
         assert_eq!(names(&[&std, &own]), ["toml@0.5.9"]);
         assert_eq!(names(&[&std, "/rust/deps/gimli-0.1.0/src/x.rs"]), ["gimli@0.26.2"]);
+    }
+
+    #[test]
+    fn a_standard_library_built_with_the_program_is_doubted_by_name() {
+        let std = "/x/lib/rustlib/src/rust/library/std/src/io/mod.rs";
+        let home = "/root/.cargo/registry/src/github.com-1ecc6299db9ec823";
+        let (hashbrown, toml) = (
+            format!("{home}/hashbrown-0.11.0/src/raw/mod.rs"),
+            format!("{home}/toml-0.5.9/src/x.rs"),
+        );
+        assert_eq!(names(&[std, &hashbrown, &toml]), ["toml@0.5.9"]);
+        let prebuilt = "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/io/mod.rs";
+        assert_eq!(names(&[std, prebuilt, &hashbrown]), ["hashbrown@0.11.0"]);
     }
 
     fn packed(json: &[u8]) -> Vec<u8> {

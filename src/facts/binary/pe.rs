@@ -92,7 +92,8 @@ pub(super) fn read<'data, R: ReadRef<'data>>(
         ),
         ..Hardening::default()
     };
-    binary.needed = imports(data, &headers);
+    let mut thrown = Vec::new();
+    binary.needed = imports(data, &headers, &mut thrown);
     let debug = debug(data, &headers);
     binary.build_id = debug.clone();
     binary.symbols = Some(if headers.symbols > 0 { Symbols::Present } else { Symbols::Stripped });
@@ -123,6 +124,7 @@ pub(super) fn read<'data, R: ReadRef<'data>>(
     identify(binary, &headers, debug.is_some(), text.as_ref());
     let tables = Tables {
         needed: &binary.needed.clone(),
+        imports: &thrown,
         dep_v0: headers.sections.iter().any(|it| it.name == ".dep-v0"),
         damaged: cut,
         may_be_traceless: true,
@@ -290,8 +292,13 @@ impl Headers {
     }
 }
 
-/// The libraries of the import table and of the delayed one.
-fn imports<'data, R: ReadRef<'data>>(data: R, headers: &Headers) -> Vec<String> {
+/// The libraries of the import table and of the delayed one; and the symbols that are asked of
+/// Microsoft's C++ runtime, which is where unwinding is.
+fn imports<'data, R: ReadRef<'data>>(
+    data: R,
+    headers: &Headers,
+    of_runtime: &mut Vec<String>,
+) -> Vec<String> {
     const IMPORTS: usize = 1;
     const DELAYED: usize = 13;
     let mut names = Vec::new();
@@ -303,11 +310,37 @@ fn imports<'data, R: ReadRef<'data>>(data: R, headers: &Headers) -> Vec<String> 
             let Ok(descriptor) = data.read_bytes_at(at, size) else { break };
             let Some(name) = word(descriptor, name_at).filter(|&name| name != 0) else { break };
             let Some(at) = headers.offset(name) else { break };
-            let there = data.len().unwrap_or(0).saturating_sub(at).min(256);
-            names.extend(data.read_bytes_at(at, there).ok().map(c_string));
+            let Some(name) = string(data, at) else { break };
+            if name.to_ascii_lowercase().starts_with("vcruntime") && index == IMPORTS {
+                let table = word(descriptor, 0).unwrap_or(0);
+                of_runtime.extend(symbols(data, headers, table));
+            }
+            names.push(name);
         }
     }
     names
+}
+
+fn string<'data, R: ReadRef<'data>>(data: R, at: u64) -> Option<String> {
+    let there = data.len().ok()?.checked_sub(at)?.min(256);
+    data.read_bytes_at(at, there).ok().map(c_string)
+}
+
+/// The names of one library's import lookup table.
+fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &Headers, table: u32) -> Vec<String> {
+    const MAX_SYMBOLS: u64 = 512;
+    let size: u64 = if headers.wide { 8 } else { 4 };
+    let Some(start) = headers.offset(table) else { return Vec::new() };
+    let entry = |number: u64| {
+        let bytes = data.read_bytes_at(start.checked_add(number * size)?, size).ok()?;
+        // The highest bit says that an ordinal stands here and no name.
+        let by_name = bytes.last().is_some_and(|last| last & 0x80 == 0);
+        word(bytes, 0).filter(|&address| address != 0 && by_name)
+    };
+    (0..MAX_SYMBOLS)
+        .map_while(entry)
+        .filter_map(|address| string(data, headers.offset(address)?.checked_add(2)?))
+        .collect()
 }
 
 /// The GUID and age of the PDB that the debug directory names.

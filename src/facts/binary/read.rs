@@ -88,7 +88,10 @@ impl Binary {
             [0, b'a', b's', b'm', ..] => wasm::read(self, data, contents),
             [0x01, 0xdf | 0xf7, ..] => {
                 self.notes.push("an AIX program (XCOFF), which is not read".to_string());
-                self.rust = Fact::unknown("the format is not read");
+                let all = 0..contents.map_or(0, <[u8]>::len);
+                let text = contents.map(|bytes| Text::read(bytes, std::slice::from_ref(&all)));
+                self.contents_read = contents.is_some();
+                self.read_rust(&Tables::default(), text.as_ref(), None, None);
             }
             _ if start.starts_with(b"!<arch>\n") || start.starts_with(b"!<thin>\n") => {
                 return Err(NotABinary::Archive);

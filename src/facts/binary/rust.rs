@@ -139,6 +139,9 @@ pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
     {
         return Fact::unknown("no text of the panic runtime, nor of the standard library");
     }
+    if imports("CxxThrowException") {
+        return Fact::high(Panic::Unwind, "it imports _CxxThrowException");
+    }
     // The text came with Rust 1.40, rustc's name in `.comment` with 1.74.
     if !text.has(Needle::StdPath) && text.has(Needle::OldStdPath) {
         return Fact::unknown("compilers before 1.47 wrote no text that tells");

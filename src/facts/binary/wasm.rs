@@ -19,6 +19,10 @@ struct Module {
     producers: Vec<u8>,
     names: bool,
     debug: bool,
+    /// Emscripten's and LLVM's convention for modules that are linked at run time.
+    side_module: bool,
+    /// It exports what a runtime calls to run a program to its end.
+    starts: bool,
     dep_v0: Option<(u64, u64)>,
     cut: bool,
 }
@@ -30,12 +34,12 @@ pub(super) fn read<'data, R: ReadRef<'data>>(
     contents: Option<&[u8]>,
 ) {
     binary.format = Some(Format::Wasm);
-    binary.kind = Kind::Other;
     binary.contents_read = contents.is_some();
     binary.machine = Some(Machine { arch: "wasm32", bits: 32, little_endian: true });
     let version = data.read_bytes_at(4, 4).unwrap_or_default();
     let component = version.get(2) == Some(&1);
     let module = sections(data, component);
+    binary.kind = if module.starts { Kind::Executable } else { Kind::SharedLibrary };
     binary.symbols = Some(if module.names { Symbols::Present } else { Symbols::Stripped });
     binary.debug_info = Some(if module.debug { DebugInfo::Present } else { DebugInfo::None });
     binary.libc.name = Fact::unknown("a module carries its C library, if any, without a name");
@@ -78,6 +82,12 @@ fn triple(module: &Module, component: bool) -> Fact<String> {
         || module.shared_memory && from(is_wasi)
     {
         return found("wasm32-wasip1-threads", "it imports WASI preview 1 and a shared memory");
+    }
+    if module.side_module {
+        return found(
+            "wasm32-unknown-emscripten",
+            "it is linked at run time, as Emscripten alone does",
+        );
     }
     if from(|_, name| {
         name.starts_with("emscripten_")
@@ -130,6 +140,7 @@ fn sections<'data, R: ReadRef<'data>>(data: R, component: bool) -> Module {
         match kind {
             0 => module.take_custom(bytes, body, size),
             2 if !component => module.take_imports(bytes),
+            7 if !component => module.take_exports(bytes),
             _ => {}
         }
         at = end;
@@ -143,6 +154,7 @@ impl Module {
         let Some(name) = name(&mut rest) else { return };
         match name.as_str() {
             "name" => self.names = true,
+            "dylink" | "dylink.0" => self.side_module = true,
             "producers" => self.producers = rest.to_vec(),
             ".dep-v0" => {
                 let skipped = (bytes.len() - rest.len()) as u64;
@@ -172,6 +184,21 @@ impl Module {
                 _ => None,
             };
             if done.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn take_exports(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        let Some(count) = uleb(&mut rest) else { return };
+        for _ in 0..count.min(10_000) {
+            let Some(name) = name(&mut rest) else { return };
+            // WASI's command, and what Go's own loader calls.
+            self.starts |= name == "_start" || name == "run";
+            let Some((_, tail)) = rest.split_first() else { return };
+            rest = tail;
+            if uleb(&mut rest).is_none() {
                 return;
             }
         }
