@@ -348,7 +348,9 @@ impl From<&Origin> for Location {
                 Location::File { path: path.clone(), line: Some(*line) }
             }
             Origin::RustFlag { from, .. } => Location::from(&**from),
-            Origin::Default | Origin::Env(_) | Origin::Argument(_) => Location::Subject,
+            Origin::Default | Origin::Assumed(_) | Origin::Env(_) | Origin::Argument(_) => {
+                Location::Subject
+            }
         }
     }
 }

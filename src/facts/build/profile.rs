@@ -57,6 +57,9 @@ impl<T> Setting<T> {
 pub enum Origin {
     /// Cargo's or rustc's own default.
     Default,
+    /// Nothing that could be read: the value is cargo's default for the likelier case, and why it
+    /// may be another.
+    Assumed(&'static str),
     /// A manifest or a configuration file.
     File {
         /// As the user would type it.
@@ -83,6 +86,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("the default"),
+            Origin::Assumed(why) => write!(f, "an assumption ({why})"),
             Origin::File { path, line, key } => write!(f, "`{key}` in {path}:{line}"),
             Origin::Env(name) => write!(f, "the environment's `{name}`"),
             Origin::Argument(key) => write!(f, "`--config {key}`"),

@@ -79,12 +79,17 @@ pub fn resolve(
         Some(value) => Setting { value, origin: asked.origin },
         // Since 1.77: std comes with debug information that nobody asked for, so cargo removes it
         // unless this package or one it is linked from wants its own.
-        None => Setting::default(
-            match has_debug || dependencies.iter().any(|unit| wants_debug(sources, &chain, unit)) {
-                true => Strip::None,
-                false => Strip::DebugInfo,
-            },
-        ),
+        None if has_debug || dependencies.iter().any(|unit| wants_debug(sources, &chain, unit)) => {
+            Setting::default(Strip::None)
+        }
+        // A dependency that is only a name may be another version or run on the host.
+        None if dependencies.iter().any(|unit| unit.version.is_none())
+            && some_override_sets_debug(sources, name) =>
+        {
+            let why = "without a dependency graph it is not known whom overrides of `debug` mean";
+            Setting { value: Strip::DebugInfo, origin: Origin::Assumed(why) }
+        }
+        None => Setting::default(Strip::DebugInfo),
     };
     profile
 }
@@ -103,6 +108,13 @@ pub fn overridden(sources: Sources<'_>, name: &str) -> Vec<String> {
     keys.sort();
     keys.dedup();
     keys
+}
+
+fn some_override_sets_debug(sources: Sources<'_>, name: &str) -> bool {
+    let on_the_host =
+        |name: &String| lookup(sources, &["profile", name, "build-override", "debug"]).is_some();
+    overridden(sources, name).iter().any(|key| key == "debug")
+        || chain(sources, name, &mut Vec::new()).iter().any(on_the_host)
 }
 
 /// A profile and its ancestors, itself first.
