@@ -3,6 +3,21 @@
 
 use crate::rule::Rule;
 
+/// Is this the code that was written?
+pub mod freshness {
+    pub mod feature_mismatch;
+    pub mod foreign_artifact;
+    pub mod masked_version;
+    pub mod placeholder_main;
+    pub mod rustflags_ignored;
+    pub mod stale_by_mtime;
+    pub mod stale_dependency;
+    pub mod stale_sources;
+    pub mod stale_toolchain;
+    pub mod stale_workspace_member;
+    pub mod wrong_artifact_path;
+}
+
 /// Is it hardened as a Rust program can be?
 pub mod hardening {
     pub mod executable_stack;
@@ -14,7 +29,9 @@ pub mod hardening {
 
 /// Does it carry what should stay home?
 pub mod leak {
+    pub mod embedded_build_env;
     pub mod embedded_home_path;
+    pub mod embedded_manifest_dir;
     pub mod embedded_secret;
 }
 
@@ -66,12 +83,25 @@ pub mod target {
 /// Every rule, by group and name.
 #[rustfmt::skip]
 pub static ALL: &[&Rule] = &[
+    &freshness::feature_mismatch::RULE,
+    &freshness::foreign_artifact::RULE,
+    &freshness::masked_version::RULE,
+    &freshness::placeholder_main::RULE,
+    &freshness::rustflags_ignored::RULE,
+    &freshness::stale_by_mtime::RULE,
+    &freshness::stale_dependency::RULE,
+    &freshness::stale_sources::RULE,
+    &freshness::stale_toolchain::RULE,
+    &freshness::stale_workspace_member::RULE,
+    &freshness::wrong_artifact_path::RULE,
     &hardening::executable_stack::RULE,
     &hardening::insecure_runpath::RULE,
     &hardening::missing_pie::RULE,
     &hardening::partial_relro::RULE,
     &hardening::writable_executable_segment::RULE,
+    &leak::embedded_build_env::RULE,
     &leak::embedded_home_path::RULE,
+    &leak::embedded_manifest_dir::RULE,
     &leak::embedded_secret::RULE,
     &profile::catch_unwind_under_abort::RULE,
     &profile::debug_assertions::RULE,

@@ -8,6 +8,8 @@ use super::levels::Levels;
 use super::output::{Failure, Output};
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
+use crate::facts::build::Freshness;
+use crate::facts::build::freshness;
 use crate::facts::{Binary, Build, Facts};
 use crate::input::{self, cargo};
 use crate::lint::lint;
@@ -224,8 +226,7 @@ fn built(
     let mut subjects = Vec::new();
     for output in &outputs.built {
         let build = Build::new(workspace, &outputs, output);
-        let binary = binary(&output.path, query)?;
-        let facts = Facts { binary: Some(binary), build: Some(build), ..Facts::default() };
+        let facts = facts(&output.path, query, Some((workspace, build)))?;
         subjects.push((output.bin.clone(), facts));
     }
     Ok(subjects)
@@ -241,14 +242,47 @@ fn given(
         path.file_name().map_or_else(|| path.display().to_string(), |it| it.display().to_string());
     let build = workspace.and_then(|workspace| {
         let bins = if query.bins.is_empty() { vec![name.clone()] } else { query.bins.clone() };
-        let outputs = cargo::outputs(workspace, &cargo::Query { bins, ..query.clone() }).ok()?;
-        outputs.built.first().map(|output| Build::new(workspace, &outputs, output))
+        let query = cargo::Query { bins, ..query.clone() };
+        let outputs = cargo::outputs(workspace, &query)
+            .ok()
+            .filter(|outputs| !outputs.built.is_empty())
+            .or_else(|| never_built(workspace, &query))?;
+        let output = outputs.built.first()?;
+        Some((workspace, Build::new(workspace, &outputs, output)))
     });
-    let binary = binary(path, query)?;
-    Ok((name, Facts { binary: Some(binary), build, ..Facts::default() }))
+    Ok((name, facts(path, query, build)?))
 }
 
-fn binary(path: &Path, query: &cargo::Query) -> Result<Binary, Failure> {
+/// The binary as it would be built: sources can be compared with a program that was built
+/// elsewhere.
+fn never_built(workspace: &cargo::Workspace, query: &cargo::Query) -> Option<cargo::Outputs> {
+    let package = workspace.metadata.packages.iter().find(|package| {
+        package.source.is_none()
+            && package.targets.iter().any(|it| it.is_bin() && query.bins.contains(&it.name))
+    })?;
+    let bin = package.targets.iter().find(|it| it.is_bin() && query.bins.contains(&it.name))?;
+    let profile = query.profile.clone().unwrap_or_else(|| "release".to_owned());
+    let target = workspace.targets.first().cloned();
+    let base = workspace.metadata.target_directory.as_std_path();
+    let base = target.as_deref().map_or(base.to_owned(), |it| base.join(cargo::outputs::stem(it)));
+    let directory = base.join(cargo::outputs::directory_name(&profile));
+    let output = cargo::Output {
+        package: package.id.clone(),
+        bin: bin.name.clone(),
+        path: directory.join(&bin.name),
+        modified: std::time::SystemTime::UNIX_EPOCH,
+    };
+    let why = "it is not built here".to_owned();
+    Some(cargo::Outputs { profile, target, directory, why, built: vec![output], missing: vec![] })
+}
+
+/// The facts of one file: its own, and those that the workspace's sources and target directory
+/// give about it.
+fn facts(
+    path: &Path,
+    query: &cargo::Query,
+    build: Option<(&cargo::Workspace, Build)>,
+) -> Result<Facts, Failure> {
     let shown = as_typed(path, &query.cwd);
     let bytes = input::file::read(path)?;
     let mut binary = Binary::full(&shown, &bytes, true)
@@ -261,7 +295,20 @@ fn binary(path: &Path, query: &cargo::Query) -> Result<Binary, Failure> {
     }
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     binary.environment_secrets = leaks::secrets_inside(&bytes, environment);
-    Ok(binary)
+    let build = build.map(|(workspace, mut build)| {
+        build.freshness = Freshness::read(
+            workspace,
+            &build,
+            freshness::Subject {
+                path: Some(path),
+                bytes: &bytes,
+                packed: binary.packer.is_some(),
+                build_id: binary.build_id.as_deref(),
+            },
+        );
+        build
+    });
+    Ok(Facts { binary: Some(binary), build, ..Facts::default() })
 }
 
 /// The path as the user would type it from here.

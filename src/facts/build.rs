@@ -11,10 +11,12 @@ use crate::input::cargo::{Output, Outputs, Rustc, Workspace};
 use crate::input::page_size::jemalloc_page_bits;
 
 pub mod cfg;
+pub mod crate_state;
 pub mod dep_info;
 pub mod evidence;
 pub mod fingerprint;
 pub mod freshness;
+pub mod healing;
 pub mod literals;
 pub mod lock;
 pub mod metadata;
@@ -25,6 +27,8 @@ pub mod rustflags;
 pub mod scan;
 pub mod spec;
 pub mod target;
+#[cfg(test)]
+pub mod test_support;
 pub mod units;
 
 pub use freshness::Freshness;

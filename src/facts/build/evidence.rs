@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use super::cfg::Compiled;
+use super::crate_state::{CrateState, Role};
 use super::dep_info::Base;
 use super::fingerprint::Local;
-use super::freshness::{Baked, Compared, CrateState, Role, Subject, is_readable};
+use super::freshness::{Baked, Compared, Subject};
 use super::literals::{self, Presence, Text};
 use super::metadata::{Recorded, recorded_digest};
-use super::module_tree::normalized;
+use super::module_tree::{ModuleTree, normalized};
 use super::scan::{TokenStarts, starts};
 use super::units::Unit;
 use crate::facts::binary::locations;
@@ -68,6 +69,38 @@ pub enum Kind {
     TextMissing(String),
 }
 
+impl Contradiction {
+    /// One clause for a person.
+    pub fn describe(&self) -> String {
+        let path = &self.path;
+        match (&self.kind, self.line) {
+            (Kind::NotCompiled, _) => format!("{path} is a part of the crate and was not compiled"),
+            (Kind::Gone, _) => format!("it was compiled from {path}, which is gone"),
+            (Kind::OtherDigest { compiled, now }, _) => {
+                format!("{path} is not what was compiled: MD5 {compiled} then, {now} now")
+            }
+            (Kind::OtherLength { compiled, now }, _) => {
+                format!("{path} is not what was compiled: {compiled} bytes then, {now} now")
+            }
+            (Kind::NoToken { lines, .. }, Some(line)) if line > *lines => {
+                format!("the program can panic at {path}:{line}, past the end ({lines} lines)")
+            }
+            (Kind::NoToken { column, .. }, line) => format!(
+                "the program can panic at {path}:{}:{column}, where no token starts",
+                line.unwrap_or(0)
+            ),
+            (Kind::NoFile, line) => format!(
+                "the program can panic at {path}:{}, and there is no such file",
+                line.unwrap_or(0)
+            ),
+            (Kind::TextMissing(text), line) => format!(
+                "`main` prints {text:?} at {path}:{}, which is nowhere in the program",
+                line.unwrap_or(0)
+            ),
+        }
+    }
+}
+
 /// A place in a source, with what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -98,6 +131,11 @@ impl Names<'_> {
 /// A path as it is shown: relative to the workspace where it lies in it.
 pub fn shown(path: &Path, workspace: &Path) -> String {
     path.strip_prefix(workspace).unwrap_or(path).display().to_string()
+}
+
+/// Whether the root of a tree is there: a tree without one has no evidence to give.
+fn is_readable(tree: &ModuleTree) -> bool {
+    tree.root_file().is_some()
 }
 
 fn contradict(state: &mut CrateState, path: String, line: Option<u32>, kind: Kind) {
@@ -215,6 +253,7 @@ pub fn digests(state: &mut CrateState, names: Names<'_>) {
         }
     }
     state.agreements += same;
+    state.proven = same == tree.files.iter().filter(|file| file.scan.is_some()).count();
     for (path, compiled, now) in other {
         contradict(state, path, None, Kind::OtherDigest { compiled, now });
     }
@@ -449,25 +488,29 @@ fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Opti
     is_readable(tree).then_some(owner)
 }
 
-/// What the environment of the build left in the program.
-pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, bool) {
+/// What the environment of the build left in the program: each variable, and the directory of the
+/// manifest where it is inside.
+pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Option<String>) {
     let mut baked: Vec<Baked> = Vec::new();
-    let mut manifest_dir = false;
-    for state in states
-        .iter()
-        .filter(|it| matches!(it.role, Role::Program | Role::OwnLibrary | Role::Member))
+    let mut manifest_dir = None;
+    let linked = [Role::Program, Role::OwnLibrary, Role::Member];
+    for unit in
+        states.iter().filter(|it| linked.contains(&it.role)).filter_map(|it| it.unit.as_ref())
     {
-        let Some(makefile) = state.unit.as_ref().and_then(|unit| unit.makefile.as_ref()) else {
-            continue;
-        };
-        for (name, value) in &makefile.environment {
+        let present = |value: &str| memmem::find(program, value.as_bytes()).is_some();
+        let of_makefile = unit.makefile.iter().flat_map(|it| &it.environment);
+        let directory = of_makefile.filter(|(name, _)| name == "CARGO_MANIFEST_DIR");
+        let directory = directory.filter_map(|(_, value)| value.as_deref());
+        manifest_dir = manifest_dir.or_else(|| {
+            let mut inside = directory.filter(|value| present(value));
+            inside.next().map(str::to_owned)
+        });
+        // Cargo's list has no variable that Cargo or a build script set: those were meant.
+        let Some(Ok(info)) = &unit.dep_info else { continue };
+        for (name, value) in &info.environment {
             let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
-            let present = memmem::find(program, value.as_bytes()).is_some();
-            if name == "CARGO_MANIFEST_DIR" {
-                manifest_dir |= present;
-            }
-            let by_cargo = name.starts_with("CARGO") || name == "OUT_DIR";
-            if !by_cargo && !baked.iter().any(|it| it.name == *name) {
+            if !baked.iter().any(|it| it.name == *name) {
+                let present = present(value);
                 baked.push(Baked { name: name.clone(), value: value.to_owned(), present });
             }
         }

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, Package as MetadataPackage, TargetKind};
 
 use super::Build;
-use super::cfg::{Cfg, Compiled};
-use super::evidence::{self, Contradiction, Names, Shown};
+use super::cfg::Cfg;
+use super::crate_state::{CrateState, Role};
+use super::evidence::{self, Names, Shown};
 use super::literals::Presence;
-use super::module_tree::{self, ModuleTree, STACK};
-use super::scan::MainFunction;
+use super::module_tree::{self, STACK};
 use super::units::{Unit, UnitKind, made_of};
+use crate::facts::Fact;
+use crate::facts::binary::MainVerdict;
 use crate::input::cargo::Workspace;
 use crate::input::moment::Moment;
 use crate::input::sources::{self, Reader};
@@ -38,12 +40,14 @@ pub struct Freshness {
     pub texts: Presence,
     /// Where the missing ones are, at most [`evidence::SHOWN`].
     pub missing_texts: Vec<Shown>,
-    /// Files of the same name in other profile directories, the newest first.
-    pub twins: Vec<Output>,
     /// Values of `env!` and `option_env!` that Cargo did not set itself.
     pub baked: Vec<Baked>,
-    /// Whether the path of the package's directory is in the subject by `env!`.
-    pub bakes_manifest_dir: bool,
+    /// The path of a package's directory that is in the subject by `env!("CARGO_MANIFEST_DIR")`.
+    pub manifest_dir: Option<String>,
+    /// Whether the sources are the stubs that `cargo chef cook` puts in the place of the real ones.
+    pub chef_stubs: bool,
+    /// The output that the subject is an older twin of: of its profile, in another directory.
+    pub newer_twin: Option<Twin>,
     /// What could not be read, and why.
     pub notes: Vec<String>,
 }
@@ -76,6 +80,19 @@ pub enum Origin {
     NoUnit(String),
 }
 
+/// Two outputs of one name: the older is the subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    /// The newer.
+    pub path: PathBuf,
+    /// When it was written.
+    pub written: Moment,
+    /// When the subject was.
+    pub subject_written: Moment,
+    /// The newer one's target directory, where it has one: a triple.
+    pub target: Option<String>,
+}
+
 /// One value from the environment of the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baked {
@@ -85,70 +102,6 @@ pub struct Baked {
     pub value: String,
     /// Whether the value is in the subject.
     pub present: bool,
-}
-
-/// What a crate is to the subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// The program itself.
-    Program,
-    /// The library of its own package.
-    OwnLibrary,
-    /// The build script of a package.
-    BuildScript,
-    /// A run of that build script.
-    BuildScriptRun,
-    /// Another package's library or proc-macro.
-    Member,
-}
-
-/// One crate: what it was compiled from and what it would be compiled from now.
-#[derive(Debug, Clone)]
-pub struct CrateState {
-    /// What it is to the subject.
-    pub role: Role,
-    /// Its package.
-    pub package: String,
-    /// The version in the manifest.
-    pub version: String,
-    /// The directory of its package.
-    pub directory: PathBuf,
-    /// Its root file, relative to the workspace where it lies in it.
-    pub root: String,
-    /// What Cargo kept of its compilation.
-    pub unit: Option<Unit>,
-    /// Its files now; `None` for a build script's run.
-    pub tree: Option<ModuleTree>,
-    /// What cannot be if it was compiled from these files.
-    pub contradictions: Vec<Contradiction>,
-    /// How many pieces of evidence say that it was.
-    pub agreements: usize,
-    /// Files that Cargo looks at and that were written after the anchor: Cargo would rebuild.
-    pub newer: Vec<(String, Moment)>,
-    /// Files as old as the anchor, as far as the file system tells: Cargo would not.
-    pub level: Vec<String>,
-    /// Files whose inode changed after the anchor though they are dated before it.
-    pub late: Vec<String>,
-    /// Why something could not be compared.
-    pub open: Vec<String>,
-}
-
-impl CrateState {
-    /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
-    pub fn cargo_calls_it_fresh(&self) -> bool {
-        self.unit.as_ref().is_some_and(|unit| unit.anchor.is_some()) && self.newer.is_empty()
-    }
-
-    /// Whether it belongs to the program's own package and is no build script.
-    pub fn is_own(&self) -> bool {
-        matches!(self.role, Role::Program | Role::OwnLibrary)
-    }
-
-    /// `main` of the root file.
-    pub fn main(&self) -> Option<&MainFunction> {
-        let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
-        scan.as_ref().ok()?.main.as_ref()
-    }
 }
 
 /// The bytes that are judged.
@@ -181,6 +134,36 @@ impl Freshness {
         })
     }
 
+    /// Where `main` of the program and `main` of the sources cannot be one, as a clause.
+    pub fn other_main(&self, found: &Fact<MainVerdict>) -> Option<String> {
+        let program = self.program()?;
+        let main = program.main()?;
+        let place = format!("{}:{}", program.root, main.line);
+        let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
+        match found.value? {
+            MainVerdict::Empty if main.must_leave_code() => {
+                Some(format!("its `main` does nothing, unlike the one at {place}"))
+            }
+            MainVerdict::HelloWorld
+                if main.tokens > 0
+                    && !main.texts.iter().any(|it| it.starts_with("Hello, world!")) =>
+            {
+                Some(format!("its `main` prints `Hello, world!`, unlike the one at {place}"))
+            }
+            MainVerdict::PlaceholderText
+                if main.tokens > 0
+                    && !names(&["todo", "unimplemented"])
+                    && !main
+                        .texts
+                        .iter()
+                        .any(|it| !it.is_empty() && found.evidence.contains(it.trim())) =>
+            {
+                Some(format!("its `main` is a placeholder, unlike the one at {place}"))
+            }
+            _ => None,
+        }
+    }
+
     /// The program's own crate.
     pub fn program(&self) -> Option<&CrateState> {
         self.crates.first().filter(|state| state.role == Role::Program)
@@ -199,7 +182,7 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
         target_dir::Limits::default(),
     );
     freshness.notes.extend(target.notes.iter().cloned());
-    freshness.twins = twins(&target, build);
+    freshness.newer_twin = newer_twin(&target, build, subject);
     let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
     let (first, origin) = choose(&units, build, subject);
     freshness.origin = origin;
@@ -236,7 +219,11 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
             Err(why) => freshness.notes.push(why),
         }
     }
-    (freshness.baked, freshness.bakes_manifest_dir) = evidence::environment(&states, subject.bytes);
+    (freshness.baked, freshness.manifest_dir) = evidence::environment(&states, subject.bytes);
+    freshness.chef_stubs = states
+        .first()
+        .filter(|state| state.role == Role::Program)
+        .is_some_and(|state| is_chef_stub(state, &mut reader));
     freshness.crates = states;
     freshness
 }
@@ -295,19 +282,58 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
     (index, origin)
 }
 
-/// Files of the bin's name in other profile directories, the newest first.
-fn twins(target: &TargetDir, build: &Build) -> Vec<Output> {
-    let name = build.executable.file_name();
-    let mut twins: Vec<Output> = target
+/// The newest file of the subject's name and profile in another target's directory.
+fn newer_twin(target: &TargetDir, build: &Build, subject: Subject<'_>) -> Option<Twin> {
+    let path = subject.path?;
+    let own = target_dir::output(path)?;
+    let is_subject = |output: &Output| output.inode.is_some() && output.inode == own.inode;
+    let home = target.profiles.iter().find(|it| {
+        it.uplifted
+            .iter()
+            .any(|output| is_subject(output) && target_dir::is_same_place(&output.path, path))
+    })?;
+    let name = build.executable.file_name()?;
+    target
         .profiles
         .iter()
-        .flat_map(|profile| &profile.uplifted)
-        .filter(|output| name.is_some() && output.path.file_name() == name)
-        .filter(|output| output.path != build.executable)
-        .cloned()
-        .collect();
-    twins.sort_by_key(|output| std::cmp::Reverse(output.modified));
-    twins
+        .filter(|profile| {
+            profile.name != home.name && profile.name.file_name() == home.name.file_name()
+        })
+        .flat_map(|profile| profile.uplifted.iter().map(move |output| (profile, output)))
+        .filter(|(_, output)| {
+            output.path.file_name() == Some(name) && output.modified > own.modified
+        })
+        .max_by_key(|(_, output)| output.modified)
+        .map(|(profile, output)| Twin {
+            path: output.path.clone(),
+            written: output.modified,
+            subject_written: own.modified,
+            target: profile
+                .name
+                .parent()
+                .and_then(Path::to_str)
+                .map(str::to_owned)
+                .filter(|it| !it.is_empty()),
+        })
+}
+
+/// Whether a manifest and its root file are what `cargo chef cook` writes: every local version
+/// masked as 0.0.1, targets spelled out with keys that people leave out, `fn main() {}`.
+fn is_chef_stub(state: &CrateState, reader: &mut Reader) -> bool {
+    let stub = state.version == "0.0.1"
+        && state.tree.as_ref().is_some_and(|tree| tree.files.len() == 1)
+        && state.main().is_some_and(|main| main.tokens == 0);
+    let manifest = state.directory.join("Cargo.toml");
+    let Ok(Some(manifest)) = reader.read(&manifest) else { return false };
+    let Ok(text) = std::str::from_utf8(&manifest.bytes) else { return false };
+    let Ok(manifest) = toml::from_str::<toml::Table>(text) else { return false };
+    let bins = manifest.get("bin").and_then(toml::Value::as_array);
+    let is_spelled_out = |bin: &toml::Value| {
+        ["edition", "harness", "plugin", "required-features"]
+            .iter()
+            .any(|key| bin.get(key).is_some())
+    };
+    stub && bins.is_some_and(|bins| bins.iter().all(is_spelled_out))
 }
 
 /// The workspace root in the makefile that Cargo writes beside what it hands out, when it is
@@ -440,6 +466,7 @@ impl Context<'_> {
             tree,
             contradictions: Vec::new(),
             agreements: 0,
+            proven: false,
             newer: Vec::new(),
             level: Vec::new(),
             late: Vec::new(),
@@ -455,9 +482,4 @@ fn directory(package: &MetadataPackage) -> &Path {
 fn is_library(target: &cargo_metadata::Target) -> bool {
     use TargetKind::{CDyLib, DyLib, Lib, ProcMacro, RLib, StaticLib};
     [Lib, RLib, DyLib, CDyLib, StaticLib, ProcMacro].into_iter().any(|kind| target.is_kind(kind))
-}
-
-/// Whether the root of a tree is compiled at all: an empty tree has no evidence to give.
-pub fn is_readable(tree: &ModuleTree) -> bool {
-    tree.root_file().is_some_and(|file| file.compiled == Compiled::Yes)
 }

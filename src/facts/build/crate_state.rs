@@ -1,0 +1,112 @@
+//! One crate of the program: what it was compiled from, what it would be compiled from now.
+
+use std::path::PathBuf;
+
+use super::evidence::Contradiction;
+use super::module_tree::ModuleTree;
+use super::scan::MainFunction;
+use super::units::Unit;
+use crate::input::moment::Moment;
+
+/// What a crate is to the subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The program itself.
+    Program,
+    /// The library of its own package.
+    OwnLibrary,
+    /// The build script of a package.
+    BuildScript,
+    /// A run of that build script.
+    BuildScriptRun,
+    /// Another package's library or proc-macro.
+    Member,
+}
+
+/// One crate: what it was compiled from and what it would be compiled from now.
+#[derive(Debug, Clone)]
+pub struct CrateState {
+    /// What it is to the subject.
+    pub role: Role,
+    /// Its package.
+    pub package: String,
+    /// The version in the manifest.
+    pub version: String,
+    /// The directory of its package.
+    pub directory: PathBuf,
+    /// Its root file, relative to the workspace where it lies in it.
+    pub root: String,
+    /// What Cargo kept of its compilation.
+    pub unit: Option<Unit>,
+    /// Its files now; `None` for a build script's run.
+    pub tree: Option<ModuleTree>,
+    /// What cannot be if it was compiled from these files.
+    pub contradictions: Vec<Contradiction>,
+    /// How many pieces of evidence say that it was.
+    pub agreements: usize,
+    /// Whether every source's digest is the one that was compiled.
+    pub proven: bool,
+    /// Files that Cargo looks at and that were written after the anchor: Cargo would rebuild.
+    pub newer: Vec<(String, Moment)>,
+    /// Files as old as the anchor, as far as the file system tells: Cargo would not.
+    pub level: Vec<String>,
+    /// Files whose inode changed after the anchor though they are dated before it.
+    pub late: Vec<String>,
+    /// Why something could not be compared.
+    pub open: Vec<String>,
+}
+
+impl CrateState {
+    /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
+    pub fn cargo_calls_it_fresh(&self) -> bool {
+        self.unit.as_ref().is_some_and(|unit| unit.anchor.is_some()) && self.newer.is_empty()
+    }
+
+    /// Whether it belongs to the program's own package and is no build script.
+    pub fn is_own(&self) -> bool {
+        matches!(self.role, Role::Program | Role::OwnLibrary)
+    }
+
+    /// The files that Cargo looks at, as it lists them, for a person.
+    pub fn listed(&self) -> String {
+        let files = self.unit.iter().filter_map(|unit| unit.dep_info.as_ref()?.as_ref().ok());
+        let names: Vec<String> =
+            files.flat_map(|info| &info.files).map(|it| it.path.display().to_string()).collect();
+        match names.as_slice() {
+            [] => "no file that it knows of".to_owned(),
+            [first, second, third, _, ..] => {
+                format!("{first}, {second}, {third} and {} more", names.len() - 3)
+            }
+            _ => names.join(", "),
+        }
+    }
+
+    /// Why the dates say nothing about it, where nothing else was found against it.
+    pub fn undecided_by_dates(&self) -> Option<String> {
+        let unit = self.unit.as_ref()?;
+        if unit.own_hash.is_none() || unit.anchor.is_none() {
+            return Some(format!("the fingerprint of `{}` is half written", self.package));
+        }
+        if self.proven {
+            return None;
+        }
+        if let Some(why) = self.open.first() {
+            return Some(why.clone());
+        }
+        if let Some((file, when)) = self.newer.first() {
+            let why = format!("{file} was written at {when}, after the build began");
+            return Some(format!("{why}: cargo would compile it again"));
+        }
+        if let Some(file) = self.level.first() {
+            let why = format!("{file} is dated as the build began");
+            return Some(format!("{why}: cargo would not see a change of that moment"));
+        }
+        None
+    }
+
+    /// `main` of the root file.
+    pub fn main(&self) -> Option<&MainFunction> {
+        let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
+        scan.as_ref().ok()?.main.as_ref()
+    }
+}

@@ -1,0 +1,116 @@
+use crate::facts::build::freshness::Origin;
+use crate::facts::build::healing;
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "foreign-artifact",
+    group: Group::Freshness,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program is none of the outputs of this target directory, or was built elsewhere",
+    what: "The program against every output of the target directory, byte by byte, then by \
+           build-id, which outlives `strip`. The dep-info that cargo writes beside each output names \
+           the directory of the sources: another one than the workspace's is a warning, because a \
+           directory may be mounted at two places, and is denied when the compiler is another one \
+           too or the sources contradict the program.",
+    why: "Without `target` in `.dockerignore`, `COPY . .` brings the host's target directory into \
+          the stage, and what it holds is copied on or called fresh: a program for another system, \
+          of another state, by another compiler.",
+    fix: "Put `target` into `.dockerignore`, and copy what this build made.",
+    symptoms: &[
+        Symptom::Stderr("version `GLIBC_"),
+        Symptom::Stderr("exec format error"),
+        Symptom::Behaviour("the image runs what was built on the host"),
+    ],
+    references: &[
+        "https://docs.docker.com/build/concepts/context/#dockerignore-files",
+        "https://github.com/rust-lang/rust/issues/70666",
+        "docs/freshness.md",
+    ],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    let freshness = &build.freshness;
+    match &freshness.origin {
+        Origin::NotLookedAt => Outcome::open("the target directory was not looked at"),
+        Origin::NoUnit(why) => Outcome::open(why.clone()),
+        Origin::Output | Origin::Differs { same_build_id: Some(true), .. } => {
+            built_elsewhere(binary, build)
+        }
+        Origin::Differs { same_build_id: None, output } => Outcome::open(format!(
+            "it differs from {} and no build-id says whether it was only stripped",
+            output.display()
+        )),
+        Origin::Differs { same_build_id: Some(false), output } => {
+            let message = format!("it is not what cargo built here as `{}`", build.bin);
+            Finding::new(Location::Subject, message)
+                .evidence(format!("{} differs, also by build-id", output.display()))
+                .fix(format!("copy {}", build.executable.display()))
+                .into()
+        }
+    }
+}
+
+fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
+    let Some(made_at) = &build.freshness.made_at else { return Outcome::Pass };
+    let dep_info = build.executable.with_extension("d").display().to_string();
+    let message = format!("it was built in {}, not here", made_at.display());
+    let place = Location::File { path: dep_info, line: None };
+    let mut finding = Finding::new(place, message)
+        .evidence(format!("the workspace is {}", build.workspace_root.display()))
+        .fix(format!("echo target >> .dockerignore, then {}", healing::build_command(build)));
+    let compilers = (&binary.rustc.commit, &build.rustc.commit);
+    let mut proven = false;
+    if let (Some(inside), Some(here)) = compilers
+        && inside != here
+    {
+        finding = finding.evidence(format!("compiled by rustc {inside}; here is {here}"));
+        proven = true;
+    }
+    let contradicted = build.freshness.crates.iter().flat_map(|it| &it.contradictions).next();
+    if let Some(contradiction) = contradicted {
+        finding = finding.evidence(contradiction.describe());
+        proven = true;
+    }
+    if proven { finding } else { finding.at_most_warn() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::build::crate_state::Role;
+    use crate::facts::build::test_support::{build_of, state};
+
+    fn build(origin: Origin) -> Build {
+        let mut build = build_of(vec![state(Role::Program)]);
+        build.freshness.origin = origin;
+        build
+    }
+
+    fn differs(same_build_id: Option<bool>) -> Build {
+        build(Origin::Differs { same_build_id, output: "target/release/app".into() })
+    }
+
+    #[test]
+    fn only_what_cargo_made_here_passes() {
+        let binary = Binary::default();
+        assert_eq!(check(&binary, &build(Origin::Output)), Outcome::Pass);
+        assert_eq!(check(&binary, &differs(Some(true))), Outcome::Pass);
+        assert_eq!(check(&binary, &differs(Some(false))).findings().len(), 1);
+        assert!(matches!(check(&binary, &differs(None)), Outcome::Open(_)));
+        assert!(matches!(check(&binary, &build(Origin::NoUnit("none".into()))), Outcome::Open(_)));
+    }
+
+    #[test]
+    fn another_directory_warns_and_another_compiler_denies() {
+        let mut build = build(Origin::Output);
+        build.freshness.made_at = Some("/home/me/app".into());
+        let mut binary = Binary::default();
+        assert_eq!(check(&binary, &build).findings()[0].at_most, Some(Level::Warn));
+        binary.rustc.commit = Some("a".repeat(40));
+        build.rustc.commit = Some("b".repeat(40));
+        assert_eq!(check(&binary, &build).findings()[0].at_most, None);
+    }
+}

@@ -1,0 +1,169 @@
+use crate::facts::binary::{CrateSource, Kind, MainVerdict};
+use crate::facts::{Binary, Facts};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "placeholder-main",
+    group: Group::Freshness,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "`main` does nothing, or prints a placeholder",
+    what: "The machine code of user `main`, also in a stripped program: it returns at once, it \
+           prints `Hello, world!`, or it stops at a placeholder. The rule denies with a second signal \
+           that more was meant: the sources' `main` does something else, the package depends on \
+           something or has more modules, the image exposes a port. Without one it is a warning.",
+    why: "A Dockerfile that caches dependencies compiles `fn main() {}` first. When cargo keeps that \
+          program, the container starts, prints nothing and exits with code 0: no error anywhere.",
+    fix: "Build the real sources: the finding of `stale-by-mtime` names the line; `cargo binlint \
+          freshen` before the build does it for good.",
+    symptoms: &[
+        Symptom::Silence,
+        Symptom::ExitCode(0),
+        Symptom::Behaviour("`docker ps` shows Exited (0), Kubernetes shows Completed"),
+        Symptom::Client("connection reset by peer"),
+        Symptom::Client("connection refused"),
+    ],
+    references: &[
+        "https://github.com/rust-lang/cargo/issues/7181",
+        "https://github.com/LukeMathWalker/cargo-chef/issues/286",
+        "docs/freshness.md",
+    ],
+    check: Check::Facts(check),
+};
+
+fn check(facts: &Facts) -> Outcome {
+    let Some(binary) = &facts.binary else {
+        return Outcome::not_applicable("no program was given");
+    };
+    if matches!(binary.kind, Kind::SharedLibrary | Kind::Object) {
+        return Outcome::not_applicable("it is no program");
+    }
+    let (what, verdict) = match binary.main.value {
+        None => return Outcome::open(binary.main.evidence.clone()),
+        Some(MainVerdict::Real) => return Outcome::Pass,
+        Some(verdict @ MainVerdict::Empty) => ("`main` does nothing", verdict),
+        Some(verdict @ MainVerdict::HelloWorld) => ("`main` prints `Hello, world!`", verdict),
+        Some(verdict @ MainVerdict::PlaceholderText) => ("`main` is a placeholder", verdict),
+    };
+    let finding = Finding::new(Location::Subject, what).evidence(binary.main.evidence.clone());
+    let signals = match of_sources(facts, verdict) {
+        Sources::Agree => return Outcome::Pass,
+        Sources::Contradict(why) => vec![why],
+        Sources::Silent(signals) => [signals, of_binary(binary)].concat(),
+    };
+    if signals.is_empty() {
+        return Finding { message: format!("{what}; nothing here says that it should"), ..finding }
+            .at_most_warn()
+            .into();
+    }
+    let finding = Finding { message: format!("{what}, yet {}", signals[0]), ..finding };
+    let finding = signals[1..].iter().cloned().fold(finding, Finding::evidence);
+    match &facts.build {
+        Some(build) => {
+            let program: Vec<_> = build.freshness.program().into_iter().collect();
+            finding.fix(crate::facts::build::healing::touch_and_build(build, &program)).into()
+        }
+        None => finding.fix("touch src/main.rs && cargo build --release").into(),
+    }
+}
+
+/// What the sources say of a `main` that is a placeholder.
+enum Sources {
+    /// It is one in the sources, too.
+    Agree,
+    /// It is another, and how.
+    Contradict(String),
+    /// They have no `main` to compare with, but may say that more was meant.
+    Silent(Vec<String>),
+}
+
+fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
+    let Some(build) = facts.build.as_ref().filter(|build| build.freshness.read) else {
+        return Sources::Silent(Vec::new());
+    };
+    let freshness = &build.freshness;
+    if freshness.chef_stubs {
+        return Sources::Contradict("the sources are the stubs of `cargo chef cook`".to_owned());
+    }
+    let binary = facts.binary.as_ref();
+    if let Some(why) = binary.and_then(|binary| freshness.other_main(&binary.main)) {
+        return Sources::Contradict(why);
+    }
+    let program = freshness.program();
+    let more = program.filter(|program| !program.contradictions.is_empty());
+    if let Some(contradiction) = more.and_then(|program| program.contradictions.first()) {
+        return Sources::Contradict(contradiction.describe());
+    }
+    match program.and_then(|program| program.main()) {
+        // A body that calls something may still be nothing after the optimiser.
+        Some(main) if verdict == MainVerdict::Empty && main.tokens > 0 && main.calls => {
+            Sources::Silent(Vec::new())
+        }
+        Some(_) => Sources::Agree,
+        None => {
+            let files = program.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
+            let signal = format!("the crate has {files} source files");
+            Sources::Silent(if files > 1 { vec![signal] } else { Vec::new() })
+        }
+    }
+}
+
+fn of_binary(binary: &Binary) -> Vec<String> {
+    let listed = binary.crates.iter().filter(|it| it.from == CrateSource::DepV0).count();
+    let signal = format!("its package depends on {} others", listed.saturating_sub(1));
+    if listed > 1 { vec![signal] } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::facts::binary::Crate;
+    use crate::facts::build::crate_state::Role;
+    use crate::facts::build::evidence::{Contradiction, Kind as What};
+    use crate::facts::build::test_support::{build_of, state};
+
+    fn program(verdict: Option<MainVerdict>) -> Binary {
+        let main = match verdict {
+            Some(verdict) => Fact::high(verdict, "one `ret`"),
+            None => Fact::unknown("no Rust `main` was found"),
+        };
+        Binary { kind: Kind::Executable, main, ..Binary::default() }
+    }
+
+    fn outcome(binary: Binary) -> Outcome {
+        check(&Facts { binary: Some(binary), ..Facts::default() })
+    }
+
+    #[test]
+    fn a_real_main_passes_and_an_unknown_one_is_open() {
+        assert_eq!(outcome(program(Some(MainVerdict::Real))), Outcome::Pass);
+        assert!(matches!(outcome(program(None)), Outcome::Open(_)));
+    }
+
+    #[test]
+    fn alone_it_is_a_warning_and_with_a_second_signal_denied() {
+        let alone = outcome(program(Some(MainVerdict::Empty)));
+        assert_eq!(alone.findings()[0].at_most, Some(Level::Warn));
+        let listed = |name: &str| Crate {
+            name: name.into(),
+            version: "1.0.0".into(),
+            from: CrateSource::DepV0,
+        };
+        let mut audited = program(Some(MainVerdict::Empty));
+        audited.crates = vec![listed("app"), listed("axum")];
+        assert_eq!(outcome(audited).findings()[0].at_most, None);
+    }
+
+    #[test]
+    fn sources_that_contradict_deny() {
+        let mut own = state(Role::Program);
+        let path = "src/server.rs".to_owned();
+        own.contradictions.push(Contradiction { path, line: None, kind: What::NotCompiled });
+        let binary = Some(program(Some(MainVerdict::Empty)));
+        let facts = Facts { binary, build: Some(build_of(vec![own])), ..Facts::default() };
+        let outcome = check(&facts);
+        assert_eq!(outcome.findings()[0].at_most, None);
+        assert!(outcome.findings()[0].message.contains("src/server.rs"), "{outcome:?}");
+    }
+}

@@ -1,0 +1,146 @@
+use crate::facts::build::crate_state::CrateState;
+use crate::facts::build::evidence::Contradiction;
+use crate::facts::build::freshness::Origin;
+use crate::facts::build::healing;
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "stale-by-mtime",
+    group: Group::Freshness,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "cargo calls the program fresh although it was not compiled from these sources",
+    what: "Every file that Cargo lists for the program is dated before its build began, so Cargo \
+           will not compile it again, while the contents prove that something else was compiled: a \
+           source that is not on the list, a panic location that is no place in the sources, a text \
+           that `main` prints and the program does not hold, another digest in the metadata of its \
+           own library.",
+    why: "Cargo compares dates, not contents. `COPY` keeps the dates of the host, which are older \
+          than a placeholder that an earlier layer compiled; `cp -p`, `git-restore-mtime` and shared \
+          cache mounts do the same. The build says `Finished` and the old program ships. \
+          `--no-cache` makes the earlier layer newer, and so cannot help.",
+    fix: "Date the root files of the stale crates anew in the build stage, right before the build \
+          (`touch src/main.rs`), or put `cargo binlint freshen` there, which does it for exactly the \
+          crates that need it. `cargo clean -p` works only with the same `--release`, `--profile` \
+          and `--target` as the build.",
+    symptoms: &[
+        Symptom::Silence,
+        Symptom::ExitCode(0),
+        Symptom::Behaviour("the build prints `Finished` without `Compiling`"),
+        Symptom::Client("connection reset by peer"),
+    ],
+    references: &[
+        "https://github.com/rust-lang/cargo/issues/7181",
+        "https://github.com/rust-lang/cargo/issues/9312",
+        "docs/freshness.md",
+    ],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    let freshness = &build.freshness;
+    if !freshness.read {
+        return Outcome::open("the sources were not compared with the program");
+    }
+    if let Origin::NoUnit(why) = &freshness.origin {
+        return Outcome::open(why.clone());
+    }
+    if let Some(made_at) = &freshness.made_at {
+        let place = made_at.display();
+        return Outcome::open(format!("it was built in {place}: the dates here say nothing"));
+    }
+    let other_main = freshness.other_main(&binary.main);
+    let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
+    let mut stale: Vec<(&CrateState, String)> = Vec::new();
+    for (index, state) in own.iter().enumerate().filter(|(_, it)| it.cargo_calls_it_fresh()) {
+        let why = state.contradictions.first().map(Contradiction::describe);
+        let why = why.or_else(|| other_main.clone().filter(|_| index == 0));
+        stale.extend(why.map(|why| (*state, why)));
+    }
+    if stale.is_empty() {
+        let undecided = own.iter().find_map(|state| state.undecided_by_dates());
+        return undecided.map_or(Outcome::Pass, Outcome::open);
+    }
+    let states: Vec<&CrateState> = stale.iter().map(|(state, _)| *state).collect();
+    stale.iter().map(|(state, why)| finding(state, why, &states, build)).collect()
+}
+
+fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) -> Finding {
+    let message = format!("cargo calls {} fresh, yet {why}", healing::name(state));
+    let mut finding =
+        Finding::new(Location::File { path: state.root.clone(), line: None }, message);
+    if let Some(unit) = &state.unit {
+        let anchor = unit.anchor.map(|it| it.to_string()).unwrap_or_default();
+        finding = finding.evidence(format!(
+            "unit {}-{}, built {anchor} from {}: none of them is dated later",
+            unit.package,
+            unit.hash,
+            state.listed(),
+        ));
+    }
+    if let Some(file) = state.level.first() {
+        finding = finding.evidence(format!("{file} is dated as the build began; equal is fresh"));
+    }
+    let more = state.contradictions.iter().skip(1).take(4).map(Contradiction::describe);
+    let finding = more.fold(finding, Finding::evidence);
+    finding
+        .evidence(format!("or: {}", healing::clean_and_build(build, all)))
+        .fix(healing::touch_and_build(build, all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::build::crate_state::Role;
+    use crate::facts::build::evidence::Kind;
+    use crate::facts::build::test_support::{build_of, state};
+    use crate::input::moment::Moment;
+
+    fn not_compiled() -> Contradiction {
+        Contradiction { path: "src/server.rs".into(), line: None, kind: Kind::NotCompiled }
+    }
+
+    #[test]
+    fn a_contradiction_under_old_dates_fails_with_the_line_that_heals() {
+        let mut program = state(Role::Program);
+        program.contradictions.push(not_compiled());
+        let mut build = build_of(vec![program]);
+        build.profile.name = "release".into();
+        build.target = Some("x86_64-unknown-linux-musl".into());
+        let outcome = check(&Binary::default(), &build);
+        let finding = &outcome.findings()[0];
+        assert!(finding.message.contains("src/server.rs is a part of the crate"));
+        let build = "cargo build --release --target x86_64-unknown-linux-musl";
+        assert_eq!(finding.fix, Some(format!("touch src/main.rs && {build}")));
+        let clean = "cargo clean -p app --release --target x86_64-unknown-linux-musl";
+        assert!(finding.evidence.iter().any(|it| it.contains(clean)), "{finding:?}");
+    }
+
+    #[test]
+    fn a_file_that_cargo_would_see_is_not_this_rules_business() {
+        let mut program = state(Role::Program);
+        program.contradictions.push(not_compiled());
+        program.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
+        let outcome = check(&Binary::default(), &build_of(vec![program]));
+        assert!(matches!(outcome, Outcome::Open(_)), "{outcome:?}");
+    }
+
+    #[test]
+    fn old_dates_alone_prove_nothing_and_equal_ones_leave_it_open() {
+        assert_eq!(check(&Binary::default(), &build_of(vec![state(Role::Program)])), Outcome::Pass);
+        let mut level = state(Role::Program);
+        level.level.push("src/main.rs".into());
+        let outcome = check(&Binary::default(), &build_of(vec![level]));
+        assert!(matches!(outcome, Outcome::Open(_)), "{outcome:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_open() {
+        assert!(matches!(check(&Binary::default(), &Build::default()), Outcome::Open(_)));
+        let mut half = state(Role::Program);
+        half.unit.as_mut().unwrap().own_hash = None;
+        let outcome = check(&Binary::default(), &build_of(vec![half]));
+        assert!(matches!(outcome, Outcome::Open(why) if why.contains("half written")));
+    }
+}

@@ -1,0 +1,115 @@
+use crate::facts::build::Locked;
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "stale-dependency",
+    group: Group::Freshness,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program holds a version of a dependency that Cargo.lock does not",
+    what: "The packages that can be named in the program, by the paths of panic locations and by \
+           cargo-auditable's section, against the packages of `Cargo.lock`. One that is not locked is \
+           proof of another build; one that is locked and not seen proves nothing.",
+    why: "The lockfile was updated, for a security fix perhaps, and the program was not built again; \
+          or it was built without `--locked` from another lockfile. Every audit of the lockfile is \
+          then about another program.",
+    fix: "Build again from this lockfile: `cargo build --locked`.",
+    symptoms: &[Symptom::Behaviour("a fix of a dependency is in the lockfile and not in effect")],
+    references: &[
+        "docs/freshness.md",
+        "https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options",
+    ],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    let Some(locked) = &build.locked else {
+        return Outcome::open("there is no Cargo.lock");
+    };
+    if locked.iter().all(|it| it.source.is_none()) {
+        return Outcome::not_applicable("the workspace uses no downloaded package");
+    }
+    let is_local = |name: &str| build.path_packages.iter().any(|it| it.name == name);
+    let named: Vec<_> = binary.crates.iter().filter(|it| !is_local(&it.name)).collect();
+    if named.is_empty() {
+        return Outcome::open("no dependency can be named in the program");
+    }
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    let mut findings = Vec::new();
+    for found in named {
+        let key = (found.name.as_str(), found.version.as_str());
+        if seen.contains(&key) || is_locked(locked, key) {
+            continue;
+        }
+        seen.push(key);
+        findings.push(finding(locked, key, build));
+    }
+    findings.into_iter().collect()
+}
+
+/// What follows a `+` is no part of a version's identity, and directories may lack it.
+fn is_locked(locked: &[Locked], (name, version): (&str, &str)) -> bool {
+    let plain = |version: &str| version.split('+').next().unwrap_or_default().to_owned();
+    locked.iter().any(|it| it.name == name && plain(&it.version) == plain(version))
+}
+
+fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> Finding {
+    let versions: Vec<&str> =
+        locked.iter().filter(|it| it.name == name).map(|it| it.version.as_str()).collect();
+    let message = match versions.as_slice() {
+        [] => format!("the program holds {name} {version}, which is not in Cargo.lock"),
+        _ => format!("the program holds {name} {version}, Cargo.lock has {}", versions.join(", ")),
+    };
+    let path = build.workspace_root.join("Cargo.lock").display().to_string();
+    let command = crate::facts::build::healing::build_command(build);
+    Finding::new(Location::File { path, line: None }, message)
+        .evidence(format!("{name}-{version} names a source file in the program"))
+        .fix(format!("{command} --locked"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::{Crate, CrateSource};
+
+    fn outcome(inside: &[(&str, &str)], locked: &[(&str, &str)]) -> Outcome {
+        let crates = inside
+            .iter()
+            .map(|(name, version)| Crate {
+                name: (*name).into(),
+                version: (*version).into(),
+                from: CrateSource::PanicPath,
+            })
+            .collect();
+        let lock = |(name, version): &(&str, &str)| Locked {
+            name: (*name).into(),
+            version: (*version).into(),
+            source: Some("registry".into()),
+            checksum: None,
+        };
+        let locked = Some(locked.iter().map(lock).collect());
+        check(&Binary { crates, ..Binary::default() }, &Build { locked, ..Build::default() })
+    }
+
+    #[test]
+    fn another_version_and_an_unknown_package_fail() {
+        let other = outcome(&[("serde", "1.0.1")], &[("serde", "1.0.2")]);
+        assert!(other.findings()[0].message.contains("Cargo.lock has 1.0.2"));
+        let unknown = outcome(&[("gone", "0.1.0")], &[("serde", "1.0.2")]);
+        assert!(unknown.findings()[0].message.contains("not in Cargo.lock"));
+    }
+
+    #[test]
+    fn what_is_locked_passes_with_or_without_build_metadata() {
+        let inside = [("zstd-sys", "2.0.8"), ("serde", "1.0.2")];
+        let locked = [("zstd-sys", "2.0.8+zstd.1.5.5"), ("serde", "1.0.1"), ("serde", "1.0.2")];
+        assert_eq!(outcome(&inside, &locked), Outcome::Pass);
+    }
+
+    #[test]
+    fn nothing_named_or_no_lockfile_is_open() {
+        assert!(matches!(outcome(&[], &[("serde", "1.0.1")]), Outcome::Open(_)));
+        assert!(matches!(check(&Binary::default(), &Build::default()), Outcome::Open(_)));
+    }
+}

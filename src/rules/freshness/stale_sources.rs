@@ -1,0 +1,143 @@
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::evidence::{Contradiction, Kind};
+use crate::facts::build::healing;
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "stale-sources",
+    group: Group::Freshness,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program was compiled from other sources than these",
+    what: "Every panicking call keeps its file, line and column in the program, even when it is \
+           stripped; in the sources a token must start there. The texts that `main` prints must be \
+           inside, and of the long texts of the program's crate nearly all. The metadata of its own \
+           library holds an MD5 of every file. One impossible place is a contradiction: in builds \
+           from the sources at hand there is none.",
+    why: "What ships is not what was reviewed. The fix that is in the repository is not in the \
+          program, and nothing in the image says so.",
+    fix: "Build again from these sources. If cargo answers `Finished` without `Compiling`, the \
+          finding of `stale-by-mtime` says why and what to type.",
+    symptoms: &[Symptom::Behaviour("a change that was made is not there")],
+    references: &["docs/freshness.md", "https://github.com/rust-lang/cargo/issues/7181"],
+    check: Check::Build(check),
+};
+
+/// Below it the texts are another program's: between releases of one program 92 % and more are
+/// equal, between programs less than 1 %.
+const OTHER_PROGRAM: f64 = 60.0;
+
+/// Below it the texts are probably an older state's; fresh builds have 97 % and more.
+const OLDER: f64 = 90.0;
+
+fn check(_binary: &Binary, build: &Build) -> Outcome {
+    let freshness = &build.freshness;
+    if !freshness.read {
+        return Outcome::open("the sources were not compared with the program");
+    }
+    let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
+    let mut findings: Vec<Finding> =
+        own.iter().filter_map(|state| of_crate(state, build)).collect();
+    let percent = freshness.texts.percent().filter(|percent| *percent < OLDER);
+    if let Some(percent) = percent {
+        let (found, wanted) = (freshness.texts.found, freshness.texts.wanted);
+        let what = format!("only {found} of {wanted} texts of its sources are in the program");
+        let (message, denied) = match percent < OTHER_PROGRAM {
+            true => (format!("{what}: it is another program"), true),
+            false => (format!("{what}: it is probably older"), !findings.is_empty()),
+        };
+        let missing = freshness.missing_texts.iter().take(5);
+        let finding = missing.fold(Finding::new(Location::Subject, message), |finding, it| {
+            finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
+        });
+        let finding = finding.fix(healing::build_command(build));
+        findings.push(if denied { finding } else { finding.at_most_warn() });
+    }
+    if !findings.is_empty() {
+        return Outcome::Fail(findings);
+    }
+    let unreadable = own.iter().find(|it| it.role == Role::Program && !it.open.is_empty());
+    let compared = own.iter().any(|it| it.agreements > 0) || freshness.texts.percent().is_some();
+    match (unreadable, compared) {
+        (Some(state), _) if !state.proven => Outcome::open(state.open[0].clone()),
+        (_, true) => Outcome::Pass,
+        (_, false) => Outcome::open("the program holds nothing that its sources could contradict"),
+    }
+}
+
+fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
+    // A list of files that cargo would not act on is the business of `stale-by-mtime`.
+    let is_ours = |it: &&Contradiction| {
+        !matches!(it.kind, Kind::NotCompiled | Kind::Gone) || !state.cargo_calls_it_fresh()
+    };
+    let mut ours = state.contradictions.iter().filter(is_ours);
+    let first = ours.next()?;
+    let more = ours.clone().count();
+    let others = if more == 0 { String::new() } else { format!(" ({more} more)") };
+    let place = Location::File { path: first.path.clone(), line: first.line };
+    let mut finding = Finding::new(place, format!("{}{others}", first.describe()));
+    finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
+    let compared = build.freshness.locations;
+    finding = finding.evidence(format!(
+        "{} of {} panic locations fit the sources",
+        compared.fitting, compared.checked
+    ));
+    for (file, when) in state.newer.iter().take(3) {
+        finding = finding.evidence(format!("{file} was written at {when}, after the build began"));
+    }
+    Some(finding.fix(match state.cargo_calls_it_fresh() {
+        true => healing::touch_and_build(build, &[state]),
+        false => healing::build_command(build),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::build::literals::Presence;
+    use crate::facts::build::test_support::{build_of, state};
+    use crate::input::moment::Moment;
+
+    #[test]
+    fn an_impossible_place_is_named_with_its_line() {
+        let mut program = state(Role::Program);
+        let kind = Kind::NoToken { column: 9, lines: 3 };
+        let place = Contradiction { path: "src/main.rs".into(), line: Some(7), kind };
+        program.contradictions.push(place);
+        let outcome = check(&Binary::default(), &build_of(vec![program]));
+        let finding = &outcome.findings()[0];
+        assert_eq!(finding.location, Location::File { path: "src/main.rs".into(), line: Some(7) });
+        assert!(finding.message.contains("past the end (3 lines)"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_list_counts_only_when_cargo_would_act_on_it() {
+        let mut program = state(Role::Program);
+        let kind = Kind::NotCompiled;
+        program.contradictions.push(Contradiction { path: "src/a.rs".into(), line: None, kind });
+        let old = check(&Binary::default(), &build_of(vec![program.clone()]));
+        assert_eq!(old, Outcome::Pass);
+        program.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
+        let outcome = check(&Binary::default(), &build_of(vec![program]));
+        assert_eq!(outcome.findings().len(), 1);
+    }
+
+    #[test]
+    fn shares_of_texts_deny_warn_or_pass() {
+        for (found, level) in [(20, Some(None)), (85, Some(Some(Level::Warn))), (97, None)] {
+            let mut build = build_of(vec![state(Role::Program)]);
+            build.freshness.texts = Presence { wanted: 100, found, missing: Vec::new() };
+            let outcome = check(&Binary::default(), &build);
+            assert_eq!(outcome.findings().first().map(|it| it.at_most), level, "{found}");
+        }
+    }
+
+    #[test]
+    fn nothing_compared_is_open() {
+        let mut program = state(Role::Program);
+        program.agreements = 0;
+        let outcome = check(&Binary::default(), &build_of(vec![program]));
+        assert!(matches!(outcome, Outcome::Open(_)));
+    }
+}

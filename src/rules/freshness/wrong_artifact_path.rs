@@ -1,0 +1,85 @@
+use crate::facts::{Binary, Build};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "wrong-artifact-path",
+    group: Group::Freshness,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "a newer build of the program lies in another directory of the target directory",
+    what: "Files of the program's name and profile under every target's directory. The rule fails \
+           when one of them is newer than the program and is for the same machine, or lies where the \
+           configuration tells cargo to build to.",
+    why: "With `--target`, `build.target` or `CARGO_BUILD_TARGET` cargo writes to \
+          `target/<triple>/release`. What an earlier build without it left in `target/release` stays \
+          there, and a `COPY` of that path ships it for ever.",
+    fix: "Copy from the directory that the build writes to; `cargo build --message-format=json` \
+          names it as `executable`.",
+    symptoms: &[Symptom::Behaviour("changes build without an error and never arrive")],
+    references: &[
+        "https://doc.rust-lang.org/cargo/reference/build-cache.html",
+        "https://github.com/docker-library/docs/pull/1634",
+    ],
+    check: Check::Build(check),
+};
+
+fn check(binary: &Binary, build: &Build) -> Outcome {
+    if !build.freshness.read {
+        return Outcome::open("the target directory was not looked at");
+    }
+    let Some(twin) = &build.freshness.newer_twin else { return Outcome::Pass };
+    let inside = binary.triple.value.as_deref();
+    let host = build.rustc.host.as_deref();
+    // Another machine's program beside it is a build for another machine and nothing more. One
+    // for another libc of the same machine is what the mistake looks like.
+    let machine = |triple: &str| triple.split('-').next().unwrap_or_default().to_owned();
+    let of_twin = twin.target.as_deref().or(host);
+    let same_machine = match (of_twin, inside) {
+        (Some(twin), Some(inside)) => machine(twin) == machine(inside),
+        _ => true,
+    };
+    let configured = build.target.is_some() && build.target == twin.target;
+    if !same_machine && !configured {
+        return Outcome::Pass;
+    }
+    let newer = twin.path.display();
+    Finding::new(Location::Subject, format!("it is older than its twin {newer}"))
+        .evidence(format!("written {}, the twin {}", twin.subject_written, twin.written))
+        .fix(format!("copy {newer}"))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Fact;
+    use crate::facts::build::freshness::Twin;
+    use crate::facts::build::test_support::build_of;
+    use crate::input::moment::Moment;
+
+    fn outcome(twin: Option<&str>, inside: &str) -> Outcome {
+        let mut build = build_of(Vec::new());
+        build.freshness.newer_twin = twin.map(|triple| Twin {
+            path: format!("target/{triple}/release/app").into(),
+            written: Moment::new(9, 0),
+            subject_written: Moment::new(5, 0),
+            target: Some(triple.into()),
+        });
+        let triple = Fact::certain(inside.to_owned(), "header");
+        check(&Binary { triple, ..Binary::default() }, &build)
+    }
+
+    #[test]
+    fn a_newer_twin_of_the_same_machine_fails() {
+        let outcome = outcome(Some("x86_64-unknown-linux-musl"), "x86_64-unknown-linux-gnu");
+        let fix = outcome.findings()[0].fix.as_deref();
+        assert_eq!(fix, Some("copy target/x86_64-unknown-linux-musl/release/app"));
+    }
+
+    #[test]
+    fn no_twin_and_another_machines_pass() {
+        assert_eq!(outcome(None, "x86_64-unknown-linux-gnu"), Outcome::Pass);
+        let cross = outcome(Some("aarch64-unknown-linux-gnu"), "x86_64-unknown-linux-gnu");
+        assert_eq!(cross, Outcome::Pass);
+    }
+}
