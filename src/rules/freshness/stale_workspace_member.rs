@@ -101,7 +101,10 @@ mod tests {
         let outcome = check(&Binary::default(), &build_of(vec![state(Role::Program), member]));
         let finding = &outcome.findings()[0];
         assert!(finding.message.contains("the crate `member` is stale"), "{finding:?}");
-        assert_eq!(finding.fix.as_deref(), Some("touch member/src/lib.rs && cargo build"));
+        assert_eq!(
+            finding.fix.as_deref(),
+            Some("touch member/src/lib.rs && cargo build --release")
+        );
     }
 
     #[test]
