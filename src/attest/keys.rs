@@ -126,7 +126,8 @@ impl PublicKey {
                 let pem = key.to_public_key_pem(LineEnding::LF).unwrap_or_default();
                 format!(
                     r#"{{"keytype":"ecdsa","keyval":{{"public":"{}"}},"scheme":"ecdsa-sha2-nistp256"}}"#,
-                    pem.trim_end()
+                    // With the line feed at its end, as the library's own reader of keys keeps it.
+                    pem
                 )
             }
         };

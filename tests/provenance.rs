@@ -1,0 +1,333 @@
+//! From a build to its record and back: what changed on the way is told, and what is told is true.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+#[path = "support/recorded.rs"]
+mod support;
+
+use support::{ALGORITHMS, Shop, Trixie, has, success};
+
+fn runs(program: &Path) {
+    let output = success(&mut Command::new(program));
+    assert_eq!(output.stdout, b"shop 41\n");
+}
+
+#[test]
+fn a_copied_file_explains_itself() {
+    let shop = Shop::new();
+    let output = shop.build(&["--embed"]);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("Compiling shop"), "cargo's own words are shown: {words}");
+    assert!(words.contains("Recorded") && words.contains("(built)"), "{words}");
+    runs(&shop.program());
+    let alone = shop.path("alone");
+    fs::copy(shop.program(), &alone).unwrap();
+    let verified = shop.verify(&[&alone]);
+    assert_eq!((verified.code, verified.failed), (0, vec![]));
+
+    // The same statement lies beside the program, and readelf finds it inside.
+    let beside = fs::read(shop.record()).unwrap();
+    let inside = success(&mut shop.command(
+        "objcopy",
+        &[
+            "-O",
+            "binary",
+            "--only-section=.binlint",
+            "--set-section-flags",
+            ".binlint=alloc",
+            &alone,
+            "inside",
+        ],
+    ));
+    assert!(inside.stderr.is_empty());
+    assert_eq!(fs::read(shop.root.join("inside")).unwrap(), beside);
+    let headers = success(&mut shop.command("readelf", &["-SW", &alone]));
+    assert!(headers.stderr.is_empty(), "{}", String::from_utf8_lossy(&headers.stderr));
+
+    // Again, and nothing changes; cargo finds its own program fresh.
+    let before = fs::read(shop.program()).unwrap();
+    success(&mut shop.binlint(&["record", "--release", "--embed"]));
+    assert_eq!(fs::read(shop.program()).unwrap(), before);
+    let output = shop.build(&["--embed"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("fresh, not rebuilt"));
+    assert_eq!(fs::read(shop.program()).unwrap(), before);
+}
+
+#[test]
+fn cargo_s_exit_code_and_words_pass_through() {
+    let shop = Shop::new();
+    fs::write(shop.root.join("src/shelf.rs"), "pub const LEN: usize = \"forty\";\n").unwrap();
+    let output = shop.binlint(&["build", "--color=always", "--offline"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(101));
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("mismatched types"), "{words}");
+    assert!(words.contains("\u{1b}["), "colours are kept");
+    assert!(output.stdout.is_empty());
+    let output = shop.binlint(&["build", "--message-format=json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = shop.binlint(&["build", "--no-such-word"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "cargo's own code for words that it does not know");
+}
+
+#[test]
+fn after_the_build_comes_the_check() {
+    let shop = Shop::new();
+    let output = success(&mut shop.binlint(&["build", "--release", "--offline"]));
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("shop"), "{report}");
+    assert!(shop.record().is_file());
+}
+
+#[test]
+fn one_commit_in_two_directories_makes_one_record() {
+    let here = Shop::new();
+    let there = here.cloned();
+    let statement = |shop: &Shop| -> Value {
+        shop.build(&[]);
+        serde_json::from_slice(&fs::read(shop.record()).unwrap()).unwrap()
+    };
+    let (here, there) = (statement(&here), statement(&there));
+    assert_eq!(here["predicate"].to_string(), there["predicate"].to_string());
+    assert_eq!(here["subject"][0]["name"], there["subject"][0]["name"]);
+    assert_eq!(here["predicate"]["runDetails"]["metadata"]["finishedOn"], "2023-11-14T22:13:20Z");
+}
+
+#[test]
+fn stripped_packed_patched_and_rebuilt_are_told_apart() {
+    let shop = Shop::new();
+    shop.build(&["--embed"]);
+    let record = shop.record().to_str().unwrap().to_owned();
+    let changed = |name: &str, command: Option<Command>| {
+        let path = shop.path(name);
+        if let Some(mut command) = command {
+            fs::copy(shop.program(), &path).unwrap();
+            success(command.arg(&path));
+        }
+        let verified = shop.verify(&[&path, "--record", &record]);
+        (verified.code, verified.failed.join(" "), verified.said)
+    };
+    let tool = |words: &[&str]| Some(shop.command(words[0], &words[1..]));
+
+    for (name, words) in [
+        ("s1", &["strip"][..]),
+        ("s2", &["strip", "--strip-all"]),
+        ("s3", &["strip", "--strip-debug"]),
+        ("s4", &["objcopy", "--remove-section=.comment"]),
+    ] {
+        let (code, failed, said) = changed(name, tool(words));
+        assert_eq!((code, failed.as_str()), (0, "stripped-after-build"), "{words:?}: {said}");
+        runs(&shop.root.join(name));
+        // GNU strip keeps the record: the file still explains itself.
+        let alone = shop.verify(&[&shop.path(name)]);
+        assert_eq!(alone.failed, ["stripped-after-build"], "{words:?}");
+    }
+    if has("llvm-strip") {
+        let (code, failed, said) = changed("s5", tool(&["llvm-strip"]));
+        assert_eq!((code, failed.as_str()), (0, "stripped-after-build"), "{said}");
+        // llvm-strip drops every section that is not loaded, unless told to keep it.
+        assert_eq!(shop.verify(&[&shop.path("s5")]).code, 2);
+        changed("s6", tool(&["llvm-strip", "--keep-section=.binlint"]));
+        assert_eq!(shop.verify(&[&shop.path("s6")]).failed, ["stripped-after-build"]);
+    }
+    if has("patchelf") {
+        for (name, words) in [
+            ("p1", &["patchelf", "--set-rpath", "/opt/lib"][..]),
+            ("p2", &["patchelf", "--add-needed", "libm.so.6"]),
+            (
+                "p3",
+                &["patchelf", "--set-interpreter", "/somewhere/else/entirely/ld-linux-x86-64.so.2"],
+            ),
+        ] {
+            let (code, failed, said) = changed(name, tool(words));
+            assert_eq!((code, failed.as_str()), (1, "digest-mismatch"), "{words:?}");
+            assert!(said.contains("was patched"), "{words:?}: {said}");
+        }
+    }
+    if let Some(trixie) = Trixie::with("upx-ucl") {
+        let mut upx = trixie.command("upx-ucl");
+        upx.arg("-q");
+        let (code, failed, said) = changed("u1", Some(upx));
+        assert_eq!((code, failed.as_str()), (1, "digest-mismatch"));
+        assert!(said.contains("was packed"), "{said}");
+        runs(&shop.root.join("u1"));
+    }
+
+    // One byte of the code, by hand: the build-id stays.
+    let mut bytes = fs::read(shop.program()).unwrap();
+    let headers = success(&mut shop.command("readelf", &["-SW", "target/release/shop"]));
+    let headers = String::from_utf8(headers.stdout).unwrap();
+    let line = headers.lines().find(|line| line.contains(" .text ")).unwrap();
+    let offset = line.split_whitespace().skip_while(|word| *word != "PROGBITS").nth(2).unwrap();
+    bytes[usize::from_str_radix(offset, 16).unwrap() + 64] ^= 1;
+    fs::write(shop.path("t1"), &bytes).unwrap();
+    let (code, failed, said) = changed("t1", None);
+    assert_eq!((code, failed.as_str()), (1, "digest-mismatch"));
+    let has_build_id = headers.contains(".note.gnu.build-id");
+    assert!(said.contains(if has_build_id { "after the link" } else { "another build" }), "{said}");
+
+    // Another build of other sources.
+    fs::write(shop.root.join("src/shelf.rs"), "pub const LEN: usize = 1234567;\n").unwrap();
+    success(&mut shop.command(env!("CARGO"), &["build", "--release", "--offline", "--quiet"]));
+    fs::copy(shop.program(), shop.path("r1")).unwrap();
+    let (code, failed, said) = changed("r1", None);
+    assert_eq!((code, failed.as_str()), (1, "digest-mismatch"));
+    assert!(said.contains("another build"), "{said}");
+}
+
+#[test]
+fn a_workspace_that_moved_on_is_named_file_by_file() {
+    let shop = Shop::new();
+    shop.build(&[]);
+    let verify = |rule: &str| {
+        let verified = shop.verify(&["target/release/shop", "--manifest-path", "Cargo.toml"]);
+        assert!(verified.failed.iter().any(|it| it == rule), "{rule}: {verified:?}");
+        assert_eq!(verified.code, 1);
+        verified.said
+    };
+    let clean = shop.verify(&["target/release/shop", "--manifest-path", "Cargo.toml"]);
+    assert_eq!((clean.code, clean.failed), (0, vec![]));
+
+    let lock = fs::read_to_string(shop.root.join("Cargo.lock")).unwrap();
+    fs::write(shop.root.join("till/src/lib.rs"), "pub fn count() -> usize { 2 }\n").unwrap();
+    let said = verify("source-mismatch");
+    assert!(said.contains("till/src/lib.rs") && !said.contains("src/shelf.rs"), "{said}");
+    fs::write(shop.root.join("Cargo.lock"), format!("{lock}\n# touched\n")).unwrap();
+    assert!(verify("lockfile-mismatch").contains("Cargo.lock"));
+
+    // The sources are newer than the program: a record of it would be a lie.
+    let output = shop.binlint(&["record", "--release"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("till/src/lib.rs was written after"));
+
+    // Built again, the record says that no commit holds this.
+    shop.build(&[]);
+    let dirty = shop.verify(&["target/release/shop", "-D", "dirty-worktree"]);
+    assert_eq!((dirty.code, dirty.failed.as_slice()), (1, &["dirty-worktree".to_owned()][..]));
+}
+
+/// Every scalar of the value, as a JSON pointer.
+fn leaves(value: &Value, at: &str, into: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| leaves(value, &format!("{at}/{key}"), into));
+        }
+        Value::Array(items) => {
+            let indexed = items.iter().enumerate();
+            indexed.for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), into));
+        }
+        _ => into.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn every_field_tampered_with_is_caught_and_named() {
+    let shop = Shop::new();
+    let (secret, public) = shop.keys("ours", ALGORITHMS[0].1);
+    shop.build(&["--embed"]);
+    let record: Value = serde_json::from_slice(&fs::read(shop.record()).unwrap()).unwrap();
+    let mut fields = Vec::new();
+    leaves(&record, "", &mut fields);
+    assert!(fields.len() > 45, "{fields:?}");
+    let tampered = shop.path("tampered.json");
+    let verify = |record: &Value, more: &[&str]| {
+        fs::write(&tampered, record.to_string()).unwrap();
+        let mut words = vec!["target/release/shop", "--record", &tampered];
+        words.extend(["--manifest-path", "Cargo.toml"]);
+        words.extend(more);
+        shop.verify(&words)
+    };
+    let clean = verify(&record, &[]);
+    assert_eq!((clean.code, &clean.failed), (0, &vec![]), "{}", clean.said);
+    for field in &fields {
+        let mut changed = record.clone();
+        let place = changed.pointer_mut(field).unwrap();
+        *place = match place {
+            Value::Bool(is) => Value::Bool(!*is),
+            Value::String(text) if text.len() == 64 => Value::String("5a".repeat(32)),
+            Value::String(text) => Value::String(format!("{text}-tampered")),
+            _ => Value::String("tampered".to_owned()),
+        };
+        let verified = verify(&changed, &[]);
+        let caught = verified.code == 2 || !verified.failed.is_empty();
+        assert!(caught, "{field} went unnoticed");
+        let key = field.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap();
+        let value = match changed.pointer(field) {
+            Some(Value::String(text)) => text.as_str(),
+            _ => key,
+        };
+        let words = match key {
+            "_type" => "statement type",
+            "predicateType" => "predicate type",
+            other => other,
+        };
+        let named = verified.said.contains(words) || verified.said.contains(value);
+        assert!(named, "{field} is not named: {}", verified.said);
+    }
+
+    // Signed, whatever is changed is denied, and it is still named.
+    shop.build(&["--key", &secret]);
+    let envelope: Value = serde_json::from_slice(&fs::read(shop.record()).unwrap()).unwrap();
+    assert_eq!(verify(&envelope, &["--key", &public]).code, 0);
+    let payload = envelope["payload"].as_str().unwrap();
+    for at in (0..payload.len()).step_by(payload.len() / 12) {
+        let mut bytes = payload.as_bytes().to_vec();
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        let mut changed = envelope.clone();
+        changed["payload"] = Value::String(String::from_utf8(bytes).unwrap());
+        assert_ne!(verify(&changed, &["--key", &public]).code, 0, "byte {at}");
+    }
+}
+
+#[test]
+fn an_embedded_record_cannot_be_changed_unseen() {
+    let shop = Shop::new();
+    shop.build(&["--embed"]);
+    let program = fs::read(shop.program()).unwrap();
+    let at = program.windows(20).rposition(|bytes| bytes == b"\"externalParameters\"").unwrap();
+    let mut changed = program.clone();
+    let profile = b"\"profile\":\"release\"";
+    let place = at + changed[at..].windows(profile.len()).position(|it| it == profile).unwrap();
+    changed[place..place + profile.len()].copy_from_slice(b"\"profile\":\"releasf\"");
+    let path = shop.path("changed");
+    fs::write(&path, changed).unwrap();
+    let verified = shop.verify(&[&path, "--manifest-path", "Cargo.toml", "--release"]);
+    assert_eq!(
+        (verified.code, verified.failed.as_slice()),
+        (1, &["parameter-mismatch".to_owned()][..])
+    );
+    assert!(verified.said.contains("releasf"), "{}", verified.said);
+}
+
+#[test]
+fn what_cannot_be_verified_is_said_in_one_line() {
+    let shop = Shop::new();
+    shop.build(&[]);
+    fs::remove_file(shop.record()).unwrap();
+    for (words, said) in [
+        (&["target/release/shop"][..], "no record"),
+        (&["missing"], "missing"),
+        (&["src"], "directory"),
+        (&["target/release/shop", "--record", "Cargo.toml"], "Cargo.toml is not"),
+        (&["target/release/shop", "--record", "missing.json"], "missing.json"),
+    ] {
+        let verified = shop.verify(words);
+        assert_eq!(verified.code, 2, "{words:?}");
+        assert!(verified.said.contains(said), "{words:?}: {}", verified.said);
+    }
+    let fifo = shop.path("fifo");
+    success(&mut shop.command("mkfifo", &[&fifo]));
+    assert_eq!(shop.verify(&["target/release/shop", "--record", &fifo]).code, 2);
+    assert_eq!(shop.verify(&[&fifo]).code, 2);
+    // A script has no sections to put a record into.
+    let script = shop.path("target/release/shop");
+    fs::write(&script, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = shop.binlint(&["record", "--release", "--embed"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read(&script).unwrap(), b"#!/bin/sh\n");
+}
