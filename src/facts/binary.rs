@@ -8,6 +8,7 @@ pub mod leaks;
 pub mod linking;
 pub mod locations;
 mod macho;
+pub mod main_fn;
 pub mod memory;
 mod pe;
 mod read;

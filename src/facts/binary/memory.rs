@@ -6,7 +6,7 @@ use object::{Object, ObjectSegment};
 
 mod elf;
 
-pub use elf::Elf;
+pub use elf::{AARCH64, Elf, X86_64};
 
 /// Most segments that are looked at; real programs have up to about twenty.
 const MAX_SEGMENTS: usize = 64;

@@ -1,0 +1,70 @@
+//! What user `main` does, read from machine code alone: no symbol and no section header is needed.
+//!
+//! How the verdict is reached, and what it cannot see: `docs/main-verdict.md`.
+
+mod aarch64;
+mod find;
+mod printing;
+mod program;
+mod text;
+mod verdict;
+mod walk;
+mod x86_64;
+
+use self::find::Shape;
+use self::program::Program;
+use super::memory::Memory;
+use super::{LtoShape, MainVerdict};
+use crate::facts::Fact;
+
+/// What the way from the entry point to user `main` tells.
+#[derive(Debug, Clone, Default)]
+pub struct MainFacts {
+    /// What user `main` does.
+    pub main: Fact<MainVerdict>,
+    /// How far link-time optimisation went: what of std's start-up is inlined into C's `main`.
+    pub lto: Fact<LtoShape>,
+    /// Address of user `main`.
+    pub user_main: Option<u64>,
+    /// Address of C's `main`.
+    pub c_main: Option<u64>,
+}
+
+/// Looks into a program; every answer is `None` where the bytes are no ELF program for x86_64 or
+/// aarch64, and says why.
+pub fn read(bytes: &[u8]) -> MainFacts {
+    match Memory::read(bytes) {
+        Some(memory) => of(&memory),
+        None => MainFacts::unknown("not a program that can be laid out in memory"),
+    }
+}
+
+/// As [`read`], for a program that is already laid out.
+pub fn of(memory: &Memory<'_>) -> MainFacts {
+    let program = match Program::new(memory) {
+        Ok(program) => program,
+        Err(why) => return MainFacts::unknown(why),
+    };
+    let found = match find::user_main(&program) {
+        Ok(found) => found,
+        Err(why) => return MainFacts::unknown(why),
+    };
+    let (verdict, evidence) = verdict::judge(&program, found.user_main);
+    let main = match verdict {
+        Some(verdict) => Fact::high(verdict, evidence),
+        None => Fact::unknown(evidence),
+    };
+    let lto = match found.shape {
+        Shape::Whole => Fact::high(LtoShape::Fat, "std's start-up is inlined into main"),
+        Shape::Closure | Shape::LangStart => {
+            Fact::high(LtoShape::ThinOrOff, "main calls std's start-up")
+        }
+    };
+    MainFacts { main, lto, user_main: Some(found.user_main), c_main: Some(found.c_main) }
+}
+
+impl MainFacts {
+    fn unknown(why: &'static str) -> MainFacts {
+        MainFacts { main: Fact::unknown(why), lto: Fact::unknown(why), ..MainFacts::default() }
+    }
+}
