@@ -9,7 +9,8 @@ const MAX_INSTRUCTIONS: usize = 8_000;
 const SP: u8 = 31;
 
 static CONVENTION: Convention = Convention {
-    arguments: &[0, 1, 2, 3, 4, 5, 6, 7],
+    // The ninth is where the caller wants a result that fits no register.
+    arguments: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     clobbered: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 30],
     stack_pointer: SP,
     result: 0,

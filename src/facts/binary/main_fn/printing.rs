@@ -88,7 +88,7 @@ fn is_std_text(text: &[u8]) -> bool {
 /// those of the crates that std is built of.
 fn is_std_path(path: &str) -> bool {
     path.starts_with("library/")
-        || ["/library/", "/rustc/", "/rust/deps/"].iter().any(|part| path.contains(part))
+        || ["/library/", "/rustc/", "/rustc-", "/rust/deps/"].iter().any(|part| path.contains(part))
         || path.split('/').any(|part| {
             let is_crate =
                 |name: &&str| part.strip_prefix(*name).is_some_and(|rest| rest.starts_with('-'));

@@ -10,7 +10,7 @@ use crate::facts::binary::memory::{self, Elf, Memory};
 
 /// Instructions walked in one program at most; the C main of `lto = "fat"` has about 1,500, and
 /// the search visits a few dozen functions.
-const BUDGET: usize = 400_000;
+const BUDGET: usize = 200_000;
 
 /// Bytes of one function that are walked at most.
 const MAX_FUNCTION: u64 = 64 << 10;

@@ -80,7 +80,7 @@ fn nothing(program: &Program<'_, '_>, function: &Function) -> Option<Judged> {
             }
             // Ok(()) by way of the caller's memory.
             Event::Return(Some(Value::Argument(0))) => returns += 1,
-            Event::Store(Place::Argument(0, _), Value::Constant(value))
+            Event::Store(Place::Argument(0 | 8, _), Value::Constant(value))
                 if is_number(program, *value) => {}
             _ => return None,
         }
@@ -136,7 +136,7 @@ fn is_straight(function: &Function) -> bool {
     function.events.iter().all(|event| match event {
         Event::Constant(_) | Event::Call(_) | Event::Jump(_) => true,
         Event::Return(_) | Event::Trap | Event::Load => true,
-        Event::Store(place, _) => matches!(place, Place::Argument(0, _)),
+        Event::Store(place, _) => matches!(place, Place::Argument(0 | 8, _)),
         Event::Branch | Event::System | Event::Undecodable => false,
     })
 }
