@@ -113,18 +113,15 @@ impl Binary {
         self.format = Some(Format::MachO);
         self.contents_read = contents.is_some();
         for (offset, size) in slices {
-            let mut slice = Binary { path: self.path.clone(), size, ..Binary::default() };
-            let range = || {
-                Some(
-                    usize::try_from(offset).ok()?
-                        ..usize::try_from(offset.checked_add(size)?).ok()?,
-                )
+            let end = offset.checked_add(size).filter(|&end| end <= self.size);
+            let range = || Some(usize::try_from(offset).ok()?..usize::try_from(end?).ok()?);
+            let Some(range) = range() else {
+                self.notes.push("a slice reaches past the end of the file".to_string());
+                continue;
             };
-            match contents {
-                Some(bytes) => match range().and_then(|range| bytes.get(range)) {
-                    Some(part) => macho::read(&mut slice, part, Some(part)),
-                    None => self.notes.push("a slice reaches past the end of the file".to_string()),
-                },
+            let mut slice = Binary { path: self.path.clone(), size, ..Binary::default() };
+            match contents.and_then(|bytes| bytes.get(range)) {
+                Some(part) => macho::read(&mut slice, part, Some(part)),
                 None => macho::read(&mut slice, Part { data, offset, size }, None),
             }
             self.slices.push(slice);
