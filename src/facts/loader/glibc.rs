@@ -8,7 +8,7 @@ use super::search::{Interpreter, Tokens, absolute, directories, directory_of};
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::DF_1_NODEFLIB;
-use crate::facts::image::tree::{Tree, resolve};
+use crate::facts::image::tree::{Errno, Tree, resolve};
 
 mod symbols;
 mod versions;
@@ -41,6 +41,10 @@ struct Process<'a> {
     default_directories: Vec<String>,
     library_token: String,
     environment_directories: Vec<String>,
+    /// `errno`, which the loader prints although an earlier search may have left it.
+    errno: Option<Errno>,
+    /// The cache was asked for and is not there, which sets `errno` once.
+    missed_cache: bool,
 }
 
 const PROGRAM: usize = 0;
@@ -67,8 +71,8 @@ pub(super) fn load(
 /// What the search for a library came to.
 enum Search {
     Object(usize),
-    /// `strerror`, whether a file of another class was met, and what was passed over.
-    Nowhere(&'static str, bool, Vec<(String, String)>),
+    /// What was met on the way.
+    Nowhere(Seen),
     Broken(String, &'static str),
     Unread(String),
 }
@@ -120,6 +124,8 @@ impl<'a> Process<'a> {
             library_token: library_token(&default_directories),
             default_directories,
             environment_directories: Vec::new(),
+            errno: None,
+            missed_cache: false,
         };
         if let Some(list) = start.variable("LD_LIBRARY_PATH") {
             process.environment_directories = process.expand_list(PROGRAM, list, &[':', ';']);
@@ -205,8 +211,8 @@ impl<'a> Process<'a> {
                 draft.open = Some(format!("{path}: its bytes were not looked at"));
                 return;
             }
-            Search::Nowhere(_, true, _) => wrong_class(self.loader),
-            Search::Nowhere(_, false, _) => "cannot open shared object file",
+            Search::Nowhere(seen) if seen.other_class => wrong_class(self.loader),
+            Search::Nowhere(_) => "cannot open shared object file",
             Search::Broken(_, why) => why,
         };
         draft.warn(format!(
@@ -261,11 +267,13 @@ impl<'a> Process<'a> {
                 draft.open = Some(format!("{path}: its bytes were not looked at"));
                 return;
             }
-            Search::Nowhere(errno, other_class, passed_over) => {
-                let why = if other_class {
-                    wrong_class(self.loader).to_owned()
-                } else {
-                    format!("cannot open shared object file: {errno}")
+            Search::Nowhere(Seen { other_class, passed_over }) => {
+                let why = match self.errno {
+                    _ if other_class => wrong_class(self.loader).to_owned(),
+                    Some(errno) => {
+                        format!("cannot open shared object file: {}", loaders_strerror(errno))
+                    }
+                    None => "cannot open shared object file".to_owned(),
                 };
                 let problem =
                     Problem::LibraryMissing { name: name.to_owned(), needed_by, passed_over };
@@ -304,10 +312,11 @@ impl<'a> Process<'a> {
         let mut seen = Seen::default();
         if name.contains('/') {
             let path = self.with_tokens(by, |tokens| tokens.expand(name));
-            return self.try_path(&path, name, by, &mut seen).unwrap_or_else(|| seen.nowhere());
+            let end = self.try_path(&path, name, by, &mut seen);
+            return end.unwrap_or(Search::Nowhere(seen));
         }
-        for directory in self.before_cache(by) {
-            if let Some(end) = self.try_directory(&directory, name, by, &mut seen) {
+        for list in self.before_cache(by) {
+            if let Some(end) = self.try_list(&list, name, by, &mut seen) {
                 return end;
             }
         }
@@ -322,18 +331,17 @@ impl<'a> Process<'a> {
             }
         }
         if !nodeflib {
-            for directory in self.default_directories.clone() {
-                if let Some(end) = self.try_directory(&directory, name, by, &mut seen) {
-                    return end;
-                }
+            let list = self.default_directories.clone();
+            if let Some(end) = self.try_list(&list, name, by, &mut seen) {
+                return end;
             }
         }
-        seen.nowhere()
+        Search::Nowhere(seen)
     }
 
     /// `DT_RPATH` of the file and of those that led to it, unless it has a `DT_RUNPATH`;
     /// `LD_LIBRARY_PATH`; its own `DT_RUNPATH`.
-    fn before_cache(&self, by: usize) -> Vec<String> {
+    fn before_cache(&self, by: usize) -> Vec<Vec<String>> {
         let mut all = Vec::new();
         let linking = &self.objects[by].linking;
         if linking.runpath.is_none() {
@@ -353,22 +361,46 @@ impl<'a> Process<'a> {
                 if let (Some(list), None) = (&linking.rpath, &linking.runpath)
                     && !list.is_empty()
                 {
-                    all.extend(self.expand_list(object, list, &[':']));
+                    all.push(self.expand_list(object, list, &[':']));
                 }
             }
         }
-        all.extend(self.environment_directories.iter().cloned());
+        all.push(self.environment_directories.clone());
         if let Some(list) = linking.runpath.as_ref().filter(|list| !list.is_empty()) {
-            all.extend(self.expand_list(by, list, &[':']));
+            all.push(self.expand_list(by, list, &[':']));
         }
         all
     }
 
-    fn cached(&self, name: &str) -> Vec<String> {
+    fn cached(&mut self, name: &str) -> Vec<String> {
+        if self.cache.is_none() && !self.missed_cache {
+            self.missed_cache = true;
+            self.errno = Some(Errno::Missing);
+        }
         let loader = self.loader;
         let wanted = flags_of(loader.machine, loader.is_64(), loader.flags);
         let paths = self.cache.as_ref().map(|cache| cache.paths(name, wanted));
         paths.unwrap_or_default().into_iter().map(str::to_owned).collect()
+    }
+
+    /// One directory of a list after the other; what is neither a missing file nor one out of reach
+    /// ends the list (`open_path`).
+    fn try_list(
+        &mut self,
+        list: &[String],
+        name: &str,
+        by: usize,
+        seen: &mut Seen,
+    ) -> Option<Search> {
+        for directory in list {
+            if let Some(end) = self.try_directory(directory, name, by, seen) {
+                return Some(end);
+            }
+            if matches!(self.errno, Some(Errno::TooManyLinks | Errno::TooLong)) {
+                break;
+            }
+        }
+        None
     }
 
     /// The directory itself first: what lies below `glibc-hwcaps` is built from the same sources
@@ -395,19 +427,22 @@ impl<'a> Process<'a> {
     fn try_path(&mut self, path: &str, name: &str, by: usize, seen: &mut Seen) -> Option<Search> {
         let absolute = absolute(&self.start.working_directory, path);
         match open(self.tree, &absolute, self.loader) {
-            Open::Found(real, linking) => Some(self.map(path, real, linking, name, by)),
+            Open::Found(real, linking) => {
+                self.errno = None;
+                Some(self.map(path, real, linking, name, by))
+            }
             Open::Absent(errno) => {
-                seen.errno = Some(errno);
+                self.errno = Some(errno);
                 None
             }
             Open::OtherClass => {
-                seen.errno = None;
+                self.errno = Some(Errno::Missing);
                 seen.other_class = true;
                 seen.passed_over.push((path.to_owned(), "another ELF class".to_owned()));
                 None
             }
             Open::OtherMachine => {
-                seen.errno = None;
+                self.errno = Some(Errno::Missing);
                 seen.passed_over.push((path.to_owned(), "another machine".to_owned()));
                 None
             }
@@ -463,16 +498,8 @@ impl<'a> Process<'a> {
 /// What was met on the way through the directories.
 #[derive(Default)]
 struct Seen {
-    errno: Option<&'static str>,
     other_class: bool,
     passed_over: Vec<(String, String)>,
-}
-
-impl Seen {
-    fn nowhere(self) -> Search {
-        let errno = self.errno.unwrap_or("No such file or directory");
-        Search::Nowhere(errno, self.other_class, self.passed_over)
-    }
 }
 
 fn refusals_of_mapping() -> [&'static str; 5] {
@@ -483,6 +510,16 @@ fn refusals_of_mapping() -> [&'static str; 5] {
         "object file has no dynamic section",
         "cannot dynamically load position-independent executable",
     ]
+}
+
+/// The loader's own `strerror` knows five errors (`elf/dl-minimal.c`).
+fn loaders_strerror(errno: Errno) -> &'static str {
+    match errno {
+        Errno::Missing => errno.text(),
+        Errno::NotDirectory => "Error 20",
+        Errno::TooLong => "Error 36",
+        Errno::TooManyLinks => "Error 40",
+    }
 }
 
 fn wrong_class(loader: &Linking) -> &'static str {

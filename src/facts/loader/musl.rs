@@ -6,7 +6,7 @@ use super::search::{Interpreter, absolute, directory_of};
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC};
-use crate::facts::image::tree::{Kind, Tree, resolve};
+use crate::facts::image::tree::{Errno, Kind, Tree, resolve};
 
 /// Where Alpine's `gcompat` keeps what it preloads.
 pub(super) const GCOMPAT: &str = "/lib/libgcompat.so.0";
@@ -113,7 +113,7 @@ fn system_directories(tree: &dyn Tree, interpreter: &Interpreter) -> Vec<String>
     let list = format!("{prefix}/etc/ld-musl-{architecture}.path");
     match resolve(tree, list.as_bytes()) {
         Ok(found) => split(&String::from_utf8_lossy(&tree.text(&found.path).unwrap_or_default())),
-        Err(not) if not.why.text() == ENOENT => split("/lib:/usr/local/lib:/usr/lib"),
+        Err(not) if not.why == Errno::Missing => split("/lib:/usr/local/lib:/usr/lib"),
         Err(_) => Vec::new(),
     }
 }
@@ -223,8 +223,8 @@ impl Process<'_> {
             let absolute = absolute(&self.start.working_directory, &path);
             match resolve(self.tree, absolute.as_bytes()) {
                 Ok(_) => return self.open(&path, Some(name), by),
-                Err(not) if not.why.text() == "Too many levels of symbolic links" => {
-                    return Loaded::Failed(not.why.text());
+                Err(not) if not.why == Errno::TooManyLinks => {
+                    return Loaded::Failed(musls_strerror(not.why));
                 }
                 Err(_) => {}
             }
@@ -267,7 +267,7 @@ impl Process<'_> {
         let absolute = absolute(&self.start.working_directory, path);
         let found = match resolve(self.tree, absolute.as_bytes()) {
             Ok(found) => found,
-            Err(not) => return Loaded::Failed(not.why.text()),
+            Err(not) => return Loaded::Failed(musls_strerror(not.why)),
         };
         if let Some(at) = self.objects.iter().position(|it| it.real == found.path) {
             if searched.is_some() && self.objects[at].short.is_none() {
@@ -361,6 +361,15 @@ impl Process<'_> {
                     .as_ref()
                     .is_some_and(|it| it.definitions(name).any(is_default))
             })
+    }
+}
+
+/// musl's own words (`src/errno/__strerror.h`).
+fn musls_strerror(errno: Errno) -> &'static str {
+    match errno {
+        Errno::Missing | Errno::NotDirectory => errno.text(),
+        Errno::TooManyLinks => "Symbolic link loop",
+        Errno::TooLong => "Filename too long",
     }
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
-use crate::facts::image::tree::{Kind, Tree, resolve};
+use crate::facts::image::tree::{Errno, Kind, Tree, resolve};
 
 /// What became of a candidate.
 pub(super) enum Open {
     /// A library for this machine, and its path without links.
     Found(Vec<u8>, Arc<Linking>),
-    /// Not there: the search goes on. `strerror` of the kernel's answer.
-    Absent(&'static str),
+    /// Not there: the search goes on.
+    Absent(Errno),
     /// There, but for another class: the search goes on, and the last word changes.
     OtherClass,
     /// There, but for another machine: the search goes on.
@@ -26,11 +26,11 @@ pub(super) enum Open {
 pub(super) fn open(tree: &dyn Tree, path: &str, loader: &Linking) -> Open {
     let resolved = match resolve(tree, path.as_bytes()) {
         Ok(resolved) => resolved,
-        Err(not) => return Open::Absent(not.why.text()),
+        Err(not) => return Open::Absent(not.why),
     };
     let size = match resolved.entry.kind {
         Kind::File { size } => size,
-        Kind::Directory => return Open::Broken("cannot read file data: Is a directory"),
+        Kind::Directory => return Open::Broken("cannot read file data: Error 21"),
         Kind::Other | Kind::Symlink(_) => return Open::Unread,
     };
     let header = if loader.is_64() { 64 } else { 52 };
