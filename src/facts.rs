@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 pub mod binary;
 pub mod build;
+mod crates;
 pub mod image;
 pub mod loader;
 pub mod record;

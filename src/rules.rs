@@ -3,21 +3,6 @@
 
 use crate::rule::Rule;
 
-/// Is this the code that was written?
-pub mod freshness {
-    pub mod feature_mismatch;
-    pub mod foreign_artifact;
-    pub mod masked_version;
-    pub mod placeholder_main;
-    pub mod rustflags_ignored;
-    pub mod stale_by_mtime;
-    pub mod stale_dependency;
-    pub mod stale_sources;
-    pub mod stale_toolchain;
-    pub mod stale_workspace_member;
-    pub mod wrong_artifact_path;
-}
-
 /// Is it hardened as a Rust program can be?
 pub mod hardening {
     pub mod executable_stack;
@@ -27,11 +12,37 @@ pub mod hardening {
     pub mod writable_executable_segment;
 }
 
+/// Will it run in this image?
+pub mod image {
+    pub mod base_skew;
+    pub mod binary_differs;
+    pub mod broken_script;
+    pub mod healthcheck_tool_missing;
+    pub mod ignores_sigterm;
+    pub mod layer_engine_dependent;
+    pub mod loopback_listener;
+    pub mod missing_assets;
+    pub mod missing_ca_certificates;
+    pub mod missing_command;
+    pub mod missing_shell;
+    pub mod missing_tmp;
+    pub mod missing_tzdata;
+    pub mod missing_user;
+    pub mod no_command;
+    pub mod not_executable;
+    pub mod openssldir_missing;
+    pub mod privileged_port;
+    pub mod root_user;
+    pub mod seccomp_sensitive;
+    pub mod silent_logging;
+    pub mod unlinted_binary;
+    pub mod unreadable_by_user;
+    pub mod volume_over_binary;
+}
+
 /// Does it carry what should stay home?
 pub mod leak {
-    pub mod embedded_build_env;
     pub mod embedded_home_path;
-    pub mod embedded_manifest_dir;
     pub mod embedded_secret;
 }
 
@@ -71,37 +82,48 @@ pub mod provenance {
 
 /// Is it for this machine?
 pub mod target {
-    pub mod cpu_level_too_high;
     pub mod kernel_too_new;
     pub mod lse_atomics;
     pub mod packed;
-    pub mod page_size_baked;
     pub mod segment_alignment;
     pub mod triple_mismatch;
+    pub mod wrong_architecture;
+    pub mod wrong_platform_in_index;
 }
 
 /// Every rule, by group and name.
 #[rustfmt::skip]
 pub static ALL: &[&Rule] = &[
-    &freshness::feature_mismatch::RULE,
-    &freshness::foreign_artifact::RULE,
-    &freshness::masked_version::RULE,
-    &freshness::placeholder_main::RULE,
-    &freshness::rustflags_ignored::RULE,
-    &freshness::stale_by_mtime::RULE,
-    &freshness::stale_dependency::RULE,
-    &freshness::stale_sources::RULE,
-    &freshness::stale_toolchain::RULE,
-    &freshness::stale_workspace_member::RULE,
-    &freshness::wrong_artifact_path::RULE,
     &hardening::executable_stack::RULE,
     &hardening::insecure_runpath::RULE,
     &hardening::missing_pie::RULE,
     &hardening::partial_relro::RULE,
     &hardening::writable_executable_segment::RULE,
-    &leak::embedded_build_env::RULE,
+    &image::base_skew::RULE,
+    &image::binary_differs::RULE,
+    &image::broken_script::RULE,
+    &image::healthcheck_tool_missing::RULE,
+    &image::ignores_sigterm::RULE,
+    &image::layer_engine_dependent::RULE,
+    &image::loopback_listener::RULE,
+    &image::missing_assets::RULE,
+    &image::missing_ca_certificates::RULE,
+    &image::missing_command::RULE,
+    &image::missing_shell::RULE,
+    &image::missing_tmp::RULE,
+    &image::missing_tzdata::RULE,
+    &image::missing_user::RULE,
+    &image::no_command::RULE,
+    &image::not_executable::RULE,
+    &image::openssldir_missing::RULE,
+    &image::privileged_port::RULE,
+    &image::root_user::RULE,
+    &image::seccomp_sensitive::RULE,
+    &image::silent_logging::RULE,
+    &image::unlinted_binary::RULE,
+    &image::unreadable_by_user::RULE,
+    &image::volume_over_binary::RULE,
     &leak::embedded_home_path::RULE,
-    &leak::embedded_manifest_dir::RULE,
     &leak::embedded_secret::RULE,
     &profile::catch_unwind_under_abort::RULE,
     &profile::debug_assertions::RULE,
@@ -129,11 +151,11 @@ pub static ALL: &[&Rule] = &[
     &provenance::toolchain_mismatch::RULE,
     &provenance::unknown_builder::RULE,
     &provenance::unsigned_record::RULE,
-    &target::cpu_level_too_high::RULE,
     &target::kernel_too_new::RULE,
     &target::lse_atomics::RULE,
     &target::packed::RULE,
-    &target::page_size_baked::RULE,
     &target::segment_alignment::RULE,
     &target::triple_mismatch::RULE,
+    &target::wrong_architecture::RULE,
+    &target::wrong_platform_in_index::RULE,
 ];

@@ -4,6 +4,7 @@ use super::Fact;
 
 mod crates;
 mod elf;
+pub mod hints;
 pub mod leaks;
 pub mod linking;
 pub mod locations;
@@ -105,6 +106,8 @@ pub struct Binary {
     pub environment_secrets: Vec<String>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
+    /// What its texts say that it will ask of its image.
+    pub hints: hints::Hints,
     /// What the loader reads of an ELF file; its symbols only where the contents were looked at.
     pub linking: Option<Linking>,
     /// The slices of a universal Mach-O, each a binary of its own.

@@ -51,6 +51,8 @@ pub struct Image {
     pub subject_mount: Option<String>,
     /// The image's own copy of the subject's path: its digest, when it was read.
     pub subject_copy: Option<Arc<Binary>>,
+    /// The distribution that the subject was built on, where this runs in its build stage.
+    pub built_on: Option<Release>,
     /// What was passed over or not verified.
     pub notes: Vec<String>,
 }
@@ -100,6 +102,8 @@ pub struct Query {
     pub find_programs: bool,
     /// Where the subject lies or will lie.
     pub at: Option<String>,
+    /// The subject was built on this machine, so that its distribution is the build stage's.
+    pub built_here: bool,
 }
 
 impl Image {
@@ -127,6 +131,29 @@ impl Image {
             Some(config) => command::commands(&*self.files, config),
             None => Vec::new(),
         };
+    }
+
+    /// Why rules about what the image runs have nothing to judge; `None` where they have.
+    pub fn nothing_to_run(&self) -> Option<&'static str> {
+        if self.config.is_none() {
+            return Some("a root file system says nothing of what it will run");
+        }
+        let carries = self.subject_copy.is_some()
+            || !self.programs.is_empty()
+            || self.subject_at.as_deref().is_some_and(|at| self.has(at));
+        (!carries).then_some("the image does not hold the program: it is a base to build on")
+    }
+
+    /// Whom its processes run as; `None` without configuration or for a user it does not have.
+    pub fn identity(&self) -> Option<account::Identity> {
+        self.account.identity(&self.config.as_ref()?.user).ok()
+    }
+
+    /// Ports of `EXPOSE`, without their protocol.
+    pub fn exposed_ports(&self) -> Vec<u16> {
+        let ports =
+            self.config.as_ref().map(|config| &config.exposed_ports[..]).unwrap_or_default();
+        ports.iter().filter_map(|port| port.split('/').next()?.parse().ok()).collect()
     }
 
     /// Finds a path as a process of the image would.

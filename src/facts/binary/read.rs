@@ -8,6 +8,7 @@ use object::read::{ReadCache, ReadRef};
 use sha2::{Digest, Sha256};
 
 use super::elf::{Headers, Section};
+use super::hints::Hints;
 use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
 use super::locations::{self, Limits};
 use super::memory::Memory;
@@ -142,6 +143,7 @@ impl Binary {
     fn read_elf<'data, R: ReadRef<'data>>(&mut self, data: R, contents: Option<&[u8]>) {
         self.format = Some(Format::Elf);
         self.contents_read = contents.is_some();
+        self.hints = contents.map(Hints::read).unwrap_or_default();
         let depth = if contents.is_some() { Depth::Symbols } else { Depth::Headers };
         let linking = match Linking::read(data, depth) {
             Ok(linking) => linking,

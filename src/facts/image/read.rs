@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::account::Release;
 use super::contents::{self, Kept};
 use super::tree::{Directory, Kind, Tree, resolve};
 use super::{Files, Image, Query, Sibling};
@@ -42,6 +43,10 @@ pub fn read(reference: &OsStr, query: &Query) -> Result<Image, input::Error> {
         if !query.find_programs {
             image.programs.clear();
         }
+    }
+    if query.built_here {
+        image.built_on =
+            Root::open(Path::new("/")).ok().and_then(|root| Release::read(&Directory(root)));
     }
     image.look();
     Ok(image)

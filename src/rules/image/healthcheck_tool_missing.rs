@@ -1,0 +1,87 @@
+use crate::facts::Image;
+use crate::facts::image::command::{Command, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "healthcheck-tool-missing",
+    group: Group::Image,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the health check runs something that the image does not have",
+    what: "Resolves the health check's command as the engine does.",
+    why: "The container runs and is never healthy: orchestrators restart it or send it no \
+           traffic.",
+    fix: "Let the program check itself (`HEALTHCHECK CMD [\"/usr/local/bin/NAME\", \
+           \"health\"]`), or install the tool.",
+    symptoms: &[
+        Symptom::Stderr("executable file not found in $PATH"),
+        Symptom::Behaviour("the container is `unhealthy`"),
+    ],
+    references: &["readur 149", "MAS 3741"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    if image.config.is_none() {
+        return Outcome::not_applicable("a root file system says nothing of what it will run");
+    }
+    image.commands.iter().filter_map(|command| finding(image, command)).collect()
+}
+
+fn finding(image: &Image, command: &Command) -> Option<Finding> {
+    let failure = command.failure()?;
+    if command.role != Role::Healthcheck || (command.shell_form && command.steps.is_empty()) {
+        return None;
+    }
+    if matches!(
+        failure.kind,
+        FailureKind::CarriageReturn | FailureKind::NoInterpreter | FailureKind::NoFormat
+    ) {
+        return None;
+    }
+    let mut finding = Finding::new(
+        Location::ImageConfig(command.field),
+        format!("`{}` of the health check cannot be run", failure.name),
+    )
+    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
+    finding
+        .evidence
+        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    let program =
+        image.start().and_then(Command::program).unwrap_or("/usr/local/bin/NAME").to_owned();
+    Some(finding.fix(format!("HEALTHCHECK CMD [\"{program}\", \"health\"]")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Linking;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    fn outcome(tree: Memory, test: &[&str]) -> Outcome {
+        let healthcheck = test.iter().map(|word| (*word).to_owned()).collect();
+        check(&Image::of(tree, Some(Config { healthcheck, ..Config::default() })))
+    }
+
+    #[test]
+    fn the_tool_has_to_be_there() {
+        let tree = || Memory::default().elf("/bin/sh", Linking::default());
+        assert_eq!(
+            outcome(tree(), &["CMD-SHELL", "curl -f http://localhost || exit 1"]).name(),
+            "pass",
+            "not to be told"
+        );
+        assert_eq!(outcome(tree(), &["CMD-SHELL", "curl -f http://localhost"]).name(), "fail");
+        let failed = outcome(tree(), &["CMD", "curl", "x"]);
+        assert!(
+            failed.findings()[0].evidence[0]
+                .contains("exec: \"curl\": executable file not found in $PATH")
+        );
+        assert_eq!(
+            outcome(tree().elf("/usr/bin/curl", Linking::default()), &["CMD", "curl"]),
+            Outcome::Pass
+        );
+        assert_eq!(outcome(tree(), &["NONE"]), Outcome::Pass);
+    }
+}

@@ -1,0 +1,68 @@
+use crate::facts::{Binary, Image};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "missing-assets",
+    group: Group::Image,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "the program loads templates from a directory that the image does not have",
+    what: "Looks for the pattern of a template engine in the program (`templates/**/*`) and \
+           for that directory below WorkingDir.",
+    why: "The program ends at start, or answers every page with an error: the directory stayed \
+           in the build stage.",
+    fix: "Copy it beside the program (`COPY --from=build /app/templates ./templates`), or \
+           build it in (`include_str!`, `rust-embed`).",
+    symptoms: &[Symptom::Stderr(
+        "Os { code: 2, kind: NotFound, message: \"No such file or directory\" }",
+    )],
+    references: &["webapp.rs 519", "crusty-rustacean 4", "hoprnet 7677"],
+    check: Check::Carried(check),
+};
+
+fn check(binary: &Binary, image: &Image) -> Outcome {
+    if let Some(why) = image.nothing_to_run() {
+        return Outcome::not_applicable(why);
+    }
+    if binary.hints.template_directories.is_empty() {
+        return Outcome::not_applicable("the program names no directory of templates");
+    }
+    let directory =
+        image.config.as_ref().map(|config| config.working_dir.as_str()).unwrap_or_default();
+    binary
+        .hints
+        .template_directories
+        .iter()
+        .map(|name| (name, format!("{}/{name}", directory.trim_end_matches('/'))))
+        .filter(|(_, path)| !image.has(path))
+        .map(|(name, path)| {
+            Finding::new(Location::ImagePath(path.clone()), format!("{path} is not in the image"))
+                .evidence(format!("the program holds the pattern {name}/**/*"))
+                .fix(format!("COPY --from=build /app/{name} {path}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::hints::Hints;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    #[test]
+    fn templates_lie_below_the_working_directory() {
+        let outcome = |tree: Memory| {
+            let hints =
+                Hints { template_directories: vec!["templates".into()], ..Hints::default() };
+            let config = Config { working_dir: "/srv".into(), ..Config::default() };
+            let image = Image::of(tree.file("/app", 0o755, "x"), Some(config)).seen_from("/app");
+            check(&Binary { hints, ..Binary::default() }, &image)
+        };
+        assert_eq!(
+            outcome(Memory::default()).findings()[0].message,
+            "/srv/templates is not in the image"
+        );
+        assert_eq!(outcome(Memory::default().directory("/srv/templates")), Outcome::Pass);
+    }
+}

@@ -1,0 +1,139 @@
+use crate::facts::{Facts, Image};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "missing-ca-certificates",
+    group: Group::Image,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program trusts the system's certificates and the image has none",
+    what: "Looks in the program for TLS that reads the system's roots (rustls-native-certs, \
+           rustls-platform-verifier, native-tls, openssl), and in the image for the files that \
+           those read, SSL_CERT_FILE and SSL_CERT_DIR included.",
+    why: "Every connection over TLS fails; reqwest 0.13 panics even before the first plain one.",
+    fix: "Install the roots in the last stage (`RUN apt-get install -y ca-certificates`, `apk \
+           add ca-certificates`), copy them (`COPY --from=build \
+           /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/`), or build the roots in \
+           (`webpki-roots`).",
+    symptoms: &[
+        Symptom::Stderr("No CA certificates were loaded from the system"),
+        Symptom::Stderr("unable to get local issuer certificate"),
+        Symptom::Stderr("UnknownIssuer"),
+    ],
+    references: &["rustic 1777", "reqwest 2988", "cddns 51", "xenos 5"],
+    check: Check::Facts(check),
+};
+
+/// Where the crates look: openssl-probe 0.2, and Go's list that it follows.
+const FILES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs.pem",
+];
+const SYSTEM_ROOTS: &[&str] =
+    &["rustls-native-certs", "rustls-platform-verifier", "native-tls", "openssl", "openssl-probe"];
+const CLIENTS: &[&str] =
+    &["reqwest", "hyper-rustls", "hyper-tls", "ureq", "isahc", "attohttpc", "tokio-tungstenite"];
+const OWN_ROOTS: &[&str] = &["webpki-roots", "webpki-root-certs"];
+
+fn check(facts: &Facts) -> Outcome {
+    let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
+        return Outcome::not_applicable("no image and program were given");
+    };
+    if has_roots(image) {
+        return Outcome::Pass;
+    }
+    let reads_roots = facts.has_one_of(SYSTEM_ROOTS).flatten();
+    let has_own = facts.has_one_of(OWN_ROOTS).flatten();
+    let file = binary.may_read.iter().find(|path| FILES.contains(&path.as_str()));
+    let evidence = match (reads_roots, file, has_own) {
+        (None, _, Some(own)) => {
+            return Outcome::not_applicable(format!("the program brings its own roots ({own})"));
+        }
+        (Some(name), ..) => format!("the crate {name} reads the system's roots"),
+        (None, Some(path), None) => format!("the program holds the path {path}"),
+        (None, None, None) if binary.tls.value.is_some() => {
+            return Outcome::open(
+                "the program speaks TLS; where its roots come from cannot be told",
+            );
+        }
+        (None, None, None) => {
+            return Outcome::not_applicable(
+                "nothing in the program reads the system's certificates",
+            );
+        }
+    };
+    let finding = Finding::new(
+        Location::ImagePath(FILES[0].to_owned()),
+        "the image has no certificates of authorities",
+    )
+    .evidence(evidence)
+    .evidence("none of the places where they are looked for is in the image")
+    .fix("COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/");
+    let client = facts.has_one_of(CLIENTS).flatten();
+    match (reads_roots, client, has_own) {
+        (Some(_), Some(client), None) => finding.evidence(format!("{client} is a client")).into(),
+        // A server needs no roots, and own roots may be the ones that count.
+        _ => finding.at_most_warn().into(),
+    }
+}
+
+fn has_roots(image: &Image) -> bool {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(|name| image.variable(name));
+    let hashed = image.resolve("/etc/ssl/certs").is_ok_and(|found| {
+        image
+            .files
+            .children(&found.path)
+            .iter()
+            .any(|name| name.ends_with(b".0") || name.ends_with(b".pem"))
+    });
+    hashed || FILES.iter().copied().chain(named).any(|path| image.has(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Binary;
+    use crate::facts::binary::{Crate, CrateSource};
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
+        let crates = crates
+            .iter()
+            .map(|name| Crate {
+                name: (*name).into(),
+                version: "1.0.0".into(),
+                from: CrateSource::PanicPath,
+            })
+            .collect();
+        let env = env.iter().map(|entry| (*entry).to_owned()).collect();
+        check(&Facts {
+            binary: Some(Binary { crates, ..Binary::default() }),
+            image: Some(Image::of(tree, Some(Config { env, ..Config::default() }))),
+            ..Facts::default()
+        })
+    }
+
+    #[test]
+    fn a_client_of_the_systems_roots_needs_them() {
+        let none = Memory::default;
+        let failed = outcome(&["reqwest", "rustls-native-certs"], none(), &[]);
+        assert_eq!(failed.findings()[0].at_most, None);
+        assert_eq!(outcome(&["openssl"], none(), &[]).findings()[0].at_most, Some(Level::Warn));
+        assert_eq!(outcome(&["reqwest", "webpki-roots"], none(), &[]).name(), "not-applicable");
+        assert_eq!(outcome(&["serde"], none(), &[]).name(), "not-applicable");
+        let with = none().file("/etc/ssl/certs/ca-certificates.crt", 0o644, "x");
+        assert_eq!(outcome(&["reqwest", "openssl"], with, &[]), Outcome::Pass);
+        let elsewhere = none().file("/certs.pem", 0o644, "x");
+        assert_eq!(
+            outcome(&["reqwest", "openssl"], elsewhere, &["SSL_CERT_FILE=/certs.pem"]),
+            Outcome::Pass
+        );
+        let dangling = none().link("/etc/ssl/certs/ca-certificates.crt", "/nowhere");
+        assert_eq!(outcome(&["reqwest", "openssl"], dangling, &[]).name(), "fail");
+    }
+}

@@ -1,0 +1,111 @@
+use crate::facts::Image;
+use crate::facts::image::command::{Command, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "missing-command",
+    group: Group::Image,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "what the image runs is not in it",
+    what: "Resolves Entrypoint and Cmd as the engine does: PATH of Env, WorkingDir, links \
+           inside the image, init wrappers, `exec` in short scripts. Fails when a file on that \
+           way is not there.",
+    why: "The container does not start: the program was renamed, copied to another place, or \
+           is looked for relative to another directory.",
+    fix: "Copy the program to the path that the command names, or name the path where it is.",
+    symptoms: &[
+        Symptom::Stderr("executable file not found in $PATH"),
+        Symptom::Stderr("no such file or directory"),
+        Symptom::ExitCode(127),
+    ],
+    references: &["docker-rust (jimmycuadra) 14", "openfairdb 130", "mecha-agent 29"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    if image.config.is_none() {
+        return Outcome::not_applicable("a root file system says nothing of what it will run");
+    }
+    image.commands.iter().filter_map(|command| finding(image, command)).collect()
+}
+
+fn finding(image: &Image, command: &Command) -> Option<Finding> {
+    let failure = command.failure()?;
+    let is_missing = matches!(
+        failure.kind,
+        FailureKind::NotInPath | FailureKind::NoSuchFile | FailureKind::NotAFile
+    );
+    let is_shell = command.shell_form && command.steps.is_empty();
+    if command.role != Role::Start || !is_missing || is_shell || will_be_there(image, &failure.name)
+    {
+        return None;
+    }
+    let mut finding = Finding::new(
+        Location::ImageConfig(command.field),
+        format!("`{}` is not in the image", failure.name),
+    )
+    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
+    finding
+        .evidence
+        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    let name = failure.name.rsplit('/').next().unwrap_or_default();
+    let twin = image.programs.iter().find(|program| program.path.rsplit('/').next() == Some(name));
+    let found = twin.or(image.programs.first());
+    if let Some(found) = found {
+        finding.evidence.push(format!("the Rust program in the image is {}", found.path));
+    }
+    Some(match (twin, found) {
+        (Some(found), _) | (None, Some(found)) => {
+            finding.fix(format!("ENTRYPOINT [\"{}\"]", found.path))
+        }
+        (None, None) => {
+            finding.fix(format!("COPY --from=build /app/target/release/{name} {}", failure.name))
+        }
+    })
+}
+
+/// The subject lies elsewhere for now and will be copied to where the command looks.
+fn will_be_there(image: &Image, name: &str) -> bool {
+    let at = image.subject_at.as_deref().unwrap_or_default();
+    at == name || (!name.contains('/') && at.rsplit('/').next() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Linking;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
+        let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
+        check(&Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_fails() {
+        let tree = || Memory::default().elf("/usr/local/bin/app", Linking::default());
+        assert_eq!(outcome(tree(), &["app"]), Outcome::Pass);
+        let failed = outcome(tree(), &["/app"]);
+        assert!(failed.findings()[0].evidence[0].contains("stat /app: no such file or directory"));
+        assert_eq!(outcome(tree(), &["nope"]).name(), "fail");
+        assert_eq!(
+            outcome(tree(), &["/bin/sh", "-c", "app"]),
+            Outcome::Pass,
+            "missing-shell says so"
+        );
+        assert_eq!(
+            outcome(tree().file("/app", 0o644, "x"), &["/app"]),
+            Outcome::Pass,
+            "not-executable"
+        );
+    }
+
+    #[test]
+    fn a_subject_that_will_be_put_there_is_there() {
+        let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
+        let image = Image::of(Memory::default(), Some(config)).seen_from("/app");
+        assert_eq!(check(&image), Outcome::Pass);
+    }
+}

@@ -1,0 +1,82 @@
+use crate::facts::Image;
+use crate::facts::image::command::{Command, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "missing-shell",
+    group: Group::Image,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "a command in shell form, and no shell in the image",
+    what: "Looks at commands and health checks that are a shell and a line for it, and for \
+           that shell in the image.",
+    why: "Images from scratch and distroless images have no shell; the container does not start.",
+    fix: "Write the command in exec form, as a JSON array: `ENTRYPOINT \
+           [\"/usr/local/bin/NAME\", \"ARG\"]`.",
+    symptoms: &[
+        Symptom::Stderr("exec: \"/bin/sh\": stat /bin/sh: no such file or directory"),
+        Symptom::ExitCode(127),
+    ],
+    references: &["hello-world 44", "event-provenance-registry 42"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    if image.config.is_none() {
+        return Outcome::not_applicable("a root file system says nothing of what it will run");
+    }
+    image.commands.iter().filter_map(|command| finding(image, command)).collect()
+}
+
+fn finding(image: &Image, command: &Command) -> Option<Finding> {
+    let failure = command.failure()?;
+    if !command.shell_form
+        || !command.steps.is_empty()
+        || image.has("/bin/sh")
+            && failure.kind == FailureKind::NotInPath
+            && command.role == Role::Healthcheck
+    {
+        return None;
+    }
+    let mut finding = Finding::new(
+        Location::ImageConfig(command.field),
+        format!("the command is a line for `{}`, which is not in the image", failure.name),
+    )
+    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
+    finding
+        .evidence
+        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    let line = command.words.get(2).map(String::as_str).unwrap_or_default();
+    let words: Vec<String> = line
+        .split_whitespace()
+        .filter(|word| *word != "exec")
+        .map(|word| format!("\"{word}\""))
+        .collect();
+    let field = command.field.to_uppercase();
+    finding.evidence.push(format!("the line: {line}"));
+    Some(finding.fix(format!("{field} [{}]", words.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Linking;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
+        let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
+        check(&Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
+    }
+
+    #[test]
+    fn a_line_needs_a_shell() {
+        let line = ["/bin/sh", "-c", "exec /app serve"];
+        let failed = outcome(Memory::default().elf("/app", Linking::default()), &line);
+        assert_eq!(failed.findings()[0].fix.as_deref(), Some("ENTRYPOINT [\"/app\", \"serve\"]"));
+        let with =
+            Memory::default().elf("/app", Linking::default()).elf("/bin/sh", Linking::default());
+        assert_eq!(outcome(with, &line), Outcome::Pass);
+        assert_eq!(outcome(Memory::default(), &["/app"]), Outcome::Pass);
+    }
+}

@@ -1,0 +1,62 @@
+use crate::facts::Image;
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "missing-user",
+    group: Group::Image,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the image runs as a user that it does not have",
+    what: "Looks for the names in User among the image's own /etc/passwd and /etc/group. \
+           Numbers need no entry.",
+    why: "The engine refuses to start the container.",
+    fix: "Name the user by number (`USER 10001:10001`), or create it in the last stage.",
+    symptoms: &[Symptom::Stderr("unable to find user"), Symptom::ExitCode(125)],
+    references: &["function-shell 24", "distroless 277"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    let Some(config) = &image.config else {
+        return Outcome::not_applicable("a root file system says nothing of whom it runs as");
+    };
+    match image.account.identity(&config.user) {
+        Ok(_) => Outcome::Pass,
+        Err(message) => {
+            let known: Vec<&str> =
+                image.account.users.iter().map(|user| user.name.as_str()).collect();
+            let known =
+                if known.is_empty() { "no user at all".to_owned() } else { known.join(", ") };
+            Finding::new(
+                Location::ImageConfig("User"),
+                format!("the image has no user `{}`", config.user),
+            )
+            .evidence(format!("the engine: {message}"))
+            .evidence(format!("/etc/passwd has {known}"))
+            .fix("USER 10001:10001")
+            .into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    #[test]
+    fn a_name_needs_an_entry_and_a_number_does_not() {
+        let outcome = |user: &str| {
+            let tree = Memory::default().file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\n");
+            check(&Image::of(tree, Some(Config { user: user.into(), ..Config::default() })))
+        };
+        for fine in ["", "root", "0", "10001", "10001:10001"] {
+            assert_eq!(outcome(fine), Outcome::Pass, "{fine}");
+        }
+        assert_eq!(
+            outcome("app").findings()[0].evidence[0],
+            "the engine: unable to find user app: no matching entries in passwd file"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+use crate::facts::Image;
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "privileged-port",
+    group: Group::Image,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "a user other than root is to bind a port below 1024",
+    what: "Compares EXPOSE with User.",
+    why: "Docker 20.10 and later let everybody bind every port of a container; Kubernetes on \
+           older nodes, Podman without root and host networking do not.",
+    fix: "Listen on a port above 1023 and publish it as the other one: `-p 80:8080`.",
+    symptoms: &[Symptom::Stderr("Permission denied (os error 13)")],
+    references: &["static-web-server 42", "vaultwarden 411"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    let low: Vec<u16> = image.exposed_ports().into_iter().filter(|port| *port < 1024).collect();
+    if low.is_empty() {
+        return Outcome::not_applicable("the image exposes no port below 1024");
+    }
+    let Some(identity) = image.identity() else {
+        return Outcome::open("the image does not have its user");
+    };
+    if identity.uid == 0 {
+        return Outcome::Pass;
+    }
+    low.iter()
+        .map(|port| {
+            Finding::new(
+                Location::ImageConfig("ExposedPorts"),
+                format!("user {} is to bind port {port}", identity.uid),
+            )
+            .evidence(format!("EXPOSE {port}, USER {}", identity.uid))
+            .fix(format!("EXPOSE {}", u32::from(*port) + 8000))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    #[test]
+    fn only_root_binds_low_ports_everywhere() {
+        let outcome = |user: &str, port: &str| {
+            let config =
+                Config { user: user.into(), exposed_ports: vec![port.into()], ..Config::default() };
+            check(&Image::of(Memory::default(), Some(config)))
+        };
+        assert_eq!(outcome("1000", "80/tcp").name(), "fail");
+        assert_eq!(outcome("", "80/tcp"), Outcome::Pass);
+        assert_eq!(outcome("1000", "8080/tcp").name(), "not-applicable");
+        assert_eq!(outcome("nobody", "80").name(), "open");
+    }
+}

@@ -1,0 +1,90 @@
+use crate::facts::Image;
+use crate::facts::image::account::Identity;
+use crate::facts::image::command::Step;
+use crate::facts::image::tree::{Entry, parent};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "unreadable-by-user",
+    group: Group::Image,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "the user that the image runs as may not execute the program",
+    what: "Looks at owner, group and permission bits of every file that the command goes \
+           through, and of the directories above it, for the image's User.",
+    why: "The container does not start as that user, although it does as root.",
+    fix: "Let everybody read and execute what is run: `COPY --chmod=0755`.",
+    symptoms: &[Symptom::Stderr("permission denied"), Symptom::ExitCode(126)],
+    references: &["static-web-server 42"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    if image.config.is_none() {
+        return Outcome::not_applicable("a root file system says nothing of whom it runs as");
+    }
+    let Some(identity) = image.identity() else {
+        return Outcome::open("the image does not have its user");
+    };
+    let steps = image.commands.iter().flat_map(|command| &command.steps);
+    steps.filter_map(|step| finding(image, &identity, step)).collect()
+}
+
+fn finding(image: &Image, identity: &Identity, step: &Step) -> Option<Finding> {
+    let mut above = parent(step.path.as_bytes()).to_vec();
+    while above != b"/" {
+        let entry = image.files.entry(&above)?;
+        if !identity.may(&entry, 0o1) {
+            return Some(refused(identity, &String::from_utf8_lossy(&above), &entry));
+        }
+        above = parent(&above).to_vec();
+    }
+    // A script is read by its interpreter; a program is only executed.
+    let is_program = matches!(image.files.linking(step.path.as_bytes()), Some(Ok(_)));
+    let bits = if is_program { 0o1 } else { 0o5 };
+    (!identity.may(&step.entry, bits)).then(|| refused(identity, &step.path, &step.entry))
+}
+
+fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
+    Finding::new(
+        Location::ImagePath(path.to_owned()),
+        format!("user {} may not execute {path}", identity.uid),
+    )
+    .evidence(format!("mode {:04o}, owner {}, group {}", entry.mode, entry.uid, entry.gid))
+    .fix(format!("RUN chmod a+rx {path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::Linking;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::{Kind, Memory, Node};
+
+    fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
+        let mut tree = Memory::default().elf("/opt/app", Linking::default());
+        let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
+        tree.insert(b"/opt", Node { entry: entry(Kind::Directory, directory), text: None });
+        tree.insert(b"/opt/app", Node { entry: entry(Kind::File { size: 60 }, file), text: None });
+        tree.insert_linking(b"/opt/app", Ok(std::sync::Arc::new(Linking::default())));
+        let config =
+            Config { user: user.into(), entrypoint: vec!["/opt/app".into()], ..Config::default() };
+        check(&Image::of(tree, Some(config)))
+    }
+
+    #[test]
+    fn every_name_of_the_path_counts() {
+        assert_eq!(outcome("1000", 0o755, 0o755), Outcome::Pass);
+        assert_eq!(outcome("1000", 0o755, 0o711), Outcome::Pass);
+        assert_eq!(outcome("", 0o700, 0o700), Outcome::Pass);
+        assert_eq!(
+            outcome("1000:1000", 0o755, 0o750).findings()[0].message,
+            "user 1000 may not execute /opt/app"
+        );
+        assert_eq!(
+            outcome("1000:1000", 0o700, 0o755).findings()[0].message,
+            "user 1000 may not execute /opt"
+        );
+        assert_eq!(outcome("1000:0", 0o750, 0o750), Outcome::Pass);
+    }
+}

@@ -1,0 +1,97 @@
+use crate::facts::Image;
+use crate::facts::image::command::Command;
+use crate::facts::image::{Sibling, architecture};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "wrong-platform-in-index",
+    group: Group::Target,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "an index lists an image for a platform that its programs are not for",
+    what: "Compares, for every image of an index, the platform that the index gives it, the \
+           one that its configuration gives it, and the machine of the programs that it runs.",
+    why: "Engines fetch by the index: on that platform the container does not start.",
+    fix: "Build each platform of the index with its own target (`--platform \
+           linux/amd64,linux/arm64` and TARGETARCH).",
+    symptoms: &[
+        Symptom::Stderr("exec format error"),
+        Symptom::Stderr("does not match the detected host platform"),
+    ],
+    references: &["typst 5290", "caesura 96"],
+    check: Check::Image(check),
+};
+
+fn check(image: &Image) -> Outcome {
+    if image.siblings.is_empty() && image.listed.is_none() {
+        return Outcome::not_applicable("the image was not found in an index that names platforms");
+    }
+    let programs = image
+        .start()
+        .and_then(Command::program)
+        .and_then(|path| Some((path.to_owned(), image.files.linking(path.as_bytes())?.ok()?)));
+    let own = Sibling {
+        listed: image.listed.clone(),
+        config: image.platform().cloned().unwrap_or_default(),
+        programs: programs.into_iter().collect(),
+    };
+    std::iter::once(&own).chain(&image.siblings).flat_map(findings).collect()
+}
+
+fn findings(sibling: &Sibling) -> Vec<Finding> {
+    let listed = sibling.listed.as_ref().unwrap_or(&sibling.config);
+    let mut findings = Vec::new();
+    if listed.architecture != sibling.config.architecture && !sibling.config.architecture.is_empty()
+    {
+        findings.push(
+            Finding::new(
+                Location::ImageConfig("architecture"),
+                format!("the image listed for {listed} is for {}", sibling.config),
+            )
+            .fix(format!("docker build --platform {listed} .")),
+        );
+    }
+    for (path, linking) in &sibling.programs {
+        let machine = architecture(linking.machine, linking.is_64(), linking.is_little_endian());
+        if let Some(machine) = machine.filter(|machine| *machine != listed.architecture) {
+            findings.push(
+                Finding::new(
+                    Location::ImagePath(path.clone()),
+                    format!("{path} of the image for {listed} is for {machine}"),
+                )
+                .evidence(format!("ELF machine {}", linking.machine))
+                .fix(format!("docker build --platform {listed} .")),
+            );
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use crate::facts::binary::Linking;
+    use crate::facts::image::Platform;
+
+    fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {
+        let mut linking = Linking { machine, ..Linking::default() };
+        (linking.ident[4], linking.ident[5]) = (2, 1);
+        Sibling {
+            listed: Platform::parse(listed),
+            config: Platform::parse(config).unwrap(),
+            programs: vec![("/app".into(), Arc::new(linking))],
+        }
+    }
+
+    #[test]
+    fn every_image_of_the_index_is_looked_at() {
+        let outcome = |one| check(&Image { siblings: vec![one], ..Image::default() });
+        assert_eq!(outcome(sibling("linux/amd64", "linux/amd64", 62)), Outcome::Pass);
+        let failed = outcome(sibling("linux/arm64", "linux/arm64", 62));
+        assert_eq!(failed.findings()[0].message, "/app of the image for linux/arm64 is for amd64");
+        assert_eq!(outcome(sibling("linux/arm64", "linux/amd64", 62)).findings().len(), 2);
+        assert_eq!(check(&Image::default()).name(), "not-applicable");
+    }
+}
