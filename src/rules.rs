@@ -3,6 +3,21 @@
 
 use crate::rule::Rule;
 
+/// Is this the code that was written?
+pub mod freshness {
+    pub mod feature_mismatch;
+    pub mod foreign_artifact;
+    pub mod masked_version;
+    pub mod placeholder_main;
+    pub mod rustflags_ignored;
+    pub mod stale_by_mtime;
+    pub mod stale_dependency;
+    pub mod stale_sources;
+    pub mod stale_toolchain;
+    pub mod stale_workspace_member;
+    pub mod wrong_artifact_path;
+}
+
 /// Is it hardened as a Rust program can be?
 pub mod hardening {
     pub mod executable_stack;
@@ -42,7 +57,9 @@ pub mod image {
 
 /// Does it carry what should stay home?
 pub mod leak {
+    pub mod embedded_build_env;
     pub mod embedded_home_path;
+    pub mod embedded_manifest_dir;
     pub mod embedded_secret;
 }
 
@@ -82,9 +99,11 @@ pub mod provenance {
 
 /// Is it for this machine?
 pub mod target {
+    pub mod cpu_level_too_high;
     pub mod kernel_too_new;
     pub mod lse_atomics;
     pub mod packed;
+    pub mod page_size_baked;
     pub mod segment_alignment;
     pub mod triple_mismatch;
     pub mod wrong_architecture;
@@ -94,6 +113,17 @@ pub mod target {
 /// Every rule, by group and name.
 #[rustfmt::skip]
 pub static ALL: &[&Rule] = &[
+    &freshness::feature_mismatch::RULE,
+    &freshness::foreign_artifact::RULE,
+    &freshness::masked_version::RULE,
+    &freshness::placeholder_main::RULE,
+    &freshness::rustflags_ignored::RULE,
+    &freshness::stale_by_mtime::RULE,
+    &freshness::stale_dependency::RULE,
+    &freshness::stale_sources::RULE,
+    &freshness::stale_toolchain::RULE,
+    &freshness::stale_workspace_member::RULE,
+    &freshness::wrong_artifact_path::RULE,
     &hardening::executable_stack::RULE,
     &hardening::insecure_runpath::RULE,
     &hardening::missing_pie::RULE,
@@ -123,7 +153,9 @@ pub static ALL: &[&Rule] = &[
     &image::unlinted_binary::RULE,
     &image::unreadable_by_user::RULE,
     &image::volume_over_binary::RULE,
+    &leak::embedded_build_env::RULE,
     &leak::embedded_home_path::RULE,
+    &leak::embedded_manifest_dir::RULE,
     &leak::embedded_secret::RULE,
     &profile::catch_unwind_under_abort::RULE,
     &profile::debug_assertions::RULE,
@@ -151,9 +183,11 @@ pub static ALL: &[&Rule] = &[
     &provenance::toolchain_mismatch::RULE,
     &provenance::unknown_builder::RULE,
     &provenance::unsigned_record::RULE,
+    &target::cpu_level_too_high::RULE,
     &target::kernel_too_new::RULE,
     &target::lse_atomics::RULE,
     &target::packed::RULE,
+    &target::page_size_baked::RULE,
     &target::segment_alignment::RULE,
     &target::triple_mismatch::RULE,
     &target::wrong_architecture::RULE,
