@@ -6,6 +6,8 @@ use crate::rule::{Level, Outcome, Rule};
 pub mod binary;
 pub mod inspect;
 pub mod json;
+#[cfg(test)]
+mod schema;
 pub mod table;
 pub mod words;
 

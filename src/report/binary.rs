@@ -14,6 +14,7 @@ pub const SCHEMA: &str = "binlint.inspect/1";
 
 /// The answer for one path: its facts, or why there are none.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Answer<'a> {
     /// The facts.
@@ -29,11 +30,14 @@ pub enum Answer<'a> {
 
 /// BINARY. A null says that it could not be told, or was not looked at; `evidence` says which.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Entry<'a> {
     path: &'a str,
     size: u64,
     sha256: Option<&'a str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["elf", "mach-o", "pe", "wasm", null])))]
     format: Option<&'static str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["executable", "shared-library", "object", "other"])))]
     kind: &'static str,
     machine: Option<MachineEntry>,
     rust: Option<bool>,
@@ -46,8 +50,11 @@ pub struct Entry<'a> {
     soname: Option<&'a str>,
     position_independent: Option<bool>,
     static_pie: Option<bool>,
+    #[cfg_attr(test, schemars(extend("enum" = ["present", "stripped", null])))]
     symbols: Option<&'static str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["none", "present", "separate", null])))]
     debug_info: Option<&'static str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["unwind", "abort", null])))]
     panic: Option<&'static str>,
     rustc: RustcEntry<'a>,
     crates: Option<Vec<CrateEntry<'a>>>,
@@ -58,6 +65,7 @@ pub struct Entry<'a> {
     tls: Option<&'a str>,
     debug_assertions: Option<bool>,
     overflow_checks: Option<bool>,
+    #[cfg_attr(test, schemars(extend("enum" = ["fat", "thin-or-off", null])))]
     lto: Option<&'static str>,
     cpu_level: Option<u8>,
     may_read: Option<&'a [String]>,
@@ -68,41 +76,53 @@ pub struct Entry<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MachineEntry {
     arch: &'static str,
     bits: u8,
+    #[cfg_attr(test, schemars(extend("enum" = ["little", "big"])))]
     endian: &'static str,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LibcEntry<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["glibc", "musl", "bionic", "ohos-musl", "msvc", "ucrt", "libsystem", "freebsd", "openbsd", "none", null])))]
     name: Option<&'static str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["dynamic", "static", null])))]
     linkage: Option<&'static str>,
     version_required: Option<&'a str>,
     version_named: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RustcEntry<'a> {
     version: Option<&'a str>,
     commit: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CrateEntry<'a> {
     name: &'a str,
     version: &'a str,
+    #[cfg_attr(test, schemars(extend("enum" = ["panic-path", "dep-v0"])))]
     from: &'static str,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct MainEntry<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["real", "empty", "hello-world", "placeholder-text", null])))]
     verdict: Option<&'static str>,
     evidence: &'a str,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HardeningEntry {
+    #[cfg_attr(test, schemars(extend("enum" = ["full", "partial", "none", null])))]
     relro: Option<&'static str>,
     executable_stack: Option<bool>,
     text_relocations: Option<bool>,
@@ -111,12 +131,15 @@ struct HardeningEntry {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EvidenceEntry<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["none", "low", "high", "certain"])))]
     confidence: &'static str,
     seen: &'a str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'a> {
     schema: &'static str,
     binaries: &'a [Answer<'a>],
@@ -272,5 +295,13 @@ pub(super) const fn lto(lto: LtoShape) -> &'static str {
     match lto {
         LtoShape::Fat => "fat",
         LtoShape::ThinOrOff => "thin-or-off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_schema_of_inspect_is_up_to_date() {
+        crate::report::schema::keep_up_to_date::<super::Document<'_>>("inspect");
     }
 }

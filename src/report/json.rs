@@ -5,39 +5,82 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Checked, Judged, Report, Summary, binary};
+use crate::facts::Image;
+use crate::facts::loader::{LoadPlan, Stage};
 use crate::rule::{Finding, Outcome};
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.report/1";
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'a> {
     schema: &'static str,
     tool: Tool,
     subjects: Vec<SubjectEntry<'a>>,
+    image: Option<ImageEntry<'a>>,
     summary: SummaryEntry,
     notes: &'a [String],
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Tool {
     name: &'static str,
     version: &'static str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SubjectEntry<'a> {
     name: &'a str,
     sha256: Option<&'a str>,
     binary: Option<binary::Entry<'a>>,
+    load: Option<LoadEntry<'a>>,
     outcomes: Vec<OutcomeEntry<'a>>,
 }
 
+/// What the image's own loader would do with the subject.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct LoadEntry<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["starts", "fails", "unknown"])))]
+    verdict: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" = ["exec", "interpreter", "libraries", "versions", "symbols", null])))]
+    stage: Option<&'static str>,
+    errors: &'a [String],
+    warnings: &'a [String],
+    libraries: Vec<LibraryEntry<'a>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct LibraryEntry<'a> {
+    name: &'a str,
+    path: Option<&'a str>,
+    needed_by: &'a str,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ImageEntry<'a> {
+    reference: &'a str,
+    digest: Option<&'a str>,
+    platform: Option<String>,
+    distribution: Option<String>,
+    entrypoint: &'a [String],
+    cmd: &'a [String],
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeEntry<'a> {
     rule: &'static str,
     group: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" = ["allow", "warn", "deny"])))]
     level: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" = ["pass", "fail", "not-applicable", "open"])))]
     outcome: &'static str,
     reason: Option<&'a str>,
     waived: Option<WaivedEntry<'a>>,
@@ -45,12 +88,14 @@ struct OutcomeEntry<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WaivedEntry<'a> {
     reason: &'a str,
     place: &'a str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FindingEntry<'a> {
     message: &'a str,
     location: String,
@@ -59,6 +104,7 @@ struct FindingEntry<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SummaryEntry {
     deny: usize,
     warn: usize,
@@ -77,6 +123,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         subjects: report.subjects.iter().map(subject).collect(),
+        image: report.subjects.iter().find_map(|it| it.facts.image.as_ref()).map(image),
         summary: summary(report.summary()),
         notes: &report.notes,
     };
@@ -89,7 +136,38 @@ fn subject(judged: &Judged) -> SubjectEntry<'_> {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
         binary: judged.facts.binary.as_ref().map(binary::Entry::from),
+        load: judged.facts.load.as_ref().map(load),
         outcomes: judged.checked.iter().map(outcome).collect(),
+    }
+}
+
+fn load(load: &LoadPlan) -> LoadEntry<'_> {
+    LoadEntry {
+        verdict: load.verdict.name(),
+        stage: load.stage.map(Stage::name),
+        errors: &load.errors,
+        warnings: &load.warnings,
+        libraries: load
+            .libraries
+            .iter()
+            .map(|it| LibraryEntry {
+                name: &it.name,
+                path: it.path.as_deref(),
+                needed_by: &it.needed_by,
+            })
+            .collect(),
+    }
+}
+
+fn image(image: &Image) -> ImageEntry<'_> {
+    ImageEntry {
+        reference: &image.reference,
+        digest: image.digest.as_deref(),
+        platform: image.config.as_ref().map(|it| it.platform.to_string()),
+        distribution: image.release.as_ref().map(|it| it.pretty.clone()),
+        entrypoint: image.config.as_ref().map(|it| it.entrypoint.as_slice()).unwrap_or_default(),
+        cmd: image.config.as_ref().map(|it| it.cmd.as_slice()).unwrap_or_default(),
+        notes: &image.notes,
     }
 }
 
@@ -123,4 +201,12 @@ fn finding(finding: &Finding) -> FindingEntry<'_> {
 fn summary(summary: Summary) -> SummaryEntry {
     let Summary { deny, warn, open, pass, not_applicable, waived } = summary;
     SummaryEntry { deny, warn, open, pass, not_applicable, waived }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_schema_of_the_report_is_up_to_date() {
+        crate::report::schema::keep_up_to_date::<super::Document<'_>>("report");
+    }
 }
