@@ -40,6 +40,8 @@ const GOALS: &[&str] = &[
     "allocator",
     "crates by path: inside",
     "crates by record: all",
+    "main (x86_64 and aarch64 ELF)",
+    "main called a placeholder (others)",
 ];
 
 /// Where the list and the file differ, and what the file itself says.
@@ -194,6 +196,8 @@ fn facts_of_placeholders() {
         "symbols",
     ]);
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+    let (found, of) = tally.share("placeholder main");
+    assert!(found * 100 >= of * 99, "{found} of {of} placeholders");
 }
 
 fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
@@ -463,6 +467,22 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
             Some(binary.rustc.version.as_deref().unwrap_or("none")),
             "none",
         );
+    }
+    let judged = truth("triple").starts_with("x86_64") || truth("triple").starts_with("aarch64");
+    // In mixed programs main is C's or C++'s own.
+    let whole = truth("language") == "rust" && truth("kind") == "exe";
+    if whole && truth("format") == "elf" && judged {
+        let said = binary.main.value.map(|verdict| match verdict {
+            MainVerdict::Real => "real",
+            MainVerdict::Empty | MainVerdict::HelloWorld | MainVerdict::PlaceholderText => {
+                "a placeholder"
+            }
+        });
+        tally.add("main (x86_64 and aarch64 ELF)", id, said, "real");
+    } else if rust {
+        let said =
+            if binary.main.value.is_none_or(|it| it == MainVerdict::Real) { "no" } else { "yes" };
+        tally.add("main called a placeholder (others)", id, Some(said), "no");
     }
     if !truth("allocator_seen").is_empty() {
         let said = binary.allocator.value.as_deref();

@@ -11,6 +11,7 @@ use super::elf::{Headers, Section};
 use super::hints::Hints;
 use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
 use super::locations::{self, Limits};
+use super::main_fn;
 use super::memory::Memory;
 use super::rust::{self, Tables};
 use super::text::{Needle, Text};
@@ -271,6 +272,8 @@ impl Binary {
         if let Some(memory) = Memory::read(bytes) {
             self.locations = locations::of(&memory, Limits::default());
             self.home_paths = leaks::homes(&self.locations);
+            let facts = main_fn::of(&memory);
+            (self.main, self.lto) = (facts.main, facts.lto);
         }
         let seen = crates::from_paths(self.locations.iter().map(|it| it.path.as_str()));
         let recorded = record.map(crates::from_record).unwrap_or(Ok(Vec::new()));
