@@ -1,0 +1,581 @@
+//! Every way in which a build goes stale, made with the real cargo, and beside each its honest
+//! twin: the one is denied with its own cause, the other is not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
+
+const STUB: &str = "fn main() {}\n";
+
+const MAIN: &str = "mod server;
+
+fn main() {
+    println!(\"listening on port {}\", server::port(std::env::args().count()));
+}
+";
+
+const SERVER: &str = "pub fn port(arguments: usize) -> u16 {
+    [8080, 9090][arguments - 1]
+}
+";
+
+/// A workspace on disk.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let place = Place { directory: tempfile::tempdir().unwrap() };
+        place.write("Cargo.toml", &manifest("my-app", ""));
+        place
+    }
+
+    /// What a Dockerfile that caches dependencies does: a stub, built now.
+    fn with_stub() -> Place {
+        let place = Place::new();
+        place.write("src/main.rs", STUB);
+        place.build(&[]);
+        place
+    }
+
+    /// Everything written an hour ago and then built.
+    fn honest() -> Place {
+        let place = Place::new();
+        place.copy("src/main.rs", MAIN);
+        place.copy("src/server.rs", SERVER);
+        place.build(&[]);
+        place
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// `COPY`: the file comes now and keeps the date that it has on the host.
+    fn copy(&self, path: &str, text: &str) {
+        self.write(path, text);
+        self.date(path, SystemTime::now() - Duration::from_secs(3600));
+    }
+
+    fn copy_sources(&self) {
+        self.copy("src/main.rs", MAIN);
+        self.copy("src/server.rs", SERVER);
+    }
+
+    fn date(&self, path: &str, when: SystemTime) {
+        fs::File::options().write(true).open(self.path(path)).unwrap().set_modified(when).unwrap();
+    }
+
+    fn touch(&self, path: &str) {
+        self.date(path, SystemTime::now() + Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(40));
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Output {
+        self.cargo_with(arguments, &[])
+    }
+
+    fn cargo_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> Output {
+        let output = clean(Command::new("cargo"))
+            .args(arguments)
+            .envs(env.iter().copied())
+            .current_dir(self.directory.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "cargo {arguments:?}: {said}");
+        output
+    }
+
+    /// Builds for release; returns the packages that cargo compiled.
+    fn build(&self, more: &[&str]) -> Vec<String> {
+        let arguments = [&["build", "--release"], more].concat();
+        compiled(&self.cargo(&arguments))
+    }
+
+    fn check(&self, more: &[&str]) -> Judged {
+        judge(self.directory.path(), more)
+    }
+}
+
+/// The packages behind `Compiling`.
+fn compiled(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Compiling ")?.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Without what this test's own cargo and CI put into the environment.
+fn clean(mut command: Command) -> Command {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TERM_COLOR", "never").env("CARGO_INCREMENTAL", "0");
+    command
+}
+
+fn manifest(name: &str, more: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.3.0\"\nedition = \"2021\"\n{more}")
+}
+
+/// The outcomes of one subject.
+struct Judged {
+    outcomes: BTreeMap<String, serde_json::Value>,
+}
+
+/// The group's outcomes, a line each.
+impl std::fmt::Debug for Judged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for rule in FRESHNESS {
+            let outcome = &self.outcomes[*rule];
+            let (reason, findings) = (&outcome["reason"], &outcome["findings"]);
+            writeln!(f, "{rule}: {} {reason} {findings}", self.outcome(rule))?;
+        }
+        Ok(())
+    }
+}
+
+fn judge(directory: &Path, more: &[&str]) -> Judged {
+    let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        .args(["check", "--format", "json"])
+        .args(more)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().iter();
+    let outcomes = outcomes.map(|it| (it["rule"].as_str().unwrap().to_owned(), it.clone()));
+    Judged { outcomes: outcomes.collect() }
+}
+
+const FRESHNESS: &[&str] = &[
+    "placeholder-main",
+    "stale-sources",
+    "stale-by-mtime",
+    "stale-dependency",
+    "stale-workspace-member",
+    "masked-version",
+    "foreign-artifact",
+    "wrong-artifact-path",
+    "stale-toolchain",
+    "feature-mismatch",
+    "rustflags-ignored",
+];
+
+impl Judged {
+    fn outcome(&self, rule: &str) -> &str {
+        self.outcomes[rule]["outcome"].as_str().unwrap()
+    }
+
+    fn is_denied(&self, rule: &str) -> bool {
+        self.outcome(rule) == "fail" && self.outcomes[rule]["level"] == "deny"
+    }
+
+    fn finding(&self, rule: &str) -> String {
+        self.outcomes[rule]["findings"].to_string()
+    }
+
+    #[track_caller]
+    fn denies(&self, rule: &str, words: &[&str]) -> String {
+        let finding = self.finding(rule);
+        assert!(self.is_denied(rule), "{rule} does not deny: {self:#?}");
+        for word in words {
+            assert!(finding.contains(word), "{rule} does not say {word:?}: {finding}");
+        }
+        self.outcomes[rule]["findings"][0]["fix"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// An honest build: nothing in the group fails at all.
+    #[track_caller]
+    fn is_fresh(&self) {
+        for rule in FRESHNESS {
+            assert_ne!(self.outcome(rule), "fail", "{rule}: {}", self.finding(rule));
+        }
+    }
+}
+
+/// Runs the line that a finding gives, and expects that it heals.
+#[track_caller]
+fn heals(place: &Place, line: &str, check: &[&str]) {
+    std::thread::sleep(Duration::from_millis(20));
+    let done = clean(Command::new("sh"))
+        .args(["-c", line])
+        .current_dir(place.directory.path())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(!compiled(&done).is_empty(), "{line} compiled nothing");
+    place.check(check).is_fresh();
+}
+
+#[test]
+fn an_honest_build_is_fresh() {
+    let place = Place::honest();
+    let judged = place.check(&[]);
+    judged.is_fresh();
+    for rule in ["placeholder-main", "stale-sources", "stale-by-mtime", "foreign-artifact"] {
+        assert_eq!(judged.outcome(rule), "pass", "{rule}: {judged:#?}");
+    }
+}
+
+#[test]
+fn a_stub_kept_under_older_sources_is_denied_whatever_is_tried() {
+    let place = Place::with_stub();
+    place.copy_sources();
+    let attempts: &[(&str, &dyn Fn())] = &[
+        ("nothing", &|| {}),
+        ("another file is edited", &|| place.touch("src/server.rs")),
+        ("the output is removed", &|| {
+            fs::remove_file(place.path("target/release/my-app")).unwrap()
+        }),
+        ("a glob with a dash", &|| {
+            let deps = fs::read_dir(place.path("target/release/deps")).unwrap();
+            let dash = |name: &str| name.starts_with("my-app");
+            for entry in deps.flatten().filter(|it| dash(it.file_name().to_str().unwrap())) {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }),
+        ("cleaned without --release", &|| {
+            place.cargo(&["clean", "-p", "my-app"]);
+        }),
+        ("src is removed and copied again", &|| {
+            fs::remove_dir_all(place.path("src")).unwrap();
+            place.copy_sources();
+        }),
+    ];
+    let mut line = String::new();
+    for (what, attempt) in attempts {
+        attempt();
+        assert!(place.build(&[]).is_empty(), "cargo was healed by: {what}");
+        let judged = place.check(&[]);
+        line = judged.denies("stale-by-mtime", &["src/server.rs", "src/main.rs"]);
+        judged.denies("placeholder-main", &["src/main.rs"]);
+    }
+    heals(&place, &line, &[]);
+}
+
+#[test]
+fn a_rebuilt_stub_layer_is_stale_again_after_a_change_of_the_manifest() {
+    let place = Place::honest();
+    place.write("Cargo.toml", &manifest("my-app", "[features]\nextra = []\n"));
+    fs::remove_dir_all(place.path("target")).unwrap();
+    place.write("src/main.rs", STUB);
+    fs::remove_file(place.path("src/server.rs")).unwrap();
+    place.build(&[]);
+    place.copy_sources();
+    assert!(place.build(&[]).is_empty());
+    place.check(&[]).denies("stale-by-mtime", &["src/server.rs"]);
+    place.touch("src/main.rs");
+    assert_eq!(place.build(&[]), ["my-app"]);
+    place.check(&[]).is_fresh();
+}
+
+#[test]
+fn clean_without_the_target_heals_nothing_and_the_line_given_does() {
+    let host = host();
+    let flags = ["--target", host.as_str()];
+    let place = Place::new();
+    place.write("src/main.rs", STUB);
+    place.build(&flags);
+    place.copy_sources();
+    place.cargo(&["clean", "--release", "-p", "my-app"]);
+    assert!(place.build(&flags).is_empty());
+    let judged = place.check(&flags);
+    let line = judged.denies("stale-by-mtime", &["cargo clean -p my-app --release --target"]);
+    assert!(line.contains(&format!("--release --target {host}")), "{line}");
+    heals(&place, &line, &flags);
+}
+
+#[test]
+fn equal_dates_are_fresh_to_cargo_and_denied_here() {
+    let place = Place::with_stub();
+    place.copy_sources();
+    let units = fs::read_dir(place.path("target/release/.fingerprint")).unwrap();
+    let anchor = units.flatten().find_map(|unit| {
+        let dep_info = unit.path().join("dep-bin-my-app");
+        fs::metadata(dep_info).ok()?.modified().ok()
+    });
+    place.date("src/main.rs", anchor.unwrap());
+    assert!(place.build(&[]).is_empty());
+    place.check(&[]).denies("stale-by-mtime", &["src/server.rs", "equal is fresh"]);
+}
+
+#[test]
+fn equal_dates_alone_are_open() {
+    let place = Place::honest();
+    let unit = fs::read_dir(place.path("target/release/.fingerprint")).unwrap().flatten().next();
+    let anchor = fs::metadata(unit.unwrap().path().join("dep-bin-my-app")).unwrap();
+    place.date("src/main.rs", anchor.modified().unwrap());
+    assert_eq!(place.check(&[]).outcome("stale-by-mtime"), "open");
+}
+
+#[test]
+fn another_branchs_code_from_a_shared_cache_is_denied() {
+    let place = Place::honest();
+    place.copy("src/main.rs", &MAIN.replace("listening on port", "fetching for branch b at"));
+    place.copy("src/server.rs", &format!("// of branch b\n\n{SERVER}"));
+    assert!(place.build(&[]).is_empty());
+    let judged = place.check(&[]);
+    judged.denies("stale-sources", &["src/main.rs", "fetching for branch b at"]);
+    judged.denies("stale-by-mtime", &["touch src/main.rs"]);
+    assert_ne!(judged.outcome("placeholder-main"), "fail");
+}
+
+#[test]
+fn sources_edited_after_the_build_are_denied_and_need_only_a_build() {
+    let place = Place::honest();
+    place.write("src/main.rs", &MAIN.replace("listening on port", "now serving on port"));
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-sources", &["now serving on port"]);
+    assert_eq!(line, "cargo build --release");
+    assert_ne!(judged.outcome("stale-by-mtime"), "fail", "cargo would see it");
+    heals(&place, &line, &[]);
+}
+
+fn workspace(library: &str) -> Place {
+    let place = Place::new();
+    let members = "[workspace]\nmembers = [\"library\"]\n";
+    let dependency = "[dependencies]\nlibrary = { path = \"library\" }\n";
+    place.write("Cargo.toml", &manifest("my-app", &format!("{dependency}{members}")));
+    place.write("library/Cargo.toml", &manifest("library", ""));
+    place.copy("library/src/lib.rs", library);
+    place
+        .copy("src/main.rs", "fn main() {\n    println!(\"library {}\", library::version());\n}\n");
+    place
+}
+
+#[test]
+fn touching_main_alone_leaves_the_member_stale() {
+    let place = workspace("pub fn version() -> u32 {\n    1\n}\n");
+    place.write("src/main.rs", STUB);
+    place.build(&[]);
+    place
+        .copy("src/main.rs", "fn main() {\n    println!(\"library {}\", library::version());\n}\n");
+    place.copy("library/src/lib.rs", "pub fn version() -> u32 {\n    2\n}\n");
+    place.touch("src/main.rs");
+    assert_eq!(place.build(&[]), ["my-app"], "the member is not compiled again");
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-workspace-member", &["library/src/lib.rs", "MD5"]);
+    assert!(line.starts_with("touch library/src/lib.rs"), "{line}");
+    assert_ne!(judged.outcome("stale-by-mtime"), "fail", "the program itself is fresh");
+    heals(&place, &line, &[]);
+}
+
+#[test]
+fn an_honest_workspace_is_fresh() {
+    let place = workspace("mod inner;\n\npub fn version() -> u32 {\n    inner::number(7)\n}\n");
+    place.copy("library/src/inner.rs", "pub fn number(n: usize) -> u32 {\n    [1, 2][n % 3]\n}\n");
+    place.build(&[]);
+    let judged = place.check(&[]);
+    judged.is_fresh();
+    assert_eq!(judged.outcome("stale-workspace-member"), "pass", "{judged:#?}");
+}
+
+const SCRIPT: &str = "fn main() {
+    println!(\"cargo::rerun-if-changed=build.rs\");
+    println!(\"cargo::rustc-env=GREETING=hello from the build script\");
+}
+";
+
+#[test]
+fn a_stub_of_a_build_script_that_is_never_run_again_is_denied() {
+    let place = Place::with_stub();
+    place.write("build.rs", STUB);
+    place.build(&[]);
+    place.copy("build.rs", SCRIPT);
+    let main = "fn main() {\n    println!(\"greeting: {:?}\", option_env!(\"GREETING\"));\n}\n";
+    place.write("src/main.rs", main);
+    place.touch("src/main.rs");
+    assert_eq!(place.build(&[]), ["my-app"]);
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-workspace-member", &["build script", "build.rs"]);
+    heals(&place, &line, &[]);
+}
+
+#[test]
+fn what_cargo_chef_leaves_in_the_place_of_the_sources_is_denied() {
+    let place = Place::new();
+    place.copy_sources();
+    // What `cargo chef cook` writes over the manifest and the sources of the stage.
+    let masked = "[[bin]]\npath = \"src/main.rs\"\nname = \"my-app\"\ntest = true\ndoctest = true\n\
+                  bench = true\ndoc = true\nplugin = false\nproc-macro = false\nharness = true\n\
+                  edition = \"2021\"\nrequired-features = []\n\n[package]\nname = \"my-app\"\n\
+                  edition = \"2021\"\nversion = \"0.0.1\"\n";
+    place.write("Cargo.toml", masked);
+    place.write("src/main.rs", "fn main() {}");
+    fs::remove_file(place.path("src/server.rs")).unwrap();
+    place.build(&[]);
+    let judged = place.check(&[]);
+    judged.denies("masked-version", &["cargo chef cook"]);
+    judged.denies("placeholder-main", &["stubs"]);
+    // The same program against the sources outside of the stage.
+    let outside = Place::new();
+    outside.copy_sources();
+    let program = place.path("target/release/my-app");
+    let manifest = outside.path("Cargo.toml");
+    let judged = outside.check(&[
+        "--binary",
+        program.to_str().unwrap(),
+        "--manifest-path",
+        manifest.to_str().unwrap(),
+    ]);
+    judged.denies("placeholder-main", &["src/main.rs"]);
+    judged.denies("stale-sources", &["listening on port"]);
+}
+
+#[test]
+fn a_program_whose_main_is_meant_to_be_empty_is_not_accused() {
+    for main in ["fn main() {}\n", "fn main() {\n    println!(\"Hello, world!\");\n}\n"] {
+        let place = Place::new();
+        place.copy("src/main.rs", main);
+        place.build(&[]);
+        place.check(&[]).is_fresh();
+    }
+}
+
+#[test]
+fn a_renamed_program_left_behind_is_denied() {
+    let place = Place::honest();
+    let renamed = "[[bin]]\nname = \"renamed\"\npath = \"src/main.rs\"\n";
+    place.write("Cargo.toml", &manifest("my-app", renamed));
+    place.build(&[]);
+    let old = place.check(&["--binary", "target/release/my-app"]);
+    old.denies("wrong-artifact-path", &["renamed"]);
+    place.check(&["--binary", "target/release/renamed"]).is_fresh();
+}
+
+#[test]
+fn an_older_twin_beside_the_targets_directory_is_denied() {
+    let host = host();
+    let place = Place::honest();
+    std::thread::sleep(Duration::from_millis(20));
+    place.build(&["--target", &host]);
+    let twin = format!("target/{host}/release/my-app");
+    let judged = place.check(&["--binary", "target/release/my-app"]);
+    judged.denies("wrong-artifact-path", &[&twin]);
+    place.check(&["--target", &host]).is_fresh();
+}
+
+#[test]
+fn the_hosts_target_directory_is_denied_when_the_sources_are_others() {
+    let host = Place::honest();
+    let stage = Place { directory: tempfile::tempdir().unwrap() };
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(format!("{}/.", host.directory.path().display()))
+        .arg(stage.directory.path())
+        .status();
+    assert!(copied.unwrap().success());
+    let moved = stage.check(&[]);
+    assert_eq!(moved.outcome("foreign-artifact"), "fail");
+    assert!(!moved.is_denied("foreign-artifact"), "a moved directory alone proves nothing");
+    stage.copy("src/main.rs", &MAIN.replace("listening on port", "of the stage, port"));
+    stage.check(&[]).denies("foreign-artifact", &[".dockerignore", "of the stage, port"]);
+}
+
+#[test]
+fn what_is_no_output_of_the_build_is_denied() {
+    let place = Place::honest();
+    let other = Place::new();
+    other.write("src/main.rs", "fn main() {\n    println!(\"something else entirely\");\n}\n");
+    let build_id = [("RUSTFLAGS", "-Clink-arg=-Wl,--build-id=sha1")];
+    other.cargo_with(&["build", "--release"], &build_id);
+    place.cargo_with(&["build", "--release"], &build_id);
+    let foreign = other.path("target/release/my-app");
+    let judged = place.check(&["--binary", foreign.to_str().unwrap()]);
+    judged.denies("foreign-artifact", &["not what cargo built here"]);
+    judged.denies("stale-sources", &["listening on port"]);
+    // Stripped afterwards it is still the same build.
+    let stripped = place.path("stripped/my-app");
+    fs::create_dir_all(stripped.parent().unwrap()).unwrap();
+    let (from, to) = (place.path("target/release/my-app"), &stripped);
+    let done = Command::new("strip").arg("-o").arg(to).arg(from).status();
+    if !done.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("BINLINT_CI").is_none(), "strip is missing");
+        return eprintln!("skipped: there is no strip");
+    };
+    let judged = place.check(&["--binary", stripped.to_str().unwrap()]);
+    assert_eq!(judged.outcome("foreign-artifact"), "pass");
+}
+
+#[test]
+fn features_and_flags_without_effect_are_named() {
+    let place = Place::new();
+    place.write("Cargo.toml", &manifest("my-app", "[features]\ndefault = []\ntls = []\n"));
+    place.copy_sources();
+    place.build(&[]);
+    place.check(&[]).is_fresh();
+    place.write("Cargo.toml", &manifest("my-app", "[features]\ndefault = [\"tls\"]\ntls = []\n"));
+    let judged = place.check(&[]);
+    assert!(judged.finding("feature-mismatch").contains("tls"), "{judged:#?}");
+    place.write(".cargo/config.toml", "[build]\nrustflags = [\"-Ctarget-cpu=x86-64-v2\"]\n");
+    let judged = place.check(&[]);
+    assert!(judged.finding("rustflags-ignored").contains("x86-64-v2"), "{judged:#?}");
+    place.build(&[]);
+    place.check(&[]).is_fresh();
+}
+
+#[test]
+fn another_pinned_compiler_is_named() {
+    let place = Place::honest();
+    place.check(&[]).is_fresh();
+    place.write("rust-toolchain", "1.2.3\n");
+    // Asking a toolchain that is not installed fails; the program is judged from outside.
+    let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        .args(["check", "--format", "json"])
+        .env("RUSTUP_TOOLCHAIN", "stable")
+        .current_dir(place.directory.path())
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("1.2.3 is pinned"), "{report}");
+}
+
+#[test]
+fn bad_input_is_open_with_the_reason() {
+    // Sources that are no Rust.
+    let place = Place::honest();
+    place.copy("src/server.rs", "pub fn port( {");
+    let judged = place.check(&[]);
+    assert_eq!(judged.outcome("stale-sources"), "open", "{judged:#?}");
+    assert!(judged.outcomes["stale-sources"]["reason"].to_string().contains("src/server.rs"));
+    // No lockfile.
+    fs::remove_file(place.path("Cargo.lock")).unwrap();
+    assert_eq!(place.check(&[]).outcome("stale-dependency"), "open");
+    // A fingerprint that was half written.
+    let place = Place::honest();
+    let unit = fs::read_dir(place.path("target/release/.fingerprint")).unwrap().flatten().next();
+    let unit = unit.unwrap().path();
+    let json = fs::read(unit.join("bin-my-app.json")).unwrap();
+    fs::write(unit.join("bin-my-app.json"), &json[..40]).unwrap();
+    fs::write(unit.join("bin-my-app"), "").unwrap();
+    let judged = place.check(&[]);
+    for rule in ["stale-by-mtime", "feature-mismatch", "rustflags-ignored"] {
+        assert_eq!(judged.outcome(rule), "open", "{rule}: {judged:#?}");
+    }
+    // A layout that nobody knows.
+    fs::rename(place.path("target/release/.fingerprint"), place.path("target/release/.units"))
+        .unwrap();
+    let judged = place.check(&[]);
+    for rule in ["stale-by-mtime", "feature-mismatch", "foreign-artifact"] {
+        assert_eq!(judged.outcome(rule), "open", "{rule}: {judged:#?}");
+    }
+}
+
+fn host() -> String {
+    let said = Command::new("rustc").arg("-vV").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
