@@ -242,11 +242,17 @@ fn given(
         path.file_name().map_or_else(|| path.display().to_string(), |it| it.display().to_string());
     let build = workspace.and_then(|workspace| {
         let bins = if query.bins.is_empty() { vec![name.clone()] } else { query.bins.clone() };
-        let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::outputs(workspace, &query)
+        let named = cargo::Query { bins, ..query.clone() };
+        let known = cargo::outputs(workspace, &named)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
-            .or_else(|| never_built(workspace, &query))?;
+            .or_else(|| never_built(workspace, &named));
+        // What lies in the target directory is this workspace's, even if no target has its name.
+        let of_workspace = || {
+            input::target_dir::is_inside(path, workspace.metadata.target_directory.as_std_path())
+                .then(|| cargo::outputs(workspace, query).ok())?
+        };
+        let outputs = known.or_else(of_workspace)?;
         let output = outputs.built.first()?;
         Some((workspace, Build::new(workspace, &outputs, output)))
     });

@@ -319,6 +319,14 @@ pub fn digest(path: &Path) -> Option<[u8; 32]> {
     }
 }
 
+/// Whether a file lies below a directory, links resolved.
+pub fn is_inside(path: &Path, directory: &Path) -> bool {
+    match (fs::canonicalize(path), fs::canonicalize(directory)) {
+        (Ok(path), Ok(directory)) => path.starts_with(directory),
+        _ => false,
+    }
+}
+
 /// Whether two paths lead to one file or directory.
 pub fn is_same_place(one: &Path, other: &Path) -> bool {
     match (fs::canonicalize(one), fs::canonicalize(other)) {

@@ -48,6 +48,8 @@ pub struct Freshness {
     pub chef_stubs: bool,
     /// The output that the subject is an older twin of: of its profile, in another directory.
     pub newer_twin: Option<Twin>,
+    /// The file name of a subject in the target directory that no binary target has any more.
+    pub nameless: Option<String>,
     /// What could not be read, and why.
     pub notes: Vec<String>,
 }
@@ -183,6 +185,7 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     );
     freshness.notes.extend(target.notes.iter().cloned());
     freshness.newer_twin = newer_twin(&target, build, subject);
+    freshness.nameless = nameless(&packages, build, subject);
     let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
     let (first, origin) = choose(&units, build, subject);
     freshness.origin = origin;
@@ -280,6 +283,21 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
         None => Origin::NoUnit(format!("the output of `{}` is gone", build.bin)),
     };
     (index, origin)
+}
+
+/// The subject's name when it lies where Cargo hands programs out and no target has this name.
+fn nameless(packages: &[&MetadataPackage], build: &Build, subject: Subject<'_>) -> Option<String> {
+    let path = subject.path?;
+    let name = path.file_name()?.to_str()?;
+    let handed_out = path
+        .parent()
+        .is_some_and(|directory| target_dir::is_same_place(directory, &build.profile_dir));
+    let stem = name.strip_suffix(".exe").unwrap_or(name);
+    let targets = packages.iter().flat_map(|package| &package.targets);
+    let is_known = targets.into_iter().any(|target| {
+        target.name == stem || (is_library(target) && stem.contains(&target.name.replace('-', "_")))
+    });
+    (handed_out && !is_known).then(|| name.to_owned())
 }
 
 /// The newest file of the subject's name and profile in another target's directory.

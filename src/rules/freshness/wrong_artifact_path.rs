@@ -6,10 +6,11 @@ pub static RULE: Rule = Rule {
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a newer build of the program lies in another directory of the target directory",
+    summary: "this build does not write the program to this path",
     what: "Files of the program's name and profile under every target's directory. The rule fails \
            when one of them is newer than the program and is for the same machine, or lies where the \
-           configuration tells cargo to build to.",
+           configuration tells cargo to build to; and when no binary target has the program's name \
+           any more.",
     why: "With `--target`, `build.target` or `CARGO_BUILD_TARGET` cargo writes to \
           `target/<triple>/release`. What an earlier build without it left in `target/release` stays \
           there, and a `COPY` of that path ships it for ever.",
@@ -26,6 +27,17 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if !build.freshness.read {
         return Outcome::open("the target directory was not looked at");
+    }
+    if let Some(name) = &build.freshness.nameless {
+        let message = format!("the workspace has no binary target `{name}` any more");
+        let executable = build.executable.display();
+        return Finding::new(Location::Subject, message)
+            .evidence(format!(
+                "cargo builds `{}` now; `{name}` is left of an earlier build",
+                build.bin
+            ))
+            .fix(format!("copy {executable}"))
+            .into();
     }
     let Some(twin) = &build.freshness.newer_twin else { return Outcome::Pass };
     let inside = binary.triple.value.as_deref();
@@ -74,6 +86,14 @@ mod tests {
         let outcome = outcome(Some("x86_64-unknown-linux-musl"), "x86_64-unknown-linux-gnu");
         let fix = outcome.findings()[0].fix.as_deref();
         assert_eq!(fix, Some("copy target/x86_64-unknown-linux-musl/release/app"));
+    }
+
+    #[test]
+    fn a_name_that_no_target_has_fails() {
+        let mut build = build_of(Vec::new());
+        build.freshness.nameless = Some("old-name".into());
+        let outcome = check(&Binary::default(), &build);
+        assert!(outcome.findings()[0].message.contains("old-name"), "{outcome:?}");
     }
 
     #[test]
