@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod build;
 pub mod check;
+pub mod freshen;
 pub mod inspect;
 pub mod levels;
 pub mod output;
@@ -51,6 +52,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Run `cargo build`, record what it built from what, and judge it
     Build(build::Build),
+    /// Make cargo compile again what does not match its sources, whatever their dates say
+    Freshen(freshen::Freshen),
     /// Write down what cargo's programs were built from
     Record(Box<record::Record>),
     /// Judge a program by the record of its build
@@ -80,6 +83,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Check(words)) => check::run(&words, below()),
             Some(Command::Inspect(words)) => inspect::run(&words),
             Some(Command::Build(words)) => build::run(&words),
+            Some(Command::Freshen(words)) => freshen::run(&words),
             Some(Command::Record(words)) => record::run(&words),
             Some(Command::Verify(words)) => verify::run(&words, below()),
             Some(Command::Rules(words)) => rules::list(&words),

@@ -13,6 +13,7 @@ pub mod moment;
 pub mod page_size;
 pub mod record;
 pub mod sources;
+pub mod steady;
 pub mod target_dir;
 pub mod toolchain;
 

@@ -574,6 +574,141 @@ fn bad_input_is_open_with_the_reason() {
     }
 }
 
+/// Runs `freshen`; its words.
+fn freshen(place: &Place, more: &[&str]) -> (bool, String) {
+    let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        .arg("freshen")
+        .args(more)
+        .current_dir(place.directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code().is_some_and(|code| code < 2), "{failed}");
+    (output.status.success(), said)
+}
+
+#[test]
+fn freshen_heals_the_stub_once_and_then_does_nothing() {
+    let place = workspace("pub fn version() -> u32 {\n    1\n}\n");
+    place.write("src/main.rs", STUB);
+    place.write("library/src/lib.rs", "");
+    place.build(&[]);
+    place
+        .copy("src/main.rs", "fn main() {\n    println!(\"library {}\", library::version());\n}\n");
+    place.copy("library/src/lib.rs", "pub fn version() -> u32 {\n    2\n}\n");
+    assert!(place.build(&[]).is_empty(), "cargo is blind");
+    let (clean, said) = freshen(&place, &["--check"]);
+    assert!(!clean && said.contains("bin `my-app`") && said.contains("`library`"), "{said}");
+    assert!(place.build(&[]).is_empty(), "a dry run changes nothing");
+    freshen(&place, &[]);
+    assert_eq!(sorted(place.build(&[])), ["library", "my-app"]);
+    place.check(&[]).is_fresh();
+    for _ in 0..2 {
+        let (clean, said) = freshen(&place, &["--check"]);
+        assert!(clean, "{said}");
+        freshen(&place, &[]);
+        assert!(place.build(&[]).is_empty(), "a second run does nothing");
+    }
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
+
+#[test]
+fn freshen_compiles_what_changed_and_nothing_else() {
+    let place = workspace("pub fn version() -> u32 {\n    1\n}\n");
+    let other = "[dependencies]\nlibrary = { path = \"library\" }\nsecond = { path = \"second\" }\n\
+                 itoa = \"1\"\n[workspace]\nmembers = [\"library\", \"second\"]\n";
+    place.write("Cargo.toml", &manifest("my-app", other));
+    place.write("second/Cargo.toml", &manifest("second", ""));
+    place.copy("second/src/lib.rs", "pub fn second() -> u32 {\n    22\n}\n");
+    place.write(
+        "build.rs",
+        "fn main() {\n    println!(\"cargo::rerun-if-changed=data\");\n    let text = \
+         std::fs::read_to_string(\"data/greeting.txt\").unwrap();\n    \
+         println!(\"cargo::rustc-env=GREETING={}\", text.trim());\n}\n",
+    );
+    place.copy("data/greeting.txt", "hello from the first\n");
+    place.copy(
+        "src/main.rs",
+        "fn main() {\n    println!(\"{} {} {}\", env!(\"GREETING\"), library::version(), \
+         second::second());\n    println!(\"{}\", itoa::Buffer::new().format(7));\n}\n",
+    );
+    freshen(&place, &[]);
+    place.build(&[]);
+    freshen(&place, &[]);
+    assert!(place.build(&[]).is_empty());
+    // A member, dated back.
+    place.copy("library/src/lib.rs", "pub fn version() -> u32 {\n    2\n}\n");
+    assert!(place.build(&[]).is_empty());
+    let (_, said) = freshen(&place, &[]);
+    assert!(said.contains("library/src/lib.rs changed"), "{said}");
+    assert_eq!(sorted(place.build(&[])), ["library", "my-app"], "and nothing of `second`, `itoa`");
+    let run = Command::new(place.path("target/release/my-app")).output().unwrap();
+    assert!(String::from_utf8_lossy(&run.stdout).starts_with("hello from the first 2 22"));
+    // What a build script reads, dated back.
+    place.copy("data/greeting.txt", "hello from the second\n");
+    assert!(place.build(&[]).is_empty());
+    let (_, said) = freshen(&place, &[]);
+    assert!(said.contains("data/greeting.txt changed"), "{said}");
+    assert_eq!(place.build(&[]), ["my-app"]);
+    let run = Command::new(place.path("target/release/my-app")).output().unwrap();
+    assert!(String::from_utf8_lossy(&run.stdout).starts_with("hello from the second 2 22"));
+    // Dates alone.
+    freshen(&place, &[]);
+    for file in ["src/main.rs", "library/src/lib.rs", "data/greeting.txt"] {
+        place.date(file, SystemTime::now() - Duration::from_secs(7200));
+    }
+    let (clean, said) = freshen(&place, &["--check"]);
+    assert!(clean, "{said}");
+    freshen(&place, &[]);
+    assert!(place.build(&[]).is_empty());
+}
+
+#[test]
+fn freshen_takes_another_branchs_cache_for_what_it_is() {
+    let place = Place::honest();
+    freshen(&place, &[]);
+    place.build(&[]);
+    freshen(&place, &[]);
+    // Another branch uses the cache, then this one comes back: both are dated before.
+    let other = MAIN.replace("listening", "fetching");
+    for main in [other.as_str(), MAIN, other.as_str()] {
+        place.copy("src/main.rs", main);
+        freshen(&place, &[]);
+        assert_eq!(place.build(&[]), ["my-app"]);
+        place.check(&[]).is_fresh();
+    }
+}
+
+#[test]
+fn freshen_obeys_the_profile_and_survives_a_broken_ledger() {
+    let place = Place::honest();
+    place.cargo(&["build"]);
+    place.copy("src/main.rs", &MAIN.replace("listening", "fetching"));
+    freshen(&place, &["--release"]);
+    assert_eq!(place.build(&[]), ["my-app"]);
+    assert!(compiled(&place.cargo(&["build"])).is_empty(), "the dev profile was not named");
+    place.write("target/.binlint/freshen.json", "{\"schema\":");
+    freshen(&place, &[]);
+    assert_eq!(compiled(&place.cargo(&["build"])), ["my-app"]);
+    place.check(&[]).is_fresh();
+}
+
+#[test]
+fn freshen_before_the_first_build_is_no_error() {
+    let place = Place::new();
+    place.copy_sources();
+    let (clean, said) = freshen(&place, &[]);
+    assert!(clean && said.contains("nothing is compiled yet"), "{said}");
+    assert_eq!(place.build(&[]), ["my-app"]);
+    freshen(&place, &[]);
+    assert!(place.build(&[]).is_empty(), "the first run saw what was compiled");
+}
+
 fn host() -> String {
     let said = Command::new("rustc").arg("-vV").output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();

@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod fingerprint;
 pub mod freshness;
 pub mod healing;
+pub mod ledger;
 pub mod literals;
 pub mod lock;
 pub mod metadata;

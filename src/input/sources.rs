@@ -141,6 +141,31 @@ pub fn newest(path: &Path) -> Option<(Moment, Option<Moment>)> {
     visit(path, 64, &mut 100_000)
 }
 
+/// Every regular file below a directory, sorted, but for caches (`CACHEDIR.TAG`: target
+/// directories among them) and `.git`; links to directories are not followed. At most `limit`.
+pub fn files_below(root: &Path, limit: usize) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut directories = vec![root.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else { continue };
+            let path = entry.path();
+            let is_cache = || entry.file_name() == ".git" || path.join("CACHEDIR.TAG").exists();
+            if kind.is_dir() && !is_cache() {
+                directories.push(path);
+            } else if kind.is_file() || (kind.is_symlink() && path.is_file()) {
+                files.push(path);
+            }
+            if files.len() >= limit || directories.len() >= limit {
+                files.sort();
+                return files;
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
 #[cfg(unix)]
 pub(super) fn device(metadata: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::dev(metadata)

@@ -57,16 +57,10 @@ impl Unit {
     /// Reads what Cargo kept.
     pub fn new(raw: RawUnit) -> Unit {
         let kind = kind(&raw.stem);
-        let printed = |output: &Output| {
-            matches!(
-                output.path.file_name().and_then(|name| name.to_str()),
-                Some("output" | "stdout")
-            )
-        };
         let anchor = match kind {
             // A run is compared with what it printed.
             UnitKind::BuildScriptRun => {
-                raw.outputs.iter().find(|output| printed(output)).map(|output| output.modified)
+                raw.outputs.iter().find(|it| is_printed(it)).map(|it| it.modified)
             }
             _ => raw.anchor,
         };
@@ -100,6 +94,11 @@ impl Unit {
         ["rmeta", "rlib", "so", "dylib", "dll"].into_iter().find_map(with)
     }
 
+    /// Of what a build script's run wrote: what it printed.
+    pub fn printed(&self) -> Option<&Output> {
+        self.outputs.iter().find(|output| is_printed(output))
+    }
+
     /// Of what it wrote: the program.
     pub fn program(&self) -> Option<&Output> {
         let is_program = |output: &&Output| {
@@ -113,6 +112,11 @@ impl Unit {
             UnitKind::Lib | UnitKind::BuildScriptRun | UnitKind::Other => None,
         }
     }
+}
+
+fn is_printed(output: &Output) -> bool {
+    let name = output.path.file_name().and_then(|name| name.to_str());
+    matches!(name, Some("output" | "stdout"))
 }
 
 fn kind(stem: &str) -> UnitKind {

@@ -1,0 +1,266 @@
+//! `cargo binlint freshen`: makes cargo compile again exactly what does not match its sources.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::check::Selection;
+use super::output::Failure;
+use crate::facts::build::evidence;
+use crate::facts::build::fingerprint::Local;
+use crate::facts::build::ledger::{self, Entry, Ledger, Now, Verdict};
+use crate::facts::build::units::{Unit, UnitKind};
+use crate::input::cargo;
+use crate::input::moment::Moment;
+use crate::input::sources::{self, Reader, files_below, snapshot};
+use crate::input::steady::steady_since;
+use crate::input::target_dir;
+
+/// A ledger larger than this is none.
+const LARGEST_LEDGER: u64 = 256 << 20;
+
+/// More files than a package has.
+const MOST_FILES: usize = 100_000;
+
+/// Words after `freshen`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Freshen {
+    #[command(flatten)]
+    selection: Selection,
+    /// Change nothing; say what would be compiled again, and exit with 1 if anything would
+    #[arg(long)]
+    check: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// No workspace, or a target directory that cannot be written to.
+pub fn run(words: &Freshen) -> Result<u8, Failure> {
+    let query = words.selection.query()?;
+    let workspace = cargo::workspace(&query)?;
+    let place = Place::new(&workspace);
+    let limits = sources::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 };
+    let mut reader = Reader::new(limits);
+    let known = snapshot(&place.ledger, LARGEST_LEDGER).ok().flatten();
+    let known = known.and_then(|file| Ledger::parse(&file.bytes));
+
+    let mut stale: Vec<(Unit, String)> = Vec::new();
+    let mut units: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut fresh = 0;
+    for unit in place.units(&query, &workspace) {
+        let Some(files) = place.files(&unit, &mut reader) else { continue };
+        let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
+        let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
+        let metadata = metadata.as_ref().map(|file| file.bytes.as_slice());
+        match ledger::judge(known.as_ref(), &unit, &files, metadata) {
+            Verdict::CargoSees(_) => {}
+            Verdict::Stale(why) => stale.push((unit, why)),
+            Verdict::Matches(_) => {
+                fresh += 1;
+                units.extend(entry(&unit, &files));
+            }
+        }
+    }
+    if !words.check {
+        for (unit, _) in &stale {
+            invalidate(unit)?;
+        }
+        place.remember(units, &mut reader)?;
+    }
+    if !words.quiet {
+        say(&stale, fresh, words.check)?;
+    }
+    Ok(if words.check && !stale.is_empty() { super::DENIED } else { super::CLEAN })
+}
+
+/// The workspace's directories and packages.
+struct Place {
+    workspace: PathBuf,
+    target_dir: PathBuf,
+    build_dir: PathBuf,
+    ledger: PathBuf,
+    packages: Vec<(String, PathBuf)>,
+}
+
+impl Place {
+    fn new(workspace: &cargo::Workspace) -> Place {
+        let metadata = &workspace.metadata;
+        let target_dir = PathBuf::from(metadata.target_directory.clone());
+        let build_dir = metadata.build_directory.clone().map_or(target_dir.clone(), PathBuf::from);
+        let packages = metadata.packages.iter().filter(|package| package.source.is_none());
+        let directory = |package: &cargo_metadata::Package| {
+            let manifest = package.manifest_path.as_std_path();
+            (package.name.to_string(), manifest.parent().unwrap_or(manifest).to_path_buf())
+        };
+        Place {
+            workspace: metadata.workspace_root.clone().into(),
+            ledger: build_dir.join(".binlint/freshen.json"),
+            packages: packages.map(directory).collect(),
+            target_dir,
+            build_dir,
+        }
+    }
+
+    /// Every unit of the packages, of every profile and target unless some were named: which of
+    /// them the next build uses is not known, and one that it does not use costs nothing.
+    fn units(&self, query: &cargo::Query, workspace: &cargo::Workspace) -> Vec<Unit> {
+        let mut names: Vec<&str> = self.packages.iter().map(|(name, _)| name.as_str()).collect();
+        names.dedup();
+        if !query.packages.is_empty() {
+            names.retain(|name| query.packages.iter().any(|wanted| wanted == name));
+        }
+        let limits = target_dir::Limits::default();
+        let target = target_dir::read(&self.target_dir, &self.build_dir, &names, limits);
+        let profile = query.profile.as_deref().map(cargo::outputs::directory_name);
+        let targets = if query.targets.is_empty() { &[] } else { workspace.targets.as_slice() };
+        let is_wanted = |unit: &Unit| {
+            let of_profile = profile.is_none_or(|it| unit.profile.ends_with(it));
+            // Build scripts and proc-macros are built for the host, in a directory without triple.
+            let of_target = targets.is_empty()
+                || unit.profile.components().count() == 1
+                || targets.iter().any(|it| unit.profile.starts_with(cargo::outputs::stem(it)));
+            of_profile && of_target
+        };
+        target.units.into_iter().map(Unit::new).filter(is_wanted).collect()
+    }
+
+    /// The files that a unit was compiled from, as they are now; `None` for a unit that is not
+    /// compiled from files here: a downloaded package of the same name, or a build script's run
+    /// that watches none.
+    fn files(&self, unit: &Unit, reader: &mut Reader) -> Option<Vec<Now>> {
+        let named = || self.packages.iter().filter(|(name, _)| *name == unit.package);
+        let listing = named().find(|(_, directory)| evidence::lists_files_of(unit, directory));
+        let (_, directory) = listing.or_else(|| named().next())?;
+        let mut paths = evidence::listed_files(unit, directory, &self.build_dir);
+        for local in unit.fingerprint.iter().flat_map(|it| &it.local) {
+            match local {
+                Local::RerunIfChanged { paths: watched } => {
+                    for path in watched.iter().map(|path| directory.join(path)) {
+                        let below = files_below(&path, MOST_FILES);
+                        paths.extend(if below.is_empty() { vec![path] } else { below });
+                    }
+                }
+                Local::Precalculated(_) => paths.extend(files_below(directory, MOST_FILES)),
+                Local::DepInfo { .. } | Local::RerunIfEnvChanged { .. } | Local::Unknown => {}
+            }
+        }
+        // What a build script wrote is as new as its run, which is judged by itself.
+        paths.retain(|path| !path.starts_with(&self.build_dir) && !path.is_dir());
+        paths.sort();
+        paths.dedup();
+        let files: Vec<Now> = paths.iter().map(|path| self.now(path, directory, reader)).collect();
+        (!files.is_empty()).then_some(files)
+    }
+
+    fn now(&self, path: &Path, package: &Path, reader: &mut Reader) -> Now {
+        let file = reader.read(path).ok().flatten();
+        let inside = self.build_dir.starts_with(&self.workspace);
+        // A package of its own may be moved as a whole; the workspace's takes its target along.
+        let root = match package == self.workspace {
+            true => package,
+            false => package.parent().unwrap_or(package),
+        };
+        Now {
+            name: evidence::shown(path, &self.workspace),
+            sha256: file.as_ref().map(|file| evidence::sha256(&file.bytes)),
+            md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
+            modified: file.as_ref().map_or(Moment(0), |file| file.modified),
+            steady_since: match inside {
+                true => steady_since(path, root, &self.build_dir),
+                false => None,
+            },
+        }
+    }
+
+    /// Writes the ledger: the units that match, and every source as it is now.
+    fn remember(&self, units: BTreeMap<String, Entry>, reader: &mut Reader) -> Result<(), Failure> {
+        if !self.build_dir.is_dir() && !self.target_dir.is_dir() {
+            fs::create_dir_all(&self.build_dir).map_err(|error| self.failure(&error))?;
+        }
+        let directory = self.ledger.parent().unwrap_or(&self.build_dir);
+        let fresh = directory.join("freshen.json.new");
+        let write = |text: &[u8]| {
+            fs::create_dir_all(directory)?;
+            fs::write(&fresh, text)?;
+            fs::metadata(&fresh)
+        };
+        let mut sources = BTreeMap::new();
+        for (_, directory) in &self.packages {
+            for path in files_below(directory, MOST_FILES) {
+                if path.starts_with(&self.build_dir) || path.starts_with(&self.target_dir) {
+                    continue;
+                }
+                if let Ok(Some(file)) = reader.read(&path) {
+                    let digest = evidence::sha256(&file.bytes);
+                    sources.insert(evidence::shown(&path, &self.workspace), digest);
+                }
+            }
+        }
+        // The clock that the anchors are taken from is the file system's own; and nothing that
+        // was read above may have changed later than it says.
+        let seen = write(b"").map_err(|error| self.failure(&error))?;
+        let mut ledger = Ledger::new(Moment::modified(&seen));
+        (ledger.units, ledger.sources) = (units, sources);
+        let text = serde_json::to_vec(&ledger).map_err(io::Error::other)?;
+        write(&text)
+            .and_then(|_| fs::rename(&fresh, &self.ledger))
+            .map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &io::Error) -> Failure {
+        Failure::Words(format!("cannot write {}: {error}", self.ledger.display()))
+    }
+}
+
+fn entry(unit: &Unit, files: &[Now]) -> Option<(String, Entry)> {
+    let digests = files.iter().filter_map(|it| Some((it.name.clone(), it.sha256.clone()?)));
+    let entry =
+        Entry { fingerprint: unit.own_hash?, anchor: unit.anchor?, files: digests.collect() };
+    Some((ledger::key(unit), entry))
+}
+
+/// Takes away the file whose date cargo compares with: the unit's dep-info, or what a build
+/// script printed. Cargo then calls the unit stale, and with it all that depends on it. (Emptying
+/// the fingerprint's hash, as cargo does before it compiles, would reach the unit alone.) What is
+/// cut short in between is compiled again.
+fn invalidate(unit: &Unit) -> Result<(), Failure> {
+    let path = match unit.kind {
+        UnitKind::BuildScriptRun => unit.printed().map(|output| output.path.clone()),
+        _ => Some(unit.directory.join(format!("dep-{}", unit.stem))),
+    };
+    let Some(path) = path else { return Ok(()) };
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::Words(format!("cannot remove {}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn say(stale: &[(Unit, String)], fresh: usize, dry: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let verb = if dry { "would compile again" } else { "compiles again" };
+    for (unit, why) in stale {
+        let what = match &unit.kind {
+            UnitKind::Bin(name) => format!("bin `{name}`"),
+            UnitKind::Lib => "the library".to_owned(),
+            UnitKind::BuildScript => "the build script".to_owned(),
+            UnitKind::BuildScriptRun => "the build script's run".to_owned(),
+            UnitKind::Other => unit.stem.clone(),
+        };
+        let profile = unit.profile.display();
+        writeln!(out, "{verb}: {what} of `{}` ({profile}): {why}", unit.package)?;
+    }
+    match (stale.len(), fresh) {
+        (0, 0) => writeln!(out, "nothing is compiled yet that dates could hide"),
+        (0, _) => writeln!(out, "{fresh} units match their sources"),
+        (count, _) => writeln!(out, "{count} stale, {fresh} matching"),
+    }
+}
