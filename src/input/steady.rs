@@ -39,10 +39,11 @@ pub fn steady_since(_path: &Path, _root: &Path, _beside: &Path) -> Option<Moment
 /// File systems on which a file that comes to a place gets a new inode or a new inode time:
 /// ext2/3/4, XFS, Btrfs, tmpfs, F2FS, ZFS. OverlayFS, which every container's root is, is not.
 #[cfg(target_os = "linux")]
+#[allow(clippy::unnecessary_cast, reason = "the field's type differs between machines")]
 fn keeps_inodes(path: &Path) -> bool {
     const KNOWN: &[i64] =
         &[0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x2fc1_2fc1];
-    rustix::fs::statfs(path).is_ok_and(|it| KNOWN.iter().any(|known| it.f_type as i64 == *known))
+    rustix::fs::statfs(path).is_ok_and(|it| KNOWN.contains(&(it.f_type as i64)))
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
