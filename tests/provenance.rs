@@ -10,7 +10,7 @@ use serde_json::Value;
 #[path = "support/recorded.rs"]
 mod support;
 
-use support::{ALGORITHMS, Shop, Trixie, has, success};
+use support::{ALGORITHMS, Shop, Trixie, has, is_there, success};
 
 fn runs(program: &Path) {
     let output = success(&mut Command::new(program));
@@ -126,7 +126,7 @@ fn stripped_packed_patched_and_rebuilt_are_told_apart() {
         let alone = shop.verify(&[&shop.path(name)]);
         assert_eq!(alone.failed, ["stripped-after-build"], "{words:?}");
     }
-    if has("llvm-strip") {
+    if is_there("llvm-strip") {
         let (code, failed, said) = changed("s5", tool(&["llvm-strip"]));
         assert_eq!((code, failed.as_str()), (0, "stripped-after-build"), "{said}");
         // llvm-strip drops every section that is not loaded, unless told to keep it.
@@ -311,7 +311,7 @@ fn what_cannot_be_verified_is_said_in_one_line() {
     for (words, said) in [
         (&["target/release/shop"][..], "no record"),
         (&["missing"], "missing"),
-        (&["src"], "directory"),
+        (&["src"], "--at"),
         (&["target/release/shop", "--record", "Cargo.toml"], "Cargo.toml is not"),
         (&["target/release/shop", "--record", "missing.json"], "missing.json"),
     ] {

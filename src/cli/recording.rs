@@ -219,30 +219,36 @@ fn unusable(path: &Path, error: &attest::Error) -> Failure {
     Failure::Words(format!("{}: {error}", path.display()))
 }
 
-/// The record of a program: the named one, else the one inside, else the one beside.
+/// The record of a program: the named one, else the one inside, else the one beside, each with
+/// where it was found.
 ///
 /// # Errors
 /// A record that is none.
 pub fn find(
     program: &[u8],
-    path: Option<&Path>,
-    named: Option<&Path>,
+    named: Option<(String, Vec<u8>)>,
+    beside: impl FnOnce() -> Result<Option<(String, Vec<u8>)>, Failure>,
     keys: &[PublicKey],
 ) -> Result<Option<Record>, Failure> {
-    let read = |origin: String, bytes: &[u8]| -> Result<Record, Failure> {
-        let attestation = attest::read(bytes);
+    let read = |(origin, bytes): (String, Vec<u8>)| -> Result<Record, Failure> {
+        let attestation = attest::read(&bytes);
         let record = attestation.and_then(|it| Record::read(origin.clone(), &it, keys, program));
         record.map_err(|error| Failure::Words(format!("{origin} {error}")))
     };
     if let Some(named) = named {
-        return read(named.display().to_string(), &files::attestation(named)?).map(Some);
+        return read(named).map(Some);
     }
     if let Some(inside) = embedded::find(program) {
         let origin = format!("the record in section {}", embedded::SECTION);
-        return Ok(Some(Record { embedded: true, ..read(origin, inside)? }));
+        return Ok(Some(Record { embedded: true, ..read((origin, inside.to_vec()))? }));
     }
-    match path.map(beside).filter(|path| files::is_file(path)) {
-        None => Ok(None),
-        Some(path) => read(path.display().to_string(), &files::attestation(&path)?).map(Some),
-    }
+    beside()?.map(read).transpose()
+}
+
+/// A record of this machine, and its path.
+///
+/// # Errors
+/// No regular file, or one that may not be read.
+pub fn file_of_this_machine(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    Ok((path.display().to_string(), files::attestation(path)?))
 }

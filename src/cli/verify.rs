@@ -8,11 +8,13 @@ use super::check::{self, Format, Selection};
 use super::levels::Levels;
 use super::output::{Failure, Output};
 use super::recording::{self, Features, Gathered};
+use crate::attest::PublicKey;
 use crate::config::Date;
-use crate::facts::record::{Dockerfile, Record};
-use crate::facts::{Binary, Facts};
+use crate::facts::image;
+use crate::facts::record::{Dockerfile, ImageBuild, Record};
+use crate::facts::{Binary, Facts, Image};
 use crate::input::cargo::{self, Query, Workspace};
-use crate::input::{self, file};
+use crate::input::{self, file, image_files};
 use crate::lint::lint;
 use crate::record::{self, compare::compare};
 use crate::report::Report;
@@ -21,12 +23,18 @@ use crate::rule::{Group, Level};
 /// Words after `verify`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Verify {
-    /// The program
-    #[arg(value_name = "BINARY")]
+    /// The program, or the image that carries it
+    #[arg(value_name = "BINARY|IMAGE")]
     subject: PathBuf,
     /// Its record [default: the one inside, else the one beside it]
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Its record by a path of the image
+    #[arg(long, value_name = "PATH", conflicts_with = "record")]
+    image_record: Option<String>,
+    /// Where in the image the program lies [default: what the image would start]
+    #[arg(long, value_name = "PATH")]
+    at: Option<String>,
     /// Take only a record that the owner of this key signed: a public key in PEM
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
@@ -62,15 +70,26 @@ pub fn run(words: &Verify, matches: &ArgMatches) -> Result<u8, Failure> {
     Ok(if report.is_clean(words.strict) { super::CLEAN } else { super::DENIED })
 }
 
+/// What is verified: the bytes, how they are named, and what they were found in.
+struct Subject {
+    shown: String,
+    program: Vec<u8>,
+    record: Option<Record>,
+    image: Option<Image>,
+}
+
 fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let keys = recording::public_keys(&words.key)?;
-    let shown = words.subject.display().to_string();
-    let program = file::read(&words.subject)?;
-    let record = recording::find(&program, Some(&words.subject), words.record.as_deref(), &keys)?;
+    let Subject { shown, program, record, image } =
+        match image_files::is_image(words.subject.as_os_str()) {
+            true => in_image(words, &keys)?,
+            false => on_this_machine(words, &keys)?,
+        };
     let mut record = record.ok_or_else(|| {
         Failure::Words(format!(
-            "{shown} has no record: none is inside, and there is no {}; name it with --record",
-            recording::beside(&words.subject).display()
+            "{shown} has no record: none is inside, and there is no {} beside it; \
+             name it with --record",
+            recording::beside(Path::new(&shown)).display()
         ))
     })?;
     let query = Query { config: words.features.cargo_config.clone(), ..words.selection.query()? };
@@ -80,8 +99,12 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         None => None,
     };
     let mut notes = vec![format!("record: {}", record.origin)];
+    if let Some(image) = &image {
+        record.image_build = image_build(image);
+        notes.extend(record.image_build.iter().flat_map(told));
+    }
     if let Some(workspace) = &workspace {
-        compare_with(&mut record, workspace, &query, words)?;
+        compare_with(&mut record, workspace, &query, Path::new(&shown), &words.features)?;
         notes.extend(record.not_compared.iter().cloned());
     }
     if let Some(path) = &words.dockerfile {
@@ -99,12 +122,92 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         config.set("verify", group.name(), Level::Allow)?;
     }
     words.levels.apply(matches, &mut config)?;
-    let name = words.subject.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let facts = Facts { binary: Some(binary), record: Some(record), ..Facts::default() };
+    let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
     let today = Date::from_unix_seconds(input::clock::now());
     let mut report = lint(vec![(name, facts)], &config, today);
     report.notes.splice(0..0, notes);
     Ok(report)
+}
+
+fn on_this_machine(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
+    if words.image_record.is_some() || words.at.is_some() {
+        return Err(Failure::Words(format!(
+            "--image-record and --at want an image, and {} is none",
+            words.subject.display()
+        )));
+    }
+    let program = file::read(&words.subject)?;
+    let named = words.record.as_deref().map(recording::file_of_this_machine).transpose()?;
+    let beside = || {
+        let path = recording::beside(&words.subject);
+        let there = input::record::is_file(&path);
+        there.then(|| recording::file_of_this_machine(&path)).transpose()
+    };
+    let record = recording::find(&program, named, beside, keys)?;
+    Ok(Subject { shown: words.subject.display().to_string(), program, record, image: None })
+}
+
+fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
+    let reference = words.subject.as_os_str();
+    let named_here = words.record.as_deref().map(recording::file_of_this_machine).transpose()?;
+    let asked = image::Query { at: words.at.clone(), ..image::Query::default() };
+    let image = Image::read(reference, &asked)?;
+    let program = words.at.as_deref().or_else(|| image.start()?.program()).ok_or_else(|| {
+        let image = reference.display();
+        Failure::Words(format!("{image} names no program that it would start; name it with --at"))
+    })?;
+    let lies_at = |path: &str| match image.resolve(path) {
+        Ok(found) => String::from_utf8_lossy(&found.path).into_owned(),
+        Err(_) => path.to_owned(),
+    };
+    let program = lies_at(program);
+    let record = match &words.image_record {
+        Some(path) => lies_at(path),
+        None => lies_at(&recording::beside(Path::new(&program)).to_string_lossy()),
+    };
+    let mut found = image_files::read(reference, None, &[&program, &record])?.into_iter();
+    let (bytes, beside) = (found.next().flatten(), found.next().flatten());
+    let bytes = bytes
+        .ok_or_else(|| Failure::Words(format!("{} has no file {program}", reference.display())))?;
+    let beside = beside.map(|bytes| (record.clone(), bytes));
+    let named = match (&words.image_record, named_here) {
+        (None, here) => here,
+        (Some(path), _) if beside.is_none() => {
+            return Err(Failure::Words(format!("{} has no file {path}", reference.display())));
+        }
+        (Some(_), _) => beside.clone(),
+    };
+    let record = recording::find(&bytes, named, || Ok(beside), keys)?;
+    Ok(Subject { shown: program, program: bytes, record, image: Some(image) })
+}
+
+/// BuildKit's provenance of the image, among the statements that its index holds.
+fn image_build(image: &Image) -> Option<ImageBuild> {
+    let read = |bytes: &Vec<u8>| ImageBuild::from_statement(bytes).ok();
+    let builds: Vec<ImageBuild> = image.statements.iter().filter_map(read).collect();
+    let digest = image.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
+    let own = |build: &&ImageBuild| build.subjects.iter().any(|it| Some(it.as_str()) == digest);
+    builds.iter().find(own).or(builds.first()).cloned()
+}
+
+/// The base images, one sentence each.
+fn told(build: &ImageBuild) -> Vec<String> {
+    let file = build.dockerfile.as_ref().map_or("Dockerfile", |dockerfile| &dockerfile.name);
+    let at = |lines: &[u32]| match lines {
+        [] => String::new(),
+        [first, ..] => format!(" ({file}:{first})"),
+    };
+    let images = build.base_images.iter().map(|image| {
+        let digest = image.sha256.as_deref().unwrap_or("unknown");
+        let role = image.role.name();
+        format!("{role}: {}@sha256:{digest}{}", image.reference, at(&image.lines))
+    });
+    let copies = build.copies.iter().map(|copied| {
+        let from = copied.from.as_deref().unwrap_or("the build context");
+        format!("{} was copied from {from}{}", copied.target, at(&copied.lines))
+    });
+    images.chain(copies).collect()
 }
 
 /// Writes the record anew from the workspace, and notes every field in which it differs.
@@ -112,17 +215,18 @@ fn compare_with(
     record: &mut Record,
     workspace: &Workspace,
     query: &Query,
-    words: &Verify,
+    subject: &Path,
+    features: &Features,
 ) -> Result<(), Failure> {
-    let outputs = outputs(record, workspace, query, &words.subject)?;
-    let name = words.subject.file_name().unwrap_or_default().to_string_lossy();
+    let outputs = outputs(record, workspace, query, subject)?;
+    let name = subject.file_name().unwrap_or_default().to_string_lossy();
     let output = outputs
         .built
         .iter()
         .find(|output| output.path.file_name().is_some_and(|file| *file == *name))
         .or(outputs.built.first())
         .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
-    let gathered = Gathered::new(query, workspace, &outputs, output, words.features.request())?;
+    let gathered = Gathered::new(query, workspace, &outputs, output, features.request())?;
     let now = record::provenance(gathered.made());
     let (differences, open) = compare(&record.provenance, &now);
     record.differences = Some(differences);

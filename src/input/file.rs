@@ -39,6 +39,17 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
+/// The first bytes of a regular file, at most `limit`.
+///
+/// # Errors
+/// As [`open`].
+pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut head = Vec::new();
+    let read = open(path)?.take(limit).read_to_end(&mut head);
+    read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    Ok(head)
+}
+
 /// Reads a regular file whole.
 ///
 /// # Errors

@@ -181,12 +181,17 @@ pub fn success(command: &mut Command) -> Output {
 
 /// Whether a tool is there; without it the test is skipped, under the gate it fails.
 pub fn has(tool: &str) -> bool {
-    let found = env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .any(|directory| directory.join(tool).is_file());
+    let found = is_there(tool);
     if !found {
         skip(&format!("{tool} is not installed"));
     }
     found
+}
+
+/// Whether a tool is there that would only add to a test.
+pub fn is_there(tool: &str) -> bool {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .any(|directory| directory.join(tool).is_file())
 }
 
 /// One line that says what was not done and why; under the gate nothing is skipped.
