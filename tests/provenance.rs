@@ -49,6 +49,15 @@ fn a_copied_file_explains_itself() {
     let headers = success(&mut shop.command("readelf", &["-SW", &alone]));
     assert!(headers.stderr.is_empty(), "{}", String::from_utf8_lossy(&headers.stderr));
 
+    let inspected = success(&mut shop.binlint(&["inspect", "--format", "json", &alone]));
+    let inspected: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    let record = &inspected["binaries"][0]["record"];
+    let statement: Value = serde_json::from_slice(&beside).unwrap();
+    assert_eq!((&record["statement"], &record["signed"]), (&statement, &Value::Bool(false)));
+    let shown = success(&mut shop.binlint(&["inspect", &alone]));
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("shop, profile release, commit "), "{shown}");
+
     // Again, and nothing changes; cargo finds its own program fresh.
     let before = fs::read(shop.program()).unwrap();
     success(&mut shop.binlint(&["record", "--release", "--embed"]));

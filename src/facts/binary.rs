@@ -104,6 +104,8 @@ pub struct Binary {
     pub private_keys: Vec<u64>,
     /// Names of the environment's secrets whose values lie in the file.
     pub environment_secrets: Vec<String>,
+    /// The record of its build that it carries.
+    pub record: Option<crate::facts::record::Carried>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
     /// What its texts say that it will ask of its image.

@@ -7,12 +7,14 @@ pub use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
 pub use crate::attest::slsa::{BuildDefinition, Provenance};
 use crate::attest::{self, Attestation, PublicKey, Statement};
 
+mod carried;
 pub mod elf;
 pub mod embedded;
 pub mod from_lines;
 pub mod made;
 mod subject;
 
+pub use carried::Carried;
 pub use made::Made;
 pub use subject::{Fate, Subject, Traces};
 

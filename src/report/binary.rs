@@ -69,10 +69,20 @@ pub struct Entry<'a> {
     lto: Option<&'static str>,
     cpu_level: Option<u8>,
     may_read: Option<&'a [String]>,
+    record: Option<RecordEntry>,
     evidence: BTreeMap<&'static str, EvidenceEntry<'a>>,
     notes: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slices: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RecordEntry {
+    signed: bool,
+    summary: String,
+    #[cfg_attr(test, schemars(extend("type" = ["object", "null"])))]
+    statement: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -222,10 +232,19 @@ impl<'a> From<&'a Binary> for Entry<'a> {
             lto: binary.lto.value.map(lto),
             cpu_level: binary.cpu_level.value,
             may_read: binary.contents_read.then_some(&binary.may_read),
+            record: binary.record.as_ref().map(of_record),
             evidence: evidence(binary),
             notes: &binary.notes,
             slices: binary.slices.iter().map(Entry::from).collect(),
         }
+    }
+}
+
+fn of_record(record: &crate::facts::record::Carried) -> RecordEntry {
+    RecordEntry {
+        signed: record.signed,
+        summary: record.summary.clone(),
+        statement: record.statement.as_deref().and_then(|text| serde_json::from_str(text).ok()),
     }
 }
 

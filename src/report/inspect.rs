@@ -97,6 +97,7 @@ fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     row("built with", built_with(binary));
     row("may read", list(&binary.may_read));
     row("crates", crates(binary, verbose));
+    row("record", binary.record.as_ref().map(|record| record.summary.clone()));
     if verbose {
         row("evidence", list(&binary.rustc.evidence));
     }

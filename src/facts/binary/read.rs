@@ -18,6 +18,7 @@ use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
 use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols};
 use super::{crates, leaks, macho, pe, signals, wasm};
+use crate::facts::record::Carried;
 
 /// cargo-auditable's section: 4 kB for the largest programs known.
 const MAX_RECORD: u64 = 4 << 20;
@@ -66,6 +67,7 @@ impl Binary {
             let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
             binary.read(bytes, Some(bytes))?;
             binary.private_keys = leaks::private_keys(bytes);
+            binary.record = Carried::read(bytes);
             // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
             binary.sha256 = digest.and_then(|thread| thread.join().ok());
             Ok(binary)

@@ -1,0 +1,101 @@
+//! The record that a program carries, as the program alone shows it: nothing is verified.
+
+use crate::attest::slsa::Provenance;
+use crate::attest::{self, Statement};
+
+use super::made::{COMMIT, SOURCES};
+use super::{Record, embedded};
+
+/// A record inside a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The statement as JSON text; `None`: what is inside is no statement.
+    pub statement: Option<String>,
+    /// Whether somebody signed it; by whom, only `verify` with a key can say.
+    pub signed: bool,
+    /// What it claims, in one sentence.
+    pub summary: String,
+}
+
+impl Carried {
+    /// The record in the section of this program; `None` when there is none.
+    pub fn read(program: &[u8]) -> Option<Carried> {
+        let bytes = embedded::find(program)?;
+        let broken = |error: attest::Error| Carried {
+            statement: None,
+            signed: false,
+            summary: format!("the section {} {error}", embedded::SECTION),
+        };
+        Some(Carried::of(bytes).unwrap_or_else(broken))
+    }
+
+    fn of(bytes: &[u8]) -> Result<Carried, attest::Error> {
+        let attestation = attest::read(bytes)?;
+        let statement = Statement::from_json(attestation.unverified_payload()?)?;
+        let signed = attestation.envelope().is_some();
+        let provenance = Provenance::from_statement(&statement)?;
+        Ok(Carried {
+            summary: summary(Record { provenance, ..Record::default() }, signed),
+            statement: Some(String::from_utf8_lossy(&statement.to_json()).into_owned()),
+            signed,
+        })
+    }
+}
+
+/// `shop, profile release, commit 1234…, sources 5678…; signed`.
+fn summary(record: Record, signed: bool) -> String {
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let mut parts = vec![record.parameter("package").unwrap_or("an unnamed package").to_owned()];
+    parts.extend(record.parameter("profile").map(|profile| format!("profile {profile}")));
+    if let Some(commit) = record.dependency(COMMIT) {
+        let dirty = match commit.annotations.get("dirty").and_then(serde_json::Value::as_bool) {
+            Some(true) => " with changes",
+            _ => "",
+        };
+        let name = commit.digest.get("gitCommit").map_or("unknown", String::as_str);
+        parts.push(format!("commit {}{dirty}", short(name)));
+    }
+    let sources = record.dependency(SOURCES).and_then(|sources| sources.sha256());
+    parts.extend(sources.map(|sha256| format!("sources {}", short(sha256))));
+    let who = if signed { "signed, not verified" } else { "self-attested, unsigned" };
+    format!("{}; {who}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::record::elf::tests::sample;
+
+    #[test]
+    fn what_is_inside_is_told_or_called_broken() {
+        let program = sample(64, true);
+        assert_eq!(Carried::read(&program), None);
+        let broken = Carried::read(&embedded::embed(&program, b"{}").unwrap()).unwrap();
+        assert_eq!((broken.statement, broken.signed), (None, false));
+        assert!(broken.summary.contains(".binlint"), "{}", broken.summary);
+        let digest = "ab".repeat(32);
+        let statement = serde_json::json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{ "name": "shop", "digest": { "sha256": digest } }],
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": "x",
+                    "externalParameters": { "package": "shop", "profile": "release" },
+                    "resolvedDependencies": [
+                        { "name": "sources", "digest": { "sha256": digest } },
+                        { "name": "git", "digest": { "gitCommit": "cd" }, "annotations": { "dirty": true } },
+                    ],
+                },
+                "runDetails": { "builder": { "id": "x" } },
+            },
+        });
+        let carrying = embedded::embed(&program, statement.to_string().as_bytes()).unwrap();
+        let carried = Carried::read(&carrying).unwrap();
+        assert_eq!(
+            carried.summary,
+            "shop, profile release, commit cd with changes, sources abababababab; self-attested, unsigned"
+        );
+        assert!(carried.statement.is_some());
+    }
+}
