@@ -107,7 +107,7 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::OverflowAdd, "attempt to a|dd with overflow"),
     (Needle::OverflowSubtract, "attempt to s|ubtract with overflow"),
     (Needle::OverflowMultiply, "attempt to m|ultiply with overflow"),
-    (Needle::UnsafePrecondition, "unsafe precondition(s) v|iolated"),
+    (Needle::UnsafePrecondition, "unsafe precondition(s) v|iolated: "),
     (Needle::MisalignedPointer, "misaligned pointer d|ereference"),
     (Needle::Musl, "No error i|nformation"),
     (Needle::Glibc, "GLIBC_T|UNABLES"),
