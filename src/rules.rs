@@ -63,6 +63,28 @@ pub mod leak {
     pub mod embedded_secret;
 }
 
+/// Will the loader start it?
+pub mod linkage {
+    pub mod build_tree_runpath;
+    pub mod dlopen_in_static;
+    pub mod dynamic_openssl_on_musl;
+    pub mod dynamic_std;
+    pub mod foreign_interpreter;
+    pub mod glibc_too_new;
+    pub mod missing_interpreter;
+    pub mod missing_library;
+    pub mod mixed_libc;
+    pub mod preload_missing;
+    pub mod runpath_outside_image;
+    pub mod static_glibc_nss;
+    pub mod symbol_version_missing;
+    pub mod text_relocations;
+    pub mod undefined_symbol;
+    pub mod unexpected_libc;
+    pub mod weak_only_version;
+    pub mod wrong_class_library;
+}
+
 /// Was it built as it was meant?
 pub mod profile {
     pub mod catch_unwind_under_abort;
@@ -157,6 +179,24 @@ pub static ALL: &[&Rule] = &[
     &leak::embedded_home_path::RULE,
     &leak::embedded_manifest_dir::RULE,
     &leak::embedded_secret::RULE,
+    &linkage::build_tree_runpath::RULE,
+    &linkage::dlopen_in_static::RULE,
+    &linkage::dynamic_openssl_on_musl::RULE,
+    &linkage::dynamic_std::RULE,
+    &linkage::foreign_interpreter::RULE,
+    &linkage::glibc_too_new::RULE,
+    &linkage::missing_interpreter::RULE,
+    &linkage::missing_library::RULE,
+    &linkage::mixed_libc::RULE,
+    &linkage::preload_missing::RULE,
+    &linkage::runpath_outside_image::RULE,
+    &linkage::static_glibc_nss::RULE,
+    &linkage::symbol_version_missing::RULE,
+    &linkage::text_relocations::RULE,
+    &linkage::undefined_symbol::RULE,
+    &linkage::unexpected_libc::RULE,
+    &linkage::weak_only_version::RULE,
+    &linkage::wrong_class_library::RULE,
     &profile::catch_unwind_under_abort::RULE,
     &profile::debug_assertions::RULE,
     &profile::debug_build::RULE,

@@ -110,6 +110,8 @@ pub struct Binary {
     pub may_read: Vec<String>,
     /// What its texts say that it will ask of its image.
     pub hints: hints::Hints,
+    /// musl's `dlopen` for static programs is inside, which only ever fails.
+    pub dlopen_stub: bool,
     /// What the loader reads of an ELF file; its symbols only where the contents were looked at.
     pub linking: Option<Linking>,
     /// The slices of a universal Mach-O, each a binary of its own.

@@ -7,6 +7,7 @@ use super::image::tree::Tree;
 
 mod cache;
 mod glibc;
+mod in_image;
 mod kernel;
 mod musl;
 mod open;

@@ -10,6 +10,7 @@ pub(super) fn read(binary: &mut Binary, text: &Text) {
     binary.debug_assertions = debug_assertions(binary, text);
     binary.overflow_checks = overflow_checks(text);
     binary.may_read = text.files();
+    binary.dlopen_stub = text.has(Needle::NoDynamicLoading);
 }
 
 /// jemalloc prints from dozens of places, 17 in the smallest program measured; a program that only

@@ -79,6 +79,7 @@ pub(super) enum Needle {
     Go,
     GoRuntime,
     Mingw,
+    NoDynamicLoading,
     Upx,
     MsvcRtti,
 }
@@ -140,6 +141,7 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::Go, " Go build|inf:"),
     (Needle::GoRuntime, "runtime.g|opanic\0"),
     (Needle::Mingw, "Mingw-w64 r|untime failure"),
+    (Needle::NoDynamicLoading, "Dynamic loading n|ot supported"),
     (Needle::Upx, "$Info: This file is p|acked with the UPX"),
     (Needle::MsvcRtti, ".?A|V"),
 ];

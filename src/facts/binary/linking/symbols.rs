@@ -86,6 +86,25 @@ impl Symbols {
             .map(|&export| (export & 0xffff) as u16)
     }
 
+    /// Symbols that ask for these `(name, version, weak)` in their data, for tests of what reads
+    /// them.
+    pub fn of_references(references: &[(&str, u16, bool)]) -> Symbols {
+        let mut symbols = Symbols::default();
+        for (name, version, weak) in references {
+            symbols.references.push(StoredReference {
+                name_at: symbols.names.len() as u32,
+                name_len: name.len() as u16,
+                version: *version,
+                in_data: 1,
+                in_plt: 0,
+                weak: *weak,
+                copied: false,
+            });
+            symbols.names.push_str(name);
+        }
+        symbols
+    }
+
     /// How many symbols other files can find here.
     pub fn exported(&self) -> usize {
         self.exports.len()

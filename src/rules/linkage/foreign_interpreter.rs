@@ -1,0 +1,98 @@
+use crate::facts::Facts;
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "foreign-interpreter",
+    group: Group::Linkage,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program names a loader of the machine it was built on",
+    what: "`PT_INTERP` should be the path that the distributions agree on. Toolchains of Nix, \
+           Guix, Conda, Linuxbrew and sysroots of build trees write their own, which exists on \
+           that machine alone. With an image that holds the file the rule passes.",
+    why: "Elsewhere the kernel finds no loader and answers \"no such file or directory\" for a \
+           program that is there.",
+    fix: "Build outside that toolchain, or write the usual path: `patchelf --set-interpreter \
+           /lib64/ld-linux-x86-64.so.2 PROGRAM`.",
+    symptoms: &[Symptom::Stderr("no such file or directory"), Symptom::ExitCode(127)],
+    references: &[
+        "https://github.com/nix-community/nix-ld/issues/60",
+        "https://github.com/elastic/devfiler/issues/95",
+    ],
+    check: Check::Facts(check),
+};
+
+/// Prefixes under which a toolchain installs a loader of its own.
+const FOREIGN: &[&str] = &[
+    "/nix/store/",
+    "/gnu/store/",
+    "/home/linuxbrew/",
+    "/opt/conda/",
+    "/root/",
+    "/home/",
+    "/build/",
+    "/builds/",
+    "/workspace/",
+    "/tmp/",
+    "/app/target/",
+];
+
+fn check(facts: &Facts) -> Outcome {
+    let Some(binary) = &facts.binary else {
+        return Outcome::not_applicable("no program was given");
+    };
+    let Some(path) = &binary.interpreter else {
+        return Outcome::not_applicable("the program names no loader");
+    };
+    let foreign = FOREIGN.iter().any(|prefix| path.starts_with(prefix))
+        || path.contains("conda") && !path.starts_with("/lib");
+    if !foreign || facts.image.as_ref().is_some_and(|image| image.has(path)) {
+        return Outcome::Pass;
+    }
+    let mut finding = Finding::new(
+        Location::Segment("PT_INTERP"),
+        format!("the program is loaded by {path}, which is part of a build machine's toolchain"),
+    )
+    .evidence(format!("PT_INTERP is {path}"));
+    let arch = binary.machine.as_ref().map_or("", |machine| machine.arch);
+    if let Some(usual) = usual(arch) {
+        finding = finding.fix(format!("patchelf --set-interpreter {usual} --remove-rpath PROGRAM"));
+    }
+    finding.into()
+}
+
+/// The path that the psABI and glibc agree on.
+fn usual(arch: &str) -> Option<&'static str> {
+    Some(match arch {
+        "x86_64" => "/lib64/ld-linux-x86-64.so.2",
+        "aarch64" => "/lib/ld-linux-aarch64.so.1",
+        "arm" => "/lib/ld-linux-armhf.so.3",
+        "x86" => "/lib/ld-linux.so.2",
+        "riscv64" => "/lib/ld-linux-riscv64-lp64d.so.1",
+        "powerpc64" => "/lib64/ld64.so.2",
+        "s390x" => "/lib/ld64.so.1",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::image::tree::Memory;
+    use crate::facts::{Binary, Image};
+
+    fn with(path: &str) -> Facts {
+        let interpreter = Some(path.to_owned());
+        Facts { binary: Some(Binary { interpreter, ..Binary::default() }), ..Facts::default() }
+    }
+
+    #[test]
+    fn a_store_s_loader_fails_where_the_store_is_not() {
+        let nix = "/nix/store/abc-glibc-2.40/lib/ld-linux-x86-64.so.2";
+        assert_eq!(check(&with(nix)).findings().len(), 1);
+        assert_eq!(check(&with("/lib64/ld-linux-x86-64.so.2")), Outcome::Pass);
+        let tree = Memory::default().file(nix, 0o755, "x");
+        let image = Some(Image::of(tree, None));
+        assert_eq!(check(&Facts { image, ..with(nix) }), Outcome::Pass);
+    }
+}

@@ -1,0 +1,94 @@
+use crate::facts::loader::Problem;
+use crate::facts::{Binary, Image, LoadPlan};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "missing-interpreter",
+    group: Group::Linkage,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "the program's loader is not in the image",
+    what: "A dynamically linked program names its loader in `PT_INTERP`. The kernel has to find \
+           it in the image, links followed, as an executable file for the same machine.",
+    why: "The kernel answers \"no such file or directory\" and means the loader, not the \
+           program: the container ends at once, and the message names a file that is plainly \
+           there.",
+    fix: "Link the C library in (`RUSTFLAGS=\"-C target-feature=+crt-static\"`, or a musl \
+           target), or take a base image with the C library that the program was linked against.",
+    symptoms: &[
+        Symptom::Stderr("no such file or directory"),
+        Symptom::Stderr("required file not found"),
+        Symptom::ExitCode(127),
+    ],
+    references: &[
+        "Linux fs/binfmt_elf.c, load_elf_binary",
+        "https://github.com/docker-library/hello-world/issues/44",
+    ],
+    check: Check::Load(check),
+};
+
+fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+    if binary.interpreter.is_none() {
+        return Outcome::not_applicable("the program needs no loader");
+    }
+    plan.problems.iter().filter_map(|problem| finding(problem, binary, image, plan)).collect()
+}
+
+fn finding(problem: &Problem, binary: &Binary, image: &Image, plan: &LoadPlan) -> Option<Finding> {
+    let (path, message) = match problem {
+        Problem::InterpreterMissing { path, why } => {
+            let ends = image.resolve(path).err().map(|not| not.to_string()).unwrap_or_default();
+            let ends = if ends.is_empty() { (*why).to_owned() } else { ends };
+            (path, format!("{path}, which loads the program, is not in the image ({ends})"))
+        }
+        Problem::InterpreterUnusable { path, why, because } => {
+            (path, format!("{path}, which should load the program, cannot: {because} ({why})"))
+        }
+        _ => return None,
+    };
+    let carrier = image.release.as_ref().map_or("the image".to_owned(), |release| release.name());
+    Some(
+        Finding::new(Location::ImagePath(path.clone()), message)
+            .evidence(format!("PT_INTERP is {path}"))
+            .evidence(format!("the image is {carrier}"))
+            .evidence(plan.errors.first().cloned().unwrap_or_default())
+            .fix(fix(path, binary, image)),
+    )
+}
+
+fn fix(path: &str, binary: &Binary, image: &Image) -> String {
+    let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
+    let alpine = image.release.as_ref().is_some_and(|release| release.id == "alpine");
+    if path.contains("ld-musl") {
+        format!(
+            "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target {arch}-unknown-linux-musl"
+        )
+    } else if alpine {
+        format!("cargo build --release --target {arch}-unknown-linux-musl")
+    } else {
+        "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target \
+         $(rustc -vV | sed -n 's/^host: //p'), or FROM debian:bookworm-slim"
+            .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_s_answer_is_explained() {
+        let path = "/lib64/ld-linux-x86-64.so.2".to_owned();
+        let binary = Binary { interpreter: Some(path.clone()), ..Binary::default() };
+        let image = Image::default();
+        let plan = LoadPlan {
+            problems: vec![Problem::InterpreterMissing { path, why: "No such file or directory" }],
+            errors: vec!["exec /app: no such file or directory".to_owned()],
+            ..LoadPlan::default()
+        };
+        let outcome = check(&binary, &image, &plan);
+        assert!(outcome.findings()[0].message.contains("/lib64: No such file or directory"));
+        assert_eq!(check(&binary, &image, &LoadPlan::default()), Outcome::Pass);
+        assert_eq!(check(&Binary::default(), &image, &plan).name(), "not-applicable");
+    }
+}

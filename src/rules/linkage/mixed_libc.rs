@@ -1,0 +1,85 @@
+use crate::facts::loader::{Family, Verdict};
+use crate::facts::{Binary, Image, LoadPlan};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "mixed-libc",
+    group: Group::Linkage,
+    level: Level::Deny,
+    since: "0.1.0",
+    summary: "glibc and musl meet in one process",
+    what: "A program that was linked against glibc should not be loaded by musl's loader (through \
+           `gcompat`, `libc6-compat` or a link under glibc's name), and no library of the closure \
+           should come from the other C library. Where everything binds all the same it is a \
+           warning.",
+    why: "musl takes the place of `libc.so.6` but lacks symbols and behaves differently: \"Error \
+           relocating /app: __res_init: symbol not found\", or a crash later.",
+    fix: "Build for musl (`--target x86_64-unknown-linux-musl`), or take a base image with \
+           glibc.",
+    symptoms: &[Symptom::Stderr("Error relocating"), Symptom::Stderr("symbol not found")],
+    references: &[
+        "musl ldso/dynlink.c, load_library",
+        "https://github.com/orhun/git-cliff/issues/1034",
+    ],
+    check: Check::Load(check),
+};
+
+fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
+    let Some(loader) = &plan.loader else {
+        return Outcome::not_applicable("the program has no loader in the image");
+    };
+    let of_glibc = |name: &String| name.starts_with("libc.so.6") || name.starts_with("ld-linux");
+    let of_musl = |name: &String| name.starts_with("libc.musl-") || name == "libc.so";
+    let needed_by = |is_foreign: &dyn Fn(&String) -> bool| {
+        let library = plan.libraries.iter().find(|library| is_foreign(&library.name))?;
+        Some((library.needed_by.clone(), library.name.clone()))
+    };
+    let mixed = match loader.family {
+        Family::Musl | Family::Gcompat => {
+            let own = binary.needed.iter().find(|name| of_glibc(name));
+            own.map(|name| (binary.path.clone(), name.clone())).or_else(|| needed_by(&of_glibc))
+        }
+        Family::Glibc => needed_by(&of_musl),
+        Family::Other => return Outcome::open("the loader is neither glibc's nor musl's"),
+    };
+    let Some((file, name)) = mixed else { return Outcome::Pass };
+    let (own, other) = match loader.family {
+        Family::Glibc => ("glibc", "musl"),
+        _ => ("musl", "glibc"),
+    };
+    let message = format!("{file} was linked against {other}, and the image loads it with {own}");
+    let mut finding = Finding::new(Location::ImagePath(loader.path.clone()), message)
+        .evidence(format!("{file} needs {name}"));
+    for line in plan.errors.iter().take(5) {
+        finding = finding.evidence(line.clone());
+    }
+    let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
+    let finding = finding.fix(match own {
+        "musl" => format!("cargo build --release --target {arch}-unknown-linux-musl"),
+        _ => format!("cargo build --release --target {arch}-unknown-linux-gnu"),
+    });
+    if plan.verdict == Verdict::Starts { finding.at_most_warn().into() } else { finding.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::loader::Loader;
+
+    #[test]
+    fn glibc_s_program_under_musl_fails() {
+        let plan = |family, verdict| LoadPlan {
+            verdict,
+            loader: Some(Loader { path: "/lib/ld.so".to_owned(), family, release: None }),
+            ..LoadPlan::default()
+        };
+        let binary = Binary { needed: vec!["libc.so.6".to_owned()], ..Binary::default() };
+        let image = Image::default();
+        let fails = check(&binary, &image, &plan(Family::Musl, Verdict::Fails));
+        assert_eq!(fails.findings()[0].at_most, None);
+        let starts = check(&binary, &image, &plan(Family::Gcompat, Verdict::Starts));
+        assert_eq!(starts.findings()[0].at_most, Some(Level::Warn));
+        assert_eq!(check(&binary, &image, &plan(Family::Glibc, Verdict::Starts)), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "not-applicable");
+    }
+}

@@ -1,0 +1,71 @@
+use crate::facts::loader::Problem;
+use crate::facts::{Binary, Image, LoadPlan};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "preload-missing",
+    group: Group::Linkage,
+    level: Level::Warn,
+    since: "0.1.0",
+    summary: "the image preloads a library that the loader cannot load",
+    what: "What `LD_PRELOAD` of the image or its `/etc/ld.so.preload` names should be a library \
+           for the program's machine that the loader finds.",
+    why: "glibc prints \"cannot be preloaded: ignored\" at every start, musl says nothing, and \
+           the program runs without what was meant: the system's allocator instead of jemalloc, \
+           say. A path with the architecture in it breaks on the other platform of a \
+           multi-platform image.",
+    fix: "Install the library, or name it without a path: `ENV LD_PRELOAD=libjemalloc.so.2`.",
+    symptoms: &[Symptom::Stderr("cannot be preloaded")],
+    references: &["ld.so(8), LD_PRELOAD", "https://github.com/getsentry/snuba/issues/5274"],
+    check: Check::Load(check),
+};
+
+fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+    if binary.interpreter.is_none() {
+        return Outcome::not_applicable("the program has no loader that preloads");
+    }
+    if image.variable("LD_PRELOAD").is_none() && !image.has("/etc/ld.so.preload") {
+        return Outcome::not_applicable("the image preloads nothing");
+    }
+    plan.problems.iter().filter_map(finding).collect()
+}
+
+fn finding(problem: &Problem) -> Option<Finding> {
+    let Problem::PreloadIgnored { object, from, why } = problem else { return None };
+    let location = match *from {
+        "LD_PRELOAD" => Location::ImageConfig("Env"),
+        file => Location::ImagePath(file.to_owned()),
+    };
+    let name = object.rsplit('/').next().unwrap_or(object);
+    let finding =
+        Finding::new(location, format!("{object}, which {from} names, is not loaded: {why}"))
+            .evidence(format!("{from} names {object}"));
+    Some(finding.fix(format!(
+        "install the package of {name} and set ENV LD_PRELOAD={name}, without a path"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::image::Config;
+    use crate::facts::image::tree::Memory;
+
+    #[test]
+    fn what_is_ignored_fails() {
+        let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
+        let config = Config { env: vec!["LD_PRELOAD=/gone.so".to_owned()], ..Config::default() };
+        let image = Image::of(Memory::default(), Some(config));
+        let plan = LoadPlan {
+            problems: vec![Problem::PreloadIgnored {
+                object: "/gone.so".to_owned(),
+                from: "LD_PRELOAD",
+                why: "cannot open shared object file".to_owned(),
+            }],
+            ..LoadPlan::default()
+        };
+        assert_eq!(check(&binary, &image, &plan).findings().len(), 1);
+        assert_eq!(check(&binary, &image, &LoadPlan::default()), Outcome::Pass);
+        assert_eq!(check(&binary, &Image::default(), &plan).name(), "not-applicable");
+    }
+}
