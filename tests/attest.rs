@@ -47,6 +47,11 @@ fn cosign_verifies_envelopes_and_bundles() {
             assert!(!cosign(what, &stranger, "slsaprovenance1", &program).status.success());
             assert!(!cosign(what, &public, "slsaprovenance1", &other).status.success());
         }
+        let bundle = "target/release/shop.sigstore.json";
+        let ours = shop.verify(&["target/release/shop", "--record", bundle, "--key", &public]);
+        assert_eq!((ours.code, ours.failed), (0, vec![]), "{name}");
+        let theirs = shop.verify(&["target/release/shop", "--record", bundle, "--key", &stranger]);
+        assert_eq!(theirs.failed, ["bad-signature"], "{name}");
         // cosign looks at the type of a bare envelope only.
         assert!(!cosign(&envelope, &public, "spdxjson", &program).status.success());
     }

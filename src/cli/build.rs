@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Command, FromArgMatches};
 
 use super::check::{self, Check};
+use super::freshen;
 use super::output::Failure;
 use super::recording::{Features, Gathered, Writing, beside};
 use crate::input::build::{Built, Program, build};
@@ -48,7 +49,7 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
     let (words, cargo_words) = sorted_out(words)?;
     let understood = understand(&cargo_words)?;
     if words.ensure_fresh {
-        ensure_fresh(&understood)?;
+        freshen::freshen(&understood.query, false, false)?;
     }
     let Built { code, programs } = build(&understood.query, &cargo_words)?;
     if code != 0 {
@@ -194,11 +195,6 @@ fn target_of(program: &Program, workspace: &Workspace) -> Option<String> {
         program.path.iter().any(|part| part == stem)
     };
     workspace.targets.iter().find(in_its_directory).cloned()
-}
-
-/// Makes cargo rebuild what no longer matches its sources.
-fn ensure_fresh(_: &Understood) -> Result<(), Failure> {
-    Err(Failure::Words("--ensure-fresh is not available in this build".to_owned()))
 }
 
 #[cfg(test)]

@@ -43,8 +43,15 @@ pub struct Freshen {
 /// # Errors
 /// No workspace, or a target directory that cannot be written to.
 pub fn run(words: &Freshen) -> Result<u8, Failure> {
-    let query = words.selection.query()?;
-    let workspace = cargo::workspace(&query)?;
+    freshen(&words.selection.query()?, words.check, words.quiet)
+}
+
+/// The same for a build that is about to start with these words.
+///
+/// # Errors
+/// As for [`run`].
+pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<u8, Failure> {
+    let workspace = cargo::workspace(query)?;
     let place = Place::new(&workspace);
     let limits = sources::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 };
     let mut reader = Reader::new(limits);
@@ -54,7 +61,7 @@ pub fn run(words: &Freshen) -> Result<u8, Failure> {
     let mut stale: Vec<(Unit, String)> = Vec::new();
     let mut units: BTreeMap<String, Entry> = BTreeMap::new();
     let mut fresh = 0;
-    for unit in place.units(&query, &workspace) {
+    for unit in place.units(query, &workspace) {
         let Some(files) = place.files(&unit, &mut reader) else { continue };
         let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
         let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
@@ -68,16 +75,16 @@ pub fn run(words: &Freshen) -> Result<u8, Failure> {
             }
         }
     }
-    if !words.check {
+    if !check {
         for (unit, _) in &stale {
             invalidate(unit)?;
         }
         place.remember(units, &mut reader)?;
     }
-    if !words.quiet {
-        say(&stale, fresh, words.check)?;
+    if !quiet {
+        say(&stale, fresh, check)?;
     }
-    Ok(if words.check && !stale.is_empty() { super::DENIED } else { super::CLEAN })
+    Ok(if check && !stale.is_empty() { super::DENIED } else { super::CLEAN })
 }
 
 /// The workspace's directories and packages.

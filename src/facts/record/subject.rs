@@ -179,12 +179,13 @@ impl Traces {
             evidence.push(format!("section {name} is {word}"));
             same_code = Some(same && same_code.unwrap_or(true));
         }
+        // Equal code alone would let somebody move the entry point and call it stripping; an equal
+        // image in memory needs no section to be named.
+        if self.loaded.is_some() && self.loaded == recorded.loaded {
+            evidence.push("everything that is loaded is the recorded one".to_owned());
+            return (Fate::Stripped, evidence);
+        }
         let fate = match (same_code, build_id) {
-            // Equal code alone would let somebody move the entry point and call it stripping.
-            (Some(true), _) if self.loaded.is_some() && self.loaded == recorded.loaded => {
-                evidence.push("everything that is loaded is the recorded one".to_owned());
-                Fate::Stripped
-            }
             (Some(true), _) => {
                 evidence.push("other parts of what is loaded were changed".to_owned());
                 Fate::Patched
@@ -250,6 +251,15 @@ mod tests {
         let mut longer = program.clone();
         longer.push(0);
         assert_eq!(Subject::read(&[recorded(&program, "aa")], &longer).fate, Fate::Stripped);
+    }
+
+    #[test]
+    fn a_program_without_its_section_table_was_stripped() {
+        let program = sample(64, true);
+        let mut cut = program[..64 + 56 + 5].to_vec();
+        cut[0x28..0x30].fill(0);
+        cut[0x3a..0x40].fill(0);
+        assert_eq!(Subject::read(&[recorded(&program, "aa")], &cut).fate, Fate::Stripped);
     }
 
     #[test]

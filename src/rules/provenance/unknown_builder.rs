@@ -12,7 +12,7 @@ pub static RULE: Rule = Rule {
            Where it names none, only the identity that this program itself writes is taken: the build \
            that vouches for itself.",
     why: "Who built decides how much a record is worth; an identity that nobody agreed on is worth nothing.",
-    fix: "Name the builders that you trust: `builders = [\"…\"]` under `[policy]` of the configuration.",
+    fix: "Name the builders that you trust: `builders = [\"…\"]` under `[expect]` of the configuration.",
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#builder.id"],
     check: Check::Facts(check),
