@@ -3,6 +3,7 @@
 //! How the verdict is reached, and what it cannot see: `docs/main-verdict.md`.
 
 mod aarch64;
+mod constructors;
 mod find;
 mod printing;
 mod program;
@@ -49,7 +50,14 @@ pub fn of(memory: &Memory<'_>) -> MainFacts {
         Ok(found) => found,
         Err(why) => return MainFacts::unknown(why),
     };
-    let (verdict, evidence) = verdict::judge(&program, found.user_main);
+    let (mut verdict, mut evidence) = verdict::judge(&program, found.user_main);
+    if !matches!(verdict, None | Some(MainVerdict::Real))
+        && let Some(constructor) = constructors::first_that_works(&program)
+    {
+        verdict = None;
+        let more = format!("{evidence}, but the static constructor at {constructor:#x} runs first");
+        evidence = more.into();
+    }
     let main = match verdict {
         Some(verdict) => Fact::high(verdict, evidence),
         None => Fact::unknown(evidence),

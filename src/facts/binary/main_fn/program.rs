@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use super::walk::{Function, Target, Value};
@@ -34,9 +35,11 @@ pub(crate) struct Program<'m, 'a> {
 }
 
 /// The sorted table of `.eh_frame_hdr` (LSB core, "Exception Frames"), in place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct FunctionTable<'a> {
     address: u64,
+    /// From the first frame description to the last that has a function.
+    frames: RangeInclusive<u64>,
     /// Pairs of 32-bit offsets from `address`: a function, and its frame description.
     entries: &'a [u8],
 }
@@ -123,6 +126,11 @@ impl<'m, 'a> Program<'m, 'a> {
         }
     }
 
+    /// Whether an address is among the exception frames (`.eh_frame`).
+    pub(crate) fn is_in_frames(&self, address: u64) -> bool {
+        self.functions.frames.contains(&address)
+    }
+
     /// The pointer that a fixed address in constant data holds.
     pub(crate) fn piece(&self, address: u64) -> Value {
         if self.is_data(address) { self.fixed_word(address) } else { Value::Unknown }
@@ -166,7 +174,17 @@ impl<'a> FunctionTable<'a> {
         let count = usize::try_from(memory.encoding().u32(header, 8)?).ok()?;
         let entries = memory.tail(address.checked_add(12)?);
         let entries = &entries[..entries.len().min(count.saturating_mul(8))];
-        (entries.len() >= 8).then_some(FunctionTable { address, entries })
+        if entries.len() < 8 {
+            return None;
+        }
+        let mut table = FunctionTable { address, frames: 0..=0, entries };
+        let start = i64::from(memory.encoding().u32(header, 4)? as i32);
+        // The table is in order of functions, the frames mostly are, too.
+        let last = table.entry(entries.len() / 8 - 1)?.1.max(table.entry(0)?.1);
+        if header[1] == 0x1b {
+            table.frames = address.wrapping_add(4).wrapping_add_signed(start)..=last;
+        }
+        Some(table)
     }
 
     fn entry(&self, index: usize) -> Option<(u64, u64)> {

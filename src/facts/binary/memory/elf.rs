@@ -26,11 +26,30 @@ pub struct Elf {
     pub has_interpreter: bool,
     /// Address of `PT_GNU_EH_FRAME`.
     pub eh_frame_hdr: Option<u64>,
+    /// Arrays of functions that run before `main`: address and size in bytes.
+    pub constructors: Vec<(u64, u64)>,
     /// Slots that the loader fills with the address of a symbol from elsewhere, in order:
     /// slot and index into the dynamic symbol table.
     imports: Vec<(u64, u32)>,
     symbols: u64,
     strings: u64,
+}
+
+/// The same arrays of a program without `PT_DYNAMIC`, by their sections where these are left
+/// (`SHT_PREINIT_ARRAY`, `SHT_INIT_ARRAY`).
+fn arrays_of_sections(bytes: &[u8], encoding: Encoding) -> Vec<(u64, u64)> {
+    let at = |narrow, wide| if encoding.wide { wide } else { narrow };
+    let table = encoding.word(bytes, at(32, 40)).and_then(|table| usize::try_from(table).ok());
+    let entry_size = encoding.u16(bytes, at(46, 58)).map_or(0, usize::from);
+    let count = encoding.u16(bytes, at(48, 60)).map_or(0, usize::from);
+    let section = |index: usize| {
+        let header = bytes.get(table?.checked_add(index.checked_mul(entry_size)?)?..)?;
+        let kind = encoding.u32(header, 4)?;
+        let address = encoding.word(header, at(12, 16))?;
+        let size = encoding.word(header, at(20, 32))?;
+        matches!(kind, 14 | 16).then_some((address, size))
+    };
+    (0..count).filter_map(section).take(4).collect()
 }
 
 /// The tables that `PT_DYNAMIC` points at: address and size.
@@ -41,6 +60,8 @@ struct Tables {
     plt: (u64, u64),
     plt_is_rela: bool,
     relr: (u64, u64),
+    init: (u64, u64),
+    preinit: (u64, u64),
     symbols: u64,
     strings: u64,
 }
@@ -64,6 +85,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
         entry: encoding.word(bytes, 24)?,
         has_interpreter: false,
         eh_frame_hdr: None,
+        constructors: Vec::new(),
         imports: Vec::new(),
         symbols: 0,
         strings: 0,
@@ -109,8 +131,12 @@ pub(super) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
         let section = bytes.get(part.offset..part.offset + part.file_size).unwrap_or_default();
         let tables = Tables::read(section, encoding);
         (found.symbols, found.strings) = (tables.symbols, tables.strings);
+        found.constructors = vec![tables.preinit, tables.init];
         tables.apply(&mut memory, &mut found);
+    } else {
+        found.constructors = arrays_of_sections(bytes, encoding);
     }
+    found.constructors.retain(|array| array.1 > 0);
     memory.elf = Some(found);
     Some(memory)
 }
@@ -133,6 +159,10 @@ impl Tables {
                 8 => tables.rela.1 = value,
                 17 => tables.rel.0 = value,
                 18 => tables.rel.1 = value,
+                25 => tables.init.0 = value,
+                27 => tables.init.1 = value,
+                32 => tables.preinit.0 = value,
+                33 => tables.preinit.1 = value,
                 20 => tables.plt_is_rela = value == 7,
                 23 => tables.plt.0 = value,
                 // DT_RELR and DT_RELRSZ, with the numbers Android used before the gABI had them.
