@@ -9,6 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub mod build;
 pub mod check;
 pub mod freshen;
+pub mod image;
 pub mod inspect;
 pub mod levels;
 pub mod output;

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, ValueEnum};
 
+use super::image::{self, Runtime, Seen};
 use super::levels::Levels;
 use super::output::{Failure, Output};
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
 use crate::facts::build::Freshness;
 use crate::facts::build::freshness;
-use crate::facts::{Binary, Build, Facts};
+use crate::facts::{Binary, Build, Facts, Image};
 use crate::input::{self, cargo};
 use crate::lint::lint;
 use crate::report::{self, Report};
@@ -25,6 +26,8 @@ pub struct Check {
     pub(super) selection: Selection,
     #[command(flatten)]
     pub(super) subject: Subject,
+    #[command(flatten)]
+    pub(super) runtime: Runtime,
     /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -134,18 +137,45 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     let workspace = workspace(words, &query, &mut notes)?;
     let mut config = configuration(words.config.as_deref(), &query, workspace.as_ref())?;
     words.levels.apply(matches, &mut config)?;
-    let subjects = if words.subject.binary.is_empty() {
-        let workspace =
-            workspace.as_ref().ok_or(input::Error::NoManifest { cwd: query.cwd.clone() })?;
-        built(workspace, &query, &mut notes)?
-    } else {
-        words
-            .subject
-            .binary
-            .iter()
-            .map(|path| given(path, workspace.as_ref(), &query))
-            .collect::<Result<_, _>>()?
+    let seen = Seen::default();
+    let built_here = words.subject.binary.is_empty() && workspace.is_some();
+    let image = words.runtime.read(built_here, &|binary, bytes| {
+        look_closer(binary, bytes, workspace.as_ref(), &query, &seen);
+    })?;
+    let mut subjects = match (&image, &workspace) {
+        _ if !words.subject.binary.is_empty() => {
+            let named = words.subject.binary.iter();
+            named.map(|path| given(path, workspace.as_ref(), &query)).collect::<Result<_, _>>()?
+        }
+        (None, None) => return Err(input::Error::NoManifest { cwd: query.cwd.clone() }.into()),
+        (None, Some(workspace)) => built(workspace, &query, &mut notes)?,
+        (Some(image), workspace) => {
+            let built = workspace
+                .as_ref()
+                .filter(|_| words.runtime.is_directory() || image.programs.is_empty());
+            let built = built.map(|workspace| built_for(workspace, &query, image, &mut notes));
+            match built.transpose()?.flatten() {
+                Some(subjects) => subjects,
+                None if image.programs.is_empty() => {
+                    return Err(Failure::Words(format!(
+                        "{}: no Rust program is in the image; name the one that it will carry with --binary",
+                        image.reference
+                    )));
+                }
+                None => image::subjects(image, seen),
+            }
+        }
     };
+    if let Some(image) = &image {
+        notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
+        for (name, facts) in subjects.iter_mut().filter(|(_, facts)| facts.image.is_none()) {
+            image::carry(facts, image, name);
+            if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())
+            {
+                notes.push(format!("`{name}` lies on the mount {mount}: it is not in the image"));
+            }
+        }
+    }
     let mut report = lint(subjects, &config, Date::from_unix_seconds(input::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)
@@ -232,31 +262,96 @@ fn built(
     Ok(subjects)
 }
 
+/// What cargo built here, for a root that does not hold it yet; `None` where nothing is built, or
+/// where the root holds programs of the same names, which are then the ones that are meant.
+fn built_for(
+    workspace: &cargo::Workspace,
+    query: &cargo::Query,
+    image: &Image,
+    notes: &mut Vec<String>,
+) -> Result<Option<Vec<(String, Facts)>>, Failure> {
+    let outputs = match cargo::outputs(workspace, query) {
+        Ok(outputs) if !outputs.built.is_empty() => outputs,
+        Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let in_image =
+        |bin: &str| image.programs.iter().any(|it| it.path.rsplit('/').next() == Some(bin));
+    if image.subject_at.is_none() && outputs.built.iter().any(|output| in_image(&output.bin)) {
+        return Ok(None);
+    }
+    built(workspace, query, notes).map(Some)
+}
+
+/// What the workspace can say of a program in an image, while its bytes are there.
+fn look_closer(
+    binary: &Binary,
+    bytes: &[u8],
+    workspace: Option<&cargo::Workspace>,
+    query: &cargo::Query,
+    seen: &Seen,
+) {
+    let Some(digest) = binary.sha256.clone() else { return };
+    let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let secrets = leaks::secrets_inside(bytes, environment);
+    let name = image::file_name(Path::new(&binary.path));
+    let build = named_build(&name, workspace, query)
+        .map(|(workspace, build)| compared(workspace, build, binary, None, bytes));
+    seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest, (build, secrets));
+}
+
 /// A file that the user named; the workspace's build belongs to it when it bears a bin's name.
 fn given(
     path: &Path,
     workspace: Option<&cargo::Workspace>,
     query: &cargo::Query,
 ) -> Result<(String, Facts), Failure> {
-    let name =
-        path.file_name().map_or_else(|| path.display().to_string(), |it| it.display().to_string());
-    let build = workspace.and_then(|workspace| {
-        let bins = if query.bins.is_empty() { vec![name.clone()] } else { query.bins.clone() };
-        let named = cargo::Query { bins, ..query.clone() };
-        let known = cargo::outputs(workspace, &named)
-            .ok()
-            .filter(|outputs| !outputs.built.is_empty())
-            .or_else(|| never_built(workspace, &named));
-        // What lies in the target directory is this workspace's, even if no target has its name.
-        let of_workspace = || {
-            input::target_dir::is_inside(path, workspace.metadata.target_directory.as_std_path())
-                .then(|| cargo::outputs(workspace, query).ok())?
-        };
-        let outputs = known.or_else(of_workspace)?;
-        let output = outputs.built.first()?;
-        Some((workspace, Build::new(workspace, &outputs, output)))
-    });
+    let name = image::file_name(path);
+    // What lies in the target directory is this workspace's, even if no target has its name.
+    let of_workspace = || {
+        let workspace = workspace?;
+        let target = workspace.metadata.target_directory.as_std_path();
+        let inside = input::target_dir::is_inside(path, target);
+        let outputs = inside.then(|| cargo::outputs(workspace, query).ok())??;
+        let build = Build::new(workspace, &outputs, outputs.built.first()?);
+        Some((workspace, build))
+    };
+    let build = named_build(&name, workspace, query).or_else(of_workspace);
     Ok((name, facts(path, query, build)?))
+}
+
+/// The workspace's build of a program by its file's name, or by the one that `--bin` says it is.
+fn named_build<'a>(
+    name: &str,
+    workspace: Option<&'a cargo::Workspace>,
+    query: &cargo::Query,
+) -> Option<(&'a cargo::Workspace, Build)> {
+    let workspace = workspace?;
+    let bins = if query.bins.is_empty() { vec![name.to_owned()] } else { query.bins.clone() };
+    let query = cargo::Query { bins, ..query.clone() };
+    let outputs = cargo::outputs(workspace, &query)
+        .ok()
+        .filter(|outputs| !outputs.built.is_empty())
+        .or_else(|| never_built(workspace, &query))?;
+    let output = outputs.built.first()?;
+    Some((workspace, Build::new(workspace, &outputs, output)))
+}
+
+/// The build, with its sources and its target directory held against the program's bytes.
+fn compared(
+    workspace: &cargo::Workspace,
+    mut build: Build,
+    binary: &Binary,
+    path: Option<&Path>,
+    bytes: &[u8],
+) -> Build {
+    let packed = binary.packer.is_some();
+    let build_id = binary.build_id.as_deref();
+    let subject = freshness::Subject { path, bytes, packed, build_id };
+    build.freshness = Freshness::read(workspace, &build, subject);
+    build
 }
 
 /// The binary as it would be built: sources can be compared with a program that was built
@@ -301,19 +396,8 @@ fn facts(
     }
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     binary.environment_secrets = leaks::secrets_inside(&bytes, environment);
-    let build = build.map(|(workspace, mut build)| {
-        build.freshness = Freshness::read(
-            workspace,
-            &build,
-            freshness::Subject {
-                path: Some(path),
-                bytes: &bytes,
-                packed: binary.packer.is_some(),
-                build_id: binary.build_id.as_deref(),
-            },
-        );
-        build
-    });
+    let build =
+        build.map(|(workspace, build)| compared(workspace, build, &binary, Some(path), &bytes));
     Ok(Facts { binary: Some(binary), build, ..Facts::default() })
 }
 

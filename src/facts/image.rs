@@ -107,13 +107,18 @@ pub struct Query {
 }
 
 impl Image {
-    /// Reads the image that a reference of the command line names.
+    /// Reads the image that a reference of the command line names. `seen` gets every Rust program
+    /// of it with its bytes, which are gone afterwards.
     ///
     /// # Errors
     ///
     /// When there is no such image or it is damaged; says which layer and why.
-    pub fn read(reference: &OsStr, query: &Query) -> Result<Image, crate::input::Error> {
-        read::read(reference, query)
+    pub fn read(
+        reference: &OsStr,
+        query: &Query,
+        seen: &(dyn Fn(&Binary, &[u8]) + Sync),
+    ) -> Result<Image, crate::input::Error> {
+        read::read(reference, query, seen)
     }
 
     /// An image of these files and nothing else, for tests and for roots without configuration.

@@ -19,7 +19,10 @@ use crate::input::image::{MAX_CONTENTS, Why};
 /// Directories that are looked into for programs of a root; a root of more is not walked further.
 const MAX_DIRECTORIES: usize = 200_000;
 
-pub fn read(reference: &OsStr, query: &Query) -> Result<Image, input::Error> {
+/// Gets every Rust program with its bytes.
+pub type Seen<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
+
+pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, input::Error> {
     let shown = reference.to_string_lossy().into_owned();
     let fail = |failure: Failure| input::Error::Image {
         reference: shown.clone(),
@@ -28,8 +31,8 @@ pub fn read(reference: &OsStr, query: &Query) -> Result<Image, input::Error> {
     };
     let parsed = Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))?;
     let mut image = match &parsed {
-        Reference::Directory(path) => directory(path, query).map_err(fail)?,
-        _ => layers(&parsed, query).map_err(fail)?,
+        Reference::Directory(path) => directory(path, query, seen).map_err(fail)?,
+        _ => layers(&parsed, query, seen).map_err(fail)?,
     };
     image.reference = shown;
     image.subject_at.clone_from(&query.at);
@@ -56,7 +59,7 @@ fn text(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }
 
-fn directory(path: &Path, query: &Query) -> Result<Image, Failure> {
+fn directory(path: &Path, query: &Query, seen: Seen<'_>) -> Result<Image, Failure> {
     let root = Root::open(path)?;
     let mut image = Image::default();
     if is_own_root(root.path()) {
@@ -71,14 +74,14 @@ fn directory(path: &Path, query: &Query) -> Result<Image, Failure> {
     }
     let tree = Directory(root);
     if query.find_programs {
-        image.programs = programs(&tree, &mut image.notes);
+        image.programs = programs(&tree, seen, &mut image.notes);
     }
     image.files = Files::new(tree);
     Ok(image)
 }
 
 /// Every Rust executable of a root, in the order of its paths.
-fn programs(tree: &Directory, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
+fn programs(tree: &Directory, seen: Seen<'_>, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
     let mut programs = Vec::new();
     let mut open = vec![b"/".to_vec()];
     let mut looked_into = 0;
@@ -99,7 +102,7 @@ fn programs(tree: &Directory, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
                 Some(entry)
                     if entry.mode & 0o111 != 0 && matches!(entry.kind, Kind::File { .. }) =>
                 {
-                    programs.extend(program(tree, &path));
+                    programs.extend(program(tree, &path, seen));
                 }
                 _ => {}
             }
@@ -109,18 +112,29 @@ fn programs(tree: &Directory, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
     programs
 }
 
-fn program(tree: &Directory, path: &[u8]) -> Option<Arc<Binary>> {
+fn program(tree: &Directory, path: &[u8], seen: Seen<'_>) -> Option<Arc<Binary>> {
     if tree.0.read(path, 4).ok()? != b"\x7fELF" || !tree.linking(path)?.ok()?.is_program() {
         return None;
     }
     let bytes = tree.0.read(path, MAX_CONTENTS).ok()?;
-    contents::may_be_rust(&bytes).then(|| contents::rust_program(path, &bytes)).flatten()
+    if !contents::may_be_rust(&bytes) {
+        return None;
+    }
+    let program = contents::rust_program(path, &bytes)?;
+    seen(&program, &bytes);
+    Some(program)
 }
 
-fn layers(reference: &Reference, query: &Query) -> Result<Image, Failure> {
+fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image, Failure> {
     // The copy at the subject's path is wanted for its digest.
     let find_programs = query.find_programs || query.at.is_some();
-    let reduce = |member: &Member<'_>, bytes: &[u8]| contents::reduce(member, bytes, find_programs);
+    let reduce = |member: &Member<'_>, bytes: &[u8]| {
+        let kept = contents::reduce(member, bytes, find_programs);
+        if let Kept::Elf(_, Some(program)) = &kept {
+            seen(program, bytes);
+        }
+        kept
+    };
     let interest = Interest::new(&contents::wanted, &reduce);
     let loaded: Loaded<Kept> = load::load(reference, query.platform.as_ref(), &interest)?;
     let Loaded { image: parts, siblings, statements, mut notes } = loaded;

@@ -1,0 +1,168 @@
+//! The image of `check`: which programs of it are judged, and what it means for those that are not in it yet.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use clap::Args;
+
+use super::output::Failure;
+use crate::facts::image::{Image, Platform, Query};
+use crate::facts::loader::{self, Start};
+use crate::facts::{Binary, Build, Facts};
+use crate::input::image::reference::Reference;
+
+/// The runtime image.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Image")]
+pub struct Runtime {
+    /// The image that carries the program: `dir:PATH`, `docker-archive:FILE[:TAG]`,
+    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME`, `-` or a path
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "rootfs")]
+    pub image: Option<OsString>,
+    /// The same as `--image dir:DIR`
+    #[arg(long, value_name = "DIR")]
+    pub rootfs: Option<PathBuf>,
+    /// Where in the image the program lies or will lie
+    #[arg(long, value_name = "PATH")]
+    pub at: Option<String>,
+    /// The image for this platform, where there are several
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<String>,
+}
+
+/// What else is known of a program whose bytes have passed, by its digest.
+pub type Seen = Mutex<BTreeMap<String, (Option<Build>, Vec<String>)>>;
+
+impl Runtime {
+    /// The reference, if an image was named at all.
+    pub fn reference(&self) -> Option<OsString> {
+        let of_root = |root: &PathBuf| {
+            let mut text = OsString::from("dir:");
+            text.push(root);
+            text
+        };
+        self.image.clone().or_else(|| self.rootfs.as_ref().map(of_root))
+    }
+
+    /// Whether the image is a root file system on this machine.
+    pub fn is_directory(&self) -> bool {
+        self.reference()
+            .is_some_and(|text| matches!(Reference::parse(&text), Ok(Reference::Directory(_))))
+    }
+
+    /// Reads the image. `seen` gets the bytes of every Rust program in it.
+    ///
+    /// # Errors
+    /// No such image, or a damaged one.
+    pub fn read(
+        &self,
+        built_here: bool,
+        seen: &(dyn Fn(&Binary, &[u8]) + Sync),
+    ) -> Result<Option<Image>, Failure> {
+        let Some(reference) = self.reference() else {
+            return match (&self.at, &self.platform) {
+                (None, None) => Ok(None),
+                _ => Err(Failure::Words(
+                    "--at and --platform say something of an image; name it with --image"
+                        .to_owned(),
+                )),
+            };
+        };
+        let platform = match &self.platform {
+            Some(text) => Some(Platform::parse(text).ok_or_else(|| {
+                Failure::Words(format!(
+                    "--platform {text}: write OS/ARCH or OS/ARCH/VARIANT, as in linux/arm/v7"
+                ))
+            })?),
+            None => None,
+        };
+        let at = self
+            .at
+            .as_ref()
+            .map(|at| if at.starts_with('/') { at.clone() } else { format!("/{at}") });
+        let query = Query { platform, find_programs: true, at, built_here };
+        Ok(Some(Image::read(&reference, &query, seen)?))
+    }
+}
+
+/// The image's own programs as subjects: what its commands run first, then every other one.
+pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
+    let seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let commands: Vec<&str> =
+        image.commands.iter().filter_map(|command| command.program()).collect();
+    let mut programs: Vec<&Arc<Binary>> = image.programs.iter().collect();
+    let rank = |program: &Binary| {
+        commands.iter().position(|path| *path == program.path).unwrap_or(usize::MAX)
+    };
+    programs.sort_by_key(|program| (rank(program), program.path.clone()));
+    programs
+        .into_iter()
+        .map(|program| {
+            let mut binary = (**program).clone();
+            let known = binary.sha256.as_ref().and_then(|digest| seen.get(digest)).cloned();
+            let (build, secrets) = known.unwrap_or_default();
+            binary.environment_secrets = secrets;
+            let at = binary.path.clone();
+            let mut facts = Facts { binary: Some(binary), build, ..Facts::default() };
+            attach(&mut facts, image, &at);
+            (at, facts)
+        })
+        .collect()
+}
+
+/// Puts the image beside a subject that was named or built here.
+pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
+    // Without `--at` the place is the one file of the image that bears the subject's name, or
+    // the one that the image's command asks for.
+    let bears_name = |path: &str| path.rsplit('/').next() == Some(name);
+    let found =
+        image.programs.iter().filter(|program| bears_name(&program.path)).collect::<Vec<_>>();
+    let asked_for = image
+        .start()
+        .and_then(|start| start.failure())
+        .map(|failure| failure.name.clone())
+        .filter(|path| path.starts_with('/') && bears_name(path));
+    let at = match (&image.subject_at, &found[..]) {
+        (Some(at), _) => Some(at.clone()),
+        (None, [one]) => Some(one.path.clone()),
+        (None, _) => asked_for,
+    };
+    let Some(at) = at else {
+        // Nobody says where it will lie, so no rule is told; the loader has to start somewhere.
+        facts.image = Some(image.clone());
+        facts.load = load(facts, image, &format!("/usr/local/bin/{name}"));
+        return;
+    };
+    let lies_at = image.resolve(&at).map(|found| String::from_utf8_lossy(&found.path).into_owned());
+    let copy = image.programs.iter().find(|program| Ok(&program.path) == lies_at.as_ref()).cloned();
+    attach(facts, image, &at);
+    if let Some(image) = &mut facts.image {
+        image.subject_copy = copy.or(image.subject_copy.take());
+    }
+}
+
+fn attach(facts: &mut Facts, image: &Image, at: &str) {
+    facts.image = Some(image.seen_from(at));
+    facts.load = load(facts, image, at);
+}
+
+fn load(facts: &Facts, image: &Image, at: &str) -> Option<loader::LoadPlan> {
+    let linking = facts.binary.as_ref()?.linking.as_ref()?;
+    let mut start = Start::of(at);
+    if let Some(config) = &image.config {
+        start.environment.clone_from(&config.env);
+        if !config.working_dir.is_empty() {
+            start.working_directory.clone_from(&config.working_dir);
+        }
+    }
+    start.machine =
+        image.platform().and_then(|platform| loader::machine_of_platform(&platform.architecture));
+    Some(loader::plan(linking, &start, &*image.files))
+}
+
+/// The name of a program's file.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.display().to_string())
+}
