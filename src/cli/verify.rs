@@ -152,7 +152,7 @@ fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
     let reference = words.subject.as_os_str();
     let named_here = words.record.as_deref().map(recording::file_of_this_machine).transpose()?;
     let asked = image::Query { at: words.at.clone(), ..image::Query::default() };
-    let image = Image::read(reference, &asked)?;
+    let image = Image::read(reference, &asked, &|_, _| {})?;
     let program = words.at.as_deref().or_else(|| image.start()?.program()).ok_or_else(|| {
         let image = reference.display();
         Failure::Words(format!("{image} names no program that it would start; name it with --at"))
