@@ -574,6 +574,171 @@ fn bad_input_is_open_with_the_reason() {
     }
 }
 
+/// A directory per downloaded package that needs no other, of those that this repository uses.
+fn packages_without_dependencies() -> Vec<(String, PathBuf)> {
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut found = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let normal = |it: &serde_json::Value| it["kind"].is_null() && it["optional"] == false;
+        let needs = package["dependencies"].as_array().unwrap().iter().any(normal);
+        let is_lib = |it: &serde_json::Value| it["kind"][0] == "lib";
+        let has_lib = package["targets"].as_array().unwrap().iter().any(is_lib);
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        let name = package["name"].as_str().unwrap();
+        if !needs && has_lib && !package["source"].is_null() && !name.starts_with("windows") {
+            found.push((name.to_owned(), manifest.parent().unwrap().to_owned()));
+        }
+    }
+    found.sort();
+    found.dedup_by(|one, other| one.0 == other.0);
+    found
+}
+
+/// A `build.build-dir` of its own, and nightly's layout with a directory per unit.
+#[test]
+fn other_layouts_are_read_and_freshened_as_well() {
+    let nightly = [("RUSTUP_TOOLCHAIN", "nightly")];
+    let has_nightly = clean(Command::new("cargo"))
+        .arg("-V")
+        .envs(nightly)
+        .output()
+        .is_ok_and(|it| String::from_utf8_lossy(&it.stdout).contains("nightly"));
+    let split = ("[build]\nbuild-dir = \"intermediate\"\n", &[][..], &[][..]);
+    let per_unit = ("", &["-Zbuild-dir-new-layout"][..], &nightly[..]);
+    let mut layouts = vec![split];
+    if has_nightly {
+        layouts.push(per_unit);
+    } else {
+        assert!(std::env::var_os("BINLINT_CI").is_none(), "there is no nightly cargo");
+        eprintln!("skipped: there is no nightly cargo for its new layout");
+    }
+    for (config, flags, env) in layouts {
+        let place = Place::new();
+        place.write(".cargo/config.toml", config);
+        place.write("src/main.rs", STUB);
+        let arguments = [&["build", "--release"], flags].concat();
+        place.cargo_with(&arguments, env);
+        place.copy_sources();
+        assert!(compiled(&place.cargo_with(&arguments, env)).is_empty());
+        place.check(&[]).denies("stale-by-mtime", &["src/server.rs"]);
+        freshen(&place, &[]);
+        assert_eq!(compiled(&place.cargo_with(&arguments, env)), ["my-app"], "{flags:?}");
+        let judged = place.check(&[]);
+        for rule in ["stale-by-mtime", "stale-sources", "foreign-artifact"] {
+            assert_eq!(judged.outcome(rule), "pass", "{flags:?} {rule}: {judged:?}");
+        }
+        freshen(&place, &[]);
+        assert!(compiled(&place.cargo_with(&arguments, env)).is_empty());
+    }
+}
+
+/// Takes away what a package's manifest says of its tests, which need packages that are not here.
+fn without_tests(manifest: &Path) {
+    let mut table: toml::Table = toml::from_str(&fs::read_to_string(manifest).unwrap()).unwrap();
+    for key in ["dev-dependencies", "target", "bench", "example", "test", "workspace"] {
+        table.remove(key);
+    }
+    fs::write(manifest, table.to_string()).unwrap();
+}
+
+/// Real code, each as a path dependency of a program built fresh: no rule accuses any of them.
+#[test]
+fn no_fresh_build_of_real_code_is_accused() {
+    const PROFILES: &[&str] = &[
+        "opt-level = 3\n",
+        "opt-level = \"z\"\nlto = \"fat\"\npanic = \"abort\"\nstrip = true\ncodegen-units = 1\n",
+        "opt-level = 1\nlto = \"thin\"\ndebug = 1\n",
+        "opt-level = 0\noverflow-checks = true\nstrip = \"symbols\"\n",
+    ];
+    let packages = packages_without_dependencies();
+    let mut judged = 0;
+    let mut locations = 0;
+    for (index, (name, source)) in packages.iter().enumerate() {
+        if judged == 24 {
+            break;
+        }
+        let place = Place::new();
+        let copied =
+            Command::new("cp").arg("-rL").arg(source).arg(place.path("dependency")).status();
+        assert!(copied.unwrap().success());
+        without_tests(&place.path("dependency/Cargo.toml"));
+        let dependency = format!(
+            "[dependencies]\nit = {{ package = \"{name}\", path = \"dependency\" }}\n\
+             [profile.release]\n{}[workspace]\n",
+            PROFILES[index % PROFILES.len()]
+        );
+        place.write("Cargo.toml", &manifest("my-app", &dependency));
+        place.copy("src/main.rs", &format!("#[allow(unused_imports)]\nuse it as _;\n{MAIN}"));
+        place.copy("src/server.rs", SERVER);
+        let built = clean(Command::new("cargo"))
+            .args(["build", "--release", "--offline"])
+            .current_dir(place.directory.path())
+            .output()
+            .unwrap();
+        if !built.status.success() {
+            // An edition, a nightly feature, a build script that wants more: not our subject.
+            continue;
+        }
+        let outcome = place.check(&["--release"]);
+        outcome.is_fresh();
+        judged += 1;
+        locations += usize::from(outcome.outcome("stale-sources") == "pass");
+        // One line more in the library, dated back: every one of them is noticed.
+        let root = ["dependency/src/lib.rs", "dependency/lib.rs"]
+            .into_iter()
+            .find(|path| place.path(path).is_file());
+        if let Some(root) = root {
+            let text = fs::read_to_string(place.path(root)).unwrap();
+            place.copy(root, &format!("{text}\n// one more line\n"));
+            place.check(&["--release"]).denies("stale-workspace-member", &[root]);
+        }
+    }
+    assert!(judged >= 20, "only {judged} of {} packages were built", packages.len());
+    assert_eq!(locations, judged);
+}
+
+#[test]
+fn an_edited_lockfile_is_denied() {
+    let place = Place::new();
+    place.write("Cargo.toml", &manifest("my-app", "[dependencies]\nsmallvec = \"1\"\n"));
+    let main = "fn main() {\n    let mut list = smallvec::SmallVec::<[usize; 2]>::new();\n    \
+                for it in std::env::args() {\n        list.insert(it.len() % 3, it.len());\n    }\n    \
+                println!(\"lengths: {list:?}\");\n}\n";
+    place.copy("src/main.rs", main);
+    place.build(&[]);
+    let judged = place.check(&[]);
+    judged.is_fresh();
+    assert_eq!(judged.outcome("stale-dependency"), "pass", "{judged:?}");
+    let lock = fs::read_to_string(place.path("Cargo.lock")).unwrap();
+    let at = lock.find("name = \"smallvec\"").unwrap();
+    let (before, after) = lock.split_at(at);
+    let version = after.lines().nth(1).unwrap();
+    let older = after.replacen(version, "version = \"1.0.0\"", 1);
+    place.write("Cargo.lock", &format!("{before}{older}"));
+    place.check(&[]).denies("stale-dependency", &["smallvec", "Cargo.lock has 1.0.0"]);
+}
+
+#[test]
+fn what_the_environment_of_the_build_left_inside_is_named() {
+    let place = Place::new();
+    let main = "fn main() {\n    println!(\"token {}\", env!(\"API_TOKEN\"));\n    \
+                println!(\"templates {}\", concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/templates\"));\n}\n";
+    place.copy("src/main.rs", main);
+    place.cargo_with(&["build", "--release"], &[("API_TOKEN", "not-a-real-token-4711")]);
+    let judged = place.check(&[]);
+    let finding = judged.finding("embedded-build-env");
+    assert!(finding.contains("API_TOKEN") && !finding.contains("4711"), "{finding}");
+    assert_eq!(judged.outcome("embedded-manifest-dir"), "fail");
+    let honest = Place::honest().check(&[]);
+    assert_eq!(honest.outcome("embedded-build-env"), "pass");
+    assert_eq!(honest.outcome("embedded-manifest-dir"), "pass");
+}
+
 /// Runs `freshen`; its words.
 fn freshen(place: &Place, more: &[&str]) -> (bool, String) {
     let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
