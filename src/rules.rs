@@ -112,6 +112,7 @@ pub mod provenance {
     pub mod missing_build_id;
     pub mod missing_record;
     pub mod parameter_mismatch;
+    pub mod placeholder_version;
     pub mod source_mismatch;
     pub mod stripped_after_build;
     pub mod toolchain_mismatch;
@@ -218,6 +219,7 @@ pub static ALL: &[&Rule] = &[
     &provenance::missing_build_id::RULE,
     &provenance::missing_record::RULE,
     &provenance::parameter_mismatch::RULE,
+    &provenance::placeholder_version::RULE,
     &provenance::source_mismatch::RULE,
     &provenance::stripped_after_build::RULE,
     &provenance::toolchain_mismatch::RULE,

@@ -96,6 +96,8 @@ pub struct Binary {
     pub segment_alignment: Option<u64>,
     /// The oldest Linux that the C library's start code accepts (`NT_GNU_ABI_TAG`).
     pub kernel_required: Option<[u32; 3]>,
+    /// A version text that says that no version was known; `None`: no text was looked for.
+    pub version_placeholder: Option<bool>,
     /// The packer that rewrote the file: `UPX`.
     pub packer: Option<&'static str>,
     /// Directories of a person or a build machine in the source paths: `/home/alice`.

@@ -191,6 +191,7 @@ impl Binary {
         };
         let packed = text.as_ref().is_some_and(|text| text.has(Needle::Upx));
         self.packer = packed.then_some("UPX");
+        self.version_placeholder = text.as_ref().map(|text| text.has(Needle::Vergen));
         let record =
             headers.section(".dep-v0").and_then(|section| section.bytes(contents?, MAX_RECORD));
         self.read_rust(&tables, text.as_ref(), contents, record);

@@ -82,6 +82,7 @@ pub(super) enum Needle {
     NoDynamicLoading,
     Upx,
     MsvcRtti,
+    Vergen,
 }
 
 /// Each needle with its text. The bar cuts the text in two, so that this program, which would
@@ -144,6 +145,7 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::NoDynamicLoading, "Dynamic loading n|ot supported"),
     (Needle::Upx, "$Info: This file is p|acked with the UPX"),
     (Needle::MsvcRtti, ".?A|V"),
+    (Needle::Vergen, "VERGEN_IDEMPOTENT|_OUTPUT"),
 ];
 
 /// The needles that are files of the system, in the order of the report.

@@ -541,3 +541,44 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
     use md5::Digest;
     md5::Md5::digest(bytes).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_in_crates_that_lie_in_directories_are_compared() {
+        let made_at = Some(Path::new("/build/app"));
+        let names = Names { workspace: Path::new("/home/me/app"), made_at };
+        for (path, own) in [
+            ("src/main.rs", Some("src/main.rs")),
+            ("/home/me/app/member/src/lib.rs", Some("member/src/lib.rs")),
+            ("/build/app/src/main.rs", Some("src/main.rs")),
+            ("src\\main.rs", Some("src/main.rs")),
+            ("/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/option.rs", None),
+            ("library/std/src/rt.rs", None),
+            ("/root/.cargo/registry/src/index-0/serde-1.0.200/src/lib.rs", None),
+            ("registry/regex-automata-0.4.18/src/meta.rs", None),
+            ("git/checkouts/dep-0123456789abcdef/0123456/src/lib.rs", None),
+            ("/home/me/app/target/release/build/app-0/out/gen.rs", None),
+            ("/elsewhere/src/lib.rs", None),
+            ("<anon>", None),
+        ] {
+            assert_eq!(own_path(path, names).as_deref(), own, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_three_numbers() {
+        for (part, versioned) in [
+            ("serde-1.0.200", true),
+            ("zstd-sys-2.0.8+zstd.1.5.5", true),
+            ("x25519-dalek-2.0.0-rc.3", true),
+            ("my-app", false),
+            ("v1-2", false),
+            ("sha-1.5", false),
+        ] {
+            assert_eq!(is_versioned(part), versioned, "{part}");
+        }
+    }
+}
