@@ -109,6 +109,9 @@ pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
         return Fact::unknown("its text was not looked at");
     };
     let rethrown = text.has(Needle::Rethrown) || text.has(Needle::ForeignException);
+    if tables.needed.iter().any(|name| is_rust_library(name)) {
+        return Fact::unknown("the panic runtime is in the standard library's own file");
+    }
     let other_unwinding = tables.imports.iter().find(|name| name.starts_with("_Unwind_"));
     if let Some(name) = other_unwinding {
         return Fact::high(
@@ -116,10 +119,10 @@ pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
             format!("it imports {name} but not _Unwind_RaiseException"),
         );
     }
-    if rethrown && tables.texts_outlive_code {
+    if rethrown && (tables.texts_outlive_code || text.has(Needle::Uncollected)) {
         return Fact::low(
             Panic::Unwind,
-            "the panic runtime's text, which on this machine linkers keep without its code",
+            "the panic runtime's text, which this linker may have kept without its code",
         );
     }
     if rethrown {
@@ -127,9 +130,6 @@ pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
             Panic::Unwind,
             "the panic runtime's text for a panic that was caught and lost",
         );
-    }
-    if tables.needed.iter().any(|name| is_rust_library(name)) {
-        return Fact::unknown("the panic runtime is in the standard library's own file");
     }
     let modern = tables.comment.iter().any(|comment| comment.starts_with("rustc version"));
     if !modern
@@ -208,3 +208,74 @@ static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
         .map(|(commit, version)| (commit.to_string(), version.to_string()))
         .collect()
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &[u8]) -> Text {
+        Text::read(bytes, std::slice::from_ref(&(0..bytes.len())))
+    }
+
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn one_trace_is_no_proof_and_two_are() {
+        let says = |bytes: &[u8]| language(&Tables::default(), Some(&text(bytes))).value;
+        let none = ["called `Option::u", "nwrap()` on a `None` value"].concat();
+        let backtrace = ["RUST_B", "ACKTRACE"].concat();
+        assert_eq!(says(b"nothing"), Some(false));
+        assert_eq!(says(backtrace.as_bytes()), None);
+        assert_eq!(says(format!("{none}{backtrace}").as_bytes()), Some(true));
+        let damaged = Tables { damaged: true, ..Tables::default() };
+        assert_eq!(language(&damaged, Some(&text(b"nothing"))).value, None);
+        assert_eq!(language(&Tables::default(), None).value, None, "not looked at");
+    }
+
+    #[test]
+    fn a_shared_standard_library_makes_rust_and_hides_the_strategy() {
+        let needed = owned(&["librustc_driver-4c3beb7552356b6f.so", "libc.so.6"]);
+        let imports = owned(&["_Unwind_Resume"]);
+        let tables = Tables { needed: &needed, imports: &imports, ..Tables::default() };
+        assert_eq!(language(&tables, None).value, Some(true));
+        assert_eq!(panic(&tables, Some(&text(b""))).value, None);
+        assert!(!is_rust_library("libstdc++.so.6") && !is_rust_library("libstd-ac.so"));
+    }
+
+    #[test]
+    fn raising_is_unwinding_and_resuming_alone_is_not() {
+        let of = |imports: &[&str]| {
+            let imports = owned(imports);
+            panic(&Tables { imports: &imports, ..Tables::default() }, Some(&text(b""))).value
+        };
+        assert_eq!(of(&["_Unwind_RaiseException", "_Unwind_Resume"]), Some(Panic::Unwind));
+        assert_eq!(of(&["_Unwind_Resume"]), Some(Panic::Abort));
+        assert_eq!(of(&["__Unwind_RaiseException"]), Some(Panic::Unwind), "Mach-O's underscore");
+        assert_eq!(of(&[]), None, "no standard library is seen");
+    }
+
+    #[test]
+    fn the_newest_comment_names_the_compiler() {
+        let comment = owned(&[
+            "GCC: (GNU) 13.3.0",
+            "rustc version 1.100.0 (0ef1bc386 2026-11-09)",
+            "rustc version 1.99.1 (58cf8f9c3 2026-10-13)",
+        ]);
+        let found = rustc(&Tables { comment: &comment, ..Tables::default() }, Some(&text(b"")));
+        assert_eq!(found.version.as_deref(), Some("1.100.0"));
+        assert_eq!(found.commit.as_deref(), Some("0ef1bc386059596dada8fb65b50425aab2ea637a"));
+    }
+
+    #[test]
+    fn a_commit_is_a_version_where_the_pair_is_known() {
+        let path =
+            ["/rust", "c/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/x.rs"].concat();
+        let found = rustc(&Tables::default(), Some(&text(path.as_bytes())));
+        assert_eq!(found.version.as_deref(), Some("1.95.0"));
+        let unknown = path.replace('5', "6");
+        let found = rustc(&Tables::default(), Some(&text(unknown.as_bytes())));
+        assert_eq!((found.version.is_none(), found.commit.is_some()), (true, true));
+    }
+}

@@ -83,22 +83,26 @@ fn tls(binary: &Binary, text: &Text) -> Fact<String> {
     Fact::high(found.join(", "), evidence.join("; "))
 }
 
+/// Why the texts of checks say nothing: the linker threw nothing away, so that those of the
+/// prebuilt standard library are inside whether anything uses them or not (static libraries
+/// linked by C's tools, PowerPC's 64-bit linkers, shared standard libraries).
+const KEPT: &str = "the linker kept the unused parts of the standard library, texts and all";
+
 /// The checks of unsafe preconditions are compiled in with debug assertions (1.78 and later): 360
 /// texts in a debug build of ripgrep, none in any release build that was measured.
 fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
-    if text.has(Needle::UnsafePrecondition) || text.has(Needle::MisalignedPointer) {
-        let count = text.count(Needle::UnsafePrecondition) + text.count(Needle::MisalignedPointer);
+    if text.has(Needle::Uncollected) {
+        return Fact::unknown(KEPT);
+    }
+    let count = text.count(Needle::UnsafePrecondition) + text.count(Needle::MisalignedPointer);
+    if count > 0 {
         return Fact::high(
             true,
             format!("{count} texts of checks that only debug assertions compile in"),
         );
     }
-    let minor = binary
-        .rustc
-        .version
-        .as_deref()
-        .and_then(|version| version.split('.').nth(1)?.parse::<u32>().ok());
-    match minor {
+    let version = binary.rustc.version.as_deref();
+    match version.and_then(|version| version.split('.').nth(1)?.parse::<u32>().ok()) {
         Some(78..) => Fact::low(false, "no text of a check that only debug assertions compile in"),
         Some(_) => Fact::unknown("compilers before 1.78 left no text that tells"),
         None => Fact::unknown("the compiler's version is not known"),
@@ -107,6 +111,9 @@ fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
 
 /// At least two of the three: one alone may be an explicit panic.
 fn overflow_checks(text: &Text) -> Fact<bool> {
+    if text.has(Needle::Uncollected) {
+        return Fact::unknown(KEPT);
+    }
     let found = [Needle::OverflowAdd, Needle::OverflowSubtract, Needle::OverflowMultiply]
         .iter()
         .filter(|needle| text.has(**needle))

@@ -52,6 +52,7 @@ pub(super) enum Needle {
     OverflowMultiply,
     UnsafePrecondition,
     MisalignedPointer,
+    Uncollected,
     Musl,
     Glibc,
     Jemalloc,
@@ -111,6 +112,9 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::OverflowMultiply, "attempt to m|ultiply with overflow"),
     (Needle::UnsafePrecondition, "unsafe precondition(s) v|iolated: "),
     (Needle::MisalignedPointer, "misaligned pointer d|ereference"),
+    // The panic of a generator that nobody can write on a stable compiler: where it is, the linker
+    // kept whatever the standard library holds.
+    (Needle::Uncollected, "`gen fn` should just k|eep returning `None` after panicking"),
     (Needle::Musl, "No error i|nformation"),
     (Needle::Glibc, "GLIBC_T|UNABLES"),
     (Needle::Glibc, "Fatal g|libc error"),
