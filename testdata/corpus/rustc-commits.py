@@ -21,7 +21,7 @@ def pairs(data):
     for commit, version in re.findall(rb"commit-hash: ([0-9a-f]{40})\n(?:.*\n)*?release: " + VERSION, data):
         yield commit, version
     if b"\0" not in data:
-        yield from re.findall(rb"^[\"']?([0-9a-f]{40})[\"']?[\s:,]+[\"']?" + VERSION + rb"\b", data, re.M)
+        yield from re.findall(rb"^\s*[\"']?([0-9a-f]{40})[\"']?[\s:,]+[\"']?" + VERSION + rb"\b", data, re.M)
 
 
 def main(*files):
