@@ -95,10 +95,11 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let query = Query { config: words.features.cargo_config.clone(), ..words.selection.query()? };
     // Only a workspace that was named is compared with: the one around may be any.
     let workspace = match &words.selection.manifest_path {
-        Some(_) => Some(cargo::workspace(&query)?),
+        Some(_) => Some(workspace(&query, &record)?),
         None => None,
     };
-    let mut notes = vec![format!("record: {}", record.origin)];
+    let mut notes =
+        vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
     if let Some(image) = &image {
         record.image_build = image_build(image);
         notes.extend(record.image_build.iter().flat_map(told));
@@ -232,6 +233,23 @@ fn compare_with(
     record.differences = Some(differences);
     record.not_compared = open.into_iter().map(|field| format!("not compared: {field}")).collect();
     Ok(())
+}
+
+/// The workspace; for the target that the record names, where none was named and cargo built for
+/// it here.
+fn workspace(query: &Query, record: &Record) -> Result<Workspace, Failure> {
+    let here = cargo::workspace(query)?;
+    let recorded = record.parameter("target").filter(|it| here.rustc.host.as_deref() != Some(*it));
+    if let Some(recorded) = recorded.filter(|_| query.targets.is_empty()) {
+        let cross = Query { targets: vec![recorded.to_owned()], ..query.clone() };
+        // A target that somebody wrote into the record by hand is none that was built for.
+        if let Ok(workspace) = cargo::workspace(&cross)
+            && cargo::outputs(&workspace, &cross).is_ok()
+        {
+            return Ok(workspace);
+        }
+    }
+    Ok(here)
 }
 
 /// The build that the program should have come from: the one whose directory it lies in, else the

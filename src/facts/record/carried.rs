@@ -4,7 +4,7 @@ use crate::attest::slsa::Provenance;
 use crate::attest::{self, Statement};
 
 use super::made::{COMMIT, SOURCES};
-use super::{Record, embedded};
+use super::{Record, Signature, embedded};
 
 /// A record inside a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,32 +33,42 @@ impl Carried {
         let attestation = attest::read(bytes)?;
         let statement = Statement::from_json(attestation.unverified_payload()?)?;
         let signed = attestation.envelope().is_some();
+        let signature = match signed {
+            true => Signature::NotChecked { keyid: String::new() },
+            false => Signature::None,
+        };
         let provenance = Provenance::from_statement(&statement)?;
         Ok(Carried {
-            summary: summary(Record { provenance, ..Record::default() }, signed),
+            summary: Record { provenance, signature, ..Record::default() }.summary(),
             statement: Some(String::from_utf8_lossy(&statement.to_json()).into_owned()),
             signed,
         })
     }
 }
 
-/// `shop, profile release, commit 1234…, sources 5678…; signed`.
-fn summary(record: Record, signed: bool) -> String {
-    let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let mut parts = vec![record.parameter("package").unwrap_or("an unnamed package").to_owned()];
-    parts.extend(record.parameter("profile").map(|profile| format!("profile {profile}")));
-    if let Some(commit) = record.dependency(COMMIT) {
-        let dirty = match commit.annotations.get("dirty").and_then(serde_json::Value::as_bool) {
-            Some(true) => " with changes",
-            _ => "",
+impl Record {
+    /// What it claims and who vouches for it, in one sentence:
+    /// `shop, profile release, commit 1234…, sources 5678…; signed by the key 9abc…`.
+    pub fn summary(&self) -> String {
+        let short = |digest: &str| digest.chars().take(12).collect::<String>();
+        let mut parts = vec![self.parameter("package").unwrap_or("an unnamed package").to_owned()];
+        parts.extend(self.parameter("profile").map(|profile| format!("profile {profile}")));
+        if let Some(commit) = self.dependency(COMMIT) {
+            let dirty = commit.annotations.get("dirty").and_then(serde_json::Value::as_bool);
+            let dirty = if dirty == Some(true) { " with changes" } else { "" };
+            let name = commit.digest.get("gitCommit").map_or("unknown", String::as_str);
+            parts.push(format!("commit {}{dirty}", short(name)));
+        }
+        let sources = self.dependency(SOURCES).and_then(|sources| sources.sha256());
+        parts.extend(sources.map(|sha256| format!("sources {}", short(sha256))));
+        let who = match &self.signature {
+            Signature::None => "self-attested, unsigned".to_owned(),
+            Signature::NotChecked { .. } => "signed, not verified".to_owned(),
+            Signature::Good { keyid } => format!("signed by the key {}", short(keyid)),
+            Signature::Bad { .. } => "not signed by any of the given keys".to_owned(),
         };
-        let name = commit.digest.get("gitCommit").map_or("unknown", String::as_str);
-        parts.push(format!("commit {}{dirty}", short(name)));
+        format!("{}; {who}", parts.join(", "))
     }
-    let sources = record.dependency(SOURCES).and_then(|sources| sources.sha256());
-    parts.extend(sources.map(|sha256| format!("sources {}", short(sha256))));
-    let who = if signed { "signed, not verified" } else { "self-attested, unsigned" };
-    format!("{}; {who}", parts.join(", "))
 }
 
 #[cfg(test)]
