@@ -94,6 +94,7 @@ pub mod profile {
     pub mod lto_mismatch;
     pub mod musl_allocator;
     pub mod no_backtrace_names;
+    pub mod opt_level_mismatch;
     pub mod overflow_checks_mismatch;
     pub mod panic_strategy_mismatch;
     pub mod strip_mismatch;
@@ -205,6 +206,7 @@ pub static ALL: &[&Rule] = &[
     &profile::lto_mismatch::RULE,
     &profile::musl_allocator::RULE,
     &profile::no_backtrace_names::RULE,
+    &profile::opt_level_mismatch::RULE,
     &profile::overflow_checks_mismatch::RULE,
     &profile::panic_strategy_mismatch::RULE,
     &profile::strip_mismatch::RULE,

@@ -114,6 +114,8 @@ fn a_target_has_a_directory() {
     agree(&typed, &["--target", &host]);
     let named = Query { targets: vec![HOST.to_owned()], ..query.clone() };
     assert_eq!(found(&named), found(&typed));
+    // Another tool's target directory inside cargo's is no build of ours.
+    write(&query.cwd.join("target/llvm-cov-target/debug/my-app"), "");
     // Not asked for, but the only build that there is.
     assert_eq!(found(&query), found(&typed));
     let outputs = outputs(&workspace(&query).unwrap(), &query).unwrap();

@@ -88,6 +88,8 @@ pub struct Binary {
     pub overflow_checks: Fact<bool>,
     /// How far link-time optimisation went.
     pub lto: Fact<LtoShape>,
+    /// How far the optimiser went, as far as the shape of `main` tells.
+    pub optimisation: Fact<Optimisation>,
     /// The x86-64 level (1 to 4) that the code needs without asking the CPU first.
     pub cpu_level: Fact<u8>,
     /// aarch64: LSE atomics without asking the CPU first.
@@ -278,6 +280,15 @@ pub enum MainVerdict {
     HelloWorld,
     /// `todo!()` or `unimplemented!()`, or another placeholder's text.
     PlaceholderText,
+}
+
+/// How far the optimiser went, as far as it inlines std's `lang_start` into C's `main`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Optimisation {
+    /// `opt-level` 1, 2, 3 or s.
+    Inlining,
+    /// `opt-level` 0 or z.
+    NoneOrSmallest,
 }
 
 /// How far link-time optimisation went, as far as the shape of `main` tells.

@@ -249,14 +249,7 @@ fn one_line(words: &str) -> String {
 
 /// `rustc -vV`, or cargo's own answer where rustc cannot be asked.
 fn rustc(query: &Query, config: &Config) -> Rustc {
-    let named = query.env.get("RUSTC").cloned().or_else(|| {
-        let setting = config.get(&["build", "rustc"])?;
-        match setting.value {
-            tree::Value::String(text) => Some(text),
-            _ => None,
-        }
-    });
-    let program = named.filter(|name| !name.is_empty()).map_or("rustc".into(), PathBuf::from);
+    let program = rustc_program(query, config);
     let ask = |program: &Path| {
         let output = query.command(program).arg("-vV").output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -267,6 +260,24 @@ fn rustc(query: &Query, config: &Config) -> Rustc {
     // Cargo and rustc of one toolchain share the host, not the commit.
     let host = ask(&query.cargo()).and_then(|words| parse_version(&words).host);
     Rustc { host, ..Rustc::default() }
+}
+
+/// The compiler that cargo would start: `RUSTC`, `build.rustc`, or the first in `PATH`.
+fn rustc_program(query: &Query, config: &Config) -> PathBuf {
+    let named =
+        query.env.get("RUSTC").cloned().or_else(|| match config.get(&["build", "rustc"])?.value {
+            tree::Value::String(text) => Some(text),
+            _ => None,
+        });
+    named.filter(|name| !name.is_empty()).map_or("rustc".into(), PathBuf::from)
+}
+
+/// Every target that rustc knows by name.
+fn known_targets(query: &Query, config: &Config) -> Vec<String> {
+    let program = rustc_program(query, config);
+    let output = query.command(&program).args(["--print", "target-list"]).output();
+    let output = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
 }
 
 fn parse_version(words: &str) -> Rustc {
@@ -312,7 +323,7 @@ fn cfgs(
     if !config.names(&["target"]).iter().any(|name| name.starts_with("cfg(")) {
         return BTreeMap::new();
     }
-    let program = query.env.get("RUSTC").map_or("rustc".into(), PathBuf::from);
+    let program = rustc_program(query, config);
     let wanted = if targets.is_empty() { rustc.host.as_slice() } else { targets };
     let mut cfgs = BTreeMap::new();
     for target in wanted {

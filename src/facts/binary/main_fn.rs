@@ -15,7 +15,7 @@ mod x86_64;
 use self::find::Shape;
 use self::program::Program;
 use super::memory::Memory;
-use super::{LtoShape, MainVerdict};
+use super::{LtoShape, MainVerdict, Optimisation};
 use crate::facts::Fact;
 
 /// What the way from the entry point to user `main` tells.
@@ -25,6 +25,8 @@ pub struct MainFacts {
     pub main: Fact<MainVerdict>,
     /// How far link-time optimisation went: what of std's start-up is inlined into C's `main`.
     pub lto: Fact<LtoShape>,
+    /// How far the optimiser went: whether `lang_start` is inlined into C's `main`.
+    pub optimisation: Fact<Optimisation>,
     /// Address of user `main`.
     pub user_main: Option<u64>,
     /// Address of C's `main`.
@@ -68,11 +70,28 @@ pub fn of(memory: &Memory<'_>) -> MainFacts {
             Fact::high(LtoShape::ThinOrOff, "main calls std's start-up")
         }
     };
-    MainFacts { main, lto, user_main: Some(found.user_main), c_main: Some(found.c_main) }
+    let optimisation = match found.shape {
+        Shape::Whole => Fact::unknown("fat link-time optimisation inlines at every level"),
+        Shape::Closure => Fact::high(Optimisation::Inlining, "lang_start is inlined into main"),
+        // Seen at levels 0 and z, but also where several codegen units are not optimised together.
+        Shape::LangStart => Fact::low(Optimisation::NoneOrSmallest, "main calls lang_start"),
+    };
+    MainFacts {
+        main,
+        lto,
+        optimisation,
+        user_main: Some(found.user_main),
+        c_main: Some(found.c_main),
+    }
 }
 
 impl MainFacts {
     fn unknown(why: &'static str) -> MainFacts {
-        MainFacts { main: Fact::unknown(why), lto: Fact::unknown(why), ..MainFacts::default() }
+        MainFacts {
+            main: Fact::unknown(why),
+            lto: Fact::unknown(why),
+            optimisation: Fact::unknown(why),
+            ..MainFacts::default()
+        }
     }
 }

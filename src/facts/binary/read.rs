@@ -11,13 +11,12 @@ use super::elf::{Headers, Section};
 use super::hints::Hints;
 use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
 use super::locations::{self, Limits};
-use super::main_fn;
 use super::memory::Memory;
 use super::rust::{self, Tables};
 use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
 use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols};
-use super::{crates, leaks, macho, pe, signals, wasm};
+use super::{crates, leaks, macho, main_fn, pe, signals, wasm};
 use crate::facts::record::Carried;
 
 /// cargo-auditable's section: 4 kB for the largest programs known.
@@ -267,6 +266,7 @@ impl Binary {
             self.debug_assertions = Fact::unknown(why);
             self.overflow_checks = Fact::unknown(why);
             self.lto = Fact::unknown(why);
+            self.optimisation = Fact::unknown(why);
             return;
         }
         self.panic = rust::panic(tables, text);
@@ -277,6 +277,7 @@ impl Binary {
             self.home_paths = leaks::homes(&self.locations);
             let facts = main_fn::of(&memory);
             (self.main, self.lto) = (facts.main, facts.lto);
+            self.optimisation = facts.optimisation;
         }
         let seen = crates::from_paths(self.locations.iter().map(|it| it.path.as_str()));
         let recorded = record.map(crates::from_record).unwrap_or(Ok(Vec::new()));

@@ -48,14 +48,14 @@ pub fn outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
     let bins = selected_bins(workspace, query)?;
     let known = profile_names(workspace);
     let profiles: Vec<String> = match &query.profile {
-        Some(name) if known.contains(name) => vec![name.clone()],
+        Some(name) if known.contains(name) || is_configured(workspace, name) => vec![name.clone()],
         Some(name) => return Err(Error::NoSuchProfile { name: name.clone(), known }),
         None => known.clone(),
     };
 
     let target_dir = workspace.metadata.target_directory.as_std_path();
     let mut builds: Vec<Outputs> = Vec::new();
-    for target in targets(workspace, &known) {
+    for target in targets(workspace, query, &known) {
         let base =
             target.as_ref().map_or(target_dir.to_owned(), |name| target_dir.join(stem(name)));
         for profile in &profiles {
@@ -125,7 +125,7 @@ pub fn profile_names(workspace: &Workspace) -> Vec<String> {
 
 /// The targets to look at: those asked for, else the host's directory and every other directory
 /// of a target that is there.
-fn targets(workspace: &Workspace, profiles: &[String]) -> Vec<Option<String>> {
+fn targets(workspace: &Workspace, query: &Query, profiles: &[String]) -> Vec<Option<String>> {
     if !workspace.targets.is_empty() {
         return workspace.targets.iter().cloned().map(Some).collect();
     }
@@ -142,9 +142,19 @@ fn targets(workspace: &Workspace, profiles: &[String]) -> Vec<Option<String>> {
             profiles.iter().any(is_profile)
         })
         .collect();
+    if !names.is_empty() {
+        // Other tools keep whole target directories inside cargo's: `llvm-cov-target/debug`.
+        let known = super::known_targets(query, &workspace.config);
+        names.retain(|name| known.is_empty() || known.contains(name));
+    }
     names.sort();
     targets.extend(names.into_iter().map(Some));
     targets
+}
+
+/// Whether a profile is defined where its name cannot be read off: in the environment.
+fn is_configured(workspace: &Workspace, profile: &str) -> bool {
+    workspace.config.get(&["profile", profile, "inherits"]).is_some()
 }
 
 /// The binaries of one build, if any of them is there.
