@@ -33,7 +33,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         seen if seen == expected => return Outcome::Pass,
         Optimisation::Inlining => {}
         Optimisation::NoneOrSmallest => {
-            return Outcome::open("nothing is inlined into main; codegen units alone can cause that");
+            return Outcome::open(
+                "nothing is inlined into main; codegen units alone can cause that",
+            );
         }
     }
     Finding::new(
