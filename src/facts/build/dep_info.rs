@@ -119,6 +119,8 @@ impl<'a> Cursor<'a> {
 /// rustc's makefile dep-info: `target: source source …`, then comments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Makefile {
+    /// The first file that is made: where it was written at the time.
+    pub target: Option<String>,
     /// Every source, once, in the order of their first mention, as rustc or Cargo wrote them.
     pub sources: Vec<String>,
     /// `# env-dep:NAME=VALUE`, every variable the code asked for; `None`: was not set.
@@ -142,8 +144,9 @@ pub fn parse_makefile(bytes: &[u8]) -> Makefile {
         } else if let Some(rest) = line.strip_prefix("# checksum:") {
             makefile.checksums.extend(checksum(rest));
         } else if !line.starts_with('#')
-            && let Some(sources) = split_target(line)
+            && let Some((target, sources)) = split_target(line)
         {
+            makefile.target.get_or_insert_with(|| target.replace("\\ ", " "));
             let sources = split_sources(sources);
             makefile
                 .sources
@@ -153,12 +156,9 @@ pub fn parse_makefile(bytes: &[u8]) -> Makefile {
     makefile
 }
 
-/// What follows `target: `. A colon inside a path (`C:\`) has no space after it.
-fn split_target(line: &str) -> Option<&str> {
-    match line.find(": ") {
-        Some(end) => Some(&line[end + 2..]),
-        None => line.strip_suffix(':').map(|_| ""),
-    }
+/// What stands around `: `. A colon inside a path (`C:\`) has no space after it.
+fn split_target(line: &str) -> Option<(&str, &str)> {
+    line.split_once(": ").or_else(|| line.strip_suffix(':').map(|target| (target, "")))
 }
 
 /// Splits at spaces that are not escaped: rustc and Cargo write `\ ` for a space in a path.
@@ -285,6 +285,7 @@ mod tests {
               # env-dep:TEXT=a\\nb\\\\c=d\n# checksum:blake3=cbf4 file_len:400 app/src/main.rs\n",
         );
         assert_eq!(makefile.sources, ["app/src/main.rs", "/a b/x.rs"]);
+        assert_eq!(makefile.target.as_deref(), Some("/t/deps/app-0.d"));
         assert_eq!(makefile.environment[1], ("TOKEN".to_owned(), None));
         assert_eq!(makefile.environment[2], ("TEXT".to_owned(), Some("a\nb\\c=d".to_owned())));
         let sum = ("app/src/main.rs".to_owned(), 400, "blake3=cbf4".to_owned());

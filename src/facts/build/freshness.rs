@@ -189,7 +189,7 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
     let (first, origin) = choose(&units, build, subject);
     freshness.origin = origin;
-    freshness.made_at = first.and_then(|_| made_at(&target, build, metadata));
+    freshness.made_at = first.and_then(|first| made_at(&units[first], build));
 
     let mut reader = Reader::new(sources::Limits::default());
     let context = Context { metadata, build, packages: &packages };
@@ -354,31 +354,23 @@ fn is_chef_stub(state: &CrateState, reader: &mut Reader) -> bool {
     stub && bins.is_some_and(|bins| bins.iter().all(is_spelled_out))
 }
 
-/// The workspace root in the makefile that Cargo writes beside what it hands out, when it is
-/// another directory than this one.
-fn made_at(target: &TargetDir, build: &Build, metadata: &Metadata) -> Option<PathBuf> {
-    let root = metadata.workspace_root.as_std_path();
-    let package = metadata.packages.iter().find(|it| it.id.repr == build.package.id)?;
-    let bin =
-        package.targets.iter().find(|it| it.is_kind(TargetKind::Bin) && it.name == build.bin)?;
-    let main = bin.src_path.as_std_path().strip_prefix(root).ok()?;
-    let beside = build.executable.with_extension("d");
-    let profile = target
-        .profiles
-        .iter()
-        .find_map(|it| it.dep_info.iter().find(|(path, _)| *path == beside))?;
-    let makefile = super::dep_info::parse_makefile(&profile.1);
-    let roots: Vec<PathBuf> = makefile
-        .sources
-        .iter()
-        .map(PathBuf::from)
-        .filter(|source| source.is_absolute() && source.ends_with(main))
-        .filter_map(|source| {
-            source.ancestors().nth(main.components().count()).map(Path::to_path_buf)
-        })
-        .collect();
-    let here = |made_at: &PathBuf| target_dir::is_same_place(made_at, root);
-    if roots.iter().any(here) { None } else { roots.into_iter().next() }
+/// The workspace root at the time of the compilation, when it was another directory than this
+/// one: rustc's makefile says where it wrote the program to. The makefile beside what Cargo hands
+/// out would say so too, but `cargo test` builds programs without writing it anew.
+fn made_at(unit: &Unit, build: &Build) -> Option<PathBuf> {
+    let written = PathBuf::from(unit.makefile.as_ref()?.target.as_ref()?);
+    let here = unit.program()?.path.parent()?.to_path_buf();
+    let inside = here.strip_prefix(&build.build_dir).ok()?;
+    let above = |path: &Path, below: &Path| -> Option<PathBuf> {
+        let above = path.ancestors().nth(below.components().count())?;
+        path.ends_with(below).then(|| above.to_path_buf())
+    };
+    let build_dir = above(written.parent()?, inside)?;
+    if target_dir::is_same_place(&build_dir, &build.build_dir) {
+        return None;
+    }
+    // A directory of its own for what is built says nothing of where the sources were.
+    above(&build_dir, build.build_dir.strip_prefix(&build.workspace_root).ok()?)
 }
 
 struct Context<'a> {

@@ -10,8 +10,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     summary: "the program is none of the outputs of this target directory, or was built elsewhere",
     what: "The program against every output of the target directory, byte by byte, then by \
-           build-id, which outlives `strip`. The dep-info that cargo writes beside each output names \
-           the directory of the sources: another one than the workspace's is a warning, because a \
+           build-id, which outlives `strip`. The dep-info that rustc writes beside each output names \
+           the directory that it was written to: another one than this is a warning, because a \
            directory may be mounted at two places, and is denied when the compiler is another one \
            too or the sources contradict the program.",
     why: "Without `target` in `.dockerignore`, `COPY . .` brings the host's target directory into \
@@ -55,10 +55,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 
 fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
     let Some(made_at) = &build.freshness.made_at else { return Outcome::Pass };
-    let dep_info = build.executable.with_extension("d").display().to_string();
     let message = format!("it was built in {}, not here", made_at.display());
-    let place = Location::File { path: dep_info, line: None };
-    let mut finding = Finding::new(place, message)
+    let mut finding = Finding::new(Location::Subject, message)
         .evidence(format!("the workspace is {}", build.workspace_root.display()))
         .fix(format!("echo target >> .dockerignore, then {}", healing::build_command(build)));
     let compilers = (&binary.rustc.commit, &build.rustc.commit);
