@@ -22,7 +22,9 @@ pub mod freshness {
 pub mod hardening {
     pub mod executable_stack;
     pub mod insecure_runpath;
+    pub mod missing_fortify;
     pub mod missing_pie;
+    pub mod missing_stack_canary;
     pub mod partial_relro;
     pub mod writable_executable_segment;
 }
@@ -150,7 +152,9 @@ pub static ALL: &[&Rule] = &[
     &freshness::wrong_artifact_path::RULE,
     &hardening::executable_stack::RULE,
     &hardening::insecure_runpath::RULE,
+    &hardening::missing_fortify::RULE,
     &hardening::missing_pie::RULE,
+    &hardening::missing_stack_canary::RULE,
     &hardening::partial_relro::RULE,
     &hardening::writable_executable_segment::RULE,
     &image::base_skew::RULE,

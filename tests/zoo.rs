@@ -60,6 +60,29 @@ const WRITABLE_CODE: &str = r#"
     }
 "#;
 
+/// Calls a function of the object that lies beside it.
+const C_INSIDE: &str = r#"
+    unsafe extern "C" {
+        fn shout(text: *const u8, length: usize) -> i32;
+    }
+    fn main() {
+        let text = std::env::args().next().unwrap_or_default();
+        println!("{}", unsafe { shout(text.as_ptr(), text.len()) });
+    }
+"#;
+
+/// What `c.o` and `guarded.o` are made of: a copy to the stack that both guards watch.
+const C_SOURCE: &str = "
+    #include <string.h>
+    int shout(const char *text, size_t length) {
+        char copy[64];
+        memcpy(copy, text, length);
+        int sum = 0;
+        for (size_t at = 0; at < length; at++) sum += copy[at];
+        return sum;
+    }
+";
+
 /// A whole arm64 program for a compiler that has no library for arm64.
 const BARE_ARM64: &str = r#"
     #![feature(no_core, lang_items)]
@@ -152,6 +175,18 @@ const ANIMALS: &[Animal] = &[
         flags: &[],
         bites: &["writable-executable-segment"],
     },
+    Animal {
+        name: "c-inside",
+        source: C_INSIDE,
+        flags: &["-Clink-arg=c.o"],
+        bites: &["missing-stack-canary", "missing-fortify"],
+    },
+    Animal {
+        name: "guarded-c-inside",
+        source: C_INSIDE,
+        flags: &["-Clink-arg=guarded.o"],
+        bites: &[],
+    },
     Animal { name: "arm64", source: BARE_ARM64, flags: ARM64, bites: &[] },
     Animal {
         name: "arm64-small-pages",
@@ -222,11 +257,27 @@ fn ask_for_linux_9_9(program: &Path) {
     assert!(status.expect("objcopy is part of every linker's package").success());
 }
 
+/// The same C with and without its guards.
+fn compile_c(home: &Path) {
+    std::fs::write(home.join("shout.c"), C_SOURCE).unwrap();
+    let bare = ["-fno-stack-protector", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0"];
+    let guarded = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"];
+    for (object, flags) in [("c.o", bare), ("guarded.o", guarded)] {
+        let mut cc = Command::new("cc");
+        let status =
+            cc.current_dir(home).args(["-O2", "-c", "shout.c", "-o", object]).args(flags).status();
+        assert!(status.expect("rustc links by cc").success());
+    }
+}
+
 /// Compiles the animal's source as `src/main.rs`, so that the paths inside look as cargo's do.
 fn breed(animal: &Animal, cage: &Path) -> PathBuf {
     let home = cage.join(animal.name);
     std::fs::create_dir_all(home.join("src")).unwrap();
     std::fs::write(home.join("src/main.rs"), animal.source).unwrap();
+    if animal.source == C_INSIDE {
+        compile_c(&home);
+    }
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
         .current_dir(&home)

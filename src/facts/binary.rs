@@ -4,6 +4,7 @@ use super::Fact;
 
 mod crates;
 mod elf;
+mod foreign;
 pub mod hints;
 pub mod leaks;
 pub mod linking;
@@ -110,6 +111,9 @@ pub struct Binary {
     pub environment_secrets: Vec<String>,
     /// The record of its build that it carries.
     pub record: Option<crate::facts::record::Carried>,
+    /// Source files of C, C++ and assembly whose objects were linked in; `None` without a symbol
+    /// table, and for static programs, whose C library is all C.
+    pub foreign_sources: Option<Vec<String>>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
     /// What its texts say that it will ask of its image.

@@ -15,7 +15,7 @@ use super::memory::Memory;
 use super::rust::{self, Tables};
 use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
-use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols};
+use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols, foreign};
 use super::{crates, leaks, macho, main_fn, pe, signals, wasm};
 use crate::facts::record::Carried;
 
@@ -66,6 +66,9 @@ impl Binary {
             let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
             binary.read(bytes, Some(bytes))?;
             binary.private_keys = leaks::private_keys(bytes);
+            if binary.format == Some(Format::Elf) && binary.interpreter.is_some() {
+                binary.foreign_sources = foreign::sources(bytes);
+            }
             binary.record = Carried::read(bytes);
             // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
             binary.sha256 = digest.and_then(|thread| thread.join().ok());
