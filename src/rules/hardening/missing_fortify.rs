@@ -23,16 +23,21 @@ fn check(binary: &Binary) -> Outcome {
         return Outcome::not_applicable("pure Rust: no object of another language was linked in");
     };
     let symbols = binary.linking.as_ref().and_then(|it| it.symbols.as_ref());
-    let Some(symbols) = symbols else { return Outcome::open("the dynamic symbols could not be read") };
+    let Some(symbols) = symbols else {
+        return Outcome::open("the dynamic symbols could not be read");
+    };
     let guarded = |name: &str| name.starts_with("__") && name.ends_with("_chk");
     if symbols.references().any(|it| guarded(&it.name)) {
         return Outcome::Pass;
     }
-    Finding::new(Location::Subject, "C code in the program does not use the checked functions of the C library")
-        .evidence(format!("objects of C, C++ or assembly are inside: {first}, …"))
-        .evidence("the program asks the C library for no such function as __memcpy_chk")
-        .fix("CFLAGS=\"-O2 -D_FORTIFY_SOURCE=2\" cargo build --release")
-        .into()
+    Finding::new(
+        Location::Subject,
+        "C code in the program does not use the checked functions of the C library",
+    )
+    .evidence(format!("objects of C, C++ or assembly are inside: {first}, …"))
+    .evidence("the program asks the C library for no such function as __memcpy_chk")
+    .fix("CFLAGS=\"-O2 -D_FORTIFY_SOURCE=2\" cargo build --release")
+    .into()
 }
 
 #[cfg(test)]

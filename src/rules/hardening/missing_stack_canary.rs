@@ -23,7 +23,9 @@ fn check(binary: &Binary) -> Outcome {
         return Outcome::not_applicable("pure Rust: no object of another language was linked in");
     };
     let symbols = binary.linking.as_ref().and_then(|it| it.symbols.as_ref());
-    let Some(symbols) = symbols else { return Outcome::open("the dynamic symbols could not be read") };
+    let Some(symbols) = symbols else {
+        return Outcome::open("the dynamic symbols could not be read");
+    };
     let guarded = |name: &str| name.starts_with("__stack_chk_fail");
     if symbols.references().any(|it| guarded(&it.name)) {
         return Outcome::Pass;
