@@ -27,7 +27,7 @@ fn check(binary: &Binary) -> Outcome {
         return Outcome::open("the dynamic symbols could not be read");
     };
     let guarded = |name: &str| name.starts_with("__") && name.ends_with("_chk");
-    if symbols.references().any(|it| guarded(&it.name)) {
+    if symbols.references().any(|it| guarded(it.name)) {
         return Outcome::Pass;
     }
     Finding::new(
