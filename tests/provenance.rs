@@ -90,6 +90,16 @@ fn after_the_build_comes_the_check() {
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(report.contains("shop"), "{report}");
     assert!(shop.record().is_file());
+    // The check knows the record beside the program, and none that an earlier build left there.
+    let missing = ["check", "--release", "-D", "missing-record"];
+    success(&mut shop.binlint(&missing));
+    fs::write(shop.root.join("src/shelf.rs"), "pub const LEN: usize = 7654321;\n").unwrap();
+    success(&mut shop.command(env!("CARGO"), &["build", "--release", "--offline", "--quiet"]));
+    assert_eq!(shop.binlint(&missing).output().unwrap().status.code(), Some(1));
+    let named = [&missing[..], &["--record", "target/release/shop.intoto.jsonl"]].concat();
+    let output = shop.binlint(&named).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("digest-mismatch"));
 }
 
 #[test]

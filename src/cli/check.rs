@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 use super::image::{self, Runtime, Seen};
 use super::levels::Levels;
 use super::output::{Failure, Output};
+use super::recording;
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
 use crate::facts::build::Freshness;
@@ -28,6 +29,9 @@ pub struct Check {
     pub(super) subject: Subject,
     #[command(flatten)]
     pub(super) runtime: Runtime,
+    /// The record of the program's build [default: the one inside or beside it]
+    #[arg(long, value_name = "FILE", help_heading = "Subject")]
+    record: Option<PathBuf>,
     /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -176,6 +180,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
             }
         }
     }
+    recording::attach(&mut subjects, words.record.as_deref())?;
     let mut report = lint(subjects, &config, Date::from_unix_seconds(input::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)

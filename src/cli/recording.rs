@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::output::Failure;
 use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
-use crate::facts::Build;
 use crate::facts::record::made::{Git, Request, Sources, Stage};
-use crate::facts::record::{Made, Record, embedded};
+use crate::facts::record::{Fate, Made, Record, embedded};
+use crate::facts::{Build, Facts};
 use crate::input::cargo::{Output, Outputs, Query, Workspace};
 use crate::input::{file, git, keys, record as files, toolchain};
 use crate::record;
@@ -243,6 +243,51 @@ pub fn find(
         return Ok(Some(Record { embedded: true, ..read((origin, inside.to_vec()))? }));
     }
     beside()?.map(read).transpose()
+}
+
+/// Gives each program of this machine its record, for a check that was asked for no verdict on
+/// it: the named one, else the one inside, else the one beside if it is about this program. One
+/// that an earlier build left there is no record of this one.
+///
+/// # Errors
+/// A named record that is none, or one for several programs.
+pub fn attach(subjects: &mut [(String, Facts)], named: Option<&Path>) -> Result<(), Failure> {
+    if let (Some(named), 2..) = (named, subjects.len()) {
+        let named = named.display();
+        return Err(Failure::Words(format!(
+            "--record {named} is about one program; name it with --bin"
+        )));
+    }
+    for (_, facts) in subjects {
+        let Some(binary) = &facts.binary else { continue };
+        let path = Path::new(&binary.path);
+        let beside_it = beside(path);
+        let is_beside = files::is_file(&beside_it);
+        if named.is_none() && binary.record.is_none() && !is_beside {
+            continue;
+        }
+        // A program of an image may bear the name of another one of this machine.
+        let program = file::read(path).unwrap_or_default();
+        if binary.sha256.as_deref() != Some(sha256_hex(&program).as_str()) {
+            continue;
+        }
+        let wanted = named.map(file_of_this_machine).transpose()?;
+        let is_named = wanted.is_some();
+        let beside = || is_beside.then(|| file_of_this_machine(&beside_it)).transpose();
+        match find(&program, wanted, beside, &[]) {
+            Ok(record) => {
+                let is_its_own = |record: &Record| {
+                    is_named
+                        || record.embedded
+                        || matches!(record.subject.fate, Fate::Same | Fate::Stripped)
+                };
+                facts.record = record.filter(is_its_own);
+            }
+            Err(error) if is_named => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// A record of this machine, and its path.
