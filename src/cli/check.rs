@@ -192,11 +192,10 @@ fn workspace(
     query: &cargo::Query,
     notes: &mut Vec<String>,
 ) -> Result<Option<cargo::Workspace>, Failure> {
+    let needed = words.subject.binary.is_empty() && words.runtime.reference().is_none();
     match cargo::workspace(query) {
         Ok(workspace) => Ok(Some(workspace)),
-        Err(error) if words.subject.binary.is_empty() || query.manifest_path.is_some() => {
-            Err(error.into())
-        }
+        Err(error) if needed || query.manifest_path.is_some() => Err(error.into()),
         Err(input::Error::NoManifest { .. } | input::Error::CargoMissing { .. }) => Ok(None),
         Err(error) => {
             notes.push(format!("judged without the workspace: {error}"));
