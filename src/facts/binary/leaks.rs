@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use memchr::memmem;
 
 use super::locations::PanicLocation;
+use super::text::{Needle, Text};
 
 /// Keys and secrets that are reported at most; one is already too many.
 const AT_MOST: usize = 64;
@@ -31,11 +32,10 @@ const SECRET_NAMES: &[&str] = &[
 
 /// Where private keys in PEM armour lie, as offsets in bytes. The armour alone is no key: every
 /// PEM parser holds the text of its first line (RFC 7468, section 10).
-pub(super) fn private_keys(bytes: &[u8]) -> Vec<u64> {
-    // In two parts, so that this program does not hold the text that it looks for.
-    let end_of_label = ["PRIVATE ", "KEY-----"].concat();
-    memmem::find_iter(bytes, end_of_label.as_bytes())
-        .filter(|&at| bytes.get(at + end_of_label.len()..).is_some_and(has_key_body))
+pub(super) fn private_keys(bytes: &[u8], text: &Text) -> Vec<u64> {
+    text.places(Needle::PrivateKey)
+        .filter(|end_of_label| bytes.get(end_of_label.end..).is_some_and(has_key_body))
+        .map(|end_of_label| end_of_label.start)
         .filter_map(|at| {
             let label = bytes.get(at.saturating_sub(32)..at)?;
             let begin = memmem::rfind(label, b"-----BEGIN ")?;
@@ -107,6 +107,10 @@ fn home(path: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn private_keys(bytes: &[u8]) -> Vec<u64> {
+        super::private_keys(bytes, &Text::read(bytes, std::slice::from_ref(&(0..bytes.len()))))
+    }
 
     fn armoured(label: &str, body: &str) -> Vec<u8> {
         format!("\0\0-----BEGIN {label}-----{body}-----END {label}-----").into_bytes()

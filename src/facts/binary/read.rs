@@ -65,7 +65,6 @@ impl Binary {
         std::thread::scope(|scope| {
             let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
             binary.read(bytes, Some(bytes))?;
-            binary.private_keys = leaks::private_keys(bytes);
             if binary.format == Some(Format::Elf) && binary.interpreter.is_some() {
                 binary.foreign_sources = foreign::sources(bytes);
             }
@@ -148,7 +147,6 @@ impl Binary {
     fn read_elf<'data, R: ReadRef<'data>>(&mut self, data: R, contents: Option<&[u8]>) {
         self.format = Some(Format::Elf);
         self.contents_read = contents.is_some();
-        self.hints = contents.map(Hints::read).unwrap_or_default();
         let depth = if contents.is_some() { Depth::Symbols } else { Depth::Headers };
         let linking = match Linking::read(data, depth) {
             Ok(linking) => linking,
@@ -256,6 +254,10 @@ impl Binary {
         contents: Option<&[u8]>,
         record: Option<&[u8]>,
     ) {
+        if let (Some(text), Some(bytes)) = (text, contents) {
+            self.private_keys = leaks::private_keys(bytes, text);
+            self.hints = Hints::read(bytes, text);
+        }
         self.rust = rust::language(tables, text);
         if self.rust.value != Some(true) {
             let why = match self.rust.value {

@@ -10,11 +10,16 @@ use aho_corasick::packed;
 /// Distinct captures of one kind that are kept: a file with more is not a program but a list.
 const MAX_CAPTURES: usize = 64;
 
+/// Places that are kept for a second look.
+const MAX_PLACES: usize = 1 << 16;
+
 /// What the texts say; each flag is the presence of one text of the table below.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     /// How often each needle was met.
     counts: BTreeMap<Needle, u64>,
+    /// Where the needles of `PLACED` were met, in bytes of the file.
+    places: Vec<(Needle, Range<usize>)>,
     /// `/rustc/<40 hex>`, by how often.
     pub commits: BTreeMap<String, u64>,
     /// Versions out of `/usr/src/rustc-1.63.0/` and `rustc-1.75.0-src/`.
@@ -80,6 +85,10 @@ pub(super) enum Needle {
     Go,
     GoRuntime,
     Mingw,
+    Loopback,
+    OpenSslDirectory,
+    Template,
+    PrivateKey,
     NoDynamicLoading,
     Upx,
     MsvcRtti,
@@ -147,10 +156,20 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::GoRuntime, "runtime.g|opanic\0"),
     (Needle::Mingw, "Mingw-w64 r|untime failure"),
     (Needle::NoDynamicLoading, "Dynamic loading n|ot supported"),
+    (Needle::Loopback, "127.0.|0.1:"),
+    (Needle::Loopback, "local|host:"),
+    (Needle::Loopback, "[:|:1]:"),
+    (Needle::OpenSslDirectory, "OPENSSL|DIR: \""),
+    (Needle::Template, "/**|/*"),
+    (Needle::PrivateKey, "PRIVATE |KEY-----"),
     (Needle::Upx, "$Info: This file is p|acked with the UPX"),
     (Needle::MsvcRtti, ".?A|V"),
     (Needle::Vergen, "VERGEN_IDEMPOTENT|_OUTPUT"),
 ];
+
+/// The needles whose surroundings are looked at afterwards.
+const PLACED: &[Needle] =
+    &[Needle::Loopback, Needle::OpenSslDirectory, Needle::Template, Needle::PrivateKey];
 
 /// The needles that are files of the system, in the order of the report.
 const FILES: &[Needle] = &[
@@ -194,6 +213,7 @@ impl Text {
         let mut text = Text::default();
         for range in ranges {
             let Some(part) = bytes.get(range.clone()) else { continue };
+            let first_place = text.places.len();
             match &*SEARCHER {
                 Searcher::Packed(searcher) => {
                     for found in searcher.find_iter(part) {
@@ -206,11 +226,19 @@ impl Text {
                     }
                 }
             }
+            for (_, place) in text.places.iter_mut().skip(first_place) {
+                *place = place.start + range.start..place.end + range.start;
+            }
         }
         text.musl = text.has(Needle::Musl);
         text.glibc = text.has(Needle::Glibc);
         text.go = text.has(Needle::Go) || text.has(Needle::GoRuntime);
         text
+    }
+
+    /// Where this text is, in bytes of the file; of the needles in `PLACED` alone.
+    pub fn places(&self, needle: Needle) -> impl Iterator<Item = Range<usize>> {
+        self.places.iter().filter(move |(it, _)| *it == needle).map(|(_, place)| place.clone())
     }
 
     /// Whether this text is inside.
@@ -250,6 +278,9 @@ impl Text {
             Needle::Go => before.last() == Some(&0xff),
             _ => true,
         };
+        if PLACED.contains(&needle) && self.places.len() < MAX_PLACES {
+            self.places.push((needle, start..end));
+        }
         if counts {
             *self.counts.entry(needle).or_default() += 1;
         }
