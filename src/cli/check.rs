@@ -33,7 +33,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE", help_heading = "Subject")]
     record: Option<PathBuf>,
     /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Levels")]
     config: Option<PathBuf>,
     #[command(flatten)]
     levels: Levels,
