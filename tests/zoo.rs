@@ -84,6 +84,37 @@ const C_SOURCE: &str = "
     }
 ";
 
+/// A word of the code that holds an address: the loader has to write to it.
+const ADDRESS_IN_CODE: &str = r#"
+    std::arch::global_asm!(".text", ".globl word", "word: .quad word");
+    unsafe extern "C" {
+        static word: u64;
+    }
+    fn main() {
+        println!("{:?}", unsafe { word });
+    }
+"#;
+
+/// A weak symbol of glibc 2.36, which the program can do without.
+const WEAK_SYMBOL: &str = r#"
+    std::arch::global_asm!(
+        ".weak arc4random",
+        ".section .data.rel.ro,\"aw\",@progbits",
+        ".globl pointer",
+        "pointer: .quad arc4random",
+        ".text",
+    );
+    unsafe extern "C" {
+        static pointer: u64;
+    }
+    fn main() {
+        println!("{:?}", unsafe { pointer });
+    }
+"#;
+
+/// Nothing that asks for a name.
+const QUIET: &str = "fn main() { println!(\"{:?}\", std::env::args()); }";
+
 /// A whole arm64 program for a compiler that has no library for arm64.
 const BARE_ARM64: &str = r#"
     #![feature(no_core, lang_items)]
@@ -139,8 +170,32 @@ const ANIMALS: &[Animal] = &[
         flags: &["-Copt-level=0", "-g", "-Cdebug-assertions"],
         bites: &[],
     },
-    Animal { name: "static", source: SERVER, flags: &["-Ctarget-feature=+crt-static"], bites: &[] },
     Animal { name: "audited", source: AUDITED, flags: &[], bites: &[] },
+    Animal {
+        name: "static",
+        source: SERVER,
+        flags: &["-Ctarget-feature=+crt-static"],
+        bites: &["static-glibc-nss"],
+    },
+    Animal {
+        name: "static-quiet",
+        source: QUIET,
+        flags: &["-Ctarget-feature=+crt-static"],
+        bites: &[],
+    },
+    Animal {
+        name: "build-runpath",
+        source: SERVER,
+        flags: &["-Clink-arg=-Wl,-rpath,/home/alice/shop/target/release/deps"],
+        bites: &["build-tree-runpath"],
+    },
+    Animal {
+        name: "address-in-code",
+        source: ADDRESS_IN_CODE,
+        flags: &["-Clink-arg=-Wl,-z,notext"],
+        bites: &["text-relocations"],
+    },
+    Animal { name: "weak-symbol", source: WEAK_SYMBOL, flags: &[], bites: &["weak-only-version"] },
     Animal {
         name: "fixed-address",
         source: SERVER,
@@ -214,8 +269,12 @@ const ANIMALS: &[Animal] = &[
 
 /// Rules of the program alone whose fixtures need more than this machine's compiler, and the test
 /// that has them.
-const ELSEWHERE: &[(&str, &str)] =
-    &[("lse-atomics", "src/rules/target/lse_atomics.rs"), ("packed", "src/rules/target/packed.rs")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("lse-atomics", "src/rules/target/lse_atomics.rs"),
+    ("packed", "src/rules/target/packed.rs"),
+    ("dlopen-in-static", "tests/start.rs"),
+    ("dynamic-openssl-on-musl", "tests/start.rs"),
+];
 
 #[test]
 fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {

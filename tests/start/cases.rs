@@ -39,6 +39,39 @@ pub fn all() -> Vec<Pair> {
     pairs
 }
 
+/// The pairs that are worth an image of their own: one for each way to start and to fail.
+pub fn for_engine() -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    builds(&mut pairs);
+    kernels(&mut pairs);
+    broken_roots(&mut pairs);
+    libraries::all(&mut pairs);
+    const CHOSEN: &[&str] = &[
+        "Rust dynamic on bookworm",
+        "Rust dynamic on bullseye",
+        "Rust dynamic on musl",
+        "Rust dynamic on scratch",
+        "Rust +crt-static on scratch",
+        "C musl on musl",
+        "kernel: no execute bit",
+        "kernel: interpreter is text",
+        "kernel: interpreter for another machine",
+        "root: without libgcc_s",
+        "root: libgcc_s for i386",
+        "root: libgcc_s by an absolute link",
+        "root: libgcc_s in a configured directory with a cache",
+        "search: RUNPATH of ORIGIN",
+        "search: LD_LIBRARY_PATH",
+        "versions: one gone",
+        "symbols: gone and bound now",
+        "musl: symbol gone",
+        "musl: glibc's Rust program by a link",
+    ];
+    pairs.retain(|pair| CHOSEN.contains(&pair.name.as_str()));
+    assert_eq!(pairs.len(), CHOSEN.len(), "a chosen pair is gone");
+    pairs
+}
+
 /// Every release's programs in every release's root, and where there is no glibc at all.
 fn releases(pairs: &mut Vec<Pair>) {
     let mut hosts: Vec<(String, PathBuf)> =

@@ -257,6 +257,7 @@ impl Binary {
         if let (Some(text), Some(bytes)) = (text, contents) {
             self.private_keys = leaks::private_keys(bytes, text);
             self.hints = Hints::read(bytes, text);
+            signals::read_any(self, text);
         }
         self.rust = rust::language(tables, text);
         if self.rust.value != Some(true) {

@@ -10,12 +10,16 @@ pub(super) fn read(binary: &mut Binary, text: &Text) {
     binary.debug_assertions = debug_assertions(binary, text);
     binary.overflow_checks = overflow_checks(text);
     binary.may_read = text.files();
-    binary.dlopen_stub = text.has(Needle::NoDynamicLoading);
 }
 
 /// jemalloc prints from dozens of places, 17 in the smallest program measured; a program that only
 /// speaks of it, as this one does, quotes one or two of its messages.
 const JEMALLOC_MESSAGES: u64 = 8;
+
+/// Fills in what the texts of any program say.
+pub(super) fn read_any(binary: &mut Binary, text: &Text) {
+    binary.dlopen_stub = text.has(Needle::NoDynamicLoading);
+}
 
 /// Each allocator's own messages and settings; a program with none of them uses the system's.
 fn allocator(text: &Text) -> Fact<String> {

@@ -36,7 +36,9 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
         && !executable(&there.entry)
     {
         let because = format!("{}: mode {:04o}", start.path, there.entry.mode);
-        return exec(EACCES, because);
+        // runc looks before it leaps, and says this one itself (Go's `os/exec.Error`).
+        let line = format!("exec: \"{}\": {}", start.path, lower_first(EACCES));
+        return Exec::Refused(Stage::Exec, Problem::Exec { why: EACCES, because }, line);
     }
     if !matches!(subject.file_type, ET_EXEC | ET_DYN) {
         return exec(ENOEXEC, format!("e_type {} is no program", subject.file_type));

@@ -50,7 +50,7 @@ fn mode_and_machine_come_before_the_interpreter() {
     let tree = Memory::default().file("/app", 0o644, "x");
     let subject = program(Some("/nowhere"));
     let refused = plan(&subject, &Start::of("/app"), &tree);
-    assert_eq!(refused.errors, ["exec /app: permission denied"]);
+    assert_eq!(refused.errors, ["exec: \"/app\": permission denied"]);
     let foreign = Start { machine: Some(183), ..Start::of("/other") };
     let refused = plan(&subject, &foreign, &tree);
     assert_eq!(refused.stage, Some(Stage::Exec));
