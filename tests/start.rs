@@ -126,7 +126,7 @@ fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
     roots::run(Command::new("sh").args(["-c", &format!("{import} - {name}")]).env("PATH", path()));
     let reference = format!("docker-daemon:{name}:latest");
     let query = Query { at: Some(pair.path.clone()), ..Query::default() };
-    let image = Image::read(reference.as_ref(), &query)
+    let image = Image::read(reference.as_ref(), &query, &|_, _| {})
         .unwrap_or_else(|error| panic!("{}: {error}", pair.name));
     let bytes =
         std::fs::read(pair.root.join(pair.path.trim_start_matches('/'))).expect("it is there");
