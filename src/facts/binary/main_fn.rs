@@ -67,7 +67,8 @@ pub fn of(memory: &Memory<'_>) -> MainFacts {
     let lto = match found.shape {
         Shape::Whole => Fact::high(LtoShape::Fat, "std's start-up is inlined into main"),
         Shape::Closure | Shape::LangStart => {
-            Fact::high(LtoShape::ThinOrOff, "main calls std's start-up")
+            // So does fat LTO at opt-level 1, which inlines less.
+            Fact::low(LtoShape::ThinOrOff, "main calls std's start-up")
         }
     };
     let optimisation = match found.shape {

@@ -126,7 +126,7 @@ fn step(walk: &mut Walk<'_, '_, '_>, instruction: Instruction, address: u64) {
         Instruction::JumpThrough(register) => walk.jump_through(read(walk, register)),
         Instruction::Branch(to) => walk.branch(address, to),
         Instruction::Return => walk.give_back(),
-        Instruction::System => walk.push(Event::System),
+        Instruction::System => walk.push(Event::System(walk.get(8))),
         Instruction::Trap => walk.stop(Event::Trap),
         // A page's address alone is no use of what is there.
         Instruction::Set(register, value) => write(walk, register, Value::Constant(value)),

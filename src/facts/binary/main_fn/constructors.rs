@@ -52,7 +52,7 @@ fn works(program: &Program<'_, '_>, address: u64, depth: usize, seen: &mut HashS
     if function.constants().any(detects) {
         return false;
     }
-    let asks = |event: &Event| matches!(event, Event::System | Event::Undecodable);
+    let asks = |event: &Event| matches!(event, Event::System(_) | Event::Undecodable);
     if depth == 0 || seen.len() > MAX_FUNCTIONS || function.events.iter().any(asks) {
         return true;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::program::Program;
+use super::program::{Machine, Program};
 use super::walk::{Call, Event, Function, Target, Value};
 use crate::facts::binary::locations::{self, Limits};
 
@@ -25,13 +25,65 @@ pub(super) fn is_inlined(
     function.instructions <= MAX_INSTRUCTIONS
         && function.all_calls().count() <= MAX_CALLS
         && function.all_calls().all(is_allowed)
-        && !function.events.iter().any(|it| matches!(it, Event::System | Event::Undecodable))
+        && !function.events.iter().any(|it| matches!(it, Event::System(_) | Event::Undecodable))
         && other_texts.iter().all(|text| is_std_text(text))
         && mentions_printing(program, function)
+        && asks_only_to_print(program, function)
         && locations::of(program.memory, Limits::default())
             .iter()
             .all(|location| is_std_path(&location.path))
 }
+
+/// Whether a function never comes back: it neither returns nor jumps elsewhere.
+pub(super) fn diverges(program: &Program<'_, '_>, target: Target) -> bool {
+    let Target::Local(address) = target else { return false };
+    program.walk(address).is_some_and(|function| {
+        let leaves = |event: &Event| matches!(event, Event::Return(_) | Event::Jump(_));
+        !function.cut_off && !function.events.iter().any(leaves)
+    })
+}
+
+/// Whether all that a function calls and comes back from asks the system and the C library for no
+/// more than printing does.
+fn asks_only_to_print(program: &Program<'_, '_>, function: &Function) -> bool {
+    const MAX_VISITS: usize = 200;
+    const MAX_DEPTH: usize = 6;
+    let calls = if program.machine == Machine::X86_64 { X86_64_CALLS } else { AARCH64_CALLS };
+    let mut seen = HashSet::new();
+    let mut queue: VecDeque<_> = function.calls().map(|call| (call.target, 1)).collect();
+    while let Some((target, depth)) = queue.pop_front() {
+        let address = match target {
+            Target::Import(slot) if IMPORTS.contains(&program.import(slot)) => continue,
+            Target::Import(_) => return false,
+            Target::Through(_) => continue,
+            Target::Local(address) => address,
+        };
+        if diverges(program, target) || !seen.insert(address) {
+            continue;
+        }
+        let Some(callee) = program.walk(address) else { return false };
+        if seen.len() > MAX_VISITS {
+            return false;
+        }
+        for event in &callee.events {
+            match event {
+                Event::System(Value::Constant(number)) if !calls.contains(number) => return false,
+                Event::Call(call) | Event::Jump(call) if depth < MAX_DEPTH => {
+                    queue.push_back((call.target, depth + 1));
+                }
+                _ => {}
+            }
+        }
+    }
+    true
+}
+
+/// The system calls of printing, locking and memory: write, mmap, mprotect, munmap, brk,
+/// rt_sigprocmask, ioctl, writev, mremap, madvise, gettid, futex.
+const X86_64_CALLS: &[u64] = &[1, 9, 10, 11, 12, 14, 16, 20, 25, 28, 186, 202];
+
+/// The same for aarch64.
+const AARCH64_CALLS: &[u64] = &[64, 222, 226, 215, 214, 135, 29, 66, 216, 233, 178, 98];
 
 /// What an inlined print calls of the C library: locks, memory, the write itself, unwinding.
 const IMPORTS: &[&[u8]] = &[

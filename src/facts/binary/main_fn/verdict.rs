@@ -137,7 +137,7 @@ fn is_straight(function: &Function) -> bool {
         Event::Constant(_) | Event::Call(_) | Event::Jump(_) => true,
         Event::Return(_) | Event::Trap | Event::Load => true,
         Event::Store(place, _) => matches!(place, Place::Argument(0 | 8, _)),
-        Event::Branch | Event::System | Event::Undecodable => false,
+        Event::Branch | Event::System(_) | Event::Undecodable => false,
     })
 }
 
@@ -148,7 +148,7 @@ fn spoken(program: &Program<'_, '_>, function: &Function, said: Says) -> Option<
     for call in function.calls() {
         if printing::prints(program, call.target) {
             prints += 1;
-        } else if !is_helper(program, call.target) {
+        } else if !is_helper(program, call.target, 1) {
             others += 1;
         }
     }
@@ -215,22 +215,23 @@ fn is_source_path(text: &[u8]) -> bool {
 }
 
 /// Whether a function only puts values together, as `fmt::Arguments::new` does where nothing is
-/// inlined.
-fn is_helper(program: &Program<'_, '_>, target: Target) -> bool {
+/// inlined: what it calls does no more, or never comes back.
+fn is_helper(program: &Program<'_, '_>, target: Target, depth: usize) -> bool {
     const MAX_INSTRUCTIONS: usize = 80;
     let Target::Local(address) = target else { return false };
     let Some(function) = program.walk(address) else { return false };
     let is_quiet = |event: &Event| match event {
-        Event::System | Event::Undecodable => false,
+        Event::System(_) | Event::Undecodable => false,
         Event::Store(place, _) => matches!(place, Place::Argument(..)),
-        Event::Call(call) | Event::Jump(call) => matches!(call.target, Target::Local(_)),
+        Event::Call(call) | Event::Jump(call) => {
+            printing::diverges(program, call.target)
+                || depth > 0 && is_helper(program, call.target, depth - 1)
+        }
         Event::Return(_) | Event::Constant(_) | Event::Branch | Event::Load | Event::Trap => true,
     };
     function.instructions <= MAX_INSTRUCTIONS
         && function.events.iter().any(|event| matches!(event, Event::Return(_)))
-        && function.events.iter().chain(&function.cold).all(is_quiet)
-        // Its own calls, if any, are the panic of a wrong number of pieces.
-        && function.all_calls().count() <= 2
+        && function.events.iter().all(is_quiet)
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -80,8 +80,8 @@ pub(crate) enum Event {
     Store(Place, Value),
     /// A load from outside the stack.
     Load,
-    /// The operating system is asked.
-    System,
+    /// The operating system is asked: the number of the call, where there is one.
+    System(Value),
     /// The program is stopped.
     Trap,
     /// Bytes that are no instruction.

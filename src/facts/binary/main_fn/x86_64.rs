@@ -72,7 +72,7 @@ fn flow(walk: &mut Walk<'_, '_, '_>, instruction: &Instruction) -> bool {
     match instruction.flow_control() {
         FlowControl::Next => return false,
         FlowControl::Call if instruction.mnemonic() == Mnemonic::Syscall => {
-            walk.push(Event::System);
+            walk.push(Event::System(walk.get(RAX)));
         }
         FlowControl::Call => {
             walk.call(walk.program.behind_stub(instruction.near_branch64()));
@@ -93,7 +93,7 @@ fn flow(walk: &mut Walk<'_, '_, '_>, instruction: &Instruction) -> bool {
         }
         FlowControl::Return => walk.give_back(),
         FlowControl::Interrupt if instruction.mnemonic() != Mnemonic::Int3 => {
-            walk.push(Event::System);
+            walk.push(Event::System(Value::Unknown));
         }
         FlowControl::Interrupt | FlowControl::Exception => walk.stop(Event::Trap),
     }
@@ -181,7 +181,7 @@ fn data(
         Mnemonic::Mov if to == OpKind::Register => {
             let register = instruction.op0_register();
             if register.is_segment_register() || !register.is_gpr() {
-                walk.push(Event::System);
+                walk.push(Event::System(Value::Unknown));
                 return;
             }
             let value = match from {
