@@ -176,18 +176,20 @@ fn packages_and_binaries_are_selected_as_cargo_does() {
 #[test]
 fn the_layout_that_is_to_come() {
     let (_directory, query) = project();
-    let mut nightly = with_env(&query, "RUSTUP_TOOLCHAIN", "nightly");
-    // The proxy of rustup, not the cargo that runs this test.
-    nightly.env.remove("CARGO");
-    let is_there = cargo(&nightly, &["-Zbuild-dir-new-layout", "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !is_there {
-        return skipped("no nightly toolchain for -Zbuild-dir-new-layout");
+    // Stable cargo knows it too, when told to behave as nightly does.
+    let nightly = with_env(&query, "RUSTC_BOOTSTRAP", "1");
+    let is_known =
+        cargo(&nightly, &["-Zbuild-dir-new-layout", "metadata", "--no-deps", "--offline"])
+            .output()
+            .is_ok_and(|output| output.status.success());
+    if !is_known {
+        return skipped("this cargo has no -Zbuild-dir-new-layout");
     }
     agree(&nightly, &["-Zbuild-dir-new-layout"]);
     let split = with_env(&nightly, "CARGO_BUILD_BUILD_DIR", "build");
     agree(&split, &["-Zbuild-dir-new-layout", "--release"]);
+    // It is the new layout indeed: the old one has this directory.
+    assert!(!query.cwd.join("target/debug/deps").exists());
 }
 
 #[test]
