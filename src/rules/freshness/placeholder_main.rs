@@ -21,7 +21,6 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(0),
         Symptom::Behaviour("`docker ps` shows Exited (0), Kubernetes shows Completed"),
         Symptom::Client("connection reset by peer"),
-        Symptom::Client("connection refused"),
     ],
     references: &[
         "https://github.com/rust-lang/cargo/issues/7181",
@@ -47,9 +46,11 @@ fn check(facts: &Facts) -> Outcome {
     };
     let finding = Finding::new(Location::Subject, what).evidence(binary.main.evidence.clone());
     let signals = match of_sources(facts, verdict) {
-        Sources::Agree => return Outcome::Pass,
+        // Stubs in the stage agree with the stub that was built; the image knows better.
+        Sources::Agree if of_image(facts).is_empty() => return Outcome::Pass,
+        Sources::Agree => of_image(facts),
         Sources::Contradict(why) => vec![why],
-        Sources::Silent(signals) => [signals, of_binary(binary)].concat(),
+        Sources::Silent(signals) => [signals, of_binary(binary), of_image(facts)].concat(),
     };
     if signals.is_empty() {
         return Finding { message: format!("{what}; nothing here says that it should"), ..finding }
@@ -58,13 +59,11 @@ fn check(facts: &Facts) -> Outcome {
     }
     let finding = Finding { message: format!("{what}, yet {}", signals[0]), ..finding };
     let finding = signals[1..].iter().cloned().fold(finding, Finding::evidence);
-    match &facts.build {
-        Some(build) => {
-            let program: Vec<_> = build.freshness.program().into_iter().collect();
-            finding.fix(crate::facts::build::healing::touch_and_build(build, &program)).into()
-        }
-        None => finding.fix("touch src/main.rs && cargo build --release").into(),
-    }
+    let line = facts.build.as_ref().map(|build| {
+        let program: Vec<_> = build.freshness.program().into_iter().collect();
+        crate::facts::build::healing::touch_and_build(build, &program)
+    });
+    finding.fix(line.unwrap_or("touch src/main.rs && cargo build --release".to_owned())).into()
 }
 
 /// What the sources say of a `main` that is a placeholder.
@@ -90,8 +89,7 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
         return Sources::Contradict(why);
     }
     let program = freshness.program();
-    let more = program.filter(|program| !program.contradictions.is_empty());
-    if let Some(contradiction) = more.and_then(|program| program.contradictions.first()) {
+    if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
         return Sources::Contradict(contradiction.describe());
     }
     match program.and_then(|program| program.main()) {
@@ -108,6 +106,13 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
     }
 }
 
+fn of_image(facts: &Facts) -> Vec<String> {
+    let ports = facts.image.iter().flat_map(|image| image.exposed_ports());
+    let ports: Vec<String> = ports.map(|port| port.to_string()).collect();
+    let signal = format!("the image exposes port {}", ports.join(", "));
+    if ports.is_empty() { Vec::new() } else { vec![signal] }
+}
+
 fn of_binary(binary: &Binary) -> Vec<String> {
     let listed = binary.crates.iter().filter(|it| it.from == CrateSource::DepV0).count();
     let signal = format!("its package depends on {} others", listed.saturating_sub(1));
@@ -117,11 +122,11 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
     use crate::facts::binary::Crate;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::evidence::{Contradiction, Kind as What};
     use crate::facts::build::test_support::{build_of, state};
+    use crate::facts::{Fact, Image};
 
     fn program(verdict: Option<MainVerdict>) -> Binary {
         let main = match verdict {
@@ -153,6 +158,20 @@ mod tests {
         let mut audited = program(Some(MainVerdict::Empty));
         audited.crates = vec![listed("app"), listed("axum")];
         assert_eq!(outcome(audited).findings()[0].at_most, None);
+    }
+
+    #[test]
+    fn an_image_that_exposes_a_port_is_a_second_signal() {
+        use crate::facts::image::Config;
+        let exposed_ports = vec!["8080/tcp".to_owned()];
+        let image = Image {
+            config: Some(Config { exposed_ports, ..Config::default() }),
+            ..Image::default()
+        };
+        let binary = Some(program(Some(MainVerdict::Empty)));
+        let outcome = check(&Facts { binary, image: Some(image), ..Facts::default() });
+        assert_eq!(outcome.findings()[0].at_most, None);
+        assert!(outcome.findings()[0].message.contains("exposes port 8080"), "{outcome:?}");
     }
 
     #[test]
