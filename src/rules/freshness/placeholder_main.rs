@@ -22,11 +22,7 @@ pub static RULE: Rule = Rule {
         Symptom::Behaviour("`docker ps` shows Exited (0), Kubernetes shows Completed"),
         Symptom::Client("connection reset by peer"),
     ],
-    references: &[
-        "https://github.com/rust-lang/cargo/issues/7181",
-        "https://github.com/LukeMathWalker/cargo-chef/issues/286",
-        "docs/freshness.md",
-    ],
+    references: &["https://github.com/rust-lang/cargo/issues/7181", "docs/freshness.md"],
     check: Check::Facts(check),
 };
 
