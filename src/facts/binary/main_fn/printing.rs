@@ -92,6 +92,8 @@ const IMPORTS: &[&[u8]] = &[
     b"write",
     b"writev",
     b"malloc",
+    b"calloc",
+    b"posix_memalign",
     b"realloc",
     b"free",
     b"memcpy",
