@@ -203,6 +203,22 @@ impl Build {
         }
     }
 
+    /// What the package holds beside `main`, a sentence each: more files, dependencies, texts of
+    /// which none is in the subject.
+    pub fn beside_main(&self) -> Vec<String> {
+        let program = self.freshness.program();
+        let files = program.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
+        let linked = self.dependencies.iter().flatten().count();
+        let texts = &self.freshness.texts;
+        let (wanted, none_found) = (texts.wanted, texts.found == 0);
+        let signals = [
+            (files > 1, format!("the crate has {files} source files")),
+            (linked > 0, format!("its package links {linked} others")),
+            (wanted > 0 && none_found, format!("none of its {wanted} texts is inside")),
+        ];
+        signals.into_iter().filter_map(|(holds, signal)| holds.then_some(signal)).collect()
+    }
+
     /// The triple that the subject should be for: the target asked for, or the host.
     pub fn triple(&self) -> Option<&str> {
         self.target.as_deref().map(stem).or(self.rustc.host.as_deref())

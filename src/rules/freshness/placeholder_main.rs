@@ -89,16 +89,13 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
         return Sources::Contradict(contradiction.describe());
     }
     match program.and_then(|program| program.main()) {
-        // A body that calls something may still be nothing after the optimiser.
+        // A body that calls something may still be nothing after the optimiser, but hardly one that
+        // a whole package is written around.
         Some(main) if verdict == MainVerdict::Empty && main.tokens > 0 && main.calls => {
-            Sources::Silent(Vec::new())
+            Sources::Silent(build.beside_main())
         }
         Some(_) => Sources::Agree,
-        None => {
-            let files = program.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
-            let signal = format!("the crate has {files} source files");
-            Sources::Silent(if files > 1 { vec![signal] } else { Vec::new() })
-        }
+        None => Sources::Silent(build.beside_main()),
     }
 }
 
