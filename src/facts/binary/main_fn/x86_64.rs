@@ -241,6 +241,13 @@ fn data(
         }
         // Aligning the stack keeps every later offset comparable.
         Mnemonic::And if to == OpKind::Register && instruction.op0_register() == Register::RSP => {}
+        // At opt-level z, zero is stored as a mask.
+        Mnemonic::And
+            if to == OpKind::Memory && is_immediate(from) && instruction.immediate(1) == 0 =>
+        {
+            let place = place(walk, instruction);
+            walk.store(place, Value::Constant(0), instruction.memory_size().size() == 8);
+        }
         _ => other(walk, instruction, factory),
     }
 }
