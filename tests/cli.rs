@@ -188,6 +188,32 @@ fn a_secret_of_the_environment_is_found_in_the_program_and_never_printed() {
 }
 
 #[test]
+fn a_processor_named_in_the_build_is_found_in_its_fingerprint() {
+    if cfg!(not(target_arch = "x86_64")) {
+        eprintln!("skipped: the levels are those of x86-64");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    fresh(at, "");
+    let outcome = |flags: Option<&str>| {
+        let mut cargo = scrubbed(env!("CARGO"), at);
+        let status = cargo
+            .args(["build", "-q", "--offline", "--release"])
+            .envs(flags.map(|it| ("RUSTFLAGS", it)));
+        assert!(status.status().unwrap().success());
+        // Linted later, by somebody whose environment says nothing of it.
+        let report = json(at, &["--bin", "server", "--format", "json"]);
+        let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().clone();
+        outcomes.into_iter().find(|it| it["rule"] == "cpu-level-too-high").unwrap()
+    };
+    assert_eq!(outcome(None)["outcome"], "pass");
+    let told = outcome(Some("-C target-cpu=x86-64-v3"));
+    assert_eq!((&told["outcome"], &told["level"]), (&"fail".into(), &"deny".into()), "{told:#}");
+    assert!(told.to_string().contains("fingerprint"), "{told:#}");
+}
+
+#[test]
 fn levels_decide_the_exit_code_and_the_last_word_wins() {
     let home = tempfile::tempdir().unwrap();
     let at = home.path();
@@ -242,7 +268,7 @@ fn every_rule_explains_itself() {
         let id = rule["rule"].as_str().unwrap();
         let page = text(&binlint(at, &["explain", id]).stdout);
         assert!(page.starts_with(&format!("{id}: ")), "{page}");
-        assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 130), "{page}");
     }
     refuses(&binlint(at, &["explain", "partial-rlro"]), &["did you mean `partial-relro`?"]);
 }

@@ -10,9 +10,16 @@ fn a_rule_is_added_by_creating_one_file() {
     let (path, rule) = rule_of_the_page();
     let home = tempfile::tempdir().unwrap();
     let copy = home.path();
-    for part in
-        ["Cargo.toml", "Cargo.lock", "rustfmt.toml", "src", "tests/tidy.rs", "docs", "benches"]
-    {
+    for part in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rustfmt.toml",
+        "src",
+        "tests/tidy.rs",
+        "tests/support",
+        "docs",
+        "benches",
+    ] {
         copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join(part), &copy.join(part));
     }
     fs::create_dir_all(copy.join(&path).parent().unwrap()).unwrap();

@@ -530,3 +530,23 @@ fn libc_truth(column: &str) -> (Option<&'static str>, Option<&'static str>) {
         _ => (None, None),
     }
 }
+
+/// Rules whose fixtures no compiler of this machine makes: each bites a real program and spares one.
+#[test]
+fn rules_bite_and_spare_real_programs() {
+    let Some(folder) = manifest::programs(manifest::extent()) else { return };
+    for id in ["musl-allocator"] {
+        let rule = binlint::rules::ALL.iter().find(|rule| rule.id == id).expect("a rule");
+        let mut answers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for entry in std::fs::read_dir(&folder).expect("the corpus is there").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let bytes = std::fs::read(entry.path()).expect("a program");
+            let Ok(binary) = Binary::full(&name, &bytes, false) else { continue };
+            let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
+            answers.entry(rule.check.run(&facts).name()).or_default().push(name);
+        }
+        assert!(answers.contains_key("fail"), "{id} bites none of {answers:#?}");
+        assert!(answers.contains_key("not-applicable"), "{id} spares none of {answers:#?}");
+        assert!(answers.contains_key("pass"), "{id} passes none of {answers:#?}");
+    }
+}

@@ -159,6 +159,10 @@ const AUDITED: &str = r#"
     }
 "#;
 
+/// What vergen leaves when it saw no repository, cut in two for the sake of this file.
+const UNVERSIONED: &str =
+    concat!("fn main() { println!(\"commit: {}\", \"VERGEN_IDEMPOTENT", "_OUTPUT\"); }");
+
 /// Every program here lacks it but the one that is made to have it.
 const EVERYWHERE: &str = "missing-audit-data";
 
@@ -169,6 +173,12 @@ const ANIMALS: &[Animal] = &[
         source: SERVER,
         flags: &["-Copt-level=0", "-g", "-Cdebug-assertions"],
         bites: &[],
+    },
+    Animal {
+        name: "unversioned",
+        source: UNVERSIONED,
+        flags: &[],
+        bites: &["placeholder-version"],
     },
     Animal { name: "audited", source: AUDITED, flags: &[], bites: &[] },
     Animal {
@@ -270,8 +280,8 @@ const ANIMALS: &[Animal] = &[
 /// Rules of the program alone whose fixtures need more than this machine's compiler, and the test
 /// that has them.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("lse-atomics", "src/rules/target/lse_atomics.rs"),
-    ("packed", "src/rules/target/packed.rs"),
+    ("musl-allocator", "tests/corpus.rs"),
+    ("packed", "tests/provenance.rs"),
     ("dlopen-in-static", "tests/start.rs"),
     ("dynamic-openssl-on-musl", "tests/start.rs"),
 ];

@@ -93,8 +93,6 @@ pub struct Binary {
     pub optimisation: Fact<Optimisation>,
     /// The x86-64 level (1 to 4) that the code needs without asking the CPU first.
     pub cpu_level: Fact<u8>,
-    /// aarch64: LSE atomics without asking the CPU first.
-    pub lse_atomics: Fact<bool>,
     /// The smallest `p_align` of the loaded segments, in bytes.
     pub segment_alignment: Option<u64>,
     /// The oldest Linux that the C library's start code accepts (`NT_GNU_ABI_TAG`).

@@ -219,6 +219,24 @@ impl Build {
         signals.into_iter().filter_map(|(holds, signal)| holds.then_some(signal)).collect()
     }
 
+    /// Whether the unit that made the program was found, and with it what rustc was told.
+    pub fn is_compiled(&self) -> bool {
+        let unit = self.freshness.program().and_then(|program| program.unit.as_ref());
+        unit.is_some_and(|unit| unit.fingerprint.is_ok())
+    }
+
+    /// Every word that rustc was told beside the profile, with its source: those that the unit's
+    /// fingerprint says were in effect, and where there is no such unit, those in effect now.
+    pub fn words_to_rustc(&self) -> Vec<(String, String)> {
+        let unit = self.freshness.program().and_then(|program| program.unit.as_ref());
+        let compiled = unit.and_then(|unit| Some((unit, unit.fingerprint.as_ref().ok()?)));
+        if let Some((unit, fingerprint)) = compiled {
+            let source = format!("the fingerprint of {}-{}", unit.package, unit.hash);
+            return fingerprint.rustflags.iter().map(|it| (it.clone(), source.clone())).collect();
+        }
+        self.rustflags.iter().map(|flag| (flag.word.clone(), flag.origin.to_string())).collect()
+    }
+
     /// The triple that the subject should be for: the target asked for, or the host.
     pub fn triple(&self) -> Option<&str> {
         self.target.as_deref().map(stem).or(self.rustc.host.as_deref())
