@@ -241,15 +241,23 @@ fn data(
         }
         // Aligning the stack keeps every later offset comparable.
         Mnemonic::And if to == OpKind::Register && instruction.op0_register() == Register::RSP => {}
-        // At opt-level z, zero is stored as a mask.
-        Mnemonic::And
-            if to == OpKind::Memory && is_immediate(from) && instruction.immediate(1) == 0 =>
+        // At opt-level z, a mask stores zero, or all ones.
+        Mnemonic::And | Mnemonic::Or
+            if to == OpKind::Memory
+                && is_immediate(from)
+                && instruction.immediate(1) == mask(instruction.mnemonic()) =>
         {
             let place = place(walk, instruction);
-            walk.store(place, Value::Constant(0), instruction.memory_size().size() == 8);
+            let value = Value::Constant(instruction.immediate(1));
+            walk.store(place, value, instruction.memory_size().size() == 8);
         }
         _ => other(walk, instruction, factory),
     }
+}
+
+/// The operand that makes the result the same whatever was there.
+fn mask(mnemonic: Mnemonic) -> u64 {
+    if mnemonic == Mnemonic::Or { u64::MAX } else { 0 }
 }
 
 fn pop(walk: &mut Walk<'_, '_, '_>, register: u8) {
