@@ -9,8 +9,7 @@ use clap::Args;
 
 use super::output::Failure;
 use crate::facts::image::{Image, Platform, Query};
-use crate::facts::loader::{self, Start};
-use crate::facts::{Binary, Build, Facts};
+use crate::facts::{Binary, Build, Facts, LoadPlan};
 use crate::input::image::reference::Reference;
 
 /// The runtime image.
@@ -132,7 +131,8 @@ pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
     let Some(at) = at else {
         // Nobody says where it will lie, so no rule is told; the loader has to start somewhere.
         facts.image = Some(image.clone());
-        facts.load = load(facts, image, &format!("/usr/local/bin/{name}"));
+        let somewhere = image.seen_from(&format!("/usr/local/bin/{name}"));
+        facts.load = facts.binary.as_ref().and_then(|binary| LoadPlan::of(binary, &somewhere));
         return;
     };
     let lies_at = image.resolve(&at).map(|found| String::from_utf8_lossy(&found.path).into_owned());
@@ -144,22 +144,9 @@ pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
 }
 
 fn attach(facts: &mut Facts, image: &Image, at: &str) {
-    facts.image = Some(image.seen_from(at));
-    facts.load = load(facts, image, at);
-}
-
-fn load(facts: &Facts, image: &Image, at: &str) -> Option<loader::LoadPlan> {
-    let linking = facts.binary.as_ref()?.linking.as_ref()?;
-    let mut start = Start::of(at);
-    if let Some(config) = &image.config {
-        start.environment.clone_from(&config.env);
-        if !config.working_dir.is_empty() {
-            start.working_directory.clone_from(&config.working_dir);
-        }
-    }
-    start.machine =
-        image.platform().and_then(|platform| loader::machine_of_platform(&platform.architecture));
-    Some(loader::plan(linking, &start, &*image.files))
+    let seen = image.seen_from(at);
+    facts.load = facts.binary.as_ref().and_then(|binary| LoadPlan::of(binary, &seen));
+    facts.image = Some(seen);
 }
 
 /// The name of a program's file.
