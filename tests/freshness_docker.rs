@@ -35,6 +35,7 @@ RUN --mount=type=bind,source=rust,target=/rust cargo-binlint check --format json
 RUN --mount=type=bind,source=rust,target=/rust cargo-binlint freshen --check > /freshen.txt || true
 FROM {BASE}
 COPY --from=build /app/target/release/my-app /build.log /report.json /freshen.txt /
+EXPOSE 8080
 ENTRYPOINT [\"/my-app\"]
 "
     )
@@ -108,6 +109,7 @@ fn a_placeholder_stays_until_the_line_that_heals() {
     let first = build(context.path(), &[]);
     first.is_stale();
     judge_from_outside(&first.program, &at("Cargo.toml"));
+    judge_the_saved_image(&at("Cargo.toml"));
     // Every step is cached: the key of `COPY` has no dates in it.
     let now = SystemTime::now();
     fs::File::options().write(true).open(at("src/main.rs")).unwrap().set_modified(now).unwrap();
@@ -142,6 +144,36 @@ fn judge_from_outside(program: &Path, manifest: &Path) {
     let program = program.to_path_buf();
     let judged = Built { log, report, freshen, printed, program, _directory: directory };
     assert!(judged.is_denied("placeholder-main") && judged.is_denied("stale-sources"));
+}
+
+/// The image alone, as `docker save` writes it: what it would start does nothing, though it exposes
+/// a port. With the checkout beside it, the sources that were never compiled are named too.
+fn judge_the_saved_image(manifest: &Path) {
+    let directory = tempfile::tempdir().unwrap();
+    let archive = directory.path().join("my-app.tar");
+    run(docker().arg("save").arg("-o").arg(&archive).arg(IMAGE));
+    let lint = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+            .current_dir(directory.path())
+            .args(["check", "--image", "docker-archive:my-app.tar", "--format", "json"])
+            .args(more)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let denied = |report: &serde_json::Value| -> String {
+        let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().iter();
+        let denied = outcomes.filter(|it| it["outcome"] == "fail" && it["level"] == "deny");
+        denied.map(|it| format!("{}: {}\n", it["rule"], it["findings"])).collect()
+    };
+    let alone = lint(&[]);
+    assert_eq!(alone["subjects"][0]["binary"]["main"]["verdict"], "empty");
+    assert_eq!(alone["subjects"][0]["load"]["verdict"], "starts");
+    let words = denied(&alone);
+    assert!(words.contains("placeholder-main") && words.contains("exposes port 8080"), "{words}");
+    let words = denied(&lint(&["--manifest-path", manifest.to_str().unwrap()]));
+    assert!(words.contains("placeholder-main") && words.contains("stale-sources"), "{words}");
 }
 
 fn build(context: &Path, more: &[&str]) -> Built {
