@@ -4,7 +4,7 @@ use super::Fact;
 
 mod crates;
 mod elf;
-mod foreign;
+pub mod foreign;
 pub mod hints;
 pub mod leaks;
 pub mod linking;

@@ -3,6 +3,39 @@
 use object::elf;
 use object::read::elf::{FileHeader, Sym};
 
+use super::Binary;
+
+/// Whether the code of other languages in a program uses a guard of the C library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded<'a> {
+    /// There is no such code.
+    NoForeignCode,
+    /// It does.
+    Yes,
+    /// It does not; one of its source files.
+    No(&'a str),
+    /// Why it cannot be told.
+    Unknown(&'static str),
+}
+
+impl Binary {
+    /// Whether the program takes a function from the C library that only code with this guard
+    /// calls. Pure Rust never does.
+    pub fn foreign_code_is_guarded(&self, by: impl Fn(&str) -> bool) -> Guarded<'_> {
+        let Some(sources) = &self.foreign_sources else {
+            return Guarded::Unknown(
+                "without a symbol table, whether C was linked in cannot be told",
+            );
+        };
+        let Some(first) = sources.first() else { return Guarded::NoForeignCode };
+        match self.linking.as_ref().and_then(|it| it.symbols.as_ref()) {
+            None => Guarded::Unknown("the dynamic symbols could not be read"),
+            Some(symbols) if symbols.references().any(|it| by(it.name)) => Guarded::Yes,
+            Some(_) => Guarded::No(first),
+        }
+    }
+}
+
 /// Endings of the source files of C, C++ and assembly.
 const ENDINGS: &[&str] = &[".c", ".cc", ".cpp", ".cxx", ".C", ".m", ".S", ".s", ".asm"];
 

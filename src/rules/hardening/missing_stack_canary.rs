@@ -1,4 +1,5 @@
 use crate::facts::Binary;
+use crate::facts::binary::foreign::Guarded;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -16,25 +17,19 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary) -> Outcome {
-    let Some(sources) = &binary.foreign_sources else {
-        return Outcome::open("without a symbol table, whether C was linked in cannot be told");
-    };
-    let [first, ..] = sources.as_slice() else {
-        return Outcome::not_applicable("pure Rust: no object of another language was linked in");
-    };
-    let symbols = binary.linking.as_ref().and_then(|it| it.symbols.as_ref());
-    let Some(symbols) = symbols else {
-        return Outcome::open("the dynamic symbols could not be read");
-    };
-    let guarded = |name: &str| name.starts_with("__stack_chk_fail");
-    if symbols.references().any(|it| guarded(it.name)) {
-        return Outcome::Pass;
+    match binary.foreign_code_is_guarded(|name| name.starts_with("__stack_chk_fail")) {
+        Guarded::NoForeignCode => {
+            Outcome::not_applicable("pure Rust: no other language was linked in")
+        }
+        Guarded::Unknown(why) => Outcome::open(why),
+        Guarded::Yes => Outcome::Pass,
+        Guarded::No(source) => Finding::new(Location::Subject, RULE.summary)
+            .evidence(format!(
+                "{source} was linked in, and no function like __stack_chk_fail is asked for"
+            ))
+            .fix("CFLAGS=\"-fstack-protector-strong\" cargo build --release")
+            .into(),
     }
-    Finding::new(Location::Subject, "C code in the program has no stack canaries")
-        .evidence(format!("objects of C, C++ or assembly are inside: {first}, …"))
-        .evidence("the program asks the C library for no such function as __stack_chk_fail")
-        .fix("CFLAGS=\"-fstack-protector-strong\" cargo build --release")
-        .into()
 }
 
 #[cfg(test)]
