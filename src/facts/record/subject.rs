@@ -124,7 +124,7 @@ const fn rank(fate: Fate) -> u8 {
 pub struct Traces {
     /// `NT_GNU_BUILD_ID`, lower-case hex.
     pub build_id: Option<String>,
-    /// SHA-256 of each of [`KEPT_SECTIONS`].
+    /// SHA-256 of each of the kept sections.
     pub kept: BTreeMap<String, String>,
     /// SHA-256 over the program as it comes to lie in memory (see [`Elf::loaded_image`]).
     pub loaded: Option<String>,
