@@ -6,6 +6,7 @@ mod crates;
 mod elf;
 pub mod foreign;
 pub mod hints;
+mod isa;
 pub mod leaks;
 pub mod linking;
 pub mod locations;

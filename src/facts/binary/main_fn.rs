@@ -6,7 +6,7 @@ mod aarch64;
 mod constructors;
 mod find;
 mod printing;
-mod program;
+pub(super) mod program;
 mod text;
 mod verdict;
 mod walk;

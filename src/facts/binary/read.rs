@@ -15,8 +15,8 @@ use super::memory::Memory;
 use super::rust::{self, Tables};
 use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
-use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, Relro, Symbols, foreign};
-use super::{crates, leaks, macho, main_fn, pe, signals, wasm};
+use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, LibcName, Relro, Symbols, foreign};
+use super::{crates, isa, leaks, macho, main_fn, pe, signals, wasm};
 use crate::facts::record::Carried;
 
 /// cargo-auditable's section: 4 kB for the largest programs known.
@@ -273,6 +273,7 @@ impl Binary {
             self.overflow_checks = Fact::unknown(why);
             self.lto = Fact::unknown(why);
             self.optimisation = Fact::unknown(why);
+            self.cpu_level = Fact::unknown(why);
             return;
         }
         self.panic = rust::panic(tables, text);
@@ -284,6 +285,9 @@ impl Binary {
             let facts = main_fn::of(&memory);
             (self.main, self.lto) = (facts.main, facts.lto);
             self.optimisation = facts.optimisation;
+            let has_glibc =
+                self.libc.name.value == Some(LibcName::Glibc) && self.interpreter.is_none();
+            self.cpu_level = isa::of(&memory, facts.user_main, has_glibc);
         }
         let seen = crates::from_paths(self.locations.iter().map(|it| it.path.as_str()));
         let recorded = record.map(crates::from_record).unwrap_or(Ok(Vec::new()));

@@ -110,6 +110,32 @@ impl<'m, 'a> Program<'m, 'a> {
             }
     }
 
+    /// Entries of the table of functions.
+    pub(crate) fn function_count(&self) -> usize {
+        self.functions.entries.len() / 8
+    }
+
+    /// Bytes from the first function to the last.
+    pub(crate) fn code_span(&self) -> u64 {
+        let last = self.functions.entry(self.function_count().saturating_sub(1));
+        let first = self.functions.entry(0);
+        first.zip(last).map_or(0, |(first, last)| last.0.saturating_sub(first.0))
+    }
+
+    /// Address and code of the function of one entry, in order of addresses; `None` where its
+    /// frame or its code is not in the file.
+    pub(crate) fn function(&self, index: usize) -> Option<(u64, &'a [u8])> {
+        self.function_around(self.functions.entry(index)?.0)
+    }
+
+    /// Start and code of the function around `address`.
+    pub(crate) fn function_around(&self, address: u64) -> Option<(u64, &'a [u8])> {
+        let (start, end) = self.functions.around(self.memory, address)?;
+        let code = self.memory.tail(start);
+        let size = usize::try_from(end - start).unwrap_or(usize::MAX).min(code.len());
+        (self.memory.is_executable(start) && size > 0).then(|| (start, &code[..size]))
+    }
+
     /// What the word at a fixed address holds when the program runs, as far as its file tells.
     pub(crate) fn fixed_word(&self, address: u64) -> Value {
         if self.elf.import(self.memory, address).is_some() {
