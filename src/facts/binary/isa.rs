@@ -47,13 +47,13 @@ pub fn of(memory: &Memory<'_>, user_main: Option<u64>, has_glibc: bool) -> Fact<
         Ok(program) if program.machine == Machine::X86_64 => {
             let main = user_main.and_then(|address| program.function_around(address));
             let main = main.map(|(start, code)| Uses::of(start, first(code)));
+            let whole = Tally::of(&program).judge(has_glibc);
             match main.unwrap_or_default().level() {
                 // Nothing can have asked the CPU before user `main` runs.
-                Some(level) => {
-                    let evidence = format!("user main itself has code of x86-64-v{level}");
-                    Fact::high(level, evidence)
+                Some(level) if whole.value.is_none_or(|shown| shown < level) => {
+                    Fact::high(level, format!("user main itself has code of x86-64-v{level}"))
                 }
-                None => Tally::of(&program).judge(has_glibc),
+                _ => whole,
             }
         }
         Ok(_) => Fact::unknown("the levels are those of x86-64"),
