@@ -268,7 +268,7 @@ fn every_rule_explains_itself() {
         let id = rule["rule"].as_str().unwrap();
         let page = text(&binlint(at, &["explain", id]).stdout);
         assert!(page.starts_with(&format!("{id}: ")), "{page}");
-        assert!(page.lines().all(|line| line.chars().count() <= 130), "{page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
     }
     refuses(&binlint(at, &["explain", "partial-rlro"]), &["did you mean `partial-relro`?"]);
 }

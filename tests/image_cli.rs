@@ -97,6 +97,23 @@ fn a_placeholder_in_an_image_is_denied_and_named() {
 }
 
 #[test]
+fn an_image_without_a_program_of_ours_is_judged_for_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let layer = archive(&[file("a", b"1")]);
+    let layout = layout(directory.path(), "{}", std::slice::from_ref(&layer));
+    let reference = format!("oci:{}", layout.display());
+    let output = check(&["--image", &reference], None, directory.path());
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert!(report["subjects"][0]["binary"].is_null(), "{report:#}");
+    let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().iter();
+    let denied: Vec<_> =
+        outcomes.filter(|it| it["outcome"] == "fail" && it["level"] == "deny").collect();
+    assert_eq!((denied.len(), &denied[0]["rule"]), (1, &"no-command".into()), "{report:#}");
+}
+
+#[test]
 fn an_image_that_cannot_be_read_ends_with_2_and_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let layer = archive(&[file("a", b"1")]);
@@ -108,7 +125,6 @@ fn an_image_that_cannot_be_read_ends_with_2_and_the_reason() {
         assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
         assert!(output.stdout.is_empty() && stderr.contains(text), "{words:?}: {stderr}");
     };
-    says(&["--image", &reference], "no Rust program is in the image");
     says(&["--image", "oci:nowhere"], "oci:nowhere: index.json is missing");
     says(&["--image", "docker://x"], "skopeo copy");
     says(&["--image", &reference, "--platform", "a/b/c/d"], "OS/ARCH");

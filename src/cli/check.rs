@@ -8,6 +8,7 @@ use super::image::{self, Runtime, Seen};
 use super::levels::Levels;
 use super::output::{Failure, Output};
 use super::recording;
+use super::verify;
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
 use crate::facts::build::Freshness;
@@ -160,6 +161,11 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
             let built = built.map(|workspace| built_for(workspace, &query, image, &mut notes));
             match built.transpose()?.flatten() {
                 Some(subjects) => subjects,
+                // What the image would run is judged though it is nothing of ours, or nothing.
+                None if image.programs.is_empty() && image.config.is_some() => {
+                    let facts = Facts { image: Some(image.clone()), ..Facts::default() };
+                    vec![(image.reference.clone(), facts)]
+                }
                 None if image.programs.is_empty() => {
                     return Err(Failure::Words(format!(
                         "{}: no Rust program is in the image; name the one that it will carry with --binary",
@@ -172,6 +178,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
+        notes.extend(verify::image_build(image).iter().flat_map(verify::told));
         for (name, facts) in subjects.iter_mut().filter(|(_, facts)| facts.image.is_none()) {
             image::carry(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())

@@ -184,7 +184,7 @@ fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
 }
 
 /// BuildKit's provenance of the image, among the statements that its index holds.
-fn image_build(image: &Image) -> Option<ImageBuild> {
+pub(super) fn image_build(image: &Image) -> Option<ImageBuild> {
     let read = |bytes: &Vec<u8>| ImageBuild::from_statement(bytes).ok();
     let builds: Vec<ImageBuild> = image.statements.iter().filter_map(read).collect();
     let digest = image.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
@@ -193,7 +193,7 @@ fn image_build(image: &Image) -> Option<ImageBuild> {
 }
 
 /// The base images, one sentence each.
-fn told(build: &ImageBuild) -> Vec<String> {
+pub(super) fn told(build: &ImageBuild) -> Vec<String> {
     let file = build.dockerfile.as_ref().map_or("Dockerfile", |dockerfile| &dockerfile.name);
     let at = |lines: &[u32]| match lines {
         [] => String::new(),

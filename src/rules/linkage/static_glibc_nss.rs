@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     symptoms: &[Symptom::Behaviour("look-ups of names fail or crash"), Symptom::ExitCode(139)],
     references: &[
         "https://github.com/rust-lang/rust/issues/100711",
-        "https://sourceware.org/glibc/wiki/FAQ#Even_statically_linked_programs_need_some_shared_libraries_which_is_not_acceptable_for_me.__What_can_I_do.3F",
+        "glibc FAQ: even statically linked programs need some shared libraries",
     ],
     check: Check::Binary(check),
 };
