@@ -100,7 +100,7 @@ fn a_placeholder_in_an_image_is_denied_and_named() {
 fn an_image_without_a_program_of_ours_is_judged_for_itself() {
     let directory = tempfile::tempdir().unwrap();
     let layer = archive(&[file("a", b"1")]);
-    let layout = layout(directory.path(), "{}", std::slice::from_ref(&layer));
+    let layout = layout(directory.path(), r#"{"Cmd":["/gone"]}"#, std::slice::from_ref(&layer));
     let reference = format!("oci:{}", layout.display());
     let output = check(&["--image", &reference], None, directory.path());
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
@@ -110,7 +110,7 @@ fn an_image_without_a_program_of_ours_is_judged_for_itself() {
     let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().iter();
     let denied: Vec<_> =
         outcomes.filter(|it| it["outcome"] == "fail" && it["level"] == "deny").collect();
-    assert_eq!((denied.len(), &denied[0]["rule"]), (1, &"no-command".into()), "{report:#}");
+    assert_eq!((denied.len(), &denied[0]["rule"]), (1, &"missing-command".into()), "{report:#}");
 }
 
 #[test]
