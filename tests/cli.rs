@@ -6,6 +6,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 #[path = "support/schema.rs"]
 mod schema;
 
@@ -190,7 +193,7 @@ fn a_secret_of_the_environment_is_found_in_the_program_and_never_printed() {
 #[test]
 fn a_processor_named_in_the_build_is_found_in_its_fingerprint() {
     if cfg!(not(target_arch = "x86_64")) {
-        eprintln!("skipped: the levels are those of x86-64");
+        skip::skipped("the levels are those of x86-64");
         return;
     }
     let home = tempfile::tempdir().unwrap();

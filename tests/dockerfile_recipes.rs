@@ -7,6 +7,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+#[path = "support/skip.rs"]
+mod skip;
+
 /// The engine that the tests use; another client of the same name may come first in `PATH`.
 const DOCKER: &str = "/usr/bin/docker";
 
@@ -71,7 +74,7 @@ fn every_recipe_is_built_and_a_broken_program_stops_it() {
     if !answers || !Path::new("/bin/busybox").exists() {
         let why = "no container engine answers, or there is no static busybox";
         assert!(std::env::var_os("BINLINT_CI").is_none(), "under the gate: {why}");
-        eprintln!("skipped: {why}");
+        skip::skipped(why);
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
+#[path = "support/skip.rs"]
+mod skip;
+
 const STUB: &str = "fn main() {}\n";
 
 const MAIN: &str = "mod server;
@@ -504,7 +507,7 @@ fn what_is_no_output_of_the_build_is_denied() {
     let done = Command::new("strip").arg("-o").arg(to).arg(from).status();
     if !done.is_ok_and(|status| status.success()) {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "strip is missing");
-        return eprintln!("skipped: there is no strip");
+        return skip::skipped("there is no strip");
     };
     let judged = place.check(&["--binary", stripped.to_str().unwrap()]);
     assert_eq!(judged.outcome("foreign-artifact"), "pass");
@@ -615,7 +618,7 @@ fn other_layouts_are_read_and_freshened_as_well() {
         layouts.push(per_unit);
     } else {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "there is no nightly cargo");
-        eprintln!("skipped: there is no nightly cargo for its new layout");
+        skip::skipped("there is no nightly cargo for its new layout");
     }
     for (config, flags, env) in layouts {
         let place = Place::new();

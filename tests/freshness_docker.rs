@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
+#[path = "support/skip.rs"]
+mod skip;
+
 const BASE: &str = "binlint-fresh-base";
 const IMAGE: &str = "binlint-fresh-app";
 
@@ -87,7 +90,7 @@ fn a_placeholder_stays_until_the_line_that_heals() {
     };
     if let Some(missing) = missing {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "{missing}");
-        return eprintln!("skipped: {missing}");
+        return skip::skipped(&missing);
     }
     base_image();
     let context = tempfile::tempdir().unwrap();

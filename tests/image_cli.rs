@@ -6,6 +6,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 #[path = "support/layers.rs"]
 mod layers;
 use layers::*;
@@ -15,7 +18,7 @@ const DOCKER: &str = "/usr/bin/docker";
 
 fn skip(why: &str) {
     assert!(std::env::var_os("BINLINT_CI").is_none(), "under the gate: {why}");
-    eprintln!("skipped: {why}");
+    skip::skipped(&why);
 }
 
 /// A program of rustc's own, as `cargo build --release` with `strip = true` makes it.

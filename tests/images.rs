@@ -13,6 +13,9 @@ use binlint::input::image::squash::{Pattern, Squashed};
 use binlint::input::image::tar::Reader;
 use binlint::input::image::{Kind, MAX_CONTENTS};
 
+#[path = "support/skip.rs"]
+mod skip;
+
 #[path = "support/layers.rs"]
 mod layers;
 use layers::*;
@@ -23,7 +26,7 @@ fn has(tool: &str) -> bool {
         Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "{tool} is needed under the gate");
-        eprintln!("skipped: {tool} is not installed");
+        skip::skipped(format!("{tool} is not installed"));
     }
     there
 }

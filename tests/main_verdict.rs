@@ -7,6 +7,9 @@ use std::process::Command;
 use binlint::facts::binary::MainVerdict::{self, Empty, HelloWorld, PlaceholderText, Real};
 use binlint::facts::binary::{LtoShape, main_fn};
 
+#[path = "support/skip.rs"]
+mod skip;
+
 /// Ways to build, chosen so that every two choices meet: optimisation, LTO, panic, linking.
 const WAYS: &[(&str, &[&str])] = &[
     ("0 unwind pie", &["-Copt-level=0"]),
@@ -178,7 +181,7 @@ fn the_nightly_compilers_programs_are_told_apart_too() {
     let is_there = Command::new("rustc").args([nightly, "-V"]).output();
     if !is_there.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "no nightly toolchain");
-        eprintln!("skipped: no nightly toolchain");
+        skip::skipped("no nightly toolchain");
         return;
     }
     let wrong = judge_all(Some(nightly), |program, way| (program + way).is_multiple_of(5));

@@ -10,6 +10,9 @@ use binlint::facts::{Binary, Facts};
 use binlint::rule::{Check, Outcome};
 use binlint::rules;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 /// A program, and the rules that must fail for it. Every other rule must not.
 struct Animal {
     name: &'static str,
@@ -289,7 +292,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 #[test]
 fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))) {
-        eprintln!("skipped: the programs are made for x86_64-unknown-linux-gnu");
+        skip::skipped("the programs are made for x86_64-unknown-linux-gnu");
         return;
     }
     let cage = tempfile::tempdir().unwrap();

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "../support/skip.rs"]
+mod skip;
+
 /// One row of a manifest: column to value.
 pub type Row = BTreeMap<String, String>;
 
@@ -59,7 +62,7 @@ pub fn programs(extent: Extent) -> Option<PathBuf> {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpus"), PathBuf::from);
     let ci = std::env::var_os("BINLINT_CI").is_some();
     if extent == Extent::Core && !ci && !root.is_dir() {
-        eprintln!("skipped: programs are fetched under BINLINT_CI=1 or BINLINT_CORPUS=full only");
+        skip::skipped("programs are fetched under BINLINT_CI=1 or BINLINT_CORPUS=full only");
         return None;
     }
     let mut fetch = Command::new("python3");
@@ -70,7 +73,7 @@ pub fn programs(extent: Extent) -> Option<PathBuf> {
     let done = fetch.status();
     if !done.as_ref().is_ok_and(std::process::ExitStatus::success) {
         assert!(!ci, "the corpus could not be fetched: {done:?}");
-        eprintln!("skipped: the corpus could not be fetched");
+        skip::skipped("the corpus could not be fetched");
         return None;
     }
     Some(root.join("bin"))

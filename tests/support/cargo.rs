@@ -8,6 +8,9 @@ use std::process::Command;
 
 use binlint::input::cargo::Query;
 
+#[path = "skip.rs"]
+mod skip;
+
 /// What cargo and rustc need of the environment and nothing that configures them, with a home
 /// that holds no configuration of the machine's owner.
 pub fn environment(cargo_home: &Path) -> BTreeMap<String, String> {
@@ -53,5 +56,5 @@ pub fn build(query: &Query, words: &[&str]) -> Vec<PathBuf> {
 /// Says what was skipped and why; under CI nothing may be skipped.
 pub fn skipped(what: &str) {
     assert!(std::env::var_os("BINLINT_CI").is_none(), "skipped under CI: {what}");
-    eprintln!("skipped: {what}");
+    skip::skipped(what);
 }

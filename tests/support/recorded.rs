@@ -10,6 +10,9 @@ use std::{env, fs};
 
 use serde_json::Value;
 
+#[path = "skip.rs"]
+mod skip;
+
 /// What another run of cargo around this test may leave in the environment.
 const SCRUBBED: &[&str] = &[
     "CARGO_TARGET_DIR",
@@ -197,7 +200,7 @@ pub fn is_there(tool: &str) -> bool {
 /// One line that says what was not done and why; under the gate nothing is skipped.
 pub fn skip(why: &str) {
     assert!(env::var_os("BINLINT_CI").is_none(), "{why}");
-    eprintln!("skipped: {why}");
+    skip::skipped(why);
 }
 
 /// Debian trixie with one package more, unpacked; bookworm has neither cosign nor upx.
