@@ -90,7 +90,7 @@ fn a_placeholder_stays_until_the_line_that_heals() {
     };
     if let Some(missing) = missing {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "{missing}");
-        return skip::skipped(&missing);
+        return skip::skipped(missing);
     }
     base_image();
     let context = tempfile::tempdir().unwrap();
