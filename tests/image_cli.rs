@@ -18,7 +18,7 @@ const DOCKER: &str = "/usr/bin/docker";
 
 fn skip(why: &str) {
     assert!(std::env::var_os("BINLINT_CI").is_none(), "under the gate: {why}");
-    skip::skipped(&why);
+    skip::skipped(why);
 }
 
 /// A program of rustc's own, as `cargo build --release` with `strip = true` makes it.

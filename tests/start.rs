@@ -47,7 +47,7 @@ fn missing() -> Option<String> {
 fn predictions_agree_with_real_starts() {
     if let Some(why) = missing() {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "{why}");
-        skip::skipped(&why);
+        skip::skipped(why);
         return;
     }
     let _alone = alone();
@@ -70,7 +70,7 @@ fn predictions_agree_with_real_starts() {
 fn static_musl_programs_that_want_libraries() {
     if let Some(why) = missing() {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "{why}");
-        skip::skipped(&why);
+        skip::skipped(why);
         return;
     }
     let _alone = alone();
@@ -102,7 +102,7 @@ fn whole_images_start_as_predicted() {
         missing().or_else(|| (!engine.0).then(|| "no container engine answers".to_owned()))
     {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "{why}");
-        skip::skipped(&why);
+        skip::skipped(why);
         return;
     }
     let _alone = alone();
