@@ -10,9 +10,6 @@ use binlint::facts::binary::{
     CrateSource, DebugInfo, LibcName, Linkage, MainVerdict, Panic, Relro, Symbols,
 };
 
-#[path = "support/skip.rs"]
-mod skip;
-
 #[path = "corpus/manifest.rs"]
 mod manifest;
 #[path = "corpus/tally.rs"]
@@ -172,7 +169,7 @@ fn facts_of_placeholders() {
         .status();
     if !unpacked.is_ok_and(|status| status.success()) {
         assert!(std::env::var_os("BINLINT_CI").is_none(), "tar and xz are needed");
-        skip::skipped(format!("tar cannot unpack {}", archive.display()));
+        manifest::skip::skipped(format!("tar cannot unpack {}", archive.display()));
         return;
     }
     let mut tally = Tally::default();

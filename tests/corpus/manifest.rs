@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[path = "../support/skip.rs"]
-mod skip;
+pub mod skip;
 
 /// One row of a manifest: column to value.
 pub type Row = BTreeMap<String, String>;
