@@ -6,9 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use binlint::facts::Binary;
-use binlint::facts::binary::{
-    CrateSource, DebugInfo, LibcName, Linkage, MainVerdict, Panic, Relro, Symbols,
-};
+use binlint::facts::binary::{CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols};
+use binlint::report::words;
 
 #[path = "corpus/manifest.rs"]
 mod manifest;
@@ -207,7 +206,7 @@ fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
     let libc = binary.libc.name.value.map(|name| {
         let linkage =
             if binary.libc.linkage == Some(Linkage::Static) { "static" } else { "dynamic" };
-        format!("{}, {linkage}", libc_name(name))
+        format!("{}, {linkage}", words::libc(name))
     });
     let linkage = if row["link"].contains("static") { "static" } else { "dynamic" };
     let known = if row["triple"].contains("musl") { "musl" } else { "glibc" };
@@ -362,7 +361,7 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
 
     let (name, linkage) = libc_truth(truth("libc"));
     if let Some(name) = name {
-        tally.add("libc name", id, binary.libc.name.value.map(libc_name), name);
+        tally.add("libc name", id, binary.libc.name.value.map(words::libc), name);
     }
     if let Some(linkage) = linkage {
         let said = binary.libc.linkage.map(|linkage| match linkage {
@@ -492,21 +491,6 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
 
 fn or<'a>(value: &'a str, empty: &'a str) -> &'a str {
     if value.is_empty() { empty } else { value }
-}
-
-fn libc_name(name: LibcName) -> &'static str {
-    match name {
-        LibcName::Glibc => "glibc",
-        LibcName::Musl => "musl",
-        LibcName::Bionic => "bionic",
-        LibcName::OhosMusl => "ohos-musl",
-        LibcName::Msvc => "msvc",
-        LibcName::Ucrt => "ucrt",
-        LibcName::LibSystem => "libsystem",
-        LibcName::FreeBsd => "freebsd",
-        LibcName::OpenBsd => "openbsd",
-        LibcName::None => "none",
-    }
 }
 
 fn libc_truth(column: &str) -> (Option<&'static str>, Option<&'static str>) {

@@ -9,7 +9,11 @@ use binlint::facts::Binary;
 #[allow(dead_code, reason = "each test uses its part")]
 mod manifest;
 
+#[path = "support/noise.rs"]
+mod noise;
+
 use manifest::Extent;
+use noise::Noise;
 
 /// One real file of every class, byte order and format, by the ids of the small tier.
 fn files() -> Vec<(String, Vec<u8>)> {
@@ -88,21 +92,9 @@ fn cut_off_at_every_hundredth() {
     }
 }
 
-/// A generator that needs no crate: the same bytes on every machine.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % below.max(1) as u64) as usize
-    }
-}
-
 #[test]
 fn headers_that_lie() {
-    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+    let mut noise = Noise::default();
     for (name, bytes) in files() {
         // The tables stand at both ends; the first 256 kB keep what they point at small.
         let mut small = bytes[..bytes.len().min(256 << 10)].to_vec();

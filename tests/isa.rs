@@ -8,6 +8,11 @@ use std::process::Command;
 
 use binlint::facts::{Binary, Fact};
 
+#[path = "support/noise.rs"]
+mod noise;
+
+use noise::Noise;
+
 /// A program with 250 functions that a compiler turns into vector code, none of them `main`.
 fn of_some_size() -> String {
     let mut text = String::new();
@@ -114,19 +119,13 @@ fn damaged_programs_are_answered() {
     let directory = tempfile::tempdir().unwrap();
     level(directory.path(), "whole", SMALL, &[]);
     let whole = std::fs::read(directory.path().join("whole")).unwrap();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize
-    };
+    let mut noise = Noise::default();
     for round in 0..40 {
         let mut bytes = whole.clone();
         for change in 0..64 {
             // Headers decide most: every other change is there.
             let end = if change % 2 == 0 { 0x400 } else { bytes.len() };
-            bytes[random() % end] = random() as u8;
+            bytes[noise.next(end)] = noise.next(256) as u8;
         }
         bytes.truncate(whole.len() - round * whole.len() / 80);
         if let Ok(binary) = Binary::full("damaged", &bytes, false) {

@@ -7,8 +7,12 @@ use std::process::Command;
 use binlint::facts::binary::MainVerdict::{self, Empty, HelloWorld, PlaceholderText, Real};
 use binlint::facts::binary::{LtoShape, main_fn};
 
+#[path = "support/noise.rs"]
+mod noise;
 #[path = "support/skip.rs"]
 mod skip;
+
+use noise::Noise;
 
 /// Ways to build, chosen so that every two choices meet: optimisation, LTO, panic, linking.
 const WAYS: &[(&str, &[&str])] = &[
@@ -194,25 +198,19 @@ fn damaged_programs_are_answered() {
     let itself = std::env::current_exe().and_then(std::fs::read).unwrap();
     let whole = main_fn::read(&itself);
     let mut bytes = itself.clone();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize
-    };
+    let mut noise = Noise::default();
     // Headers and tables decide most: half of the changes are there, half around the code.
     let code = whole.c_main.unwrap_or(0x1000) as usize;
     for _ in 0..150 {
         let mut changed = Vec::new();
         for _ in 0..8 {
-            let at = match random() % 3 {
-                0 => random() % 0x400,
-                1 => (code + random() % 0x400) % itself.len(),
-                _ => random() % itself.len(),
+            let at = match noise.next(3) {
+                0 => noise.next(0x400),
+                1 => (code + noise.next(0x400)) % itself.len(),
+                _ => noise.next(itself.len()),
             };
             changed.push(at);
-            bytes[at] = random() as u8;
+            bytes[at] = noise.next(256) as u8;
         }
         let _ = main_fn::read(&bytes);
         for at in changed {

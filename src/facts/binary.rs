@@ -141,6 +141,17 @@ impl Binary {
         };
         (whole > self.size).then_some(whole)
     }
+
+    /// Each directory that the program itself tells its loader to search, as written, behind the
+    /// tag that names it (`ld.so(8)`: entries are separated by colons, an empty one is the current
+    /// directory). `None` where no loader searches anything.
+    pub fn search_path(&self) -> Option<impl Iterator<Item = (&'static str, &str)>> {
+        self.interpreter.as_ref()?;
+        let lists = [("DT_RUNPATH", &self.runpath), ("DT_RPATH", &self.rpath)];
+        Some(lists.into_iter().flat_map(|(tag, list)| {
+            list.iter().flat_map(|list| list.split(':')).map(move |entry| (tag, entry))
+        }))
+    }
 }
 
 /// The container format.

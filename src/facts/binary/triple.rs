@@ -5,6 +5,7 @@ use object::elf::{self, FileFlags, Machine as ElfMachine};
 use super::elf::Headers;
 use super::linking::{Linking, VersionNeed};
 use super::text::Text;
+use super::wasm::uleb;
 use super::{Fact, Libc, LibcName, Linkage, Machine};
 
 /// What the triple needs to know of the code on 32-bit ARM.
@@ -457,19 +458,6 @@ fn cpu_arch_attribute(bytes: &[u8]) -> Option<u64> {
         }
         let value = uleb(&mut rest)?;
         if tag == 6 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn uleb(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, tail) = rest.split_first()?;
-        *rest = tail;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
             return Some(value);
         }
     }

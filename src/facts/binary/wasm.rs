@@ -223,7 +223,9 @@ fn name(rest: &mut &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
-fn uleb(rest: &mut &[u8]) -> Option<u64> {
+/// A number of ULEB128, the same in WebAssembly (section 5.2.2) and in ARM's build attributes;
+/// `None` past 63 bits.
+pub(super) fn uleb(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {
         let (&byte, tail) = rest.split_first()?;

@@ -20,26 +20,17 @@ pub static RULE: Rule = Rule {
 const SHARED: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
 
 fn check(binary: &Binary) -> Outcome {
-    if binary.interpreter.is_none() {
+    let Some(entries) = binary.search_path() else {
         return Outcome::not_applicable("no loader searches for this program's libraries");
-    }
-    let paths = [("DT_RUNPATH", &binary.runpath), ("DT_RPATH", &binary.rpath)];
-    paths
-        .iter()
-        .flat_map(|(tag, path)| path.iter().flat_map(move |path| entries(tag, path)))
-        .collect()
-}
-
-fn entries(tag: &'static str, path: &str) -> Vec<Finding> {
-    path.split(':')
-        .filter_map(|entry| {
+    };
+    entries
+        .filter_map(|(tag, entry)| {
             let why = defect(entry)?;
             let shown = if entry.is_empty() { "an empty entry" } else { entry };
-            let finding =
-                Finding::new(Location::Dynamic(tag), format!("the loader searches {shown}: {why}"));
+            let message = format!("the loader searches {shown}: {why}");
             Some(
-                finding
-                    .evidence(format!("{tag} is \"{path}\""))
+                Finding::new(Location::Dynamic(tag), message)
+                    .evidence(format!("{tag} names {shown}"))
                     .fix("patchelf --remove-rpath PROGRAM"),
             )
         })

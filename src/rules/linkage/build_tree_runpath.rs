@@ -34,16 +34,12 @@ const BUILD_ROOTS: &[&str] =
     &["/home/", "/root/", "/builds/", "/build/", "/nix/store/", "/opt/conda/", "/Users/", "/__w/"];
 
 fn check(binary: &Binary) -> Outcome {
-    if binary.interpreter.is_none() {
+    let Some(entries) = binary.search_path() else {
         return Outcome::not_applicable("no loader searches for this program's libraries");
-    }
-    let lists = [("DT_RUNPATH", &binary.runpath), ("DT_RPATH", &binary.rpath)];
-    lists
-        .iter()
-        .flat_map(|(tag, list)| {
-            let entries = list.iter().flat_map(|list| list.split(':'));
-            entries.filter(|entry| is_of_a_build(entry)).map(move |entry| finding(tag, entry))
-        })
+    };
+    entries
+        .filter(|(_, entry)| is_of_a_build(entry))
+        .map(|(tag, entry)| finding(tag, entry))
         .collect()
 }
 

@@ -18,22 +18,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
-    if binary.interpreter.is_none() {
+    let Some(entries) = binary.search_path() else {
         return Outcome::not_applicable("no loader searches for this program's libraries");
-    }
-    let lists = [("DT_RUNPATH", &binary.runpath), ("DT_RPATH", &binary.rpath)];
-    lists
-        .iter()
-        .flat_map(|(tag, list)| {
-            let entries = list.iter().flat_map(|list| list.split(':'));
-            // What has a token in it depends on where the program lies.
-            let plain = |entry: &&str| entry.starts_with('/') && !entry.contains('$');
-            entries.filter(plain).filter(|entry| !image.has(entry)).map(move |entry| {
-                let message = format!("the loader searches {entry}, which the image does not have");
-                Finding::new(Location::Dynamic(tag), message)
-                    .evidence(format!("{tag} names {entry}"))
-                    .fix("patchelf --remove-rpath PROGRAM")
-            })
+    };
+    entries
+        // What has a token in it depends on where the program lies.
+        .filter(|(_, entry)| entry.starts_with('/') && !entry.contains('$'))
+        .filter(|(_, entry)| !image.has(entry))
+        .map(|(tag, entry)| {
+            let message = format!("the loader searches {entry}, which the image does not have");
+            Finding::new(Location::Dynamic(tag), message)
+                .evidence(format!("{tag} names {entry}"))
+                .fix("patchelf --remove-rpath PROGRAM")
         })
         .collect()
 }
