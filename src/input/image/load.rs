@@ -1,6 +1,7 @@
 //! From a reference to one image: which of several is meant, its documents, and its layers laid over one another.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,12 +74,18 @@ pub fn load<T: Clone + Send>(
             let store = Store::open_archive(path, interest)?;
             Loader { store, wish, interest, notes: Vec::new() }.archive(path, tag.as_deref())
         }
-        Reference::Daemon(name) => {
-            let reader = super::daemon::save(name)?;
-            let store = Store::pass(reader, interest)?;
-            Loader { store, wish, interest, notes: Vec::new() }.archive(Path::new("-"), None)
-        }
+        Reference::Daemon(name) => load_stream(super::daemon::save(name)?, wish, interest),
     }
+}
+
+/// Reads the one image of an archive that passes by.
+pub fn load_stream<T: Clone + Send>(
+    archive: Box<dyn Read + Send>,
+    wish: Option<&Platform>,
+    interest: &Interest<'_, T>,
+) -> Result<Loaded<T>, Failure> {
+    let store = Store::pass(archive, interest)?;
+    Loader { store, wish, interest, notes: Vec::new() }.archive(Path::new("-"), None)
 }
 
 /// Where the thread that reads a layer puts it.

@@ -1,0 +1,31 @@
+//! An image's configuration and the script that it runs, both arbitrary: the command resolves to
+//! something, and every rule about an image has an answer.
+#![no_main]
+
+use binlint::facts::binary::Linking;
+use binlint::facts::image::tree::Memory;
+use binlint::facts::image::{Config, Image};
+use binlint::facts::{Binary, Facts};
+use binlint::rules;
+use libfuzzer_sys::fuzz_target;
+
+/// No text in UTF-8 holds this byte.
+const NEXT: u8 = 0xff;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut pieces = bytes.splitn(3, |byte| *byte == NEXT);
+    let Ok(config) = Config::parse(pieces.next().unwrap_or_default()) else { return };
+    let tree = Memory::default()
+        .elf("/bin/sh", Linking::default())
+        .elf("/usr/bin/env", Linking::default())
+        .elf("/usr/bin/tini", Linking::default())
+        .elf("/app", Linking::default())
+        .link("/usr/bin/app", "../../app")
+        .file("/entry.sh", 0o755, pieces.next().unwrap_or_default())
+        .file("/etc/passwd", 0o644, pieces.next().unwrap_or_default());
+    let image = Image::of(tree, Some(config)).seen_from("/app");
+    let facts = Facts { binary: Some(Binary::default()), image: Some(image), ..Facts::default() };
+    for rule in rules::ALL {
+        rule.check.run(&facts);
+    }
+});

@@ -1,0 +1,41 @@
+//! Layers of arbitrary bytes, plain or packed, laid over one another: whatever they put, link and
+//! hide, the tree stays a tree.
+#![no_main]
+
+use binlint::input::image::compression::Compression;
+use binlint::input::image::layer::{Expected, Interest, Layer, read_stream};
+use binlint::input::image::squash::Squashed;
+use binlint::input::image::{MAX_CONTENTS, parent};
+use libfuzzer_sys::fuzz_target;
+
+/// Where one layer ends and the next begins; no tar block begins like this.
+const NEXT: &[u8] = b"--next layer--";
+
+fuzz_target!(|bytes: &[u8]| {
+    let interest = Interest::new(&|_, _| MAX_CONTENTS, &|_, bytes: &[u8]| bytes.len());
+    let mut files = Squashed::new();
+    let mut rest = bytes;
+    for index in 0..4 {
+        let end = rest.windows(NEXT.len()).position(|window| window == NEXT);
+        let layer = &rest[..end.unwrap_or(rest.len())];
+        let Some(layer) = read(layer, &interest) else { return };
+        if files.apply(index, layer).is_err() {
+            return;
+        }
+        let Some(end) = end else { break };
+        rest = &rest[end + NEXT.len()..];
+    }
+    for path in files.nodes.keys().filter(|path| *path != b"/") {
+        assert!(path.starts_with(b"/") && !path.ends_with(b"/"), "{}", path.escape_ascii());
+        let above = parent(path);
+        assert!(
+            above == b"/" || files.nodes.get(above).is_some_and(|node| node.entry.is_directory()),
+            "{} lies in no directory",
+            path.escape_ascii()
+        );
+    }
+});
+
+fn read(bytes: &[u8], interest: &Interest<'_, usize>) -> Option<Layer<usize>> {
+    read_stream(bytes, Compression::of(bytes), &Expected::default(), interest).ok()
+}
