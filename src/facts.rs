@@ -7,6 +7,7 @@ pub mod build;
 mod crates;
 pub mod image;
 pub mod loader;
+pub mod machine;
 pub mod record;
 
 pub use binary::Binary;

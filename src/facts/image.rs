@@ -208,24 +208,3 @@ impl Image {
         image
     }
 }
-
-/// The machine of an ELF header in Go's words, as images name platforms; `None` for one that
-/// images have no name for. (ELF gABI `e_machine`; Go's `GOARCH`.)
-pub fn architecture(machine: u16, is_64: bool, little_endian: bool) -> Option<&'static str> {
-    Some(match (machine, is_64, little_endian) {
-        (62, ..) => "amd64",
-        (3, ..) => "386",
-        (183, ..) => "arm64",
-        (40, ..) => "arm",
-        (243, true, _) => "riscv64",
-        (21, _, true) => "ppc64le",
-        (21, _, false) => "ppc64",
-        (22, true, _) => "s390x",
-        (258, true, _) => "loong64",
-        (8, true, true) => "mips64le",
-        (8, true, false) => "mips64",
-        (8, false, true) => "mipsle",
-        (8, false, false) => "mips",
-        _ => return None,
-    })
-}

@@ -13,8 +13,6 @@ mod musl;
 mod open;
 mod search;
 
-pub use kernel::{machine_name, machine_of_platform};
-
 /// The predicted start of the subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadPlan {

@@ -1,8 +1,8 @@
 //! A subject's start in its image: under which path, name and environment.
 
-use super::{LoadPlan, Start, machine_of_platform, plan};
+use super::{LoadPlan, Start, plan};
 use crate::facts::image::command::Command;
-use crate::facts::{Binary, Image};
+use crate::facts::{Binary, Image, machine};
 
 impl LoadPlan {
     /// What the image's kernel and loader would do with a subject at its place in the image.
@@ -20,7 +20,7 @@ impl LoadPlan {
             } else {
                 "/".to_owned()
             },
-            machine: image.platform().and_then(|it| machine_of_platform(&it.architecture)),
+            machine: image.platform().and_then(|it| machine::of_architecture(&it.architecture)),
         };
         Some(plan(linking, &start, &*image.files))
     }

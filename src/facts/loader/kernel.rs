@@ -6,6 +6,7 @@ use super::{Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
 use crate::facts::image::tree::{Entry, Kind, Tree, resolve};
+use crate::facts::machine;
 
 /// What `execve` comes to.
 pub(super) enum Exec {
@@ -43,12 +44,15 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
     if !matches!(subject.file_type, ET_EXEC | ET_DYN) {
         return exec(ENOEXEC, format!("e_type {} is no program", subject.file_type));
     }
-    let machine = start.machine.or_else(|| machine_of(tree)).unwrap_or(subject.machine);
+    let machine = start
+        .machine
+        .or_else(|| Some(machine::neighbour(tree)?.1.machine))
+        .unwrap_or(subject.machine);
     if !runs(machine, subject.machine) {
         let because = format!(
             "a program for {} under a kernel for {}",
-            machine_name(subject.machine),
-            machine_name(machine)
+            machine::name(subject.machine),
+            machine::name(machine)
         );
         return exec(ENOEXEC, because);
     }
@@ -83,7 +87,7 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
         Some(Err(NotElf::TooShort)) => unusable(EIO, "shorter than an ELF header".to_owned()),
         Some(Err(NotElf::Magic | NotElf::Ident)) => unusable(ELIBBAD, "not ELF".to_owned()),
         Some(Ok(linking)) if linking.machine != subject.machine => {
-            unusable(ELIBBAD, format!("a loader for {}", machine_name(linking.machine)))
+            unusable(ELIBBAD, format!("a loader for {}", machine::name(linking.machine)))
         }
         Some(Ok(linking)) if linking.segments.is_empty() => {
             unusable(ELIBBAD, "no program headers that the kernel can read".to_owned())
@@ -107,62 +111,4 @@ fn lower_first(text: &str) -> String {
 /// Whether a kernel for one machine starts programs for another: those that have a 32-bit mode.
 pub(super) fn runs(kernel: u16, program: u16) -> bool {
     kernel == program || matches!((kernel, program), (62, 3) | (183, 40) | (21, 20) | (43, 2 | 18))
-}
-
-/// The machine that an image is for, by the first of the programs that nearly every one has.
-fn machine_of(tree: &dyn Tree) -> Option<u16> {
-    const PROGRAMS: &[&str] = &[
-        "/bin/sh",
-        "/bin/busybox",
-        "/usr/bin/env",
-        "/usr/bin/dpkg",
-        "/lib64/ld-linux-x86-64.so.2",
-        "/lib/ld-linux-aarch64.so.1",
-        "/lib/ld-linux-armhf.so.3",
-        "/lib/ld-linux-riscv64-lp64d.so.1",
-        "/lib64/ld64.so.2",
-        "/lib/ld64.so.1",
-        "/lib/ld-musl-x86_64.so.1",
-        "/lib/ld-musl-aarch64.so.1",
-        "/lib/ld-musl-armhf.so.1",
-    ];
-    let machine = |path: &&str| -> Option<u16> {
-        let there = resolve(tree, path.as_bytes()).ok()?;
-        tree.linking(&there.path)?.ok().map(|linking| linking.machine)
-    };
-    PROGRAMS.iter().find_map(machine)
-}
-
-/// `e_machine` of an OCI platform's architecture.
-pub fn machine_of_platform(architecture: &str) -> Option<u16> {
-    Some(match architecture {
-        "amd64" => 62,
-        "386" => 3,
-        "arm64" => 183,
-        "arm" => 40,
-        "riscv64" => 243,
-        "ppc64" | "ppc64le" => 21,
-        "s390x" => 22,
-        "loong64" => 258,
-        "mips" | "mipsle" | "mips64" | "mips64le" => 8,
-        _ => return None,
-    })
-}
-
-/// A machine's name as Rust writes it.
-pub fn machine_name(machine: u16) -> String {
-    let name = match machine {
-        3 => "x86",
-        8 => "mips",
-        20 => "powerpc",
-        21 => "powerpc64",
-        22 => "s390x",
-        40 => "arm",
-        62 => "x86_64",
-        183 => "aarch64",
-        243 => "riscv",
-        258 => "loongarch",
-        other => return format!("machine {other}"),
-    };
-    name.to_owned()
 }

@@ -1,4 +1,4 @@
-use crate::facts::image::architecture;
+use crate::facts::machine::{self, architecture};
 use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -23,8 +23,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(linking) = &binary.linking else {
         return Outcome::open("the program is no ELF file that can be read");
     };
-    let Some(own) = architecture(linking.machine, linking.is_64(), linking.is_little_endian())
-    else {
+    let Some(own) = architecture(linking) else {
         return Outcome::open(format!(
             "images have no name for the machine {} of the ELF header",
             linking.machine
@@ -68,11 +67,8 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 
 /// A program of the image itself, and its machine.
 fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
-    ["/bin/sh", "/usr/bin/env", "/sbin/ldconfig", "/bin/busybox"].into_iter().find_map(|path| {
-        let found = image.resolve(path).ok()?;
-        let linking = image.files.linking(&found.path)?.ok()?;
-        Some((path, architecture(linking.machine, linking.is_64(), linking.is_little_endian())?))
-    })
+    let (path, linking) = machine::neighbour(&*image.files)?;
+    Some((path, architecture(&linking)?))
 }
 
 #[cfg(test)]

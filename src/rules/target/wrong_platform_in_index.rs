@@ -1,6 +1,7 @@
 use crate::facts::Image;
+use crate::facts::image::Sibling;
 use crate::facts::image::command::Command;
-use crate::facts::image::{Sibling, architecture};
+use crate::facts::machine::architecture;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -52,7 +53,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
         );
     }
     for (path, linking) in &sibling.programs {
-        let machine = architecture(linking.machine, linking.is_64(), linking.is_little_endian());
+        let machine = architecture(linking);
         if let Some(machine) = machine.filter(|machine| *machine != listed.architecture) {
             findings.push(
                 Finding::new(
