@@ -128,10 +128,17 @@ fn understand(words: &[String]) -> Result<Understood, Failure> {
                 query.profile = Some("release".to_owned());
                 check.push("--release".to_owned());
             }
-            "--config" => query.config.push(value()),
-            "-F" | "--features" => features.features.push(value()),
-            "--all-features" => features.all_features = true,
-            "--no-default-features" => features.no_default_features = true,
+            "--config" => {
+                let value = value();
+                check.extend(["--cargo-config".to_owned(), value.clone()]);
+                query.config.push(value);
+            }
+            "-F" | "--features" => features.features.push(same(value())),
+            "--all-features" | "--no-default-features" => {
+                features.all_features |= name == "--all-features";
+                features.no_default_features |= name == "--no-default-features";
+                check.push(name.to_owned());
+            }
             _ => {}
         }
     }
@@ -140,6 +147,7 @@ fn understand(words: &[String]) -> Result<Understood, Failure> {
         check.extend(["--profile".to_owned(), "dev".to_owned()]);
     }
     features.cargo_config.clone_from(&query.config);
+    query.asked = features.asked();
     Ok(Understood { query, features, check })
 }
 
@@ -224,7 +232,9 @@ mod tests {
         assert_eq!((query.packages, query.bins), (words("app"), words("a")));
         assert_eq!((query.config, query.targets), (words("k=1"), words("t")));
         assert_eq!(features.request().features, ["x", "y", "z"]);
-        assert_eq!(check.join(" "), "--profile dist -p app --bin a --target t");
+        let words =
+            "--profile dist -p app --bin a --features x,y -F z --cargo-config k=1 --target t";
+        assert_eq!(check.join(" "), words);
         assert_eq!(understand(&[]).unwrap().query.profile.as_deref(), Some("dev"));
     }
 }

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 use super::image::{self, Runtime, Seen};
 use super::levels::Levels;
 use super::output::{Failure, Output};
-use super::recording;
+use super::recording::{self, Features};
 use super::verify;
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
@@ -26,6 +26,8 @@ const LONGEST_TEXT: u64 = 4 << 20;
 pub struct Check {
     #[command(flatten)]
     pub(super) selection: Selection,
+    #[command(flatten)]
+    features: Features,
     #[command(flatten)]
     pub(super) subject: Subject,
     #[command(flatten)]
@@ -137,7 +139,7 @@ pub fn print(report: &Report, format: Format, output: &Output) -> Result<(), Fai
 /// # Errors
 /// As for [`run`].
 pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
-    let query = words.selection.query()?;
+    let query = words.features.query(&words.selection)?;
     let mut notes = Vec::new();
     let workspace = workspace(words, &query, &mut notes)?;
     let mut config = configuration(words.config.as_deref(), &query, workspace.as_ref())?;

@@ -30,7 +30,7 @@ pub struct Record {
 /// Nothing built, several programs for one file, whatever `Gathered::write` refuses.
 pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
-    let query = cargo::Query { config: request.config.clone(), ..words.selection.query()? };
+    let query = words.features.query(&words.selection)?;
     let workspace = cargo::workspace(&query)?;
     let outputs = cargo::outputs(&workspace, &query)?;
     if words.output.is_some() && outputs.built.len() > 1 {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::check::Selection;
 use super::output::Failure;
 use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
 use crate::facts::record::made::{Git, Request, Sources, Stage};
 use crate::facts::record::{Fate, Made, Record, embedded};
 use crate::facts::{Build, Facts};
-use crate::input::cargo::{Output, Outputs, Query, Workspace};
+use crate::input::cargo::{Asked, Output, Outputs, Query, Workspace};
 use crate::input::{file, git, keys, record as files, toolchain};
 use crate::record;
 
@@ -37,19 +38,31 @@ pub struct Features {
 }
 
 impl Features {
-    /// The words as a record keeps them: one feature an entry, sorted.
-    pub fn request(&self) -> Request {
+    /// The build that is meant by these words and the others.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub fn query(&self, selection: &Selection) -> Result<Query, Failure> {
+        let config = self.cargo_config.clone();
+        Ok(Query { config, asked: self.asked(), ..selection.query()? })
+    }
+
+    /// The words for cargo: one feature an entry, sorted.
+    pub fn asked(&self) -> Asked {
         let words = self.features.iter().flat_map(|words| words.split([',', ' ']));
         let mut features: Vec<String> =
             words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
         features.sort();
         features.dedup();
-        Request {
-            features,
-            all_features: self.all_features,
-            no_default_features: self.no_default_features,
-            config: self.cargo_config.clone(),
-        }
+        let Features { all_features, no_default_features, .. } = *self;
+        Asked { features, all_features, no_default_features }
+    }
+
+    /// The words as a record keeps them.
+    pub fn request(&self) -> Request {
+        let Asked { features, all_features, no_default_features } = self.asked();
+        let config = self.cargo_config.clone();
+        Request { features, all_features, no_default_features, config }
     }
 }
 

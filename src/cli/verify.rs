@@ -92,7 +92,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
             recording::beside(Path::new(&shown)).display()
         ))
     })?;
-    let query = Query { config: words.features.cargo_config.clone(), ..words.selection.query()? };
+    let query = words.features.query(&words.selection)?;
     // Only a workspace that was named is compared with: the one around may be any.
     let workspace = match &words.selection.manifest_path {
         Some(_) => Some(workspace(&query, &record)?),

@@ -3,17 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use cargo_metadata::{DependencyKind, Package as MetadataPackage, TargetKind};
+use cargo_metadata::{DependencyKind, Package as MetadataPackage, PackageId, TargetKind};
 
 use crate::input::cargo::outputs::stem;
 use crate::input::cargo::tree::{Node, Place};
-use crate::input::cargo::{Output, Outputs, Rustc, Workspace};
+use crate::input::cargo::{Asked, Output, Outputs, Query, Rustc, Workspace};
 use crate::input::page_size::jemalloc_page_bits;
 
 pub mod cfg;
 pub mod crate_state;
 pub mod dep_info;
 pub mod evidence;
+pub mod features;
 pub mod fingerprint;
 pub mod freshness;
 pub mod healing;
@@ -35,7 +36,7 @@ pub mod units;
 pub use freshness::Freshness;
 pub use lock::Locked;
 pub use profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
-pub use rustflags::RustFlag;
+pub use rustflags::{RustFlag, WithoutEffect};
 
 use resolve::{Sources, Unit};
 
@@ -70,8 +71,12 @@ pub struct Build {
     pub build_dir: PathBuf,
     /// The flags that cargo hands to rustc.
     pub rustflags: Vec<RustFlag>,
-    /// The package's features that cargo turns on by default; `None` without a dependency graph.
-    pub features: Option<Vec<String>>,
+    /// Flags that stand where they have no effect.
+    pub without_effect: Vec<WithoutEffect>,
+    /// The features that were asked for.
+    pub asked: Asked,
+    /// Where it was asked, and what was typed there, for a line that can be typed there too.
+    pub typed: Typed,
     /// Every package that is linked into the binary, with its features; `None` without a
     /// dependency graph.
     pub dependencies: Option<Vec<Dependency>>,
@@ -102,6 +107,17 @@ pub struct Package {
     pub manifest: PathBuf,
     /// The manifest's directory.
     pub root: PathBuf,
+}
+
+/// What a line has to repeat that is typed in the same place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// `--manifest-path`, `--target-dir`, `--config`, with their values.
+    pub places: Vec<String>,
+    /// Without `-p` cargo would build other packages from there.
+    pub names_package: bool,
 }
 
 /// A package that is linked into the binary.
@@ -143,7 +159,7 @@ impl Build {
             manifest: &manifest,
             config: &workspace.config,
             triple: stem(&triple),
-            cwd: &workspace.cwd,
+            cwd: &workspace.query.cwd,
         };
         let package = metadata.packages.iter().find(|package| package.id == output.package);
         let (unit, dependencies) = match package {
@@ -186,8 +202,10 @@ impl Build {
                 .clone()
                 .unwrap_or_else(|| metadata.target_directory.clone())
                 .into(),
+            without_effect: rustflags::without_effect(sources, cfgs),
             rustflags,
-            features: features(workspace, output),
+            asked: workspace.query.asked.clone(),
+            typed: typed(workspace, &output.package),
             dependencies: package.and_then(|package| linked(workspace, &package.id)),
             locked,
             toolchain: toolchain(workspace),
@@ -242,21 +260,29 @@ impl Build {
         self.target.as_deref().map(stem).or(self.rustc.host.as_deref())
     }
 
-    /// The command that makes the subject anew, to be pasted.
+    /// The command that makes the subject anew from where it was asked for, to be pasted.
     pub fn command(&self) -> String {
-        let mut command = "cargo build".to_owned();
-        match self.profile.name.as_str() {
-            "dev" => {}
-            "release" => command.push_str(" --release"),
-            name => command.push_str(&format!(" --profile {name}")),
-        }
-        if let Some(target) = &self.target {
-            command.push_str(&format!(" --target {target}"));
-        }
-        if !self.package.name.is_empty() {
-            command.push_str(&format!(" -p {} --bin {}", self.package.name, self.bin));
-        }
-        command
+        healing::build_command(self)
+    }
+}
+
+fn typed(workspace: &Workspace, package: &PackageId) -> Typed {
+    let query = &workspace.query;
+    let path = |word: &str, path: &Option<PathBuf>| {
+        let words = path.as_ref().map(|path| [word.to_owned(), path.display().to_string()]);
+        words.into_iter().flatten().collect::<Vec<_>>()
+    };
+    let config = query.config.iter().flat_map(|it| ["--config".to_owned(), it.clone()]);
+    let unnamed = Query { packages: Vec::new(), ..query.clone() };
+    let by_default = workspace.selected(&unnamed).unwrap_or_default();
+    Typed {
+        cwd: query.cwd.clone(),
+        places: path("--manifest-path", &query.manifest_path)
+            .into_iter()
+            .chain(path("--target-dir", &query.target_dir))
+            .chain(config)
+            .collect(),
+        names_package: !by_default.iter().any(|it| it.id == *package),
     }
 }
 
@@ -320,7 +346,7 @@ fn dependencies(workspace: &Workspace, package: &MetadataPackage) -> Vec<Unit> {
 
 /// Everything that is linked into a package's binary: normal dependencies, all the way down.
 /// Procedural macros and what they need stay outside.
-fn linked(workspace: &Workspace, root: &cargo_metadata::PackageId) -> Option<Vec<Dependency>> {
+fn linked(workspace: &Workspace, root: &PackageId) -> Option<Vec<Dependency>> {
     let resolve = workspace.metadata.resolve.as_ref()?;
     let nodes: HashMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let packages: HashMap<_, _> =
@@ -348,12 +374,6 @@ fn linked(workspace: &Workspace, root: &cargo_metadata::PackageId) -> Option<Vec
     }
     linked.sort();
     Some(linked)
-}
-
-fn features(workspace: &Workspace, output: &Output) -> Option<Vec<String>> {
-    let resolve = workspace.metadata.resolve.as_ref()?;
-    let node = resolve.nodes.iter().find(|node| node.id == output.package)?;
-    Some(node.features.iter().map(|feature| feature.to_string()).collect())
 }
 
 /// The channel of a toolchain file: TOML, or in a file without an extension one bare line.

@@ -42,6 +42,41 @@ pub struct Query {
     pub target_dir: Option<PathBuf>,
     /// Cargo's own `--config KEY=VALUE` or file.
     pub config: Vec<String>,
+    /// The features that were asked for.
+    pub asked: Asked,
+}
+
+/// The words that decide features.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// `--features`, one word an entry: `tls`, `app/tls`.
+    pub features: Vec<String>,
+    /// `--all-features`.
+    pub all_features: bool,
+    /// `--no-default-features`.
+    pub no_default_features: bool,
+}
+
+impl Asked {
+    /// Whether anything was asked for; otherwise the features are cargo's defaults.
+    pub fn is_explicit(&self) -> bool {
+        *self != Asked::default()
+    }
+
+    /// The same, as it would be typed again.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.all_features {
+            words.push("--all-features".to_owned());
+        }
+        if self.no_default_features {
+            words.push("--no-default-features".to_owned());
+        }
+        if !self.features.is_empty() {
+            words.extend(["--features".to_owned(), self.features.join(",")]);
+        }
+        words
+    }
 }
 
 impl Query {
@@ -81,8 +116,8 @@ impl Query {
 /// A workspace as cargo sees it.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// Where cargo was asked.
-    pub cwd: PathBuf,
+    /// What was asked, and where.
+    pub query: Query,
     /// What `cargo metadata` says: packages, targets, directories and, unless `graph_missing`,
     /// the resolved dependencies.
     pub metadata: Metadata,
@@ -133,7 +168,7 @@ pub fn workspace(query: &Query) -> Result<Workspace, Error> {
     let toolchain = toolchain(query)?;
     let cfgs = cfgs(query, &config, &rustc, &targets);
     Ok(Workspace {
-        cwd: query.cwd.clone(),
+        query: query.clone(),
         metadata,
         graph_missing,
         manifest,
@@ -182,7 +217,9 @@ impl Workspace {
 /// `cargo metadata`, with the dependency graph where the lockfile and the downloaded packages
 /// allow it, without it otherwise.
 fn metadata(query: &Query, platform: Option<&String>) -> Result<(Metadata, Option<String>), Error> {
-    let graph = ask_metadata(query, &["--frozen"], platform);
+    let features = query.asked.words();
+    let flags = ["--frozen"].into_iter().chain(features.iter().map(String::as_str));
+    let graph = ask_metadata(query, &flags.collect::<Vec<_>>(), platform);
     match graph {
         Ok(metadata) => Ok((metadata, None)),
         Err(Error::Cargo { message }) => {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::evidence::Contradiction;
+use super::features::Declared;
 use super::module_tree::ModuleTree;
 use super::scan::MainFunction;
 use super::units::Unit;
@@ -32,6 +33,8 @@ pub struct CrateState {
     pub package: String,
     /// The version in the manifest.
     pub version: String,
+    /// The features that its manifest declares.
+    pub declared: Declared,
     /// The directory of its package.
     pub directory: PathBuf,
     /// Its root file, relative to the workspace where it lies in it.

@@ -10,6 +10,7 @@ use super::Build;
 use super::cfg::Cfg;
 use super::crate_state::{CrateState, Role};
 use super::evidence::{self, Names, Shown};
+use super::features::Declared;
 use super::literals::Presence;
 use super::module_tree::{self, STACK};
 use super::units::{Unit, UnitKind, made_of};
@@ -435,6 +436,17 @@ impl Context<'_> {
         states
     }
 
+    fn declared(&self, package: &MetadataPackage) -> Declared {
+        let is_needed_by = |other: &&&MetadataPackage| {
+            other.id != package.id
+                && other.dependencies.iter().any(|it| it.name == package.name.as_str())
+        };
+        Declared {
+            features: package.features.clone(),
+            shared: self.packages.iter().any(|other| is_needed_by(&other)),
+        }
+    }
+
     fn state(
         &self,
         role: Role,
@@ -470,6 +482,7 @@ impl Context<'_> {
             role,
             package: package.name.to_string(),
             version: package.version.to_string(),
+            declared: self.declared(package),
             directory: directory(package).to_path_buf(),
             root: evidence::shown(root, self.metadata.workspace_root.as_std_path()),
             unit,

@@ -1,12 +1,16 @@
 //! The lines that heal a stale build: what to type so that this workspace is compiled again.
 
-use super::Build;
 use super::crate_state::{CrateState, Role};
 use super::units::UnitKind;
+use super::{Build, Typed};
 
 /// The command that builds what the subject should be: `cargo build --release --target T`.
 pub fn build_command(build: &Build) -> String {
-    with_flags("cargo build", build)
+    let package = build.typed.names_package.then_some(["-p", build.package.name.as_str()]);
+    let package = package.iter().flatten().map(|word| (*word).to_owned());
+    let command = command("build", build, package);
+    let features = build.asked.words().into_iter().map(|word| quoted(&word));
+    [command].into_iter().chain(features).collect::<Vec<_>>().join(" ")
 }
 
 /// Makes Cargo see that these crates changed, whatever their files' dates, and builds them. The
@@ -15,7 +19,7 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
     let mut files: Vec<String> = Vec::new();
     for state in states {
         // A build script's run has its script as root: it is repeated when that is compiled again.
-        let watched = quoted(&state.root);
+        let watched = quoted(&from_here(build, &state.root));
         if !files.contains(&watched) {
             files.push(watched);
         }
@@ -28,27 +32,42 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
 pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
     let mut packages: Vec<String> = Vec::new();
     for state in states {
-        let word = format!("-p {}", state.package);
-        if !packages.contains(&word) {
-            packages.push(word);
+        if !packages.contains(&state.package) {
+            packages.extend(["-p".to_owned(), state.package.clone()]);
         }
     }
-    let clean = with_flags(&format!("cargo clean {}", packages.join(" ")), build);
-    format!("{clean} && {}", build_command(build))
+    format!("{} && {}", command("clean", build, packages), build_command(build))
 }
 
-fn with_flags(command: &str, build: &Build) -> String {
-    let profile = match build.profile.name.as_str() {
-        "" | "dev" => String::new(),
-        "release" => " --release".to_owned(),
-        name => format!(" --profile {name}"),
-    };
-    let target = build.target.as_ref().map(|it| format!(" --target {}", quoted(it)));
-    format!("{command}{profile}{}", target.unwrap_or_default())
+/// One of cargo's commands for the subject's profile, target and directories.
+fn command(verb: &str, build: &Build, more: impl IntoIterator<Item = String>) -> String {
+    let mut words = vec!["cargo".to_owned(), verb.to_owned()];
+    words.extend(more);
+    match build.profile.name.as_str() {
+        "" | "dev" => {}
+        "release" => words.push("--release".to_owned()),
+        name => words.extend(["--profile".to_owned(), name.to_owned()]),
+    }
+    if let Some(target) = &build.target {
+        words.extend(["--target".to_owned(), target.clone()]);
+    }
+    words.extend(build.typed.places.iter().cloned());
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A file of the workspace, named as it would be from where the linter was started.
+fn from_here(build: &Build, path: &str) -> String {
+    let Typed { cwd, .. } = &build.typed;
+    let root = &build.workspace_root;
+    if let Ok(below) = cwd.strip_prefix(root) {
+        return "../".repeat(below.components().count()) + path;
+    }
+    let path = root.join(path);
+    path.strip_prefix(cwd).unwrap_or(&path).display().to_string()
 }
 
 fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+@:".contains(letter);
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+@:,=".contains(letter);
     if word.chars().all(plain) {
         word.to_owned()
     } else {

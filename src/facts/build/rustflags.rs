@@ -5,6 +5,7 @@ use super::resolve::{Sources, origin};
 use crate::facts::binary::Panic;
 use crate::input::cargo::config::Source;
 use crate::input::cargo::outputs::stem;
+use crate::input::cargo::tree::{Node, Value};
 
 /// One flag, as cargo hands it over, and where it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,42 +16,119 @@ pub struct RustFlag {
     pub origin: Origin,
 }
 
+/// Flags that somebody wrote down and that have no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithoutEffect {
+    /// The flags.
+    pub flags: Vec<RustFlag>,
+    /// The variable that cargo obeys in their place; `None`: cargo does not look where they stand.
+    pub shut_out_by: Option<String>,
+}
+
 /// The flags in effect: the first of the variables `CARGO_ENCODED_RUSTFLAGS` and `RUSTFLAGS`, the
 /// tables of the target, and `build.rustflags` that says anything. Lists inside one source are
 /// joined, the sources never are.
 pub fn rustflags(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFlag> {
+    match variable(sources) {
+        Some((_, flags)) => flags,
+        None => configured(sources, cfgs),
+    }
+}
+
+/// The flags that stand where cargo does not read them: in the configuration beside a variable
+/// that shuts it out, in a manifest, under `[env]`.
+pub fn without_effect(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<WithoutEffect> {
+    let shut_out_by = variable(sources).map(|(name, _)| name.to_owned());
+    let shut_out = WithoutEffect {
+        flags: shut_out_by.as_ref().map(|_| configured(sources, cfgs)).unwrap_or_default(),
+        shut_out_by,
+    };
+    let misplaced = |node: Option<&Node>, keys: &[&str]| WithoutEffect {
+        flags: node.map(|node| flags_of(sources, node, keys)).unwrap_or_default(),
+        shut_out_by: None,
+    };
+    let build = ["build", "rustflags"];
+    let of_target = ["target", stem(sources.triple), "rustflags"];
+    let env = ["env", "RUSTFLAGS"];
+    // `RUSTFLAGS = "…"` or `RUSTFLAGS = { value = "…", force = true }`.
+    let in_env = sources.config.files.get(env).map(|node| node.get(["value"]).unwrap_or(node));
+    let all = [
+        shut_out,
+        misplaced(sources.manifest.get(build), &build),
+        misplaced(sources.manifest.get(of_target), &of_target),
+        misplaced(in_env, &env),
+    ];
+    all.into_iter().filter(|it| !it.flags.is_empty()).collect()
+}
+
+/// The variable that rules over the configuration, even when it is empty, with its flags.
+fn variable(sources: Sources<'_>) -> Option<(&'static str, Vec<RustFlag>)> {
     let env = &sources.config.env;
-    let from_env = |name: &str, words: Vec<&str>| -> Vec<RustFlag> {
+    let flags = |name: &'static str, words: Vec<&str>| {
         let flag =
             |word: &str| RustFlag { word: word.to_owned(), origin: Origin::Env(name.to_owned()) };
-        words.into_iter().map(flag).collect()
+        (name, words.into_iter().map(flag).collect())
     };
-    // A variable that is set but empty still shuts out the configuration.
     if let Some(text) = env.get("CARGO_ENCODED_RUSTFLAGS") {
         let words = if text.is_empty() { Vec::new() } else { text.split('\x1f').collect() };
-        return from_env("CARGO_ENCODED_RUSTFLAGS", words);
+        return Some(flags("CARGO_ENCODED_RUSTFLAGS", words));
     }
-    if let Some(text) = env.get("RUSTFLAGS") {
-        return from_env(
-            "RUSTFLAGS",
-            text.split(' ').map(str::trim).filter(|it| !it.is_empty()).collect(),
-        );
-    }
-    let configured = |keys: &[&str]| -> Vec<RustFlag> {
+    let text = env.get("RUSTFLAGS")?;
+    let words = text.split(' ').map(str::trim).filter(|it| !it.is_empty());
+    Some(flags("RUSTFLAGS", words.collect()))
+}
+
+fn configured(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFlag> {
+    let under = |keys: &[&str]| -> Vec<RustFlag> {
         let flag =
             |(word, from): (String, Source)| RustFlag { word, origin: origin(sources, from, keys) };
         sources.config.words(keys).into_iter().map(flag).collect()
     };
-    let mut flags = configured(&["target", stem(sources.triple), "rustflags"]);
+    let mut flags = under(&["target", stem(sources.triple), "rustflags"]);
     for name in sources.config.names(&["target"]) {
         if name.starts_with("cfg(") && cargo_platform::CfgExpr::matches_key(&name, cfgs) {
-            flags.extend(configured(&["target", &name, "rustflags"]));
+            flags.extend(under(&["target", &name, "rustflags"]));
         }
     }
     match flags.is_empty() {
-        true => configured(&["build", "rustflags"]),
+        true => under(&["build", "rustflags"]),
         false => flags,
     }
+}
+
+fn flags_of(sources: Sources<'_>, node: &Node, keys: &[&str]) -> Vec<RustFlag> {
+    let from = |node: &Node| origin(sources, Source::Place(node.place.clone()), keys);
+    let words = match &node.value {
+        Value::Array(nodes) => nodes.iter().filter_map(Node::string).map(str::to_owned).collect(),
+        _ => node.words(),
+    };
+    words.into_iter().map(|word| RustFlag { word, origin: from(node) }).collect()
+}
+
+/// The flags, one an option, spelled in one way: `-C lto` and `--codegen=lto` are `-Clto`.
+pub fn options<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    const WITH_A_VALUE: &[&str] = &["-C", "-Z", "-A", "-W", "-D", "-F", "-L", "-l"];
+    let mut options = Vec::new();
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let alone = WITH_A_VALUE.contains(&word) || (word.starts_with("--") && !word.contains('='));
+        let value = words.next_if(|value| alone && !value.starts_with('-'));
+        let separator = if word.starts_with("--") { "=" } else { "" };
+        let joined = value.map_or(word.to_owned(), |value| format!("{word}{separator}{value}"));
+        let joined = match joined.as_str() {
+            "-g" => "-Cdebuginfo=2".to_owned(),
+            "-O" => "-Copt-level=3".to_owned(),
+            _ => joined.replacen("--codegen=", "-C", 1),
+        };
+        options.push(
+            match joined.strip_prefix("-C").map(|it| it.split_once('=').unwrap_or((it, ""))) {
+                Some((name, "")) => format!("-C{}", name.replace('_', "-")),
+                Some((name, value)) => format!("-C{}={value}", name.replace('_', "-")),
+                None => joined,
+            },
+        );
+    }
+    options
 }
 
 /// One codegen option: `-C panic=abort` is `("panic", "abort")`.
@@ -234,6 +312,42 @@ mod tests {
 
     fn told(profile: Profile, flags: &str) -> Profile {
         apply(&profile, &words(flags), "x86_64-unknown-linux-gnu")
+    }
+
+    #[test]
+    fn flags_are_compared_without_their_spelling() {
+        let text = "-C opt_level=1 -Clto --codegen=panic=abort -g --cfg tokio_unstable -D warnings";
+        let one = options(text.split(' '));
+        let other = options(
+            "-Copt-level=1 --codegen lto -C panic=abort -Cdebuginfo=2 --cfg=tokio_unstable -Dwarnings"
+                .split(' '),
+        );
+        assert_eq!(one, other);
+        assert_eq!(one.len(), 6);
+        assert_eq!(options(["-C"]), ["-C"]);
+    }
+
+    #[test]
+    fn flags_in_the_wrong_place_have_no_effect() {
+        let text = "[build]\nrustflags = [\"-m\"]\n[target.t]\nrustflags = \"-n\"\n";
+        let manifest = Node::parse(Path::new("/w/Cargo.toml"), text).unwrap();
+        let mut config = Config::default();
+        let text =
+            "[env]\nRUSTFLAGS = { value = \"-e\", force = true }\n[build]\nrustflags = [\"-b\"]\n";
+        config.files = Node::parse(Path::new("/w/.cargo/config.toml"), text).unwrap();
+        let without_effect = |config: &Config| -> Vec<(String, bool)> {
+            let sources =
+                Sources { manifest: &manifest, config, triple: "t", cwd: Path::new("/w") };
+            let all = super::without_effect(sources, &[]).into_iter();
+            all.map(|it| (it.flags[0].word.clone(), it.shut_out_by.is_some())).collect()
+        };
+        let misplaced = [("-m", false), ("-n", false), ("-e", false)];
+        let owned = |list: &[(&str, bool)]| -> Vec<(String, bool)> {
+            list.iter().map(|(word, shut)| ((*word).to_owned(), *shut)).collect()
+        };
+        assert_eq!(without_effect(&config), owned(&misplaced));
+        config.env.insert("RUSTFLAGS".into(), String::new());
+        assert_eq!(without_effect(&config), owned(&[&[("-b", true)], &misplaced[..]].concat()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Build;
 use super::crate_state::{CrateState, Role};
+use super::features::Declared;
 use super::freshness::{Freshness, Origin};
 use super::units::Unit;
 use crate::input::moment::Moment;
@@ -35,6 +36,7 @@ pub fn state(role: Role) -> CrateState {
         role,
         package: if role == Role::Member { "member".into() } else { "app".into() },
         version: "0.1.0".into(),
+        declared: Declared::default(),
         directory: "/ws".into(),
         root: root.into(),
         unit: Some(Unit { anchor: Some(Moment::new(5, 0)), ..unit }),

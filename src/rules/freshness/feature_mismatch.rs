@@ -1,80 +1,148 @@
+use std::collections::BTreeSet;
+
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::freshness::Origin;
+use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "feature-mismatch",
     group: Group::Freshness,
-    level: Level::Warn,
+    level: Level::Deny,
     since: "0.1.0",
-    summary: "the program was compiled without a feature that the manifest turns on",
-    what: "The features in the fingerprint of the unit that made the program against those that \
-           cargo resolves for its package. More features are no finding: the command may have asked \
-           for them.",
-    why: "A feature was made a default and the program was not built again, or another build with \
-          other features was copied: the program starts, and what the feature brings is missing.",
-    fix: "Build with the features spelled out, and copy that build's output.",
+    summary: "the program was compiled with other features than the manifest or the command asks for",
+    what: "The features in the fingerprint of the units that made the program. They must hold \
+           whatever they turn on in today's manifest, or the manifest has changed since; and they \
+           must be those of `--features`, `--no-default-features` and `--all-features`, where such \
+           words are given to `check` as they were to the build. A warning: a feature is missing that \
+           is on by default, and no such word was given; or the program is not the very output of \
+           the unit.",
+    why: "A feature was turned on and the program was not built again; or two builds with different \
+          features share a target directory, and the one that is copied is not the one that was \
+          meant, for cargo keeps both and hands out the last. The program starts, and what the \
+          feature brings is missing.",
+    fix: "Give every `cargo build` of the stage the same words, and copy the output of the last.",
     symptoms: &[Symptom::Behaviour("a feature is on in the manifest and off in the program")],
     references: &["https://doc.rust-lang.org/cargo/reference/features.html", "docs/freshness.md"],
     check: Check::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
-    let unit = build.freshness.program().and_then(|program| program.unit.as_ref());
-    let Some(unit) = unit else {
+    let Some(program) = build.freshness.program().filter(|program| program.unit.is_some()) else {
         return Outcome::open("no unit of the program is known");
     };
-    let compiled = match &unit.fingerprint {
-        Ok(fingerprint) => &fingerprint.features,
-        Err(why) => return Outcome::open(why.clone()),
-    };
-    let Some(wanted) = &build.features else {
-        return Outcome::open("cargo knows no dependency graph to resolve features by");
-    };
-    let missing: Vec<&str> =
-        wanted.iter().filter(|it| !compiled.contains(it)).map(String::as_str).collect();
-    if missing.is_empty() {
-        return Outcome::Pass;
+    if let Some(Err(why)) = program.unit.as_ref().map(|unit| &unit.fingerprint) {
+        return Outcome::open(why.clone());
     }
-    let shown = |features: &[String]| match features {
-        [] => "none".to_owned(),
-        features => features.join(", "),
+    let crates = build.freshness.crates.iter();
+    let rust = crates.filter(|it| it.is_own() || it.role == Role::Member);
+    let mut findings: Vec<Finding> = rust.filter_map(|it| outdated(it, build)).collect();
+    if findings.is_empty() {
+        findings.extend(other_than_asked(program, build));
+    }
+    match findings.is_empty() {
+        true => Outcome::Pass,
+        false => Outcome::Fail(findings),
+    }
+}
+
+/// A unit whose features are no set that today's manifest allows.
+fn outdated(state: &CrateState, build: &Build) -> Option<Finding> {
+    let compiled = state.unit.as_ref()?.features()?;
+    let lacking = state.declared.lacking(compiled);
+    let lacks = named(lacking.first().copied()?, lacking.len());
+    let what = healing::name(state);
+    let message = format!("{what} was compiled before its manifest turned on {lacks}");
+    Some(finding(message, state, build))
+}
+
+/// The program's features against the words that were typed, or else the defaults.
+fn other_than_asked(program: &CrateState, build: &Build) -> Option<Finding> {
+    let compiled: BTreeSet<&str> =
+        program.unit.as_ref()?.features()?.iter().map(String::as_str).collect();
+    let wanted = program.declared.wanted(&build.package.name, &build.asked);
+    let missing: Vec<&str> = wanted.difference(&compiled).copied().collect();
+    let more: Vec<&str> = compiled.difference(&wanted).copied().collect();
+    let explicit = build.asked.is_explicit();
+    let message = match (missing.as_slice(), more.as_slice()) {
+        ([first, ..], _) => format!("it was compiled without {}", named(first, missing.len())),
+        // Another package of the same command may have turned it on in this one.
+        ([], [first, ..]) if explicit && !program.declared.shared => {
+            format!("it was compiled with {}, which was not asked for", named(first, more.len()))
+        }
+        _ => return None,
     };
-    let message = format!("it was compiled without `{}`", missing.join("`, `"));
-    let path = build.package.manifest.display().to_string();
-    Finding::new(Location::File { path, line: None }, message)
-        .evidence(format!("compiled with: {}", shown(compiled)))
-        .evidence(format!("resolved by cargo: {}", shown(wanted)))
-        .fix(crate::facts::build::healing::build_command(build))
-        .into()
+    let asked = build.asked.words().join(" ");
+    let finding = finding(message, program, build)
+        .evidence(format!("asked for: {}", if explicit { &asked } else { "cargo's defaults" }));
+    Some(if explicit { finding } else { finding.at_most_warn() })
+}
+
+fn finding(message: String, state: &CrateState, build: &Build) -> Finding {
+    let path = state.directory.join("Cargo.toml").display().to_string();
+    let compiled = state.unit.as_ref().and_then(|unit| unit.features()).unwrap_or_default();
+    let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
+    let finding = Finding::new(Location::File { path, line: None }, message)
+        .evidence(format!("compiled with: {compiled}"))
+        .fix(healing::build_command(build));
+    // Only of its own unit is it known that the program was compiled with it.
+    if build.freshness.origin == Origin::Output { finding } else { finding.at_most_warn() }
+}
+
+/// `tls`, or `tls` and how many more.
+fn named(first: &str, count: usize) -> String {
+    match count {
+        1 => format!("`{first}`"),
+        _ => format!("`{first}` and {} more", count - 1),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
 
-    fn outcome(compiled: &[&str], wanted: &[&str]) -> Outcome {
+    /// A program compiled with these features, under a manifest where `default` turns on `tls`.
+    fn build(compiled: &[&str], asked: &[&str]) -> Build {
         let list = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
         let mut program = state(Role::Program);
+        let table = [("default", vec!["tls"]), ("tls", vec![]), ("extra", vec![])];
+        program.declared.features =
+            table.into_iter().map(|(name, on)| (name.to_owned(), list(&on))).collect();
         let unit = program.unit.as_mut().unwrap();
         unit.fingerprint.as_mut().unwrap().features = list(compiled);
         let mut build = build_of(vec![program]);
-        build.features = Some(list(wanted));
-        check(&Binary::default(), &build)
+        build.asked.features = list(asked);
+        build
+    }
+
+    fn level(build: &Build) -> Option<Option<Level>> {
+        check(&Binary::default(), build).findings().first().map(|finding| finding.at_most)
     }
 
     #[test]
-    fn a_missing_feature_is_named_and_more_are_allowed() {
-        let missing = outcome(&["default"], &["default", "tls"]);
-        assert!(missing.findings()[0].message.contains("without `tls`"));
-        assert_eq!(outcome(&["default", "tls", "extra"], &["default", "tls"]), Outcome::Pass);
+    fn a_feature_that_must_be_there_by_the_manifest_or_the_command_is_denied() {
+        assert_eq!(level(&build(&["default"], &[])), Some(None));
+        assert_eq!(level(&build(&["default", "tls"], &["extra"])), Some(None));
+        assert_eq!(level(&build(&["default", "tls", "extra"], &["tls"])), Some(None));
+        assert_eq!(level(&build(&["default", "tls", "extra"], &["extra"])), None);
     }
 
     #[test]
-    fn without_unit_or_graph_it_is_open() {
+    fn what_the_build_may_have_asked_for_is_no_more_than_a_warning() {
+        assert_eq!(level(&build(&[], &[])), Some(Some(Level::Warn)));
+        assert_eq!(level(&build(&["default", "tls", "extra"], &[])), None);
+        let mut shared = build(&["default", "tls", "extra"], &["tls"]);
+        shared.freshness.crates[0].declared.shared = true;
+        assert_eq!(level(&shared), None);
+        let mut elsewhere = build(&["default"], &[]);
+        elsewhere.freshness.origin = Origin::Differs { same_build_id: None, output: "/o".into() };
+        assert_eq!(level(&elsewhere), Some(Some(Level::Warn)));
+    }
+
+    #[test]
+    fn without_a_unit_it_is_open() {
         assert!(matches!(check(&Binary::default(), &Build::default()), Outcome::Open(_)));
-        let graphless = build_of(vec![state(Role::Program)]);
-        assert!(matches!(check(&Binary::default(), &graphless), Outcome::Open(_)));
     }
 }

@@ -1,23 +1,33 @@
+use crate::facts::build::freshness::Origin as Found;
+use crate::facts::build::healing;
+use crate::facts::build::rustflags::options;
+use crate::facts::build::{Origin, RustFlag};
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
     id: "rustflags-ignored",
     group: Group::Freshness,
-    level: Level::Warn,
+    level: Level::Deny,
     since: "0.1.0",
-    summary: "the program was compiled with other RUSTFLAGS than those that are in effect here",
+    summary: "the program was compiled without the RUSTFLAGS that are asked for here",
     what: "The flags in the fingerprint of the unit that made the program against the flags that \
            cargo would hand to rustc here: `CARGO_ENCODED_RUSTFLAGS`, else `RUSTFLAGS`, else \
-           `target.<triple>.rustflags`, else `build.rustflags`; the sources are never joined.",
+           `target.<triple>.rustflags`, else `build.rustflags`; the sources are never joined. Denied: a \
+           flag that is in effect here and is not inside, a flag too much where a variable here says \
+           which ones, and one that stands where cargo never looks (`[build]` in `Cargo.toml`, \
+           `[env] RUSTFLAGS`). A warning: flags that the build may have got by a variable of its own, \
+           and those of the configuration that a variable shuts out.",
     why: "A variable in the environment shuts out what `.cargo/config.toml` says; `[env] RUSTFLAGS` \
           and `[build] rustflags` in `Cargo.toml` are ignored; `.cargo` was not copied into the \
-          stage. The program is then not static, not for the CPU, or not remapped as it was meant.",
+          stage; the program was not built again, or the copy of an earlier build ships. It is then \
+          not static, not for the CPU, or not remapped as it was meant.",
     fix: "Set the flags in one place only, and build again.",
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags",
         "https://github.com/rust-lang/cargo/issues/5376",
+        "https://github.com/rust-lang/cargo/issues/16977",
     ],
     check: Check::Build(check),
 };
@@ -28,54 +38,132 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
         return Outcome::open("no unit of the program is known");
     };
     let compiled = match &unit.fingerprint {
-        Ok(fingerprint) => &fingerprint.rustflags,
+        Ok(fingerprint) => options(fingerprint.rustflags.iter().map(String::as_str)),
         Err(why) => return Outcome::open(why.clone()),
     };
-    let wanted: Vec<&str> = build.rustflags.iter().map(|flag| flag.word.as_str()).collect();
-    if wanted == *compiled {
-        return Outcome::Pass;
+    let mut findings: Vec<Finding> = Vec::new();
+    findings.extend(against_those_in_effect(&compiled, build));
+    for without in &build.without_effect {
+        let Some(missing) = lost(&without.flags, &compiled) else { continue };
+        let stands = format!("{missing} stands in {}", without.flags[0].origin);
+        findings.push(match &without.shut_out_by {
+            Some(by) => finding(format!("{stands}, which `{by}` shuts out"), &compiled, build)
+                .fix(format!("move the flags to `{by}`, or unset it, and build again"))
+                .at_most_warn(),
+            None => finding(format!("{stands}, where cargo never looks"), &compiled, build).fix(
+                "move the flags to `[build] rustflags` in .cargo/config.toml, and build again",
+            ),
+        });
     }
-    let shown = |flags: String| if flags.is_empty() { "none".to_owned() } else { flags };
-    let (inside, here) = (shown(compiled.join(" ")), shown(wanted.join(" ")));
-    let message = format!("it was compiled with RUSTFLAGS {inside}, and {here} is in effect here");
-    let mut finding = Finding::new(Location::Subject, message)
-        .evidence(format!("unit {}-{}", unit.package, unit.hash));
-    if let Some(flag) = build.rustflags.first() {
-        finding = finding.evidence(format!("{} comes from {}", flag.word, flag.origin));
+    // Only of its own unit is it known that the program was compiled with it.
+    let exact = build.freshness.origin == Found::Output;
+    match findings.is_empty() {
+        true => Outcome::Pass,
+        false if exact => Outcome::Fail(findings),
+        false => findings.into_iter().map(Finding::at_most_warn).collect(),
     }
-    finding.fix(crate::facts::build::healing::build_command(build)).into()
+}
+
+fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding> {
+    let wanted = options(build.rustflags.iter().map(|flag| flag.word.as_str()));
+    let more: Vec<&str> =
+        compiled.iter().filter(|it| !wanted.contains(it)).map(String::as_str).collect();
+    let is_typed = |flag: &RustFlag| matches!(flag.origin, Origin::Env(_) | Origin::Argument(_));
+    let (message, denied) = match lost(&build.rustflags, compiled) {
+        Some(lost) => {
+            let from = &build.rustflags[0].origin;
+            (format!("it was compiled without {lost}, which {from} asks for here"), true)
+        }
+        None if more.is_empty() => return None,
+        None => (
+            format!("it was compiled with {}, which is not in effect here", more.join(" ")),
+            build.rustflags.iter().any(is_typed),
+        ),
+    };
+    let finding = finding(message, compiled, build).fix(healing::build_command(build));
+    Some(if denied { finding } else { finding.at_most_warn() })
+}
+
+/// Those of the flags that the program was not compiled with.
+fn lost(flags: &[RustFlag], compiled: &[String]) -> Option<String> {
+    let mut wanted = options(flags.iter().map(|flag| flag.word.as_str()));
+    wanted.retain(|it| !compiled.contains(it));
+    (!wanted.is_empty()).then(|| wanted.join(" "))
+}
+
+fn finding(message: String, compiled: &[String], build: &Build) -> Finding {
+    let unit = build.freshness.program().and_then(|program| program.unit.as_ref());
+    let name = unit.map(|unit| format!("{}-{}", unit.package, unit.hash)).unwrap_or_default();
+    let flags = if compiled.is_empty() { "none".to_owned() } else { compiled.join(" ") };
+    Finding::new(Location::Subject, message).evidence(format!("RUSTFLAGS of unit {name}: {flags}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::build::WithoutEffect;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::build::{Origin, RustFlag};
 
-    fn outcome(compiled: &[&str], wanted: &[&str]) -> Outcome {
+    const NATIVE: &[&str] = &["-C", "target-cpu=native"];
+
+    fn flags(words: &[&str], origin: &Origin) -> Vec<RustFlag> {
+        let flag = |word: &&str| RustFlag { word: (*word).to_owned(), origin: origin.clone() };
+        words.iter().map(flag).collect()
+    }
+
+    fn file() -> Origin {
+        let (path, key) = (".cargo/config.toml".to_owned(), "build.rustflags".to_owned());
+        Origin::File { path, line: 2, key }
+    }
+
+    fn build(compiled: &[&str], wanted: &[&str], origin: &Origin) -> Build {
         let mut program = state(Role::Program);
         let fingerprint = program.unit.as_mut().unwrap().fingerprint.as_mut().unwrap();
         fingerprint.rustflags = compiled.iter().map(|it| (*it).to_owned()).collect();
         let mut build = build_of(vec![program]);
-        let flag = |word: &&str| RustFlag {
-            word: (*word).to_owned(),
-            origin: Origin::Env("RUSTFLAGS".to_owned()),
-        };
-        build.rustflags = wanted.iter().map(flag).collect();
-        check(&Binary::default(), &build)
+        build.rustflags = flags(wanted, origin);
+        build
+    }
+
+    fn levels(build: &Build) -> Vec<Option<Level>> {
+        let outcome = check(&Binary::default(), build);
+        outcome.findings().iter().map(|finding| finding.at_most).collect()
     }
 
     #[test]
-    fn equal_flags_pass_and_others_are_shown_with_their_origin() {
-        let native = ["-C", "target-cpu=native"];
-        assert_eq!(outcome(&native, &native), Outcome::Pass);
-        assert_eq!(outcome(&[], &[]), Outcome::Pass);
-        let ignored = outcome(&[], &native);
-        let finding = &ignored.findings()[0];
-        assert!(finding.message.contains("RUSTFLAGS none"), "{finding:?}");
-        assert!(finding.evidence.iter().any(|it| it.contains("RUSTFLAGS")), "{finding:?}");
-        assert_eq!(outcome(&native, &[]).findings().len(), 1);
+    fn flags_that_are_asked_for_and_not_inside_are_denied() {
+        let env = Origin::Env("RUSTFLAGS".to_owned());
+        for origin in [&env, &file()] {
+            assert!(levels(&build(NATIVE, NATIVE, origin)).is_empty());
+            assert!(levels(&build(&["-Ctarget-cpu=native"], NATIVE, origin)).is_empty());
+            assert_eq!(levels(&build(&[], NATIVE, origin)), [None]);
+            assert_eq!(levels(&build(&["-Ctarget-cpu=x86-64"], NATIVE, origin)), [None]);
+        }
+        let more = ["-Ctarget-cpu=native", "-Cdebuginfo=1"];
+        assert_eq!(levels(&build(&more, NATIVE, &env)), [None]);
+    }
+
+    #[test]
+    fn flags_that_the_build_may_have_got_by_itself_are_a_warning() {
+        let warn = [Some(Level::Warn)];
+        let more = ["-Ctarget-cpu=native", "-Cdebuginfo=1"];
+        assert_eq!(levels(&build(&more, NATIVE, &file())), warn);
+        assert_eq!(levels(&build(NATIVE, &[], &file())), warn);
+        let mut elsewhere = build(&[], NATIVE, &file());
+        elsewhere.freshness.origin = Found::Differs { same_build_id: None, output: "/o".into() };
+        assert_eq!(levels(&elsewhere), warn);
+    }
+
+    #[test]
+    fn flags_in_the_wrong_place_are_denied_and_those_shut_out_are_named() {
+        let mut build = build(&["-Dwarnings"], &["-Dwarnings"], &Origin::Env("RUSTFLAGS".into()));
+        let flags = flags(NATIVE, &file());
+        let shut_out_by = Some("RUSTFLAGS".to_owned());
+        build.without_effect = vec![WithoutEffect { flags: flags.clone(), shut_out_by }];
+        assert_eq!(levels(&build), [Some(Level::Warn)]);
+        build.without_effect = vec![WithoutEffect { flags, shut_out_by: None }];
+        assert_eq!(levels(&build), [None]);
     }
 
     #[test]
