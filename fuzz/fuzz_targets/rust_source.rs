@@ -3,10 +3,19 @@
 #![no_main]
 
 use binlint::facts::build::cfg::Cfg;
-use binlint::facts::build::{literals, scan};
+use binlint::facts::build::{literals, module_tree, scan};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|source: &str| {
+    // The parser recurses; the product too reads on a thread with a stack for that.
+    std::thread::scope(|scope| {
+        let reading = std::thread::Builder::new().stack_size(module_tree::STACK);
+        let reading = reading.spawn_scoped(scope, || read(source)).expect("a thread");
+        reading.join().expect("an answer");
+    });
+});
+
+fn read(source: &str) {
     let cfg = Cfg {
         features: Some(vec!["default".to_owned()]),
         triple: Some("x86_64-unknown-linux-gnu".to_owned()),
@@ -15,6 +24,6 @@ fuzz_target!(|source: &str| {
     if let Ok(scan) = scan::scan(source, &cfg) {
         let texts: Vec<&[u8]> = scan.texts.iter().map(|text| text.bytes.as_slice()).collect();
         let presence = literals::search(&texts, source.as_bytes()).expect("a few texts");
-        assert!(presence.found + presence.missing.len() == presence.wanted);
+        assert_eq!(presence.found + presence.missing.len(), presence.wanted);
     }
-});
+}
