@@ -2,6 +2,7 @@
 
 use std::io;
 
+pub mod blobs;
 pub mod compression;
 pub mod config;
 pub mod daemon;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::blobs::Blobs;
 use super::config::{Config, Platform};
 use super::digest::Digest;
 use super::document::{Descriptor, DockerEntry, Document, Manifest, Media};
@@ -67,7 +68,7 @@ pub fn load<T: Clone + Send>(
     match reference {
         Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
         Reference::Layout { path, tag } => {
-            let store = Store::Directory(path.clone());
+            let store = Store::Directory(Blobs::open(path)?);
             Loader { store, wish, interest, notes: Vec::new() }.oci(tag.as_deref())
         }
         Reference::Archive { path, tag } => {

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::blobs::is_copy;
+
 /// Where an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
@@ -16,7 +18,7 @@ pub enum Reference {
         /// The image in it.
         tag: Option<String>,
     },
-    /// `oci:DIR[:TAG]`: an OCI layout.
+    /// `oci:DIR[:TAG]`: an OCI layout; `dir:DIR` where skopeo made the directory.
     Layout {
         /// The directory with `oci-layout` in it.
         path: PathBuf,
@@ -47,7 +49,7 @@ impl Reference {
             Ok(split_tag(rest))
         };
         match scheme {
-            b"dir" if !rest.is_empty() => Ok(Reference::Directory(path_of(rest))),
+            b"dir" if !rest.is_empty() => Ok(directory(path_of(rest))),
             b"docker-archive" | b"oci-archive" => {
                 let (path, tag) = named("docker-archive")?;
                 Ok(Reference::Archive { path, tag })
@@ -98,7 +100,13 @@ fn recognise(path: &Path) -> Result<Reference, String> {
     if path.join("oci-layout").is_file() && path.join("index.json").is_file() {
         return Ok(Reference::Layout { path, tag: None });
     }
-    Ok(Reference::Directory(path))
+    Ok(directory(path))
+}
+
+/// The same word means a root file system here and a copy of an image to skopeo: what is inside
+/// says which.
+fn directory(path: PathBuf) -> Reference {
+    if is_copy(&path) { Reference::Layout { path, tag: None } } else { Reference::Directory(path) }
 }
 
 /// A name as engines complete it: `demo` is `docker.io/library/demo:latest`.

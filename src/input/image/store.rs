@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use super::blobs::Blobs;
 use super::compression::{Compression, Decoder};
 use super::digest::Digest;
 use super::layer::{Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify};
@@ -19,8 +20,8 @@ const MAX_KEPT: u64 = 256 << 20;
 
 /// The blobs of one or more images, by their path in the layout or archive.
 pub enum Store<T> {
-    /// An OCI layout.
-    Directory(PathBuf),
+    /// A layout or a copy.
+    Directory(Blobs),
     /// A file whose members are known by their place.
     Archive(Archive),
     /// What one pass over a stream left.
@@ -121,7 +122,7 @@ impl<T: Clone + Send> Store<T> {
     /// Whether there is such a blob.
     pub fn has(&self, path: &str) -> bool {
         match self {
-            Store::Directory(directory) => directory.join(path).is_file(),
+            Store::Directory(blobs) => matches!(blobs.find(path), Ok(Some(_))),
             Store::Archive(archive) => archive.find(path).is_some(),
             Store::Stream(members) => find_passed(members, path).is_some(),
         }
@@ -130,9 +131,10 @@ impl<T: Clone + Send> Store<T> {
     /// A document of at most `limit` bytes; `None` where there is none.
     pub fn document(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Why> {
         let span = match self {
-            Store::Directory(directory) => match open_file(&directory.join(path))? {
-                Some(span) => span,
-                None => return Ok(None),
+            Store::Directory(blobs) => match (blobs.index(), blobs.find(path)?) {
+                (Some(index), _) if path == "index.json" => return Ok(Some(index.to_vec())),
+                (_, Some(span)) => span,
+                (_, None) => return Ok(None),
             },
             Store::Archive(archive) => match archive.find(path) {
                 Some(span) => span,
@@ -177,11 +179,9 @@ impl<T: Clone + Send> Store<T> {
     ) -> Result<Layer<T>, Why> {
         let missing = || Why::new(format!("the blob {path} is missing"));
         match self {
-            Store::Directory(directory) => read_span(
-                open_file(&directory.join(path))?.ok_or_else(missing)?,
-                expected,
-                interest,
-            ),
+            Store::Directory(blobs) => {
+                read_span(blobs.find(path)?.ok_or_else(missing)?, expected, interest)
+            }
             Store::Archive(archive) => {
                 read_span(archive.find(path).ok_or_else(missing)?, expected, interest)
             }
@@ -289,17 +289,6 @@ fn find_passed<'a, T>(
         }
     }
     None
-}
-
-fn open_file(path: &Path) -> Result<Option<Span>, Why> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {
-            Ok(Some(Span::new(Arc::new(File::open(path)?), 0, metadata.len())))
-        }
-        Ok(_) => Err(Why::new(format!("{} is not a regular file", path.display()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn take_member<T: Clone + Send>(
