@@ -1,6 +1,6 @@
 //! `cargo binlint freshen`: makes cargo compile again exactly what does not match its sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::check::Selection;
 use super::output::Failure;
+use crate::facts::build::comparison;
 use crate::facts::build::evidence;
 use crate::facts::build::fingerprint::Local;
 use crate::facts::build::ledger::{self, Entry, Ledger, Now, Verdict};
@@ -18,9 +19,6 @@ use crate::input::moment::Moment;
 use crate::input::sources::{self, Reader, files_below, snapshot};
 use crate::input::steady::steady_since;
 use crate::input::target_dir;
-
-/// A ledger larger than this is none.
-const LARGEST_LEDGER: u64 = 256 << 20;
 
 /// More files than a package has.
 const MOST_FILES: usize = 100_000;
@@ -55,13 +53,15 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
     let place = Place::new(&workspace);
     let limits = sources::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 };
     let mut reader = Reader::new(limits);
-    let known = snapshot(&place.ledger, LARGEST_LEDGER).ok().flatten();
+    let known = snapshot(&place.ledger, ledger::LARGEST).ok().flatten();
     let known = known.and_then(|file| Ledger::parse(&file.bytes));
 
     let mut stale: Vec<(Unit, String)> = Vec::new();
     let mut units: BTreeMap<String, Entry> = BTreeMap::new();
     let mut fresh = 0;
-    for unit in place.units(query, &workspace) {
+    let all = place.units(query, &workspace);
+    let contradicted = place.contradicted(&workspace, &all);
+    for unit in all {
         let Some(files) = place.files(&unit, &mut reader) else { continue };
         let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
         let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
@@ -69,10 +69,13 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
         match ledger::judge(known.as_ref(), &unit, &files, metadata) {
             Verdict::CargoSees(_) => {}
             Verdict::Stale(why) => stale.push((unit, why)),
-            Verdict::Matches(_) => {
-                fresh += 1;
-                units.extend(entry(&unit, &files));
-            }
+            Verdict::Matches(_) => match contradicted.get(&ledger::key(&unit)) {
+                Some(why) => stale.push((unit, why.clone())),
+                None => {
+                    fresh += 1;
+                    units.extend(entry(&unit, &files));
+                }
+            },
         }
     }
     if !check {
@@ -108,7 +111,7 @@ impl Place {
         };
         Place {
             workspace: metadata.workspace_root.clone().into(),
-            ledger: build_dir.join(".binlint/freshen.json"),
+            ledger: ledger::path(&build_dir),
             packages: packages.map(directory).collect(),
             target_dir,
             build_dir,
@@ -136,6 +139,22 @@ impl Place {
             of_profile && of_target
         };
         target.units.into_iter().map(Unit::new).filter(is_wanted).collect()
+    }
+
+    /// What the contents of sources and programs say against units.
+    fn contradicted(
+        &self,
+        workspace: &cargo::Workspace,
+        units: &[Unit],
+    ) -> HashMap<String, String> {
+        let place = comparison::Place {
+            metadata: &workspace.metadata,
+            build_dir: &self.build_dir,
+            host: workspace.rustc.host.as_deref(),
+            triple: None,
+            made_at: None,
+        };
+        comparison::contradicted(place, units)
     }
 
     /// The files that a unit was compiled from, as they are now; `None` for a unit that is not

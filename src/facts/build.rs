@@ -11,6 +11,8 @@ use crate::input::cargo::{Asked, Output, Outputs, Query, Rustc, Workspace};
 use crate::input::page_size::jemalloc_page_bits;
 
 pub mod cfg;
+pub mod comparison;
+pub mod contradiction;
 pub mod crate_state;
 pub mod dep_info;
 pub mod evidence;

@@ -1,16 +1,19 @@
 //! One crate of the program: what it was compiled from, what it would be compiled from now.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::evidence::Contradiction;
+use super::contradiction::Contradiction;
 use super::features::Declared;
 use super::module_tree::ModuleTree;
 use super::scan::MainFunction;
 use super::units::Unit;
+use crate::facts::Fact;
+use crate::facts::binary::MainVerdict;
 use crate::input::moment::Moment;
 
 /// What a crate is to the subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// The program itself.
     Program,
@@ -42,7 +45,7 @@ pub struct CrateState {
     /// What Cargo kept of its compilation.
     pub unit: Option<Unit>,
     /// Its files now; `None` for a build script's run.
-    pub tree: Option<ModuleTree>,
+    pub tree: Option<Arc<ModuleTree>>,
     /// What cannot be if it was compiled from these files.
     pub contradictions: Vec<Contradiction>,
     /// How many pieces of evidence say that it was.
@@ -111,5 +114,33 @@ impl CrateState {
     pub fn main(&self) -> Option<&MainFunction> {
         let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
         scan.as_ref().ok()?.main.as_ref()
+    }
+    /// Where `main` of a program and `main` of the sources cannot be one, as a clause.
+    pub fn other_main(&self, found: &Fact<MainVerdict>) -> Option<String> {
+        let main = self.main()?;
+        let place = format!("{}:{}", self.root, main.line);
+        let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
+        match found.value? {
+            MainVerdict::Empty if main.must_leave_code() => {
+                Some(format!("its `main` does nothing, unlike the one at {place}"))
+            }
+            MainVerdict::HelloWorld
+                if main.tokens > 0
+                    && !main.texts.iter().any(|it| it.starts_with("Hello, world!")) =>
+            {
+                Some(format!("its `main` prints `Hello, world!`, unlike the one at {place}"))
+            }
+            MainVerdict::PlaceholderText
+                if main.tokens > 0
+                    && !names(&["todo", "unimplemented"])
+                    && !main
+                        .texts
+                        .iter()
+                        .any(|it| !it.is_empty() && found.evidence.contains(it.trim())) =>
+            {
+                Some(format!("its `main` is a placeholder, unlike the one at {place}"))
+            }
+            _ => None,
+        }
     }
 }

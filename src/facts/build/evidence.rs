@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use super::cfg::Compiled;
+use super::contradiction::{Contradiction, Kind};
 use super::crate_state::{CrateState, Role};
 use super::dep_info::Base;
 use super::fingerprint::Local;
 use super::freshness::{Baked, Compared, Subject};
+use super::ledger::Ledger;
 use super::literals::{self, Presence, Text};
 use super::metadata::{Recorded, recorded_digest};
 use super::module_tree::{ModuleTree, normalized};
 use super::scan::{TokenStarts, starts};
 use super::units::Unit;
-use crate::facts::binary::locations;
+use crate::facts::binary::{MainVerdict, locations, main_fn};
 use crate::input::sources::{self, Reader, snapshot};
 
 /// How many of one kind are kept to be shown.
@@ -23,83 +25,6 @@ pub const SHOWN: usize = 20;
 
 /// Bytes of a library's metadata; the largest are below 200 MB.
 const LARGEST_METADATA: u64 = 1 << 30;
-
-/// One thing that cannot be if the crate was compiled from these sources.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
-    /// The source, relative to the workspace where it lies in it.
-    pub path: String,
-    /// From 1, where there is one.
-    pub line: Option<u32>,
-    /// What it is.
-    pub kind: Kind,
-}
-
-/// What contradicts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// The crate has this file now, and was compiled without it.
-    NotCompiled,
-    /// The crate was compiled from this file, and has it no more.
-    Gone,
-    /// The crate's metadata has another digest of this file.
-    OtherDigest {
-        /// MD5 in the metadata, lower-case hex.
-        compiled: String,
-        /// MD5 of the file, lower-case hex.
-        now: String,
-    },
-    /// The file had another length, by the checksum that Cargo keeps.
-    OtherLength {
-        /// In bytes.
-        compiled: u64,
-        /// In bytes.
-        now: u64,
-    },
-    /// The program panics at a place where no token starts.
-    NoToken {
-        /// From 1.
-        column: u32,
-        /// The number of lines of the file.
-        lines: u32,
-    },
-    /// The program panics in a file that is not there.
-    NoFile,
-    /// `main` prints this text, and the program does not hold it.
-    TextMissing(String),
-}
-
-impl Contradiction {
-    /// One clause for a person.
-    pub fn describe(&self) -> String {
-        let path = &self.path;
-        match (&self.kind, self.line) {
-            (Kind::NotCompiled, _) => format!("{path} is a part of the crate and was not compiled"),
-            (Kind::Gone, _) => format!("it was compiled from {path}, which is gone"),
-            (Kind::OtherDigest { compiled, now }, _) => {
-                format!("{path} is not what was compiled: MD5 {compiled} then, {now} now")
-            }
-            (Kind::OtherLength { compiled, now }, _) => {
-                format!("{path} is not what was compiled: {compiled} bytes then, {now} now")
-            }
-            (Kind::NoToken { lines, .. }, Some(line)) if line > *lines => {
-                format!("the program can panic at {path}:{line}, past the end ({lines} lines)")
-            }
-            (Kind::NoToken { column, .. }, line) => format!(
-                "the program can panic at {path}:{}:{column}, where no token starts",
-                line.unwrap_or(0)
-            ),
-            (Kind::NoFile, line) => format!(
-                "the program can panic at {path}:{}, and there is no such file",
-                line.unwrap_or(0)
-            ),
-            (Kind::TextMissing(text), line) => format!(
-                "`main` prints {text:?} at {path}:{}, which is nowhere in the program",
-                line.unwrap_or(0)
-            ),
-        }
-    }
-}
 
 /// A place in a source, with what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -291,6 +216,31 @@ pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader:
     }
 }
 
+/// What `freshen` saw when it last knew the unit to match its files, against the files.
+pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, reader: &mut Reader) {
+    let Some(entry) = state.unit.as_ref().and_then(|unit| ledger.entry(unit)) else { return };
+    let mut is_same = |name: &String, digest: &String| {
+        let file = reader.read(&names.workspace.join(name)).ok().flatten();
+        file.is_some_and(|file| sha256(&file.bytes) == *digest)
+    };
+    let other: Vec<String> = entry
+        .files
+        .iter()
+        .filter(|(name, sha256)| !is_same(name, sha256))
+        .map(|it| it.0.clone())
+        .collect();
+    state.agreements += entry.files.len() - other.len();
+    state.proven |= other.is_empty() && !entry.files.is_empty();
+    let by_all_files = state.unit.iter().any(Unit::is_compared_by_all_files);
+    for name in other {
+        match by_all_files {
+            // A run that names no file is compared with all of the package, which may mean nothing.
+            true => state.open.push(format!("{name} changed since the build script ran")),
+            false => contradict(state, name, None, Kind::Changed),
+        }
+    }
+}
+
 /// What a build script's program would print and where it would panic, against its source.
 pub fn build_script(state: &mut CrateState, names: Names<'_>) {
     if state.role != Role::BuildScript {
@@ -305,7 +255,43 @@ pub fn build_script(state: &mut CrateState, names: Names<'_>) {
         return;
     };
     printed(state, &program.bytes, names);
+    if let Some(how) = other_script(state, &program.bytes) {
+        contradict(state, state.root.clone(), None, Kind::OtherMain(how));
+    }
     let _ = positions(std::slice::from_mut(state), &program.bytes, names, &mut Reader::default());
+}
+
+/// How `main` of a build script's program cannot be the one in its source. A script that only calls
+/// others prints nothing itself; but when not one text of its source is inside either, an empty
+/// `main` is another one.
+fn other_script(state: &CrateState, program: &[u8]) -> Option<String> {
+    let verdict = main_fn::read(program).main;
+    let how = state.other_main(&verdict);
+    let calls = state.main().is_some_and(|main| main.calls);
+    how.or_else(|| {
+        let texts = own_texts(state);
+        let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+        let presence = literals::search(&wanted, program).ok()?;
+        let is_empty = verdict.value == Some(MainVerdict::Empty);
+        let none = presence.wanted > 0 && presence.found == 0;
+        let wanted = presence.wanted;
+        (is_empty && calls && none).then(|| {
+            format!(
+                "its `main` does nothing, and none of the {wanted} texts of {} is inside",
+                state.root
+            )
+        })
+    })
+}
+
+/// The texts that the crate's own files would leave in the program, each with its file.
+fn own_texts(state: &CrateState) -> Vec<(&Path, &Text)> {
+    let files = state.tree.iter().flat_map(|tree| &tree.files);
+    let compiled = files.filter(|file| file.compiled == Compiled::Yes);
+    compiled
+        .filter_map(|file| Some((file.path.as_path(), file.scan.as_ref()?.as_ref().ok()?)))
+        .flat_map(|(path, scan)| scan.texts.iter().map(move |text| (path, text)))
+        .collect()
 }
 
 /// The texts that `main` prints first, against the program.
@@ -336,13 +322,7 @@ pub fn texts(
         return Ok(Default::default());
     };
     printed(state, program, names);
-    let Some(tree) = &state.tree else { return Ok(Default::default()) };
-    let mut texts: Vec<(&Path, &Text)> = Vec::new();
-    for file in tree.files.iter().filter(|file| file.compiled == Compiled::Yes) {
-        if let Some(Ok(scan)) = &file.scan {
-            texts.extend(scan.texts.iter().map(|text| (file.path.as_path(), text)));
-        }
-    }
+    let texts = own_texts(state);
     let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
     let presence = literals::search(&wanted, program)?;
     let missing = presence.missing.iter().take(SHOWN).map(|index| {

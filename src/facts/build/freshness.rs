@@ -4,25 +4,19 @@
 
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{Metadata, Package as MetadataPackage, TargetKind};
+use cargo_metadata::{Metadata, Package as MetadataPackage};
 
 use super::Build;
-use super::cfg::Cfg;
+use super::comparison::{self, Comparison, LARGEST_PROGRAM, is_library};
 use super::crate_state::{CrateState, Role};
-use super::evidence::{self, Names, Shown};
-use super::features::Declared;
+use super::evidence::{self, Shown};
 use super::literals::Presence;
-use super::module_tree::{self, STACK};
-use super::units::{Unit, UnitKind, made_of};
-use crate::facts::Fact;
-use crate::facts::binary::MainVerdict;
+use super::module_tree;
+use super::units::{Unit, UnitKind};
 use crate::input::cargo::Workspace;
 use crate::input::moment::Moment;
-use crate::input::sources::{self, Reader};
+use crate::input::sources::Reader;
 use crate::input::target_dir::{self, Output, TargetDir};
-
-/// Larger programs are not compared: no compiler has made one yet.
-const LARGEST_PROGRAM: u64 = 4 << 30;
 
 /// What the target directory and the sources say of the subject.
 #[derive(Debug, Clone, Default)]
@@ -123,48 +117,13 @@ pub struct Subject<'a> {
 impl Freshness {
     /// Compares the subject with the workspace's sources and target directory.
     pub fn read(workspace: &Workspace, build: &Build, subject: Subject<'_>) -> Freshness {
-        std::thread::scope(|scope| {
-            let read = || {
-                let freshness = read(&workspace.metadata, build, subject);
-                module_tree::forget_spans();
-                freshness
-            };
-            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
-            let answer = thread.map_err(|error| error.to_string()).and_then(|thread| {
-                thread.join().map_err(|_| "the reader of the sources stopped".to_owned())
-            });
-            answer.unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
-        })
-    }
-
-    /// Where `main` of the program and `main` of the sources cannot be one, as a clause.
-    pub fn other_main(&self, found: &Fact<MainVerdict>) -> Option<String> {
-        let program = self.program()?;
-        let main = program.main()?;
-        let place = format!("{}:{}", program.root, main.line);
-        let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
-        match found.value? {
-            MainVerdict::Empty if main.must_leave_code() => {
-                Some(format!("its `main` does nothing, unlike the one at {place}"))
-            }
-            MainVerdict::HelloWorld
-                if main.tokens > 0
-                    && !main.texts.iter().any(|it| it.starts_with("Hello, world!")) =>
-            {
-                Some(format!("its `main` prints `Hello, world!`, unlike the one at {place}"))
-            }
-            MainVerdict::PlaceholderText
-                if main.tokens > 0
-                    && !names(&["todo", "unimplemented"])
-                    && !main
-                        .texts
-                        .iter()
-                        .any(|it| !it.is_empty() && found.evidence.contains(it.trim())) =>
-            {
-                Some(format!("its `main` is a placeholder, unlike the one at {place}"))
-            }
-            _ => None,
-        }
+        let read = || {
+            let freshness = read(&workspace.metadata, build, subject);
+            module_tree::forget_spans();
+            freshness
+        };
+        comparison::on_a_deep_stack(read)
+            .unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
     }
 
     /// The program's own crate.
@@ -190,44 +149,32 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
     let (first, origin) = choose(&units, build, subject);
     freshness.origin = origin;
-    freshness.made_at = first.and_then(|first| made_at(&units[first], build));
+    freshness.made_at = first.and_then(|first| {
+        let root = &build.workspace_root;
+        comparison::made_at(&units[first], root, &build.build_dir)
+    });
 
-    let mut reader = Reader::new(sources::Limits::default());
-    let context = Context { metadata, build, packages: &packages };
-    let mut states = match first {
-        Some(first) => made_of(&units, first)
-            .into_iter()
-            .filter_map(|index| context.of_unit(&units[index], &mut reader))
-            .collect(),
-        None => context.without_units(&mut reader),
-    };
-    states.sort_by_key(|state| state.role);
-    let names = Names {
-        workspace: metadata.workspace_root.as_std_path(),
+    let place = comparison::Place {
+        metadata,
+        build_dir: &build.build_dir,
+        host: build.rustc.host.as_deref(),
+        triple: build.triple(),
         made_at: freshness.made_at.as_deref(),
     };
-    for state in &mut states {
-        evidence::lists(state, names);
-        evidence::digests(state, names);
-        if freshness.made_at.is_none() {
-            evidence::times(state, names, &build.build_dir, &mut reader);
-        }
-        evidence::build_script(state, names);
-    }
-    freshness.locations = evidence::positions(&mut states, subject.bytes, names, &mut reader);
-    if !subject.packed {
-        match evidence::texts(&mut states, subject.bytes, names) {
-            Ok((presence, missing)) => {
-                (freshness.texts, freshness.missing_texts) = (presence, missing);
-            }
-            Err(why) => freshness.notes.push(why),
-        }
-    }
+    let mut comparison = Comparison::new(place);
+    let mut states = match first {
+        Some(first) => comparison.crates(&units, first),
+        None => comparison.without_units(&build.package.id, &build.bin),
+    };
+    let against = comparison.against(&mut states, subject.bytes, subject.packed);
+    (freshness.locations, freshness.texts) = (against.locations, against.texts);
+    freshness.missing_texts = against.missing_texts;
+    freshness.notes.extend(against.notes);
     (freshness.baked, freshness.manifest_dir) = evidence::environment(&states, subject.bytes);
     freshness.chef_stubs = states
         .first()
         .filter(|state| state.role == Role::Program)
-        .is_some_and(|state| is_chef_stub(state, &mut reader));
+        .is_some_and(|state| is_chef_stub(state, &mut comparison.reader));
     freshness.crates = states;
     freshness
 }
@@ -353,156 +300,4 @@ fn is_chef_stub(state: &CrateState, reader: &mut Reader) -> bool {
             .any(|key| bin.get(key).is_some())
     };
     stub && bins.is_some_and(|bins| bins.iter().all(is_spelled_out))
-}
-
-/// The workspace root at the time of the compilation, when it was another directory than this
-/// one: rustc's makefile says where it wrote the program to. The makefile beside what Cargo hands
-/// out would say so too, but `cargo test` builds programs without writing it anew.
-fn made_at(unit: &Unit, build: &Build) -> Option<PathBuf> {
-    let written = PathBuf::from(unit.makefile.as_ref()?.target.as_ref()?);
-    let here = unit.program()?.path.parent()?.to_path_buf();
-    let inside = here.strip_prefix(&build.build_dir).ok()?;
-    let above = |path: &Path, below: &Path| -> Option<PathBuf> {
-        let above = path.ancestors().nth(below.components().count())?;
-        path.ends_with(below).then(|| above.to_path_buf())
-    };
-    let build_dir = above(written.parent()?, inside)?;
-    if target_dir::is_same_place(&build_dir, &build.build_dir) {
-        return None;
-    }
-    // A directory of its own for what is built says nothing of where the sources were.
-    above(&build_dir, build.build_dir.strip_prefix(&build.workspace_root).ok()?)
-}
-
-struct Context<'a> {
-    metadata: &'a Metadata,
-    build: &'a Build,
-    packages: &'a [&'a MetadataPackage],
-}
-
-impl Context<'_> {
-    fn of_unit(&self, unit: &Unit, reader: &mut Reader) -> Option<CrateState> {
-        let named: Vec<&&MetadataPackage> =
-            self.packages.iter().filter(|it| it.name.as_str() == unit.package).collect();
-        // Two packages of one name: the one whose files the unit lists.
-        let package = match named.as_slice() {
-            [] => return None,
-            [only] => only,
-            several => several
-                .iter()
-                .find(|package| evidence::lists_files_of(unit, directory(package)))
-                .unwrap_or(&several[0]),
-        };
-        let target = package.targets.iter().find(|target| match &unit.kind {
-            UnitKind::Bin(name) => target.is_kind(TargetKind::Bin) && target.name == *name,
-            UnitKind::Lib => is_library(target),
-            UnitKind::BuildScript | UnitKind::BuildScriptRun => {
-                target.is_kind(TargetKind::CustomBuild)
-            }
-            UnitKind::Other => false,
-        })?;
-        let role = match &unit.kind {
-            UnitKind::Bin(_) => Role::Program,
-            UnitKind::Lib if package.id.repr == self.build.package.id => Role::OwnLibrary,
-            UnitKind::Lib => Role::Member,
-            UnitKind::BuildScript => Role::BuildScript,
-            UnitKind::BuildScriptRun | UnitKind::Other => Role::BuildScriptRun,
-        };
-        // A downloaded package of the same name lists no file, and has no place here.
-        let lists_nothing = matches!(&unit.dep_info, Some(Ok(info)) if info.files.is_empty());
-        if lists_nothing && role != Role::BuildScriptRun {
-            return None;
-        }
-        Some(self.state(role, package, target, Some(unit.clone()), reader))
-    }
-
-    /// Without a target directory: every crate of the sources that the program may be made of.
-    fn without_units(&self, reader: &mut Reader) -> Vec<CrateState> {
-        let mut states = Vec::new();
-        for package in self.packages {
-            let own = package.id.repr == self.build.package.id;
-            for target in &package.targets {
-                let role = match own {
-                    true if target.is_kind(TargetKind::Bin) && target.name == self.build.bin => {
-                        Role::Program
-                    }
-                    true if is_library(target) => Role::OwnLibrary,
-                    false if is_library(target) => Role::Member,
-                    _ => continue,
-                };
-                states.push(self.state(role, package, target, None, reader));
-            }
-        }
-        states
-    }
-
-    fn declared(&self, package: &MetadataPackage) -> Declared {
-        let is_needed_by = |other: &&&MetadataPackage| {
-            other.id != package.id
-                && other.dependencies.iter().any(|it| it.name == package.name.as_str())
-        };
-        Declared {
-            features: package.features.clone(),
-            shared: self.packages.iter().any(|other| is_needed_by(&other)),
-        }
-    }
-
-    fn state(
-        &self,
-        role: Role,
-        package: &MetadataPackage,
-        target: &cargo_metadata::Target,
-        unit: Option<Unit>,
-        reader: &mut Reader,
-    ) -> CrateState {
-        let for_host = matches!(role, Role::BuildScript) || target.is_kind(TargetKind::ProcMacro);
-        let triple = match for_host {
-            true => self.build.rustc.host.clone(),
-            false => self.build.triple().map(str::to_owned),
-        };
-        let features = unit.as_ref().and_then(Unit::features).map(<[String]>::to_vec);
-        let cfg = Cfg { features, triple };
-        let root = target.src_path.as_std_path();
-        let tree = (role != Role::BuildScriptRun).then(|| {
-            module_tree::walk(root, directory(package), &cfg, &mut |path| reader.read(path))
-        });
-        let mut open: Vec<String> = Vec::new();
-        if let Some(tree) = &tree {
-            let shown =
-                |path: &Path| evidence::shown(path, self.metadata.workspace_root.as_std_path());
-            open.extend(tree.missing.iter().map(|what| format!("{what} is missing")));
-            open.extend(tree.unreadable().map(|(path, why)| format!("{}: {why}", shown(path))));
-            open.extend(tree.open_ends.iter().cloned());
-        }
-        if let Some(unit) = &unit {
-            open.extend(unit.fingerprint.as_ref().err().cloned());
-            open.extend(unit.dep_info.as_ref().and_then(|info| info.as_ref().err().cloned()));
-        }
-        CrateState {
-            role,
-            package: package.name.to_string(),
-            version: package.version.to_string(),
-            declared: self.declared(package),
-            directory: directory(package).to_path_buf(),
-            root: evidence::shown(root, self.metadata.workspace_root.as_std_path()),
-            unit,
-            tree,
-            contradictions: Vec::new(),
-            agreements: 0,
-            proven: false,
-            newer: Vec::new(),
-            level: Vec::new(),
-            late: Vec::new(),
-            open,
-        }
-    }
-}
-
-fn directory(package: &MetadataPackage) -> &Path {
-    package.manifest_path.parent().map_or(Path::new(""), |path| path.as_std_path())
-}
-
-fn is_library(target: &cargo_metadata::Target) -> bool {
-    use TargetKind::{CDyLib, DyLib, Lib, ProcMacro, RLib, StaticLib};
-    [Lib, RLib, DyLib, CDyLib, StaticLib, ProcMacro].into_iter().any(|kind| target.is_kind(kind))
 }

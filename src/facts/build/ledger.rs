@@ -6,6 +6,7 @@
 //! says what follows from that.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -65,10 +66,26 @@ impl Ledger {
         Ledger { schema: SCHEMA.to_owned(), seen, units, sources }
     }
 
+    /// What is known of a unit, as long as it is the compilation that was known to match.
+    pub fn entry(&self, unit: &Unit) -> Option<&Entry> {
+        let (fingerprint, anchor) = (unit.own_hash?, unit.anchor?);
+        self.units.get(&key(unit)).filter(|entry| {
+            entry.fingerprint == fingerprint && entry.anchor.same_but_for_truncation(anchor)
+        })
+    }
+
     /// Reads one; what is damaged or of another version is none.
     pub fn parse(json: &[u8]) -> Option<Ledger> {
         serde_json::from_slice(json).ok().filter(|ledger: &Ledger| ledger.schema == SCHEMA)
     }
+}
+
+/// A ledger larger than this, in bytes, is none.
+pub const LARGEST: u64 = 256 << 20;
+
+/// Where it lies.
+pub fn path(build_dir: &Path) -> PathBuf {
+    build_dir.join(".binlint/freshen.json")
 }
 
 /// A unit's name in the ledger.
@@ -109,7 +126,7 @@ pub fn judge(
     files: &[Now],
     metadata: Option<&[u8]>,
 ) -> Verdict {
-    let (Some(fingerprint), Some(anchor)) = (unit.own_hash, unit.anchor) else {
+    let (Some(_), Some(anchor)) = (unit.own_hash, unit.anchor) else {
         return Verdict::CargoSees("its last compilation did not finish".to_owned());
     };
     let by_checksum = unit
@@ -122,7 +139,7 @@ pub fn judge(
     }
     // A run without `rerun-if-changed` is compared with the newest file of the package, by a
     // text that says which: only the contents can be looked at here.
-    let by_dates = !unit.fingerprint.iter().flat_map(|it| &it.local).any(is_precalculated);
+    let by_dates = !unit.is_compared_by_all_files();
     for file in files.iter().filter(|_| by_dates) {
         if file.sha256.is_none() {
             return Verdict::CargoSees(format!("{} is gone", file.name));
@@ -135,16 +152,13 @@ pub fn judge(
         files.iter().find(|file| known.get(&file.name) != file.sha256.as_ref())
     };
     if let Some(ledger) = ledger {
-        let entry = ledger.units.get(&key(unit)).filter(|entry| {
-            entry.fingerprint == fingerprint && entry.anchor.same_but_for_truncation(anchor)
-        });
-        if let Some(entry) = entry {
+        if let Some(entry) = ledger.entry(unit) {
             return match changed(&entry.files) {
                 None => Verdict::Matches("the same contents as when it was compiled"),
                 Some(file) => Verdict::Stale(format!("{} changed", file.name)),
             };
         }
-        if anchor > ledger.seen && changed(&ledger.sources).is_none() {
+        if unit.anchor_is_cargos && anchor > ledger.seen && changed(&ledger.sources).is_none() {
             return Verdict::Matches("compiled since the last run, which saw these contents");
         }
     }
@@ -153,7 +167,8 @@ pub fn judge(
     if unit.kind == UnitKind::Lib && !files.is_empty() && files.iter().all(digest_inside) {
         return Verdict::Matches("the digests in its metadata");
     }
-    if files.iter().all(|file| file.steady_since.is_some_and(|since| since < anchor)) {
+    let is_steady = |file: &Now| file.steady_since.is_some_and(|since| since < anchor);
+    if unit.anchor_is_cargos && files.iter().all(is_steady) {
         return Verdict::Matches("its files have not been touched since");
     }
     let late = files.iter().find(|file| file.steady_since.is_some_and(|since| since >= anchor));
@@ -161,10 +176,6 @@ pub fn judge(
         Some(file) => format!("{} came after it was compiled, dated before", file.name),
         None => "nothing proves what it was compiled from".to_owned(),
     })
-}
-
-fn is_precalculated(local: &Local) -> bool {
-    matches!(local, Local::Precalculated(_) | Local::Unknown)
 }
 
 #[cfg(test)]
@@ -241,6 +252,14 @@ mod tests {
         let program = unit(Role::Program);
         assert!(matches!(judge(None, &program, &[steady(4)], None), Verdict::Matches(_)));
         assert!(is_stale(&judge(None, &program, &[steady(5)], None)));
+    }
+
+    #[test]
+    fn a_copied_anchor_proves_nothing() {
+        let copied = Unit { anchor_is_cargos: false, ..unit(Role::Program) };
+        let steady = Now { steady_since: Some(Moment::new(4, 0)), ..file("a") };
+        assert!(is_stale(&judge(None, &copied, &[steady], None)));
+        assert!(is_stale(&judge(Some(&knows(4, "a")), &copied, &[file("a")], None)));
     }
 
     #[test]

@@ -110,6 +110,17 @@ impl Presence {
         #[allow(clippy::cast_precision_loss, reason = "counts of texts are far below 2^52")]
         (self.wanted >= FEWEST).then(|| 100.0 * self.found as f64 / self.wanted as f64)
     }
+
+    /// Whether they are another program's: between releases of one program 92 % and more are
+    /// equal, between programs less than 1 %.
+    pub fn is_another_program(&self) -> bool {
+        self.percent().is_some_and(|percent| percent < 60.0)
+    }
+
+    /// Whether they are probably an older state's; fresh builds have 97 % and more.
+    pub fn is_older(&self) -> bool {
+        self.percent().is_some_and(|percent| percent < 90.0)
+    }
 }
 
 /// Looks for every text in the program, in one pass over it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::dep_info::{self, DepInfo, Makefile};
-use super::fingerprint::{self, Fingerprint};
+use super::fingerprint::{self, Fingerprint, Local};
 use crate::input::moment::Moment;
 use crate::input::target_dir::{Layout, Output, RawUnit};
 
@@ -32,6 +32,8 @@ pub struct Unit {
     pub dep_info: Option<Result<DepInfo, String>>,
     /// What Cargo compares those times with: when the compilation that made it started.
     pub anchor: Option<Moment>,
+    /// Whether Cargo itself set the anchor, as far as one can tell: to when it began.
+    pub anchor_is_cargos: bool,
     /// rustc's own list.
     pub makefile: Option<Makefile>,
     /// What it wrote.
@@ -64,7 +66,11 @@ impl Unit {
             }
             _ => raw.anchor,
         };
+        let began_then = |anchor: Moment| {
+            raw.invoked.is_none_or(|invoked| invoked.same_but_for_truncation(anchor))
+        };
         Unit {
+            anchor_is_cargos: anchor.is_some_and(began_then),
             fingerprint: fingerprint::parse(&raw.json),
             own_hash: raw.digest.as_deref().and_then(fingerprint::parse_hash),
             dep_info: raw.dep_info.as_deref().map(dep_info::parse),
@@ -84,6 +90,14 @@ impl Unit {
     /// The features it was compiled with, where its fingerprint can be read.
     pub fn features(&self) -> Option<&[String]> {
         self.fingerprint.as_ref().ok().map(|fingerprint| fingerprint.features.as_slice())
+    }
+
+    /// Whether it is a build script's run that named no file: Cargo compares it with the newest
+    /// file of the package.
+    pub fn is_compared_by_all_files(&self) -> bool {
+        let is_precalculated =
+            |local: &Local| matches!(local, Local::Precalculated(_) | Local::Unknown);
+        self.fingerprint.iter().flat_map(|it| &it.local).any(is_precalculated)
     }
 
     /// Of what it wrote: the metadata of a library, the library, the proc-macro.

@@ -81,7 +81,10 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
         return Sources::Contradict("the sources are the stubs of `cargo chef cook`".to_owned());
     }
     let binary = facts.binary.as_ref();
-    if let Some(why) = binary.and_then(|binary| freshness.other_main(&binary.main)) {
+    let program = freshness.program();
+    if let (Some(program), Some(binary)) = (program, binary)
+        && let Some(why) = program.other_main(&binary.main)
+    {
         return Sources::Contradict(why);
     }
     let program = freshness.program();
@@ -116,8 +119,8 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::facts::binary::Crate;
+    use crate::facts::build::contradiction::{Contradiction, Kind as What};
     use crate::facts::build::crate_state::Role;
-    use crate::facts::build::evidence::{Contradiction, Kind as What};
     use crate::facts::build::test_support::{build_of, state};
     use crate::facts::{Fact, Image};
 

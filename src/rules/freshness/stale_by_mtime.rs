@@ -1,5 +1,5 @@
+use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::crate_state::CrateState;
-use crate::facts::build::evidence::Contradiction;
 use crate::facts::build::freshness::Origin;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
@@ -50,7 +50,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         let place = made_at.display();
         return Outcome::open(format!("it was built in {place}: the dates here say nothing"));
     }
-    let other_main = freshness.other_main(&binary.main);
+    let other_main = freshness.program().and_then(|it| it.other_main(&binary.main));
     let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
     let mut stale: Vec<(&CrateState, String)> = Vec::new();
     for (index, state) in own.iter().enumerate().filter(|(_, it)| it.cargo_calls_it_fresh()) {
@@ -92,8 +92,8 @@ fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::build::contradiction::Kind;
     use crate::facts::build::crate_state::Role;
-    use crate::facts::build::evidence::Kind;
     use crate::facts::build::test_support::{build_of, state};
     use crate::input::moment::Moment;
 

@@ -1,5 +1,5 @@
+use crate::facts::build::contradiction::{Contradiction, Kind};
 use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::evidence::{Contradiction, Kind};
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -24,13 +24,6 @@ pub static RULE: Rule = Rule {
     check: Check::Build(check),
 };
 
-/// Below it the texts are another program's: between releases of one program 92 % and more are
-/// equal, between programs less than 1 %.
-const OTHER_PROGRAM: f64 = 60.0;
-
-/// Below it the texts are probably an older state's; fresh builds have 97 % and more.
-const OLDER: f64 = 90.0;
-
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     if !freshness.read {
@@ -39,11 +32,10 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
     let mut findings: Vec<Finding> =
         own.iter().filter_map(|state| of_crate(state, build)).collect();
-    let percent = freshness.texts.percent().filter(|percent| *percent < OLDER);
-    if let Some(percent) = percent {
+    if freshness.texts.is_older() {
         let (found, wanted) = (freshness.texts.found, freshness.texts.wanted);
         let what = format!("only {found} of {wanted} texts of its sources are in the program");
-        let (message, denied) = match percent < OTHER_PROGRAM {
+        let (message, denied) = match freshness.texts.is_another_program() {
             true => (format!("{what}: it is another program"), true),
             false => (format!("{what}: it is probably older"), !findings.is_empty()),
         };

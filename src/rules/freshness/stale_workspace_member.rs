@@ -1,5 +1,5 @@
+use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::evidence::Contradiction;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -89,7 +89,7 @@ fn undecided(state: &CrateState) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::evidence::Kind;
+    use crate::facts::build::contradiction::Kind;
     use crate::facts::build::test_support::{build_of, state};
 
     #[test]

@@ -1,0 +1,338 @@
+//! The crates that a program is made of, each held against its sources by every piece of evidence.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, TargetKind};
+
+use super::cfg::Cfg;
+use super::contradiction::{Contradiction, Kind};
+use super::crate_state::{CrateState, Role};
+use super::evidence::{self, Names, Shown};
+use super::features::Declared;
+use super::freshness::Compared;
+use super::ledger::{self, Ledger};
+use super::literals::Presence;
+use super::module_tree;
+use super::units::{Unit, UnitKind, made_of};
+use crate::facts::binary::main_fn;
+use crate::input::sources::{self, Reader, snapshot};
+use crate::input::target_dir;
+
+/// Larger programs are not compared: no compiler has made one yet.
+pub const LARGEST_PROGRAM: u64 = 4 << 30;
+
+/// Where the crates of one build are.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The workspace's packages.
+    pub metadata: &'a Metadata,
+    /// Cargo's build directory.
+    pub build_dir: &'a Path,
+    /// The triple of this machine.
+    pub host: Option<&'a str>,
+    /// The triple that the program is for.
+    pub triple: Option<&'a str>,
+    /// Where the workspace was when the build directory was filled, if elsewhere.
+    pub made_at: Option<&'a Path>,
+}
+
+/// Compares; what several programs share is looked at once.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    place: Place<'a>,
+    packages: Vec<&'a MetadataPackage>,
+    ledger: Option<Ledger>,
+    known: HashMap<(String, Role), Option<CrateState>>,
+    /// The sources, each read once.
+    pub reader: Reader,
+}
+
+/// What a program says of its crates.
+#[derive(Debug, Default)]
+pub struct Against {
+    /// Its panic locations against the tokens.
+    pub locations: Compared,
+    /// The texts of its own crate.
+    pub texts: Presence,
+    /// Where the missing ones are, at most [`evidence::SHOWN`].
+    pub missing_texts: Vec<Shown>,
+    /// What could not be compared.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Nothing is compared yet.
+    pub fn new(place: Place<'a>) -> Comparison<'a> {
+        let packages = place.metadata.packages.iter().filter(|it| it.source.is_none()).collect();
+        let ledger = snapshot(&ledger::path(place.build_dir), ledger::LARGEST).ok().flatten();
+        Comparison {
+            place,
+            packages,
+            ledger: ledger.and_then(|file| Ledger::parse(&file.bytes)),
+            known: HashMap::new(),
+            reader: Reader::new(sources::Limits::default()),
+        }
+    }
+
+    /// The crates in directories that this unit was made of, itself first among its package's own.
+    pub fn crates(&mut self, units: &[Unit], first: usize) -> Vec<CrateState> {
+        let own = self.package_of(&units[first]).map(|package| package.id.clone());
+        let mut states: Vec<CrateState> = made_of(units, first)
+            .into_iter()
+            .filter_map(|index| self.of_unit(&units[index], own.as_ref()))
+            .collect();
+        states.sort_by_key(|state| state.role);
+        states
+    }
+
+    /// Without a target directory: every crate of the sources that the program may be made of.
+    pub fn without_units(&mut self, own: &str, bin: &str) -> Vec<CrateState> {
+        let mut states = Vec::new();
+        for package in self.packages.clone() {
+            let is_own = package.id.repr == own;
+            for target in &package.targets {
+                let role = match is_own {
+                    true if target.is_kind(TargetKind::Bin) && target.name == bin => Role::Program,
+                    true if is_library(target) => Role::OwnLibrary,
+                    false if is_library(target) => Role::Member,
+                    _ => continue,
+                };
+                let mut state = self.state(role, package, target, None);
+                self.judge(&mut state);
+                states.push(state);
+            }
+        }
+        states.sort_by_key(|state| state.role);
+        states
+    }
+
+    /// What the program's bytes say of its crates; contradictions become theirs.
+    pub fn against(&mut self, states: &mut [CrateState], program: &[u8], packed: bool) -> Against {
+        let names = self.names();
+        let mut against = Against {
+            locations: evidence::positions(states, program, names, &mut self.reader),
+            ..Against::default()
+        };
+        if !packed {
+            match evidence::texts(states, program, names) {
+                Ok((texts, missing)) => (against.texts, against.missing_texts) = (texts, missing),
+                Err(why) => against.notes.push(why),
+            }
+        }
+        against
+    }
+
+    /// The crates of a program that Cargo made here, against its bytes.
+    fn of_program(&mut self, units: &[Unit], index: usize) -> Vec<CrateState> {
+        let program = units[index].program();
+        let program = program.and_then(|it| snapshot(&it.path, LARGEST_PROGRAM).ok().flatten());
+        let mut states = self.crates(units, index);
+        let (Some(program), Some(_)) = (program, states.first()) else { return states };
+        let against = self.against(&mut states, &program.bytes, false);
+        let state = &mut states[0];
+        let path = state.root.clone();
+        if let Some(why) = state.other_main(&main_fn::read(&program.bytes).main) {
+            let kind = Kind::OtherMain(why);
+            state.contradictions.push(Contradiction { path, line: None, kind });
+        } else if against.texts.is_another_program() {
+            let Presence { found, wanted, .. } = against.texts;
+            let kind = Kind::OtherTexts { found, wanted };
+            state.contradictions.push(Contradiction { path, line: None, kind });
+        }
+        states
+    }
+
+    /// One unit by itself, by all that needs no program: lists, digests, dates, the ledger.
+    fn of_unit(&mut self, unit: &Unit, own: Option<&PackageId>) -> Option<CrateState> {
+        let package = self.package_of(unit)?;
+        let role = match &unit.kind {
+            UnitKind::Bin(_) => Role::Program,
+            UnitKind::Lib if own == Some(&package.id) => Role::OwnLibrary,
+            UnitKind::Lib => Role::Member,
+            UnitKind::BuildScript => Role::BuildScript,
+            UnitKind::BuildScriptRun | UnitKind::Other => Role::BuildScriptRun,
+        };
+        let key = (ledger::key(unit), role);
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        // A downloaded package of the same name lists no file, and has no place here.
+        let lists_nothing = matches!(&unit.dep_info, Some(Ok(info)) if info.files.is_empty());
+        let state = self.target_of(package, &unit.kind).map(|target| {
+            let mut state = self.state(role, package, target, Some(unit.clone()));
+            self.judge(&mut state);
+            state
+        });
+        let state = state.filter(|_| !lists_nothing || role == Role::BuildScriptRun);
+        self.known.insert(key, state.clone());
+        state
+    }
+
+    /// The package that a unit was compiled from.
+    fn package_of(&self, unit: &Unit) -> Option<&'a MetadataPackage> {
+        let mut named = self.packages.iter().copied().filter(|it| it.name.as_str() == unit.package);
+        let first = named.next()?;
+        // Two packages of one name: the one whose files the unit lists.
+        let lists = |package: &&MetadataPackage| evidence::lists_files_of(unit, directory(package));
+        let mut several = std::iter::once(first).chain(named);
+        Some(several.find(lists).unwrap_or(first))
+    }
+
+    fn target_of(&self, package: &'a MetadataPackage, kind: &UnitKind) -> Option<&'a Target> {
+        package.targets.iter().find(|target| match kind {
+            UnitKind::Bin(name) => target.is_kind(TargetKind::Bin) && target.name == *name,
+            UnitKind::Lib => is_library(target),
+            UnitKind::BuildScript | UnitKind::BuildScriptRun => {
+                target.is_kind(TargetKind::CustomBuild)
+            }
+            UnitKind::Other => false,
+        })
+    }
+
+    fn names(&self) -> Names<'a> {
+        let workspace = self.place.metadata.workspace_root.as_std_path();
+        Names { workspace, made_at: self.place.made_at }
+    }
+
+    fn judge(&mut self, state: &mut CrateState) {
+        let (names, build_dir) = (self.names(), self.place.build_dir);
+        evidence::lists(state, names);
+        evidence::digests(state, names);
+        if self.place.made_at.is_none() {
+            evidence::times(state, names, build_dir, &mut self.reader);
+        }
+        evidence::build_script(state, names);
+        if let Some(ledger) = &self.ledger {
+            evidence::remembered(state, names, ledger, &mut self.reader);
+        }
+    }
+
+    fn declared(&self, package: &MetadataPackage) -> Declared {
+        let is_needed_by = |other: &MetadataPackage| {
+            let needs = |it: &cargo_metadata::Dependency| it.name == package.name.as_str();
+            other.id != package.id && other.dependencies.iter().any(needs)
+        };
+        let shared = self.packages.iter().any(|other| is_needed_by(other));
+        Declared { features: package.features.clone(), shared }
+    }
+
+    fn state(
+        &mut self,
+        role: Role,
+        package: &MetadataPackage,
+        target: &Target,
+        unit: Option<Unit>,
+    ) -> CrateState {
+        let for_host = matches!(role, Role::BuildScript) || target.is_kind(TargetKind::ProcMacro);
+        let triple = if for_host { self.place.host } else { self.place.triple };
+        let features = unit.as_ref().and_then(Unit::features).map(<[String]>::to_vec);
+        let cfg = Cfg { features, triple: triple.map(str::to_owned) };
+        let root = target.src_path.as_std_path();
+        let tree = (role != Role::BuildScriptRun).then(|| {
+            let read = &mut |path: &Path| self.reader.read(path);
+            Arc::new(module_tree::walk(root, directory(package), &cfg, read))
+        });
+        let workspace = self.place.metadata.workspace_root.as_std_path();
+        let mut open: Vec<String> = Vec::new();
+        if let Some(tree) = &tree {
+            let shown = |path: &Path| evidence::shown(path, workspace);
+            open.extend(tree.missing.iter().map(|what| format!("{what} is missing")));
+            open.extend(tree.unreadable().map(|(path, why)| format!("{}: {why}", shown(path))));
+            open.extend(tree.open_ends.iter().cloned());
+        }
+        if let Some(unit) = &unit {
+            open.extend(unit.fingerprint.as_ref().err().cloned());
+            open.extend(unit.dep_info.as_ref().and_then(|info| info.as_ref().err().cloned()));
+        }
+        CrateState {
+            role,
+            package: package.name.to_string(),
+            version: package.version.to_string(),
+            declared: self.declared(package),
+            directory: directory(package).to_path_buf(),
+            root: evidence::shown(root, workspace),
+            unit,
+            tree,
+            contradictions: Vec::new(),
+            agreements: 0,
+            proven: false,
+            newer: Vec::new(),
+            level: Vec::new(),
+            late: Vec::new(),
+            open,
+        }
+    }
+}
+
+/// What contents say against units that dates and digests let pass, a clause each by the unit's
+/// name in the ledger: the same evidence that `check` denies by.
+pub fn contradicted(place: Place<'_>, units: &[Unit]) -> HashMap<String, String> {
+    let read = || {
+        let mut found = HashMap::new();
+        let mut comparisons: HashMap<PathBuf, Comparison<'_>> = HashMap::new();
+        for (index, unit) in units.iter().enumerate() {
+            let comparison = comparisons.entry(unit.profile.clone()).or_insert_with(|| {
+                let triple =
+                    unit.profile.parent().and_then(Path::to_str).filter(|it| !it.is_empty());
+                Comparison::new(Place { triple: triple.or(place.host), ..place })
+            });
+            let states = match unit.kind {
+                UnitKind::Bin(_) => comparison.of_program(units, index),
+                _ => comparison.of_unit(unit, None).into_iter().collect(),
+            };
+            for state in states {
+                let why = state.contradictions.first().map(Contradiction::describe);
+                if let (Some(unit), Some(why)) = (&state.unit, why) {
+                    found.entry(ledger::key(unit)).or_insert(why);
+                }
+            }
+        }
+        drop(comparisons);
+        module_tree::forget_spans();
+        found
+    };
+    on_a_deep_stack(read).unwrap_or_default()
+}
+
+/// Runs what reads sources on a stack that their nesting cannot exhaust.
+///
+/// # Errors
+/// In words, when there is no such thread, or it stopped.
+pub fn on_a_deep_stack<T: Send>(read: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(module_tree::STACK);
+        let thread = thread.spawn_scoped(scope, read).map_err(|error| error.to_string())?;
+        thread.join().map_err(|_| "the reader of the sources stopped".to_owned())
+    })
+}
+
+/// The workspace root at the time of the compilation, when it was another directory than this
+/// one: rustc's makefile says where it wrote the program to. The makefile beside what Cargo hands
+/// out would say so too, but `cargo test` builds programs without writing it anew.
+pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf> {
+    let written = PathBuf::from(unit.makefile.as_ref()?.target.as_ref()?);
+    let here = unit.program()?.path.parent()?.to_path_buf();
+    let inside = here.strip_prefix(built_in).ok()?;
+    let above = |path: &Path, below: &Path| -> Option<PathBuf> {
+        let above = path.ancestors().nth(below.components().count())?;
+        path.ends_with(below).then(|| above.to_path_buf())
+    };
+    let build_dir = above(written.parent()?, inside)?;
+    if target_dir::is_same_place(&build_dir, built_in) {
+        return None;
+    }
+    // A directory of its own for what is built says nothing of where the sources were.
+    above(&build_dir, built_in.strip_prefix(workspace).ok()?)
+}
+
+fn directory(package: &MetadataPackage) -> &Path {
+    package.manifest_path.parent().map_or(Path::new(""), |path| path.as_std_path())
+}
+
+/// Whether a target is linked into others.
+pub fn is_library(target: &Target) -> bool {
+    use TargetKind::{CDyLib, DyLib, Lib, ProcMacro, RLib, StaticLib};
+    [Lib, RLib, DyLib, CDyLib, StaticLib, ProcMacro].into_iter().any(|kind| target.is_kind(kind))
+}

@@ -1,0 +1,173 @@
+//! What contents prove where dates and copies say otherwise, built with the real cargo: `freshen`
+//! and `check` agree on what is stale.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+mod support {
+    pub mod place;
+}
+
+use support::place::{MAIN, Place, SERVER, STUB, compiled, freshen, heals, manifest};
+
+/// Copies a tree so that every file is written anew, and puts the copy in its place: sources
+/// first, so that cargo finds none of them later than what it compiled.
+fn rewrite(place: &Place) {
+    let aside = tempfile::tempdir().unwrap();
+    let run = |words: &[&str], from: &Path, to: &Path| {
+        let done = Command::new("cp").args(words).arg(from).arg(to).status();
+        assert!(done.unwrap().success());
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let home = place.directory.path();
+    let names: Vec<_> = fs::read_dir(home).unwrap().flatten().map(|it| it.file_name()).collect();
+    run(&["-a"], home, &aside.path().join("copy"));
+    for name in &names {
+        let path = home.join(name);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap()
+        } else {
+            fs::remove_file(path).unwrap()
+        }
+    }
+    let (target, sources): (Vec<_>, Vec<_>) = names.iter().partition(|name| *name == "target");
+    for name in sources.into_iter().chain(target) {
+        run(&["-r"], &aside.path().join("copy").join(name), home);
+    }
+}
+
+#[test]
+fn a_stale_tree_that_was_copied_is_stale_to_freshen_as_well() {
+    let place = Place::with_stub();
+    place.copy_sources();
+    rewrite(&place);
+    assert!(place.build(&[]).is_empty(), "cargo calls it fresh");
+    place.check(&[]).denies("stale-by-mtime", &["src/server.rs"]);
+    let (clean, said) = freshen(&place, &["--check"]);
+    assert!(!clean && said.contains("bin `my-app`"), "{said}");
+    freshen(&place, &[]);
+    assert_eq!(place.build(&[]), ["my-app"]);
+    place.check(&[]).is_fresh();
+    for _ in 0..2 {
+        assert!(freshen(&place, &[]).0);
+        assert!(place.build(&[]).is_empty(), "a second run does nothing");
+    }
+}
+
+#[test]
+fn what_freshen_once_took_for_fresh_it_gives_up_when_contents_contradict() {
+    let place = Place::with_stub();
+    // The ledger of another machine knows the placeholder's unit by these very sources.
+    freshen(&place, &[]);
+    place.build(&[]);
+    freshen(&place, &[]);
+    let path = place.path("target/.binlint/freshen.json");
+    let known = fs::read_to_string(&path).unwrap();
+    let before = sha256(&place.path("src/main.rs"));
+    place.copy_sources();
+    let after = sha256(&place.path("src/main.rs"));
+    assert!(known.contains(&before), "{known}");
+    fs::write(&path, known.replace(&before, &after)).unwrap();
+    place.check(&[]).denies("stale-by-mtime", &["src/server.rs"]);
+    let (clean, said) = freshen(&place, &["--check"]);
+    assert!(!clean && said.contains("src/server.rs is a part of the crate"), "{said}");
+    freshen(&place, &[]);
+    assert_eq!(place.build(&[]), ["my-app"]);
+    assert!(freshen(&place, &[]).0);
+    assert!(place.build(&[]).is_empty());
+}
+
+fn sha256(path: &Path) -> String {
+    let output = Command::new("sha256sum").arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
+}
+
+/// What `freshen` knew is known to `check`: one letter in a comment is enough.
+#[test]
+fn a_change_that_leaves_no_trace_is_denied_by_the_digests_that_freshen_kept() {
+    let place = Place::honest();
+    freshen(&place, &[]);
+    place.build(&[]);
+    freshen(&place, &[]);
+    place.check(&[]).is_fresh();
+    place.copy("src/server.rs", &format!("{SERVER}// x\n"));
+    assert!(place.build(&[]).is_empty());
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-by-mtime", &["src/server.rs", "digest"]);
+    heals(&place, &line, &[]);
+}
+
+/// A build script that reads its input, with the package it belongs to.
+fn with_script(script: &str) -> Place {
+    let place = Place::new();
+    place.copy("build.rs", script);
+    place.copy("data/greeting.txt", "hello from the first\n");
+    let main = "fn main() {\n    println!(\"{:?}\", option_env!(\"GREETING\"));\n}\n";
+    place.copy("src/main.rs", main);
+    place
+}
+
+const READS: &str = "fn main() {
+    println!(\"cargo::rerun-if-changed=data\");
+    let text = std::fs::read_to_string(\"data/greeting.txt\").unwrap();
+    println!(\"cargo::rustc-env=GREETING={}\", text.trim());
+}
+";
+
+#[test]
+fn an_input_of_a_build_script_that_freshen_knew_is_denied_when_it_changed() {
+    let place = with_script(READS);
+    freshen(&place, &[]);
+    place.build(&[]);
+    freshen(&place, &[]);
+    place.check(&[]).is_fresh();
+    place.copy("data/greeting.txt", "hello from the second\n");
+    assert!(place.build(&[]).is_empty());
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-workspace-member", &["data/greeting.txt", "build script"]);
+    heals(&place, &line, &[]);
+}
+
+/// A script that calls others and prints nothing itself, over the placeholder that was compiled.
+#[test]
+fn a_placeholder_of_a_build_script_that_only_calls_is_denied() {
+    let script = "fn main() {\n    generate(\"data/greeting.txt\", true).unwrap();\n}\n\n\
+                  fn generate(path: &str, _: bool) -> std::io::Result<()> {\n    \
+                  let text = std::fs::read_to_string(path)?;\n    \
+                  let to = std::env::var(\"OUT_DIR\").unwrap() + \"/greeting.rs\";\n    \
+                  std::fs::write(to, format!(\"pub const GREETING: &str = {text:?};\"))\n}\n";
+    let place = with_script(STUB);
+    place.write("src/main.rs", STUB);
+    place.build(&[]);
+    place.copy("build.rs", script);
+    place.copy("src/main.rs", MAIN);
+    place.copy("src/server.rs", SERVER);
+    place.touch("src/main.rs");
+    assert_eq!(place.build(&[]), ["my-app"], "and not its build script");
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-workspace-member", &["build script", "does nothing"]);
+    heals(&place, &line, &[]);
+}
+
+#[test]
+fn scripts_that_are_what_they_seem_are_not_accused() {
+    for script in [
+        "fn main() {}\n",
+        "fn main() {\n    helper();\n}\n\nfn helper() {}\n",
+        "fn main() {\n    if std::env::var_os(\"DOCS_RS\").is_some() {\n        return;\n    }\n    \
+         println!(\"cargo::rerun-if-changed=build.rs\");\n}\n",
+        READS,
+    ] {
+        for profile in ["", "[profile.release.build-override]\nopt-level = 3\n"] {
+            let place = with_script(script);
+            place.write("Cargo.toml", &manifest("my-app", profile));
+            place.build(&[]);
+            let judged = place.check(&[]);
+            judged.is_fresh();
+            let again = compiled(&place.cargo(&["build", "--release"]));
+            assert!(again.is_empty(), "{script} {judged:?}");
+        }
+    }
+}
