@@ -156,6 +156,12 @@ pub struct Rustc {
 /// # Errors
 /// No cargo, no manifest, or a manifest or configuration that cargo refuses.
 pub fn workspace(query: &Query) -> Result<Workspace, Error> {
+    // Cargo looks the same way up. Asking it and rustc in vain takes longer than reading a small
+    // image does.
+    let has_manifest = |directory: &Path| directory.join("Cargo.toml").exists();
+    if query.manifest_path.is_none() && !query.cwd.ancestors().any(has_manifest) {
+        return Err(Error::NoManifest { cwd: query.cwd.clone() });
+    }
     let config = Config::load(&query.cwd, &query.env, &query.config)?;
     let rustc = rustc(query, &config);
     let targets = targets(query, &config, &rustc);
@@ -421,6 +427,7 @@ mod tests {
     #[test]
     fn without_cargo_the_error_says_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
         let env = BTreeMap::from([("CARGO".to_owned(), "/nowhere/cargo".to_owned())]);
         let query = Query { cwd: dir.path().to_owned(), env, ..Query::default() };
         let error = workspace(&query).unwrap_err();

@@ -11,6 +11,7 @@ pub mod directory;
 pub mod document;
 pub mod layer;
 pub mod load;
+pub mod pieces;
 pub mod reference;
 pub mod source;
 pub mod squash;

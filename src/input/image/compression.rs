@@ -1,6 +1,6 @@
 //! Compressed layers, recognised by their first bytes: gzip with all its members, zstd with all its frames.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -38,7 +38,7 @@ impl Compression {
 
 /// The plain bytes of a compressed stream, up to the limits on inflation.
 pub struct Decoder<R> {
-    stream: Stream<BufReader<Counting<R>>>,
+    stream: Stream<Counting<R>>,
     inflated: u64,
 }
 
@@ -47,36 +47,28 @@ enum Stream<R> {
     Zstd(Box<Frames<R>>),
 }
 
-impl<R: Read> Decoder<R> {
-    /// A decoder; `None` where there is nothing to decode.
-    pub fn new(compression: Compression, reader: R) -> Option<Decoder<R>> {
-        let reader = BufReader::with_capacity(BUFFER, Counting { reader, count: 0 });
-        let stream = match compression {
-            Compression::Gzip => Stream::Gzip(Box::new(MultiGzDecoder::new(reader))),
-            Compression::Zstd => Stream::Zstd(Box::new(Frames::new(reader))),
-            Compression::Plain | Compression::Other(_) => return None,
-        };
-        Some(Decoder { stream, inflated: 0 })
+impl<R: BufRead> Decoder<R> {
+    /// Every member of a gzip stream.
+    pub fn gzip(reader: R) -> Decoder<R> {
+        let reader = Counting { reader, count: 0 };
+        Decoder { stream: Stream::Gzip(Box::new(MultiGzDecoder::new(reader))), inflated: 0 }
     }
 
-    /// The compressed stream; what the decoder had read ahead is lost.
-    pub fn into_reader(self) -> R {
-        let reader = match self.stream {
-            Stream::Gzip(decoder) => (*decoder).into_inner(),
-            Stream::Zstd(frames) => frames.reader,
-        };
-        reader.into_inner().reader
+    /// Every frame of a zstd stream.
+    pub fn zstd(reader: R) -> Decoder<R> {
+        let reader = Counting { reader, count: 0 };
+        Decoder { stream: Stream::Zstd(Box::new(Frames::new(reader))), inflated: 0 }
     }
 
     fn compressed(&self) -> u64 {
         match &self.stream {
-            Stream::Gzip(decoder) => decoder.get_ref().get_ref().count,
-            Stream::Zstd(frames) => frames.reader.get_ref().count,
+            Stream::Gzip(decoder) => decoder.get_ref().count,
+            Stream::Zstd(frames) => frames.reader.count,
         }
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.stream {
             Stream::Gzip(decoder) => decoder.read(buffer)?,
@@ -101,11 +93,22 @@ struct Counting<R> {
     count: u64,
 }
 
-impl<R: Read> Read for Counting<R> {
+impl<R: BufRead> Read for Counting<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         self.count += count as u64;
         Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Counting<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.count += count as u64;
+        self.reader.consume(count);
     }
 }
 
@@ -196,7 +199,11 @@ mod tests {
 
     fn decode(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut plain = Vec::new();
-        Decoder::new(Compression::of(bytes), bytes).unwrap().read_to_end(&mut plain)?;
+        match Compression::of(bytes) {
+            Compression::Gzip => Decoder::gzip(bytes).read_to_end(&mut plain)?,
+            Compression::Zstd => Decoder::zstd(bytes).read_to_end(&mut plain)?,
+            other => panic!("{other:?}"),
+        };
         Ok(plain)
     }
 
@@ -226,13 +233,13 @@ mod tests {
     #[test]
     fn a_bomb_is_stopped() {
         let zeros = gzip(&vec![0; 1 << 20]);
-        let mut decoder = Decoder::new(Compression::Gzip, &zeros[..]).unwrap();
+        let mut decoder = Decoder::gzip(&zeros[..]);
         decoder.inflated = MAX_INFLATED - 10;
         assert!(io::copy(&mut decoder, &mut io::sink()).is_err(), "too much");
-        let mut decoder = Decoder::new(Compression::Gzip, &zeros[..]).unwrap();
+        let mut decoder = Decoder::gzip(&zeros[..]);
         decoder.inflated = zeros.len() as u64 * MAX_RATIO * 2 + FREE_INFLATION;
         assert!(io::copy(&mut decoder, &mut io::sink()).is_err(), "too dense");
-        let mut decoder = Decoder::new(Compression::Gzip, &zeros[..]).unwrap();
+        let mut decoder = Decoder::gzip(&zeros[..]);
         assert_eq!(io::copy(&mut decoder, &mut io::sink()).unwrap(), 1 << 20);
     }
 }

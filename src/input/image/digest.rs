@@ -1,7 +1,6 @@
 //! Content digests: their grammar, and hashing while bytes pass by.
 
 use std::fmt;
-use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -47,6 +46,12 @@ impl Digest {
         let mut hasher = Hasher::new(None);
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// Whether one hashing gives both: the algorithms are the same, or nothing asks for another.
+    pub fn are_alike(one: Option<&Digest>, other: Option<&Digest>) -> bool {
+        let algorithm = |digest: Option<&Digest>| digest.map(|digest| digest.algorithm);
+        other.is_none() || algorithm(one) == algorithm(other)
     }
 
     /// Where the blob lies in an OCI layout.
@@ -121,23 +126,6 @@ impl Hasher {
                 Digest { algorithm: Algorithm::Sha512, hex: hex(&hasher.finalize()) }
             }
         }
-    }
-}
-
-/// A reader that hashes what passes through it.
-#[derive(Debug)]
-pub struct Hashing<R> {
-    /// Where the bytes come from.
-    pub reader: R,
-    /// What has passed so far.
-    pub hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.hasher.update(buffer.get(..count).unwrap_or_default());
-        Ok(count)
     }
 }
 

@@ -2,21 +2,18 @@
 
 use std::io::Read;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread::Scope;
 
 use super::compression::{Compression, Decoder};
-use super::digest::{Digest, Hasher, Hashing};
-use super::source::{Span, Stream, read_piece};
+use super::digest::Digest;
+use super::pieces::{Cut, Fill, Hashed, Stream, ahead};
+use super::source::Span;
 use super::tar::{EntryKind, Header, Reader, Source};
 use super::{
     Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, VERIFY_PLAIN, Why, join, name, normalise,
     parent,
 };
 
-/// Bytes handed from the thread that inflates to the thread that reads.
-const PIECE: usize = 128 << 10;
-/// Pieces between the two threads.
-const PIECES: usize = 8;
 /// First bytes of a file by which it is decided whether more are wanted.
 pub const HEAD: usize = 512;
 /// Files beyond this size are read one at a time, whatever the number of threads.
@@ -115,44 +112,55 @@ pub fn read_span<T: Send>(
 }
 
 /// Reads a layer from a stream, whole, and verifies its digests.
+///
+/// Inflating is the bound of a compressed layer, so it has a thread to itself; reading and hashing
+/// the blob, hashing the plain bytes, and reading the tar stream go on beside it.
 pub fn read_stream<T: Send>(
     reader: impl Read + Send,
     compression: Compression,
     expected: &Expected,
     interest: &Interest<'_, T>,
 ) -> Result<Layer<T>, Why> {
-    let layer = match compression {
-        Compression::Other(name) => {
-            return Err(Why::new(format!(
+    let blob_like = expected.digest.as_ref().or(expected.diff_id.as_ref());
+    let plain_like = expected.diff_id.as_ref();
+    std::thread::scope(|scope| {
+        let (blob, hashing) = ahead(scope, Hashed::new(Cut(reader), blob_like));
+        let read = match compression {
+            Compression::Plain if Digest::are_alike(blob_like, plain_like) => {
+                read_pieces(blob, interest).map(|changes| (changes, None))
+            }
+            Compression::Plain => read_hashed(scope, blob, plain_like, interest),
+            Compression::Gzip => {
+                let (plain, _) = ahead(scope, Cut(Decoder::gzip(Stream::new(blob))));
+                read_hashed(scope, plain, plain_like, interest)
+            }
+            Compression::Zstd => {
+                let (plain, _) = ahead(scope, Cut(Decoder::zstd(Stream::new(blob))));
+                read_hashed(scope, plain, plain_like, interest)
+            }
+            Compression::Other(name) => Err(Why::new(format!(
                 "the layer is compressed with {name}, which is not read here"
-            )));
+            ))),
+        };
+        let hashed = hashing.join().map_err(|_| Why::new("the thread that hashes died"))?;
+        let blob = hashed.finish();
+        // A blob that is not the one that was meant says more than what is wrong inside it.
+        if let Ok(blob) = &blob {
+            verify_blob(blob, expected)?;
         }
-        Compression::Plain => {
-            let mut reader = reader;
-            let like = expected.diff_id.as_ref().or(expected.digest.as_ref());
-            let stream = Stream::new(like, move |piece| read_piece(&mut reader, piece, PIECE));
-            let (changes, digest, size) = read_hashed(stream, interest)?;
-            Layer { changes, blob: Some((digest.clone(), size)), diff_id: Some(digest) }
-        }
-        Compression::Gzip | Compression::Zstd => {
-            inflate_beside(reader, compression, expected, interest)?
-        }
-    };
-    verify(&layer, expected)?;
-    Ok(layer)
+        let (changes, diff_id) = read?;
+        let blob = blob?;
+        let diff_id = diff_id.unwrap_or_else(|| blob.0.clone());
+        let layer = Layer { changes, blob: Some(blob), diff_id: Some(diff_id) };
+        verify(&layer, expected)?;
+        Ok(layer)
+    })
 }
 
 /// Whether what was read is what the documents say.
 pub fn verify<T>(layer: &Layer<T>, expected: &Expected) -> Result<(), Why> {
-    if let (Some((digest, size)), want) = (&layer.blob, expected) {
-        if let Some(want) = want.size.filter(|want| want != size) {
-            return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
-        }
-        if let Some(want) = want.digest.as_ref().filter(|want| *want != digest) {
-            return Err(Why::new(format!(
-                "the blob's digest is {digest}, its descriptor says {want}"
-            )));
-        }
+    if let Some(blob) = &layer.blob {
+        verify_blob(blob, expected)?;
     }
     match (&layer.diff_id, &expected.diff_id) {
         (Some(got), Some(want)) if got != want => Err(Why::new(format!(
@@ -162,68 +170,34 @@ pub fn verify<T>(layer: &Layer<T>, expected: &Expected) -> Result<(), Why> {
     }
 }
 
-fn read_hashed<T>(
-    stream: Stream<'_>,
-    interest: &Interest<'_, T>,
-) -> Result<(Changes<T>, Digest, u64), Why> {
-    let mut reader = Reader::new(stream);
-    let changes = read_changes(&mut reader, interest)?;
-    // What follows the archive's end is part of the blob and of its digest.
-    let (digest, size) = reader.into_source().finish()?;
-    Ok((changes, digest, size))
-}
-
-/// Inflating is the bound of a compressed layer, so it has a thread to itself; hashing the plain
-/// bytes and reading the tar stream go on beside it.
-fn inflate_beside<T: Send>(
-    reader: impl Read + Send,
-    compression: Compression,
-    expected: &Expected,
-    interest: &Interest<'_, T>,
-) -> Result<Layer<T>, Why> {
-    let hashing = Hashing { reader, hasher: Hasher::new(expected.digest.as_ref()) };
-    let Some(decoder) = Decoder::new(compression, hashing) else {
-        return Err(Why::new("the layer is not compressed"));
-    };
-    let (full, filled) = sync_channel::<std::io::Result<Vec<u8>>>(PIECES);
-    let (empty, emptied) = channel::<Vec<u8>>();
-    std::thread::scope(|scope| {
-        let inflating = scope.spawn(move || inflate(decoder, &full, &emptied));
-        let stream = Stream::new(expected.diff_id.as_ref(), move |piece| {
-            // A closed channel is the stream's end: the last piece is never empty.
-            let next = filled.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
-            let used = std::mem::replace(piece, next);
-            // Fails only once the other thread has inflated everything.
-            let _ = empty.send(used);
-            Ok(())
-        });
-        let read = read_hashed(stream, interest);
-        let Ok(compressed) = inflating.join() else {
-            return Err(Why::new("the inflating thread died"));
-        };
-        let (changes, digest, _) = read?;
-        let hasher = compressed.hasher;
-        let size = hasher.size();
-        Ok(Layer { changes, blob: Some((hasher.finish(), size)), diff_id: Some(digest) })
-    })
-}
-
-fn inflate<R: Read>(
-    mut decoder: Decoder<Hashing<R>>,
-    full: &SyncSender<std::io::Result<Vec<u8>>>,
-    emptied: &Receiver<Vec<u8>>,
-) -> Hashing<R> {
-    loop {
-        let mut piece = emptied.try_recv().unwrap_or_default();
-        let read = read_piece(&mut decoder, &mut piece, PIECE);
-        let last = piece.is_empty() || read.is_err();
-        let piece = read.map(|()| piece);
-        let nothing = matches!(&piece, Ok(piece) if piece.is_empty());
-        // The reader is gone when it met an error of its own.
-        if (!nothing && full.send(piece).is_err()) || last {
-            return decoder.into_reader();
-        }
+fn verify_blob((digest, size): &(Digest, u64), expected: &Expected) -> Result<(), Why> {
+    if let Some(want) = expected.size.filter(|want| want != size) {
+        return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
     }
+    match &expected.digest {
+        Some(want) if want != digest => {
+            Err(Why::new(format!("the blob's digest is {digest}, its descriptor says {want}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a tar stream, with another thread between it and its pieces that hashes them.
+fn read_hashed<'scope, T>(
+    scope: &'scope Scope<'scope, '_>,
+    pieces: impl Fill + 'scope,
+    like: Option<&Digest>,
+    interest: &Interest<'_, T>,
+) -> Result<(Changes<T>, Option<Digest>), Why> {
+    let (pieces, hashing) = ahead(scope, Hashed::new(pieces, like));
+    let changes = read_pieces(pieces, interest)?;
+    // What follows the archive's end is part of the stream and of its digest.
+    let hashed = hashing.join().map_err(|_| Why::new("the thread that hashes died"))?;
+    Ok((changes, Some(hashed.finish()?.0)))
+}
+
+fn read_pieces<T>(pieces: impl Fill, interest: &Interest<'_, T>) -> Result<Changes<T>, Why> {
+    read_changes(&mut Reader::new(Stream::new(pieces)), interest)
 }
 
 /// Reads every entry of an archive as the changes of a layer.

@@ -16,6 +16,9 @@ use super::squash::Squashed;
 use super::store::Store;
 use super::{MAX_DOCUMENT, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why};
 
+/// Layers that are read at one time. Each has up to four threads of its own and a few megabytes.
+const AT_ONCE: usize = 4;
+
 /// An image and what stands beside it.
 #[derive(Debug, Clone)]
 pub struct Loaded<T> {
@@ -472,7 +475,7 @@ impl<T: Clone + Send> Loader<'_, T> {
 
     // --- layers ----------------------------------------------------------------------------
 
-    /// Reads the layers, two at a time, and lays them over one another.
+    /// Reads the layers, several at a time, and lays them over one another.
     fn layers(
         &self,
         layers: Vec<(String, Option<Digest>, Option<u64>)>,
@@ -508,8 +511,9 @@ impl<T: Clone + Send> Loader<'_, T> {
                 }
             }
         };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
-            if layers.len() > 1 {
+            for _ in 1..layers.len().min(cores).min(AT_ONCE) {
                 scope.spawn(work);
             }
             work();

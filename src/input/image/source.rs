@@ -1,11 +1,10 @@
-//! Where a layer's bytes come from: a stretch of a file that can be skipped in, or a stream that is hashed.
+//! A stretch of a file that can be skipped in: where a layer lies.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::digest::{Digest, Hasher};
 use super::tar::Source;
 
 const BUFFER: usize = 64 << 10;
@@ -99,93 +98,4 @@ impl Source for Span {
         self.at += direct;
         Ok(())
     }
-}
-
-type Refill<'a> = Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send + 'a>;
-
-/// A stream that arrives in pieces and is hashed as they arrive.
-pub struct Stream<'a> {
-    /// Fills the next piece; an empty one is the end.
-    refill: Refill<'a>,
-    piece: Vec<u8>,
-    used: usize,
-    hasher: Hasher,
-}
-
-impl<'a> Stream<'a> {
-    /// A stream over pieces, hashed by the algorithm of `like`.
-    pub fn new(
-        like: Option<&Digest>,
-        refill: impl FnMut(&mut Vec<u8>) -> io::Result<()> + Send + 'a,
-    ) -> Stream<'a> {
-        Stream { refill: Box::new(refill), piece: Vec::new(), used: 0, hasher: Hasher::new(like) }
-    }
-
-    /// Passes over the rest and gives the digest and the size of the whole.
-    pub fn finish(mut self) -> io::Result<(Digest, u64)> {
-        while self.fill()? {
-            self.used = self.piece.len();
-        }
-        let size = self.hasher.size();
-        Ok((self.hasher.finish(), size))
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.piece.get(self.used..).unwrap_or_default()
-    }
-
-    /// Makes sure that there is something to take; false at the end.
-    fn fill(&mut self) -> io::Result<bool> {
-        if self.rest().is_empty() {
-            (self.refill)(&mut self.piece)?;
-            self.used = 0;
-            self.hasher.update(&self.piece);
-        }
-        Ok(!self.piece.is_empty())
-    }
-}
-
-impl Read for Stream<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.fill()? {
-            return Ok(0);
-        }
-        let count = self.rest().len().min(buffer.len());
-        let (Some(to), Some(from)) = (buffer.get_mut(..count), self.rest().get(..count)) else {
-            return Ok(0);
-        };
-        to.copy_from_slice(from);
-        self.used += count;
-        Ok(count)
-    }
-}
-
-impl Source for Stream<'_> {
-    fn skip(&mut self, mut count: u64) -> io::Result<()> {
-        while count > 0 {
-            if !self.fill()? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let step = (self.rest().len() as u64).min(count);
-            self.used += usize::try_from(step).unwrap_or(usize::MAX);
-            count -= step;
-        }
-        Ok(())
-    }
-}
-
-/// Reads the next piece of a plain reader.
-pub fn read_piece(reader: &mut impl Read, piece: &mut Vec<u8>, size: usize) -> io::Result<()> {
-    piece.resize(size, 0);
-    let mut filled = 0;
-    while let Some(rest) = piece.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match reader.read(rest) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    piece.truncate(filled);
-    Ok(())
 }

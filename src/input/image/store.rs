@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +10,9 @@ use super::blobs::Blobs;
 use super::compression::{Compression, Decoder};
 use super::digest::Digest;
 use super::layer::{Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify};
+use super::pieces::{Cut, Received, Stream, ahead};
 use super::source::Span;
-use super::tar::{EntryKind, Reader, Source};
+use super::tar::{EntryKind, Reader};
 use super::{MAX_STATEMENT, Why, join, normalise, parent};
 
 /// All documents of one stream together, in bytes; a stream's documents are kept until the one
@@ -87,36 +88,27 @@ impl<T: Clone + Send> Store<T> {
     /// Takes in a whole archive that passes once: documents are kept, everything that looks like
     /// a layer is reduced at once, because which layers are needed is said at the end.
     pub fn pass(reader: Box<dyn Read + Send>, interest: &Interest<'_, T>) -> Result<Store<T>, Why> {
-        let mut stream = Piped { reader };
-        let mut head = Vec::new();
-        stream.by_ref().take(8).read_to_end(&mut head)?;
-        let compression = Compression::of(&head);
-        let whole = io::Cursor::new(head).chain(stream);
-        let reader: Box<dyn Read + Send> = match Compression::of_stream(compression)? {
-            None => Box::new(whole),
-            Some(compression) => match Decoder::new(compression, whole) {
-                Some(decoder) => Box::new(decoder),
-                None => return Err(Why::new("the archive is not compressed")),
-            },
-        };
-        let mut members = BTreeMap::new();
-        let mut reader = Reader::new(Piped { reader });
-        let mut kept = 0;
-        while let Some(header) = reader.next_entry()? {
-            let path = normalise(&header.name);
-            let passed = match header.kind {
-                EntryKind::Symlink => Passed::Link(follow(parent(&path), &header.link)),
-                EntryKind::HardLink => Passed::Link(normalise(&header.link)),
-                EntryKind::File => {
-                    take_member(&mut reader, &path, header.size, interest, &mut kept)?
+        std::thread::scope(|scope| {
+            let (pieces, _) = ahead(scope, Cut(reader));
+            let mut stream = Stream::new(pieces);
+            let members = match Compression::of(stream.fill_buf()?) {
+                Compression::Plain => take_members(stream, interest)?,
+                Compression::Gzip => {
+                    let (plain, _) = ahead(scope, Cut(Decoder::gzip(stream)));
+                    take_members(Stream::new(plain), interest)?
                 }
-                _ => continue,
+                Compression::Zstd => {
+                    let (plain, _) = ahead(scope, Cut(Decoder::zstd(stream)));
+                    take_members(Stream::new(plain), interest)?
+                }
+                Compression::Other(name) => {
+                    return Err(Why::new(format!(
+                        "the archive is compressed with {name}; unpack it first: `{name} -dc FILE | … --image -`"
+                    )));
+                }
             };
-            members.insert(path, Mutex::new(passed));
-        }
-        // A pipe that is closed early kills the engine that writes into it.
-        io::copy(&mut reader.into_source().reader, &mut io::sink())?;
-        Ok(Store::Stream(members))
+            Ok(Store::Stream(members))
+        })
     }
 
     /// Whether there is such a blob.
@@ -226,18 +218,6 @@ impl<T: Clone + Send> Store<T> {
     }
 }
 
-impl Compression {
-    fn of_stream(compression: Compression) -> Result<Option<Compression>, Why> {
-        match compression {
-            Compression::Plain => Ok(None),
-            Compression::Other(name) => Err(Why::new(format!(
-                "the archive is compressed with {name}; unpack it first: `{name} -dc FILE | … --image -`"
-            ))),
-            known => Ok(Some(known)),
-        }
-    }
-}
-
 impl Archive {
     fn index(file: Arc<File>, length: u64) -> Result<Archive, Why> {
         let mut reader = Reader::new(Span::new(file.clone(), 0, length));
@@ -291,8 +271,30 @@ fn find_passed<'a, T>(
     None
 }
 
+fn take_members<T: Clone + Send>(
+    stream: Stream<Received>,
+    interest: &Interest<'_, T>,
+) -> Result<BTreeMap<Vec<u8>, Mutex<Passed<T>>>, Why> {
+    let mut members = BTreeMap::new();
+    let mut reader = Reader::new(stream);
+    let mut kept = 0;
+    while let Some(header) = reader.next_entry()? {
+        let path = normalise(&header.name);
+        let passed = match header.kind {
+            EntryKind::Symlink => Passed::Link(follow(parent(&path), &header.link)),
+            EntryKind::HardLink => Passed::Link(normalise(&header.link)),
+            EntryKind::File => take_member(&mut reader, &path, header.size, interest, &mut kept)?,
+            _ => continue,
+        };
+        members.insert(path, Mutex::new(passed));
+    }
+    // A pipe that is closed early kills the engine that writes into it.
+    io::copy(&mut reader.into_source(), &mut io::sink())?;
+    Ok(members)
+}
+
 fn take_member<T: Clone + Send>(
-    reader: &mut Reader<Piped>,
+    reader: &mut Reader<Stream<Received>>,
     path: &[u8],
     size: u64,
     interest: &Interest<'_, T>,
@@ -325,16 +327,3 @@ fn take_member<T: Clone + Send>(
         Err(why) => Passed::Neither(why),
     })
 }
-
-/// A stream without a place.
-struct Piped {
-    reader: Box<dyn Read + Send>,
-}
-
-impl Read for Piped {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buffer)
-    }
-}
-
-impl Source for Piped {}
