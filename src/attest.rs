@@ -12,6 +12,7 @@ pub mod keys;
 pub mod sigstore;
 pub mod slsa;
 pub mod statement;
+pub mod strict;
 
 pub use dsse::Envelope;
 pub use keys::{PublicKey, SecretKey};
@@ -95,6 +96,7 @@ pub fn read(bytes: &[u8]) -> Result<Attestation, Error> {
     if bytes.len() > MAX_BYTES {
         return Err(Error::TooLarge { size: bytes.len() });
     }
+    strict::check(bytes).map_err(|error| Error::malformed(EXPECTED, error))?;
     let value: serde_json::Value =
         serde_json::from_slice(bytes).map_err(|error| Error::malformed(EXPECTED, error))?;
     let has = |key: &str| value.get(key).is_some();

@@ -12,6 +12,7 @@ use crate::facts::build::{Locked, Profile};
 use crate::facts::record::made::{
     BUILD_TYPE, COMMIT, Git, LOCKFILE, SELF_ATTESTED, SOURCES, SourceFile, digest_of_all,
 };
+use crate::facts::record::tied::COMPILED;
 use crate::facts::record::{Made, Traces, embedded};
 
 pub mod compare;
@@ -110,6 +111,11 @@ fn internal(made: Made<'_>) -> Map<String, Value> {
         parameters.insert("osRelease".to_owned(), json!(release));
     }
     parameters.insert("resolvedProfile".to_owned(), resolved(&made.build.told));
+    if let Some(ties) = made.ties {
+        let words: BTreeMap<&str, &str> =
+            ties.iter().map(|(name, tie)| (name.as_str(), tie.word())).collect();
+        parameters.insert(COMPILED.to_owned(), json!(words));
+    }
     parameters
 }
 

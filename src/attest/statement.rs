@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Error;
+use super::{Error, strict};
 
 /// `_type` of a statement (in-toto attestation spec v1, "Statement").
 pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
@@ -111,8 +111,9 @@ impl Statement {
         if bytes.len() > super::MAX_BYTES {
             return Err(Error::TooLarge { size: bytes.len() });
         }
-        let statement: Statement = serde_json::from_slice(bytes)
-            .map_err(|error| Error::malformed("an in-toto statement", error))?;
+        let malformed = |error| Error::malformed("an in-toto statement", error);
+        strict::check(bytes).map_err(malformed)?;
+        let statement: Statement = serde_json::from_slice(bytes).map_err(malformed)?;
         if statement.kind != STATEMENT_V1 && statement.kind != STATEMENT_V0_1 {
             return Err(Error::UnknownType {
                 what: "statement type",
@@ -176,7 +177,11 @@ mod tests {
 
     #[test]
     fn a_field_given_twice_is_refused() {
-        let twice = json("[]").replace("\"subject\":[]", "\"subject\":[],\"subject\":[]");
-        assert!(Statement::from_json_leniently(twice.as_bytes()).is_err());
+        for (once, twice) in
+            [("\"subject\":[]", "\"subject\":[],\"subject\":[]"), ("\"b\":1", "\"b\":1,\"b\":2")]
+        {
+            let twice = json("[]").replace(once, twice);
+            assert!(Statement::from_json_leniently(twice.as_bytes()).is_err());
+        }
     }
 }

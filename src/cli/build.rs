@@ -1,5 +1,6 @@
 //! `build`: cargo's own build, then a record of what it made, then the check.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -8,8 +9,9 @@ use clap::{Args, Command, FromArgMatches};
 use super::check::{self, Check};
 use super::freshen;
 use super::output::Failure;
-use super::recording::{Features, Gathered, Writing, beside};
-use crate::input::build::{Built, Program, build};
+use super::recording::{self, Features, Gathered, Writing, beside};
+use crate::facts::build::ledger::Verdict;
+use crate::input::build::{Built, Crate, Program, build};
 use crate::input::cargo::{self, Output, Outputs, Query, Workspace};
 
 /// Words after `build`: our own, then cargo's.
@@ -51,19 +53,32 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
     if words.ensure_fresh {
         freshen::freshen(&understood.query, false, false)?;
     }
-    let Built { code, programs } = build(&understood.query, &cargo_words)?;
+    let Built { code, programs, crates } = build(&understood.query, &cargo_words)?;
     if code != 0 {
         return Ok(code);
     }
     let workspace = cargo::workspace(&understood.query)?;
+    let units = freshen::known(&understood.query, &workspace);
+    let mut refused = false;
     for program in &programs {
-        record(program, &workspace, &understood, &words.writing)?;
+        if let Err(why) =
+            record(program, &workspace, &understood, (&crates, &units), &words.writing)?
+        {
+            writeln!(io::stderr(), "error: {why}")?;
+            refused = true;
+        }
     }
-    if words.no_check || programs.is_empty() {
-        return Ok(super::CLEAN);
-    }
+    let judged = match words.no_check || programs.is_empty() {
+        true => super::CLEAN,
+        false => judge(understood.check)?,
+    };
+    // A finding says more than that there is no record.
+    Ok(if refused && judged == super::CLEAN { super::FAILED } else { judged })
+}
+
+fn judge(words: Vec<String>) -> Result<u8, Failure> {
     let mut check_words = vec!["check".to_owned()];
-    check_words.extend(understood.check);
+    check_words.extend(words);
     let command = Check::augment_args(Command::new("check"));
     let matches = command.try_get_matches_from(check_words).map_err(Failure::from)?;
     check::run(&Check::from_arg_matches(&matches)?, &matches)
@@ -165,8 +180,9 @@ fn record(
     program: &Program,
     workspace: &Workspace,
     understood: &Understood,
+    (crates, units): (&[Crate], &BTreeMap<String, Verdict>),
     writing: &Writing,
-) -> Result<(), Failure> {
+) -> Result<Result<(), String>, Failure> {
     let output = Output {
         package: program.package.clone(),
         bin: program.bin.clone(),
@@ -184,16 +200,16 @@ fn record(
     };
     let query = &understood.query;
     let request = understood.features.request();
-    let gathered = Gathered::new(query, workspace, &outputs, &output, request)?;
+    let (bytes, binary) = recording::read_program(&program.path)?;
+    let recorded = recording::Program { path: Some(&program.path), bytes: &bytes, binary: &binary };
+    let gathered = Gathered::new(query, workspace, (&outputs, &output), request, recorded, &[])?;
     let to = beside(&program.path);
-    gathered.write(&to, writing)?;
-    let made = if program.fresh { "fresh, not rebuilt" } else { "built" };
-    let mut said = io::stderr().lock();
-    for note in gathered.notes() {
-        writeln!(said, "note: {note}")?;
+    let answer = gathered.record(crates, units, &to, writing)?;
+    if answer.is_ok() {
+        let made = if program.fresh { "fresh, not rebuilt" } else { "built" };
+        writeln!(io::stderr(), "{:>12} {} ({made})", "Recorded", to.display())?;
     }
-    writeln!(said, "{:>12} {} ({made})", "Recorded", to.display())?;
-    Ok(())
+    Ok(answer)
 }
 
 /// The target that was asked for and whose directory the program lies in.

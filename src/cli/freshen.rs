@@ -51,31 +51,18 @@ pub fn run(words: &Freshen) -> Result<u8, Failure> {
 pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<u8, Failure> {
     let workspace = cargo::workspace(query)?;
     let place = Place::new(&workspace);
-    let limits = sources::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 };
-    let mut reader = Reader::new(limits);
-    let known = snapshot(&place.ledger, ledger::LARGEST).ok().flatten();
-    let known = known.and_then(|file| Ledger::parse(&file.bytes));
-
+    let mut reader = reader();
     let mut stale: Vec<(Unit, String)> = Vec::new();
     let mut units: BTreeMap<String, Entry> = BTreeMap::new();
     let mut fresh = 0;
-    let all = place.units(query, &workspace);
-    let contradicted = place.contradicted(&workspace, &all);
-    for unit in all {
-        let Some(files) = place.files(&unit, &mut reader) else { continue };
-        let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
-        let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
-        let metadata = metadata.as_ref().map(|file| file.bytes.as_slice());
-        match ledger::judge(known.as_ref(), &unit, &files, metadata) {
+    for (unit, files, verdict) in place.verdicts(query, &workspace, &mut reader) {
+        match verdict {
             Verdict::CargoSees(_) => {}
-            Verdict::Stale(why) => stale.push((unit, why)),
-            Verdict::Matches(_) => match contradicted.get(&ledger::key(&unit)) {
-                Some(why) => stale.push((unit, why.clone())),
-                None => {
-                    fresh += 1;
-                    units.extend(entry(&unit, &files));
-                }
-            },
+            Verdict::Changed(why) | Verdict::Unproven(why) => stale.push((unit, why)),
+            Verdict::Matches(_) => {
+                fresh += 1;
+                units.extend(entry(&unit, &files));
+            }
         }
     }
     if !check {
@@ -88,6 +75,21 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
         say(&stale, fresh, check)?;
     }
     Ok(if check && !stale.is_empty() { super::DENIED } else { super::CLEAN })
+}
+
+/// What is known of each unit by its name in the ledger, for a record of what was built.
+pub(super) fn known(
+    query: &cargo::Query,
+    workspace: &cargo::Workspace,
+) -> BTreeMap<String, Verdict> {
+    // A program is made of other packages than those that were named.
+    let all = cargo::Query { packages: Vec::new(), ..query.clone() };
+    let verdicts = Place::new(workspace).verdicts(&all, workspace, &mut reader());
+    verdicts.into_iter().map(|(unit, _, verdict)| (ledger::key(&unit), verdict)).collect()
+}
+
+fn reader() -> Reader {
+    Reader::new(sources::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 })
 }
 
 /// The workspace's directories and packages.
@@ -155,6 +157,33 @@ impl Place {
             made_at: None,
         };
         comparison::contradicted(place, units)
+    }
+
+    /// Every unit with its files and what proves that it was compiled from them.
+    fn verdicts(
+        &self,
+        query: &cargo::Query,
+        workspace: &cargo::Workspace,
+        reader: &mut Reader,
+    ) -> Vec<(Unit, Vec<Now>, Verdict)> {
+        let known = snapshot(&self.ledger, ledger::LARGEST).ok().flatten();
+        let known = known.and_then(|file| Ledger::parse(&file.bytes));
+        let mut verdicts = Vec::new();
+        let units = self.units(query, workspace);
+        let contradicted = self.contradicted(workspace, &units);
+        for unit in units {
+            let Some(files) = self.files(&unit, reader) else { continue };
+            let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
+            let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
+            let metadata = metadata.as_ref().map(|file| file.bytes.as_slice());
+            let verdict = ledger::judge(known.as_ref(), &unit, &files, metadata);
+            let verdict = match (verdict, contradicted.get(&ledger::key(&unit))) {
+                (Verdict::Matches(_), Some(why)) => Verdict::Changed(why.clone()),
+                (verdict, _) => verdict,
+            };
+            verdicts.push((unit, files, verdict));
+        }
+        verdicts
     }
 
     /// The files that a unit was compiled from, as they are now; `None` for a unit that is not

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::check::Selection;
+use super::freshen;
 use super::output::Failure;
-use super::recording::{Features, Gathered, Writing, beside};
+use super::recording::{Features, Gathered, Program, Writing, beside, read_program};
 use crate::input::cargo;
 
 /// Words after `record`.
@@ -27,7 +28,7 @@ pub struct Record {
 /// Writes one record a program.
 ///
 /// # Errors
-/// Nothing built, several programs for one file, whatever `Gathered::write` refuses.
+/// Nothing built, several programs for one file, whatever `Gathered::record` refuses.
 pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
     let query = words.features.query(&words.selection)?;
@@ -39,15 +40,15 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
             outputs.built.len()
         )));
     }
-    let mut said = io::stdout().lock();
+    let units = freshen::known(&query, &workspace);
     for output in &outputs.built {
-        let gathered = Gathered::new(&query, &workspace, &outputs, output, request.clone())?;
-        for note in gathered.notes() {
-            writeln!(io::stderr(), "note: {note}")?;
-        }
+        let (bytes, binary) = read_program(&output.path)?;
+        let program = Program { path: Some(&output.path), bytes: &bytes, binary: &binary };
+        let built = (&outputs, output);
+        let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
         let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
-        gathered.write(&to, &words.writing)?;
-        writeln!(said, "{}", to.display())?;
+        gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
+        writeln!(io::stdout(), "{}", to.display())?;
     }
     Ok(super::CLEAN)
 }

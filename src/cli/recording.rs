@@ -1,5 +1,7 @@
 //! What `build`, `record` and `verify` share: the facts of a build, and how a record is written.
 
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,15 +9,21 @@ use clap::Args;
 use super::check::Selection;
 use super::output::Failure;
 use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
-use crate::facts::record::made::{Git, Request, Sources, Stage};
+use crate::facts::build::freshness::{self, Freshness};
+use crate::facts::build::ledger::Verdict;
+use crate::facts::record::made::{Git, Request, Sources, Stage, places_of_sources};
+use crate::facts::record::tied::{self, Earlier, Seen, Tie, Ties};
 use crate::facts::record::{Fate, Made, Record, embedded};
-use crate::facts::{Build, Facts};
+use crate::facts::{Binary, Build, Facts};
+use crate::input::build::Crate;
 use crate::input::cargo::{Asked, Output, Outputs, Query, Workspace};
 use crate::input::{file, git, keys, record as files, toolchain};
 use crate::record;
 
 /// What is appended to a program's name for its record.
 const BESIDE: &str = ".intoto.jsonl";
+/// What is appended to a program's name for a record that is no longer the one of its sources.
+const EARLIER: &str = ".intoto.earlier.jsonl";
 /// What is appended to a program's name for its Sigstore bundle.
 const BUNDLE: &str = ".sigstore.json";
 
@@ -82,7 +90,7 @@ pub struct Writing {
 }
 
 /// Everything that a record of one program is written from.
-pub struct Gathered {
+pub struct Gathered<'a> {
     build: Build,
     request: Request,
     stage: Stage,
@@ -90,21 +98,46 @@ pub struct Gathered {
     lockfile: Option<String>,
     git: Option<Git>,
     epoch: Option<u64>,
+    program: Program<'a>,
 }
 
-impl Gathered {
-    /// Asks cargo, the machine, git and the sources.
+/// The program that a record is about.
+#[derive(Clone, Copy)]
+pub struct Program<'a> {
+    /// Where cargo handed it out, when it is looked at there.
+    pub path: Option<&'a Path>,
+    /// The file as it is, with or without a record inside.
+    pub bytes: &'a [u8],
+    /// What its bytes say.
+    pub binary: &'a Binary,
+}
+
+impl<'a> Gathered<'a> {
+    /// Asks cargo, the machine, git and the sources. `recorded` are the sources that a record to
+    /// compare with names.
     ///
     /// # Errors
     /// A `SOURCE_DATE_EPOCH` that is no number.
     pub fn new(
         query: &Query,
         workspace: &Workspace,
-        outputs: &Outputs,
-        output: &Output,
+        (outputs, output): (&Outputs, &Output),
         request: Request,
-    ) -> Result<Gathered, Failure> {
-        let build = Build::new(workspace, outputs, output);
+        program: Program<'a>,
+        recorded: &[String],
+    ) -> Result<Gathered<'a>, Failure> {
+        let mut build = Build::new(workspace, outputs, output);
+        let original = embedded::without(program.bytes);
+        build.freshness = Freshness::read(
+            workspace,
+            &build,
+            freshness::Subject {
+                path: program.path,
+                bytes: original.as_deref().unwrap_or(program.bytes),
+                packed: program.binary.packer.is_some(),
+                build_id: program.binary.build_id.as_deref(),
+            },
+        );
         let linker = build.rustflags.iter().rev().find_map(|flag| {
             let option = flag.word.strip_prefix("-C").unwrap_or(&flag.word);
             option.trim_start().strip_prefix("linker=")
@@ -112,11 +145,15 @@ impl Gathered {
         let stage = toolchain::stage(query, workspace, linker);
         let manifests: Vec<PathBuf> =
             build.path_packages.iter().map(|package| package.manifest.clone()).collect();
+        // Cargo's own list is exact where the unit is known; a record's list helps where it is not.
+        let is_compiled = build.is_compiled();
         let sources = files::sources(files::Place {
             root: &build.workspace_root,
             executable: &build.executable,
             generated: [&build.target_dir, &build.build_dir],
             manifests: &manifests,
+            known: &places_of_sources(&build),
+            recorded: if is_compiled { &[] } else { recorded },
         });
         let epoch = match query.env.get("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) {
             None => None,
@@ -132,11 +169,17 @@ impl Gathered {
             stage,
             sources,
             epoch,
+            program,
         })
     }
 
-    /// The facts, for `record`.
-    pub fn made(&self) -> Made<'_> {
+    /// The build.
+    pub fn build(&self) -> &Build {
+        &self.build
+    }
+
+    /// The facts, for `record`; without ties nothing is claimed of how the sources are known.
+    pub fn made<'b>(&'b self, ties: Option<&'b Ties>) -> Made<'b> {
         Made {
             build: &self.build,
             request: &self.request,
@@ -144,40 +187,107 @@ impl Gathered {
             sources: &self.sources,
             lockfile: self.lockfile.as_deref(),
             git: self.git.as_ref(),
+            ties,
             epoch: self.epoch,
         }
     }
 
     /// What could not be read, one sentence each.
-    pub fn notes(&self) -> impl Iterator<Item = &String> {
+    fn notes(&self) -> impl Iterator<Item = &String> {
         self.sources.notes.iter().chain(&self.build.notes)
     }
 
-    /// Writes the record of the program: beside it, and into it where that was asked for.
+    /// Writes the record of the program beside it or to another file, and into it where that was
+    /// asked for; prints what the reader of the record should know. Where the evidence says that
+    /// the program was not compiled from these sources, there is no record, an older one does not
+    /// stay as if it were of this build, and the answer is why.
     ///
     /// # Errors
-    /// Sources that are newer than the program, an unusable key, a program that cannot carry a
-    /// record, a file that cannot be written.
-    pub fn write(&self, to: &Path, words: &Writing) -> Result<(), Failure> {
-        if let Some(newer) = self.sources.newer.first() {
-            return Err(Failure::Words(format!(
-                "{newer} was written after {}: a record would name sources that the program was \
-                 not built from; run `cargo build` first, or `cargo binlint build`",
-                self.build.executable.display()
-            )));
+    /// An unusable key, a program that cannot carry a record, a file that cannot be written.
+    pub fn record(
+        &self,
+        crates: &[Crate],
+        units: &BTreeMap<String, Verdict>,
+        to: &Path,
+        words: &Writing,
+    ) -> Result<Result<(), String>, Failure> {
+        let seen = Seen { crates: crates.to_vec(), units: units.clone(), earlier: self.earlier() };
+        let ties = match self.ties(&seen) {
+            Ok(ties) => ties,
+            Err(why) => {
+                self.put_aside(to)?;
+                let path = self.build.executable.display();
+                return Ok(Err(format!(
+                    "no record of {path}: {why}; `cargo binlint build --ensure-fresh` builds and \
+                     records it"
+                )));
+            }
+        };
+        self.write(&ties, to, words)?;
+        let mut said = std::io::stderr().lock();
+        for note in self.notes() {
+            writeln!(said, "note: {note}")?;
         }
+        let open = ties.iter().filter(|(_, tie)| **tie == Tie::Open);
+        let open: Vec<&str> = open.map(|(name, _)| name.as_str()).collect();
+        if !open.is_empty() {
+            let open = open.join(", ");
+            writeln!(said, "note: nothing proves that these sources were compiled to {open}")?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn ties(&self, seen: &Seen) -> Result<Ties, String> {
+        let ties = tied::ties(&self.build, self.program.binary, &self.sources.files, seen)?;
         if self.sources.files.is_empty() {
-            return Err(Failure::Words(format!(
-                "no source of {} is known: {}",
-                self.build.executable.display(),
-                self.sources.notes.first().map_or("cargo lists none", String::as_str)
-            )));
+            let why = self.sources.notes.first().map_or("cargo lists none", String::as_str);
+            return Err(format!("none of its sources is known: {why}"));
         }
+        match self.sources.newer.first() {
+            Some(newer) => Err(format!("{newer} was written after it was built")),
+            None => Ok(ties),
+        }
+    }
+
+    /// The records that earlier builds left beside the program, as far as they are about it.
+    fn earlier(&self) -> Vec<Earlier> {
+        let original = embedded::without(self.program.bytes);
+        let sha256 = sha256_hex(original.as_deref().unwrap_or(self.program.bytes));
+        [BESIDE, EARLIER]
+            .into_iter()
+            .filter_map(|suffix| {
+                let path = with_suffix(&self.build.executable, suffix);
+                let written = files::written(&path)?;
+                Earlier::read(&files::attestation(&path).ok()?, written, &sha256)
+            })
+            .collect()
+    }
+
+    /// What an earlier record says of these bytes is still evidence, but no record of this build.
+    fn put_aside(&self, to: &Path) -> Result<(), Failure> {
+        let path = &self.build.executable;
+        files::remove(&with_suffix(path, BUNDLE))?;
+        let beside = beside(path);
+        if to != beside {
+            files::remove(to)?;
+        }
+        match self.earlier().is_empty() {
+            true => files::remove(&beside)?,
+            false => files::rename(&beside, &with_suffix(path, EARLIER))?,
+        }
+        if let Some(original) = embedded::without(self.program.bytes) {
+            files::write(path, &original)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, ties: &Ties, to: &Path, words: &Writing) -> Result<(), Failure> {
         let key = words.key.as_deref().map(secret_key).transpose()?;
         let path = &self.build.executable;
-        let program = file::read(path)?;
+        let program = self.program.bytes;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let statement = record::statement(self.made(), &name, &program, words.embed).to_json();
+        let made = self.made(Some(ties));
+        let statement = record::statement(made, &name, program, words.embed).to_json();
         let (mut content, bundle) = match key {
             None => (statement, None),
             Some(key) => {
@@ -187,7 +297,7 @@ impl Gathered {
             }
         };
         if words.embed {
-            let carrying = embedded::embed(&program, &content).ok_or_else(|| {
+            let carrying = embedded::embed(program, &content).ok_or_else(|| {
                 let path = path.display();
                 Failure::Words(format!("{path} cannot carry a record: only ELF files can"))
             })?;
@@ -195,11 +305,26 @@ impl Gathered {
         }
         content.push(b'\n');
         files::write(to, &content)?;
-        if let Some(bundle) = bundle {
-            files::write(&with_suffix(path, BUNDLE), bundle.as_bytes())?;
+        files::remove(&with_suffix(path, EARLIER))?;
+        match bundle {
+            Some(bundle) => files::write(&with_suffix(path, BUNDLE), bundle.as_bytes())?,
+            // One that an earlier build left would be about other bytes.
+            None => files::remove(&with_suffix(path, BUNDLE))?,
         }
         Ok(())
     }
+}
+
+/// The program that cargo handed out, and what its bytes say.
+///
+/// # Errors
+/// No regular file, or one that is no program.
+pub fn read_program(path: &Path) -> Result<(Vec<u8>, Binary), Failure> {
+    let shown = path.display().to_string();
+    let bytes = file::read(path)?;
+    let binary = Binary::full(&shown, &bytes, true)
+        .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
+    Ok((bytes, binary))
 }
 
 /// Where the record of a program lies: beside it.

@@ -7,12 +7,12 @@ use clap::{ArgMatches, Args};
 use super::check::{self, Format, Selection};
 use super::levels::Levels;
 use super::output::{Failure, Output};
-use super::recording::{self, Features, Gathered};
+use super::recording::{self, Features, Gathered, Program};
 use crate::attest::PublicKey;
 use crate::config::Date;
 use crate::facts::image;
-use crate::facts::record::{Dockerfile, ImageBuild, Record};
-use crate::facts::{Binary, Facts, Image};
+use crate::facts::record::{Difference, Dockerfile, ImageBuild, Record, tied};
+use crate::facts::{Binary, Build, Facts, Image};
 use crate::input::cargo::{self, Query, Workspace};
 use crate::input::{self, file, image_files};
 use crate::lint::lint;
@@ -92,6 +92,8 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
             recording::beside(Path::new(&shown)).display()
         ))
     })?;
+    let binary = Binary::full(&shown, &program, true)
+        .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
     let query = words.features.query(&words.selection)?;
     // Only a workspace that was named is compared with: the one around may be any.
     let workspace = match &words.selection.manifest_path {
@@ -105,7 +107,8 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         notes.extend(record.image_build.iter().flat_map(told));
     }
     if let Some(workspace) = &workspace {
-        compare_with(&mut record, workspace, &query, Path::new(&shown), &words.features)?;
+        let subject = Program { path: None, bytes: &program, binary: &binary };
+        compare_with(&mut record, workspace, &query, subject, &words.features)?;
         notes.extend(record.not_compared.iter().cloned());
     }
     if let Some(path) = &words.dockerfile {
@@ -115,8 +118,6 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         })?;
         record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
     }
-    let binary = Binary::full(&shown, &program, true)
-        .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
     let mut config = check::configuration(words.config.as_deref(), &query, workspace.as_ref())?;
     // Other questions than provenance are not asked here.
     for group in Group::ALL.iter().filter(|group| **group != Group::Provenance) {
@@ -216,23 +217,47 @@ fn compare_with(
     record: &mut Record,
     workspace: &Workspace,
     query: &Query,
-    subject: &Path,
+    subject: Program<'_>,
     features: &Features,
 ) -> Result<(), Failure> {
-    let outputs = outputs(record, workspace, query, subject)?;
-    let name = subject.file_name().unwrap_or_default().to_string_lossy();
+    let path = Path::new(&subject.binary.path);
+    let outputs = outputs(record, workspace, query, path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let output = outputs
         .built
         .iter()
         .find(|output| output.path.file_name().is_some_and(|file| *file == *name))
         .or(outputs.built.first())
         .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
-    let gathered = Gathered::new(query, workspace, &outputs, output, features.request())?;
-    let now = record::provenance(gathered.made());
-    let (differences, open) = compare(&record.provenance, &now);
+    let request = features.request();
+    let recorded = record.source_files();
+    let built = (&outputs, output);
+    let gathered = Gathered::new(query, workspace, built, request, subject, &recorded)?;
+    let now = record::provenance(gathered.made(None));
+    let (mut differences, open) = compare(&record.provenance, &now);
+    differences.extend(other_crates(record, gathered.build()));
     record.differences = Some(differences);
     record.not_compared = open.into_iter().map(|field| format!("not compared: {field}")).collect();
     Ok(())
+}
+
+/// Crates that the record says something of and the program is not made of, and the reverse.
+fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
+    let (Some(recorded), Some(now)) = (record.ties(), tied::names(build)) else {
+        return Vec::new();
+    };
+    let field =
+        |name: &str| format!("buildDefinition.internalParameters.{}.{name}", tied::COMPILED);
+    let is_now = |name: &str| now.iter().any(|it| it == name);
+    let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
+        field: field(name),
+        recorded: Some((*word).to_owned()),
+        now: None,
+    });
+    let new = now.iter().filter(|name| !recorded.contains_key(name.as_str())).map(|name| {
+        Difference { field: field(name), recorded: None, now: Some("a crate of it".to_owned()) }
+    });
+    gone.chain(new).collect()
 }
 
 /// The workspace; for the target that the record names, where none was named and cargo built for

@@ -1,6 +1,9 @@
 //! What a record of the build says, and whether it can be believed.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde_json::Value;
 
 pub use crate::attest::Descriptor;
 pub use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
@@ -13,6 +16,7 @@ pub mod embedded;
 pub mod from_lines;
 pub mod made;
 mod subject;
+pub mod tied;
 
 pub use carried::Carried;
 pub use made::Made;
@@ -29,6 +33,8 @@ pub struct Record {
     pub signature: Signature,
     /// What was asked for, what went in, who did it.
     pub provenance: Provenance,
+    /// Fields that no record of this kind has, by their paths.
+    pub unknown: Vec<String>,
     /// Every program that the record is about.
     pub subjects: Vec<Descriptor>,
     /// The program that is judged, as the record knows it.
@@ -122,10 +128,12 @@ impl Record {
             },
         };
         let statement = Statement::from_json(payload)?;
+        let provenance = Provenance::from_statement(&statement)?;
         Ok(Record {
             origin,
             signature,
-            provenance: Provenance::from_statement(&statement)?,
+            unknown: unknown_fields(payload, &statement, &provenance),
+            provenance,
             subject: Subject::read(&statement.subject, program),
             subjects: statement.subject,
             ..Record::default()
@@ -136,6 +144,19 @@ impl Record {
     pub fn dependency(&self, name: &str) -> Option<&Descriptor> {
         let mut all = self.provenance.build_definition.resolved_dependencies.iter();
         all.find(|dependency| dependency.name.as_deref() == Some(name))
+    }
+
+    /// The paths of the source files, relative to the workspace's root.
+    pub fn source_files(&self) -> Vec<String> {
+        let all = self.provenance.build_definition.resolved_dependencies.iter();
+        all.filter(|it| it.is_source_file()).filter_map(|it| it.name.clone()).collect()
+    }
+
+    /// How each crate is tied to these, by the record's own words; `None`: it does not say.
+    pub fn ties(&self) -> Option<BTreeMap<&str, &str>> {
+        let internal = &self.provenance.build_definition.internal_parameters;
+        let ties = internal.get(tied::COMPILED)?.as_object()?.iter();
+        ties.map(|(name, word)| Some((name.as_str(), word.as_str()?))).collect()
     }
 
     /// The fields of one part that differ; `None`: there was no workspace to compare with.
@@ -149,6 +170,43 @@ impl Record {
         let definition = &self.provenance.build_definition;
         let external = definition.external_parameters.get(name);
         external.or_else(|| definition.internal_parameters.get(name))?.as_str()
+    }
+}
+
+/// What the bytes say and was not understood: whoever put it there wants to be read otherwise.
+fn unknown_fields(payload: &[u8], statement: &Statement, provenance: &Provenance) -> Vec<String> {
+    fn walk(said: &Value, understood: Option<&Value>, at: &str, unknown: &mut Vec<String>) {
+        match (said, understood) {
+            (Value::Object(said), Some(Value::Object(understood))) => {
+                for (key, value) in said {
+                    let separator = if at.is_empty() { "" } else { "." };
+                    let field = format!("{at}{separator}{key}");
+                    walk(value, understood.get(key), &field, unknown);
+                }
+            }
+            (Value::Array(said), Some(Value::Array(understood))) => {
+                for (index, value) in said.iter().enumerate() {
+                    walk(value, understood.get(index), &format!("{at}[{index}]"), unknown);
+                }
+            }
+            (_, Some(_)) => {}
+            (_, None) => unknown.push(at.to_owned()),
+        }
+    }
+    let said = serde_json::from_slice(payload).unwrap_or_default();
+    let mut understood = serde_json::to_value(statement).unwrap_or_default();
+    understood["predicate"] = provenance.to_value();
+    let mut unknown = Vec::new();
+    walk(&said, Some(&understood), "", &mut unknown);
+    unknown
+}
+
+impl Descriptor {
+    /// Whether this is a source file among the dependencies.
+    pub fn is_source_file(&self) -> bool {
+        let reserved =
+            |name: &String| [made::LOCKFILE, made::SOURCES, made::COMMIT].contains(&name.as_str());
+        self.uri.is_none() && self.name.as_ref().is_some_and(|name| !reserved(name))
     }
 }
 
@@ -182,6 +240,7 @@ impl Difference {
             };
         }
         match within("buildDefinition.internalParameters.") {
+            Some(name) if name.starts_with(tied::COMPILED) => Part::Parameter,
             Some(name) if !name.starts_with("resolvedProfile") => Part::Toolchain,
             _ if within("runDetails.builder.version").is_some() => Part::Toolchain,
             _ if within("runDetails.builder").is_some() => Part::Builder,

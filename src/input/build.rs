@@ -16,6 +16,21 @@ pub struct Built {
     pub code: u8,
     /// The programs, in cargo's order.
     pub programs: Vec<Program>,
+    /// Every library, program and build script, in cargo's order.
+    pub crates: Vec<Crate>,
+}
+
+/// One crate that cargo compiled, or found compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crate {
+    /// Its package.
+    pub package: PackageId,
+    /// The kinds of the target: `bin`, `lib`, `custom-build`.
+    pub kinds: Vec<TargetKind>,
+    /// The name of the target.
+    pub name: String,
+    /// Cargo called it fresh: it did nothing.
+    pub fresh: bool,
 }
 
 /// One program that cargo made or found made.
@@ -49,11 +64,20 @@ pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
         .spawn()
         .map_err(missing)?;
     let mut programs = Vec::new();
+    let mut crates = Vec::new();
     if let Some(output) = child.stdout.take() {
         for message in Message::parse_stream(BufReader::new(output)) {
             match message {
-                Ok(Message::CompilerArtifact(made)) if made.target.is_kind(TargetKind::Bin) => {
-                    programs.extend(made.executable.map(|path| Program {
+                // A test of a crate is another unit, and no part of any program.
+                Ok(Message::CompilerArtifact(made)) if !made.profile.test => {
+                    crates.push(Crate {
+                        package: made.package_id.clone(),
+                        kinds: made.target.kind.clone(),
+                        name: made.target.name.clone(),
+                        fresh: made.fresh,
+                    });
+                    let is_program = made.target.is_kind(TargetKind::Bin);
+                    programs.extend(made.executable.filter(|_| is_program).map(|path| Program {
                         package: made.package_id,
                         bin: made.target.name,
                         path: path.into(),
@@ -70,5 +94,5 @@ pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
     let status = child.wait().map_err(missing)?;
     // A cargo that a signal ended has no code; cargo itself fails with 101.
     let code = status.code().map_or(101, |code| u8::try_from(code).unwrap_or(101));
-    Ok(Built { code, programs })
+    Ok(Built { code, programs, crates })
 }

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 
+use super::moment::Moment;
+use super::sources::files_below;
 use super::{Error, file, read_text};
 
 /// A record larger than this is none, in bytes.
@@ -52,6 +54,38 @@ pub fn is_file(path: &Path) -> bool {
     path.is_file()
 }
 
+/// When a file was last written; `None` when there is none.
+pub fn written(path: &Path) -> Option<Moment> {
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    Some(Moment::modified(&metadata))
+}
+
+/// Gives a file another name; nothing happens where there is none.
+///
+/// # Errors
+/// What the system said.
+pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Write { path: to.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a file away; nothing happens where there is none.
+///
+/// # Errors
+/// What the system said.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Write { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file as a whole: to a name of its own first, then over the old one, with the old
 /// one's permissions.
 ///
@@ -88,14 +122,30 @@ pub struct Place<'a> {
     pub generated: [&'a Path; 2],
     /// The manifest of each package that lies in a directory.
     pub manifests: &'a [PathBuf],
+    /// Files and directories that are known to be sources without that dep-info.
+    pub known: &'a [PathBuf],
+    /// Sources of a record that is compared with, by their paths from the root; those that are
+    /// there are sources here too.
+    pub recorded: &'a [String],
 }
 
 /// Digests every file of the path crates that the program was compiled from: what the dep-info
-/// beside it lists, the manifests of those crates, and the files of the workspace's root that
-/// steer cargo.
+/// beside it lists and what is known otherwise, the manifests of those crates, and the files of
+/// the workspace's root that steer cargo.
 pub fn sources(place: Place<'_>) -> Sources {
     let mut sources = Sources::default();
     let mut paths = dep_info(place, &mut sources.notes);
+    paths.extend(place.known.iter().cloned());
+    paths = paths
+        .into_iter()
+        .flat_map(|path| match path.is_dir() {
+            true => files_below(&path, MOST_SOURCES),
+            false => vec![path],
+        })
+        .collect();
+    let recorded = place.recorded.iter().filter(|path| Path::new(path).is_relative());
+    paths.extend(recorded.map(|path| normal(&place.root.join(path))));
+    paths.retain(|path| path.is_file());
     paths.retain(|path| !place.generated.iter().any(|generated| path.starts_with(generated)));
     let manifests = place.manifests.iter().filter(|manifest| {
         let home = manifest.parent();
@@ -137,14 +187,14 @@ pub fn sources(place: Place<'_>) -> Sources {
 fn dep_info(place: Place<'_>, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let path = place.executable.with_extension("d");
     match read_text(&path, "dep-info file", RECORD_LIMIT) {
-        Ok(Some(file)) => dep_info_paths(&file.text)
-            .map(|listed| normal(&place.root.join(listed)))
-            .filter(|path| path.is_file())
-            .collect(),
-        Ok(None) => {
+        Ok(Some(file)) => {
+            dep_info_paths(&file.text).map(|listed| normal(&place.root.join(listed))).collect()
+        }
+        Ok(None) if place.known.is_empty() => {
             notes.push(format!("cargo's list of sources, {}, is gone", path.display()));
             Vec::new()
         }
+        Ok(None) => Vec::new(),
         Err(error) => {
             notes.push(error.to_string());
             Vec::new()
@@ -224,8 +274,16 @@ mod tests {
     fn sources_are_those_of_the_dep_info_and_their_manifests() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
-        for path in ["Cargo.toml", "a/Cargo.toml", "a/src/main.rs", "b/Cargo.toml", "target/out.rs"]
-        {
+        for path in [
+            "Cargo.toml",
+            "a/Cargo.toml",
+            "a/src/main.rs",
+            "b/Cargo.toml",
+            "b/notes.txt",
+            "data/a.sql",
+            "target/gen/b.rs",
+            "target/out.rs",
+        ] {
             std::fs::create_dir_all(at(path).parent().unwrap()).unwrap();
             std::fs::write(at(path), path).unwrap();
         }
@@ -242,9 +300,12 @@ mod tests {
             executable: &at("target/app"),
             generated: [&at("target"), &at("target")],
             manifests: &[at("a/Cargo.toml"), at("b/Cargo.toml")],
+            known: &[at("a/src/main.rs"), at("data"), at("target/gen")],
+            recorded: &["b/notes.txt".into(), "gone.rs".into(), "/etc/passwd".into()],
         });
         let paths: Vec<&str> = sources.files.iter().map(|file| file.path.as_str()).collect();
-        assert_eq!(paths, ["Cargo.toml", "a/Cargo.toml", "a/src/main.rs"]);
+        let known = ["b/Cargo.toml", "b/notes.txt", "data/a.sql"];
+        assert_eq!(paths, [&["Cargo.toml", "a/Cargo.toml", "a/src/main.rs"][..], &known].concat());
         assert_eq!(sources.notes, [""; 0]);
     }
 

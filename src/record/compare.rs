@@ -26,6 +26,9 @@ fn unknowable(field: &str) -> Option<&'static str> {
         "runDetails.metadata" => {
             Some("no SOURCE_DATE_EPOCH is set, so there is no time to compare with")
         }
+        "buildDefinition.internalParameters.compiled" => {
+            Some("only the build that wrote the record saw what cargo compiled")
+        }
         "buildDefinition.resolvedDependencies[git]" => {
             Some("the sources lie in no work tree of git here")
         }

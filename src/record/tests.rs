@@ -8,6 +8,7 @@ use crate::facts::Build;
 use crate::facts::build::Origin;
 use crate::facts::build::{Package, RustFlag};
 use crate::facts::record::made::{Request, Sources, Stage};
+use crate::facts::record::tied::{Tie, Ties};
 
 pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
     let locked = |name: &str, source: Option<&str>, checksum: Option<&str>| Locked {
@@ -43,6 +44,7 @@ pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
         Sources { files: vec![file("Cargo.toml"), file("src/main.rs")], ..Sources::default() };
     let git = Git { commit: "cd".repeat(20), dirty: Some(false), remote: None };
     let request = Request { features: vec!["tls".into()], ..Request::default() };
+    let ties = Ties::from([("bin app".into(), Tie::InThisBuild), ("lib dep".into(), Tie::Open)]);
     act(Made {
         build: &build,
         request: &request,
@@ -50,6 +52,7 @@ pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
         sources: &sources,
         lockfile: Some(&digest),
         git: Some(&git),
+        ties: Some(&ties),
         epoch: Some(1_700_000_000),
     })
 }

@@ -115,8 +115,10 @@ pub enum Verdict {
     CargoSees(String),
     /// Nothing: it was compiled from these files, and what proves it.
     Matches(&'static str),
-    /// It must be compiled again, and why.
-    Stale(String),
+    /// It must be compiled again: it is known to be from other files, and from which.
+    Changed(String),
+    /// It must be compiled again: nothing proves what it was compiled from, and why.
+    Unproven(String),
 }
 
 /// Decides about one unit. `metadata` is what rustc keeps of a library.
@@ -155,7 +157,7 @@ pub fn judge(
         if let Some(entry) = ledger.entry(unit) {
             return match changed(&entry.files) {
                 None => Verdict::Matches("the same contents as when it was compiled"),
-                Some(file) => Verdict::Stale(format!("{} changed", file.name)),
+                Some(file) => Verdict::Changed(format!("{} changed", file.name)),
             };
         }
         if unit.anchor_is_cargos && anchor > ledger.seen && changed(&ledger.sources).is_none() {
@@ -172,7 +174,7 @@ pub fn judge(
         return Verdict::Matches("its files have not been touched since");
     }
     let late = files.iter().find(|file| file.steady_since.is_some_and(|since| since >= anchor));
-    Verdict::Stale(match late {
+    Verdict::Unproven(match late {
         Some(file) => format!("{} came after it was compiled, dated before", file.name),
         None => "nothing proves what it was compiled from".to_owned(),
     })
@@ -206,7 +208,7 @@ mod tests {
     }
 
     fn is_stale(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Stale(_))
+        matches!(verdict, Verdict::Changed(_) | Verdict::Unproven(_))
     }
 
     #[test]
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(read.as_ref(), Some(&ledger));
         assert!(matches!(judge(read.as_ref(), &program, &[file("a")], None), Verdict::Matches(_)));
         let changed = judge(read.as_ref(), &program, &[file("b")], None);
-        assert_eq!(changed, Verdict::Stale("src/main.rs changed".to_owned()));
+        assert_eq!(changed, Verdict::Changed("src/main.rs changed".to_owned()));
     }
 
     #[test]

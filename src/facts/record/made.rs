@@ -1,7 +1,15 @@
 //! What a build was made from: the facts that a record is written from, and verified against.
 
+use std::path::PathBuf;
+
+use super::tied::Ties;
 use crate::attest::sha256_hex;
 use crate::facts::Build;
+use crate::facts::build::cfg::Compiled;
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::evidence::listed_files;
+use crate::facts::build::fingerprint::Local;
+use crate::facts::build::module_tree::normalized;
 pub use crate::input::git::Git;
 pub use crate::input::record::{SourceFile, Sources};
 pub use crate::input::toolchain::Stage;
@@ -29,10 +37,43 @@ pub const PARAMETERS: &[&str] = &[
     "rustflags",
 ];
 
+/// Every internal parameter of the build type.
+pub const INTERNAL: &[&str] =
+    &["rustc", "cargo", "linker", "libc", "osRelease", "resolvedProfile", super::tied::COMPILED];
+
 /// The digest of all sources: SHA-256 over what `sha256sum` prints for them, sorted by path.
 pub fn digest_of_all(files: &[SourceFile]) -> String {
     let lines = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.path));
     sha256_hex(lines.collect::<String>().as_bytes())
+}
+
+/// Where the sources of the program lie: the files that its crates were compiled from and would be
+/// compiled from now, by dep-info and by `mod`, `#[path]` and `include!`, and what their build
+/// scripts watch, files and directories. A stale dep-info alone would name yesterday's files.
+pub fn places_of_sources(build: &Build) -> Vec<PathBuf> {
+    let linked = build.dependencies.as_deref();
+    // Without units every library of the workspace is a candidate; only some are linked.
+    let is_part = |state: &&CrateState| {
+        state.unit.is_some()
+            || state.role != Role::Member
+            || linked.is_none_or(|all| all.iter().any(|it| it.name == state.package))
+    };
+    let mut places: Vec<PathBuf> = Vec::new();
+    for state in build.freshness.crates.iter().filter(is_part) {
+        let tree = state.tree.iter().flat_map(|tree| &tree.files);
+        let compiled = tree.filter(|file| file.compiled == Compiled::Yes);
+        places.extend(compiled.map(|file| file.path.clone()));
+        let Some(unit) = &state.unit else { continue };
+        places.extend(listed_files(unit, &state.directory, &build.build_dir));
+        for local in unit.fingerprint.iter().flat_map(|fingerprint| &fingerprint.local) {
+            if let Local::RerunIfChanged { paths } = local {
+                places.extend(paths.iter().map(|path| normalized(&state.directory.join(path))));
+            }
+        }
+    }
+    places.sort();
+    places.dedup();
+    places
 }
 
 /// One program's build, whole.
@@ -50,6 +91,8 @@ pub struct Made<'a> {
     pub lockfile: Option<&'a str>,
     /// The commit.
     pub git: Option<&'a Git>,
+    /// How each crate is tied to the sources; `None`: nothing is claimed, for a comparison.
+    pub ties: Option<&'a Ties>,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
 }

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use crate::facts::Binary;
 use crate::facts::record::made::{
-    BUILD_TYPE, COMMIT, LOCKFILE, PARAMETERS, SOURCES, SourceFile, digest_of_all,
+    BUILD_TYPE, INTERNAL, PARAMETERS, SOURCES, SourceFile, digest_of_all,
 };
+use crate::facts::record::tied::{COMPILED, Tie};
 use crate::facts::record::{Fate, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -13,8 +14,8 @@ pub static RULE: Rule = Rule {
     level: Level::Deny,
     since: "0.1.0",
     summary: "the record contradicts itself, its subject or its own specification",
-    what: "The build type must be one that is known, the external parameters those that it defines, the \
-           digest of all sources the one of the listed files, no dependency listed twice, and what the \
+    what: "The build type must be one that is known, the parameters and fields those that it defines, \
+           the digest of all sources the one of the listed files, no dependency listed twice, and what the \
            record notes of its subject true of it.",
     why: "A record that nobody can have written this way was changed by hand, or by a program that means \
           something else by the same words.",
@@ -38,6 +39,17 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
             wrong.push((message, format!("externalParameters.{name}")));
         }
     }
+    for field in &record.unknown {
+        let message = format!("the build type knows no field {field:?}");
+        wrong.push((message, field.clone()));
+    }
+    for name in definition.internal_parameters.keys() {
+        if !INTERNAL.contains(&name.as_str()) {
+            let message = format!("the build type knows no parameter {name:?}");
+            wrong.push((message, format!("internalParameters.{name}")));
+        }
+    }
+    wrong.extend(about_crates(record));
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for dependency in &definition.resolved_dependencies {
@@ -46,8 +58,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
             let evidence = format!("resolvedDependencies[{name}]");
             wrong.push((format!("{name} is listed twice"), evidence));
         }
-        let is_file = dependency.uri.is_none() && ![LOCKFILE, SOURCES, COMMIT].contains(&name);
-        if let (true, Some(sha256)) = (is_file, dependency.sha256()) {
+        if let (true, Some(sha256)) = (dependency.is_source_file(), dependency.sha256()) {
             files.push(SourceFile { path: name.to_owned(), sha256: sha256.to_owned() });
         }
     }
@@ -63,6 +74,31 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
     }
     wrong.extend(about_subject(binary, record));
     findings(record, wrong)
+}
+
+/// What the record says of its crates must be in its own words, and say something of the program.
+fn about_crates(record: &Record) -> Vec<(String, String)> {
+    let internal = &record.provenance.build_definition.internal_parameters;
+    let Some(compiled) = internal.get(COMPILED) else { return Vec::new() };
+    let at = |name: &str| format!("internalParameters.{COMPILED}{name}");
+    let Some(ties) = compiled.as_object() else {
+        return vec![(format!("{COMPILED} names no crates"), at(""))];
+    };
+    let words = Tie::ALL.map(Tie::word);
+    let mut wrong: Vec<(String, String)> = ties
+        .iter()
+        .filter(|(_, word)| !word.as_str().is_some_and(|word| words.contains(&word)))
+        .map(|(name, word)| (format!("{name} is said to be {word}"), at(&format!(".{name}"))))
+        .collect();
+    let bins = record.provenance.build_definition.external_parameters.get("bins");
+    for bin in bins.and_then(|bins| bins.as_array()).into_iter().flatten() {
+        let name = format!("bin {}", bin.as_str().unwrap_or_default());
+        if !ties.contains_key(&name) {
+            let message = format!("it does not say how the sources of {name} are known");
+            wrong.push((message, at(&format!(".{name}"))));
+        }
+    }
+    wrong
 }
 
 /// What the record notes of a program that has the recorded digest must be true of it.
@@ -161,6 +197,24 @@ mod tests {
             }),
             1
         );
+        for (ties, count) in [
+            (json!({ "bin app": "open" }), 0),
+            (json!({ "bin app": "seen" }), 1),
+            (json!({ "lib app": "open" }), 1),
+            (json!([]), 1),
+        ] {
+            let found = broken(|it| {
+                definition(it).internal_parameters.insert("compiled".into(), ties.clone());
+            });
+            assert_eq!(found, count, "{ties}");
+        }
+        assert_eq!(
+            broken(|it| {
+                definition(it).internal_parameters.insert("extra".into(), json!(1));
+            }),
+            1
+        );
+        assert_eq!(broken(|it| it.unknown.push("predicate.extra".into())), 1);
         assert_eq!(
             broken(|it| it.subject.recorded.as_mut().unwrap().name = Some("other".into())),
             1
