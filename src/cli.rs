@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod build;
 pub mod check;
+mod comparing;
 pub mod freshen;
 pub mod image;
 pub mod inspect;

@@ -13,7 +13,7 @@ use crate::facts::record::made::{
     BUILD_TYPE, COMMIT, Git, LOCKFILE, SELF_ATTESTED, SOURCES, SourceFile, digest_of_all,
 };
 use crate::facts::record::tied::COMPILED;
-use crate::facts::record::{Made, Traces, embedded};
+use crate::facts::record::{DIGEST_COVERS, Made, Traces, embedded};
 
 pub mod compare;
 
@@ -54,18 +54,10 @@ fn subject(name: &str, program: &[u8], embed: bool) -> Descriptor {
     let bytes = original.as_deref().unwrap_or(program);
     let traces = Traces::of(bytes);
     let mut subject = Descriptor::named(name, sha256_hex(bytes));
-    let mut note = |key: &str, value: Value| subject.annotations.insert(key.to_owned(), value);
-    if let Some(build_id) = traces.build_id {
-        note("buildId", json!(build_id));
-    }
-    if !traces.kept.is_empty() {
-        note("sections", json!(traces.kept));
-    }
-    if let Some(loaded) = traces.loaded {
-        note("loaded", json!(loaded));
-    }
-    if embed {
-        note("digestCovers", json!(embedded::DIGEST_COVERS));
+    subject.annotations = traces.annotations();
+    if embed || original.is_some() {
+        let covers = json!(embedded::DIGEST_COVERS);
+        subject.annotations.insert(DIGEST_COVERS.to_owned(), covers);
     }
     subject
 }

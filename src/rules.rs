@@ -120,6 +120,7 @@ pub mod provenance {
     pub mod stripped_after_build;
     pub mod toolchain_mismatch;
     pub mod unknown_builder;
+    pub mod unproven_sources;
     pub mod unsigned_record;
 }
 
@@ -230,6 +231,7 @@ pub static ALL: &[&Rule] = &[
     &provenance::stripped_after_build::RULE,
     &provenance::toolchain_mismatch::RULE,
     &provenance::unknown_builder::RULE,
+    &provenance::unproven_sources::RULE,
     &provenance::unsigned_record::RULE,
     &target::cpu_level_too_high::RULE,
     &target::kernel_too_new::RULE,

@@ -103,23 +103,6 @@ fn after_the_build_comes_the_check() {
 }
 
 #[test]
-fn what_only_looks_fresh_is_built_again_when_asked() {
-    let shop = Shop::new();
-    shop.build(&[]);
-    // Changed, and dated before the build: cargo itself would call it fresh.
-    let path = shop.root.join("src/shelf.rs");
-    fs::write(&path, "pub const LEN: usize = 50;\n").unwrap();
-    let file = fs::File::options().write(true).open(&path).unwrap();
-    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let output = shop.build(&[]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("fresh, not rebuilt"));
-    let output = shop.build(&["--ensure-fresh"]);
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(words.contains("Compiling shop") && words.contains("(built)"), "{words}");
-    assert_eq!(success(&mut Command::new(shop.program())).stdout, b"shop 51\n");
-}
-
-#[test]
 fn one_commit_in_two_directories_makes_one_record() {
     let here = Shop::new();
     let there = here.cloned();

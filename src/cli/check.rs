@@ -369,7 +369,10 @@ fn compared(
 
 /// The binary as it would be built: sources can be compared with a program that was built
 /// elsewhere.
-fn never_built(workspace: &cargo::Workspace, query: &cargo::Query) -> Option<cargo::Outputs> {
+pub(super) fn never_built(
+    workspace: &cargo::Workspace,
+    query: &cargo::Query,
+) -> Option<cargo::Outputs> {
     let package = workspace.metadata.packages.iter().find(|package| {
         package.source.is_none()
             && package.targets.iter().any(|it| it.is_bin() && query.bins.contains(&it.name))

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 
 use super::check::{self, Format, Selection};
+use super::comparing;
 use super::levels::Levels;
 use super::output::{Failure, Output};
-use super::recording::{self, Features, Gathered, Program};
+use super::recording::{self, Features, Program};
 use crate::attest::PublicKey;
 use crate::config::Date;
 use crate::facts::image;
-use crate::facts::record::{Difference, Dockerfile, ImageBuild, Record, tied};
-use crate::facts::{Binary, Build, Facts, Image};
-use crate::input::cargo::{self, Query, Workspace};
+use crate::facts::record::{Dockerfile, ImageBuild, Record};
+use crate::facts::{Binary, Facts, Image};
 use crate::input::{self, file, image_files};
 use crate::lint::lint;
-use crate::record::{self, compare::compare};
 use crate::report::Report;
 use crate::rule::{Group, Level};
 
@@ -94,10 +93,10 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     })?;
     let binary = Binary::full(&shown, &program, true)
         .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
-    let query = words.features.query(&words.selection)?;
+    let expected = comparing::expected(&words.selection, &words.features, &record)?;
     // Only a workspace that was named is compared with: the one around may be any.
     let workspace = match &words.selection.manifest_path {
-        Some(_) => Some(workspace(&query, &record)?),
+        Some(_) => Some(comparing::workspace(&expected.query, &record)?),
         None => None,
     };
     let mut notes =
@@ -108,7 +107,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     }
     if let Some(workspace) = &workspace {
         let subject = Program { path: None, bytes: &program, binary: &binary };
-        compare_with(&mut record, workspace, &query, subject, &words.features)?;
+        comparing::compare_with(&mut record, workspace, &expected, subject)?;
         notes.extend(record.not_compared.iter().cloned());
     }
     if let Some(path) = &words.dockerfile {
@@ -118,7 +117,8 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         })?;
         record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
     }
-    let mut config = check::configuration(words.config.as_deref(), &query, workspace.as_ref())?;
+    let mut config =
+        check::configuration(words.config.as_deref(), &expected.query, workspace.as_ref())?;
     // Other questions than provenance are not asked here.
     for group in Group::ALL.iter().filter(|group| **group != Group::Provenance) {
         config.set("verify", group.name(), Level::Allow)?;
@@ -210,97 +210,4 @@ pub(super) fn told(build: &ImageBuild) -> Vec<String> {
         format!("{} was copied from {from}{}", copied.target, at(&copied.lines))
     });
     images.chain(copies).collect()
-}
-
-/// Writes the record anew from the workspace, and notes every field in which it differs.
-fn compare_with(
-    record: &mut Record,
-    workspace: &Workspace,
-    query: &Query,
-    subject: Program<'_>,
-    features: &Features,
-) -> Result<(), Failure> {
-    let path = Path::new(&subject.binary.path);
-    let outputs = outputs(record, workspace, query, path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let output = outputs
-        .built
-        .iter()
-        .find(|output| output.path.file_name().is_some_and(|file| *file == *name))
-        .or(outputs.built.first())
-        .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
-    let request = features.request();
-    let recorded = record.source_files();
-    let built = (&outputs, output);
-    let gathered = Gathered::new(query, workspace, built, request, subject, &recorded)?;
-    let now = record::provenance(gathered.made(None));
-    let (mut differences, open) = compare(&record.provenance, &now);
-    differences.extend(other_crates(record, gathered.build()));
-    record.differences = Some(differences);
-    record.not_compared = open.into_iter().map(|field| format!("not compared: {field}")).collect();
-    Ok(())
-}
-
-/// Crates that the record says something of and the program is not made of, and the reverse.
-fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
-    let (Some(recorded), Some(now)) = (record.ties(), tied::names(build)) else {
-        return Vec::new();
-    };
-    let field =
-        |name: &str| format!("buildDefinition.internalParameters.{}.{name}", tied::COMPILED);
-    let is_now = |name: &str| now.iter().any(|it| it == name);
-    let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
-        field: field(name),
-        recorded: Some((*word).to_owned()),
-        now: None,
-    });
-    let new = now.iter().filter(|name| !recorded.contains_key(name.as_str())).map(|name| {
-        Difference { field: field(name), recorded: None, now: Some("a crate of it".to_owned()) }
-    });
-    gone.chain(new).collect()
-}
-
-/// The workspace; for the target that the record names, where none was named and cargo built for
-/// it here.
-fn workspace(query: &Query, record: &Record) -> Result<Workspace, Failure> {
-    let here = cargo::workspace(query)?;
-    let recorded = record.parameter("target").filter(|it| here.rustc.host.as_deref() != Some(*it));
-    if let Some(recorded) = recorded.filter(|_| query.targets.is_empty()) {
-        let cross = Query { targets: vec![recorded.to_owned()], ..query.clone() };
-        // A target that somebody wrote into the record by hand is none that was built for.
-        if let Ok(workspace) = cargo::workspace(&cross)
-            && cargo::outputs(&workspace, &cross).is_ok()
-        {
-            return Ok(workspace);
-        }
-    }
-    Ok(here)
-}
-
-/// The build that the program should have come from: the one whose directory it lies in, else the
-/// one that was named, else the one that the record names, else the newest.
-fn outputs(
-    record: &Record,
-    workspace: &Workspace,
-    query: &Query,
-    program: &Path,
-) -> Result<cargo::Outputs, Failure> {
-    let with = |profile: Option<&str>| {
-        let profile = profile.map(str::to_owned);
-        cargo::outputs(workspace, &Query { profile, ..query.clone() })
-    };
-    if query.profile.is_none() {
-        for profile in cargo::outputs::profile_names(workspace) {
-            let Ok(outputs) = with(Some(&profile)) else { continue };
-            if outputs.built.iter().any(|output| file::is_same(&output.path, program)) {
-                return Ok(outputs);
-            }
-        }
-        if let Some(recorded) = record.parameter("profile")
-            && let Ok(outputs) = with(Some(recorded))
-        {
-            return Ok(outputs);
-        }
-    }
-    Ok(cargo::outputs(workspace, query)?)
 }

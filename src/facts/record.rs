@@ -11,6 +11,7 @@ pub use crate::attest::slsa::{BuildDefinition, Provenance};
 use crate::attest::{self, Attestation, PublicKey, Statement};
 
 mod carried;
+pub mod consistency;
 pub mod elf;
 pub mod embedded;
 pub mod from_lines;
@@ -20,7 +21,8 @@ pub mod tied;
 
 pub use carried::Carried;
 pub use made::Made;
-pub use subject::{Fate, Subject, Traces};
+use made::Request;
+pub use subject::{DIGEST_COVERS, Fate, Subject, Traces};
 
 /// A record of the subject's build, read beside what is true now.
 #[derive(Debug, Clone, Default)]
@@ -144,6 +146,28 @@ impl Record {
     pub fn dependency(&self, name: &str) -> Option<&Descriptor> {
         let mut all = self.provenance.build_definition.resolved_dependencies.iter();
         all.find(|dependency| dependency.name.as_deref() == Some(name))
+    }
+
+    /// What was asked for beside package, binary, profile and target; words that are none are left
+    /// out.
+    pub fn request(&self) -> Request {
+        let external = &self.provenance.build_definition.external_parameters;
+        let list = |name: &str| {
+            let words = external.get(name).and_then(|it| it.as_array()).into_iter().flatten();
+            words.filter_map(|word| Some(word.as_str()?.to_owned())).collect()
+        };
+        let is = |name: &str| external.get(name).and_then(Value::as_bool);
+        Request {
+            features: list("features"),
+            all_features: is("allFeatures") == Some(true),
+            no_default_features: is("defaultFeatures") == Some(false),
+            config: list("config"),
+        }
+    }
+
+    /// The name of the binary.
+    pub fn bin(&self) -> Option<&str> {
+        self.provenance.build_definition.external_parameters.get("bins")?.get(0)?.as_str()
     }
 
     /// The paths of the source files, relative to the workspace's root.

@@ -145,7 +145,9 @@ pub fn sources(place: Place<'_>) -> Sources {
         .collect();
     let recorded = place.recorded.iter().filter(|path| Path::new(path).is_relative());
     paths.extend(recorded.map(|path| normal(&place.root.join(path))));
-    paths.retain(|path| path.is_file());
+    // The lockfile has an entry of its own in every record, whoever else reads it.
+    let lockfile = place.root.join("Cargo.lock");
+    paths.retain(|path| path.is_file() && *path != lockfile);
     paths.retain(|path| !place.generated.iter().any(|generated| path.starts_with(generated)));
     let manifests = place.manifests.iter().filter(|manifest| {
         let home = manifest.parent();
@@ -250,7 +252,9 @@ fn relative(root: &Path, path: &Path) -> String {
     let up = root.components().skip(common).map(|_| "..".to_owned());
     let down = path.components().skip(common);
     let down = down.map(|component| component.as_os_str().to_string_lossy().into_owned());
-    up.chain(down).collect::<Vec<_>>().join("/")
+    let name = up.chain(down).collect::<Vec<_>>().join("/");
+    // A record calls other things by these names.
+    if ["git", "sources"].contains(&name.as_str()) { format!("./{name}") } else { name }
 }
 
 #[cfg(test)]
@@ -262,6 +266,7 @@ mod tests {
         let relative = |path: &str| super::relative(Path::new("/w/a"), Path::new(path));
         assert_eq!(relative("/w/a/src/main.rs"), "src/main.rs");
         assert_eq!(relative("/w/b/src/lib.rs"), "../b/src/lib.rs");
+        assert_eq!(relative("/w/a/git"), "./git");
     }
 
     #[test]
@@ -276,6 +281,7 @@ mod tests {
         let at = |path: &str| root.path().join(path);
         for path in [
             "Cargo.toml",
+            "Cargo.lock",
             "a/Cargo.toml",
             "a/src/main.rs",
             "b/Cargo.toml",
@@ -300,7 +306,7 @@ mod tests {
             executable: &at("target/app"),
             generated: [&at("target"), &at("target")],
             manifests: &[at("a/Cargo.toml"), at("b/Cargo.toml")],
-            known: &[at("a/src/main.rs"), at("data"), at("target/gen")],
+            known: &[at("a/src/main.rs"), at("data"), at("target/gen"), at("Cargo.lock")],
             recorded: &["b/notes.txt".into(), "gone.rs".into(), "/etc/passwd".into()],
         });
         let paths: Vec<&str> = sources.files.iter().map(|file| file.path.as_str()).collect();

@@ -24,23 +24,6 @@ pub const LOCKFILE: &str = "Cargo.lock";
 pub const SOURCES: &str = "sources";
 /// The name of the commit among the dependencies.
 pub const COMMIT: &str = "git";
-/// Every external parameter of the build type.
-pub const PARAMETERS: &[&str] = &[
-    "package",
-    "bins",
-    "profile",
-    "target",
-    "features",
-    "allFeatures",
-    "defaultFeatures",
-    "config",
-    "rustflags",
-];
-
-/// Every internal parameter of the build type.
-pub const INTERNAL: &[&str] =
-    &["rustc", "cargo", "linker", "libc", "osRelease", "resolvedProfile", super::tied::COMPILED];
-
 /// The digest of all sources: SHA-256 over what `sha256sum` prints for them, sorted by path.
 pub fn digest_of_all(files: &[SourceFile]) -> String {
     let lines = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.path));
@@ -97,6 +80,21 @@ pub struct Made<'a> {
     pub epoch: Option<u64>,
 }
 
+/// Whether a `--config` sets nothing but a profile: alone of all settings those name no program
+/// that cargo would start, and no file that it would read.
+pub fn is_profile_setting(word: &str) -> bool {
+    let table = word.parse::<toml::Table>();
+    table.is_ok_and(|table| table.len() == 1 && table.contains_key("profile"))
+}
+
+/// Whether a text can be a triple, and neither a path nor an option.
+pub fn is_triple(text: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && text.chars().all(plain)
+        && !text.ends_with(".json")
+}
+
 /// Words of a `cargo build` that its facts do not keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
@@ -108,4 +106,32 @@ pub struct Request {
     pub no_default_features: bool,
     /// `--config`.
     pub config: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_profiles_are_obeyed() {
+        assert!(is_profile_setting("profile.release.lto = true"));
+        assert!(is_profile_setting("profile.dev.package.a.opt-level=1"));
+        for word in [
+            "build.rustc-wrapper=\"/tmp/evil\"",
+            "profile.dev.debug=0\nbuild.rustc=\"/tmp/evil\"",
+            "evil.toml",
+            "include=[\"evil.toml\"]",
+            "",
+        ] {
+            assert!(!is_profile_setting(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_no_path_and_no_option() {
+        assert!(is_triple("thumbv8m.main-none-eabi") && is_triple("x86_64-unknown-linux-musl"));
+        for text in ["", "--sysroot", "../evil.json", "evil.json", "a b"] {
+            assert!(!is_triple(text), "{text}");
+        }
+    }
 }

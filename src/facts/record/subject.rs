@@ -13,6 +13,9 @@ use super::embedded;
 /// mean the same build, whatever happened to the file around them.
 pub const KEPT_SECTIONS: &[&str] = &[".text", ".rodata", ".eh_frame"];
 
+/// The annotation that says what the digest covers.
+pub const DIGEST_COVERS: &str = "digestCovers";
+
 /// The judged program as the record knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
@@ -87,22 +90,22 @@ impl Subject {
 impl Subject {
     /// What the record notes of its subject, beside what is true of the judged program: field,
     /// recorded, now. Only meaningful where the two are the same bytes.
-    pub fn annotations(&self) -> Vec<(String, String, String)> {
+    pub fn annotations(&self) -> Vec<(String, Option<Value>, Option<Value>)> {
         let Some(recorded) = &self.recorded else { return Vec::new() };
-        let now: BTreeMap<&str, Value> = BTreeMap::from([
-            ("buildId", json!(self.traces.build_id)),
-            ("sections", json!(self.traces.kept)),
-            ("loaded", json!(self.traces.loaded)),
-            ("digestCovers", json!(embedded::DIGEST_COVERS)),
-        ]);
-        recorded
-            .annotations
-            .iter()
-            .map(|(field, value)| {
-                let now = now.get(field.as_str()).map_or("nothing".to_owned(), Value::to_string);
-                (field.clone(), value.to_string(), now)
-            })
-            .collect()
+        let mut now = self.traces.annotations();
+        // True of every program, and to be said only where it makes a difference.
+        let says = recorded.annotations.contains_key(DIGEST_COVERS);
+        if says || self.without_record {
+            now.insert(DIGEST_COVERS.to_owned(), json!(embedded::DIGEST_COVERS));
+        }
+        let mut fields: Vec<&String> = recorded.annotations.keys().chain(now.keys()).collect();
+        fields.sort();
+        fields.dedup();
+        let value = |of: &BTreeMap<String, Value>, field: &String| of.get(field).cloned();
+        let both = |field: &String| {
+            (field.clone(), value(&recorded.annotations, field), value(&now, field))
+        };
+        fields.into_iter().map(both).collect()
     }
 }
 
@@ -142,6 +145,17 @@ impl Traces {
             kept: kept.collect(),
             loaded: elf.loaded_image().map(|image| sha256_hex(&image)),
         }
+    }
+
+    /// The same as a record notes them.
+    pub fn annotations(&self) -> BTreeMap<String, Value> {
+        let mut noted = BTreeMap::new();
+        noted.extend(self.build_id.iter().map(|id| ("buildId".to_owned(), json!(id))));
+        if !self.kept.is_empty() {
+            noted.insert("sections".to_owned(), json!(self.kept));
+        }
+        noted.extend(self.loaded.iter().map(|sha256| ("loaded".to_owned(), json!(sha256))));
+        noted
     }
 
     /// The traces that a record keeps of its subject.

@@ -1,0 +1,225 @@
+//! The workspace that a record is compared with: the record is written anew from it, with the words
+//! that the build got, and every field that differs is named.
+
+use std::path::Path;
+
+use super::check::{self, Selection};
+use super::output::Failure;
+use super::recording::{Features, Gathered, Program};
+use crate::facts::Build;
+use crate::facts::record::made::{Request, is_profile_setting, is_triple};
+use crate::facts::record::{Difference, Record, tied};
+use crate::input::cargo::{self, Asked, Query, Workspace};
+use crate::input::{self, file};
+use crate::record::{self, compare::compare};
+
+/// A record, and the words under which its workspace is looked at.
+pub struct Expected {
+    /// The build that is meant.
+    pub query: Query,
+    request: Request,
+    /// What of the record's words was not taken over, and why.
+    pub notes: Vec<String>,
+}
+
+/// The words that were typed; where none were, those that the record keeps.
+///
+/// # Errors
+/// The working directory is gone.
+pub fn expected(
+    selection: &Selection,
+    features: &Features,
+    record: &Record,
+) -> Result<Expected, Failure> {
+    let mut query = features.query(selection)?;
+    let mut request = features.request();
+    let mut notes = Vec::new();
+    let recorded = record.request();
+    if !query.asked.is_explicit() {
+        let Request { features, all_features, no_default_features, .. } = recorded.clone();
+        query.asked = Asked { features, all_features, no_default_features };
+        request = Request { config: request.config, ..recorded.clone() };
+    }
+    if request.config.is_empty() {
+        // A setting can name a program that cargo starts, and this one comes from a stranger.
+        let (profile, other): (Vec<_>, Vec<_>) =
+            recorded.config.iter().cloned().partition(|word| is_profile_setting(word));
+        query.config = profile;
+        request.config = recorded.config;
+        let why = "it may name programs, so it is not obeyed; repeat it with --cargo-config";
+        notes = other.iter().map(|word| format!("not compared: --config {word}: {why}")).collect();
+    }
+    Ok(Expected { query, request, notes })
+}
+
+/// Writes the record anew from the workspace, and notes every field in which it differs.
+///
+/// # Errors
+/// A workspace without the program, a `SOURCE_DATE_EPOCH` that is no number.
+pub fn compare_with(
+    record: &mut Record,
+    workspace: &Workspace,
+    expected: &Expected,
+    subject: Program<'_>,
+) -> Result<(), Failure> {
+    let path = Path::new(&subject.binary.path);
+    let query = &expected.query;
+    let outputs = outputs(record, workspace, query, path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let bin = record.bin().unwrap_or(&name);
+    let output = outputs
+        .built
+        .iter()
+        .find(|output| output.path.file_name().is_some_and(|file| *file == *name))
+        .or_else(|| outputs.built.iter().find(|output| output.bin == bin))
+        .or(outputs.built.first())
+        .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
+    let request = expected.request.clone();
+    let recorded = record.source_files();
+    let built = (&outputs, output);
+    let gathered = Gathered::new(query, workspace, built, request, subject, &recorded)?;
+    let now = record::provenance(gathered.made(None));
+    let (mut differences, open) = compare(&record.provenance, &now);
+    differences.extend(other_crates(record, gathered.build()));
+    differences.extend(other_features(workspace, gathered.build()));
+    let unreadable = expected.request.config.iter().filter(|word| !is_setting(word, workspace));
+    differences.extend(unreadable.map(|word| Difference {
+        field: "buildDefinition.externalParameters.config".to_owned(),
+        recorded: Some(word.clone()),
+        now: None,
+    }));
+    record.differences = Some(differences);
+    let open = open.into_iter().map(|field| format!("not compared: {field}"));
+    record.not_compared = expected.notes.iter().cloned().chain(open).collect();
+    Ok(())
+}
+
+/// Crates that the record says something of and the program is not made of, and the reverse.
+fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
+    let (Some(recorded), Some(now)) = (record.ties(), tied::names(build)) else {
+        return Vec::new();
+    };
+    let field =
+        |name: &str| format!("buildDefinition.internalParameters.{}.{name}", tied::COMPILED);
+    let is_now = |name: &str| now.iter().any(|it| it == name);
+    let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
+        field: field(name),
+        recorded: Some((*word).to_owned()),
+        now: None,
+    });
+    let new = now.iter().filter(|name| !recorded.contains_key(name.as_str())).map(|name| {
+        Difference { field: field(name), recorded: None, now: Some("a crate of it".to_owned()) }
+    });
+    gone.chain(new).collect()
+}
+
+/// The words about features against those that the program was compiled with, and against those
+/// that there are: cargo refuses a name that no package has.
+fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
+    let asked = &build.asked;
+    let is_known = |name: &str| {
+        let packages = &workspace.metadata.packages;
+        name.contains('/') || packages.iter().any(|package| package.features.contains_key(name))
+    };
+    let field = |name: &str| format!("buildDefinition.externalParameters.{name}");
+    let mut differences: Vec<Difference> = asked
+        .features
+        .iter()
+        .filter(|name| !is_known(name))
+        .map(|name| Difference {
+            field: field("features"),
+            recorded: Some(name.clone()),
+            now: None,
+        })
+        .collect();
+    let program = build.freshness.program();
+    let compiled = program.and_then(|program| Some((program, program.unit.as_ref()?.features()?)));
+    if let Some((program, compiled)) = compiled {
+        let wanted = program.declared.wanted(&build.package.name, asked);
+        let missing = wanted.iter().any(|name| !compiled.iter().any(|it| it == name));
+        // Another package of the same command may have turned on more.
+        let more = compiled.iter().any(|name| !wanted.contains(name.as_str()));
+        if missing || (more && !program.declared.shared) {
+            let wanted: Vec<&str> = wanted.into_iter().collect();
+            differences.push(Difference {
+                field: field("features, allFeatures, defaultFeatures"),
+                recorded: Some(format!("{:?}, which mean {wanted:?}", asked.words())),
+                now: Some(format!("{compiled:?} in cargo's fingerprint")),
+            });
+        }
+    }
+    differences
+}
+
+/// Whether cargo could have taken this as `--config`: a setting, or a file that is there.
+fn is_setting(word: &str, workspace: &Workspace) -> bool {
+    word.parse::<toml::Table>().is_ok()
+        || input::record::is_file(&workspace.query.cwd.join(word))
+        || input::record::is_file(&workspace.metadata.workspace_root.as_std_path().join(word))
+}
+
+/// The workspace; for the target that the record names, where none was named and cargo built for
+/// it here or for nothing at all.
+///
+/// # Errors
+/// No workspace, or one that cargo refuses.
+pub fn workspace(query: &Query, record: &Record) -> Result<Workspace, Failure> {
+    let here = cargo::workspace(query)?;
+    let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
+    let recorded = record.parameter("target").filter(is_other);
+    if let Some(recorded) = recorded.filter(|_| query.targets.is_empty()) {
+        let cross = Query { targets: vec![recorded.to_owned()], ..query.clone() };
+        // A target that somebody wrote into the record by hand is none that was built for, and
+        // none that cargo knows.
+        if let Ok(workspace) = cargo::workspace(&cross) {
+            let is_built = cargo::outputs(&workspace, &cross).is_ok();
+            let nothing_is = || cargo::outputs(&here, query).is_err();
+            if is_built || (workspace.graph_missing.is_none() && nothing_is()) {
+                return Ok(workspace);
+            }
+        }
+    }
+    Ok(here)
+}
+
+/// The build that the program should have come from: the one whose directory it lies in, else the
+/// one that was named, else the one that the record names, else the newest; where nothing was
+/// built, the one that would be.
+fn outputs(
+    record: &Record,
+    workspace: &Workspace,
+    query: &Query,
+    program: &Path,
+) -> Result<cargo::Outputs, Failure> {
+    let with = |profile: Option<&str>| {
+        let profile = profile.map(str::to_owned);
+        cargo::outputs(workspace, &Query { profile, ..query.clone() })
+    };
+    if query.profile.is_none() {
+        for profile in cargo::outputs::profile_names(workspace) {
+            let Ok(outputs) = with(Some(&profile)) else { continue };
+            if outputs.built.iter().any(|output| file::is_same(&output.path, program)) {
+                return Ok(outputs);
+            }
+        }
+        if let Some(recorded) = record.parameter("profile")
+            && let Ok(outputs) = with(Some(recorded))
+        {
+            return Ok(outputs);
+        }
+    }
+    match cargo::outputs(workspace, query) {
+        Err(input::Error::NotBuilt { .. }) => {}
+        answer => return Ok(answer?),
+    }
+    let known =
+        |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
+    let recorded = record.parameter("profile").filter(known).map(str::to_owned);
+    let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
+    if wanted.bins.is_empty() {
+        wanted.bins.extend(record.bin().map(str::to_owned));
+    }
+    let name = || wanted.bins.first().cloned().unwrap_or_default();
+    check::never_built(workspace, &wanted)
+        .ok_or_else(|| Failure::Words(format!("the workspace has no binary `{}`", name())))
+}
