@@ -52,7 +52,7 @@ impl Tie {
     }
 }
 
-/// The crates of a program that lie in directories, by [`name`].
+/// The crates of a program that lie in directories: `bin shop`, `lib till`, `build-script till`.
 pub type Ties = BTreeMap<String, Tie>;
 
 /// What was seen beside the sources and the target directory.
