@@ -2,16 +2,15 @@
 //! finished tree, GNU tar and Python for the archive.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use binlint::input::image::MAX_CONTENTS;
 use binlint::input::image::config::Platform;
 use binlint::input::image::layer::Interest;
 use binlint::input::image::load::{Failure, Loaded, load};
 use binlint::input::image::reference::Reference;
-use binlint::input::image::squash::{Pattern, Squashed};
 use binlint::input::image::tar::Reader;
-use binlint::input::image::{Kind, MAX_CONTENTS};
 
 #[path = "support/skip.rs"]
 mod skip;
@@ -20,9 +19,9 @@ mod skip;
 mod layers;
 use layers::*;
 
-#[path = "support/squash_corpus.rs"]
-mod squash_corpus;
-use squash_corpus::squash_corpus;
+#[path = "support/trees.rs"]
+mod trees;
+use trees::*;
 
 /// Under the gate a missing tool is an error.
 fn has(tool: &str) -> bool {
@@ -50,146 +49,6 @@ fn read(reference: &str) -> Result<Loaded<Vec<u8>>, Failure> {
 fn message(result: Result<Loaded<Vec<u8>>, Failure>) -> String {
     let failure = result.expect_err("an image that has to be refused");
     format!("{}: {}", failure.layer.unwrap_or_default(), failure.why)
-}
-
-/// `d/ f=contents l->target`, sorted.
-fn shown(files: &Squashed<Vec<u8>>) -> String {
-    let mut all: Vec<String> = files
-        .nodes
-        .iter()
-        .filter(|(path, _)| *path != b"/")
-        .map(|(path, node)| {
-            let path = String::from_utf8_lossy(&path[1..]);
-            match &node.entry.kind {
-                Kind::Directory => format!("{path}/"),
-                Kind::Symlink(target) => format!("{path}->{}", String::from_utf8_lossy(target)),
-                Kind::File { .. } => {
-                    format!(
-                        "{path}={}",
-                        String::from_utf8_lossy(node.contents.as_deref().unwrap_or_default())
-                    )
-                }
-                Kind::Other => format!("{path}?"),
-            }
-        })
-        .collect();
-    all.sort();
-    all.join(" ")
-}
-
-fn shown_on_disk(root: &Path) -> String {
-    fn walk(root: &Path, at: &Path, all: &mut Vec<String>) {
-        for entry in std::fs::read_dir(at).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(root).unwrap().display();
-            let kind = std::fs::symlink_metadata(&path).unwrap().file_type();
-            if kind.is_symlink() {
-                all.push(format!("{name}->{}", std::fs::read_link(&path).unwrap().display()));
-            } else if kind.is_dir() {
-                all.push(format!("{name}/"));
-                walk(root, &path, all);
-            } else {
-                all.push(format!(
-                    "{name}={}",
-                    String::from_utf8_lossy(&std::fs::read(&path).unwrap())
-                ));
-            }
-        }
-    }
-    let mut all = Vec::new();
-    walk(root, root, &mut all);
-    all.sort();
-    all.join(" ")
-}
-
-/// What umoci makes of a layout's image, or its refusal.
-fn umoci(layout: &Path) -> Result<String, String> {
-    let bundle = layout.with_extension("bundle");
-    let output = Command::new("umoci")
-        .args(["unpack", "--rootless", "--image"])
-        .arg(format!("{}:latest", layout.display()))
-        .arg(&bundle)
-        .output()
-        .unwrap();
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr)
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .to_owned());
-    }
-    let shown = shown_on_disk(&bundle.join("rootfs"));
-    std::fs::remove_dir_all(bundle).unwrap();
-    Ok(shown)
-}
-
-fn layout_of(directory: &Path, layers: &[Vec<u8>]) -> PathBuf {
-    let layout = directory.join("image");
-    let _ = std::fs::remove_dir_all(&layout);
-    let image = image(&layout, ("linux", "amd64"), "{}", layers);
-    index(&layout, &[named(&image, "latest")]);
-    layout
-}
-
-#[test]
-fn layers_come_to_the_tree_that_umoci_unpacks() {
-    if !has("umoci") {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let mut compared = 0;
-    for (name, layers) in squash_corpus() {
-        let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
-        let layout = layout_of(directory.path(), &layers);
-        let theirs = umoci(&layout);
-        let ours = read(&format!("oci:{}", layout.display()));
-        match (theirs, ours) {
-            (Ok(theirs), Ok(ours)) => assert_eq!(shown(&ours.image.files), theirs, "{name}"),
-            (Err(_), Err(_)) => {}
-            (Ok(theirs), Err(failure)) => {
-                panic!("{name}: refused ({}), umoci: {theirs}", failure.why)
-            }
-            (Err(theirs), Ok(ours)) => {
-                panic!("{name}: {}, umoci: {theirs}", shown(&ours.image.files))
-            }
-        }
-        compared += 1;
-    }
-    assert!(compared >= 34, "{compared}");
-}
-
-#[test]
-fn what_engines_disagree_on_is_noted() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut noted = Vec::new();
-    for (name, layers) in squash_corpus() {
-        let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
-        let layout = layout_of(directory.path(), &layers);
-        if let Ok(image) = read(&format!("oci:{}", layout.display())) {
-            noted.extend(
-                image.image.files.ambiguous.iter().map(|ambiguous| (name, ambiguous.pattern)),
-            );
-        }
-    }
-    // Docker 26.1.5 with containerd's snapshotter and umoci 0.4.7 came to different trees, or one
-    // of them refused, in exactly these.
-    assert_eq!(
-        noted,
-        [
-            ("put-then-hide", Pattern::PutAndHidden),
-            ("write-through-link", Pattern::WriteThroughLink),
-            ("hide-through-link", Pattern::HideThroughLink),
-            ("opaque-through-link", Pattern::HideThroughLink),
-            ("absolute-link-parent", Pattern::WriteThroughLink),
-            ("escaping-link-parent", Pattern::WriteThroughLink),
-            ("dangling-link-parent", Pattern::WriteThroughLink),
-            ("link-of-links", Pattern::WriteThroughLink),
-            ("hard-link-to-lower", Pattern::LinkToLowerLayer),
-            ("hard-link-over-directory", Pattern::LinkToLowerLayer),
-            ("hide-directory-then-put", Pattern::PutAndHidden),
-            ("opaque-root", Pattern::OpaqueRoot),
-        ]
-    );
 }
 
 /// Name, archive, whether Go's readers refuse it.

@@ -119,6 +119,17 @@ pub fn squash_corpus() -> Vec<Case> {
         ),
         ("hide-by-directory", vec![vec![f("f", "1")], vec![d(".wh.f/")]]),
         ("file-under-file", vec![vec![f("f", "1")], vec![f("f/x", "2")]]),
+        ("file-under-own-file", vec![vec![f("f", "1"), f("f/x", "2")]]),
+        ("file-under-link-to-file", vec![vec![f("f", "1"), s("l", "f")], vec![f("l/x", "2")]]),
+        ("directory-twice", vec![vec![d("d/"), f("d/x", "1"), d("d/"), f("d/y", "2")]]),
+        ("directory-after-its-file", vec![vec![f("d/x", "1"), d("d/")]]),
+        ("directory-again-in-the-next", vec![vec![d("d/"), f("d/x", "1")], vec![d("d/")]]),
+        ("twice-through-a-link", vec![vec![d("d/"), s("l", "d"), f("d/x", "1"), f("l/x", "2")]]),
+        (
+            "twice-and-hidden",
+            vec![vec![f("f", "1")], vec![f(".wh.f", ""), f("f", "2"), f(".wh.f", "")]],
+        ),
+        ("hide-twice", vec![vec![d("d/"), f("d/x", "1")], vec![f(".wh.d", ""), f(".wh.d", "")]]),
         (
             "three-layers",
             vec![vec![d("a/"), f("a/1", "1")], vec![f(".wh.a", "")], vec![d("a/"), f("a/3", "3")]],

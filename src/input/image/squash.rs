@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::layer::{Change, Layer};
-use super::{Entry, Kind, MAX_PATH, Why, join, name, parent};
+use super::{Entry, Kind, MAX_PATH, Why, name, parent};
 
 /// One path of the finished tree.
 #[derive(Debug, Clone)]
@@ -40,8 +40,8 @@ pub struct Ambiguous {
     pub pattern: Pattern,
 }
 
-/// What engines were measured to disagree on (umoci 0.4.7 and Docker 26.1.5 with containerd's
-/// overlayfs snapshotter, 34 two-layer images).
+/// What engines were measured to disagree on: umoci 0.4.7, podman 4.3.1 and Docker 20.10.24 and
+/// 26.1.5, the latter with containerd's store and with its own (`tests/image_tools/trees.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
     /// A file below a name that a lower layer made a link: written through the link, or instead of it.
@@ -54,6 +54,11 @@ pub enum Pattern {
     PutAndHidden,
     /// A whiteout of all there is: taken, or passed over.
     OpaqueRoot,
+    /// A path that one layer puts or hides twice: the last one counts, or the image is refused.
+    Twice,
+    /// A path below what is a file in a lower layer: the image is refused, or a directory replaces
+    /// the file.
+    BelowFile,
 }
 
 impl Pattern {
@@ -61,19 +66,25 @@ impl Pattern {
     pub const fn text(self) -> &'static str {
         match self {
             Pattern::WriteThroughLink => {
-                "lies below a link of a lower layer: umoci writes through the link, containerd puts a directory in its place and hides what lower layers have there"
+                "lies below a link of a lower layer: umoci writes through the link, Docker, containerd and podman put a directory in its place and hide what lower layers have there"
             }
             Pattern::HideThroughLink => {
-                "hides something below a link of a lower layer: umoci follows the link, containerd puts a directory in its place"
+                "hides something below a link of a lower layer: umoci follows the link, Docker, containerd and podman put a directory in its place"
             }
             Pattern::LinkToLowerLayer => {
-                "is a hard link to a file of a lower layer: umoci makes it, containerd refuses the image"
+                "is a hard link to a file of a lower layer: umoci makes it, Docker, containerd and podman refuse the image"
             }
             Pattern::PutAndHidden => {
-                "is put and hidden by the same layer: umoci keeps what the layer puts, containerd keeps lower files too or refuses the image"
+                "is put and hidden by the same layer: umoci keeps what the layer puts, Docker, containerd and podman keep lower files too or refuse the image"
             }
             Pattern::OpaqueRoot => {
-                "hides everything below it: umoci obeys, containerd passes over it"
+                "hides everything below it: umoci obeys, Docker, containerd and podman pass over it"
+            }
+            Pattern::Twice => {
+                "stands twice in one layer: umoci and containerd take the last, Docker's own store and podman refuse the image"
+            }
+            Pattern::BelowFile => {
+                "lies below a file of a lower layer: Docker, containerd and podman put a directory in the file's place, umoci refuses the image"
             }
         }
     }
@@ -87,7 +98,14 @@ impl<T: Clone> Squashed<T> {
 
     /// Lays one more layer on top.
     pub fn apply(&mut self, layer: usize, changes: Layer<T>) -> Result<(), Why> {
-        let mut work = Applying { tree: self, layer, directory: None, emptied: BTreeSet::new() };
+        let mut work = Applying {
+            tree: self,
+            layer,
+            directory: None,
+            emptied: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            implied: BTreeSet::new(),
+        };
         for (path, change) in changes.changes {
             work.apply(&path, change)?;
         }
@@ -109,6 +127,10 @@ struct Applying<'a, T> {
     directory: Option<(Vec<u8>, Vec<u8>)>,
     /// Directories with contents that this layer has hidden.
     emptied: BTreeSet<Vec<u8>>,
+    /// Where this layer has hidden all that lower ones have; there is nothing left to hide again.
+    hidden: BTreeSet<Vec<u8>>,
+    /// Directories that no entry of this layer has put, but that its files lie in.
+    implied: BTreeSet<Vec<u8>>,
 }
 
 impl<T: Clone> Applying<'_, T> {
@@ -131,6 +153,7 @@ impl<T: Clone> Applying<'_, T> {
         if entry.is_directory() && self.emptied.contains(&at) {
             self.note(path, Pattern::PutAndHidden);
         }
+        self.note_twice(path, &at);
         if let Some(there) = self.tree.nodes.get(&at)
             && !(there.entry.is_directory() && entry.is_directory())
         {
@@ -150,6 +173,13 @@ impl<T: Clone> Applying<'_, T> {
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), Why> {
         let directory = self.directory_of(parent(target), false)?;
         let from = directory.map(|directory| child(&directory, name(target)));
+        if from.as_ref().is_some_and(|from| self.hidden.contains(from))
+            && !from.as_ref().is_some_and(|from| self.tree.nodes.contains_key(from))
+        {
+            // In the engines' stores a whiteout is a file of its own, and can be linked to.
+            self.note(path, Pattern::PutAndHidden);
+            return self.hide(path);
+        }
         let node = from.as_ref().and_then(|from| self.tree.nodes.get(from));
         let Some(node) = node.filter(|node| !node.entry.is_directory()).cloned() else {
             return Err(Why::new(format!(
@@ -165,6 +195,7 @@ impl<T: Clone> Applying<'_, T> {
         if node.layer != self.layer {
             self.note(path, Pattern::LinkToLowerLayer);
         }
+        self.note_twice(path, &at);
         self.remove_below(&at, false);
         self.directory = None;
         self.tree.nodes.insert(at, Node { layer: self.layer, ..node });
@@ -181,6 +212,10 @@ impl<T: Clone> Applying<'_, T> {
         let at = child(&directory, name(path));
         if self.tree.nodes.get(&at).is_some_and(|node| node.layer == self.layer) {
             self.note(path, Pattern::PutAndHidden);
+        }
+        if !self.hidden.insert(at.clone()) {
+            self.note(path, Pattern::Twice);
+            return Ok(());
         }
         self.directory = None;
         if self.has_children(&at) {
@@ -204,9 +239,20 @@ impl<T: Clone> Applying<'_, T> {
         let Some(directory) = self.directory_of(path, false)? else {
             return Ok(());
         };
-        self.directory = None;
-        self.remove_below(&directory, true);
+        if self.hidden.insert(directory.clone()) {
+            self.directory = None;
+            self.remove_below(&directory, true);
+        }
         Ok(())
+    }
+
+    /// Whether an entry of this layer has put something there already. Another way of writing the
+    /// same place is not the same to anybody.
+    fn note_twice(&mut self, path: &[u8], at: &[u8]) {
+        let is_own = self.tree.nodes.get(at).is_some_and(|node| node.layer == self.layer);
+        if is_own && !self.implied.remove(at) && path == at {
+            self.note(path, Pattern::Twice);
+        }
     }
 
     /// Where an entry lands: its directory without links, made where it is missing.
@@ -242,7 +288,9 @@ impl<T: Clone> Applying<'_, T> {
             if here.len() >= MAX_PATH {
                 return Err(Why::new(format!("{}: the path is too long", shown())));
             }
-            match self.tree.nodes.get(&here).map(|node| &node.entry.kind) {
+            let node = self.tree.nodes.get(&here);
+            let lower = node.is_some_and(|node| node.layer != self.layer);
+            match node.map(|node| &node.entry.kind) {
                 Some(Kind::Directory) => at = here,
                 Some(Kind::Symlink(target)) => {
                     links += 1;
@@ -254,41 +302,56 @@ impl<T: Clone> Applying<'_, T> {
                     }
                     rest.extend(names(target).rev().map(<[u8]>::to_vec));
                 }
-                None if make => {
-                    let (entry, layer) = (Entry::implied_directory(), self.layer);
-                    self.tree.nodes.insert(here.clone(), Node { entry, contents: None, layer });
+                _ if !make => return Ok(None),
+                None => {
+                    self.imply(&here);
                     at = here;
                 }
-                None => return Ok(None),
-                Some(_) if make => {
+                Some(_) if lower => {
+                    self.note(path, Pattern::BelowFile);
+                    // Engines see no link of a lower layer: the first name that is no directory
+                    // to them becomes one.
+                    let written = self.first_link(path).filter(|(_, layer)| *layer != self.layer);
+                    self.imply(&written.map_or(here, |(link, _)| link));
+                    return self.directory_of(path, make);
+                }
+                Some(_) => {
                     let file = here.escape_ascii();
                     return Err(Why::new(format!(
-                        "{}: {file} is a file in a lower layer",
+                        "{}: {file} is a file of the same layer",
                         shown()
                     )));
                 }
-                Some(_) => return Ok(None),
             }
         }
         Ok(Some(at))
     }
 
+    /// Makes a directory that no entry puts.
+    fn imply(&mut self, path: &[u8]) {
+        let node = Node { entry: Entry::implied_directory(), contents: None, layer: self.layer };
+        self.tree.nodes.insert(path.to_vec(), node);
+        self.implied.insert(path.to_vec());
+    }
+
     /// Whether a name of the directory is a link that a lower layer made: engines that write
     /// into an empty directory of their own do not see it.
     fn crosses_link(&self, directory: &[u8]) -> bool {
-        let mut names: Vec<&[u8]> = Vec::new();
-        for next in self::names(directory) {
-            names.push(next);
-            let node = self.tree.nodes.get(&join(&names));
-            match node {
-                Some(node) if matches!(node.entry.kind, Kind::Symlink(_)) => {
-                    return node.layer != self.layer;
-                }
-                Some(_) => {}
-                None => return false,
+        self.first_link(directory).is_some_and(|(_, layer)| layer != self.layer)
+    }
+
+    /// The first of a directory's names, as written, that is a link, and the layer that made it.
+    fn first_link(&self, directory: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let mut at = Vec::new();
+        for next in names(directory) {
+            at.push(b'/');
+            at.extend_from_slice(next);
+            let node = self.tree.nodes.get(&at)?;
+            if matches!(node.entry.kind, Kind::Symlink(_)) {
+                return Some((at, node.layer));
             }
         }
-        false
+        None
     }
 
     fn note(&mut self, path: &[u8], pattern: Pattern) {

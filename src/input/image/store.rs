@@ -186,6 +186,10 @@ impl<T: Clone + Send> Store<T> {
                         Ok(layer.clone())
                     }
                     Passed::Neither(why) => Err(Why::new(why.to_string())),
+                    // A packed layer can be as short as a document.
+                    Passed::Document(bytes) => {
+                        read_stream(&bytes[..], Compression::of(bytes), expected, interest)
+                    }
                     _ => Err(Why::new(format!("{path} is no layer"))),
                 }
             }
