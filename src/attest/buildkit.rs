@@ -1,15 +1,14 @@
 //! What BuildKit wrote down about an image: base images of both stages, steps, Dockerfile lines.
 //!
-//! Read leniently, because it is not ours to judge: Statement v0.1 around SLSA v0.2 (BuildKit
-//! before 0.28), Statement v1 around SLSA v1 (since then), `mode=min` and `mode=max`, with and
-//! without subjects. It is unsigned; it is worth as much as the digest of the index that holds it.
+//! Read leniently, because it is not ours to judge: Statement v0.1 around SLSA v0.2 or, where
+//! `version=v1` was asked for, around SLSA v1 (BuildKit 0.25), Statement v1 around SLSA v1 (the
+//! default since 0.28), `mode=min` and `mode=max`, with and without subjects. It is unsigned; it is worth as much as the digest of the index that holds it.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::slsa::{PROVENANCE_V0_1, PROVENANCE_V0_2, PROVENANCE_V1};
-use super::statement::STATEMENT_V0_1;
 use super::{Error, Statement, dsse};
 
 /// One image's build, as BuildKit tells it.
@@ -23,7 +22,11 @@ pub struct ImageBuild {
     pub subjects: Vec<String>,
     /// Every image that was pulled, in the order of the record.
     pub base_images: Vec<BaseImage>,
-    /// `--build-arg` values, by name.
+    /// Whether it holds the build graph and every argument (`mode=max`).
+    pub is_max: bool,
+    /// Whether it names an image, and not the one that it lies beside.
+    pub about_another: bool,
+    /// `--build-arg` values, by name; `mode=min` keeps none of them.
     pub build_args: BTreeMap<String, String>,
     /// The stage that was asked for, if not the last.
     pub target: Option<String>,
@@ -36,9 +39,9 @@ pub struct ImageBuild {
 /// The predicate's version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Shape {
-    /// Statement v0.1, SLSA v0.2 or v0.1.
+    /// SLSA v0.2 or v0.1, in a Statement v0.1.
     V0_2,
-    /// Statement v1, SLSA v1.
+    /// SLSA v1: in a Statement v0.1 by BuildKit 0.25, in a Statement v1 by later ones.
     #[default]
     V1,
 }
@@ -135,7 +138,9 @@ impl ImageBuild {
         let copies = graph.copies(&base_images);
         let args = view.request["args"].as_object();
         Ok(ImageBuild {
-            shape: if statement.kind == STATEMENT_V0_1 { Shape::V0_2 } else { shape },
+            shape,
+            is_max: view.graph.is_array(),
+            about_another: false,
             builder: text(view.builder).filter(|id| !id.is_empty()),
             subjects: statement
                 .subject

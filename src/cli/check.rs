@@ -8,11 +8,11 @@ use super::image::{self, Runtime, Seen};
 use super::levels::Levels;
 use super::output::{Failure, Output};
 use super::recording::{self, Features};
-use super::verify;
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
 use crate::facts::build::Freshness;
 use crate::facts::build::freshness;
+use crate::facts::record::base_images;
 use crate::facts::{Binary, Build, Facts, Image};
 use crate::input::{self, cargo};
 use crate::lint::lint;
@@ -180,7 +180,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
-        notes.extend(verify::image_build(image).iter().flat_map(verify::told));
+        notes.extend(base_images::of_image(image).iter().flat_map(base_images::told));
         for (name, facts) in subjects.iter_mut().filter(|(_, facts)| facts.image.is_none()) {
             image::carry(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())

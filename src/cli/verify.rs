@@ -12,7 +12,7 @@ use super::recording::{self, Features, Program};
 use crate::attest::PublicKey;
 use crate::config::Date;
 use crate::facts::image;
-use crate::facts::record::{Dockerfile, ImageBuild, Record};
+use crate::facts::record::{Dockerfile, Record, base_images};
 use crate::facts::{Binary, Facts, Image};
 use crate::input::{self, file, image_files};
 use crate::lint::lint;
@@ -101,21 +101,24 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
-    if let Some(image) = &image {
-        record.image_build = image_build(image);
-        notes.extend(record.image_build.iter().flat_map(told));
-    }
-    if let Some(workspace) = &workspace {
-        let subject = Program { path: None, bytes: &program, binary: &binary };
-        comparing::compare_with(&mut record, workspace, &expected, subject)?;
-        notes.extend(record.not_compared.iter().cloned());
-    }
     if let Some(path) = &words.dockerfile {
         let text = input::read_text(path, "Dockerfile", 4 << 20)?;
         let text = text.ok_or_else(|| {
             Failure::Words(format!("--dockerfile {}: there is no such file", path.display()))
         })?;
         record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
+    }
+    if let Some(image) = &image {
+        record.image_build = base_images::of_image(image);
+        if let (Some(build), Some(dockerfile)) = (&mut record.image_build, &record.dockerfile) {
+            base_images::take_roles_from(build, dockerfile);
+        }
+        notes.extend(record.image_build.iter().flat_map(base_images::told));
+    }
+    if let Some(workspace) = &workspace {
+        let subject = Program { path: None, bytes: &program, binary: &binary };
+        comparing::compare_with(&mut record, workspace, &expected, subject)?;
+        notes.extend(record.not_compared.iter().cloned());
     }
     let mut config =
         check::configuration(words.config.as_deref(), &expected.query, workspace.as_ref())?;
@@ -182,32 +185,4 @@ fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
     };
     let record = recording::find(&bytes, named, || Ok(beside), keys)?;
     Ok(Subject { shown: program, program: bytes, record, image: Some(image) })
-}
-
-/// BuildKit's provenance of the image, among the statements that its index holds.
-pub(super) fn image_build(image: &Image) -> Option<ImageBuild> {
-    let read = |bytes: &Vec<u8>| ImageBuild::from_statement(bytes).ok();
-    let builds: Vec<ImageBuild> = image.statements.iter().filter_map(read).collect();
-    let digest = image.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
-    let own = |build: &&ImageBuild| build.subjects.iter().any(|it| Some(it.as_str()) == digest);
-    builds.iter().find(own).or(builds.first()).cloned()
-}
-
-/// The base images, one sentence each.
-pub(super) fn told(build: &ImageBuild) -> Vec<String> {
-    let file = build.dockerfile.as_ref().map_or("Dockerfile", |dockerfile| &dockerfile.name);
-    let at = |lines: &[u32]| match lines {
-        [] => String::new(),
-        [first, ..] => format!(" ({file}:{first})"),
-    };
-    let images = build.base_images.iter().map(|image| {
-        let digest = image.sha256.as_deref().unwrap_or("unknown");
-        let role = image.role.name();
-        format!("{role}: {}@sha256:{digest}{}", image.reference, at(&image.lines))
-    });
-    let copies = build.copies.iter().map(|copied| {
-        let from = copied.from.as_deref().unwrap_or("the build context");
-        format!("{} was copied from {from}{}", copied.target, at(&copied.lines))
-    });
-    images.chain(copies).collect()
 }

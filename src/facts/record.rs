@@ -10,6 +10,7 @@ pub use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
 pub use crate::attest::slsa::{BuildDefinition, Provenance};
 use crate::attest::{self, Attestation, PublicKey, Statement};
 
+pub mod base_images;
 mod carried;
 pub mod consistency;
 pub mod elf;

@@ -266,7 +266,8 @@ pub fn python() -> Option<&'static Path> {
     made.as_deref()
 }
 
-fn cache() -> PathBuf {
+/// Where what was fetched stays between runs.
+pub fn cache() -> PathBuf {
     let named = env::var_os("BINLINT_CACHE").filter(|path| !path.is_empty());
     let home =
         named.map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned(), PathBuf::from);

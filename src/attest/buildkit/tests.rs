@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::attest::dsse::encode;
+use crate::attest::statement::STATEMENT_V0_1;
 
 const RUST: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const SLIM: &str = "2222222222222222222222222222222222222222222222222222222222222222";

@@ -11,8 +11,19 @@ pub struct From {
     pub line: u32,
     /// The image as written, variables replaced where they are known.
     pub image: String,
+    /// The image as written.
+    pub written: String,
     /// Whether the last stage, or the one that was asked for, stands on it.
     pub last: bool,
+}
+
+impl From {
+    /// Whether other arguments of the build could make it this image.
+    pub fn can_be(&self, reference: &str) -> bool {
+        let (written, tag, _) = normal(&self.written);
+        let is_open = |part: &str| part.contains('$');
+        is_open(&written) || (written == normal(reference).0 && tag.as_deref().is_some_and(is_open))
+    }
 }
 
 /// The stages that pull an image, in order. `arguments` are the build's `--build-arg` values.
@@ -37,9 +48,8 @@ pub fn from_lines(
             }
         } else if first.eq_ignore_ascii_case("FROM") {
             let mut words = words.skip_while(|word| word.starts_with("--"));
-            let Some(image) = words.next().map(|word| substituted(word, &variables)) else {
-                continue;
-            };
+            let Some(word) = words.next() else { continue };
+            let image = substituted(word, &variables);
             let name = words.next().filter(|word| word.eq_ignore_ascii_case("AS"));
             let name = name.and_then(|_| words.next()).unwrap_or_default().to_lowercase();
             let earlier = stages
@@ -49,7 +59,7 @@ pub fn from_lines(
                 Some((_, stands_on)) => *stands_on,
                 None if image == "scratch" => None,
                 None => {
-                    pulled.push(From { line, image, last: false });
+                    pulled.push(From { line, image, written: word.to_owned(), last: false });
                     Some(pulled.len() - 1)
                 }
             };

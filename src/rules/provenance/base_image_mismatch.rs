@@ -28,10 +28,23 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable("no image with BuildKit's provenance was given");
     };
     let mut findings = Vec::new();
+    if build.about_another {
+        let place = Location::File { path: record.origin.clone(), line: None };
+        let message = "BuildKit's provenance in the index is about another image";
+        findings.push(
+            Finding::new(place, message).evidence(format!("sha256:{}", build.subjects.join(", "))),
+        );
+    }
+    let mut undecided = None;
     if let Some(dockerfile) = &record.dockerfile {
-        findings.extend(beside_dockerfile(build, dockerfile));
+        let (differing, open) = beside_dockerfile(build, dockerfile);
+        findings.extend(differing);
+        undecided = open;
     }
     findings.extend(beside_record(build, record));
+    if let (true, Some(undecided)) = (findings.is_empty(), undecided) {
+        return Outcome::open(undecided);
+    }
     if findings.is_empty()
         && record.dockerfile.is_none()
         && build.with_role(Role::Build).count() == 0
@@ -41,8 +54,13 @@ fn check(facts: &Facts) -> Outcome {
     findings.into_iter().collect()
 }
 
-fn beside_dockerfile(build: &ImageBuild, dockerfile: &Dockerfile) -> Vec<Finding> {
+/// What differs, and what cannot be told.
+fn beside_dockerfile(
+    build: &ImageBuild,
+    dockerfile: &Dockerfile,
+) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
+    let mut undecided = None;
     for from in from_lines(&dockerfile.text, &build.build_args, build.target.as_deref()) {
         let place = Location::File { path: dockerfile.path.clone(), line: Some(from.line) };
         let (name, tag, pinned) = normal(&from.image);
@@ -51,6 +69,14 @@ fn beside_dockerfile(build: &ImageBuild, dockerfile: &Dockerfile) -> Vec<Finding
             known == name && (pinned.is_some() || known_tag == tag)
         });
         let Some(known) = known else {
+            let can_be = build.base_images.iter().any(|image| from.can_be(&image.reference));
+            if can_be && !build.is_max {
+                let line = from.line;
+                let why =
+                    "the provenance of mode=min does not say with which arguments it was built";
+                undecided = Some(format!("{}:{line}: {why}", dockerfile.path));
+                continue;
+            }
             let message = format!("{} is not among the images that the build pulled", from.image);
             let pulled: Vec<&str> =
                 build.base_images.iter().map(|it| it.reference.as_str()).collect();
@@ -82,7 +108,7 @@ fn beside_dockerfile(build: &ImageBuild, dockerfile: &Dockerfile) -> Vec<Finding
         let evidence = format!("{} of the build differs from line {}", built.name, same + 1);
         findings.push(Finding::new(place, message).evidence(evidence));
     }
-    findings
+    (findings, undecided)
 }
 
 fn beside_record(build: &ImageBuild, record: &Record) -> Vec<Finding> {
@@ -147,6 +173,20 @@ mod tests {
     #[test]
     fn the_record_names_what_the_build_stage_was() {
         assert_eq!(of("FROM rust:1.95-bookworm\n", "trixie").findings().len(), 2);
+    }
+
+    #[test]
+    fn what_arguments_decide_is_open_without_them() {
+        assert!(matches!(of("ARG V=2\nFROM rust:$V\n", "bookworm"), Outcome::Open(_)));
+        assert_eq!(of("ARG V=2\nFROM own/rust:$V\n", "bookworm").findings().len(), 1);
+        assert_eq!(of("ARG V=2\nFROM rust:2\n", "bookworm").findings().len(), 1);
+    }
+
+    #[test]
+    fn provenance_of_another_image_is_no_evidence() {
+        let build = ImageBuild { about_another: true, ..ImageBuild::default() };
+        let record = Record { image_build: Some(build), ..Record::default() };
+        assert_eq!(check(&Facts { record: Some(record), ..Facts::default() }).findings().len(), 1);
     }
 
     #[test]
