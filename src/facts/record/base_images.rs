@@ -1,7 +1,7 @@
 //! What BuildKit says of the image that carries the program: which statement is the image's, what
 //! it tells, and what the Dockerfile adds to it.
 
-use super::from_lines::{from_lines, normal};
+use super::from_lines::from_lines;
 use super::{Dockerfile, ImageBuild, Role};
 use crate::facts::Image;
 
@@ -48,13 +48,8 @@ pub fn take_roles_from(build: &mut ImageBuild, dockerfile: &Dockerfile) {
         return;
     }
     for from in from_lines(&dockerfile.text, &build.build_args, build.target.as_deref()) {
-        let (name, tag, pinned) = normal(&from.image);
-        let is_it = |reference: &str| {
-            let (known, known_tag, _) = normal(reference);
-            known == name && (pinned.is_some() || known_tag == tag)
-        };
         let mut images = build.base_images.iter_mut();
-        let Some(image) = images.find(|image| is_it(&image.reference)) else { continue };
+        let Some(image) = images.find(|image| from.is(&image.reference)) else { continue };
         let role = if from.last { Role::Runtime } else { Role::Build };
         if image.role == Role::Unknown || role == Role::Runtime {
             image.role = role;

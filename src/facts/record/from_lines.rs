@@ -18,6 +18,13 @@ pub struct From {
 }
 
 impl From {
+    /// Whether it names this image, registries and a tag beside a digest aside.
+    pub fn is(&self, reference: &str) -> bool {
+        let (name, tag, pinned) = normal(&self.image);
+        let (known, known_tag, _) = normal(reference);
+        known == name && (pinned.is_some() || known_tag == tag)
+    }
+
     /// Whether other arguments of the build could make it this image.
     pub fn can_be(&self, reference: &str) -> bool {
         let (written, tag, _) = normal(&self.written);

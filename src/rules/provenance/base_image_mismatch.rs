@@ -27,31 +27,26 @@ fn check(facts: &Facts) -> Outcome {
     else {
         return Outcome::not_applicable("no image with BuildKit's provenance was given");
     };
-    let mut findings = Vec::new();
+    let mut findings = beside_record(build, record);
     if build.about_another {
         let place = Location::File { path: record.origin.clone(), line: None };
         let message = "BuildKit's provenance in the index is about another image";
-        findings.push(
-            Finding::new(place, message).evidence(format!("sha256:{}", build.subjects.join(", "))),
-        );
+        let subjects = build.subjects.join(", ");
+        findings.push(Finding::new(place, message).evidence(format!("sha256:{subjects}")));
     }
-    let mut undecided = None;
-    if let Some(dockerfile) = &record.dockerfile {
-        let (differing, open) = beside_dockerfile(build, dockerfile);
-        findings.extend(differing);
-        undecided = open;
+    let undecided = match &record.dockerfile {
+        Some(dockerfile) => {
+            let (differing, undecided) = beside_dockerfile(build, dockerfile);
+            findings.extend(differing);
+            undecided
+        }
+        None if build.with_role(Role::Build).count() > 0 => None,
+        None => Some("no Dockerfile was given, and the provenance names no build stage".to_owned()),
+    };
+    match undecided.filter(|_| findings.is_empty()) {
+        Some(undecided) => Outcome::open(undecided),
+        None => findings.into_iter().collect(),
     }
-    findings.extend(beside_record(build, record));
-    if let (true, Some(undecided)) = (findings.is_empty(), undecided) {
-        return Outcome::open(undecided);
-    }
-    if findings.is_empty()
-        && record.dockerfile.is_none()
-        && build.with_role(Role::Build).count() == 0
-    {
-        return Outcome::open("no Dockerfile was given, and the provenance names no build stage");
-    }
-    findings.into_iter().collect()
 }
 
 /// What differs, and what cannot be told.
@@ -63,26 +58,19 @@ fn beside_dockerfile(
     let mut undecided = None;
     for from in from_lines(&dockerfile.text, &build.build_args, build.target.as_deref()) {
         let place = Location::File { path: dockerfile.path.clone(), line: Some(from.line) };
-        let (name, tag, pinned) = normal(&from.image);
-        let known = build.base_images.iter().find(|image| {
-            let (known, known_tag, _) = normal(&image.reference);
-            known == name && (pinned.is_some() || known_tag == tag)
-        });
+        let (name, _, pinned) = normal(&from.image);
+        let pulled: Vec<&str> = build.base_images.iter().map(|it| it.reference.as_str()).collect();
+        let known = build.base_images.iter().find(|image| from.is(&image.reference));
         let Some(known) = known else {
-            let can_be = build.base_images.iter().any(|image| from.can_be(&image.reference));
-            if can_be && !build.is_max {
-                let line = from.line;
+            if !build.is_max && pulled.iter().any(|reference| from.can_be(reference)) {
                 let why =
                     "the provenance of mode=min does not say with which arguments it was built";
-                undecided = Some(format!("{}:{line}: {why}", dockerfile.path));
+                undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
                 continue;
             }
             let message = format!("{} is not among the images that the build pulled", from.image);
-            let pulled: Vec<&str> =
-                build.base_images.iter().map(|it| it.reference.as_str()).collect();
-            findings.push(
-                Finding::new(place, message).evidence(format!("pulled: {}", pulled.join(", "))),
-            );
+            let pulled = format!("pulled: {}", pulled.join(", "));
+            findings.push(Finding::new(place, message).evidence(pulled));
             continue;
         };
         let digest = known.sha256.as_deref().unwrap_or("unknown");
@@ -92,10 +80,8 @@ fn beside_dockerfile(
             findings.push(Finding::new(place, message).evidence(evidence));
         } else if from.last && known.role == Role::Build {
             let message = format!("{} carries the last stage here, and did not in the build", name);
-            findings.push(
-                Finding::new(place, message)
-                    .evidence(format!("{} of the build", known.role.name())),
-            );
+            let evidence = format!("{} of the build", known.role.name());
+            findings.push(Finding::new(place, message).evidence(evidence));
         }
     }
     if let Some(built) =
