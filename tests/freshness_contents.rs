@@ -171,3 +171,102 @@ fn scripts_that_are_what_they_seem_are_not_accused() {
         }
     }
 }
+
+/// Scripts as people write them: what each makes of the file that it reads.
+const SCRIPTS: &[&str] = &[
+    READS,
+    "use std::{env, fs, path::Path};
+
+fn main() {
+    let out = env::var_os(\"OUT_DIR\").unwrap();
+    fs::copy(\"data/greeting.txt\", Path::new(&out).join(\"greeting.txt\")).unwrap();
+    println!(\"cargo:rerun-if-changed=data/greeting.txt\");
+}
+",
+    "use std::io::Write;
+
+fn main() -> std::io::Result<()> {
+    println!(\"cargo::rerun-if-changed=data/greeting.txt\");
+    let text = std::fs::read_to_string(\"data/greeting.txt\")?;
+    let to = format!(\"{}/greeting.rs\", std::env::var(\"OUT_DIR\").unwrap());
+    let mut file = std::fs::File::create(&to)?;
+    writeln!(file, \"pub const LINES: &[&str] = &[\")?;
+    for line in text.lines() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        writeln!(file, \"    {:?},\", line.trim())?;
+    }
+    writeln!(file, \"];\")?;
+    Ok(())
+}
+",
+    "use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+fn main() {
+    let out = PathBuf::from(env::var(\"OUT_DIR\").expect(\"set by cargo\"));
+    generate(&out.join(\"greeting.rs\"), \"data/greeting.txt\");
+}
+
+fn generate(to: &std::path::Path, path: &str) {
+    println!(\"cargo:rerun-if-changed={path}\");
+    let root = PathBuf::from(env!(\"CARGO_MANIFEST_DIR\"));
+    let text = fs::read_to_string(root.join(path)).unwrap();
+    let code = format!(\"pub fn greeting() -> &'static str {{\\n    {:?}\\n}}\\n\", text.trim_end());
+    fs::write(to, code).unwrap();
+}
+",
+];
+
+/// The data was a placeholder, or another branch's, when the script ran; what came after is dated
+/// before. No run of `freshen` knows anything.
+#[test]
+fn a_run_that_read_other_data_is_denied() {
+    for script in SCRIPTS {
+        for old in ["", "hello from another branch\n"] {
+            let place = with_script(script);
+            place.write("data/greeting.txt", old);
+            place.build(&[]);
+            place.check(&[]).is_fresh();
+            place.copy("data/greeting.txt", "hello from the \"second\"\n\nand more\n");
+            assert!(place.build(&[]).is_empty(), "cargo is blind: {script}");
+            let judged = place.check(&[]);
+            let line = judged.denies(
+                "stale-workspace-member",
+                &["what the build script of `my-app` wrote", "data/greeting.txt"],
+            );
+            let (clean, said) = freshen(&place, &["--check"]);
+            assert!(!clean && said.contains("data/greeting.txt"), "{said}");
+            heals(&place, &line, &[]);
+        }
+    }
+}
+
+#[test]
+fn the_same_scripts_over_the_data_at_hand_are_fresh() {
+    for script in SCRIPTS {
+        let place = with_script(script);
+        place.build(&[]);
+        let judged = place.check(&[]);
+        judged.is_fresh();
+        // The same contents, copied once more as a later layer does.
+        place.copy("data/greeting.txt", "hello from the first\n");
+        place.check(&[]).is_fresh();
+    }
+}
+
+/// A script that counts its runs in a file that it reads: what is there now is for the next run.
+#[test]
+fn a_script_that_changes_what_it_reads_is_not_accused() {
+    let counts = "fn main() {
+    let text = std::fs::read_to_string(\"data/greeting.txt\").unwrap();
+    println!(\"cargo::rustc-env=GREETING={}\", text.trim());
+    std::fs::write(\"data/greeting.txt\", format!(\"{}+\", text.trim())).unwrap();
+}
+";
+    let place = with_script(counts);
+    place.build(&[]);
+    place.check(&[]).is_fresh();
+}

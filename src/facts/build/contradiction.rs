@@ -45,6 +45,10 @@ pub enum Kind {
     NoFile,
     /// `main` prints this text, and the program does not hold it.
     TextMissing(String),
+    /// The build script would print this now, made from the file, and did not.
+    NotPrinted(String),
+    /// The build script would write this file of `OUT_DIR` otherwise now, made from the file.
+    NotWritten(String),
     /// Its `main` cannot be compiled from the one in the file, and how.
     OtherMain(String),
     /// Of its texts so few are in the program that they are another one's.
@@ -83,6 +87,14 @@ impl Contradiction {
                 "the program can panic at {path}:{}, and there is no such file",
                 line.unwrap_or(0)
             ),
+            (Kind::NotPrinted(what), _) => {
+                format!("with {path} as it is it would print `{what}`, and printed something else")
+            }
+            (Kind::NotWritten(name), _) => {
+                format!(
+                    "with {path} as it is it would write another {name} than the one that is there"
+                )
+            }
             (Kind::OtherMain(how), _) => how.clone(),
             (Kind::OtherTexts { found, wanted }, _) => {
                 format!("only {found} of {wanted} texts of its sources are in the program")

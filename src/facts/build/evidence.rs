@@ -17,8 +17,12 @@ use super::metadata::{Recorded, recorded_digest};
 use super::module_tree::{ModuleTree, normalized};
 use super::scan::{TokenStarts, starts};
 use super::units::Unit;
-use crate::facts::binary::{MainVerdict, locations, main_fn};
+use crate::facts::binary::locations;
 use crate::input::sources::{self, Reader, snapshot};
+
+mod scripts;
+
+pub use scripts::{build_script, script_run};
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;
@@ -239,49 +243,6 @@ pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, rea
             false => contradict(state, name, None, Kind::Changed),
         }
     }
-}
-
-/// What a build script's program would print and where it would panic, against its source.
-pub fn build_script(state: &mut CrateState, names: Names<'_>) {
-    if state.role != Role::BuildScript {
-        return;
-    }
-    let Some(program) = state
-        .unit
-        .as_ref()
-        .and_then(Unit::program)
-        .and_then(|output| snapshot(&output.path, LARGEST_METADATA).ok().flatten())
-    else {
-        return;
-    };
-    printed(state, &program.bytes, names);
-    if let Some(how) = other_script(state, &program.bytes) {
-        contradict(state, state.root.clone(), None, Kind::OtherMain(how));
-    }
-    let _ = positions(std::slice::from_mut(state), &program.bytes, names, &mut Reader::default());
-}
-
-/// How `main` of a build script's program cannot be the one in its source. A script that only calls
-/// others prints nothing itself; but when not one text of its source is inside either, an empty
-/// `main` is another one.
-fn other_script(state: &CrateState, program: &[u8]) -> Option<String> {
-    let verdict = main_fn::read(program).main;
-    let how = state.other_main(&verdict);
-    let calls = state.main().is_some_and(|main| main.calls);
-    how.or_else(|| {
-        let texts = own_texts(state);
-        let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
-        let presence = literals::search(&wanted, program).ok()?;
-        let is_empty = verdict.value == Some(MainVerdict::Empty);
-        let none = presence.wanted > 0 && presence.found == 0;
-        let wanted = presence.wanted;
-        (is_empty && calls && none).then(|| {
-            format!(
-                "its `main` does nothing, and none of the {wanted} texts of {} is inside",
-                state.root
-            )
-        })
-    })
 }
 
 /// The texts that the crate's own files would leave in the program, each with its file.

@@ -113,6 +113,16 @@ impl Unit {
         self.outputs.iter().find(|output| is_printed(output))
     }
 
+    /// Where a build script's run wrote its files: its `OUT_DIR`.
+    pub fn out_dir(&self) -> Option<PathBuf> {
+        let home = self.printed()?.path.parent()?;
+        let home = match self.layout {
+            Layout::Shared => home,
+            Layout::PerUnit => home.parent()?,
+        };
+        Some(home.join("out")).filter(|_| self.kind == UnitKind::BuildScriptRun)
+    }
+
     /// Of what it wrote: the program.
     pub fn program(&self) -> Option<&Output> {
         let is_program = |output: &&Output| {
