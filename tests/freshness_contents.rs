@@ -99,6 +99,30 @@ fn a_change_that_leaves_no_trace_is_denied_by_the_digests_that_freshen_kept() {
     heals(&place, &line, &[]);
 }
 
+/// `-Zchecksum-freshness` keeps the digests that stable Cargo lacks: they are compared, and cargo
+/// heals by itself.
+#[test]
+fn the_digests_that_cargo_keeps_are_compared() {
+    let bootstrap = [("RUSTC_BOOTSTRAP", "1")];
+    let words = ["build", "--release", "-Zchecksum-freshness"];
+    let place = Place::new();
+    place.copy_sources();
+    place.cargo_with(&words, &bootstrap);
+    let judged = place.check(&[]);
+    judged.is_fresh();
+    assert_eq!(judged.outcome("stale-by-mtime"), "pass");
+    // Dates alone mean nothing now, and one letter is enough.
+    place.touch("src/server.rs");
+    assert_eq!(place.check(&[]).outcome("stale-by-mtime"), "pass");
+    place.copy("src/server.rs", &SERVER.replace("9090", "9091"));
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-sources", &["src/server.rs", "BLAKE3"]);
+    assert_eq!(line, "cargo build --release");
+    assert_ne!(judged.outcome("stale-by-mtime"), "fail", "cargo would see it");
+    assert_eq!(compiled(&place.cargo_with(&words, &bootstrap)), ["my-app"]);
+    place.check(&[]).is_fresh();
+}
+
 /// A build script that reads its input, with the package it belongs to.
 fn with_script(script: &str) -> Place {
     let place = Place::new();

@@ -11,7 +11,7 @@ use super::contradiction::{Contradiction, Kind};
 use super::crate_state::{CrateState, Role};
 use super::evidence::{self, Names, Shown};
 use super::features::Declared;
-use super::freshness::Compared;
+use super::freshness::{Compared, NoCommit};
 use super::ledger::{self, Ledger};
 use super::literals::Presence;
 use super::module_tree;
@@ -124,6 +124,11 @@ impl<'a> Comparison<'a> {
         against
     }
 
+    /// What should name a commit in these crates and names none.
+    pub fn no_commits(&mut self, states: &[CrateState]) -> Vec<NoCommit> {
+        evidence::no_commits(states, self.names(), self.place.build_dir, &mut self.reader)
+    }
+
     /// The crates of a program that Cargo made here, against its bytes.
     fn of_program(&mut self, units: &[Unit], index: usize) -> Vec<CrateState> {
         let program = units[index].program();
@@ -199,6 +204,7 @@ impl<'a> Comparison<'a> {
     fn judge(&mut self, state: &mut CrateState) {
         let (names, build_dir) = (self.names(), self.place.build_dir);
         evidence::lists(state, names);
+        evidence::checksums(state, names, &mut self.reader);
         evidence::digests(state, names);
         if self.place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);

@@ -18,19 +18,14 @@ pub enum Kind {
     NotCompiled,
     /// The crate was compiled from this file, and has it no more.
     Gone,
-    /// The crate's metadata has another digest of this file.
+    /// The crate's metadata or Cargo's list has another digest of this file.
     OtherDigest {
-        /// MD5 in the metadata, lower-case hex.
+        /// `MD5`, `BLAKE3`, `SHA-256`.
+        algorithm: &'static str,
+        /// The digest that was kept, lower-case hex.
         compiled: String,
-        /// MD5 of the file, lower-case hex.
+        /// That of the file, lower-case hex.
         now: String,
-    },
-    /// The file had another length, by the checksum that Cargo keeps.
-    OtherLength {
-        /// In bytes.
-        compiled: u64,
-        /// In bytes.
-        now: u64,
     },
     /// The file is another than when `freshen` last knew the crate to match it.
     Changed,
@@ -67,11 +62,8 @@ impl Contradiction {
         match (&self.kind, self.line) {
             (Kind::NotCompiled, _) => format!("{path} is a part of the crate and was not compiled"),
             (Kind::Gone, _) => format!("it was compiled from {path}, which is gone"),
-            (Kind::OtherDigest { compiled, now }, _) => {
-                format!("{path} is not what was compiled: MD5 {compiled} then, {now} now")
-            }
-            (Kind::OtherLength { compiled, now }, _) => {
-                format!("{path} is not what was compiled: {compiled} bytes then, {now} now")
+            (Kind::OtherDigest { algorithm, compiled, now }, _) => {
+                format!("{path} is not what was compiled: {algorithm} {compiled} then, {now} now")
             }
             (Kind::Changed, _) => {
                 format!("{path} is not what was compiled, by the digest that `freshen` kept")

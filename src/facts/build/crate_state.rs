@@ -65,7 +65,13 @@ pub struct CrateState {
 impl CrateState {
     /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
     pub fn cargo_calls_it_fresh(&self) -> bool {
-        self.unit.as_ref().is_some_and(|unit| unit.anchor.is_some()) && self.newer.is_empty()
+        let Some(unit) = self.unit.as_ref().filter(|unit| unit.anchor.is_some()) else {
+            return false;
+        };
+        match unit.is_compared_by_checksum() {
+            true => self.contradictions.is_empty(),
+            false => self.newer.is_empty(),
+        }
     }
 
     /// Whether it belongs to the program's own package and is no build script.

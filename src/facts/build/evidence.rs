@@ -21,8 +21,10 @@ use crate::facts::binary::locations;
 use crate::input::sources::{self, Reader, snapshot};
 
 mod scripts;
+mod versions;
 
 pub use scripts::{build_script, script_run};
+pub use versions::no_commits;
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;
@@ -133,17 +135,6 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
         .filter(|path| matches!(snapshot(path, u64::MAX), Ok(None)))
         .map(|path| names.given(&path))
         .collect();
-    let other: Vec<(String, u64, u64)> = info
-        .files
-        .iter()
-        .filter(|file| file.base == Base::Package)
-        .filter_map(|file| {
-            let (compiled, _) = file.checksum.as_ref()?;
-            let path = normalized(&state.directory.join(&file.path));
-            let now = tree.file(&path)?.size;
-            (now != *compiled).then(|| (names.given(&path), *compiled, now))
-        })
-        .collect();
     state.agreements += usize::from(absent.is_empty() && gone.is_empty());
     for path in absent {
         contradict(state, path, None, Kind::NotCompiled);
@@ -151,8 +142,33 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
     for path in gone {
         contradict(state, path, None, Kind::Gone);
     }
-    for (path, compiled, now) in other {
-        contradict(state, path, None, Kind::OtherLength { compiled, now });
+}
+
+/// The checksums that Cargo keeps with `-Zchecksum-freshness`, against the files.
+pub fn checksums(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
+    let info = state.unit.as_ref().and_then(|unit| unit.dep_info.as_ref()?.as_ref().ok());
+    let Some(info) = info.filter(|info| !info.files.is_empty()) else { return };
+    let mut other = Vec::new();
+    let mut same = 0;
+    for file in info.files.iter().filter(|file| file.base == Base::Package) {
+        let kept = file.checksum.as_ref().and_then(|(_, checksum)| checksum.split_once('='));
+        let Some((algorithm, compiled)) = kept else { continue };
+        let path = normalized(&state.directory.join(&file.path));
+        let Ok(Some(now)) = reader.read(&path) else { continue };
+        let (algorithm, now) = match algorithm {
+            "blake3" => ("BLAKE3", blake3::hash(&now.bytes).to_hex().to_string()),
+            "sha256" => ("SHA-256", sha256(&now.bytes)),
+            _ => continue,
+        };
+        match now == compiled {
+            true => same += 1,
+            false => other.push((names.given(&path), algorithm, compiled.to_owned(), now)),
+        }
+    }
+    state.agreements += same;
+    state.proven |= same == info.files.len();
+    for (path, algorithm, compiled, now) in other {
+        contradict(state, path, None, Kind::OtherDigest { algorithm, compiled, now });
     }
 }
 
@@ -182,9 +198,9 @@ pub fn digests(state: &mut CrateState, names: Names<'_>) {
         }
     }
     state.agreements += same;
-    state.proven = same == tree.files.iter().filter(|file| file.scan.is_some()).count();
+    state.proven |= same == tree.files.iter().filter(|file| file.scan.is_some()).count();
     for (path, compiled, now) in other {
-        contradict(state, path, None, Kind::OtherDigest { compiled, now });
+        contradict(state, path, None, Kind::OtherDigest { algorithm: "MD5", compiled, now });
     }
 }
 
@@ -431,9 +447,9 @@ fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Opti
 
 /// What the environment of the build left in the program: each variable, and the directory of the
 /// manifest where it is inside.
-pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Option<String>) {
+pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<String>) {
     let mut baked: Vec<Baked> = Vec::new();
-    let mut manifest_dir = None;
+    let mut manifest_dirs: Vec<String> = Vec::new();
     let linked = [Role::Program, Role::OwnLibrary, Role::Member];
     for unit in
         states.iter().filter(|it| linked.contains(&it.role)).filter_map(|it| it.unit.as_ref())
@@ -442,10 +458,11 @@ pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Option
         let of_makefile = unit.makefile.iter().flat_map(|it| &it.environment);
         let directory = of_makefile.filter(|(name, _)| name == "CARGO_MANIFEST_DIR");
         let directory = directory.filter_map(|(_, value)| value.as_deref());
-        manifest_dir = manifest_dir.or_else(|| {
-            let mut inside = directory.filter(|value| present(value));
-            inside.next().map(str::to_owned)
-        });
+        for directory in directory {
+            if !manifest_dirs.iter().any(|known| known == directory) && present(directory) {
+                manifest_dirs.push(directory.to_owned());
+            }
+        }
         // Cargo's list has no variable that Cargo or a build script set: those were meant.
         let Some(Ok(info)) = &unit.dep_info else { continue };
         for (name, value) in &info.environment {
@@ -456,7 +473,7 @@ pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Option
             }
         }
     }
-    (baked, manifest_dir)
+    (baked, manifest_dirs)
 }
 
 /// Whether a file of this machine has the subject's build-id.

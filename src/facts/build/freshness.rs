@@ -37,8 +37,10 @@ pub struct Freshness {
     pub missing_texts: Vec<Shown>,
     /// Values of `env!` and `option_env!` that Cargo did not set itself.
     pub baked: Vec<Baked>,
-    /// The path of a package's directory that is in the subject by `env!("CARGO_MANIFEST_DIR")`.
-    pub manifest_dir: Option<String>,
+    /// The directories of packages that are in the subject by `env!("CARGO_MANIFEST_DIR")`.
+    pub manifest_dirs: Vec<String>,
+    /// What should name a commit and names none.
+    pub no_commits: Vec<NoCommit>,
     /// Whether the sources are the stubs that `cargo chef cook` puts in the place of the real ones.
     pub chef_stubs: bool,
     /// The output that the subject is an older twin of: of its profile, in another directory.
@@ -99,6 +101,17 @@ pub struct Baked {
     pub value: String,
     /// Whether the value is in the subject.
     pub present: bool,
+}
+
+/// A variable or constant that should name a commit and names none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NoCommit {
+    /// Its name.
+    pub name: String,
+    /// What it was in the place of a commit; `None`: not set.
+    pub value: Option<String>,
+    /// Where that stands.
+    pub place: String,
 }
 
 /// The bytes that are judged.
@@ -170,7 +183,8 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     (freshness.locations, freshness.texts) = (against.locations, against.texts);
     freshness.missing_texts = against.missing_texts;
     freshness.notes.extend(against.notes);
-    (freshness.baked, freshness.manifest_dir) = evidence::environment(&states, subject.bytes);
+    (freshness.baked, freshness.manifest_dirs) = evidence::environment(&states, subject.bytes);
+    freshness.no_commits = comparison.no_commits(&states);
     freshness.chef_stubs = states
         .first()
         .filter(|state| state.role == Role::Program)

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Local;
 use super::units::{Unit, UnitKind};
 use crate::input::moment::Moment;
 
@@ -131,12 +130,7 @@ pub fn judge(
     let (Some(_), Some(anchor)) = (unit.own_hash, unit.anchor) else {
         return Verdict::CargoSees("its last compilation did not finish".to_owned());
     };
-    let by_checksum = unit
-        .fingerprint
-        .iter()
-        .flat_map(|it| &it.local)
-        .any(|local| matches!(local, Local::DepInfo { checksum: true }));
-    if by_checksum {
+    if unit.is_compared_by_checksum() {
         return Verdict::Matches("cargo compares checksums itself");
     }
     // A run without `rerun-if-changed` is compared with the newest file of the package, by a

@@ -92,6 +92,12 @@ impl Unit {
         self.fingerprint.as_ref().ok().map(|fingerprint| fingerprint.features.as_slice())
     }
 
+    /// Whether Cargo compares contents, not dates (`-Zchecksum-freshness`).
+    pub fn is_compared_by_checksum(&self) -> bool {
+        let checksum = |local: &Local| matches!(local, Local::DepInfo { checksum: true });
+        self.fingerprint.iter().flat_map(|it| &it.local).any(checksum)
+    }
+
     /// Whether it is a build script's run that named no file: Cargo compares it with the newest
     /// file of the package.
     pub fn is_compared_by_all_files(&self) -> bool {

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn another_digest_names_the_member_and_touches_it() {
         let mut member = state(Role::Member);
-        let kind = Kind::OtherDigest { compiled: "aa".into(), now: "bb".into() };
+        let kind = Kind::OtherDigest { algorithm: "MD5", compiled: "aa".into(), now: "bb".into() };
         let path = "member/src/lib.rs".to_owned();
         member.contradictions.push(Contradiction { path, line: None, kind });
         let outcome = check(&Binary::default(), &build_of(vec![state(Role::Program), member]));
