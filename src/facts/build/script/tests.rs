@@ -53,29 +53,29 @@ fn prints_what_it_read() {
 #[test]
 fn writes_what_it_read_in_every_way_there_is() {
     let out = "let out = std::path::PathBuf::from(std::env::var(\"OUT_DIR\").unwrap());";
-    let text = "let text = std::fs::read_to_string(\"data/a.txt\").expect(\"there\");";
+    let text = "let text = fs::read_to_string(\"data/a.txt\").expect(\"there\");";
     for (code, expected) in [
-        ("std::fs::copy(\"VERSION\", out.join(\"g\")).unwrap();", "1.2.3\n"),
+        ("fs::copy(\"VERSION\", out.join(\"g\")).unwrap();", "1.2.3\n"),
         (
-            "std::fs::write(out.join(\"g\"), format!(\"const T: &str = {:?};\", text.trim_end())).unwrap();",
+            "fs::write(out.join(\"g\"), format!(\"const T: &str = {:?};\", text.trim_end())).unwrap();",
             "const T: &str = \"first line\\nsecond \\\"line\\\"\";",
         ),
         (
-            "let mut f = std::fs::File::create(out.join(\"g\")).unwrap(); f.write_all(b\"[\").unwrap(); \
+            "let mut f = fs::File::create(out.join(\"g\")).unwrap(); f.write_all(b\"[\").unwrap(); \
              for line in text.lines() { if line.starts_with('f') { continue; } writeln!(f, \"{line}\").unwrap(); } \
              f.write_all(text.len().to_string().as_bytes()).unwrap();",
             "[second \"line\"\n25",
         ),
         (
             "let mut code = String::new(); for line in text.lines() { code.push_str(line); code.push('|'); } \
-             std::fs::write(Path::new(&out).join(\"g\"), code).unwrap();",
+             fs::write(Path::new(&out).join(\"g\"), code).unwrap();",
             "first line|second \"line\"|",
         ),
         ("generate(&out.join(\"g\"), &text);", "pub fn f() {}"),
     ] {
         let script = format!(
             "fn main() {{ {out} {text} {code} }} \
-             fn generate(to: &Path, _text: &str) {{ std::fs::write(to, \"pub fn f() {{}}\").unwrap(); }}"
+             fn generate(to: &Path, _text: &str) {{ fs::write(to, \"pub fn f() {{}}\").unwrap(); }}"
         );
         let found = written(&script);
         let whole = [("g".to_owned(), expected.to_owned())];
@@ -86,7 +86,7 @@ fn writes_what_it_read_in_every_way_there_is() {
 #[test]
 fn says_nothing_of_what_it_does_not_understand() {
     let write =
-        "std::fs::write(format!(\"{}/g\", std::env::var(\"OUT_DIR\").unwrap()), \"x\").unwrap();";
+        "fs::write(format!(\"{}/g\", std::env::var(\"OUT_DIR\").unwrap()), \"x\").unwrap();";
     for before in
         ["if std::env::var_os(\"DOCS_RS\").is_some() { return; }", "#[cfg(unix)] let x = 1;"]
     {
@@ -98,12 +98,12 @@ fn says_nothing_of_what_it_does_not_understand() {
     }
     for after in [
         "patch();",
-        "std::process::Command::new(\"rustfmt\").status().unwrap();",
-        "if std::env::var_os(\"X\").is_some() { std::fs::remove_file(\"x\").unwrap(); }",
+        "process::Command::new(\"rustfmt\").status().unwrap();",
+        "if std::env::var_os(\"X\").is_some() { fs::remove_file(\"x\").unwrap(); }",
         "match 1 { _ => other() }",
         "loop { other() }",
         "let _ = other!(1);",
-        "std::process::exit(0);",
+        "process::exit(0);",
     ] {
         assert_eq!(written(&format!("fn main() {{ {write} {after} }}")), [], "{after}");
     }
