@@ -639,3 +639,22 @@ fn damaged_archives_are_never_more_than_refused() {
 fn directory_and_link() -> Vec<u8> {
     [directory("d/"), symlink("l", "d"), hard_link("h", "a"), file("l/x", b"2")].concat()
 }
+
+/// Paths of two thousand names each, no two in one directory: what costs a kernel nothing must not
+/// cost hours here.
+#[test]
+fn deep_paths_without_an_end_are_refused_in_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let stem = "d/".repeat(1990);
+    let entries: Vec<Vec<u8>> = (0..20_000)
+        .map(|number| {
+            let path = format!("{stem}{number}/x");
+            [pax(b'x', &[("path", path.as_bytes())]), file("short", b"")].concat()
+        })
+        .collect();
+    let layout = layout_of(directory.path(), &[archive(&entries)]);
+    let begin = std::time::Instant::now();
+    let text = message(read(&format!("oci:{}", layout.display())));
+    assert!(text.contains("layer 1 of 1") && text.contains("too deep"), "{text}");
+    assert!(begin.elapsed() < std::time::Duration::from_secs(60), "{:?}", begin.elapsed());
+}

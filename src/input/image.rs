@@ -22,6 +22,9 @@ pub mod tar;
 pub const MAX_ENTRIES: usize = 4_000_000;
 /// Bytes of a path in a layer; the kernel's own limit.
 pub const MAX_PATH: usize = 4096;
+/// Bytes of path that the directories of one layer's entries may be looked up by, all together. A
+/// real layer of a million entries needs a tenth of it.
+pub const MAX_WALKED: u64 = 2 << 30;
 /// Links that are followed before a path counts as a loop (`ELOOP`, path_resolution(7)).
 pub const MAX_LINKS: usize = 40;
 /// Bytes of an extension header in a tar stream; Go's own limit.

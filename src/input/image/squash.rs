@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::layer::{Change, Layer};
-use super::{Entry, Kind, MAX_PATH, Why, name, parent};
+use super::{Entry, Kind, MAX_PATH, MAX_WALKED, Why, name, parent};
 
 /// One path of the finished tree.
 #[derive(Debug, Clone)]
@@ -105,6 +105,7 @@ impl<T: Clone> Squashed<T> {
             emptied: BTreeSet::new(),
             hidden: BTreeSet::new(),
             implied: BTreeSet::new(),
+            walked: 0,
         };
         for (path, change) in changes.changes {
             work.apply(&path, change)?;
@@ -131,6 +132,8 @@ struct Applying<'a, T> {
     hidden: BTreeSet<Vec<u8>>,
     /// Directories that no entry of this layer has put, but that its files lie in.
     implied: BTreeSet<Vec<u8>>,
+    /// Bytes of path that directories were looked up by.
+    walked: u64,
 }
 
 impl<T: Clone> Applying<'_, T> {
@@ -287,6 +290,11 @@ impl<T: Clone> Applying<'_, T> {
             let here = child(&at, &next);
             if here.len() >= MAX_PATH {
                 return Err(Why::new(format!("{}: the path is too long", shown())));
+            }
+            // Each name is looked up by the whole path before it, here and among the links.
+            self.walked += 2 * here.len() as u64;
+            if self.walked > MAX_WALKED {
+                return Err(Why::new("its directories lie too deep in one another, too often"));
             }
             let node = self.tree.nodes.get(&here);
             let lower = node.is_some_and(|node| node.layer != self.layer);
