@@ -12,6 +12,9 @@ pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 pub use crate::input::image::MAX_LINKS;
 /// The longest path the kernel takes, with its final NUL (`PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
+/// The longest name in a directory, in bytes (`NAME_MAX`; every Linux file system that images lie
+/// on has it).
+const MAX_NAME: usize = 255;
 /// Configuration files are read up to here, in bytes; longer ones are cut off.
 pub const TEXT_LIMIT: u64 = 1 << 20;
 
@@ -134,6 +137,7 @@ fn walk(tree: &dyn Tree, path: &[u8], follow_last: bool) -> Result<Resolved, Unr
                 at.pop();
                 continue;
             }
+            name if name.len() > MAX_NAME => return fail(Errno::TooLong, &at, links),
             _ => at.push(name),
         }
         let here = join(&at);
