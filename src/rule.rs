@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::facts::build::Origin;
+use crate::facts::image::command::{Command, Failure};
 use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
@@ -124,6 +125,14 @@ impl Level {
     }
 }
 
+#[cfg(test)]
+impl Rule {
+    /// The answer for an image and nothing else.
+    pub fn of_image(&self, image: Image) -> Outcome {
+        self.check.run(&Facts { image: Some(image), ..Facts::default() })
+    }
+}
+
 /// A rule is its name.
 impl PartialEq for Rule {
     fn eq(&self, other: &Rule) -> bool {
@@ -163,6 +172,9 @@ pub enum Check {
     Build(fn(&Binary, &Build) -> Outcome),
     /// Needs the runtime image alone.
     Image(fn(&Image) -> Outcome),
+    /// Needs the runtime image, and is asked about each of its commands that does not start. What
+    /// every such finding says, the message and the files on the way, is put before its evidence.
+    Command(fn(&Image, &Command, &Failure) -> Option<Finding>),
     /// Needs the subject and the runtime image.
     Carried(fn(&Binary, &Image) -> Outcome),
     /// Needs what the image's loader would do with the subject.
@@ -186,6 +198,7 @@ impl Check {
                 Check::Binary(check) => check(binary()?),
                 Check::Build(check) => check(binary()?, build()?),
                 Check::Image(check) => check(image()?),
+                Check::Command(check) => commands(image()?, *check),
                 Check::Carried(check) => check(binary()?, image()?),
                 Check::Load(check) => check(binary()?, image()?, load()?),
                 Check::Record(check) => check(binary()?, record()?),
@@ -200,13 +213,29 @@ impl Check {
         match self {
             Check::Binary(_) => "binary",
             Check::Build(_) => "binary, Cargo",
-            Check::Image(_) => "image",
+            Check::Image(_) | Check::Command(_) => "image",
             Check::Carried(_) => "binary, image",
             Check::Load(_) => "binary, image, loader",
             Check::Record(_) => "binary, record",
             Check::Facts(_) => "whatever is given",
         }
     }
+}
+
+fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Finding>) -> Outcome {
+    if image.config.is_none() {
+        return Outcome::not_applicable("a root file system says nothing of what it will run");
+    }
+    let finding = |command: &Command| {
+        let failure = command.failure()?;
+        let mut finding = check(image, command, failure)?;
+        let mut evidence =
+            vec![format!("the message: {} (exit code {})", failure.message, failure.exit_code)];
+        evidence.extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+        evidence.append(&mut finding.evidence);
+        Some(Finding { evidence, ..finding })
+    };
+    image.commands.iter().filter_map(finding).collect()
 }
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is

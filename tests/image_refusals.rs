@@ -637,7 +637,7 @@ fn damage_ends_with_2_and_says_where_and_why() {
                     && stderr.lines().count() == 1
                     && line.is_some_and(|line| {
                         let has_layer = line.starts_with("layer ");
-                        has_layer == !damage.layer.is_empty()
+                        has_layer != damage.layer.is_empty()
                             && line.starts_with(damage.layer)
                             && line.contains(damage.reason)
                     })

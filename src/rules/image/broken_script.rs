@@ -1,6 +1,6 @@
 use crate::facts::Image;
-use crate::facts::image::command::{Command, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "broken-script",
@@ -20,18 +20,10 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(1),
     ],
     references: &["OxiCloud 289", "docker/cli 3993", "distroless 1040"],
-    check: Check::Image(check),
+    check: Check::Command(check),
 };
 
-fn check(image: &Image) -> Outcome {
-    if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
-    }
-    image.commands.iter().filter_map(|command| finding(image, command)).collect()
-}
-
-fn finding(image: &Image, command: &Command) -> Option<Finding> {
-    let failure = command.failure()?;
+fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     let (what, fix) = match failure.kind {
         FailureKind::CarriageReturn => {
             ("has a carriage return at the end of its first line", "sed -i 's/\\r$//'")
@@ -46,14 +38,7 @@ fn finding(image: &Image, command: &Command) -> Option<Finding> {
     };
     let when = if command.role == Role::Healthcheck { " (health check)" } else { "" };
     let mut finding =
-        Finding::new(Location::ImageConfig(command.field), format!("{}{when} {what}", failure.at))
-            .evidence(format!(
-                "the message: {} (exit code {})",
-                failure.message, failure.exit_code
-            ));
-    finding
-        .evidence
-        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+        Finding::new(Location::ImageConfig(command.field), format!("{}{when} {what}", failure.at));
     if let Some(text) = image.files.text(failure.at.as_bytes()) {
         let first: Vec<u8> =
             text.iter().copied().take_while(|byte| *byte != b'\n').take(80).collect();
@@ -72,10 +57,11 @@ mod tests {
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
+    use crate::rule::Outcome;
 
     fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        check(&Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
+        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
     }
 
     #[test]

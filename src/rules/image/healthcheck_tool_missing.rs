@@ -1,6 +1,6 @@
 use crate::facts::Image;
-use crate::facts::image::command::{Command, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-tool-missing",
@@ -18,18 +18,10 @@ pub static RULE: Rule = Rule {
         Symptom::Behaviour("the container is `unhealthy`"),
     ],
     references: &["readur 149", "MAS 3741"],
-    check: Check::Image(check),
+    check: Check::Command(check),
 };
 
-fn check(image: &Image) -> Outcome {
-    if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
-    }
-    image.commands.iter().filter_map(|command| finding(image, command)).collect()
-}
-
-fn finding(image: &Image, command: &Command) -> Option<Finding> {
-    let failure = command.failure()?;
+fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     if command.role != Role::Healthcheck || (command.shell_form && command.steps.is_empty()) {
         return None;
     }
@@ -39,14 +31,10 @@ fn finding(image: &Image, command: &Command) -> Option<Finding> {
     ) {
         return None;
     }
-    let mut finding = Finding::new(
+    let finding = Finding::new(
         Location::ImageConfig(command.field),
         format!("`{}` of the health check cannot be run", failure.name),
-    )
-    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
-    finding
-        .evidence
-        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    );
     let program =
         image.start().and_then(Command::program).unwrap_or("/usr/local/bin/NAME").to_owned();
     Some(finding.fix(format!("HEALTHCHECK CMD [\"{program}\", \"health\"]")))
@@ -58,10 +46,11 @@ mod tests {
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
+    use crate::rule::Outcome;
 
-    fn outcome(tree: Memory, test: &[&str]) -> Outcome {
-        let healthcheck = test.iter().map(|word| (*word).to_owned()).collect();
-        check(&Image::of(tree, Some(Config { healthcheck, ..Config::default() })))
+    fn outcome(tree: Memory, healthcheck: &[&str]) -> Outcome {
+        let healthcheck = healthcheck.iter().map(|word| (*word).to_owned()).collect();
+        RULE.of_image(Image::of(tree, Some(Config { healthcheck, ..Config::default() })))
     }
 
     #[test]

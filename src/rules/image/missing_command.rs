@@ -1,6 +1,6 @@
 use crate::facts::Image;
-use crate::facts::image::command::{Command, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-command",
@@ -20,18 +20,10 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(127),
     ],
     references: &["docker-rust (jimmycuadra) 14", "openfairdb 130", "mecha-agent 29"],
-    check: Check::Image(check),
+    check: Check::Command(check),
 };
 
-fn check(image: &Image) -> Outcome {
-    if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
-    }
-    image.commands.iter().filter_map(|command| finding(image, command)).collect()
-}
-
-fn finding(image: &Image, command: &Command) -> Option<Finding> {
-    let failure = command.failure()?;
+fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     let is_missing = matches!(
         failure.kind,
         FailureKind::NotInPath | FailureKind::NoSuchFile | FailureKind::NotAFile
@@ -44,11 +36,7 @@ fn finding(image: &Image, command: &Command) -> Option<Finding> {
     let mut finding = Finding::new(
         Location::ImageConfig(command.field),
         format!("`{}` is not in the image", failure.name),
-    )
-    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
-    finding
-        .evidence
-        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    );
     let name = failure.name.rsplit('/').next().unwrap_or_default();
     let twin = image.programs.iter().find(|program| program.path.rsplit('/').next() == Some(name));
     let found = twin.or(image.programs.first());
@@ -77,10 +65,11 @@ mod tests {
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
+    use crate::rule::Outcome;
 
     fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        check(&Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
+        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
     }
 
     #[test]
@@ -106,6 +95,6 @@ mod tests {
     fn a_subject_that_will_be_put_there_is_there() {
         let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
         let image = Image::of(Memory::default(), Some(config)).seen_from("/app");
-        assert_eq!(check(&image), Outcome::Pass);
+        assert_eq!(RULE.of_image(image), Outcome::Pass);
     }
 }

@@ -1,6 +1,6 @@
 use crate::facts::Image;
-use crate::facts::image::command::{Command, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-shell",
@@ -18,18 +18,10 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(127),
     ],
     references: &["hello-world 44", "event-provenance-registry 42"],
-    check: Check::Image(check),
+    check: Check::Command(check),
 };
 
-fn check(image: &Image) -> Outcome {
-    if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
-    }
-    image.commands.iter().filter_map(|command| finding(image, command)).collect()
-}
-
-fn finding(image: &Image, command: &Command) -> Option<Finding> {
-    let failure = command.failure()?;
+fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     if !command.shell_form
         || !command.steps.is_empty()
         || image.has("/bin/sh")
@@ -41,11 +33,7 @@ fn finding(image: &Image, command: &Command) -> Option<Finding> {
     let mut finding = Finding::new(
         Location::ImageConfig(command.field),
         format!("the command is a line for `{}`, which is not in the image", failure.name),
-    )
-    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
-    finding
-        .evidence
-        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    );
     let line = command.words.get(2).map(String::as_str).unwrap_or_default();
     let words: Vec<String> = line
         .split_whitespace()
@@ -63,10 +51,11 @@ mod tests {
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
+    use crate::rule::Outcome;
 
     fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        check(&Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
+        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::facts::Image;
-use crate::facts::image::command::{Command, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "not-executable",
@@ -16,29 +16,17 @@ pub static RULE: Rule = Rule {
            /usr/local/bin/NAME`.",
     symptoms: &[Symptom::Stderr("permission denied"), Symptom::ExitCode(126)],
     references: &["docuum 157", "railway cli 531", "seaweedfs 9616", "github-backup 110"],
-    check: Check::Image(check),
+    check: Check::Command(check),
 };
 
-fn check(image: &Image) -> Outcome {
-    if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
-    }
-    image.commands.iter().filter_map(|command| finding(image, command)).collect()
-}
-
-fn finding(image: &Image, command: &Command) -> Option<Finding> {
-    let failure = command.failure()?;
+fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     if failure.kind != FailureKind::NotExecutable || command.role != Role::Start {
         return None;
     }
     let mut finding = Finding::new(
         Location::ImageConfig(command.field),
         format!("`{}` may not be executed", failure.name),
-    )
-    .evidence(format!("the message: {} (exit code {})", failure.message, failure.exit_code));
-    finding
-        .evidence
-        .extend(command.steps.iter().map(|step| format!("{} is {}", step.name, step.path)));
+    );
     if let Ok(found) = image.resolve(&failure.at) {
         finding.evidence.push(format!("{} has mode {:04o}", failure.at, found.entry.mode));
     }
@@ -51,10 +39,11 @@ mod tests {
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
+    use crate::rule::Outcome;
 
     fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        check(&Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
+        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
     }
 
     #[test]
