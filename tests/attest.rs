@@ -5,6 +5,12 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/recorded.rs"]
 mod support;
 

@@ -7,6 +7,12 @@ use std::process::{Child, Command, Stdio};
 
 use binlint::attest::buildkit::{ImageBuild, Role, Shape};
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/recorded.rs"]
 mod support;
 
@@ -99,7 +105,7 @@ impl Engine {
 
     /// The engine's packages, unpacked once.
     fn root() -> Option<PathBuf> {
-        let root = support::cache().join("forky-docker");
+        let root = cache::directory("").join("forky-docker");
         if root.join("complete").is_file() {
             return Some(root);
         }

@@ -1,16 +1,25 @@
-//! The Dockerfile that caches dependencies with a placeholder, built by a real engine: stale
-//! whatever is tried, denied from inside the stage and from the finished image, healed by one line.
+//! Every way in which a Docker build ships what was not written, built by a real engine and judged
+//! thrice: in the stage that built it, in the image that `docker save` writes, and as the stripped
+//! program alone beside a checkout. Its honest twins are judged as well.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/docker.rs"]
+mod docker;
 #[path = "support/skip.rs"]
 mod skip;
 
-const BASE: &str = "binlint-fresh-base";
-const IMAGE: &str = "binlint-fresh-app";
+use docker::{Engine, Image, success, text};
+
+const DOCKERFILE: &str = include_str!("freshness_docker/Dockerfile");
 
 const MAIN: &str = "mod server;
 
@@ -24,236 +33,358 @@ const SERVER: &str = "pub fn port(arguments: usize) -> u16 {
 }
 ";
 
-/// `before`: what stands in front of the final build. The report is written whatever it says.
-fn dockerfile(before: &str) -> String {
-    format!(
-        "FROM {BASE} AS build
-ENV PATH=/rust/bin:/usr/local/bin:/usr/bin:/bin CARGO_HOME=/tmp/cargo
-WORKDIR /app
-COPY Cargo.toml ./
-RUN --mount=type=bind,source=rust,target=/rust mkdir src && echo 'fn main() {{}}' > src/main.rs && cargo build --release --offline && rm -rf src
-COPY src ./src
-RUN --mount=type=bind,source=rust,target=/rust {before} cargo build --release --offline 2> /build.log
-RUN --mount=type=bind,source=rust,target=/rust cargo-binlint check --format json > /report.json || true
-RUN --mount=type=bind,source=rust,target=/rust cargo-binlint freshen --check > /freshen.txt || true
-FROM {BASE}
-COPY --from=build /app/target/release/my-app /build.log /report.json /freshen.txt /
-EXPOSE 8080
-ENTRYPOINT [\"/my-app\"]
-"
-    )
+/// What `main` prints.
+const LISTENS: &str = "listening on port 8080\n";
+const FETCHES: &str = "fetching for branch b at 8080\n";
+const NOTHING: &str = "";
+
+/// One stage, what its program prints, and the rules that deny it in the stage and outside of it.
+struct Scenario {
+    stage: &'static str,
+    /// The directory of the context with the sources that it should be made of.
+    sources: &'static str,
+    prints: &'static str,
+    inside: &'static [&'static str],
+    outside: &'static [&'static str],
 }
 
-/// What came out of one build of the image.
-struct Built {
-    log: String,
-    report: serde_json::Value,
-    freshen: String,
-    printed: String,
-    program: PathBuf,
-    _directory: tempfile::TempDir,
+const fn stale(
+    stage: &'static str,
+    sources: &'static str,
+    prints: &'static str,
+    inside: &'static [&'static str],
+    outside: &'static [&'static str],
+) -> Scenario {
+    Scenario { stage, sources, prints, inside, outside }
 }
 
-impl Built {
-    fn is_denied(&self, rule: &str) -> bool {
-        let outcomes = self.report["subjects"][0]["outcomes"].as_array().unwrap();
-        let outcome = outcomes.iter().find(|it| it["rule"] == rule).unwrap();
-        outcome["outcome"] == "fail" && outcome["level"] == "deny"
-    }
-
-    #[track_caller]
-    fn is_stale(&self) {
-        assert_eq!((self.log.contains("Compiling"), self.printed.as_str()), (false, ""));
-        assert!(self.is_denied("stale-by-mtime") && self.is_denied("placeholder-main"));
-        assert!(self.freshen.contains("would compile again"), "{}", self.freshen);
-    }
-
-    #[track_caller]
-    fn is_fresh(&self) {
-        assert!(self.log.contains("Compiling my-app"), "{}", self.log);
-        assert!(self.printed.starts_with("listening on port"), "{}", self.printed);
-        for rule in ["stale-by-mtime", "stale-sources", "placeholder-main", "foreign-artifact"] {
-            assert!(!self.is_denied(rule), "{rule}: {:#}", self.report);
-        }
-    }
+const fn honest(stage: &'static str, sources: &'static str, prints: &'static str) -> Scenario {
+    Scenario { stage, sources, prints, inside: &[], outside: &[] }
 }
+
+/// The placeholder, seen from outside.
+const EMPTY: &[&str] = &["placeholder-main", "stale-sources"];
+/// The placeholder that Cargo calls fresh.
+const KEPT: &[&str] = &["placeholder-main", "stale-by-mtime", "stale-sources"];
+
+const SCENARIOS: &[Scenario] = &[
+    stale("plain", "app", NOTHING, KEPT, EMPTY),
+    stale("output-removed", "app", NOTHING, KEPT, EMPTY),
+    stale("dash-glob", "app", NOTHING, KEPT, EMPTY),
+    stale("cleaned-without-release", "app", NOTHING, KEPT, EMPTY),
+    stale("copied-twice", "app", NOTHING, KEPT, EMPTY),
+    stale("equal-dates", "app", NOTHING, KEPT, EMPTY),
+    stale("installed", "app", NOTHING, KEPT, EMPTY),
+    stale("linked-again", "app", NOTHING, KEPT, EMPTY),
+    honest("features-once", "app", LISTENS),
+    honest("touched", "app", LISTENS),
+    honest("freshened", "app", LISTENS),
+    honest("cleaned", "app", LISTENS),
+    honest("underscore-glob", "app", LISTENS),
+    honest("no-placeholder", "app", LISTENS),
+    stale("cleaned-without-target", "app", NOTHING, KEPT, EMPTY),
+    honest("cleaned-with-target", "app", LISTENS),
+    stale(
+        "older-twin",
+        "app",
+        FETCHES,
+        &["stale-by-mtime", "stale-sources", "wrong-artifact-path"],
+        &["stale-sources"],
+    ),
+    honest("newer-twin", "app", LISTENS),
+    stale(
+        "old-name",
+        "renamed",
+        FETCHES,
+        &["stale-sources", "wrong-artifact-path"],
+        &["stale-sources"],
+    ),
+    honest("new-name", "renamed", LISTENS),
+    stale("main-touched", "members", "library 1\n", &["stale-workspace-member"], &[]),
+    honest("all-touched", "members", "library 2\n"),
+    honest("members-freshened", "members", "library 2\n"),
+    stale("script-stub", "script", "no greeting\n", &["stale-workspace-member"], &[]),
+    honest("script-touched", "script", "hello from the data\n"),
+    stale("old-output", "script", "hello from another branch\n", &["stale-workspace-member"], &[]),
+    // Nothing keeps what the script read: left open, with the reason.
+    honest("unseen-output", "script", "hello from another branch\n"),
+    honest("new-output", "script", "hello from the data\n"),
+    honest("output-freshened", "script", "hello from the data\n"),
+    stale("shared-cache", "app", FETCHES, &["stale-by-mtime", "stale-sources"], &["stale-sources"]),
+    honest("freshened-cache", "app", LISTENS),
+    honest("cache-of-its-own", "app", LISTENS),
+    stale("sources-before-cook", "app", NOTHING, &["masked-version", "placeholder-main"], EMPTY),
+    stale("cooked-and-not-built", "app", NOTHING, KEPT, EMPTY),
+    honest("cooked-first", "app", LISTENS),
+    stale(
+        "host-target",
+        "host",
+        FETCHES,
+        &["foreign-artifact", "stale-sources"],
+        &["stale-by-mtime", "stale-sources"],
+    ),
+    honest("host-target-built", "host", LISTENS),
+    stale(
+        "host-program",
+        "app",
+        FETCHES,
+        &["foreign-artifact", "stale-sources"],
+        &["stale-sources"],
+    ),
+];
 
 #[test]
-fn a_placeholder_stays_until_the_line_that_heals() {
-    let runs = |program: &str, word: &str| {
-        Command::new(program).arg(word).output().is_ok_and(|output| output.status.success())
-    };
-    let missing = match (docker_answers(), runs("mmdebstrap", "--version")) {
-        (false, _) => Some("there is no Docker engine"),
-        (_, false) if !has_base() => Some("there is no mmdebstrap to make a base image with"),
-        _ => None,
-    };
-    if let Some(missing) = missing {
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "{missing}");
-        return skip::skipped(missing);
+fn every_stale_image_is_denied_with_its_cause_and_no_honest_one() {
+    let Some(engine) = Engine::get() else { return };
+    let context = Context::new(&engine);
+    let stages = context.path("stages");
+    engine.files(context.directory.path(), &["--target", "judged"], &stages);
+    let mut wrong = Vec::new();
+    for scenario in SCENARIOS {
+        let Scenario { stage, prints, inside, outside, .. } = scenario;
+        let said = fs::read_to_string(stages.join(stage).join("report.json")).unwrap();
+        let image = context.image(stage);
+        let ran = image.run(&[]);
+        let checkout = context.checkout(scenario.sources);
+        let program = context.stripped(&stages.join(stage).join("program"));
+        let answers = [
+            ("stage", inside, denied(&said)),
+            ("image", outside, denied(&context.judge_image(&image, &checkout))),
+            ("program", outside, denied(&judge_program(&program, &checkout))),
+        ];
+        for (place, expected, denied) in answers {
+            let expected: BTreeSet<String> = expected.iter().map(|it| (*it).to_owned()).collect();
+            if denied.rules != expected {
+                wrong.push(format!(
+                    "{stage}, {place}: {:?} instead of {expected:?}\n{}",
+                    denied.rules, denied.said
+                ));
+            }
+        }
+        if *stage == "unseen-output"
+            && !said.contains("dated before it: cargo will not run it again")
+        {
+            wrong.push(format!("{stage} is not left open: {said}"));
+        }
+        if text(&ran) != *prints {
+            wrong.push(format!("{stage} prints {:?}, not {prints:?}", text(&ran)));
+        }
     }
-    base_image();
-    let context = tempfile::tempdir().unwrap();
-    let at = |path: &str| context.path().join(path);
-    toolchain(&at("rust"));
-    fs::create_dir(at("src")).unwrap();
-    let manifest = "[package]\nname = \"my-app\"\nversion = \"0.3.0\"\nedition = \"2021\"\n";
-    fs::write(at("Cargo.toml"), manifest).unwrap();
-    let write = |path: &str, text: &str| {
-        fs::write(at(path), text).unwrap();
-        // A clone is older than the layer that is built from it.
-        let old = SystemTime::now() - Duration::from_secs(3600);
-        fs::File::options().write(true).open(at(path)).unwrap().set_modified(old).unwrap();
-    };
-    write("src/main.rs", MAIN);
-    write("src/server.rs", SERVER);
-
-    fs::write(at("Dockerfile"), dockerfile("")).unwrap();
-    let first = build(context.path(), &[]);
-    first.is_stale();
-    judge_from_outside(&first.program, &at("Cargo.toml"));
-    judge_the_saved_image(&at("Cargo.toml"));
-    // Every step is cached: the key of `COPY` has no dates in it.
-    let now = SystemTime::now();
-    fs::File::options().write(true).open(at("src/main.rs")).unwrap().set_modified(now).unwrap();
-    build(context.path(), &[]).is_stale();
-    // The placeholder's layer is made anew, and is newer than ever.
-    build(context.path(), &["--no-cache"]).is_stale();
-    // Another file is edited; the placeholder does not list it.
-    write("src/server.rs", &SERVER.replace("9090", "9091"));
-    build(context.path(), &[]).is_stale();
-
-    fs::write(at("Dockerfile"), dockerfile("touch src/main.rs &&")).unwrap();
-    build(context.path(), &[]).is_fresh();
-    fs::write(at("Dockerfile"), dockerfile("cargo binlint freshen &&")).unwrap();
-    let healed = build(context.path(), &[]);
-    healed.is_fresh();
-    assert!(healed.freshen.contains("match their sources"), "{}", healed.freshen);
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The program as it came out of the image, against the checkout it should be made of.
-fn judge_from_outside(program: &Path, manifest: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
-        .args(["check", "--format", "json", "--binary"])
-        .arg(program)
-        .arg("--manifest-path")
-        .arg(manifest)
-        .output()
-        .unwrap();
-    let report = serde_json::from_slice(&output.stdout).unwrap();
-    let nothing = || (String::new(), String::new(), String::new());
-    let (log, freshen, printed) = nothing();
-    let directory = tempfile::tempdir().unwrap();
-    let program = program.to_path_buf();
-    let judged = Built { log, report, freshen, printed, program, _directory: directory };
-    assert!(judged.is_denied("placeholder-main") && judged.is_denied("stale-sources"));
+/// The report: plain, on the day after, with `--no-cache`, after an edit of another file, of the
+/// manifest, and at last of `main.rs`.
+#[test]
+fn what_is_tried_on_the_next_days_heals_nothing_but_an_edit_of_main() {
+    let Some(engine) = Engine::get() else { return };
+    let context = Context::new(&engine);
+    let built = |what: &str, words: &[&str], expected: &[&str], prints: &str| {
+        let to = context.path("day");
+        let words = [words, &["--target", "judged-plain"]].concat();
+        engine.files(context.directory.path(), &words, &to);
+        let denied = denied(&fs::read_to_string(to.join("report.json")).unwrap());
+        assert_eq!(denied.rules, expected.iter().map(|it| (*it).to_owned()).collect(), "{what}");
+        let image = context.image("plain");
+        assert_eq!(text(&image.run(&[])), prints, "{what}");
+        (image, fs::read_to_string(to.join("freshen.txt")).unwrap())
+    };
+    let stale = |what: &str, words: &[&str]| built(what, words, KEPT, NOTHING);
+    let now = |path: &str| {
+        let file = fs::File::options().write(true).open(context.path(path)).unwrap();
+        file.set_modified(SystemTime::now()).unwrap();
+    };
+    let (image, said) = stale("plain", &[]);
+    assert!(said.contains("would compile again"), "{said}");
+    // The image without any sources: what it would start does nothing, though it exposes a port.
+    let alone = denied(&context.judge_image(&image, &[]));
+    assert_eq!(alone.rules, BTreeSet::from(["placeholder-main".to_owned()]), "{}", alone.said);
+    assert!(alone.said.contains("exposes port 8080"), "{}", alone.said);
+
+    now("app/src/main.rs");
+    stale("touched on the host: the key of `COPY` has no dates in it", &[]);
+    // As a clone of the next day would have it.
+    context.write("app/src/main.rs", MAIN);
+    stale("the placeholder's layer is newer than ever", &["--no-cache"]);
+    fs::write(context.path("app/src/server.rs"), SERVER.replace("9090", "9091")).unwrap();
+    stale("another file is edited, and the placeholder does not list it", &[]);
+    let manifest = fs::read_to_string(context.path("app/Cargo.toml")).unwrap();
+    fs::write(context.path("app/Cargo.toml"), format!("{manifest}[profile.release]\n")).unwrap();
+    stale("the manifest is edited, which makes the placeholder anew", &[]);
+    let edited = MAIN.replace("listening on", "now serving");
+    fs::write(context.path("app/src/main.rs"), edited).unwrap();
+    let (_, said) = built("main.rs is edited", &[], &[], "now serving port 8080\n");
+    assert!(said.contains("match their sources") || said.contains("would compile"), "{said}");
 }
 
-/// The image alone, as `docker save` writes it: what it would start does nothing, though it exposes
-/// a port. With the checkout beside it, the sources that were never compiled are named too.
-fn judge_the_saved_image(manifest: &Path) {
-    let directory = tempfile::tempdir().unwrap();
-    let archive = directory.path().join("my-app.tar");
-    run(docker().arg("save").arg("-o").arg(&archive).arg(IMAGE));
-    let lint = |more: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
-            .current_dir(directory.path())
-            .args(["check", "--image", "docker-archive:my-app.tar", "--format", "json"])
-            .args(more)
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
-    };
-    let denied = |report: &serde_json::Value| -> String {
-        let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().iter();
-        let denied = outcomes.filter(|it| it["outcome"] == "fail" && it["level"] == "deny");
-        denied.map(|it| format!("{}: {}\n", it["rule"], it["findings"])).collect()
-    };
-    let alone = lint(&[]);
-    assert_eq!(alone["subjects"][0]["binary"]["main"]["verdict"], "empty");
-    assert_eq!(alone["subjects"][0]["load"]["verdict"], "starts");
-    let words = denied(&alone);
-    assert!(words.contains("placeholder-main") && words.contains("exposes port 8080"), "{words}");
-    let words = denied(&lint(&["--manifest-path", manifest.to_str().unwrap()]));
-    assert!(words.contains("placeholder-main") && words.contains("stale-sources"), "{words}");
+/// What the linter denied.
+struct Denied {
+    rules: BTreeSet<String>,
+    /// Each of these rules with its findings.
+    said: String,
 }
 
-fn build(context: &Path, more: &[&str]) -> Built {
-    run(docker().args(["build", "-q", "--network=none", "-t", IMAGE]).args(more).arg(context));
-    let printed = run(docker().args(["run", "--rm", "--network=none", IMAGE]));
-    let directory = tempfile::tempdir().unwrap();
-    let container = run(docker().args(["create", IMAGE]));
-    let container = text(&container).trim().to_owned();
-    let copy = |name: &str| {
-        let to = directory.path().join(name);
-        run(docker().arg("cp").arg(format!("{container}:/{name}")).arg(&to));
+/// The rules of the group *freshness* that a report denies.
+fn denied(report: &str) -> Denied {
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    let mut denied = Denied { rules: BTreeSet::new(), said: String::new() };
+    for subject in report["subjects"].as_array().unwrap() {
+        for outcome in subject["outcomes"].as_array().unwrap() {
+            let rule = outcome["rule"].as_str().unwrap();
+            let fails = outcome["outcome"] == "fail" && outcome["level"] == "deny";
+            let group = binlint::rules::ALL.iter().find(|it| it.id == rule).unwrap().group;
+            if fails && group == binlint::rule::Group::Freshness {
+                denied.rules.insert(rule.to_owned());
+                denied.said += &format!("  {rule}: {}\n", outcome["findings"]);
+            }
+        }
+    }
+    denied
+}
+
+/// The directories that the stages copy from.
+struct Context<'engine> {
+    engine: &'engine Engine,
+    directory: tempfile::TempDir,
+}
+
+impl Context<'_> {
+    fn new(engine: &Engine) -> Context<'_> {
+        let context = Context { engine, directory: tempfile::tempdir().unwrap() };
+        let branch = MAIN.replace("listening on port", "fetching for branch b at");
+        let manifest = "[package]\nname = \"my-app\"\nversion = \"0.3.0\"\nedition = \"2021\"\n\
+                        [dependencies]\nitoa = \"1\"\n[features]\nextra = []\n[workspace]\n";
+        for (package, main) in [("app", MAIN), ("branch", &branch), ("host", &branch)] {
+            context.write(&format!("{package}/Cargo.toml"), manifest);
+            context.write(&format!("{package}/src/main.rs"), main);
+            context.write(&format!("{package}/src/server.rs"), SERVER);
+        }
+        let renamed = format!("{manifest}[[bin]]\nname = \"renamed\"\npath = \"src/main.rs\"\n");
+        context.write("renamed/Cargo.toml", &renamed);
+        context.write("renamed/src/main.rs", MAIN);
+        context.write("renamed/src/server.rs", SERVER);
+
+        let members = manifest
+            .replace("[workspace]", "[workspace]\nmembers = [\"library\"]")
+            .replace("itoa = \"1\"", "library = { path = \"library\" }");
+        context.write("members/Cargo.toml", &members);
+        let main = "fn main() {\n    println!(\"library {}\", library::version());\n}\n";
+        context.write("members/src/main.rs", main);
+        let library = "[package]\nname = \"library\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+        context.write("members/library/Cargo.toml", library);
+        context.write("members/library/src/lib.rs", "pub fn version() -> u32 {\n    2\n}\n");
+
+        context.write("script/Cargo.toml", manifest);
+        let script = "fn main() {\n    println!(\"cargo::rerun-if-changed=build.rs\");\n    \
+                      println!(\"cargo::rerun-if-changed=data/greeting.txt\");\n    \
+                      let text = std::fs::read_to_string(\"data/greeting.txt\").unwrap();\n    \
+                      println!(\"cargo::rustc-env=GREETING={}\", text.trim());\n}\n";
+        context.write("script/build.rs", script);
+        let main = "fn main() {\n    println!(\"{}\", option_env!(\"GREETING\").unwrap_or(\"no greeting\"));\n}\n";
+        context.write("script/src/main.rs", main);
+        context.write("script/data/greeting.txt", "hello from the data\n");
+
+        let manifests = ["app", "branch", "host", "renamed", "members", "script"];
+        for package in manifests {
+            cargo(&context.path(package), &["generate-lockfile", "--offline"]);
+        }
+        // The host built the branch, and nobody since.
+        cargo(&context.path("host"), &["build", "--release", "--offline"]);
+        context.write("host/src/main.rs", MAIN);
+
+        fs::create_dir(context.path("tools")).unwrap();
+        docker::linter(&context.path("tools"));
+        context.write("tools/judge", include_str!("freshness_docker/judge"));
+        success(Command::new("chmod").arg("755").arg(context.path("tools/judge")));
+        fs::write(context.path("Dockerfile"), context.dockerfile()).unwrap();
+        context
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    /// A file as a clone has it: older than every layer.
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+    }
+
+    /// The stages, an image of each, and the files that `judge` left.
+    fn dockerfile(&self) -> String {
+        let run = format!("binlint-{}", std::process::id());
+        let base = format!("FROM {} AS base\nENV TRIPLE={}", self.engine.rust(), docker::host());
+        let mut dockerfile = DOCKERFILE.replace("FROM rust AS base", &base).replace("CACHE", &run);
+        let runtime = self.engine.distroless(docker::SUITE, docker::LIBRARIES);
+        let mut judged = "FROM scratch AS judged\n".to_owned();
+        for Scenario { stage, .. } in SCENARIOS {
+            dockerfile += &format!(
+                "FROM {runtime} AS image-{stage}\n\
+                 COPY --from={stage} /out/program /usr/local/bin/my-app\n\
+                 EXPOSE 8080\nENTRYPOINT [\"/usr/local/bin/my-app\"]\n"
+            );
+            dockerfile += &format!("FROM scratch AS judged-{stage}\nCOPY --from={stage} /out /\n");
+            judged += &format!("COPY --from={stage} /out /{stage}\n");
+        }
+        dockerfile + &judged
+    }
+
+    fn image(&self, stage: &str) -> Image<'_> {
+        self.engine.build(self.directory.path(), &["--target", &format!("image-{stage}")])
+    }
+
+    /// The words that name the sources of a program.
+    fn checkout(&self, sources: &str) -> Vec<String> {
+        let manifest = self.path(sources).join("Cargo.toml").display().to_string();
+        let mut words = vec!["--manifest-path".to_owned(), manifest];
+        if sources == "renamed" {
+            // The file's name is the old one: which program it should be has to be said.
+            words.extend(["--bin".to_owned(), "renamed".to_owned()]);
+        }
+        words
+    }
+
+    /// `docker save | cargo binlint check --image -`, and these words.
+    fn judge_image(&self, image: &Image, words: &[String]) -> String {
+        let archive = image.save(self.directory.path());
+        let mut check = check();
+        check.args(["--image", "-"]).args(words).stdin(fs::File::open(&archive).unwrap());
+        let report = report(check.current_dir(self.path("tools")));
+        fs::remove_file(archive).unwrap();
+        report
+    }
+
+    /// The program without its symbols, elsewhere.
+    fn stripped(&self, program: &Path) -> PathBuf {
+        let to = self.path("alone/my-app");
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        success(Command::new("strip").arg("-o").arg(&to).arg(program));
         to
-    };
-    let program = copy("my-app");
-    let read = |name: &str| fs::read_to_string(copy(name)).unwrap();
-    let (log, report, freshen) = (read("build.log"), read("report.json"), read("freshen.txt"));
-    run(docker().args(["rm", &container]));
-    let report = serde_json::from_str(&report).unwrap();
-    Built { log, report, freshen, printed: text(&printed), program, _directory: directory }
+    }
 }
 
-/// The client that fits the engine of the tests.
-fn docker() -> Command {
-    let debian = Path::new("/usr/bin/docker");
-    let mut command = Command::new(if debian.is_file() { debian } else { Path::new("docker") });
-    command.env("DOCKER_BUILDKIT", "1");
+/// The stripped program alone, against the checkout that it should be made of.
+fn judge_program(program: &Path, words: &[String]) -> String {
+    report(check().arg("--binary").arg(program).args(words))
+}
+
+fn check() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    command.args(["check", "--format", "json"]).env_remove("CARGO_TARGET_DIR");
     command
 }
 
-fn docker_answers() -> bool {
-    docker().arg("info").output().is_ok_and(|output| output.status.success())
-}
-
-fn has_base() -> bool {
-    docker().args(["image", "inspect", BASE]).output().is_ok_and(|output| output.status.success())
-}
-
-/// A small Debian with a linker, once an engine.
-fn base_image() {
-    if has_base() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let archive = directory.path().join("base.tar");
-    let mut command = Command::new("mmdebstrap");
-    command.args(["--quiet", "--variant=minbase", "--include=gcc,libc6-dev", "bookworm"]);
-    run(command.arg(&archive));
-    run(docker().arg("import").arg(&archive).arg(BASE));
-}
-
-/// This machine's compiler, without what a build for it does not read, and ourselves.
-fn toolchain(to: &Path) {
-    let sysroot = text(&run(Command::new("rustc").args(["--print", "sysroot"])));
-    let sysroot = PathBuf::from(sysroot.trim());
-    let host = "lib/rustlib/x86_64-unknown-linux-gnu";
-    fs::create_dir_all(to.join("bin")).unwrap();
-    fs::create_dir_all(to.join("lib/rustlib")).unwrap();
-    for name in ["bin/rustc", "bin/cargo"] {
-        fs::copy(sysroot.join(name), to.join(name)).unwrap();
-    }
-    fs::copy(env!("CARGO_BIN_EXE_cargo-binlint"), to.join("bin/cargo-binlint")).unwrap();
-    for entry in fs::read_dir(sysroot.join("lib")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::copy(&path, to.join("lib").join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    run(Command::new("cp").arg("-a").arg(sysroot.join(host)).arg(to.join(host)));
-}
-
-fn run(command: &mut Command) -> Output {
+fn report(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-    output
+    assert!(output.status.code().is_some_and(|code| code < 2), "{command:?}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
 }
 
-fn text(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+fn cargo(directory: &Path, words: &[&str]) {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(directory).args(words).env_remove("RUSTFLAGS");
+    success(cargo.env_remove("CARGO_TARGET_DIR"));
 }

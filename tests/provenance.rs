@@ -7,6 +7,12 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/recorded.rs"]
 mod support;
 

@@ -2,17 +2,25 @@
 //! real engine's build.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/docker.rs"]
+mod docker;
 #[path = "support/layers.rs"]
 mod layers;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/recorded.rs"]
 mod support;
 
-use support::{Shop, Verified, has, skip, success};
+use docker::Engine;
+use support::{Shop, Verified, has, success};
 
 const SAMPLE: &str = include_str!("../testdata/provenance/buildkit-provenance-v0.2-max.json");
 
@@ -211,56 +219,40 @@ fn a_program_is_found_in_a_root_and_in_an_archive() {
     assert_eq!((other.code, other.failed.contains(&"digest-mismatch".to_owned())), (1, true));
 }
 
+/// `rust` stands for the base image.
 const DOCKERFILE: &str = "\
-FROM binlint-prov-base AS build
-ENV PATH=/rust/bin:/usr/local/bin:/usr/bin:/bin CARGO_HOME=/tmp/cargo
+FROM rust AS build
 WORKDIR /src
 COPY shop /src
-RUN --mount=type=bind,source=rust,target=/rust cargo binlint build --release --offline --no-check --embed
-FROM binlint-prov-base AS stripped
+RUN --mount=source=tools,target=/tools PATH=/tools:$PATH && \
+    cargo binlint build --release --no-check --embed
+FROM rust AS stripped
 COPY --from=build /src/target/release/shop /usr/local/bin/shop
 RUN strip /usr/local/bin/shop
 ENTRYPOINT [\"shop\"]
-FROM binlint-prov-base
+FROM rust
 COPY --from=build /src/target/release/shop /usr/local/bin/shop
 COPY --from=build /src/target/release/shop.intoto.jsonl /usr/share/shop.json
-RUN --mount=type=bind,source=rust,target=/rust /rust/bin/cargo-binlint verify /usr/local/bin/shop
+RUN --mount=source=tools,target=/tools /tools/cargo-binlint verify /usr/local/bin/shop
 ENTRYPOINT [\"/usr/local/bin/shop\"]
 ";
 
-/// The client that fits the engine of the tests.
-fn docker() -> Command {
-    let debian = Path::new("/usr/bin/docker");
-    let mut command = Command::new(if debian.is_file() { debian } else { Path::new("docker") });
-    command.env("DOCKER_BUILDKIT", "1");
-    command
-}
-
 #[test]
 fn record_image_verify_in_a_real_build() {
-    if !has("mmdebstrap") || !has("git") {
-        return;
-    }
-    if !docker().arg("info").output().is_ok_and(|output| output.status.success()) {
-        skip("there is no Docker engine");
-        return;
-    }
+    let Some(engine) = has("git").then(Engine::get).flatten() else { return };
     let context = tempfile::tempdir().unwrap();
     let at = |path: &str| context.path().join(path);
-    base_image();
-    toolchain(&at("rust"));
+    fs::create_dir(at("tools")).unwrap();
+    docker::linter(&at("tools"));
     let shop = Shop::new();
     success(&mut shop.git(&["clone", "-q", ".", at("shop").to_str().unwrap()]));
-    fs::write(at("Dockerfile"), DOCKERFILE).unwrap();
-    let build = |name: &str, target: &[&str]| {
-        let words = ["build", "-q", "--network=none", "-t", name];
-        success(docker().args(words).args(target).arg(context.path()));
-        let archive = at(&format!("{name}.tar"));
-        success(docker().arg("save").arg("-o").arg(&archive).arg(name));
-        success(docker().args(["rmi", name]));
+    let base = format!("FROM {}", engine.rust());
+    fs::write(at("Dockerfile"), DOCKERFILE.replace("FROM rust", &base)).unwrap();
+    let build = |words: &[&str]| {
+        let archive = engine.build(context.path(), words).save(context.path());
         archive.to_str().unwrap().to_owned()
     };
-    let image = build("binlint-prov-shop", &[]);
+    let image = build(&[]);
     let verify = |words: &[&str]| -> Verified { shop.verify(words) };
     let inside = verify(&[&image]);
     assert_eq!((inside.code, inside.failed), (0, vec![]), "{}", inside.said);
@@ -268,41 +260,6 @@ fn record_image_verify_in_a_real_build() {
     let beside =
         verify(&[&reference, "--image-record", "/usr/share/shop.json", "-D", "dirty-worktree"]);
     assert_eq!((beside.code, beside.failed), (0, vec![]), "{}", beside.said);
-    let stripped = build("binlint-prov-stripped", &["--target", "stripped"]);
-    let stripped = verify(&[&stripped]);
+    let stripped = verify(&[&build(&["--target", "stripped"])]);
     assert_eq!((stripped.code, stripped.failed), (0, vec!["stripped-after-build".to_owned()]));
-}
-
-/// A small Debian with a linker and git, once an engine.
-fn base_image() {
-    let name = "binlint-prov-base";
-    if docker().args(["image", "inspect", name]).output().unwrap().status.success() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let archive = directory.path().join("base.tar");
-    let mut command = Command::new("mmdebstrap");
-    command.args(["--quiet", "--variant=minbase", "--include=gcc,libc6-dev,git", "bookworm"]);
-    success(command.arg(&archive));
-    success(docker().arg("import").arg(&archive).arg(name));
-}
-
-/// This machine's compiler, without what a build of a program for it does not read, and ourselves.
-fn toolchain(to: &Path) {
-    let sysroot = success(Command::new("rustc").args(["--print", "sysroot"]));
-    let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout).unwrap().trim());
-    let host = "lib/rustlib/x86_64-unknown-linux-gnu";
-    fs::create_dir_all(to.join("bin")).unwrap();
-    fs::create_dir_all(to.join("lib/rustlib")).unwrap();
-    for name in ["bin/rustc", "bin/cargo"] {
-        fs::copy(sysroot.join(name), to.join(name)).unwrap();
-    }
-    fs::copy(env!("CARGO_BIN_EXE_cargo-binlint"), to.join("bin/cargo-binlint")).unwrap();
-    for entry in fs::read_dir(sysroot.join("lib")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::copy(&path, to.join("lib").join(path.file_name().unwrap())).unwrap();
-        }
-    }
-    success(Command::new("cp").arg("-a").arg(sysroot.join(host)).arg(to.join(host)));
 }

@@ -3,8 +3,12 @@
 #[path = "start/build.rs"]
 mod build;
 
+#[path = "support/cache.rs"]
+mod cache;
 #[path = "start/cases.rs"]
 mod cases;
+#[path = "support/debian.rs"]
+mod debian;
 #[path = "start/pair.rs"]
 mod pair;
 #[path = "start/roots.rs"]

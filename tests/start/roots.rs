@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cache::directory;
+use crate::debian;
+
 /// Where roots are kept between runs.
 pub fn cache() -> PathBuf {
-    let base = std::env::var_os("BINLINT_CACHE")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
-    let cache = base.join("start-roots");
-    fs::create_dir_all(&cache).expect("the cache can be made");
-    cache.canonicalize().expect("the cache is there")
+    directory("start-roots")
 }
 
 /// Packages unpacked, none configured: as distroless images are, without a loader's cache and
@@ -22,32 +21,14 @@ pub fn debian(name: &str, suite: &str, architecture: &str, packages: &[&str]) ->
     }
     let unfinished = cache().join(format!("{name}.unfinished"));
     let _ = fs::remove_dir_all(&unfinished);
-    let mut command = Command::new("mmdebstrap");
-    command
-        .args(["--quiet", "--variant=extract", "--mode=root", "--format=directory"])
-        // The mirror's copy of a moving suite may be some days old.
-        .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
-        .arg(format!("--architectures={architecture}"))
-        .arg(format!("--include={}", packages.join(",")))
-        .arg(suite)
-        .arg(&unfinished)
-        .args(mirror());
+    let architecture = format!("--architectures={architecture}");
+    let mut command = debian::mmdebstrap("extract", suite, packages, &unfinished, &[&architecture]);
     run(&mut command);
     for directory in ["proc", "srv", "etc", "tmp"] {
         fs::create_dir_all(unfinished.join(directory)).expect("a directory of the root");
     }
     fs::rename(&unfinished, &root).expect("a finished root takes its name");
     root
-}
-
-/// The mirror that this machine's own packages come from. Without one mmdebstrap asks for a suite's
-/// security archive too, which old suites no longer have for every architecture.
-fn mirror() -> Option<String> {
-    let mut command = Command::new("apt-get");
-    command.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
-    let output = command.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().find(|line| line.trim_end_matches('/').ends_with("/debian")).map(str::to_owned)
 }
 
 /// A root with nothing in it.

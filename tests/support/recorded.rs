@@ -10,8 +10,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-#[path = "skip.rs"]
-mod skip;
+use crate::{cache, debian, skip as skips};
 
 /// What another run of cargo around this test may leave in the environment.
 const SCRUBBED: &[&str] = &[
@@ -200,7 +199,7 @@ pub fn is_there(tool: &str) -> bool {
 /// One line that says what was not done and why; under the gate nothing is skipped.
 pub fn skip(why: &str) {
     assert!(env::var_os("BINLINT_CI").is_none(), "{why}");
-    skip::skipped(why);
+    skips::skipped(why);
 }
 
 /// Debian trixie with one package more, unpacked; bookworm has neither cosign nor upx.
@@ -210,18 +209,15 @@ impl Trixie {
     pub fn with(package: &str) -> Option<Trixie> {
         static FETCHING: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _one_at_a_time = FETCHING.lock().unwrap_or_else(|error| error.into_inner());
-        let root = cache().join(format!("trixie-{package}"));
+        let root = cache::directory("").join(format!("trixie-{package}"));
         if !root.join("complete").is_file() {
             if !has("mmdebstrap") {
                 return None;
             }
             let _ = fs::remove_dir_all(&root);
-            let include = format!("--include=libc6,{package}");
-            let output = Command::new("mmdebstrap")
-                .args(["--quiet", "--variant=extract", "--mode=root", &include, "trixie"])
-                .arg(&root)
-                .output()
-                .unwrap();
+            let packages = ["libc6", package];
+            let output =
+                debian::mmdebstrap("extract", "trixie", &packages, &root, &[]).output().unwrap();
             if !output.status.success() {
                 skip(&format!("Debian's {package} could not be fetched"));
                 return None;
@@ -244,7 +240,7 @@ impl Trixie {
 pub fn python() -> Option<&'static Path> {
     static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = PYTHON.get_or_init(|| {
-        let home = cache().join("attest-venv");
+        let home = cache::directory("").join("attest-venv");
         let python = home.join("bin/python");
         if !home.join("complete").is_file() {
             let run = |program: &Path, words: &[&str]| {
@@ -264,13 +260,4 @@ pub fn python() -> Option<&'static Path> {
         Some(python)
     });
     made.as_deref()
-}
-
-/// Where what was fetched stays between runs.
-pub fn cache() -> PathBuf {
-    let named = env::var_os("BINLINT_CACHE").filter(|path| !path.is_empty());
-    let home =
-        named.map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned(), PathBuf::from);
-    fs::create_dir_all(&home).unwrap();
-    home
 }

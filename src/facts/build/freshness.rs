@@ -71,12 +71,37 @@ pub enum Origin {
         same_build_id: Option<bool>,
         /// The newest of them.
         output: PathBuf,
+        /// Where the subject lies instead.
+        lies: Lies,
     },
     /// The target directory has no output of that name that could be read, and why.
     #[default]
     NotLookedAt,
     /// The target directory has no unit of that name, or of a layout that is not known.
     NoUnit(String),
+}
+
+/// Where a subject lies that is no output of the target directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lies {
+    /// Below the target directory.
+    InTargetDir,
+    /// Anywhere else on this machine.
+    OnThisMachine,
+    /// In an image, whose stages had target directories of their own.
+    InAnImage,
+}
+
+impl Origin {
+    /// Whether another build made the subject, so that no unit here says anything of it. A file out
+    /// of an image without a build-id may be anybody's.
+    fn is_anothers(&self) -> bool {
+        match self {
+            Origin::Differs { same_build_id: Some(same), .. } => !same,
+            Origin::Differs { same_build_id: None, lies, .. } => *lies == Lies::InAnImage,
+            Origin::Output | Origin::NotLookedAt | Origin::NoUnit(_) => false,
+        }
+    }
 }
 
 /// Two outputs of one name: the older is the subject.
@@ -161,6 +186,7 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     freshness.nameless = nameless(&packages, build, subject);
     let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
     let (first, origin) = choose(&units, build, subject);
+    let first = first.filter(|_| !origin.is_anothers());
     freshness.origin = origin;
     freshness.made_at = first.and_then(|first| {
         let root = &build.workspace_root;
@@ -241,6 +267,11 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
         Some(output) => Origin::Differs {
             same_build_id: evidence::same_build_id(&output.path, subject, LARGEST_PROGRAM),
             output: output.path.clone(),
+            lies: match subject.path {
+                Some(path) if target_dir::is_inside(path, &build.target_dir) => Lies::InTargetDir,
+                Some(_) => Lies::OnThisMachine,
+                None => Lies::InAnImage,
+            },
         },
         None => Origin::NoUnit(format!("the output of `{}` is gone", build.bin)),
     };

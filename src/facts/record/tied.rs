@@ -123,7 +123,7 @@ pub fn ties(
 ) -> Result<Ties, String> {
     let freshness = &build.freshness;
     let mut ties = Ties::from([(format!("bin {}", build.bin), Tie::Open)]);
-    if let Origin::Differs { same_build_id: Some(false), output } = &freshness.origin {
+    if let Origin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
         return Err(format!("it is not what cargo made, which is {}", output.display()));
     }
     let found = freshness.crates.iter().filter(|state| state.unit.is_some());
@@ -248,6 +248,7 @@ fn name(state: &CrateState) -> String {
 mod tests {
     use super::*;
     use crate::facts::build::contradiction::{Contradiction, Kind};
+    use crate::facts::build::freshness::Lies;
     use crate::facts::build::test_support::{build_of, state};
     use serde_json::json;
 
@@ -336,11 +337,14 @@ mod tests {
         stub.contradictions.push(Contradiction { path: "src/server.rs".into(), line: None, kind });
         assert!(of(stub, &Seen::default()).unwrap_err().contains("src/server.rs"));
         let mut foreign = build_of(vec![state(Role::Program)]);
-        foreign.freshness.origin =
-            Origin::Differs { same_build_id: Some(false), output: "deps/app".into() };
+        let differs = |same: bool| Origin::Differs {
+            same_build_id: Some(same),
+            output: "deps/app".into(),
+            lies: Lies::OnThisMachine,
+        };
+        foreign.freshness.origin = differs(false);
         assert!(ties(&foreign, &Binary::default(), &[], &Seen::default()).is_err());
-        foreign.freshness.origin =
-            Origin::Differs { same_build_id: Some(true), output: "deps/app".into() };
+        foreign.freshness.origin = differs(true);
         let stripped = ties(&foreign, &Binary::default(), &[], &Seen::default()).unwrap();
         assert_eq!(stripped["bin app"], Tie::Open);
     }

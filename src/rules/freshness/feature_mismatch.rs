@@ -101,6 +101,7 @@ fn named(first: &str, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::build::freshness::Lies;
     use crate::facts::build::test_support::{build_of, state};
 
     /// A program compiled with these features, under a manifest where `default` turns on `tls`.
@@ -137,7 +138,8 @@ mod tests {
         shared.freshness.crates[0].declared.shared = true;
         assert_eq!(level(&shared), None);
         let mut elsewhere = build(&["default"], &[]);
-        elsewhere.freshness.origin = Origin::Differs { same_build_id: None, output: "/o".into() };
+        elsewhere.freshness.origin =
+            Origin::Differs { same_build_id: None, output: "/o".into(), lies: Lies::OnThisMachine };
         assert_eq!(level(&elsewhere), Some(Some(Level::Warn)));
     }
 

@@ -1,4 +1,7 @@
-use crate::facts::build::freshness::Origin;
+use std::path::Path;
+
+use crate::facts::build::contradiction::Contradiction;
+use crate::facts::build::freshness::{Lies, Origin};
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -10,7 +13,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     summary: "the program is none of the outputs of this target directory, or was built elsewhere",
     what: "The program against every output of the target directory, byte by byte, then by \
-           build-id, which outlives `strip`. The dep-info that rustc writes beside each output names \
+           build-id, which outlives `strip`. Another build's program is denied where it lies in the \
+           target directory itself, and elsewhere on the machine when the sources contradict it; in \
+           an image it is left open, because its stages built in directories of their own. The dep-info that rustc writes beside each output names \
            the directory that it was written to: another one than this is a warning, because a \
            directory may be mounted at two places, and is denied when the compiler is another one \
            too or the sources contradict the program.",
@@ -39,18 +44,35 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         Origin::Output | Origin::Differs { same_build_id: Some(true), .. } => {
             built_elsewhere(binary, build)
         }
-        Origin::Differs { same_build_id: None, output } => Outcome::open(format!(
+        Origin::Differs { same_build_id: None, output, .. } => Outcome::open(format!(
             "it differs from {} and no build-id says whether it was only stripped",
             output.display()
         )),
-        Origin::Differs { same_build_id: Some(false), output } => {
-            let message = format!("it is not what cargo built here as `{}`", build.bin);
-            Finding::new(Location::Subject, message)
-                .evidence(format!("{} differs, also by build-id", output.display()))
-                .fix(format!("copy {}", build.executable.display()))
-                .into()
+        Origin::Differs { same_build_id: Some(false), output, lies } => {
+            another(build, output, *lies)
         }
     }
+}
+
+/// A program that another build made. In the target directory there is no good reason for one;
+/// elsewhere it may have been made of these very sources in another place.
+fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
+    if let Some(name) = &build.freshness.nameless {
+        return Outcome::not_applicable(format!("no binary target is called `{name}`"));
+    }
+    let contradicted = build.freshness.crates.iter().flat_map(|it| &it.contradictions).next();
+    if lies == Lies::InAnImage || (lies == Lies::OnThisMachine && contradicted.is_none()) {
+        return Outcome::open(format!("{} is another build's program", output.display()));
+    }
+    let message = format!("it is not what cargo built here as `{}`", build.bin);
+    let finding = Finding::new(Location::Subject, message)
+        .evidence(format!("{} differs, also by build-id", output.display()));
+    contradicted
+        .into_iter()
+        .map(Contradiction::describe)
+        .fold(finding, Finding::evidence)
+        .fix(format!("copy {}", build.executable.display()))
+        .into()
 }
 
 fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
@@ -78,6 +100,7 @@ fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::build::contradiction::Kind;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
 
@@ -87,18 +110,34 @@ mod tests {
         build
     }
 
-    fn differs(same_build_id: Option<bool>) -> Build {
-        build(Origin::Differs { same_build_id, output: "target/release/app".into() })
+    fn differs(same_build_id: Option<bool>, lies: Lies) -> Build {
+        build(Origin::Differs { same_build_id, output: "target/release/app".into(), lies })
     }
 
     #[test]
     fn only_what_cargo_made_here_passes() {
         let binary = Binary::default();
         assert_eq!(check(&binary, &build(Origin::Output)), Outcome::Pass);
-        assert_eq!(check(&binary, &differs(Some(true))), Outcome::Pass);
-        assert_eq!(check(&binary, &differs(Some(false))).findings().len(), 1);
-        assert!(matches!(check(&binary, &differs(None)), Outcome::Open(_)));
+        assert_eq!(check(&binary, &differs(Some(true), Lies::OnThisMachine)), Outcome::Pass);
+        let inside = differs(Some(false), Lies::InTargetDir);
+        assert_eq!(check(&binary, &inside).findings().len(), 1);
+        let unknown = differs(None, Lies::InTargetDir);
+        assert!(matches!(check(&binary, &unknown), Outcome::Open(_)));
         assert!(matches!(check(&binary, &build(Origin::NoUnit("none".into()))), Outcome::Open(_)));
+    }
+
+    #[test]
+    fn another_build_elsewhere_is_accused_only_with_a_contradiction_and_never_in_an_image() {
+        let binary = Binary::default();
+        for lies in [Lies::OnThisMachine, Lies::InAnImage] {
+            let mut build = differs(Some(false), lies);
+            assert!(matches!(check(&binary, &build), Outcome::Open(_)), "{lies:?}");
+            let kind = Kind::NotCompiled;
+            let contradiction = Contradiction { path: "src/a.rs".into(), line: None, kind };
+            build.freshness.crates[0].contradictions.push(contradiction);
+            let is_denied = !check(&binary, &build).findings().is_empty();
+            assert_eq!(is_denied, lies == Lies::OnThisMachine);
+        }
     }
 
     #[test]

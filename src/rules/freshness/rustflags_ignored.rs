@@ -103,6 +103,7 @@ mod tests {
     use super::*;
     use crate::facts::build::WithoutEffect;
     use crate::facts::build::crate_state::Role;
+    use crate::facts::build::freshness::Lies;
     use crate::facts::build::test_support::{build_of, state};
 
     const NATIVE: &[&str] = &["-C", "target-cpu=native"];
@@ -151,7 +152,8 @@ mod tests {
         assert_eq!(levels(&build(&more, NATIVE, &file())), warn);
         assert_eq!(levels(&build(NATIVE, &[], &file())), warn);
         let mut elsewhere = build(&[], NATIVE, &file());
-        elsewhere.freshness.origin = Found::Differs { same_build_id: None, output: "/o".into() };
+        elsewhere.freshness.origin =
+            Found::Differs { same_build_id: None, output: "/o".into(), lies: Lies::OnThisMachine };
         assert_eq!(levels(&elsewhere), warn);
     }
 

@@ -46,6 +46,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     if let Origin::NoUnit(why) = &freshness.origin {
         return Outcome::open(why.clone());
     }
+    if freshness.program().is_none_or(|program| program.unit.is_none()) {
+        return Outcome::open("another build made it: the dates here say nothing");
+    }
     if let Some(made_at) = &freshness.made_at {
         let place = made_at.display();
         return Outcome::open(format!("it was built in {place}: the dates here say nothing"));
