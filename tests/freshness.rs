@@ -11,7 +11,9 @@ mod support {
     pub mod skip;
 }
 
-use support::place::{MAIN, Place, SERVER, STUB, clean, compiled, freshen, heals, host, manifest};
+use support::place::{
+    FRESHNESS, MAIN, Place, SERVER, STUB, clean, compiled, freshen, heals, host, manifest,
+};
 use support::skip;
 
 #[test]
@@ -320,35 +322,95 @@ fn another_pinned_compiler_is_named() {
     assert!(report.contains("1.2.3 is pinned"), "{report}");
 }
 
+/// The rule is open, and says why in these words.
+#[track_caller]
+fn is_open(place: &Place, rules: &[&str], words: &str) {
+    let judged = place.check(&[]);
+    for rule in rules {
+        assert_eq!(judged.outcome(rule), "open", "{rule}: {judged:#?}");
+        let reason = judged.outcomes[*rule]["reason"].to_string();
+        assert!(reason.contains(words), "{rule} does not say {words:?}: {reason}");
+    }
+}
+
+/// The directory of the only unit whose name begins so.
+fn unit(place: &Place, package: &str) -> PathBuf {
+    let units = fs::read_dir(place.path("target/release/.fingerprint")).unwrap().flatten();
+    let mut units = units.filter(|it| it.file_name().to_str().unwrap().starts_with(package));
+    units.next().unwrap().path()
+}
+
 #[test]
-fn bad_input_is_open_with_the_reason() {
-    // Sources that are no Rust.
+fn sources_that_are_no_rust_are_open_with_the_reason() {
     let place = Place::honest();
     place.copy("src/server.rs", "pub fn port( {");
+    is_open(&place, &["stale-sources", "stale-by-mtime"], "src/server.rs: line 1");
+    place.copy("src/main.rs", "fn main() {");
+    is_open(&place, &["stale-sources", "stale-by-mtime"], "src/main.rs: line 1");
+    fs::write(place.path("src/main.rs"), [0xff, 0xfe, 0]).unwrap();
+    is_open(&place, &["stale-sources"], "not UTF-8");
+    let place = workspace("pub fn version() -> u32 {\n    1\n}\n");
+    place.build(&[]);
+    let unit = unit(&place, "library");
+    fs::write(unit.join("lib-library.json"), "{\"features\":").unwrap();
+    fs::write(unit.join("lib-library"), "").unwrap();
     let judged = place.check(&[]);
-    assert_eq!(judged.outcome("stale-sources"), "open", "{judged:#?}");
-    assert!(judged.outcomes["stale-sources"]["reason"].to_string().contains("src/server.rs"));
-    // No lockfile.
-    fs::remove_file(place.path("Cargo.lock")).unwrap();
-    assert_eq!(place.check(&[]).outcome("stale-dependency"), "open");
-    // A fingerprint that was half written.
+    for rule in FRESHNESS {
+        assert_ne!(judged.outcome(rule), "fail", "{rule}: {judged:#?}");
+    }
+}
+
+#[test]
+fn a_missing_lockfile_is_open_with_the_reason() {
     let place = Place::honest();
-    let unit = fs::read_dir(place.path("target/release/.fingerprint")).unwrap().flatten().next();
-    let unit = unit.unwrap().path();
+    fs::remove_file(place.path("Cargo.lock")).unwrap();
+    is_open(&place, &["stale-dependency"], "Cargo.lock");
+    place.write("Cargo.lock", "version = 4\n[[package]\n");
+    assert_eq!(place.check(&[]).outcome("stale-dependency"), "open");
+}
+
+#[test]
+fn a_half_written_fingerprint_is_open_with_the_reason() {
+    let place = Place::honest();
+    let unit = unit(&place, "my-app");
+    let dep_info = fs::read(unit.join("dep-bin-my-app")).unwrap();
+    let cut = &dep_info[..dep_info.len() / 2];
+    fs::write(unit.join("dep-bin-my-app"), cut).unwrap();
+    is_open(&place, &["stale-by-mtime"], "dep-info is damaged or cut off");
+    let mut later = dep_info.clone();
+    later[5] = 9;
+    fs::write(unit.join("dep-bin-my-app"), later).unwrap();
+    is_open(&place, &["stale-by-mtime"], "version 9");
     let json = fs::read(unit.join("bin-my-app.json")).unwrap();
     fs::write(unit.join("bin-my-app.json"), &json[..40]).unwrap();
+    is_open(&place, &["feature-mismatch", "rustflags-ignored"], "cannot be read");
     fs::write(unit.join("bin-my-app"), "").unwrap();
-    let judged = place.check(&[]);
-    for rule in ["stale-by-mtime", "feature-mismatch", "rustflags-ignored"] {
-        assert_eq!(judged.outcome(rule), "open", "{rule}: {judged:#?}");
-    }
-    // A layout that nobody knows.
+    is_open(&place, &["stale-by-mtime"], "half written");
+    // Cargo would compile it again by itself, and so nothing is left for `freshen` to do.
+    assert!(freshen(&place, &["--check"]).0);
+    assert_eq!(place.build(&[]), ["my-app"]);
+    place.check(&[]).is_fresh();
+}
+
+#[test]
+fn a_target_directory_of_an_unknown_layout_is_open_with_the_reason() {
+    let place = Place::honest();
     fs::rename(place.path("target/release/.fingerprint"), place.path("target/release/.units"))
         .unwrap();
-    let judged = place.check(&[]);
-    for rule in ["stale-by-mtime", "feature-mismatch", "foreign-artifact"] {
+    let rules = ["stale-by-mtime", "feature-mismatch", "rustflags-ignored", "foreign-artifact"];
+    is_open(&place, &rules, "unit");
+    // Nothing but the program is left, below names that nobody knows.
+    fs::create_dir_all(place.path("kept")).unwrap();
+    fs::rename(place.path("target/release/my-app"), place.path("kept/my-app")).unwrap();
+    fs::remove_dir_all(place.path("target")).unwrap();
+    place.write("target/v3/units/00112233/my-app.unit", "{}");
+    let judged = place.check(&["--binary", "kept/my-app"]);
+    for rule in rules {
         assert_eq!(judged.outcome(rule), "open", "{rule}: {judged:#?}");
     }
+    // The contents are compared as ever.
+    assert_eq!(judged.outcome("stale-sources"), "pass", "{judged:#?}");
+    assert!(freshen(&place, &["--check"]).1.contains("nothing is compiled yet"));
 }
 
 /// A directory per downloaded package that needs no other, of those that this repository uses.

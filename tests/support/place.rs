@@ -152,7 +152,7 @@ impl std::fmt::Debug for Judged {
     }
 }
 
-fn judge(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> Judged {
+pub fn judge(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> Judged {
     let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
         .args(["check", "--format", "json"])
         .args(more)

@@ -205,7 +205,7 @@ impl<'a> Comparison<'a> {
         let (names, build_dir) = (self.names(), self.place.build_dir);
         evidence::lists(state, names);
         evidence::checksums(state, names, &mut self.reader);
-        evidence::digests(state, names);
+        evidence::digests(state, names, &mut self.reader);
         if self.place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
             evidence::script_run(state, names, &mut self.reader);

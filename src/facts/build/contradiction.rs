@@ -40,6 +40,8 @@ pub enum Kind {
     NoFile,
     /// `main` prints this text, and the program does not hold it.
     TextMissing(String),
+    /// The library makes this name public, and its metadata does not have it.
+    NotNamed(String),
     /// The build script would print this now, made from the file, and did not.
     NotPrinted(String),
     /// The build script would write this file of `OUT_DIR` otherwise now, made from the file.
@@ -79,6 +81,9 @@ impl Contradiction {
                 "the program can panic at {path}:{}, and there is no such file",
                 line.unwrap_or(0)
             ),
+            (Kind::NotNamed(name), _) => {
+                format!("{path} makes `{name}` public, which the compiled library does not have")
+            }
             (Kind::NotPrinted(what), _) => {
                 format!("with {path} as it is it would print `{what}`, and printed something else")
             }

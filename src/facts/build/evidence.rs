@@ -173,28 +173,33 @@ pub fn checksums(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) 
 }
 
 /// The digests that rustc keeps of a library's sources, against the files.
-pub fn digests(state: &mut CrateState, names: Names<'_>) {
+pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
     let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
     if !matches!(state.role, Role::OwnLibrary | Role::Member) {
         return;
     }
-    let Some(metadata) = unit
-        .metadata_file()
-        .and_then(|output| snapshot(&output.path, LARGEST_METADATA).ok().flatten())
-    else {
-        return;
-    };
+    let Some(output) = unit.metadata_file() else { return };
+    let Ok(Some(metadata)) = snapshot(&output.path, LARGEST_METADATA) else { return };
+    let is_rusts_own = output.path.extension().is_some_and(|it| it == "rmeta" || it == "rlib");
     let mut other = Vec::new();
     let mut same = 0;
+    let mut unnamed = None;
     for file in tree.files.iter().filter(|file| file.scan.is_some()) {
         let name = names.given(&file.path);
         match recorded_digest(&metadata.bytes, &name) {
             Recorded::Md5(md5) if md5 == file.md5 => same += 1,
             Recorded::Md5(md5) => other.push((name, hex(&md5), hex(&file.md5))),
             // The MD5 as bytes anywhere is proof enough, whatever surrounds it.
-            Recorded::Unknown => {
-                same += usize::from(memmem::find(&metadata.bytes, &file.md5).is_some());
+            Recorded::Unknown if memmem::find(&metadata.bytes, &file.md5).is_some() => same += 1,
+            // Of an empty file nothing is kept: then the names of what is here now are missing.
+            Recorded::Unknown if file.path == tree.root && is_rusts_own => {
+                let text = reader.read(&file.path).ok().flatten();
+                let public = text.map(|text| public_names(&text.bytes)).unwrap_or_default();
+                let is_inside =
+                    |name: &&String| memmem::find(&metadata.bytes, name.as_bytes()).is_some();
+                unnamed = public.iter().find(|name| !is_inside(name)).cloned().map(|it| (name, it));
             }
+            Recorded::Unknown => {}
         }
     }
     state.agreements += same;
@@ -202,6 +207,31 @@ pub fn digests(state: &mut CrateState, names: Names<'_>) {
     for (path, compiled, now) in other {
         contradict(state, path, None, Kind::OtherDigest { algorithm: "MD5", compiled, now });
     }
+    if let Some((path, name)) = unnamed {
+        contradict(state, path, None, Kind::NotNamed(name));
+    }
+}
+
+/// The names that a library's root file makes public under every configuration; its metadata has
+/// each of them as text.
+fn public_names(source: &[u8]) -> Vec<String> {
+    let file = std::str::from_utf8(source).ok().and_then(|text| syn::parse_file(text).ok());
+    let public = |item: syn::Item| {
+        let (attributes, visibility, name) = match item {
+            syn::Item::Fn(it) => (it.attrs, it.vis, it.sig.ident),
+            syn::Item::Mod(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Struct(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Enum(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Trait(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Const(it) => (it.attrs, it.vis, it.ident),
+            _ => return None,
+        };
+        let is_sure = matches!(visibility, syn::Visibility::Public(_))
+            && attributes.iter().all(|it| it.path().is_ident("doc"));
+        is_sure.then(|| name.to_string()).filter(|name| !name.starts_with("r#"))
+    };
+    let file = file.filter(|file| file.attrs.iter().all(|it| !it.path().is_ident("cfg")));
+    file.map(|file| file.items.into_iter().filter_map(public).collect()).unwrap_or_default()
 }
 
 /// What Cargo would compare: modification times against the anchor.

@@ -17,7 +17,7 @@ pub fn build_command(build: &Build) -> String {
 /// root file of a crate is always among those whose dates Cargo looks at.
 pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
     let mut files: Vec<String> = Vec::new();
-    for state in states {
+    for state in with_all_that_is_stale(build, states) {
         // A build script's run has its script as root: it is repeated when that is compiled again.
         let watched = quoted(&from_here(build, &state.root));
         if !files.contains(&watched) {
@@ -31,12 +31,22 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
 /// nothing that matters.
 pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
     let mut packages: Vec<String> = Vec::new();
-    for state in states {
+    for state in with_all_that_is_stale(build, states) {
         if !packages.contains(&state.package) {
             packages.extend(["-p".to_owned(), state.package.clone()]);
         }
     }
     format!("{} && {}", command("clean", build, packages), build_command(build))
+}
+
+/// These crates and every other one that Cargo would leave as it is though it is another: a new
+/// `main` may not even compile against the placeholder of its library.
+fn with_all_that_is_stale<'a>(build: &'a Build, states: &[&'a CrateState]) -> Vec<&'a CrateState> {
+    let is_stale =
+        |state: &&CrateState| !state.contradictions.is_empty() && state.cargo_calls_it_fresh();
+    let others = build.freshness.crates.iter().filter(is_stale);
+    let others = others.filter(|it| !states.iter().any(|known| std::ptr::eq(*known, *it)));
+    states.iter().copied().chain(others).collect()
 }
 
 /// One of cargo's commands for the subject's profile, target and directories.
