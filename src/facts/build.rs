@@ -15,6 +15,7 @@ pub mod comparison;
 pub mod contradiction;
 pub mod crate_state;
 pub mod dep_info;
+pub mod edited;
 pub mod evidence;
 pub mod features;
 pub mod fingerprint;
@@ -231,7 +232,7 @@ impl Build {
         let files = program.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
         let linked = self.dependencies.iter().flatten().count();
         let texts = &self.freshness.texts;
-        let (wanted, none_found) = (texts.wanted, texts.found == 0);
+        let (wanted, none_found) = (texts.presence.wanted, texts.presence.found == 0);
         let signals = [
             (files > 1, format!("the crate has {files} source files")),
             (linked > 0, format!("its package links {linked} others")),

@@ -9,7 +9,7 @@ use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, Ta
 use super::cfg::Cfg;
 use super::contradiction::{Contradiction, Kind};
 use super::crate_state::{CrateState, Role};
-use super::evidence::{self, Names, Shown};
+use super::evidence::{self, Names, Texts};
 use super::features::Declared;
 use super::freshness::{Compared, NoCommit};
 use super::ledger::{self, Ledger};
@@ -54,10 +54,8 @@ pub struct Comparison<'a> {
 pub struct Against {
     /// Its panic locations against the tokens.
     pub locations: Compared,
-    /// The texts of its own crate.
-    pub texts: Presence,
-    /// Where the missing ones are, at most [`evidence::SHOWN`].
-    pub missing_texts: Vec<Shown>,
+    /// Its texts against theirs.
+    pub texts: Texts,
     /// What could not be compared.
     pub notes: Vec<String>,
 }
@@ -116,8 +114,8 @@ impl<'a> Comparison<'a> {
             ..Against::default()
         };
         if !packed {
-            match evidence::texts(states, program, names) {
-                Ok((texts, missing)) => (against.texts, against.missing_texts) = (texts, missing),
+            match evidence::texts(states, program, names, &mut self.reader) {
+                Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }
         }
@@ -141,8 +139,8 @@ impl<'a> Comparison<'a> {
         if let Some(why) = state.other_main(&main_fn::read(&program.bytes).main) {
             let kind = Kind::OtherMain(why);
             state.contradictions.push(Contradiction { path, line: None, kind });
-        } else if against.texts.is_another_program() {
-            let Presence { found, wanted, .. } = against.texts;
+        } else if against.locations.fitting == 0 && against.texts.presence.is_another_program() {
+            let Presence { found, wanted, .. } = against.texts.presence;
             let kind = Kind::OtherTexts { found, wanted };
             state.contradictions.push(Contradiction { path, line: None, kind });
         }
@@ -179,10 +177,23 @@ impl<'a> Comparison<'a> {
     fn package_of(&self, unit: &Unit) -> Option<&'a MetadataPackage> {
         let mut named = self.packages.iter().copied().filter(|it| it.name.as_str() == unit.package);
         let first = named.next()?;
-        // Two packages of one name: the one whose files the unit lists.
+        // Two packages of one name: the one whose root rustc names, or whose files the unit lists.
+        let several: Vec<&MetadataPackage> = std::iter::once(first).chain(named).collect();
+        let is_root = |package: &&MetadataPackage| self.is_root_of(unit, package);
         let lists = |package: &&MetadataPackage| evidence::lists_files_of(unit, directory(package));
-        let mut several = std::iter::once(first).chain(named);
-        Some(several.find(lists).unwrap_or(first))
+        let found = several.iter().copied().find(is_root);
+        Some(found.or_else(|| several.iter().copied().find(lists)).unwrap_or(first))
+    }
+
+    /// Whether rustc's makefile names the root file of one of the package's targets, relative to
+    /// the workspace or absolute.
+    fn is_root_of(&self, unit: &Unit, package: &MetadataPackage) -> bool {
+        let workspace = self.place.metadata.workspace_root.as_std_path();
+        let sources = unit.makefile.iter().flat_map(|makefile| &makefile.sources);
+        let sources: Vec<PathBuf> =
+            sources.map(|it| module_tree::normalized(&workspace.join(it))).collect();
+        let mut roots = package.targets.iter().map(|target| target.src_path.as_std_path());
+        roots.any(|root| sources.contains(&module_tree::normalized(root)))
     }
 
     fn target_of(&self, package: &'a MetadataPackage, kind: &UnitKind) -> Option<&'a Target> {

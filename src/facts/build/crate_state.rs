@@ -113,6 +113,10 @@ impl CrateState {
             let why = format!("{file} is dated as the build began");
             return Some(format!("{why}: cargo would not see a change of that moment"));
         }
+        if let Some(file) = self.late.first() {
+            let why = format!("{file} came here after the build began and is dated before it");
+            return Some(format!("{why}: cargo would not see what changed in it"));
+        }
         None
     }
 

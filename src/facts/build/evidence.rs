@@ -12,7 +12,6 @@ use super::dep_info::Base;
 use super::fingerprint::Local;
 use super::freshness::{Baked, Compared, Subject};
 use super::ledger::Ledger;
-use super::literals::{self, Presence, Text};
 use super::metadata::{Recorded, recorded_digest};
 use super::module_tree::{ModuleTree, normalized};
 use super::scan::{TokenStarts, starts};
@@ -21,9 +20,11 @@ use crate::facts::binary::locations;
 use crate::input::sources::{self, Reader, snapshot};
 
 mod scripts;
+mod texts;
 mod versions;
 
 pub use scripts::{build_script, script_run};
+pub use texts::{EditedText, Texts, texts};
 pub use versions::no_commits;
 
 /// How many of one kind are kept to be shown.
@@ -291,57 +292,6 @@ pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, rea
     }
 }
 
-/// The texts that the crate's own files would leave in the program, each with its file.
-fn own_texts(state: &CrateState) -> Vec<(&Path, &Text)> {
-    let files = state.tree.iter().flat_map(|tree| &tree.files);
-    let compiled = files.filter(|file| file.compiled == Compiled::Yes);
-    compiled
-        .filter_map(|file| Some((file.path.as_path(), file.scan.as_ref()?.as_ref().ok()?)))
-        .flat_map(|(path, scan)| scan.texts.iter().map(move |text| (path, text)))
-        .collect()
-}
-
-/// The texts that `main` prints first, against the program.
-fn printed(state: &mut CrateState, program: &[u8], names: Names<'_>) {
-    let Some(main) = state.main().cloned() else { return };
-    let Some(root) = state.tree.as_ref().map(|tree| names.given(&tree.root)) else { return };
-    for Text { bytes, line } in main.printed {
-        if memmem::find(program, &bytes).is_some() {
-            state.agreements += 1;
-        } else {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            contradict(state, root.clone(), Some(line), Kind::TextMissing(text));
-        }
-    }
-}
-
-/// The texts of the program's own crate, against the subject.
-///
-/// # Errors
-///
-/// In words, when they cannot be searched for.
-pub fn texts(
-    states: &mut [CrateState],
-    program: &[u8],
-    names: Names<'_>,
-) -> Result<(Presence, Vec<Shown>), String> {
-    let Some(state) = states.iter_mut().find(|state| state.role == Role::Program) else {
-        return Ok(Default::default());
-    };
-    printed(state, program, names);
-    let texts = own_texts(state);
-    let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
-    let presence = literals::search(&wanted, program)?;
-    let missing = presence.missing.iter().take(SHOWN).map(|index| {
-        let (path, text) = texts[*index];
-        let line = text.line;
-        let text = String::from_utf8_lossy(&text.bytes).into_owned();
-        Shown { path: names.given(path), line, text }
-    });
-    let missing = missing.collect();
-    Ok((presence, missing))
-}
-
 /// The panic locations of a program, against the tokens of the sources.
 pub fn positions(
     states: &mut [CrateState],
@@ -366,8 +316,9 @@ pub fn positions(
         };
         let Some(starts) = file else { continue };
         for (line, column) in places {
+            let Some(fits) = starts.contains(line, column) else { continue };
             compared.checked += 1;
-            if starts.contains(line, column) {
+            if fits {
                 compared.fitting += 1;
                 states[owner].agreements += 1;
             } else {
@@ -425,7 +376,8 @@ fn find(
     let inside = normalized(&names.workspace.join(path));
     let fit = |tokens: &Option<TokenStarts>| {
         let fits = |tokens: &TokenStarts| {
-            places.iter().filter(|(line, column)| tokens.contains(*line, *column)).count()
+            let fits = |(line, column): &&(u32, u32)| tokens.contains(*line, *column) == Some(true);
+            places.iter().filter(fits).count()
         };
         tokens.as_ref().map_or(0, fits)
     };
@@ -470,9 +422,14 @@ fn owner_of(path: &Path, states: &[CrateState]) -> Option<usize> {
 /// The crate that a file would belong to that is nowhere, when its absence can be trusted: the
 /// sources are here, and it would lie among them.
 fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Option<usize> {
-    let owner = owner_of(&names.workspace.join(path), states)?;
-    let tree = states[owner].tree.as_ref()?;
-    is_readable(tree).then_some(owner)
+    let path = normalized(&names.workspace.join(path));
+    let owner = owner_of(&path, states)?;
+    let state = &states[owner];
+    // A path that was mapped to another by the build lies in no directory of the package.
+    let first = path.strip_prefix(&state.directory).ok()?.components().next()?;
+    let among_sources = state.directory.join(first).is_dir() || path == state.directory.join(first);
+    let is_there = state.tree.as_ref().is_some_and(|tree| is_readable(tree));
+    (is_there && among_sources && !path.exists()).then_some(owner)
 }
 
 /// What the environment of the build left in the program: each variable, and the directory of the
@@ -493,9 +450,10 @@ pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<St
                 manifest_dirs.push(directory.to_owned());
             }
         }
-        // Cargo's list has no variable that Cargo or a build script set: those were meant.
+        // Cargo's list has no variable that a build script set: those were meant. Of its own it
+        // has those that follow the manifest, to see when that changes.
         let Some(Ok(info)) = &unit.dep_info else { continue };
-        for (name, value) in &info.environment {
+        for (name, value) in info.environment.iter().filter(|(name, _)| !is_cargos_own(name)) {
             let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
             if !baked.iter().any(|it| it.name == *name) {
                 let present = present(value);
@@ -504,6 +462,11 @@ pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<St
         }
     }
     (baked, manifest_dirs)
+}
+
+/// Whether Cargo sets the variable for every crate, by the manifest or by where it is itself.
+fn is_cargos_own(variable: &str) -> bool {
+    variable == "CARGO" || variable.starts_with("CARGO_PKG_")
 }
 
 /// Whether a file of this machine has the subject's build-id.

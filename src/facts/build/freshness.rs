@@ -9,8 +9,7 @@ use cargo_metadata::{Metadata, Package as MetadataPackage};
 use super::Build;
 use super::comparison::{self, Comparison, LARGEST_PROGRAM, is_library};
 use super::crate_state::{CrateState, Role};
-use super::evidence::{self, Shown};
-use super::literals::Presence;
+use super::evidence::{self, Texts};
 use super::module_tree;
 use super::units::{Unit, UnitKind};
 use crate::input::cargo::Workspace;
@@ -31,10 +30,8 @@ pub struct Freshness {
     pub made_at: Option<PathBuf>,
     /// Panic locations of the subject that could be compared with a source.
     pub locations: Compared,
-    /// The texts of the program's own crate that are in the subject.
-    pub texts: Presence,
-    /// Where the missing ones are, at most [`evidence::SHOWN`].
-    pub missing_texts: Vec<Shown>,
+    /// The texts of the crates, as far as they are in the subject.
+    pub texts: Texts,
     /// Values of `env!` and `option_env!` that Cargo did not set itself.
     pub baked: Vec<Baked>,
     /// The directories of packages that are in the subject by `env!("CARGO_MANIFEST_DIR")`.
@@ -164,6 +161,11 @@ impl Freshness {
             .unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
     }
 
+    /// Whether the texts are another program's, and no place of it speaks for the sources.
+    pub fn is_another_program(&self) -> bool {
+        self.locations.fitting == 0 && self.texts.presence.is_another_program()
+    }
+
     /// The program's own crate.
     pub fn program(&self) -> Option<&CrateState> {
         self.crates.first().filter(|state| state.role == Role::Program)
@@ -207,7 +209,6 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
     };
     let against = comparison.against(&mut states, subject.bytes, subject.packed);
     (freshness.locations, freshness.texts) = (against.locations, against.texts);
-    freshness.missing_texts = against.missing_texts;
     freshness.notes.extend(against.notes);
     (freshness.baked, freshness.manifest_dirs) = evidence::environment(&states, subject.bytes);
     freshness.no_commits = comparison.no_commits(&states);

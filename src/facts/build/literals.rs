@@ -6,12 +6,14 @@ use std::ops::Range;
 use proc_macro2::Literal;
 
 /// A text that compiled code carries.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Text {
     /// The bytes as they would lie in the program.
     pub bytes: Vec<u8>,
     /// The line in its file, from 1.
     pub line: u32,
+    /// Whether it stands in plain code or in a macro that surely leaves it as it is.
+    pub plain: bool,
 }
 
 /// Shorter texts are in every program by chance, or are compared as numbers: of those with fewer
@@ -35,6 +37,21 @@ const NOT_CARRIED: &[&str] = &[
     "cfg_if",
 ];
 
+/// Macros of the standard library that print or make a text. What another macro does with a text
+/// is not known: it may be a number, or a line of a log that is compiled out.
+const FORMATS: &[&str] = &[
+    "eprint",
+    "eprintln",
+    "format",
+    "format_args",
+    "panic",
+    "print",
+    "println",
+    "vec",
+    "write",
+    "writeln",
+];
+
 /// The texts of one literal; in a macro's arguments it may be a format string, and is split
 /// where something would be put in.
 pub fn texts(literal: &Literal, within: Option<&str>) -> Vec<Text> {
@@ -47,12 +64,13 @@ pub fn texts(literal: &Literal, within: Option<&str>) -> Vec<Text> {
         syn::Lit::ByteStr(text) => text.value(),
         _ => return Vec::new(),
     };
+    let plain = within.is_none_or(|name| FORMATS.contains(&name));
     let whole = 0..bytes.len();
     let pieces = if within.is_some() { split_format(&bytes) } else { Vec::from([whole]) };
     pieces
         .into_iter()
         .filter(|piece| piece.len() >= SHORTEST)
-        .map(|piece| Text { bytes: bytes[piece].to_vec(), line })
+        .map(|piece| Text { bytes: bytes[piece].to_vec(), line, plain })
         .collect()
 }
 

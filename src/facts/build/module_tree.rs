@@ -98,11 +98,13 @@ enum Kind {
 ///
 /// Call it on a thread with a stack of [`STACK`] bytes.
 pub fn walk(root: &Path, package: &Path, cfg: &Cfg, read: &mut Read<'_>) -> ModuleTree {
-    let mut tree = ModuleTree { root: root.to_path_buf(), ..ModuleTree::default() };
+    // A manifest may name its root as `../shared/main.rs`.
+    let root = normalized(root);
+    let mut tree = ModuleTree { root: root.clone(), ..ModuleTree::default() };
     let mut known: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut visits = VecDeque::from([Visit {
-        path: root.to_path_buf(),
-        children: directory(root),
+        children: directory(&root),
+        path: root,
         compiled: Compiled::Yes,
         kind: Kind::Module,
     }]);

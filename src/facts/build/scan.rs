@@ -4,12 +4,17 @@
 //! a token, and a macro's body is tokens and nothing more. A syntax tree is made only to know
 //! whether the file is Rust at all.
 
-use proc_macro2::{Delimiter, Group, LineColumn, Span, TokenStream, TokenTree};
+use std::collections::BTreeSet;
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use super::cfg::{Cfg, Compiled};
 use super::literals::{self, Text};
 
+mod positions;
 mod shapes;
+
+pub use positions::TokenStarts;
 
 use shapes::{attribute, end_of_item, include_path, is_inert, is_pattern, main_body, recursion};
 
@@ -28,38 +33,17 @@ pub struct Scan {
     pub main: Option<MainFunction>,
     /// Whether a macro in this file names modules by a variable, so that the tree may be larger.
     pub macro_modules: bool,
+    /// The functions of this file, and what is called in it.
+    pub calls: Calls,
 }
 
-/// The lines and columns, both from 1, at which a token starts; columns count characters.
-#[derive(Debug, Clone, Default)]
-pub struct TokenStarts {
-    sorted: Vec<(u32, u32)>,
-    /// The number of lines of the file.
-    pub lines: u32,
-}
-
-impl TokenStarts {
-    /// Whether a token starts there.
-    pub fn contains(&self, line: u32, column: u32) -> bool {
-        self.sorted.binary_search(&(line, column)).is_ok()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.sorted.len()
-    }
-
-    /// Whether the file has no token at all.
-    pub fn is_empty(&self) -> bool {
-        self.sorted.is_empty()
-    }
-
-    fn push(&mut self, span: Span) {
-        let LineColumn { line, column } = span.start();
-        if let (Ok(line), Ok(column)) = (u32::try_from(line), u32::try_from(column)) {
-            self.sorted.push((line, column + 1));
-        }
-    }
+/// Names of functions, which tell whether a call could go on for ever.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// `fn name`.
+    pub defined: BTreeSet<String>,
+    /// `name(…)`, `.await` and the words that open a loop.
+    pub called: BTreeSet<String>,
 }
 
 /// `mod name;`.
@@ -117,8 +101,17 @@ pub struct MainFunction {
     /// Whether something in it is called, by function, method or `.await`.
     pub calls: bool,
     /// The texts that its own statements print before anything ends it: no optimiser may drop
-    /// them.
-    pub printed: Vec<Text>,
+    /// them, unless something that was called before does not return.
+    pub printed: Vec<Printed>,
+}
+
+/// A text that a statement prints.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// The text, or a part of it.
+    pub text: Text,
+    /// What is called before it is printed.
+    pub after: BTreeSet<String>,
 }
 
 impl MainFunction {
@@ -144,11 +137,11 @@ const MAX_RECURSION: usize = 20_000;
 /// In words, when the text is not Rust: it cannot be split into tokens, or not parsed.
 pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
     let stream = tokens(source)?;
-    let mut scanner = Scanner { cfg, scan: Scan::default() };
-    scanner.starts(stream.clone(), 0)?;
-    scanner.scan.tokens.sorted.sort_unstable();
-    scanner.scan.tokens.sorted.dedup();
-    scanner.scan.tokens.lines = u32::try_from(source.lines().count()).unwrap_or(u32::MAX);
+    let mut spans = Vec::new();
+    collect(stream.clone(), 0, &mut spans)?;
+    let tokens = TokenStarts::new(source, &spans);
+    let calls = shapes::calls(stream.clone());
+    let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, ..Scan::default() } };
     if recursion(stream.clone(), 0) <= MAX_RECURSION {
         syn::parse2::<syn::File>(stream.clone()).map_err(|error| {
             let at = error.span().start();
@@ -174,20 +167,26 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
 ///
 /// In words, when the text cannot be split into tokens.
 pub fn starts(source: &str) -> Result<TokenStarts, String> {
-    let mut scanner = Scanner { cfg: &Cfg::default(), scan: Scan::default() };
-    scanner.starts(tokens(source)?, 0)?;
-    scanner.scan.tokens.sorted.sort_unstable();
-    Ok(scanner.scan.tokens)
+    let mut spans = Vec::new();
+    collect(tokens(source)?, 0, &mut spans)?;
+    Ok(TokenStarts::new(source, &spans))
 }
 
 fn tokens(source: &str) -> Result<TokenStream, String> {
+    use std::borrow::Cow;
+    // rustc forgets the byte order mark, and reads every line end as `\n`, also inside of a text.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let source: Cow<'_, str> = match source.contains("\r\n") {
+        true => Cow::Owned(source.replace("\r\n", "\n")),
+        false => Cow::Borrowed(source),
+    };
     // A `#!` line is the system's, not Rust's; spaces keep the columns of all that follows.
     let source = match source.strip_prefix("#!") {
         Some(rest) if !rest.trim_start().starts_with('[') => {
             let end = source.find('\n').unwrap_or(source.len());
-            std::borrow::Cow::Owned(format!("{}{}", " ".repeat(end), &source[end..]))
+            Cow::Owned(format!("{}{}", " ".repeat(end), &source[end..]))
         }
-        _ => std::borrow::Cow::Borrowed(source),
+        _ => source,
     };
     source.parse().map_err(|error: proc_macro2::LexError| {
         format!("line {}: {error}", error.span().start().line)
@@ -228,24 +227,25 @@ struct Attributes {
     names: Vec<String>,
 }
 
-impl Scanner<'_> {
-    fn starts(&mut self, stream: TokenStream, depth: usize) -> Result<(), String> {
-        if depth > MAX_NESTING {
-            return Err("nested too deeply to be read".to_owned());
-        }
-        for token in stream {
-            match token {
-                TokenTree::Group(group) => {
-                    self.scan.tokens.push(group.span_open());
-                    self.starts(group.stream(), depth + 1)?;
-                    self.scan.tokens.push(group.span_close());
-                }
-                token => self.scan.tokens.push(token.span()),
-            }
-        }
-        Ok(())
+/// Where each token is, with the delimiters of groups.
+fn collect(stream: TokenStream, depth: usize, spans: &mut Vec<Span>) -> Result<(), String> {
+    if depth > MAX_NESTING {
+        return Err("nested too deeply to be read".to_owned());
     }
+    for token in stream {
+        match token {
+            TokenTree::Group(group) => {
+                spans.push(group.span_open());
+                collect(group.stream(), depth + 1, spans)?;
+                spans.push(group.span_close());
+            }
+            token => spans.push(token.span()),
+        }
+    }
+    Ok(())
+}
 
+impl Scanner<'_> {
     fn walk(&mut self, stream: TokenStream, place: Place<'_>) {
         let tokens: Vec<TokenTree> = stream.into_iter().collect();
         let mut place = place;

@@ -195,8 +195,8 @@ fn contradicted_by_program(build: &Build, binary: &Binary) -> Result<(), String>
         return Err(format!("cargo calls the program fresh, yet {why}"));
     }
     let texts = &freshness.texts;
-    if texts.is_another_program() {
-        let (found, wanted) = (texts.found, texts.wanted);
+    if freshness.is_another_program() {
+        let (found, wanted) = (texts.presence.found, texts.presence.wanted);
         return Err(format!("only {found} of {wanted} texts of its sources are in the program"));
     }
     Ok(())

@@ -1,6 +1,8 @@
 use crate::facts::build::contradiction::{Contradiction, Kind};
 use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::evidence::{EditedText, Shown};
 use crate::facts::build::healing;
+use crate::facts::build::literals::Presence;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -12,9 +14,9 @@ pub static RULE: Rule = Rule {
     summary: "the program was compiled from other sources than these",
     what: "Every panicking call keeps its file, line and column in the program, even when it is \
            stripped; in the sources a token must start there. The texts that `main` prints must be \
-           inside, and of the long texts of the program's crate nearly all. The metadata of its own \
-           library holds an MD5 of every file. One impossible place is a contradiction: in builds \
-           from the sources at hand there is none.",
+           inside, and of the long texts of the program's crate nearly all; one that is missing must \
+           not be there in another form. The metadata of its own library holds an MD5 of every file. \
+           One impossible place is a contradiction: in builds from the sources at hand there is none.",
     why: "What ships is not what was reviewed. The fix that is in the repository is not in the \
           program, and nothing in the image says so.",
     fix: "Build again from these sources. If cargo answers `Finished` without `Compiling`, the \
@@ -32,30 +34,67 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
     let mut findings: Vec<Finding> =
         own.iter().filter_map(|state| of_crate(state, build)).collect();
-    if freshness.texts.is_older() {
-        let (found, wanted) = (freshness.texts.found, freshness.texts.wanted);
+    let texts = &freshness.texts;
+    // Where places of the program fit the sources, missing texts may be of code that nobody calls.
+    let fits = findings.is_empty() && freshness.locations.fitting > 0;
+    let mut undecided = None;
+    if texts.presence.is_older() {
+        let Presence { found, wanted, .. } = texts.presence;
         let what = format!("only {found} of {wanted} texts of its sources are in the program");
-        let (message, denied) = match freshness.texts.is_another_program() {
-            true => (format!("{what}: it is another program"), true),
-            false => (format!("{what}: it is probably older"), !findings.is_empty()),
-        };
-        let missing = freshness.missing_texts.iter().take(5);
-        let finding = missing.fold(Finding::new(Location::Subject, message), |finding, it| {
-            finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
-        });
-        let finding = finding.fix(healing::build_command(build));
-        findings.push(if denied { finding } else { finding.at_most_warn() });
+        match fits {
+            true => undecided = Some(format!("{what}; nobody may call the code of the others")),
+            false => findings.push(of_share(&what, build, !findings.is_empty())),
+        }
     }
+    if let Some(Shown { path, line, text }) = &texts.unreached {
+        undecided = Some(format!(
+            "`main` prints {text:?} at {path}:{line}, which is nowhere in the program; unless \
+             something before it never returns, the program is older"
+        ));
+    }
+    findings.extend(of_edited(build, !findings.is_empty()));
     if !findings.is_empty() {
         return Outcome::Fail(findings);
     }
+    if let Some(why) = undecided {
+        return Outcome::open(why);
+    }
     let unreadable = own.iter().find(|it| it.role == Role::Program && !it.open.is_empty());
-    let compared = own.iter().any(|it| it.agreements > 0) || freshness.texts.percent().is_some();
+    let compared = own.iter().any(|it| it.agreements > 0) || texts.presence.percent().is_some();
     match (unreadable, compared) {
         (Some(state), _) if !state.proven => Outcome::open(state.open[0].clone()),
         (_, true) => Outcome::Pass,
         (_, false) => Outcome::open("the program holds nothing that its sources could contradict"),
     }
+}
+
+fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
+    let texts = &build.freshness.texts;
+    let (message, denied) = match texts.presence.is_another_program() {
+        true => (format!("{what}: it is another program"), true),
+        false => (format!("{what}: it is probably older"), is_stale),
+    };
+    let missing = texts.missing.iter().take(5);
+    let finding = missing.fold(Finding::new(Location::Subject, message), |finding, it| {
+        finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
+    });
+    let finding = finding.fix(healing::build_command(build));
+    if denied { finding } else { finding.at_most_warn() }
+}
+
+/// One text whose beginning or end is another may be somebody else's that looks alike; one with
+/// both ends, or two of them, are not.
+fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
+    let edited = &build.freshness.texts.edited;
+    let Shown { path, line, .. } = edited.first()?.source.clone();
+    let mut said = edited.iter().map(|EditedText { source, inside, .. }| {
+        let Shown { path, line, text } = source;
+        format!("{path}:{line} says {text:?}, the program has {inside:?}")
+    });
+    let finding = Finding::new(Location::File { path, line: Some(line) }, said.next()?);
+    let finding = said.take(4).fold(finding, Finding::evidence).fix(healing::build_command(build));
+    let denied = is_stale || edited.len() > 1 || edited[0].whole;
+    Some(if denied { finding } else { finding.at_most_warn() })
 }
 
 fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
@@ -87,7 +126,7 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::literals::Presence;
+    use crate::facts::build::freshness::Compared;
     use crate::facts::build::test_support::{build_of, state};
     use crate::input::moment::Moment;
 
@@ -119,10 +158,46 @@ mod tests {
     fn shares_of_texts_deny_warn_or_pass() {
         for (found, level) in [(20, Some(None)), (85, Some(Some(Level::Warn))), (97, None)] {
             let mut build = build_of(vec![state(Role::Program)]);
-            build.freshness.texts = Presence { wanted: 100, found, missing: Vec::new() };
+            build.freshness.texts.presence = Presence { wanted: 100, found, missing: Vec::new() };
             let outcome = check(&Binary::default(), &build);
             assert_eq!(outcome.findings().first().map(|it| it.at_most), level, "{found}");
         }
+    }
+
+    #[test]
+    fn missing_texts_of_a_program_whose_places_fit_are_open() {
+        let mut build = build_of(vec![state(Role::Program)]);
+        build.freshness.texts.presence = Presence { wanted: 100, found: 20, missing: Vec::new() };
+        build.freshness.locations = Compared { checked: 3, fitting: 3 };
+        assert!(matches!(check(&Binary::default(), &build), Outcome::Open(_)));
+    }
+
+    #[test]
+    fn an_edited_text_denies_with_both_its_ends_or_in_company() {
+        let edited = |whole| EditedText {
+            source: Shown { path: "src/main.rs".into(), line: 7, text: "a new text".into() },
+            inside: "an old text".into(),
+            whole,
+        };
+        for (texts, level) in [
+            (vec![edited(true)], None),
+            (vec![edited(false)], Some(Level::Warn)),
+            (vec![edited(false), edited(false)], None),
+        ] {
+            let mut build = build_of(vec![state(Role::Program)]);
+            build.freshness.texts.edited = texts;
+            let outcome = check(&Binary::default(), &build);
+            assert_eq!(outcome.findings()[0].at_most, level);
+            assert!(outcome.findings()[0].message.contains("src/main.rs:7"));
+        }
+    }
+
+    #[test]
+    fn a_text_that_may_never_be_reached_is_open() {
+        let mut build = build_of(vec![state(Role::Program)]);
+        let place = Shown { path: "src/main.rs".into(), line: 9, text: "stopped".into() };
+        build.freshness.texts.unreached = Some(place);
+        assert!(matches!(check(&Binary::default(), &build), Outcome::Open(_)));
     }
 
     #[test]

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use memchr::memmem;
 
-use super::{LARGEST_METADATA, Names, contradict, own_texts, positions, printed, shown};
+use super::{LARGEST_METADATA, Names, contradict, positions, shown, texts};
 use crate::facts::binary::{MainVerdict, main_fn};
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::literals;
 use crate::facts::build::script;
 use crate::facts::build::units::Unit;
 use crate::input::sources::{Reader, snapshot};
@@ -26,7 +25,7 @@ pub fn build_script(state: &mut CrateState, names: Names<'_>) {
     else {
         return;
     };
-    printed(state, &program.bytes, names);
+    let _ = texts::printed(state, &program.bytes, names);
     if let Some(how) = other_script(state, &program.bytes) {
         contradict(state, state.root.clone(), None, Kind::OtherMain(how));
     }
@@ -87,9 +86,7 @@ fn other_script(state: &CrateState, program: &[u8]) -> Option<String> {
     let how = state.other_main(&verdict);
     let calls = state.main().is_some_and(|main| main.calls);
     how.or_else(|| {
-        let texts = own_texts(state);
-        let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
-        let presence = literals::search(&wanted, program).ok()?;
+        let presence = texts::presence(state, program).ok()?;
         let is_empty = verdict.value == Some(MainVerdict::Empty);
         let none = presence.wanted > 0 && presence.found == 0;
         let wanted = presence.wanted;

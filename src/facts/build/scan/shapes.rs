@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-use super::{IncludePath, MAX_RECURSION, MainFunction, Text, literals};
+use super::{Calls, IncludePath, MAX_RECURSION, MainFunction, Printed, literals};
 
 /// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
 pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
@@ -122,11 +122,11 @@ pub fn main_body(stream: TokenStream) -> MainFunction {
 
 /// The texts that statements of this body print, up to the first that could end it for good or
 /// that has an attribute.
-fn printed(body: TokenStream) -> Vec<Text> {
+fn printed(body: TokenStream) -> Vec<Printed> {
     const ENDS: &[&str] = &["return", "loop", "panic", "unreachable", "todo", "exit", "abort"];
     const PRINTS: &[&str] = &["println", "print", "eprintln", "eprint"];
     let tokens: Vec<TokenTree> = body.into_iter().collect();
-    let mut texts = Vec::new();
+    let mut printed = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         match (token, tokens.get(at + 1), tokens.get(at + 2)) {
             (TokenTree::Punct(hash), ..) if hash.as_char() == '#' => break,
@@ -137,13 +137,77 @@ fn printed(body: TokenStream) -> Vec<Text> {
                 Some(TokenTree::Group(arguments)),
             ) if bang.as_char() == '!' && PRINTS.iter().any(|print| name == print) => {
                 if let Some(TokenTree::Literal(format)) = arguments.stream().into_iter().next() {
-                    texts.extend(literals::texts(&format, Some("println")));
+                    let before = tokens[..at + 3].iter().cloned().collect();
+                    let after = calls(before).called;
+                    let texts = literals::texts(&format, Some("println")).into_iter();
+                    printed.extend(texts.map(|text| Printed { text, after: after.clone() }));
                 }
             }
             _ => {}
         }
     }
-    texts
+    printed
+}
+
+/// The functions that are written here, and what is called.
+pub fn calls(stream: TokenStream) -> Calls {
+    const OPENS: &[&str] = &["await", "loop", "while"];
+    let mut calls = Calls::default();
+    let mut streams = vec![stream];
+    while let Some(stream) = streams.pop() {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        for (at, token) in tokens.iter().enumerate() {
+            match (token, &tokens[..at]) {
+                (TokenTree::Ident(name), [.., TokenTree::Ident(word)]) if word == "fn" => {
+                    calls.defined.insert(name.to_string());
+                }
+                (TokenTree::Ident(name), _) if OPENS.iter().any(|word| name == word) => {
+                    calls.called.insert(name.to_string());
+                }
+                (TokenTree::Group(group), before) => {
+                    calls.called.extend(callee(group, before));
+                    streams.push(group.stream());
+                }
+                _ => {}
+            }
+        }
+    }
+    calls
+}
+
+/// What these arguments are handed to: a function by its name, a macro with its `!`, and `?` for
+/// what has no name.
+fn callee(arguments: &Group, before: &[TokenTree]) -> Option<String> {
+    let is_call = arguments.delimiter() == Delimiter::Parenthesis;
+    match before {
+        [.., TokenTree::Ident(word), TokenTree::Ident(_)] if word == "fn" => None,
+        [.., TokenTree::Ident(name)] if is_call => Some(name.to_string()),
+        [.., TokenTree::Ident(name), TokenTree::Punct(bang)] if bang.as_char() == '!' => {
+            Some(format!("{name}!"))
+        }
+        [.., TokenTree::Group(group)] if is_call && group.delimiter() != Delimiter::Brace => {
+            Some("?".to_owned())
+        }
+        [before @ .., TokenTree::Punct(angle)] if is_call && angle.as_char() == '>' => {
+            // `name::<…>(…)`.
+            let mut depth = 1;
+            let open = before.iter().rposition(|token| {
+                match token {
+                    TokenTree::Punct(punct) if punct.as_char() == '>' => depth += 1,
+                    TokenTree::Punct(punct) if punct.as_char() == '<' => depth -= 1,
+                    _ => {}
+                }
+                depth == 0
+            })?;
+            match &before[..open] {
+                [.., TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Punct(_)] => {
+                    Some(name.to_string())
+                }
+                _ => Some("?".to_owned()),
+            }
+        }
+        _ => None,
+    }
 }
 
 /// Whether an attribute leaves what it stands on as it is; a macro may do anything.

@@ -117,14 +117,42 @@ fn texts_of_tests_patterns_and_attributes_are_not_wanted() {
     assert_eq!(scan.texts[0].line, 5);
 }
 
+/// The columns are rustc's own: it was asked with panics at these places.
 #[test]
-fn positions_are_from_one_and_count_characters() {
+fn positions_are_from_one_and_count_what_is_displayed() {
     let scan = scan_with("#!/usr/bin/env run\nfn main() {\n\tlet é = x.unwrap();\n}\n");
-    for (line, column) in [(2, 1), (2, 4), (2, 11), (3, 2), (3, 10), (3, 12), (4, 1)] {
-        assert!(scan.tokens.contains(line, column), "{line}:{column}");
+    for (line, column) in [(2, 1), (2, 4), (2, 11), (3, 5), (3, 13), (3, 15), (4, 1)] {
+        assert_eq!(scan.tokens.contains(line, column), Some(true), "{line}:{column}");
     }
-    assert!(!scan.tokens.contains(3, 3) && !scan.tokens.contains(1, 1));
+    for (line, column) in [(3, 2), (3, 3), (1, 1)] {
+        assert_eq!(scan.tokens.contains(line, column), Some(false), "{line}:{column}");
+    }
     assert_eq!(scan.tokens.lines, 4);
+    let wide = scan_with("\u{feff}fn main() {\r\n    f(\"日本\").unwrap();\r\n}\r\n");
+    assert_eq!(wide.tokens.contains(2, 5), None);
+    assert_eq!(wide.tokens.contains(1, 1), Some(true));
+}
+
+#[test]
+fn line_ends_in_texts_are_what_rustc_makes_of_them() {
+    let scan =
+        scan_with("fn f() { g(r\"one line and\r\nanother\"); g(\"an answer\\r\\nof two\") }");
+    let texts: Vec<&[u8]> = scan.texts.iter().map(|text| text.bytes.as_slice()).collect();
+    assert_eq!(texts, [b"one line and\nanother".as_slice(), b"an answer\r\nof two"]);
+}
+
+#[test]
+fn what_is_called_before_a_text_is_named() {
+    let scan = scan_with(
+        "fn main() { println!(\"the first of them\"); run::<u8>(x.await); (f)(1); \
+         println!(\"the second of them {}\", bool::from(true)); } fn run<T>() { loop {} }",
+    );
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(" ");
+    let main = scan.main.unwrap();
+    let after: Vec<String> = main.printed.iter().map(|it| names(&it.after)).collect();
+    assert_eq!(after, ["println!", "? await from println! run"]);
+    assert_eq!(names(&scan.calls.defined), "main run");
+    assert!(scan.calls.called.contains("loop"));
 }
 
 #[test]
