@@ -47,10 +47,8 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
         }
     }
     if let Some(Shown { path, line, text }) = &texts.unreached {
-        undecided = Some(format!(
-            "`main` prints {text:?} at {path}:{line}, which is nowhere in the program; unless \
-             something before it never returns, the program is older"
-        ));
+        let what = format!("`main` prints {text:?} at {path}:{line}, which is nowhere inside");
+        undecided = Some(format!("{what}; something before it may never return"));
     }
     findings.extend(of_edited(build, !findings.is_empty()));
     if !findings.is_empty() {
@@ -86,14 +84,12 @@ fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
 /// both ends, or two of them, are not.
 fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
     let edited = &build.freshness.texts.edited;
-    let Shown { path, line, .. } = edited.first()?.source.clone();
-    let mut said = edited.iter().map(|EditedText { source, inside, .. }| {
-        let Shown { path, line, text } = source;
-        format!("{path}:{line} says {text:?}, the program has {inside:?}")
-    });
-    let finding = Finding::new(Location::File { path, line: Some(line) }, said.next()?);
-    let finding = said.take(4).fold(finding, Finding::evidence).fix(healing::build_command(build));
-    let denied = is_stale || edited.len() > 1 || edited[0].whole;
+    let first = edited.first()?;
+    let place = Location::File { path: first.source.path.clone(), line: Some(first.source.line) };
+    let more = edited[1..].iter().take(4).map(EditedText::describe);
+    let finding = more.fold(Finding::new(place, first.describe()), Finding::evidence);
+    let finding = finding.fix(healing::build_command(build));
+    let denied = is_stale || edited.len() > 1 || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
 

@@ -39,6 +39,14 @@ pub struct EditedText {
     pub whole: bool,
 }
 
+impl EditedText {
+    /// One clause for a person.
+    pub fn describe(&self) -> String {
+        let Shown { path, line, text } = &self.source;
+        format!("{path}:{line} says {text:?}, the program has {:?}", self.inside)
+    }
+}
+
 /// The texts that `main` prints, against the program; the first that is missing and may be behind
 /// a call that never returns.
 pub fn printed(state: &mut CrateState, program: &[u8], names: Names<'_>) -> Option<Shown> {
