@@ -54,15 +54,13 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if !findings.is_empty() {
         return Outcome::Fail(findings);
     }
-    if let Some(why) = undecided {
-        return Outcome::open(why);
-    }
-    let unreadable = own.iter().find(|it| it.role == Role::Program && !it.open.is_empty());
+    let unread = |it: &&&CrateState| it.role == Role::Program && !it.proven && !it.open.is_empty();
+    let unread = own.iter().find(unread).map(|state| state.open[0].clone());
     let compared = own.iter().any(|it| it.agreements > 0) || texts.presence.percent().is_some();
-    match (unreadable, compared) {
-        (Some(state), _) if !state.proven => Outcome::open(state.open[0].clone()),
-        (_, true) => Outcome::Pass,
-        (_, false) => Outcome::open("the program holds nothing that its sources could contradict"),
+    match undecided.or(unread) {
+        Some(why) => Outcome::open(why),
+        None if compared => Outcome::Pass,
+        None => Outcome::open("the program holds nothing that its sources could contradict"),
     }
 }
 
