@@ -1,6 +1,6 @@
 //! What a record of the build says, and whether it can be believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde_json::Value;
@@ -9,6 +9,8 @@ pub use crate::attest::Descriptor;
 pub use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
 pub use crate::attest::slsa::{BuildDefinition, Provenance};
 use crate::attest::{self, Attestation, PublicKey, Statement};
+use crate::facts::Binary;
+use crate::facts::binary::{Crate, CrateSource};
 
 pub mod base_images;
 mod carried;
@@ -169,6 +171,33 @@ impl Record {
     /// The name of the binary.
     pub fn bin(&self) -> Option<&str> {
         self.provenance.build_definition.external_parameters.get("bins")?.get(0)?.as_str()
+    }
+
+    /// Packages in the program's `.dep-v0` that the record does not name; `None`: it has no such list.
+    pub fn unrecorded<'a>(&self, binary: &'a Binary) -> Option<Vec<&'a Crate>> {
+        let inside = binary.crates.iter().filter(|it| it.from == CrateSource::DepV0);
+        let mut inside = inside.peekable();
+        inside.peek()?;
+        let packages = &self.provenance.build_definition.resolved_dependencies;
+        let purls: HashSet<&str> = packages
+            .iter()
+            .filter_map(|package| package.uri.as_deref()?.split('?').next())
+            .collect();
+        let is_recorded = |it: &&Crate| {
+            let version = it.version.replace('+', "%2B");
+            purls.contains(format!("pkg:cargo/{}@{version}", it.name).as_str())
+        };
+        Some(inside.filter(|it| !is_recorded(it)).collect())
+    }
+
+    /// What `.dep-v0` says of another file than the recorded one, as a sentence.
+    pub fn packages_inside(&self, binary: &Binary) -> Option<String> {
+        Some(match self.unrecorded(binary)?.as_slice() {
+            [] => "every package in its .dep-v0 is a recorded one".to_owned(),
+            [first, ..] => {
+                format!("its .dep-v0 names {} {}, not recorded", first.name, first.version)
+            }
+        })
     }
 
     /// The paths of the source files, relative to the workspace's root.

@@ -42,7 +42,7 @@ impl Shop {
             (
                 "Cargo.toml",
                 "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
-                 [workspace]\nmembers = [\"till\"]\n[features]\ndefault = [\"plain\"]\nplain = []\nextra = []\n\
+                 [workspace]\nmembers = [\"till\"]\n[features]\ndefault = [\"plain\"]\nplain = []\nextra = []\nrare = []\n\
                  [dependencies]\ntill = { path = \"till\" }\n",
             ),
             (

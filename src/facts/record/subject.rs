@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::attest::{Descriptor, sha256_hex};
+use crate::facts::Binary;
 
 use super::elf::Elf;
 use super::embedded;
@@ -44,6 +45,8 @@ pub enum Fate {
     Patched,
     /// A packer's stub carries something that cannot be compared.
     Packed,
+    /// The same build-id, and no other trace to compare: signed, stripped, or changed by hand.
+    Changed,
     /// The same build-id over other code: changed by hand after the link.
     Tampered,
     /// Another build.
@@ -116,9 +119,10 @@ const fn rank(fate: Fate) -> u8 {
         Fate::Stripped => 1,
         Fate::Patched => 2,
         Fate::Packed => 3,
-        Fate::Tampered => 4,
-        Fate::Rebuilt => 5,
-        Fate::Unknown => 6,
+        Fate::Changed => 4,
+        Fate::Tampered => 5,
+        Fate::Rebuilt => 6,
+        Fate::Unknown => 7,
     }
 }
 
@@ -134,9 +138,14 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// The traces of a program; empty for what is no ELF file with sections.
+    /// The traces of a program: those of an ELF file with sections; of a Mach-O file its
+    /// `LC_UUID`, of a PE file the GUID and age of its PDB.
     pub fn of(program: &[u8]) -> Traces {
-        let Some(elf) = Elf::read(program) else { return Traces::default() };
+        let Some(elf) = Elf::read(program) else {
+            let binary = Binary::quick("", std::io::Cursor::new(program));
+            let build_id = binary.ok().and_then(|binary| binary.build_id);
+            return Traces { build_id, ..Traces::default() };
+        };
         let kept = KEPT_SECTIONS
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), sha256_hex(elf.section(name)?))));
@@ -206,7 +215,8 @@ impl Traces {
             }
             (Some(false), Some(true)) => Fate::Tampered,
             (Some(false), Some(false) | None) | (None, Some(false)) => Fate::Rebuilt,
-            (None, Some(true) | None) => Fate::Unknown,
+            (None, Some(true)) => Fate::Changed,
+            (None, None) => Fate::Unknown,
         };
         (fate, evidence)
     }
@@ -285,6 +295,23 @@ mod tests {
         let mut moved = program.clone();
         moved[64 + 4] ^= 2;
         assert_eq!(Subject::read(&[recorded(&program, "aa")], &moved).fate, Fate::Patched);
+    }
+
+    #[test]
+    fn other_formats_are_known_by_their_build_s_own_number() {
+        let mach_o = |uuid: u8, code: u8| {
+            let header = [0xfeed_facf_u32, 0x0100_0007, 3, 2, 1, 24, 0, 0, 0x1b, 24];
+            let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+            bytes.extend([uuid; 16]);
+            bytes.push(code);
+            bytes
+        };
+        let subject = recorded(&mach_o(1, 1), &"01".repeat(16));
+        let fate = |program: &[u8]| Subject::read(std::slice::from_ref(&subject), program).fate;
+        assert_eq!(Traces::of(&mach_o(1, 1)).build_id, Some("01".repeat(16)));
+        assert_eq!(fate(&mach_o(1, 1)), Fate::Same);
+        assert_eq!(fate(&mach_o(1, 2)), Fate::Changed);
+        assert_eq!(fate(&mach_o(2, 1)), Fate::Rebuilt);
     }
 
     #[test]

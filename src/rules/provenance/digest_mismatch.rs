@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(binary: &Binary, record: &Record) -> Outcome {
     let subject = &record.subject;
     let message = match subject.fate {
         Fate::Same => return Outcome::Pass,
@@ -40,6 +40,10 @@ fn check(_: &Binary, record: &Record) -> Outcome {
             "the program was packed after it was recorded, or is another one: nothing \
                          inside a packed file can be compared"
         }
+        Fate::Changed => {
+            "the program was changed after the link: it has the recorded build-id, and \
+                          its format leaves nothing else to compare"
+        }
         Fate::Tampered => {
             "the program was changed after the link: it has the recorded build-id and \
                            other code"
@@ -52,6 +56,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
         .evidence(format!("sha256 {}", subject.sha256))
         .evidence(format!("{} is about sha256 {}", record.origin, recorded.unwrap_or("none")));
     finding.evidence.extend(subject.evidence.iter().cloned());
+    finding.evidence.extend(record.packages_inside(binary));
     finding.fix("cargo binlint build --release").into()
 }
 
@@ -71,6 +76,7 @@ mod tests {
         for (fate, word) in [
             (Fate::Patched, "patched"),
             (Fate::Packed, "packed"),
+            (Fate::Changed, "nothing else to compare"),
             (Fate::Tampered, "changed after the link"),
             (Fate::Rebuilt, "another build"),
             (Fate::Unknown, "not the one"),

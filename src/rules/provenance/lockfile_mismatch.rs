@@ -1,5 +1,5 @@
 use crate::facts::Binary;
-use crate::facts::binary::CrateSource;
+use crate::facts::binary::Crate;
 use crate::facts::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -25,9 +25,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary, record: &Record) -> Outcome {
-    let audited: Vec<_> = binary.crates.iter().filter(|it| it.from == CrateSource::DepV0).collect();
+    let unrecorded = record.unrecorded(binary);
     let differences = record.differing(Part::Lockfile);
-    if audited.is_empty() && differences.is_none() {
+    if unrecorded.is_none() && differences.is_none() {
         return Outcome::not_applicable(
             "no workspace was given, and the program carries no list of its packages",
         );
@@ -40,18 +40,11 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         let message = format!("{name} is not locked as it was recorded");
         findings.push(Finding::new(place(), message).evidence(difference.to_string()).fix(fix));
     }
-    let packages = &record.provenance.build_definition.resolved_dependencies;
-    for inside in audited {
-        let purl = format!("pkg:cargo/{}@{}", inside.name, inside.version.replace('+', "%2B"));
-        let recorded = packages.iter().filter_map(|package| package.uri.as_deref());
-        if !recorded.into_iter().any(|uri| uri.split('?').next() == Some(&purl)) {
-            let message = format!(
-                "the program holds {} {}, which was not recorded",
-                inside.name, inside.version
-            );
-            let place = Location::Section(".dep-v0".to_owned());
-            findings.push(Finding::new(place, message).fix(fix));
-        }
+    for inside in unrecorded.into_iter().flatten() {
+        let Crate { name, version, .. } = inside;
+        let message = format!("the program holds {name} {version}, which was not recorded");
+        let place = Location::Section(".dep-v0".to_owned());
+        findings.push(Finding::new(place, message).fix(fix));
     }
     findings.into_iter().collect()
 }
@@ -59,7 +52,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Crate;
+    use crate::facts::binary::CrateSource;
     use crate::facts::record::Descriptor;
     use crate::facts::record::Difference;
 

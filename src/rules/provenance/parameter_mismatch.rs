@@ -48,7 +48,12 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
     }
     for difference in differences.into_iter().flatten() {
         let message = "the record asks for another build than this one";
-        findings.push(Finding::new(place(), message).evidence(difference.to_string()));
+        let mut finding = Finding::new(place(), message).evidence(difference.to_string());
+        if difference.field.contains("resolvedProfile") {
+            let says = "compared with what the recorded profile, config and rustflags resolve to";
+            finding = finding.evidence(says);
+        }
+        findings.push(finding);
     }
     findings.into_iter().collect()
 }
