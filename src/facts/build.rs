@@ -42,6 +42,7 @@ pub use lock::Locked;
 pub use profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
 pub use rustflags::{RustFlag, WithoutEffect};
 
+use crate_state::Role;
 use resolve::{Sources, Unit};
 
 /// The build of one subject.
@@ -231,10 +232,13 @@ impl Build {
         let program = self.freshness.program();
         let files = program.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
         let linked = self.dependencies.iter().flatten().count();
+        let library = self.freshness.crates.iter().find(|it| it.role == Role::OwnLibrary);
+        let library = library.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
         let texts = &self.freshness.texts;
         let (wanted, none_found) = (texts.presence.wanted, texts.presence.found == 0);
         let signals = [
             (files > 1, format!("the crate has {files} source files")),
+            (library > 0, format!("its package has a library of {library} source files")),
             (linked > 0, format!("its package links {linked} others")),
             (wanted > 0 && none_found, format!("none of its {wanted} texts is inside")),
         ];
