@@ -1,183 +1,251 @@
-//! The Dockerfiles of `docs/dockerfile.md`, built by a real engine.
-//!
-//! There is no registry here, so the images they begin with are made on the spot: one small root
-//! stands for both distributions, and a `cargo` that hands out a program built beforehand for the
-//! toolchain. What is under test is the linter's line in each recipe.
+//! The Dockerfiles and commands of `docs/dockerfile.md`, as the page prints them: done right, each
+//! builds and its program runs; with the mistake that it is there for, each stops and names it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/docker.rs"]
+mod docker;
 #[path = "support/skip.rs"]
 mod skip;
 
-/// The engine that the tests use; another client of the same name may come first in `PATH`.
-const DOCKER: &str = "/usr/bin/docker";
+use docker::{Engine, Image, success, text};
 
-/// `cargo build` puts the program where cargo would; `cargo binlint …` is the linter, which finds
-/// no workspace and is therefore told the program.
-const CARGO: &str = r#"#!/bin/sh
-set -e
-case "$1" in
-build) mkdir -p target/release && cp /opt/backend target/release/backend ;;
-binlint) shift; [ "$1" = --release ] && shift; exec /usr/local/cargo/bin/cargo-binlint check --binary target/release/backend "$@" ;;
-esac
-"#;
+const PAGE: &str = include_str!("../docs/dockerfile.md");
 
-fn docker(directory: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(DOCKER);
-    command.args(words).env("DOCKER_BUILDKIT", "1").current_dir(directory).output().unwrap()
+const MAIN: &str = "fn main() {
+    println!(\"{} words of this backend\", std::env::args().count());
+}
+";
+
+/// The page's base images, and what stands for each: Debian's packages, and the real toolchain.
+struct Bases<'engine> {
+    names: Vec<(&'static str, String)>,
+    linter: Image<'engine>,
 }
 
-fn text(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr]
-        .iter()
-        .map(|bytes| String::from_utf8_lossy(bytes))
-        .collect()
+impl Bases<'_> {
+    fn new(engine: &Engine) -> Bases<'_> {
+        let rust = engine.rust();
+        let debian = engine.debian(docker::SUITE);
+        let unpacked = |suite, packages: &[&str]| engine.distroless(suite, packages);
+        let names = vec![
+            ("rust:1-bookworm", rust.clone()),
+            ("lukemathwalker/cargo-chef:latest-rust-1-bookworm", rust),
+            ("debian:bookworm-slim", debian),
+            ("debian:bullseye-slim", unpacked("bullseye", docker::LIBRARIES)),
+            ("gcr.io/distroless/cc-debian12", unpacked(docker::SUITE, docker::LIBRARIES)),
+            ("gcr.io/distroless/static-debian12", unpacked(docker::SUITE, &["netbase"])),
+            ("alpine:3", unpacked(docker::SUITE, &["musl", "busybox-static"])),
+        ];
+        let linter = linter(engine, &names);
+        Bases { names, linter }
+    }
+
+    /// The Dockerfile with the names of the images that are there.
+    fn named(&self, dockerfile: &str) -> String {
+        let own = format!("from={},", self.linter.name);
+        renamed(dockerfile, &self.names).replace("from=cargo-binlint,", &own)
+    }
 }
 
-/// The fenced Dockerfiles of the page, in order.
-fn recipes() -> Vec<String> {
-    let page = include_str!("../docs/dockerfile.md");
-    page.split("```dockerfile\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap().to_owned())
-        .collect()
-}
-
-/// A root with the libraries that the linter and the program need, and a shell.
-fn root(directory: &Path, program: &Path) -> std::path::PathBuf {
-    let root = directory.join("root");
-    let copy = |from: &Path, to: &str| {
-        let to = root.join(to.trim_start_matches('/'));
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::copy(from, to).unwrap();
+fn renamed(dockerfile: &str, names: &[(&str, String)]) -> String {
+    let line = |line: &str| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        if let ["FROM", name, ..] = words.as_mut_slice()
+            && let Some((_, ours)) = names.iter().find(|(theirs, _)| theirs == name)
+        {
+            *name = ours;
+        }
+        words.join(" ") + "\n"
     };
-    let linked = Command::new("ldd").arg(program).output().unwrap();
-    for word in String::from_utf8_lossy(&linked.stdout)
-        .split_whitespace()
-        .filter(|word| word.starts_with('/'))
+    dockerfile.lines().map(line).collect()
+}
+
+/// The image that the page begins with, made of what git would give to a clone. Only the
+/// optimiser is left out: it would take minutes.
+fn linter<'engine>(engine: &'engine Engine, names: &[(&'static str, String)]) -> Image<'engine> {
+    assert!(block("sh", "## The linter's image").contains("docker build -t cargo-binlint ."));
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let clone = tempfile::tempdir().unwrap();
+    for part in ["Cargo.toml", "Cargo.lock", "src", "benches", "docs", "README.md", ".dockerignore"]
     {
-        copy(Path::new(word), word);
+        let from = repository.join(part);
+        success(Command::new("cp").arg("-a").arg(from).arg(clone.path().join(part)));
     }
-    copy(Path::new("/bin/busybox"), "/bin/busybox");
-    for name in ["sh", "cp", "mkdir"] {
-        std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
+    let quick = "ENV CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16\n";
+    let dockerfile = renamed(include_str!("../Dockerfile"), names);
+    let dockerfile = dockerfile.replacen("WORKDIR", &format!("{quick}WORKDIR"), 1);
+    fs::write(clone.path().join("Dockerfile"), dockerfile).unwrap();
+    engine.build(clone.path(), &[])
+}
+
+/// The first fenced block of a language under a heading.
+fn block(language: &str, heading: &str) -> &'static str {
+    let (_, below) = PAGE.split_once(&format!("{heading}\n")).unwrap();
+    let (_, block) = below.split_once(&format!("```{language}\n")).unwrap();
+    block.split("```").next().unwrap()
+}
+
+/// A clone of a backend's repository, older than every layer, with a Dockerfile.
+struct Backend {
+    directory: tempfile::TempDir,
+}
+
+impl Backend {
+    fn new() -> Backend {
+        let backend = Backend { directory: tempfile::tempdir().unwrap() };
+        fs::create_dir(backend.path().join("src")).unwrap();
+        let manifest = "[package]\nname = \"backend\"\nversion = \"0.3.0\"\nedition = \"2021\"\n\
+                        [dependencies]\nitoa = \"1\"\n";
+        backend.write("Cargo.toml", manifest);
+        backend.write("src/main.rs", MAIN);
+        let mut lock = Command::new("cargo");
+        lock.args(["generate-lockfile", "--offline"]).current_dir(backend.path());
+        success(lock.env_remove("CARGO_TARGET_DIR"));
+        backend
     }
-    copy(Path::new("/etc/os-release"), "/etc/os-release");
-    root
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        fs::write(&path, text).unwrap();
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+    }
+
+    /// Dated now: BuildKit takes a file of the same size and date for the one it has.
+    fn dockerfile(&self, text: &str) {
+        fs::write(self.path().join("Dockerfile"), text).unwrap();
+    }
+
+    fn builds<'engine>(
+        &self,
+        engine: &'engine Engine,
+        bases: &Bases,
+        recipe: &str,
+    ) -> Image<'engine> {
+        self.dockerfile(&bases.named(recipe));
+        let image = engine.build(self.path(), &[]);
+        let ran = image.run(&[]);
+        assert_eq!(text(&ran), "1 words of this backend\n", "{recipe}");
+        image
+    }
+
+    /// The build ends before there is an image, with the linter's code and the rule's name.
+    fn is_stopped(&self, engine: &Engine, bases: &Bases, recipe: &str, rule: &str) {
+        self.dockerfile(&bases.named(recipe));
+        let built = engine.try_build(self.path(), &[]);
+        let said = text(&built);
+        assert!(!built.status.success(), "{rule} does not stop {recipe}\n{said}");
+        assert!(said.contains(rule) && said.contains("exit code: 1"), "{rule}: {recipe}\n{said}");
+    }
 }
 
 #[test]
-fn every_recipe_is_built_and_a_broken_program_stops_it() {
-    let answers =
-        Command::new(DOCKER).arg("info").output().is_ok_and(|output| output.status.success());
-    if !answers || !Path::new("/bin/busybox").exists() {
-        let why = "no container engine answers, or there is no static busybox";
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "under the gate: {why}");
-        skip::skipped(why);
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    let linter = Path::new(env!("CARGO_BIN_EXE_cargo-binlint"));
-    let source = "fn main() { for (name, value) in std::env::vars() { println!(\"{name} {}\", value.len()) } }";
-    let compile = |source: &str, name: &str| {
-        std::fs::write(at("main.rs"), source).unwrap();
-        let status = Command::new("rustc")
-            .args(["-O", "-Cstrip=symbols", "--edition=2024", "-o"])
-            .arg(at(name))
-            .arg(at("main.rs"))
-            .status();
-        assert!(status.unwrap().success());
-    };
-    compile(source, "good");
-    let root = root(directory.path(), &at("good"));
-    let name = |what: &str| format!("binlint-recipe-{}-{what}", std::process::id());
-    let import = |root: &Path, name: &str| {
-        let tar = Command::new("tar")
-            .arg("-C")
-            .arg(root)
-            .arg("-cf")
-            .arg(at("root.tar"))
-            .arg(".")
-            .status();
-        assert!(tar.unwrap().success());
-        let made = docker(directory.path(), &["import", "root.tar", name]);
-        assert!(made.status.success(), "{}", text(&made));
-    };
-    import(&root, &name("debian"));
-    std::fs::create_dir_all(root.join("usr/local/cargo/bin")).unwrap();
-    std::fs::create_dir_all(root.join("opt")).unwrap();
-    std::fs::copy(linter, root.join("usr/local/cargo/bin/cargo-binlint")).unwrap();
-    std::fs::write(root.join("bin/cargo"), CARGO).unwrap();
-    let status = Command::new("chmod").arg("755").arg(root.join("bin/cargo")).status();
-    assert!(status.unwrap().success());
-    std::fs::create_dir_all(at("context")).unwrap();
-    std::fs::write(at("context/Cargo.lock"), "").unwrap();
+fn every_recipe_builds_and_stops_what_it_is_there_for() {
+    let Some(engine) = Engine::get() else { return };
+    let bases = Bases::new(&engine);
+    let backend = Backend::new();
 
-    let build = |recipe: &str, program: &str, tag: &str| -> Output {
-        std::fs::copy(at(program), root.join("opt/backend")).unwrap();
-        import(&root, &name("rust"));
-        let stage = format!("FROM {} AS build\nWORKDIR /app\nRUN cargo build\n", name("rust"));
-        let mut recipe = recipe
-            .replace("# syntax=docker/dockerfile:1\n", "")
-            .replace("rust:1-bookworm", &name("rust"))
-            .replace("debian:bookworm-slim", &name("debian"));
-        if !recipe.contains("AS build") {
-            recipe = stage + &recipe;
-        }
-        std::fs::write(at("context/Dockerfile"), recipe).unwrap();
-        docker(directory.path(), &["build", "--network=none", "--no-cache", "-t", tag, "context"])
-    };
-    let recipes = recipes();
-    assert_eq!(recipes.len(), 2, "the page has another recipe");
-    let tag = name("app");
-    for recipe in &recipes {
-        let built = build(recipe, "good", &tag);
-        assert!(built.status.success(), "{recipe}\n{}", text(&built));
-        let ran = docker(directory.path(), &["run", "--rm", "--network=none", &tag]);
-        assert!(ran.status.success() && text(&ran).contains("PATH"), "{}", text(&ran));
-
-        // The finished image, as in CI.
-        let saved = docker(directory.path(), &["save", "-o", "saved.tar", &tag]);
-        assert!(saved.status.success(), "{}", text(&saved));
-        let mut check = Command::new(linter);
-        check.arg("check").arg("--image").arg(at("saved.tar")).current_dir(directory.path());
-        let judged = check.output().unwrap();
-        assert_eq!(judged.status.code(), Some(0), "{}", text(&judged));
+    let recipe = block("dockerfile", "## In the build stage, against the runtime base");
+    let on =
+        |base: &str| recipe.replace("FROM debian:bookworm-slim AS", &format!("FROM {base} AS"));
+    let image = backend.builds(&engine, &bases, recipe);
+    in_ci(&engine, &image, backend.path());
+    backend.builds(&engine, &bases, &on("gcr.io/distroless/cc-debian12"));
+    for (base, rule) in [
+        ("debian:bullseye-slim", "glibc-too-new"),
+        ("alpine:3", "missing-interpreter"),
+        ("gcr.io/distroless/static-debian12", "missing-interpreter"),
+    ] {
+        let told = PAGE.lines().any(|line| line.contains(base) && line.contains(rule));
+        assert!(told, "the page does not say {rule} of {base}");
+        backend.is_stopped(&engine, &bases, &on(base), rule);
     }
 
-    // A program that needs a library which the base does not have.
-    let library = Command::new("rustc")
-        .args(["--crate-type=cdylib", "--edition=2024", "--crate-name=absent", "-o"])
-        .arg(at("libabsent.so"))
-        .arg("-")
-        .stdin(std::process::Stdio::null())
-        .status();
-    assert!(library.unwrap().success());
-    std::fs::write(at("main.rs"), source).unwrap();
-    let linked = Command::new("rustc")
-        .args([
-            "-O",
-            "-Cstrip=symbols",
-            "--edition=2024",
-            "-Clink-arg=-Wl,--no-as-needed",
-            "-Clink-arg=-labsent",
-            "-L",
-        ])
-        .arg(directory.path())
-        .arg("-o")
-        .arg(at("bad"))
-        .arg(at("main.rs"))
-        .status();
-    assert!(linked.unwrap().success());
-    for recipe in &recipes {
-        let built = build(recipe, "bad", &tag);
-        let said = text(&built);
-        assert!(!built.status.success() && said.contains("missing-library"), "{recipe}\n{said}");
-        assert!(said.contains("libabsent.so"), "{said}");
+    let recipe = block("dockerfile", "### With a placeholder that caches the dependencies");
+    backend.builds(&engine, &bases, recipe);
+    let forgotten = recipe.replace("/linter/cargo-binlint freshen && ", "");
+    assert_ne!(forgotten, recipe);
+    backend.is_stopped(&engine, &bases, &forgotten, "placeholder-main");
+
+    let recipe = block("dockerfile", "### With a cache mount");
+    let own = format!("type=cache,id=binlint-recipe-{},", std::process::id());
+    let recipe = recipe.replace("type=cache,", &own);
+    let branch = MAIN.replace("words of this", "words of the other");
+    backend.write("src/main.rs", &branch);
+    backend.dockerfile(&bases.named(&recipe));
+    drop(engine.build(backend.path(), &[]));
+    backend.write("src/main.rs", MAIN);
+    let forgotten = recipe.replace("/linter/cargo-binlint freshen && ", "");
+    backend.is_stopped(&engine, &bases, &forgotten, "stale-by-mtime");
+    backend.builds(&engine, &bases, &recipe);
+
+    let recipe = block("dockerfile", "### With cargo-chef");
+    backend.builds(&engine, &bases, recipe);
+    let (before, after) = recipe.split_once("RUN cargo chef cook").unwrap();
+    let (cook, after) = after.split_once("COPY . .\n").unwrap();
+    let too_early = format!("{before}COPY . .\nRUN cargo chef cook{cook}{after}");
+    backend.is_stopped(&engine, &bases, &too_early, "masked-version");
+
+    let recipe = block("dockerfile", "## From inside the last stage");
+    let build =
+        "FROM rust:1-bookworm AS build\nWORKDIR /app\nCOPY . .\nRUN cargo build --release\n";
+    let recipe = format!("{build}{recipe}");
+    backend.builds(&engine, &bases, &recipe);
+    let alpine = recipe.replace("gcr.io/distroless/cc-debian12", "alpine:3");
+    backend.is_stopped(&engine, &bases, &alpine, "missing-interpreter");
+}
+
+/// The commands under "The finished image", word for word but for the image's name, which the
+/// engine may have already.
+fn in_ci(engine: &Engine, image: &Image, repository: &Path) {
+    let page = PAGE.split_once("## The finished image, in CI\n").unwrap().1;
+    let commands = page.split("```sh\n").skip(1).take(2).map(|it| it.split("```").next().unwrap());
+    let archive = image.save(repository);
+    fs::rename(archive, repository.join("backend.tar")).unwrap();
+    let mut copy = Command::new("skopeo");
+    copy.args(["copy", "--quiet", "docker-archive:backend.tar", "oci:layout"]);
+    success(copy.current_dir(repository));
+    let mut run = 0;
+    for line in commands.flat_map(str::lines) {
+        let line = line
+            .replace("-t backend", &format!("-t {}", image.name))
+            .replace("save backend", &format!("save {}", image.name))
+            .replace("docker-daemon:backend", &format!("docker-daemon:{}", image.name))
+            .replace(":backend:latest", &format!(":{}:latest", image.name));
+        let output = as_typed(engine, &line, repository);
+        assert!(output.status.success(), "{line}: {}", text(&output));
+        run += 1;
     }
-    for image in ["app", "rust", "debian"] {
-        docker(directory.path(), &["rmi", "-f", &name(image)]);
+    assert_eq!(run, 5, "the page has other commands");
+}
+
+/// A line of a shell where cargo finds the linter and `docker` is the client that fits the engine.
+fn as_typed(engine: &Engine, line: &str, directory: &Path) -> Output {
+    let tools = tempfile::tempdir().unwrap();
+    let link = |to: &Path, name: &str| {
+        std::os::unix::fs::symlink(to, tools.path().join(name)).unwrap();
+    };
+    link(Path::new(env!("CARGO_BIN_EXE_cargo-binlint")), "cargo-binlint");
+    let client = engine.command(&[]).get_program().to_owned();
+    if Path::new(&client).is_absolute() {
+        link(Path::new(&client), "docker");
     }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = [tools.path().to_path_buf()].into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(paths.collect::<Vec<PathBuf>>()).unwrap();
+    let mut shell = Command::new("bash");
+    shell.args(["-o", "pipefail", "-c", line]).current_dir(directory).env("PATH", path);
+    shell.env("DOCKER_BUILDKIT", "1").env_remove("CARGO_TARGET_DIR").output().unwrap()
 }
