@@ -7,7 +7,7 @@ use std::process::Command;
 
 use binlint::input::image::MAX_CONTENTS;
 use binlint::input::image::config::Platform;
-use binlint::input::image::layer::Interest;
+use binlint::input::image::layer::{Interest, Want};
 use binlint::input::image::load::{Failure, Loaded, load};
 use binlint::input::image::reference::Reference;
 use binlint::input::image::tar::Reader;
@@ -38,7 +38,8 @@ fn read_with(reference: &str, wish: Option<&str>) -> Result<Loaded<Vec<u8>>, Fai
     let reference = Reference::parse(OsStr::new(reference))
         .map_err(|why| Failure { layer: None, why: binlint::input::image::Why::new(why) })?;
     let wish = wish.map(|wish| Platform::parse(wish).unwrap());
-    let interest = Interest::new(&|_, _| MAX_CONTENTS, &|_, bytes: &[u8]| bytes.to_vec());
+    let interest =
+        Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.to_vec());
     load(&reference, wish.as_ref(), &interest)
 }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use binlint::input::image::compression::Compression;
-use binlint::input::image::layer::{Expected, Interest, Layer, read_stream};
+use binlint::input::image::layer::{Expected, Interest, Layer, Want, read_stream};
 use binlint::input::image::squash::Squashed;
 use binlint::input::image::{MAX_CONTENTS, parent};
 use libfuzzer_sys::fuzz_target;
@@ -12,22 +12,22 @@ use libfuzzer_sys::fuzz_target;
 const NEXT: &[u8] = b"--next layer--";
 
 fuzz_target!(|bytes: &[u8]| {
-    let interest = Interest::new(&|_, _| MAX_CONTENTS, &|_, bytes: &[u8]| bytes.len());
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.len());
     let mut files = Squashed::new();
     let mut rest = bytes;
     for index in 0..4 {
         let end = rest.windows(NEXT.len()).position(|window| window == NEXT);
         let layer = &rest[..end.unwrap_or(rest.len())];
         let Some(layer) = read(layer, &interest) else { return };
-        if files.apply(index, layer).is_err() {
+        if files.apply(index, layer.changes).is_err() {
             return;
         }
         let Some(end) = end else { break };
         rest = &rest[end + NEXT.len()..];
     }
-    for path in files.nodes.keys().filter(|path| *path != b"/") {
+    for (path, _) in files.nodes.iter().filter(|(path, _)| path != b"/") {
         assert!(path.starts_with(b"/") && !path.ends_with(b"/"), "{}", path.escape_ascii());
-        let above = parent(path);
+        let above = parent(&path);
         assert!(
             above == b"/" || files.nodes.get(above).is_some_and(|node| node.entry.is_directory()),
             "{} lies in no directory",

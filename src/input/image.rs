@@ -3,14 +3,17 @@
 use std::io;
 
 pub mod blobs;
+pub mod changes;
 pub mod compression;
 pub mod config;
 pub mod daemon;
 pub mod digest;
 pub mod directory;
 pub mod document;
+pub mod in_order;
 pub mod layer;
 pub mod load;
+pub mod paths;
 pub mod pieces;
 pub mod reference;
 pub mod source;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::image::config::Platform;
 use super::image::directory::Root;
-use super::image::layer::{Interest, Member};
+use super::image::layer::{Interest, Member, Want};
 use super::image::load::{self, Failure};
 use super::image::reference::Reference;
 use super::image::{MAX_CONTENTS, Why, name};
@@ -37,8 +37,8 @@ pub fn read(
                 paths.iter().any(|path| name(path.as_bytes()) == name(member.path))
             };
             let wanted = |member: &Member<'_>, _: &[u8]| match is_wanted(member) {
-                true => MAX_CONTENTS,
-                false => 0,
+                true => Want::Look(MAX_CONTENTS),
+                false => Want::Nothing,
             };
             let reduce = |_: &Member<'_>, bytes: &[u8]| Arc::new(bytes.to_vec());
             let interest = Interest::new(&wanted, &reduce);

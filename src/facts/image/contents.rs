@@ -7,7 +7,7 @@ use memchr::memmem;
 use super::tree::{Linked, Memory, Node, TEXT_LIMIT};
 use crate::facts::Binary;
 use crate::facts::binary::Linking;
-use crate::input::image::layer::{HEAD, Member};
+use crate::input::image::layer::{HEAD, Member, Want};
 use crate::input::image::squash::Squashed;
 
 /// What is kept.
@@ -24,30 +24,28 @@ const SMALL: u64 = 64 << 10;
 /// Lists that loaders read can be long.
 const CACHE: u64 = 16 << 20;
 
-/// How many bytes of a file are wanted.
-pub fn wanted(member: &Member<'_>, head: &[u8]) -> u64 {
+/// What is wanted of a file.
+pub fn wanted(member: &Member<'_>, head: &[u8]) -> Want {
     if head.starts_with(b"\x7fELF") {
-        return u64::MAX;
+        return Want::Look(u64::MAX);
     }
     let path = member.path;
-    let is_configuration = path.starts_with(b"/etc/")
-        || path.ends_with(b"/os-release")
+    let is_of_loader = path.ends_with(b"/os-release")
         || path.ends_with(b"/ld.so.conf")
         || (path.ends_with(b".conf") && path.windows(5).any(|part| part == b"ld.so"))
         || (path.ends_with(b".path") && path.windows(7).any(|part| part == b"ld-musl"));
     match () {
-        () if path == b"/etc/ld.so.cache" => CACHE,
-        () if matches!(path, b"/etc/passwd" | b"/etc/group" | b"/etc/ld.so.preload") => TEXT_LIMIT,
-        () if is_configuration && member.size <= SMALL => SMALL,
+        () if path == b"/etc/ld.so.cache" => Want::Keep(CACHE),
+        () if matches!(path, b"/etc/passwd" | b"/etc/group" | b"/etc/ld.so.preload") => {
+            Want::Keep(TEXT_LIMIT)
+        }
+        () if is_of_loader && member.size <= SMALL => Want::Keep(SMALL),
+        () if path.starts_with(b"/etc/") && member.size <= SMALL => Want::IfRoom(SMALL),
         // What may be executed and is no program: a script, whole if it is short.
         () if head.starts_with(b"#!") || member.entry.mode & 0o111 != 0 => {
-            if member.size <= SMALL {
-                SMALL
-            } else {
-                HEAD as u64
-            }
+            Want::IfRoom(if member.size <= SMALL { SMALL } else { HEAD as u64 })
         }
-        () => 0,
+        () => Want::Nothing,
     }
 }
 
@@ -86,21 +84,18 @@ pub fn rust_program(path: &[u8], bytes: &[u8]) -> Option<Arc<Binary>> {
     (binary.rust.value != Some(false)).then(|| Arc::new(binary))
 }
 
-/// The finished tree, and the Rust executables in it.
-pub fn finish(files: Squashed<Kept>) -> (Memory, Vec<Arc<Binary>>) {
-    let mut tree = Memory::default();
-    tree.knows_every_elf();
+/// The finished tree, and the Rust executables in it, in the order of their paths.
+pub fn finish(mut files: Squashed<Box<Kept>>) -> (Memory, Vec<Arc<Binary>>) {
+    let mut linkings = Vec::new();
     let mut programs = Vec::new();
-    for (path, node) in files.nodes {
-        let text = match &node.contents {
-            Some(Kept::Text(text)) => Some(Arc::unwrap_or_clone(text.clone())),
-            _ => None,
+    files.nodes.for_each(|path, node| {
+        let Some(kept) = node.contents.take_if(|kept| matches!(**kept, Kept::Elf(..))) else {
+            return;
         };
-        tree.insert(&path, Node { entry: node.entry, text });
-        if let Some(Kept::Elf(linked, binary)) = node.contents {
-            tree.insert_linking(&path, linked);
+        if let Kept::Elf(linked, binary) = *kept {
+            linkings.push((path.to_vec(), linked));
             if let Some(binary) = binary {
-                let shown = String::from_utf8_lossy(&path).into_owned();
+                let shown = String::from_utf8_lossy(path).into_owned();
                 // A hard link is the same file under another name.
                 programs.push(if binary.path == shown {
                     binary
@@ -109,6 +104,18 @@ pub fn finish(files: Squashed<Kept>) -> (Memory, Vec<Arc<Binary>>) {
                 });
             }
         }
+    });
+    programs.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut tree = Memory::new(files.nodes.map(|node| {
+        let text = match node.contents.map(|kept| *kept) {
+            Some(Kept::Text(text)) => Some(text),
+            Some(Kept::Elf(..)) | None => None,
+        };
+        Node { entry: node.entry, text }
+    }));
+    tree.knows_every_elf();
+    for (path, linked) in linkings {
+        tree.insert_linking(&path, linked);
     }
     (tree, programs)
 }

@@ -133,10 +133,11 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
         if let Kept::Elf(_, Some(program)) = &kept {
             seen(program, bytes);
         }
-        kept
+        // Most files keep nothing, and every one of a tree pays for the room.
+        Box::new(kept)
     };
     let interest = Interest::new(&contents::wanted, &reduce);
-    let loaded: Loaded<Kept> = load::load(reference, query.platform.as_ref(), &interest)?;
+    let loaded: Loaded<Box<Kept>> = load::load(reference, query.platform.as_ref(), &interest)?;
     let Loaded { image: parts, siblings, statements, mut notes } = loaded;
     if parts.unverified > 0 {
         notes.push(format!("{} of the layers are plain and long: what was not needed was passed over, their digests are not verified", parts.unverified));
@@ -159,7 +160,7 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     })
 }
 
-fn sibling(parts: Parts<Kept>) -> Sibling {
+fn sibling(parts: Parts<Box<Kept>>) -> Sibling {
     let config = parts.config.unwrap_or_default();
     let platform = config.platform.clone();
     let (tree, programs) = contents::finish(parts.files);

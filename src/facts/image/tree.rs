@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::NotElf;
 
+use crate::input::image::paths::Paths;
 pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 
 pub use crate::input::image::MAX_LINKS;
@@ -190,7 +191,7 @@ fn names_reversed(path: &[u8]) -> Vec<Vec<u8>> {
 /// A tree in memory: what layers come to when they are laid over one another, and what tests build.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    nodes: BTreeMap<Vec<u8>, Node>,
+    nodes: Paths<Node>,
     linked: BTreeMap<Vec<u8>, Linked>,
     every_elf_is_known: bool,
 }
@@ -201,21 +202,25 @@ pub struct Node {
     /// What it is.
     pub entry: Entry,
     /// Its bytes, where they were kept.
-    pub text: Option<Vec<u8>>,
+    pub text: Option<Arc<Vec<u8>>>,
 }
 
 impl Memory {
+    /// A tree of nodes that were put together already: nothing lies in what is no directory.
+    pub fn new(nodes: Paths<Node>) -> Memory {
+        Memory { nodes, ..Memory::default() }
+    }
+
     /// Puts something at a path and makes the directories above it where they are missing.
     pub fn insert(&mut self, path: &[u8], node: Node) {
         let path = normalise(path);
         let mut above = parent(&path);
-        while above != b"/" && !self.nodes.contains_key(above) {
-            self.nodes
-                .insert(above.to_vec(), Node { entry: Entry::implied_directory(), text: None });
+        while above != b"/" && !self.nodes.contains(above) {
+            self.nodes.insert(above, Node { entry: Entry::implied_directory(), text: None });
             above = parent(above);
         }
         self.linked.remove(&path);
-        self.nodes.insert(path, node);
+        self.nodes.insert(&path, node);
     }
 
     /// Keeps what a loader reads of a file whose bytes are not kept. After [`Memory::insert`].
@@ -248,7 +253,7 @@ impl Memory {
         let bytes = bytes.as_ref().to_vec();
         let kind = Kind::File { size: u64::try_from(bytes.len()).unwrap_or(u64::MAX) };
         let entry = Entry { kind, mode, uid: 0, gid: 0 };
-        self.insert(path.as_bytes(), Node { entry, text: Some(bytes) });
+        self.insert(path.as_bytes(), Node { entry, text: Some(Arc::new(bytes)) });
         self
     }
 
@@ -271,23 +276,11 @@ impl Tree for Memory {
     }
 
     fn children(&self, directory: &[u8]) -> Vec<Vec<u8>> {
-        let mut prefix = directory.to_vec();
-        if prefix.last() != Some(&b'/') {
-            prefix.push(b'/');
-        }
-        // Everything below a directory follows it in byte order under one prefix.
-        self.nodes
-            .range(prefix.clone()..)
-            .map(|(path, _)| path)
-            .take_while(|path| path.starts_with(&prefix))
-            .filter_map(|path| path.get(prefix.len()..))
-            .filter(|name| !name.is_empty() && !name.contains(&b'/'))
-            .map(<[u8]>::to_vec)
-            .collect()
+        self.nodes.names(directory).map(<[u8]>::to_vec).collect()
     }
 
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.nodes.get(path)?.text.clone()
+        self.nodes.get(path)?.text.as_deref().cloned()
     }
 
     fn linking(&self, path: &[u8]) -> Option<Linked> {

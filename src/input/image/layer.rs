@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::thread::Scope;
 
+use super::changes::{Change, Changes};
 use super::compression::{Compression, Decoder};
 use super::digest::Digest;
 use super::pieces::{Cut, Fill, Hashed, Stream, ahead};
@@ -16,8 +17,15 @@ use super::{
 
 /// First bytes of a file by which it is decided whether more are wanted.
 pub const HEAD: usize = 512;
+/// Bytes of one layer's files that have to stay; no image comes near it.
+pub const MAX_KEPT: u64 = 32 << 20;
+/// Bytes of one layer's other files that may stay, whole. Debian's scripts come to 2 MB.
+const ROOM: u64 = 6 << 20;
+/// As `ROOM`, with those of which only the first bytes stay: a context that was copied from
+/// Windows makes every file one that may be executed.
+const ROOM_FOR_HEADS: u64 = 8 << 20;
 /// Files beyond this size are read one at a time, whatever the number of threads.
-const LARGE: u64 = 8 << 20;
+const LARGE: u64 = 4 << 20;
 
 /// A regular file that passes by.
 #[derive(Debug)]
@@ -30,10 +38,24 @@ pub struct Member<'a> {
     pub size: u64,
 }
 
+/// How many of a file's bytes are wanted, and whether they stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// None.
+    Nothing,
+    /// Up to so many, of which little stays.
+    Look(u64),
+    /// Up to so many, which stay. A layer may have [`MAX_KEPT`] of them.
+    Keep(u64),
+    /// Up to so many, which stay; [`HEAD`] will do where the layer has had many of them already,
+    /// and none where it has had very many.
+    IfRoom(u64),
+}
+
 /// What the reader of an image wants to know of the files in it.
 pub struct Interest<'a, T> {
-    /// How many of a file's bytes are wanted, by its path and its first [`HEAD`] bytes.
-    pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> u64 + Sync),
+    /// What is wanted of a file, by its path and its first [`HEAD`] bytes.
+    pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
     /// What is kept of those bytes.
     pub reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> T + Sync),
     large: Mutex<()>,
@@ -42,7 +64,7 @@ pub struct Interest<'a, T> {
 impl<'a, T> Interest<'a, T> {
     /// An interest of two functions.
     pub fn new(
-        wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> u64 + Sync),
+        wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
         reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> T + Sync),
     ) -> Interest<'a, T> {
         Interest { wanted, reduce, large: Mutex::new(()) }
@@ -61,22 +83,7 @@ pub struct Layer<T> {
 }
 
 /// A change and its path, normalised.
-pub type At<T> = (Vec<u8>, Change<T>);
-/// The changes of a layer, in its own order.
-pub type Changes<T> = Vec<At<T>>;
-
-/// What a layer does at a path.
-#[derive(Debug, Clone)]
-pub enum Change<T> {
-    /// Puts this there.
-    Put(Entry, Option<T>),
-    /// Puts another name of the file at this path there.
-    HardLink(Vec<u8>),
-    /// Hides what lower layers have there.
-    Whiteout,
-    /// Hides what lower layers have in this directory.
-    Opaque,
-}
+type At<T> = (Vec<u8>, Change<T>);
 
 /// What the image's documents say of a blob.
 #[derive(Debug, Clone, Default)]
@@ -205,14 +212,16 @@ pub fn read_changes<S: Source, T>(
     reader: &mut Reader<S>,
     interest: &Interest<'_, T>,
 ) -> Result<Changes<T>, Why> {
-    let mut changes = Vec::new();
+    let mut changes = Changes::default();
+    let mut kept = Kept::default();
     let mut buffer = Vec::new();
     while let Some(header) = reader.next_entry()? {
         if changes.len() == MAX_ENTRIES {
             return Err(Why::new(format!("the layer has more than {MAX_ENTRIES} entries")));
         }
-        if let Some(change) = change_of(reader, &header, interest, &mut buffer)? {
-            changes.push(change);
+        if let Some((path, change)) = change_of(reader, &header, interest, &mut kept, &mut buffer)?
+        {
+            changes.push(path, change);
         }
     }
     Ok(changes)
@@ -222,6 +231,7 @@ fn change_of<S: Source, T>(
     reader: &mut Reader<S>,
     header: &Header,
     interest: &Interest<'_, T>,
+    kept: &mut Kept,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<At<T>>, Why> {
     let shown = || header.name.escape_ascii().to_string();
@@ -268,7 +278,7 @@ fn change_of<S: Source, T>(
     let entry = Entry { kind, mode: header.mode, uid: header.uid, gid: header.gid };
     let contents = match entry.kind {
         Kind::File { size } if !header.sparse => {
-            reduce(reader, &Member { path: &path, entry: &entry, size }, interest, buffer)?
+            reduce(reader, &Member { path: &path, entry: &entry, size }, interest, kept, buffer)?
         }
         _ => None,
     };
@@ -279,11 +289,12 @@ fn reduce<S: Source, T>(
     reader: &mut Reader<S>,
     member: &Member<'_>,
     interest: &Interest<'_, T>,
+    kept: &mut Kept,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<T>, Why> {
     buffer.clear();
     reader.append_contents(buffer, HEAD as u64)?;
-    let wanted = (interest.wanted)(member, buffer).min(MAX_CONTENTS);
+    let wanted = kept.grant((interest.wanted)(member, buffer), member.size)?.min(MAX_CONTENTS);
     if wanted == 0 {
         return Ok(None);
     }
@@ -296,6 +307,43 @@ fn reduce<S: Source, T>(
         *buffer = Vec::new();
     }
     Ok(Some(kept))
+}
+
+/// Bytes of a layer's files that stay.
+#[derive(Debug, Default)]
+struct Kept {
+    needed: u64,
+    others: u64,
+}
+
+impl Kept {
+    /// How many of a file's `size` bytes are read.
+    fn grant(&mut self, want: Want, size: u64) -> Result<u64, Why> {
+        match want {
+            Want::Nothing => Ok(0),
+            Want::Look(most) => Ok(most),
+            Want::Keep(most) => {
+                self.needed += most.min(size);
+                if self.needed > MAX_KEPT {
+                    return Err(Why::new(format!(
+                        "the layer's configuration files are longer than {MAX_KEPT} bytes"
+                    )));
+                }
+                Ok(most)
+            }
+            Want::IfRoom(most) => {
+                let whole = most.min(size);
+                let head = whole.min(HEAD as u64);
+                let grant = match self.others {
+                    others if others + whole <= ROOM => whole,
+                    others if others + head <= ROOM_FOR_HEADS => head,
+                    _ => 0,
+                };
+                self.others += grant;
+                Ok(grant)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -337,7 +385,10 @@ mod tests {
 
     fn elf_sizes() -> Interest<'static, usize> {
         Interest::new(
-            &|_, head| if head.starts_with(b"\x7fELF") { u64::MAX } else { 0 },
+            &|_, head| match head.starts_with(b"\x7fELF") {
+                true => Want::Look(u64::MAX),
+                false => Want::Nothing,
+            },
             &|_, bytes| bytes.len(),
         )
     }
@@ -363,7 +414,8 @@ mod tests {
                 diff_id: Some(Digest::sha256(&plain)),
             };
             let layer = read(bytes, &expected).unwrap();
-            let paths: Vec<&[u8]> = layer.changes.iter().map(|(path, _)| path.as_slice()).collect();
+            let changes: Vec<_> = layer.changes.into_iter().collect();
+            let paths: Vec<&[u8]> = changes.iter().map(|(path, _)| path.as_slice()).collect();
             assert_eq!(
                 paths,
                 [
@@ -376,13 +428,11 @@ mod tests {
                     b"/etc"
                 ]
             );
-            assert!(
-                matches!(&layer.changes[1].1, Change::Put(entry, Some(1004)) if entry.mode == 0o755)
-            );
-            assert!(matches!(&layer.changes[2].1, Change::Put(_, None)));
-            assert!(matches!(&layer.changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
-            assert!(matches!(&layer.changes[5].1, Change::Whiteout));
-            assert!(matches!(&layer.changes[6].1, Change::Opaque));
+            assert!(matches!(&changes[1].1, Change::Put(entry, Some(1004)) if entry.mode == 0o755));
+            assert!(matches!(&changes[2].1, Change::Put(_, None)));
+            assert!(matches!(&changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
+            assert!(matches!(&changes[5].1, Change::Whiteout));
+            assert!(matches!(&changes[6].1, Change::Opaque));
         }
     }
 
@@ -415,5 +465,22 @@ mod tests {
             assert!(read(&entry(name, b'0', "", b""), &Expected::default()).is_err(), "{name:?}");
         }
         assert!(read(&entry("s", b'S', "", b""), &Expected::default()).is_err());
+    }
+
+    #[test]
+    fn what_stays_is_bounded() {
+        let mut kept = Kept::default();
+        let mut grants = Vec::new();
+        loop {
+            match kept.grant(Want::IfRoom(64 << 10), 20_000).unwrap() {
+                0 => break,
+                grant => grants.push(grant),
+            }
+        }
+        assert_eq!((grants.first(), grants.last()), (Some(&20_000), Some(&(HEAD as u64))));
+        assert_eq!(grants.iter().sum::<u64>() / 1000, ROOM_FOR_HEADS / 1000);
+        assert_eq!(kept.grant(Want::Look(u64::MAX), 9).unwrap(), u64::MAX, "nothing stays");
+        assert_eq!(kept.grant(Want::Keep(1 << 20), 9).unwrap(), 1 << 20);
+        assert!((0..40).any(|_| kept.grant(Want::Keep(1 << 20), 1 << 20).is_err()));
     }
 }

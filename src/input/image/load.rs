@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::blobs::Blobs;
 use super::config::{Config, Platform};
 use super::digest::Digest;
 use super::document::{Descriptor, DockerEntry, Document, Manifest, Media};
+use super::in_order::in_order;
 use super::layer::{Expected, Interest, Layer};
 use super::reference::{Reference, full_name};
 use super::squash::Squashed;
@@ -92,9 +91,6 @@ pub fn load_stream<T: Clone + Send>(
     Loader { store, wish, interest, notes: Vec::new() }.archive(Path::new("-"), None)
 }
 
-/// Where the thread that reads a layer puts it.
-type Slot<T> = Mutex<Option<Result<Layer<T>, Why>>>;
-
 struct Loader<'a, T> {
     store: Store<T>,
     wish: Option<&'a Platform>,
@@ -126,7 +122,7 @@ impl<T: Clone + Send> Loader<'_, T> {
             return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
         };
         let mut files = Squashed::new();
-        files.apply(0, layer)?;
+        files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
         let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
         Ok(Loaded { image, siblings: Vec::new(), statements: Vec::new(), notes: self.notes })
@@ -492,38 +488,6 @@ impl<T: Clone + Send> Loader<'_, T> {
             ))
             .into());
         }
-        let next = AtomicUsize::new(0);
-        let done: Vec<Slot<T>> = layers.iter().map(|_| Mutex::new(None)).collect();
-        let work = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let (Some((path, digest, size)), Some(slot)) = (layers.get(index), done.get(index))
-                else {
-                    return;
-                };
-                let diff_id = config.diff_ids.get(index).cloned();
-                let expected = Expected { digest: digest.clone(), size: *size, diff_id };
-                let layer = self.store.layer(path, &expected, self.interest);
-                let failed = layer.is_err();
-                *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(layer);
-                if failed {
-                    next.store(layers.len(), Ordering::Relaxed);
-                }
-            }
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for _ in 1..layers.len().min(cores).min(AT_ONCE) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut files = Squashed::new();
-        let mut unverified = 0;
-        let mut results: Vec<Option<Result<Layer<T>, Why>>> = done
-            .into_iter()
-            .map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-            .collect();
         let failed = |index: usize, why: Why| {
             let path = layers.get(index).map_or("", |layer| layer.0.as_str());
             let name = path
@@ -534,20 +498,22 @@ impl<T: Clone + Send> Loader<'_, T> {
                 why,
             }
         };
-        // The work stops at the first error; what was not begun is no error of its own.
-        if let Some(index) = results.iter().position(|result| matches!(result, Some(Err(_)))) {
-            return match results.swap_remove(index) {
-                Some(Err(why)) => Err(failed(index, why)),
-                _ => Err(Why::new("the layers were not read").into()),
-            };
-        }
-        for (index, result) in results.into_iter().enumerate() {
-            let Some(Ok(layer)) = result else {
-                return Err(failed(index, Why::new("was not read")));
-            };
+        let read = |index: usize| {
+            let (path, digest, size) =
+                layers.get(index).ok_or_else(|| Why::new("there is no such layer"))?;
+            let diff_id = config.diff_ids.get(index).cloned();
+            let expected = Expected { digest: digest.clone(), size: *size, diff_id };
+            self.store.layer(path, &expected, self.interest)
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut files = Squashed::new();
+        let mut unverified = 0;
+        let mut lay = |index: usize, layer: Result<Layer<T>, Why>| {
+            let layer = layer.map_err(|why| failed(index, why))?;
             unverified += usize::from(layer.diff_id.is_none());
-            files.apply(index, layer).map_err(|why| failed(index, why))?;
-        }
+            files.apply(index, layer.changes).map_err(|why| failed(index, why))
+        };
+        in_order(layers.len(), cores.min(AT_ONCE), read, &mut lay)?;
         Ok((files, unverified))
     }
 }

@@ -3,10 +3,10 @@
 //! Where the specification leaves room, this follows umoci, which applies layers to one tree as the
 //! text describes; where a container engine is known to come to another tree, the place is noted.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeSet;
 
-use super::layer::{Change, Layer};
+use super::changes::{Change, Changes};
+use super::paths::Paths;
 use super::{Entry, Kind, MAX_PATH, MAX_WALKED, Why, name, parent};
 
 /// One path of the finished tree.
@@ -17,14 +17,14 @@ pub struct Node<T> {
     /// What was kept of its contents.
     pub contents: Option<T>,
     /// The layer that put it there last, from 0.
-    pub layer: usize,
+    pub layer: u16,
 }
 
 /// The tree that a container would see.
 #[derive(Debug, Clone)]
 pub struct Squashed<T> {
     /// By normalised path. The root itself is there only if a layer says so.
-    pub nodes: BTreeMap<Vec<u8>, Node<T>>,
+    pub nodes: Paths<Node<T>>,
     /// Paths that engines do not agree on.
     pub ambiguous: Vec<Ambiguous>,
 }
@@ -93,11 +93,12 @@ impl Pattern {
 impl<T: Clone> Squashed<T> {
     /// Nothing yet.
     pub fn new() -> Squashed<T> {
-        Squashed { nodes: BTreeMap::new(), ambiguous: Vec::new() }
+        Squashed { nodes: Paths::default(), ambiguous: Vec::new() }
     }
 
     /// Lays one more layer on top.
-    pub fn apply(&mut self, layer: usize, changes: Layer<T>) -> Result<(), Why> {
+    pub fn apply(&mut self, layer: usize, changes: Changes<T>) -> Result<(), Why> {
+        let layer = u16::try_from(layer).map_err(|_| Why::new("too many layers"))?;
         let mut work = Applying {
             tree: self,
             layer,
@@ -107,7 +108,7 @@ impl<T: Clone> Squashed<T> {
             implied: BTreeSet::new(),
             walked: 0,
         };
-        for (path, change) in changes.changes {
+        for (path, change) in changes {
             work.apply(&path, change)?;
         }
         Ok(())
@@ -122,7 +123,7 @@ impl<T: Clone> Default for Squashed<T> {
 
 struct Applying<'a, T> {
     tree: &'a mut Squashed<T>,
-    layer: usize,
+    layer: u16,
     /// The last directory that was looked up: as written, and without links. Layers are written
     /// directory by directory, so most look-ups end here.
     directory: Option<(Vec<u8>, Vec<u8>)>,
@@ -149,7 +150,7 @@ impl<T: Clone> Applying<'_, T> {
     fn put(&mut self, path: &[u8], entry: Entry, contents: Option<T>) -> Result<(), Why> {
         let layer = self.layer;
         if path == b"/" {
-            self.tree.nodes.insert(b"/".to_vec(), Node { entry, contents, layer });
+            self.tree.nodes.insert(b"/", Node { entry, contents, layer });
             return Ok(());
         }
         let at = self.place(path)?;
@@ -166,10 +167,10 @@ impl<T: Clone> Applying<'_, T> {
                 self.directory = None;
             }
             if there.entry.is_directory() {
-                self.remove_below(&at, false);
+                self.tree.nodes.remove_below(&at, |_| false);
             }
         }
-        self.tree.nodes.insert(at, Node { entry, contents, layer });
+        self.tree.nodes.insert(&at, Node { entry, contents, layer });
         Ok(())
     }
 
@@ -177,7 +178,7 @@ impl<T: Clone> Applying<'_, T> {
         let directory = self.directory_of(parent(target), false)?;
         let from = directory.map(|directory| child(&directory, name(target)));
         if from.as_ref().is_some_and(|from| self.hidden.contains(from))
-            && !from.as_ref().is_some_and(|from| self.tree.nodes.contains_key(from))
+            && !from.as_ref().is_some_and(|from| self.tree.nodes.contains(from))
         {
             // In the engines' stores a whiteout is a file of its own, and can be linked to.
             self.note(path, Pattern::PutAndHidden);
@@ -199,9 +200,9 @@ impl<T: Clone> Applying<'_, T> {
             self.note(path, Pattern::LinkToLowerLayer);
         }
         self.note_twice(path, &at);
-        self.remove_below(&at, false);
+        self.tree.nodes.remove_below(&at, |_| false);
         self.directory = None;
-        self.tree.nodes.insert(at, Node { layer: self.layer, ..node });
+        self.tree.nodes.insert(&at, Node { layer: self.layer, ..node });
         Ok(())
     }
 
@@ -221,12 +222,12 @@ impl<T: Clone> Applying<'_, T> {
             return Ok(());
         }
         self.directory = None;
-        if self.has_children(&at) {
+        if self.tree.nodes.has_children(&at) {
             self.emptied.insert(at.clone());
         }
-        self.remove_below(&at, true);
+        self.hide_lower(&at);
         if self.tree.nodes.get(&at).is_some_and(|node| node.layer != self.layer)
-            && !self.has_children(&at)
+            && !self.tree.nodes.has_children(&at)
         {
             self.tree.nodes.remove(&at);
         }
@@ -244,7 +245,7 @@ impl<T: Clone> Applying<'_, T> {
         };
         if self.hidden.insert(directory.clone()) {
             self.directory = None;
-            self.remove_below(&directory, true);
+            self.hide_lower(&directory);
         }
         Ok(())
     }
@@ -281,10 +282,13 @@ impl<T: Clone> Applying<'_, T> {
         let shown = || path.escape_ascii();
         let mut rest: Vec<Vec<u8>> = names(path).rev().map(<[u8]>::to_vec).collect();
         let mut at: Vec<u8> = b"/".to_vec();
+        // Of `at`, and of the directories that it lies in.
+        let mut places = vec![self.tree.nodes.root()];
         let mut links = 0;
         while let Some(next) = rest.pop() {
             if next == b".." {
                 at = parent(&at).to_vec();
+                places.truncate(places.len().saturating_sub(1).max(1));
                 continue;
             }
             let here = child(&at, &next);
@@ -296,10 +300,15 @@ impl<T: Clone> Applying<'_, T> {
             if self.walked > MAX_WALKED {
                 return Err(Why::new("its directories lie too deep in one another, too often"));
             }
-            let node = self.tree.nodes.get(&here);
+            let directory = places.last().copied().unwrap_or(self.tree.nodes.root());
+            let place = self.tree.nodes.step(directory, &next);
+            let node = place.and_then(|place| self.tree.nodes.at(place));
             let lower = node.is_some_and(|node| node.layer != self.layer);
             match node.map(|node| &node.entry.kind) {
-                Some(Kind::Directory) => at = here,
+                Some(Kind::Directory) => {
+                    at = here;
+                    places.extend(place);
+                }
                 Some(Kind::Symlink(target)) => {
                     links += 1;
                     if links > crate::input::image::MAX_LINKS {
@@ -307,12 +316,15 @@ impl<T: Clone> Applying<'_, T> {
                     }
                     if target.first() == Some(&b'/') {
                         at = b"/".to_vec();
+                        places.truncate(1);
                     }
                     rest.extend(names(target).rev().map(<[u8]>::to_vec));
                 }
                 _ if !make => return Ok(None),
                 None => {
-                    self.imply(&here);
+                    self.implied.insert(here.clone());
+                    let node = self.implied_directory();
+                    places.push(self.tree.nodes.put(directory, &next, node));
                     at = here;
                 }
                 Some(_) if lower => {
@@ -320,7 +332,9 @@ impl<T: Clone> Applying<'_, T> {
                     // Engines see no link of a lower layer: the first name that is no directory
                     // to them becomes one.
                     let written = self.first_link(path).filter(|(_, layer)| *layer != self.layer);
-                    self.imply(&written.map_or(here, |(link, _)| link));
+                    let at = written.map_or(here, |(link, _)| link);
+                    self.tree.nodes.insert(&at, self.implied_directory());
+                    self.implied.insert(at);
                     return self.directory_of(path, make);
                 }
                 Some(_) => {
@@ -335,11 +349,9 @@ impl<T: Clone> Applying<'_, T> {
         Ok(Some(at))
     }
 
-    /// Makes a directory that no entry puts.
-    fn imply(&mut self, path: &[u8]) {
-        let node = Node { entry: Entry::implied_directory(), contents: None, layer: self.layer };
-        self.tree.nodes.insert(path.to_vec(), node);
-        self.implied.insert(path.to_vec());
+    /// A directory that no entry puts.
+    fn implied_directory(&self) -> Node<T> {
+        Node { entry: Entry::implied_directory(), contents: None, layer: self.layer }
     }
 
     /// Whether a name of the directory is a link that a lower layer made: engines that write
@@ -349,12 +361,14 @@ impl<T: Clone> Applying<'_, T> {
     }
 
     /// The first of a directory's names, as written, that is a link, and the layer that made it.
-    fn first_link(&self, directory: &[u8]) -> Option<(Vec<u8>, usize)> {
+    fn first_link(&self, directory: &[u8]) -> Option<(Vec<u8>, u16)> {
         let mut at = Vec::new();
+        let mut place = self.tree.nodes.root();
         for next in names(directory) {
             at.push(b'/');
             at.extend_from_slice(next);
-            let node = self.tree.nodes.get(&at)?;
+            place = self.tree.nodes.step(place, next)?;
+            let node = self.tree.nodes.at(place)?;
             if matches!(node.entry.kind, Kind::Symlink(_)) {
                 return Some((at, node.layer));
             }
@@ -363,41 +377,15 @@ impl<T: Clone> Applying<'_, T> {
     }
 
     fn note(&mut self, path: &[u8], pattern: Pattern) {
-        self.tree.ambiguous.push(Ambiguous { path: path.to_vec(), layer: self.layer, pattern });
+        let layer = usize::from(self.layer);
+        self.tree.ambiguous.push(Ambiguous { path: path.to_vec(), layer, pattern });
     }
 
-    fn below(path: &[u8]) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-        let mut from = path.to_vec();
-        if from != b"/" {
-            from.push(b'/');
-        }
-        // Everything below has the prefix `path/`, and `0` follows `/`.
-        let mut to = from.clone();
-        to.pop();
-        to.push(b'0');
-        (Bound::Excluded(from), Bound::Excluded(to))
-    }
-
-    fn has_children(&self, path: &[u8]) -> bool {
-        self.tree.nodes.range(Self::below(path)).next().is_some()
-    }
-
-    /// Removes what is below a path: everything, or what lower layers put there and nothing of
-    /// this layer lies in.
-    fn remove_below(&mut self, path: &[u8], lower_only: bool) {
-        let doomed: Vec<Vec<u8>> = self
-            .tree
-            .nodes
-            .range(Self::below(path))
-            .filter(|(_, node)| !lower_only || node.layer != self.layer)
-            .map(|(path, _)| path.clone())
-            .collect();
-        // Deepest first, so that a directory is looked at after what lay in it.
-        for path in doomed.iter().rev() {
-            if !lower_only || !self.has_children(path) {
-                self.tree.nodes.remove(path);
-            }
-        }
+    /// Takes away what lower layers put below a path, but for the directories in which this layer
+    /// has put something.
+    fn hide_lower(&mut self, path: &[u8]) {
+        let layer = self.layer;
+        self.tree.nodes.remove_below(path, |node| node.layer == layer);
     }
 }
 
