@@ -12,6 +12,7 @@ mod comparing;
 pub mod freshen;
 pub mod image;
 pub mod inspect;
+pub mod judging;
 pub mod levels;
 pub mod output;
 pub mod record;

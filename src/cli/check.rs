@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Args, ValueEnum};
+use clap::{ArgMatches, Args};
 
 use super::image::{self, Runtime, Seen};
-use super::levels::Levels;
-use super::output::{Failure, Output};
+use super::judging::Judging;
+use super::output::Failure;
 use super::recording::{self, Features};
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
@@ -16,7 +16,7 @@ use crate::facts::record::base_images;
 use crate::facts::{Binary, Build, Facts, Image};
 use crate::input::{self, cargo};
 use crate::lint::lint;
-use crate::report::{self, Report};
+use crate::report::Report;
 
 /// No configuration is longer, in bytes.
 const LONGEST_TEXT: u64 = 4 << 20;
@@ -35,19 +35,8 @@ pub struct Check {
     /// The record of the program's build [default: the one inside or beside it]
     #[arg(long, value_name = "FILE", help_heading = "Subject")]
     record: Option<PathBuf>,
-    /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
-    #[arg(long, value_name = "FILE", help_heading = "Levels")]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    levels: Levels,
-    /// An open outcome fails too: what could not be decided is not good enough
-    #[arg(long, help_heading = "Levels")]
-    strict: bool,
-    /// How to print the report
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    format: Format,
-    #[command(flatten)]
-    output: Output,
+    judging: Judging,
 }
 
 /// Which build is meant: cargo's own words.
@@ -86,15 +75,6 @@ pub struct Subject {
     pub binary: Vec<PathBuf>,
 }
 
-/// Formats of a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs, reason = "the names explain themselves")]
-pub enum Format {
-    #[default]
-    Table,
-    Json,
-}
-
 impl Selection {
     /// The same words for `input::cargo`.
     ///
@@ -119,19 +99,7 @@ impl Selection {
 /// Nothing to judge, unreadable input, a broken configuration.
 pub fn run(words: &Check, matches: &ArgMatches) -> Result<u8, Failure> {
     let report = judge(words, matches)?;
-    print(&report, words.format, &words.output)?;
-    Ok(if report.is_clean(words.strict) { super::CLEAN } else { super::DENIED })
-}
-
-/// Prints a report.
-///
-/// # Errors
-/// The file or the pipe refuses it.
-pub fn print(report: &Report, format: Format, output: &Output) -> Result<(), Failure> {
-    output.write(|to, style| match format {
-        Format::Table => report::table::write(report, style, to),
-        Format::Json => report::json::write(report, to),
-    })
+    words.judging.answer(&report)
 }
 
 /// Everything but the printing.
@@ -142,8 +110,8 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     let query = words.features.query(&words.selection)?;
     let mut notes = Vec::new();
     let workspace = workspace(words, &query, &mut notes)?;
-    let mut config = configuration(words.config.as_deref(), &query, workspace.as_ref())?;
-    words.levels.apply(matches, &mut config)?;
+    let mut config = configuration(words.judging.config.as_deref(), &query, workspace.as_ref())?;
+    words.judging.levels.apply(matches, &mut config)?;
     let seen = Seen::default();
     let built_here = words.subject.binary.is_empty() && workspace.is_some();
     let image = words.runtime.read(built_here, &|binary, bytes| {

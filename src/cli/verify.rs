@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use super::check::{self, Format, Selection};
+use super::check::{self, Selection};
 use super::comparing;
-use super::levels::Levels;
-use super::output::{Failure, Output};
+use super::judging::Judging;
+use super::output::Failure;
 use super::recording::{self, Features, Program};
 use crate::attest::PublicKey;
 use crate::config::Date;
@@ -44,19 +44,8 @@ pub struct Verify {
     selection: Selection,
     #[command(flatten)]
     features: Features,
-    /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    levels: Levels,
-    /// An open outcome fails too: what could not be decided is not good enough
-    #[arg(long, help_heading = "Levels")]
-    strict: bool,
-    /// How to print the report
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    format: Format,
-    #[command(flatten)]
-    output: Output,
+    judging: Judging,
 }
 
 /// Verifies.
@@ -65,8 +54,7 @@ pub struct Verify {
 /// No program, no record, one that cannot be read, a workspace that cannot be asked.
 pub fn run(words: &Verify, matches: &ArgMatches) -> Result<u8, Failure> {
     let report = judge(words, matches)?;
-    check::print(&report, words.format, &words.output)?;
-    Ok(if report.is_clean(words.strict) { super::CLEAN } else { super::DENIED })
+    words.judging.answer(&report)
 }
 
 /// What is verified: the bytes, how they are named, and what they were found in.
@@ -121,12 +109,12 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         notes.extend(record.not_compared.iter().cloned());
     }
     let mut config =
-        check::configuration(words.config.as_deref(), &expected.query, workspace.as_ref())?;
+        check::configuration(words.judging.config.as_deref(), &expected.query, workspace.as_ref())?;
     // Other questions than provenance are not asked here.
     for group in Group::ALL.iter().filter(|group| **group != Group::Provenance) {
         config.set("verify", group.name(), Level::Allow)?;
     }
-    words.levels.apply(matches, &mut config)?;
+    words.judging.levels.apply(matches, &mut config)?;
     let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
     let today = Date::from_unix_seconds(input::clock::now());
