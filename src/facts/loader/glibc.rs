@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cache::{Cache, flags_of};
-use super::open::{Open, open, refused_by_mapping};
+use super::open::{Open, cut_off, open, refused_by_mapping};
 use super::search::{Interpreter, Tokens, absolute, directories, directory_of};
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
 use crate::facts::binary::Linking;
@@ -74,7 +74,8 @@ enum Search {
     /// What was met on the way.
     Nowhere(Seen),
     Broken(String, &'static str),
-    Unread(String),
+    /// It cannot be told, and why.
+    Open(String),
 }
 
 impl<'a> Process<'a> {
@@ -207,8 +208,8 @@ impl<'a> Process<'a> {
                 }
                 return;
             }
-            Search::Unread(path) => {
-                draft.open = Some(format!("{path}: its bytes were not looked at"));
+            Search::Open(why) => {
+                draft.open = Some(why);
                 return;
             }
             Search::Nowhere(seen) if seen.other_class => wrong_class(self.loader),
@@ -263,8 +264,8 @@ impl<'a> Process<'a> {
         };
         match search {
             Search::Object(_) => return,
-            Search::Unread(path) => {
-                draft.open = Some(format!("{path}: its bytes were not looked at"));
+            Search::Open(why) => {
+                draft.open = Some(why);
                 return;
             }
             Search::Nowhere(Seen { other_class, passed_over }) => {
@@ -447,7 +448,7 @@ impl<'a> Process<'a> {
                 None
             }
             Open::Broken(why) => Some(Search::Broken(path.to_owned(), why)),
-            Open::Unread => Some(Search::Unread(path.to_owned())),
+            Open::Unread => Some(Search::Open(format!("{path}: its bytes were not looked at"))),
         }
     }
 
@@ -465,6 +466,9 @@ impl<'a> Process<'a> {
         }
         if let Some(why) = refused_by_mapping(&linking) {
             return Search::Broken(path.to_owned(), why);
+        }
+        if let Some(why) = cut_off(&linking) {
+            return Search::Open(format!("{path} is {why}"));
         }
         self.objects.push(Object {
             names: vec![name.to_owned()],

@@ -96,6 +96,14 @@ fn same_machine(linking: &Linking, loader: &Linking) -> bool {
     linking.machine == loader.machine && (own == other || any_abi)
 }
 
+/// Why a library that is mapped will not do as soon as it is touched: the file ends before its
+/// segments do, the loader does not look, and the kernel sends SIGBUS.
+pub(super) fn cut_off(linking: &Linking) -> Option<String> {
+    let end = linking.loads().map(|it| it.offset.saturating_add(it.file_size)).max()?;
+    let size = linking.file_size;
+    (end > size).then(|| format!("cut off: {size} bytes of at least {end} are there"))
+}
+
 /// What `_dl_map_object_from_fd` refuses of a file that was opened.
 pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
     // The smallest page of any machine that Rust knows; a file that is out of step with it is so
@@ -116,5 +124,27 @@ pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
         Some("cannot dynamically load position-independent executable")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::binary::linking::{PT_LOAD, Segment};
+
+    #[test]
+    fn a_library_that_ends_before_its_segments_is_cut_off() {
+        let of = |file_size| Linking {
+            file_size,
+            segments: vec![
+                Segment { kind: PT_LOAD, offset: 0, file_size: 0x500, ..Segment::default() },
+                Segment { kind: PT_LOAD, offset: 0x1000, file_size: 0x200, ..Segment::default() },
+            ],
+            ..Linking::default()
+        };
+        assert_eq!(cut_off(&of(0x1200)), None);
+        let why = cut_off(&of(0x11ff)).unwrap();
+        assert_eq!(why, "cut off: 4607 bytes of at least 4608 are there");
+        assert_eq!(cut_off(&Linking::default()), None);
     }
 }
