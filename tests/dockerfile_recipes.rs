@@ -173,6 +173,15 @@ fn every_recipe_builds_and_stops_what_it_is_there_for() {
         backend.is_stopped(&engine, &bases, &on(base), rule);
     }
 
+    let recipe = block("dockerfile", "### For scratch, Alpine and distroless/static");
+    for base in ["scratch", "alpine:3", "gcr.io/distroless/static-debian12"] {
+        let on_base = recipe.replace("FROM scratch AS", &format!("FROM {base} AS"));
+        backend.builds(&engine, &bases, &on_base);
+    }
+    let dynamic = recipe.replace("ENV RUSTFLAGS=\"-C target-feature=+crt-static\"", "ENV");
+    assert_ne!(dynamic, recipe);
+    backend.is_stopped(&engine, &bases, &dynamic, "missing-interpreter");
+
     let recipe = block("dockerfile", "### With a placeholder that caches the dependencies");
     backend.builds(&engine, &bases, recipe);
     let forgotten = recipe.replace("/linter/cargo-binlint freshen && ", "");
