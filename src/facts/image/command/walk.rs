@@ -1,0 +1,282 @@
+//! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
+
+use std::collections::BTreeMap;
+
+use super::super::shell::{self, Line};
+use super::super::tree::{Errno, Tree, resolve};
+use super::wrapper::WRAPPERS;
+use super::{By, End, Failure, FailureKind, Step, base, is_shell};
+
+/// Interpreters of interpreters that the kernel follows, with room for wrappers.
+const MAX_STEPS: usize = 16;
+
+/// The way of one command.
+pub(super) struct Walk<'a> {
+    tree: &'a dyn Tree,
+    directory: String,
+    variables: BTreeMap<String, String>,
+    /// The files that were come by, in order.
+    pub(super) steps: Vec<Step>,
+}
+
+impl<'a> Walk<'a> {
+    /// Begins in a directory, with the image's variables.
+    pub(super) fn new(
+        tree: &'a dyn Tree,
+        directory: String,
+        variables: BTreeMap<String, String>,
+    ) -> Walk<'a> {
+        Walk { tree, directory, variables, steps: Vec::new() }
+    }
+
+    /// Runs the words, until it is known what they come to.
+    pub(super) fn run(&mut self, by: By, words: Vec<String>) -> End {
+        let Some(name) = words.first().cloned() else {
+            return End::Unknown("a wrapper without a command".to_owned());
+        };
+        if self.steps.len() >= MAX_STEPS {
+            return End::Unknown("more programs start one another than are followed".to_owned());
+        }
+        let path = match self.find(&by, &name) {
+            Ok(path) => path,
+            Err(failure) => return End::Fails(failure),
+        };
+        match self.tree.linking(path.as_bytes()) {
+            Some(Ok(_)) => self.after_program(path, words),
+            Some(Err(_)) | None => self.script(by, path, words),
+        }
+    }
+
+    /// Finds a file as the engine (Go's `LookPath`), the kernel or a shell does.
+    fn find(&mut self, by: &By, name: &str) -> Result<String, Failure> {
+        let kernel = *by == By::Interpreter;
+        let fail = |kind, at: String| Err(failure(by, kind, name, at));
+        if name.contains('/') || kernel {
+            let path = if name.starts_with('/') {
+                name.to_owned()
+            } else {
+                format!("{}/{name}", self.directory)
+            };
+            return match self.look(by, name, &path) {
+                Ok(path) => Ok(path),
+                Err((kind, at)) => fail(kind, at),
+            };
+        }
+        let mut refused = None;
+        let search = self.variables.get("PATH").cloned().unwrap_or_default();
+        for directory in search.split(':') {
+            let directory = match directory {
+                "" => self.directory.clone(),
+                relative if !relative.starts_with('/') => format!("{}/{relative}", self.directory),
+                absolute => absolute.to_owned(),
+            };
+            match self.look(by, name, &format!("{directory}/{name}")) {
+                Ok(path) => return Ok(path),
+                Err((FailureKind::NotExecutable, at)) => refused = refused.or(Some(at)),
+                Err(_) => {}
+            }
+        }
+        match refused {
+            // A shell that found nothing else says what it found; the engine says nothing of it.
+            Some(at) if *by == By::Shell => fail(FailureKind::NotExecutable, at),
+            _ => fail(FailureKind::NotInPath, name.to_owned()),
+        }
+    }
+
+    fn look(&mut self, by: &By, name: &str, path: &str) -> Result<String, (FailureKind, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let found = resolve(self.tree, path.as_bytes()).map_err(|unresolved| {
+            let kind = match unresolved.why {
+                Errno::Missing | Errno::NotDirectory | Errno::TooManyLinks | Errno::TooLong => {
+                    FailureKind::NoSuchFile
+                }
+            };
+            (kind, text(&unresolved.at))
+        })?;
+        let path = text(&found.path);
+        if !found.entry.is_file() {
+            return Err((FailureKind::NotAFile, path));
+        }
+        if found.entry.mode & 0o111 == 0 {
+            return Err((FailureKind::NotExecutable, path));
+        }
+        self.steps.push(Step {
+            by: by.clone(),
+            name: name.to_owned(),
+            path: path.clone(),
+            links: found.links,
+            entry: found.entry,
+        });
+        Ok(path)
+    }
+
+    /// A program that is there: the end, unless it is known to start another one.
+    fn after_program(&mut self, path: String, words: Vec<String>) -> End {
+        let name = words.first().map(|word| base(word).to_owned()).unwrap_or_default();
+        if is_shell(&name) {
+            return self.shell(path, &words);
+        }
+        let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else {
+            return End::Program(path);
+        };
+        match wrapper.command(&words, &mut self.variables) {
+            Some(rest) if !rest.is_empty() => self.run(By::Wrapper(name), rest),
+            Some(_) => End::Program(path),
+            None => End::Unknown(format!("`{name}` with options that are not known")),
+        }
+    }
+
+    fn shell(&mut self, path: String, words: &[String]) -> End {
+        let mut arguments = words.get(1..).unwrap_or_default();
+        while let Some((option, rest)) = arguments.split_first() {
+            let flags = option.strip_prefix('-').filter(|flags| !flags.is_empty());
+            match flags {
+                Some("-login" | "-") => arguments = rest,
+                Some(flags) if flags.chars().all(|flag| "celuxi".contains(flag)) => {
+                    if flags.contains('c') {
+                        let Some((line, rest)) = rest.split_first() else { break };
+                        let name = words.first().cloned().unwrap_or_default();
+                        let rest = if rest.is_empty() { vec![name] } else { rest.to_vec() };
+                        return self.line(line, &rest);
+                    }
+                    arguments = rest;
+                }
+                Some("o") => arguments = rest.get(1..).unwrap_or_default(),
+                Some(_) => return End::Unknown(format!("the shell's option {option}")),
+                None => break,
+            }
+        }
+        // `sh script arguments…`
+        match arguments.first() {
+            None => End::Program(path),
+            Some(script) => {
+                let at = if script.starts_with('/') {
+                    script.clone()
+                } else {
+                    format!("{}/{script}", self.directory)
+                };
+                match resolve(self.tree, at.as_bytes())
+                    .ok()
+                    .and_then(|found| self.tree.text(&found.path))
+                {
+                    Some(text) => self.line(&String::from_utf8_lossy(&text), arguments),
+                    None => End::Unknown(format!("the shell's script {script} cannot be read")),
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, text: &str, arguments: &[String]) -> End {
+        match shell::read(text, &self.variables, arguments) {
+            Line::Unknown(why) => End::Unknown(why),
+            Line::Nothing => End::Unknown("the shell runs nothing else".to_owned()),
+            Line::Runs { words, directory, .. } => {
+                if let Some(to) = directory {
+                    self.directory =
+                        if to.starts_with('/') { to } else { format!("{}/{to}", self.directory) };
+                }
+                let name = words.first().map(String::as_str).unwrap_or_default();
+                if BUILTINS.contains(&name) {
+                    return End::Unknown(format!("`{name}` is done by the shell itself"));
+                }
+                self.run(By::Shell, words)
+            }
+        }
+    }
+
+    /// A file that is no ELF file: a script, or nothing the kernel knows.
+    fn script(&mut self, by: By, path: String, words: Vec<String>) -> End {
+        let Some(text) = self.tree.text(path.as_bytes()) else {
+            return End::Unknown(format!(
+                "{path} is neither ELF nor a script, or its contents were not read"
+            ));
+        };
+        let name = words.first().cloned().unwrap_or_default();
+        let fail = |kind| End::Fails(failure(&by, kind, &name, path.clone()));
+        let Some(first) = text.strip_prefix(b"#!") else {
+            // A shell that gets ENOEXEC reads the file itself; the engine does not.
+            if by == By::Shell && !text.contains(&0) {
+                let line = String::from_utf8_lossy(&text).into_owned();
+                return self.line(&line, &words);
+            }
+            return fail(FailureKind::NoFormat);
+        };
+        let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Linux reads 256 bytes of the line (BINPRM_BUF_SIZE).
+        let line = String::from_utf8_lossy(line.get(..line.len().min(254)).unwrap_or_default())
+            .into_owned();
+        let trimmed = line.trim_matches([' ', '\t']);
+        let (interpreter, argument) = match trimmed.split_once([' ', '\t']) {
+            Some((interpreter, argument)) => {
+                (interpreter, Some(argument.trim_matches([' ', '\t']).to_owned()))
+            }
+            None => (trimmed, None),
+        };
+        if interpreter.is_empty() {
+            return fail(FailureKind::NoFormat);
+        }
+        let mut next = vec![interpreter.to_owned()];
+        next.extend(argument.clone());
+        next.push(path.clone());
+        next.extend(words.into_iter().skip(1));
+        match self.find(&By::Interpreter, interpreter) {
+            Err(_) if line.ends_with('\r') => fail(FailureKind::CarriageReturn),
+            Err(_) => fail(FailureKind::NoInterpreter),
+            Ok(found) => match self.tree.linking(found.as_bytes()) {
+                Some(Ok(_)) if base(interpreter) == "env" => {
+                    // `env` searches PATH for what the line names, `\r` and all.
+                    if argument.as_deref().is_some_and(|argument| argument.ends_with('\r')) {
+                        return fail(FailureKind::CarriageReturn);
+                    }
+                    self.after_program(found, next)
+                }
+                Some(Ok(_)) => self.after_program(found, next),
+                Some(Err(_)) | None => self.script(By::Interpreter, found, next),
+            },
+        }
+    }
+}
+
+/// The words that somebody sees. runc 1.1 with Docker 20.10 to 28 writes the engine's; dash, the
+/// shells'.
+fn failure(by: &By, kind: FailureKind, name: &str, at: String) -> Failure {
+    let reason = match kind {
+        FailureKind::NotExecutable => "permission denied",
+        FailureKind::NoFormat => "exec format error",
+        _ => "no such file or directory",
+    };
+    let (message, exit_code) = match (by, kind) {
+        (By::Engine, FailureKind::NotInPath) => {
+            (format!("exec: \"{name}\": executable file not found in $PATH"), 127)
+        }
+        (By::Engine, FailureKind::NoSuchFile) => {
+            (format!("exec: \"{name}\": stat {name}: {reason}"), 127)
+        }
+        (By::Engine, FailureKind::NotExecutable) => (format!("exec: \"{name}\": {reason}"), 126),
+        (By::Engine, FailureKind::NotAFile) => (format!("exec: \"{name}\": is a directory"), 126),
+        (
+            By::Engine | By::Interpreter,
+            FailureKind::NoInterpreter | FailureKind::CarriageReturn | FailureKind::NoFormat,
+        ) => (format!("exec {name}: {reason}"), 1),
+        (By::Shell, FailureKind::NotExecutable | FailureKind::NotAFile) => {
+            (format!("{name}: Permission denied"), 126)
+        }
+        (By::Shell, FailureKind::NoFormat) => (format!("{name}: Exec format error"), 126),
+        (By::Shell, _) => (format!("{name}: not found"), 127),
+        (By::Wrapper(wrapper), FailureKind::NotExecutable | FailureKind::NotAFile) => {
+            (format!("{wrapper}: {name}: Permission denied"), 126)
+        }
+        (By::Wrapper(wrapper), FailureKind::NoFormat) => {
+            (format!("{wrapper}: {name}: Exec format error"), 126)
+        }
+        (By::Wrapper(wrapper), _) => (format!("{wrapper}: {name}: No such file or directory"), 127),
+        (By::Interpreter, _) => (format!("exec {name}: {reason}"), 1),
+    };
+    Failure { kind, name: name.to_owned(), at, by: by.clone(), message, exit_code }
+}
+
+/// What a shell does without starting anything.
+const BUILTINS: &[&str] = &[
+    "echo", "printf", "exit", "return", "read", "wait", "test", "[", "false", "kill", "type",
+    "command", "eval", "source", ".",
+];
