@@ -243,3 +243,31 @@ fn an_engines_image_is_the_same_from_everywhere() {
     }
     docker(&["rmi", "-f", &name]);
 }
+
+/// `base-skew`, where the build stage is this machine: the image is of its release, or of another.
+#[test]
+fn an_image_of_another_release_than_the_build_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    write("src/main.rs", "fn main() { println!(\"{:?}\", std::env::args()) }");
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--offline", "--quiet"])
+        .env_remove("CARGO_TARGET_DIR")
+        .current_dir(directory.path())
+        .status();
+    assert!(built.unwrap().success());
+    let own = std::fs::read("/etc/os-release").unwrap();
+    for (release, outcome) in [(&own[..], "pass"), (b"ID=fedora\nVERSION_ID=43\n", "fail")] {
+        let layer = archive(&[file("etc/os-release", release)]);
+        let layout = layout(directory.path(), "{}", &[layer]);
+        let words = ["--release", "--image", &layout.display().to_string(), "--at", "/app"];
+        let outcomes = outcomes(&check(&words, None, directory.path()));
+        let skew = outcomes[0].1.iter().find(|(rule, _)| rule == "base-skew").unwrap();
+        assert_eq!(skew.1, outcome);
+    }
+}

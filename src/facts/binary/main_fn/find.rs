@@ -15,6 +15,10 @@ const MAX_VISITS: usize = 48;
 /// How deep calls are followed on that way.
 const MAX_DEPTH: usize = 5;
 
+/// Calls looked at below one of those functions. Real ones have some hundreds; a file made of
+/// nothing but calls would have a number that grows with its third power.
+const MAX_CALLS: usize = 50_000;
+
 /// The function that the user wrote, and what led to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -48,7 +52,8 @@ pub(crate) fn user_main(program: &Program<'_, '_>) -> Result<Found, &'static str
         }
         let Some(function) = program.walk(address) else { continue };
         if depth > 0
-            && let Some((Value::Constant(user_main), shape)) = started(program, &function, 2)
+            && let Some((Value::Constant(user_main), shape)) =
+                started(program, &function, 2, &mut { MAX_CALLS })
             && program.is_function(user_main)
         {
             return Ok(Found { user_main, c_main: address, shape });
@@ -86,8 +91,14 @@ pub(crate) fn user_main(program: &Program<'_, '_>) -> Result<Found, &'static str
 }
 
 /// What a function starts as Rust's `main`: a fixed address, or something of its own caller's.
-fn started(program: &Program<'_, '_>, function: &Function, depth: usize) -> Option<(Value, Shape)> {
+fn started(
+    program: &Program<'_, '_>,
+    function: &Function,
+    depth: usize,
+    calls: &mut usize,
+) -> Option<(Value, Shape)> {
     for call in function.all_calls() {
+        *calls = calls.checked_sub(1)?;
         // lang_start_internal(&closure, &vtable, …): the closure holds main.
         if let Value::Constant(table) = call.arguments[1]
             && is_closure_vtable(program, table)
@@ -112,7 +123,7 @@ fn started(program: &Program<'_, '_>, function: &Function, depth: usize) -> Opti
         if inner.start == function.start {
             continue;
         }
-        if let Some((value, shape)) = started(program, &inner, depth - 1) {
+        if let Some((value, shape)) = started(program, &inner, depth - 1, calls) {
             let shape = if shape == Shape::Closure { Shape::LangStart } else { shape };
             match outside(value, call) {
                 Value::Unknown | Value::Stack(_) => {}

@@ -77,9 +77,8 @@ impl<'a> Walk<'a> {
             }
         }
         match refused {
-            // A shell that found nothing else says what it found; the engine says nothing of it.
-            Some(at) if *by == By::Shell => fail(FailureKind::NotExecutable, at),
-            _ => fail(FailureKind::NotInPath, name.to_owned()),
+            Some(at) => fail(FailureKind::NotExecutable, at),
+            None => fail(FailureKind::NotInPath, name.to_owned()),
         }
     }
 
@@ -251,6 +250,10 @@ fn failure(by: &By, kind: FailureKind, name: &str, at: String) -> Failure {
         }
         (By::Engine, FailureKind::NoSuchFile) => {
             (format!("exec: \"{name}\": stat {name}: {reason}"), 127)
+        }
+        // Go's search of PATH passes over what may not be executed, and says nothing of it.
+        (By::Engine, FailureKind::NotExecutable) if !name.contains('/') => {
+            (format!("exec: \"{name}\": executable file not found in $PATH"), 127)
         }
         (By::Engine, FailureKind::NotExecutable) => (format!("exec: \"{name}\": {reason}"), 126),
         (By::Engine, FailureKind::NotAFile) => (format!("exec: \"{name}\": is a directory"), 126),
