@@ -276,7 +276,7 @@ fn a_finding_names_the_line_that_decides() {
          .cargo/config.toml:3 says abort"
     );
     assert_eq!(panic.location.to_string(), ".cargo/config.toml:3");
-    assert_eq!(panic.fix.as_deref(), Some("cargo build --release -p app --bin app"));
+    assert_eq!(panic.fix.as_deref(), Some("cargo build --release"));
     assert_ne!(panic.at_most, Some(Level::Warn));
     let strip = finding("strip-mismatch");
     assert!(
