@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Command, FromArgMatches};
+use clap::Args;
 
-use super::check::{self, Check};
+use super::check;
 use super::freshen;
 use super::output::Failure;
 use super::recording::{self, Features, Gathered, Writing, beside};
 use crate::facts::build::ledger::Verdict;
+use crate::facts::record::made::Request;
 use crate::input::build::{Built, Crate, Program, build};
 use crate::input::cargo::{self, Output, Outputs, Query, Workspace};
 
@@ -39,8 +40,6 @@ pub struct Build {
 struct Understood {
     query: Query,
     features: Features,
-    /// The same words for `check`.
-    check: Vec<String>,
 }
 
 /// Builds, records, checks.
@@ -50,38 +49,39 @@ struct Understood {
 pub fn run(words: &Build) -> Result<u8, Failure> {
     let (words, cargo_words) = sorted_out(words)?;
     let understood = understand(&cargo_words)?;
+    // What a named package is made of is built with it, whatever `-p` says.
+    let query = Query { packages: Vec::new(), bins: Vec::new(), ..understood.query };
     if words.ensure_fresh {
-        freshen::freshen(&understood.query, false, false)?;
+        freshen::freshen(&query, false, false)?;
     }
-    let Built { code, programs, crates } = build(&understood.query, &cargo_words)?;
+    let Built { code, programs, others, crates } = build(&query, &cargo_words)?;
     if code != 0 {
         return Ok(code);
     }
-    let workspace = cargo::workspace(&understood.query)?;
-    let units = freshen::known(&understood.query, &workspace);
+    for other in &others {
+        writeln!(io::stderr(), "note: {other} gets no record: it is no binary of a package")?;
+    }
+    if programs.is_empty() {
+        writeln!(io::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
+        return Ok(super::CLEAN);
+    }
+    let workspace = cargo::workspace(&query)?;
+    let units = freshen::known(&query, &workspace);
+    let made: Vec<(Outputs, Output)> =
+        programs.iter().map(|program| located(program, &workspace, &query)).collect();
     let mut refused = false;
-    for program in &programs {
-        if let Err(why) =
-            record(program, &workspace, &understood, (&crates, &units), &words.writing)?
-        {
+    for (program, built) in programs.iter().zip(&made) {
+        let request = understood.features.request();
+        let answer =
+            record(program, built, (&workspace, request), (&crates, &units), &words.writing)?;
+        if let Err(why) = answer {
             writeln!(io::stderr(), "error: {why}")?;
             refused = true;
         }
     }
-    let judged = match words.no_check || programs.is_empty() {
-        true => super::CLEAN,
-        false => judge(understood.check)?,
-    };
+    let judged = if words.no_check { super::CLEAN } else { check::made(&workspace, &made)? };
     // A finding says more than that there is no record.
     Ok(if refused && judged == super::CLEAN { super::FAILED } else { judged })
-}
-
-fn judge(words: Vec<String>) -> Result<u8, Failure> {
-    let mut check_words = vec!["check".to_owned()];
-    check_words.extend(words);
-    let command = Check::augment_args(Command::new("check"));
-    let matches = command.try_get_matches_from(check_words).map_err(Failure::from)?;
-    check::run(&Check::from_arg_matches(&matches)?, &matches)
 }
 
 /// Our own words may stand among cargo's: they are taken out, wherever they stand.
@@ -116,93 +116,103 @@ fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), Failure> {
     Ok((own, cargo))
 }
 
-/// Reads cargo's words as cargo would; what decides nothing here is passed over.
+/// Reads cargo's words as cargo would; what decides nothing here is passed over. Which packages
+/// and binaries were meant is not asked: cargo says what it built.
 fn understand(words: &[String]) -> Result<Understood, Failure> {
     let mut query = Query::here()?;
     let mut features = Features::default();
-    let mut check: Vec<String> = Vec::new();
-    let mut rest = words.iter().map(String::as_str).peekable();
+    let words: Vec<String> = words.iter().flat_map(|word| spelled_out(word)).collect();
+    let mut rest = words.iter().map(String::as_str);
     while let Some(word) = rest.next() {
         let (name, joined) = match word.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-            _ => short(word),
+            _ => (word, None),
         };
         let mut value = || joined.or_else(|| rest.next()).unwrap_or_default().to_owned();
-        let mut same = |value: String| {
-            check.extend([name.to_owned(), value.clone()]);
-            value
-        };
         match name {
-            "--manifest-path" => query.manifest_path = Some(same(value()).into()),
-            "-p" | "--package" => query.packages.push(same(value())),
-            "--bin" => query.bins.push(same(value())),
-            "--profile" => query.profile = Some(same(value())),
-            "--target" => query.targets.push(same(value())),
-            "--target-dir" => query.target_dir = Some(same(value()).into()),
-            "-r" | "--release" => {
-                query.profile = Some("release".to_owned());
-                check.push("--release".to_owned());
-            }
-            "--config" => {
-                let value = value();
-                check.extend(["--cargo-config".to_owned(), value.clone()]);
-                query.config.push(value);
-            }
-            "-F" | "--features" => features.features.push(same(value())),
-            "--all-features" | "--no-default-features" => {
-                features.all_features |= name == "--all-features";
-                features.no_default_features |= name == "--no-default-features";
-                check.push(name.to_owned());
-            }
+            "--manifest-path" => query.manifest_path = Some(value().into()),
+            "--profile" => query.profile = Some(value()),
+            "--target" => query.targets.push(value()),
+            "--target-dir" => query.target_dir = Some(value().into()),
+            "--release" => query.profile = Some("release".to_owned()),
+            "--config" => query.config.push(value()),
+            "--features" => features.features.push(value()),
+            "--all-features" => features.all_features = true,
+            "--no-default-features" => features.no_default_features = true,
+            // A value of another word may look like a word of its own.
+            "--package" | "--bin" | "--example" | "--test" | "--bench" | "--exclude" | "--jobs"
+            | "--color" | "-Z" => drop(value()),
             _ => {}
         }
     }
-    if query.profile.is_none() {
-        query.profile = Some("dev".to_owned());
-        check.extend(["--profile".to_owned(), "dev".to_owned()]);
-    }
+    query.profile.get_or_insert_with(|| "dev".to_owned());
     features.cargo_config.clone_from(&query.config);
     query.asked = features.asked();
-    Ok(Understood { query, features, check })
+    Ok(Understood { query, features })
 }
 
-/// `-pNAME`, `-p=NAME` and `-FNAME`, as clap reads them.
-fn short(word: &str) -> (&str, Option<&str>) {
-    match (word.get(..2), word.get(2..)) {
-        (Some(name @ ("-p" | "-F")), Some(value)) if !value.is_empty() => {
-            (name, Some(value.strip_prefix('=').unwrap_or(value)))
+/// The long words of a cluster of short ones, as clap reads it: `-qrpapp` is `-q`, `--release`
+/// and `--package=app`.
+fn spelled_out(word: &str) -> Vec<String> {
+    let Some(letters) = word.strip_prefix('-').filter(|it| !it.starts_with('-')) else {
+        return vec![word.to_owned()];
+    };
+    let mut words = Vec::new();
+    for (at, letter) in letters.char_indices() {
+        let long = match letter {
+            'r' => "--release",
+            'p' => "--package",
+            'F' => "--features",
+            'j' => "--jobs",
+            'Z' => "-Z",
+            other => {
+                words.push(format!("-{other}"));
+                continue;
+            }
+        };
+        let value = &letters[at + 1..];
+        if letter == 'r' || value.is_empty() {
+            words.push(long.to_owned());
+            continue;
         }
-        _ => (word, None),
+        let value = value.strip_prefix('=').unwrap_or(value);
+        // `-Z` decides nothing here, and has no long form.
+        words.extend((letter != 'Z').then(|| format!("{long}={value}")));
+        break;
     }
+    words
 }
 
-fn record(
-    program: &Program,
-    workspace: &Workspace,
-    understood: &Understood,
-    (crates, units): (&[Crate], &BTreeMap<String, Verdict>),
-    writing: &Writing,
-) -> Result<Result<(), String>, Failure> {
+/// A program that cargo made, in the build that it is one of.
+fn located(program: &Program, workspace: &Workspace, query: &Query) -> (Outputs, Output) {
     let output = Output {
         package: program.package.clone(),
         bin: program.bin.clone(),
         path: program.path.clone(),
         modified: std::time::SystemTime::UNIX_EPOCH,
     };
-    let named = understood.query.profile.clone().unwrap_or_default();
     let outputs = Outputs {
-        profile: named,
+        profile: query.profile.clone().unwrap_or_default(),
         target: target_of(program, workspace),
         directory: program.path.parent().map(PathBuf::from).unwrap_or_default(),
         why: "cargo made it just now".to_owned(),
         built: vec![output.clone()],
         missing: Vec::new(),
     };
-    let query = &understood.query;
-    let request = understood.features.request();
+    (outputs, output)
+}
+
+fn record(
+    program: &Program,
+    (outputs, output): &(Outputs, Output),
+    (workspace, request): (&Workspace, Request),
+    (crates, units): (&[Crate], &BTreeMap<String, Verdict>),
+    writing: &Writing,
+) -> Result<Result<(), String>, Failure> {
     let (bytes, binary) = recording::read_program(&program.path)?;
     let recorded = recording::Program { path: Some(&program.path), bytes: &bytes, binary: &binary };
-    let gathered = Gathered::new(query, workspace, (&outputs, &output), request, recorded, &[])?;
+    let built = (outputs, output);
+    let gathered = Gathered::new(&workspace.query, workspace, built, request, recorded, &[])?;
     let to = beside(&program.path);
     let answer = gathered.record(crates, units, &to, writing)?;
     if answer.is_ok() {
@@ -243,14 +253,30 @@ mod tests {
     #[test]
     fn cargo_s_words_are_read_as_cargo_reads_them() {
         let text = "--profile=dist -papp --bin a --features x,y -Fz --config k=1 --target t -j 2";
-        let Understood { query, features, check } = understand(&words(text)).unwrap();
+        let Understood { query, features } = understand(&words(text)).unwrap();
         assert_eq!(query.profile.as_deref(), Some("dist"));
-        assert_eq!((query.packages, query.bins), (words("app"), words("a")));
         assert_eq!((query.config, query.targets), (words("k=1"), words("t")));
         assert_eq!(features.request().features, ["x", "y", "z"]);
-        let words =
-            "--profile dist -p app --bin a --features x,y -F z --cargo-config k=1 --target t";
-        assert_eq!(check.join(" "), words);
         assert_eq!(understand(&[]).unwrap().query.profile.as_deref(), Some("dev"));
+    }
+
+    #[test]
+    fn short_words_may_stand_in_one() {
+        let of = |text: &str| {
+            let Understood { query, features } = understand(&words(text)).unwrap();
+            (query.profile.unwrap(), features.features)
+        };
+        let release = |features: &[&str]| {
+            ("release".to_owned(), features.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
+        };
+        for text in ["-rp app", "-qrpapp", "-vvr -j4", "-rj 2", "-rZ unstable-options", "-r -p=r"] {
+            assert_eq!(of(text), release(&[]), "{text}");
+        }
+        assert_eq!(of("-rFtls"), release(&["tls"]));
+        assert_eq!(of("-rF=tls -F a"), release(&["tls", "a"]));
+        // The letters of a value are no words, and neither is a value that looks like one.
+        for text in ["-prelease", "-p r", "-Zr", "--bin --release", "-F release", "--example -r"] {
+            assert_eq!(of(text).0, "dev", "{text}");
+        }
     }
 }

@@ -157,8 +157,49 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
             }
         }
     }
-    recording::attach(&mut subjects, words.record.as_deref())?;
-    let mut report = lint(subjects, &config, Date::from_unix_seconds(input::clock::now()));
+    judged(subjects, words.record.as_deref(), notes, &config)
+}
+
+/// Judges the programs that a build just made, these and no others; returns the exit code.
+///
+/// # Errors
+/// As for [`run`].
+pub(super) fn made(
+    workspace: &cargo::Workspace,
+    made: &[(cargo::Outputs, cargo::Output)],
+) -> Result<u8, Failure> {
+    let mut packages: Vec<String> =
+        made.iter().map(|(_, output)| output.package.repr.clone()).collect();
+    packages.dedup();
+    let query = cargo::Query { packages, ..workspace.query.clone() };
+    let config = configuration(None, &query, Some(workspace))?;
+    let mut notes = Vec::new();
+    let mut subjects = Vec::new();
+    for (outputs, output) in made {
+        let note = said(outputs);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+        let build = Build::new(workspace, outputs, output);
+        let mut facts = facts(&output.path, &query, Some((workspace, build)))?;
+        // Cargo has just named this path: a newer build for another target is another one.
+        if let Some(build) = &mut facts.build {
+            build.freshness.newer_twin = None;
+        }
+        subjects.push((output.bin.clone(), facts));
+    }
+    Judging::default().answer(&judged(subjects, None, notes, &config)?)
+}
+
+/// The subjects with the records that they have, under every rule.
+fn judged(
+    mut subjects: Vec<(String, Facts)>,
+    record: Option<&Path>,
+    notes: Vec<String>,
+    config: &Config,
+) -> Result<Report, Failure> {
+    recording::attach(&mut subjects, record)?;
+    let mut report = lint(subjects, config, Date::from_unix_seconds(input::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)
 }
@@ -228,9 +269,7 @@ fn built(
     notes: &mut Vec<String>,
 ) -> Result<Vec<(String, Facts)>, Failure> {
     let outputs = cargo::outputs(workspace, query)?;
-    let target =
-        outputs.target.as_deref().map_or_else(String::new, |target| format!(" for {target}"));
-    notes.push(format!("profile `{}`{target}: {}", outputs.profile, outputs.why));
+    notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
     }
@@ -241,6 +280,13 @@ fn built(
         subjects.push((output.bin.clone(), facts));
     }
     Ok(subjects)
+}
+
+/// Which build it is, and why this one.
+fn said(outputs: &cargo::Outputs) -> String {
+    let target =
+        outputs.target.as_ref().map_or_else(String::new, |target| format!(" for {target}"));
+    format!("profile `{}`{target}: {}", outputs.profile, outputs.why)
 }
 
 /// What cargo built here, for a root that does not hold it yet; `None` where nothing is built, or

@@ -1,8 +1,8 @@
 //! Runs cargo's own build and notes which programs it made.
 
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId, TargetKind};
 
@@ -16,6 +16,8 @@ pub struct Built {
     pub code: u8,
     /// The programs, in cargo's order.
     pub programs: Vec<Program>,
+    /// Executables that are no binaries of a package, tests aside: `the example \`demo\``.
+    pub others: Vec<String>,
     /// Every library, program and build script, in cargo's order.
     pub crates: Vec<Crate>,
 }
@@ -64,35 +66,72 @@ pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
         .spawn()
         .map_err(missing)?;
     let mut programs = Vec::new();
+    let mut others = Vec::new();
     let mut crates = Vec::new();
     if let Some(output) = child.stdout.take() {
-        for message in Message::parse_stream(BufReader::new(output)) {
-            match message {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            match serde_json::from_str(&line).unwrap_or(Message::TextLine(line)) {
                 // A test of a crate is another unit, and no part of any program.
-                Ok(Message::CompilerArtifact(made)) if !made.profile.test => {
+                Message::CompilerArtifact(made) if !made.profile.test => {
                     crates.push(Crate {
                         package: made.package_id.clone(),
                         kinds: made.target.kind.clone(),
                         name: made.target.name.clone(),
                         fresh: made.fresh,
                     });
-                    let is_program = made.target.is_kind(TargetKind::Bin);
-                    programs.extend(made.executable.filter(|_| is_program).map(|path| Program {
-                        package: made.package_id,
-                        bin: made.target.name,
-                        path: path.into(),
-                        fresh: made.fresh,
-                    }));
+                    match made.executable {
+                        Some(path) if made.target.is_kind(TargetKind::Bin) => {
+                            programs.push(Program {
+                                package: made.package_id,
+                                bin: made.target.name,
+                                path: path.into(),
+                                fresh: made.fresh,
+                            });
+                        }
+                        Some(_) => {
+                            let kind = made
+                                .target
+                                .kind
+                                .first()
+                                .map_or_else(String::new, ToString::to_string);
+                            others.push(format!("the {kind} `{}`", made.target.name));
+                        }
+                        None => {}
+                    }
                 }
                 // What a build script prints is no message of cargo's.
-                Ok(Message::TextLine(line)) => println!("{line}"),
-                Ok(_) => {}
-                Err(_) => break,
+                Message::TextLine(line) => {
+                    // Nobody may be listening any more; the build goes on.
+                    let _ = writeln!(std::io::stdout(), "{line}");
+                }
+                _ => {}
             }
         }
     }
     let status = child.wait().map_err(missing)?;
-    // A cargo that a signal ended has no code; cargo itself fails with 101.
-    let code = status.code().map_or(101, |code| u8::try_from(code).unwrap_or(101));
-    Ok(Built { code, programs, crates })
+    Ok(Built { code: exit_code(status), programs, others, crates })
+}
+
+/// The code that a shell would see: of a cargo that a signal ended, 128 and the signal.
+fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+    #[cfg(not(unix))]
+    let signal = None;
+    // Cargo itself fails with 101.
+    status.code().or(signal).and_then(|code| u8::try_from(code).ok()).unwrap_or(101)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn codes_pass_through_and_signals_are_told_as_a_shell_tells_them() {
+        assert_eq!(exit_code(ExitStatus::from_raw(101 << 8)), 101);
+        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+    }
 }

@@ -1,0 +1,131 @@
+//! `build` with cargo's own words: what cargo made is what is recorded and judged, and nothing else.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/skip.rs"]
+mod skip;
+#[path = "support/recorded.rs"]
+mod support;
+
+use support::{Shop, success};
+
+/// A workspace whose default member is a library: the programs are another member's.
+fn workspace() -> Shop {
+    let shop = Shop::new();
+    for (path, text) in [
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"desk\", \"till\"]\ndefault-members = [\"till\"]\nresolver = \"2\"\n",
+        ),
+        (
+            "desk/Cargo.toml",
+            "[package]\nname = \"desk\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[features]\ntls = []\n\
+             [dependencies]\ntill = { path = \"../till\" }\n",
+        ),
+        ("desk/src/main.rs", "fn main() { println!(\"desk {}\", till::count()); }\n"),
+        ("desk/src/bin/bell.rs", "fn main() { println!(\"bell\"); }\n"),
+        ("desk/examples/demo.rs", "fn main() {}\n"),
+    ] {
+        let path = shop.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::remove_dir_all(shop.root.join("src")).unwrap();
+    success(&mut shop.command(env!("CARGO"), &["generate-lockfile", "--offline"]));
+    shop
+}
+
+fn build(shop: &Shop, words: &[&str]) -> (Output, String, String) {
+    let output = shop.binlint(&[&["build", "--offline"], words].concat()).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (report, words) = (said(&output.stdout), said(&output.stderr));
+    (output, report, words)
+}
+
+fn external(shop: &Shop, program: &str) -> Value {
+    let record = fs::read(shop.root.join(format!("{program}.intoto.jsonl"))).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    record["predicate"]["buildDefinition"]["externalParameters"].clone()
+}
+
+#[test]
+fn what_cargo_made_is_judged_whichever_words_chose_it() {
+    let shop = workspace();
+    let version = success(&mut shop.command("rustc", &["-vV"]));
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    for (words, at, programs) in [
+        (&["--workspace", "-r"][..], "target/release", &["desk", "bell"][..]),
+        (&["-rp", "desk"], "target/release", &["desk", "bell"]),
+        (&["-qrpdesk", "--bin", "bell"], "target/release", &["bell"]),
+        (&["--bins", "-p", "desk@0.1.0", "-r"], "target/release", &["desk", "bell"]),
+        (&["-rp", "des*"], "target/release", &["desk", "bell"]),
+        (
+            &["--workspace", "--exclude=till", "--profile=release"],
+            "target/release",
+            &["desk", "bell"],
+        ),
+        (&["-r", "-p", "desk", "--target", host], "release", &["desk", "bell"]),
+        // The other target's build is newer, and is not what cargo was asked for.
+        (&["-rp", "desk", "--all-targets"], "target/release", &["desk", "bell"]),
+    ] {
+        let (output, report, said) = build(&shop, words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {said}{report}");
+        for program in programs {
+            assert!(report.contains(&format!("{at}/{program}\n")), "{words:?}: {report}");
+        }
+        let judged = report.lines().filter(|line| line.starts_with("  target/")).count();
+        assert_eq!(judged, programs.len(), "{words:?}: {report}");
+    }
+    assert_eq!(external(&shop, "target/release/desk")["profile"], "release");
+}
+
+#[test]
+fn the_record_has_the_profile_and_features_that_cargo_got() {
+    let shop = workspace();
+    let (output, ..) = build(&shop, &["-rpdesk", "-Ftls", "--no-check"]);
+    assert!(output.status.success());
+    let recorded = external(&shop, "target/release/desk");
+    assert_eq!(
+        (&recorded["profile"], &recorded["features"][0]),
+        (&"release".into(), &"tls".into())
+    );
+    assert_eq!(
+        shop.verify(&["target/release/desk", "--manifest-path", "Cargo.toml"]).failed,
+        [""; 0]
+    );
+}
+
+#[test]
+fn what_gets_no_record_is_said() {
+    let shop = workspace();
+    let (output, report, said) = build(&shop, &[]);
+    assert_eq!((output.status.code(), report.as_str()), (Some(0), ""));
+    assert!(said.contains("asked for no binary"), "{said}");
+    let (output, _, said) = build(&shop, &["-p", "desk", "--examples"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said.contains("the example `demo` gets no record"), "{said}");
+}
+
+#[test]
+fn a_named_package_is_healed_with_all_that_it_is_made_of() {
+    let shop = workspace();
+    assert!(build(&shop, &["-rp", "desk"]).0.status.success());
+    // Edited, and dated back to before the build: cargo sees nothing.
+    let library = shop.root.join("till/src/lib.rs");
+    let old = fs::metadata(&library).unwrap().modified().unwrap();
+    fs::write(&library, "pub fn count() -> usize { std::env::args().count() + 40 }\n").unwrap();
+    let file = fs::File::options().write(true).open(&library).unwrap();
+    file.set_modified(old).unwrap();
+    let (output, _, said) = build(&shop, &["-rp", "desk", "--ensure-fresh"]);
+    assert!(output.status.success(), "{said}");
+    let ran = success(&mut shop.command("target/release/desk", &[]));
+    assert_eq!(ran.stdout, b"desk 41\n");
+}
