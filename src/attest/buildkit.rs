@@ -28,6 +28,8 @@ pub struct ImageBuild {
     pub about_another: bool,
     /// `--build-arg` values, by name; `mode=min` keeps none of them.
     pub build_args: BTreeMap<String, String>,
+    /// Names of `--build-context`: each replaces the image or stage of its name.
+    pub contexts: Vec<String>,
     /// The stage that was asked for, if not the last.
     pub target: Option<String>,
     /// The Dockerfile as BuildKit read it (`mode=max`).
@@ -101,8 +103,24 @@ pub struct Copied {
     pub target: String,
     /// The base image of the stage that it came from; `None`: from the build context.
     pub from: Option<String>,
+    /// The base image of the stage in which the file was made, however many stages it was copied
+    /// through since; `None`: that cannot be told.
+    pub made_on: Option<String>,
     /// Lines of the Dockerfile, from 1.
     pub lines: Vec<u32>,
+}
+
+impl Copied {
+    /// Whether it may have put a file at this path of the image.
+    pub fn covers(&self, path: &str) -> bool {
+        is_below(path, &self.target)
+    }
+}
+
+/// Whether the path is the place or lies below it.
+fn is_below(path: &str, place: &str) -> bool {
+    let rest = path.strip_prefix(place.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A graph has at most this many steps (Docker's own limit on layers is 127).
@@ -148,6 +166,11 @@ impl ImageBuild {
                 .filter_map(|subject| subject.sha256().map(str::to_owned))
                 .collect(),
             base_images,
+            contexts: args
+                .into_iter()
+                .flatten()
+                .filter_map(|(key, _)| Some(key.strip_prefix("context:")?.to_owned()))
+                .collect(),
             build_args: args
                 .into_iter()
                 .flatten()
@@ -326,27 +349,110 @@ impl<'a> Graph<'a> {
     }
 
     fn copies(&self, images: &[BaseImage]) -> Vec<Copied> {
+        let Some(last) = self.last else { return Vec::new() };
         let mut copies = Vec::new();
-        for (id, step) in self.last.map(|last| self.stage(last)).unwrap_or_default() {
-            for action in array(&step["op"]["Op"]["file"]["actions"]) {
-                let copy = &action["Action"]["copy"];
-                let (Some(source), Some(target)) = (text(&copy["src"]), text(&copy["dest"])) else {
-                    continue;
-                };
-                let number = action["secondaryInput"].as_i64().unwrap_or(-1);
-                let from = self.input(step, number).and_then(|id| {
-                    let (_, base) = *self.stage(id).last()?;
-                    let (name, digest) = Graph::image_of(base)?;
-                    let known = images.iter().find(|image| is_it(image, name, digest));
-                    Some(known.map_or_else(|| name.to_owned(), |image| image.reference.clone()))
-                });
-                copies.push(Copied { source, target, from, lines: self.lines(id) });
-            }
+        for copy in self.copies_into(last) {
+            let stands_on = |id| Some(self.stage(id).last()?.1);
+            let base = copy.from.and_then(stands_on).and_then(|base| self.named(base, images));
+            let made_on = copy.from.and_then(|from| self.made_on(from, copy.source, MOST_STAGES));
+            copies.push(Copied {
+                source: copy.source.to_owned(),
+                target: copy.target.to_owned(),
+                from: base,
+                made_on: made_on.and_then(|base| self.named(base, images)),
+                lines: self.lines(copy.step),
+            });
         }
         copies.reverse();
         copies
     }
+
+    /// The copies into the stage that ends with this step, the last one first.
+    fn copies_into(&self, end: &'a str) -> Vec<Copy<'a>> {
+        let mut copies = Vec::new();
+        for (id, step) in self.stage(end) {
+            // `COPY --link` makes a layer of its own that is merged with those below.
+            let merged = array(&step["op"]["Op"]["merge"]["inputs"]).skip(1);
+            let merged =
+                merged.filter_map(|it| self.input(step, it["input"].as_i64().unwrap_or(0)));
+            let layers: Vec<(&str, &Value)> =
+                merged.flat_map(|id| self.stage(id)).chain([(id, step)]).collect();
+            for (id, step) in layers {
+                let actions = array(&step["op"]["Op"]["file"]["actions"]);
+                for action in actions.collect::<Vec<_>>().into_iter().rev() {
+                    let copy = &action["Action"]["copy"];
+                    if let (Some(source), Some(target)) =
+                        (copy["src"].as_str(), copy["dest"].as_str())
+                    {
+                        let number = action["secondaryInput"].as_i64().unwrap_or(-1);
+                        copies.push(Copy {
+                            step: id,
+                            source,
+                            target,
+                            from: self.input(step, number),
+                        });
+                    }
+                }
+            }
+        }
+        copies
+    }
+
+    /// The image of the stage in which the file at this path was made. `None` where it came from
+    /// the build context, or where a command could have brought it from anywhere.
+    fn made_on(&self, end: &'a str, path: &str, left: usize) -> Option<&'a Value> {
+        let left = left.checked_sub(1)?;
+        for copy in self.copies_into(end) {
+            if is_below(path, copy.target) {
+                let inside =
+                    path[copy.target.trim_end_matches('/').len()..].trim_start_matches('/');
+                let source = copy.source.trim_end_matches('/');
+                // Of a directory that is copied on as a whole this may be one file of many.
+                let is_whole = inside.is_empty() && copy.target.ends_with('/');
+                if is_whole || source.contains(['*', '?', '[']) {
+                    return None;
+                }
+                // A file keeps its name below a directory; what it is called there is not told.
+                let is_same = inside.is_empty() || source.rsplit('/').next() == Some(inside);
+                let below = format!("{source}/{inside}");
+                return self.made_on(copy.from?, if is_same { source } else { &below }, left);
+            }
+            // One file of a directory that is copied on.
+            if is_below(copy.target, path) {
+                return None;
+            }
+        }
+        let stage = self.stage(end);
+        let brings = |step: &Value| {
+            let mounts = &step["op"]["Op"]["exec"]["mounts"];
+            array(mounts).any(|mount| {
+                let is_bind = mount["mountType"].as_i64().unwrap_or(0) == 0;
+                mount["dest"] != "/" && is_bind && mount["input"].as_i64().unwrap_or(0) >= 0
+            })
+        };
+        let made_here = !stage.iter().any(|(_, step)| brings(step));
+        stage.last().map(|(_, base)| *base).filter(|_| made_here)
+    }
+
+    /// The name under which the graph's image is among the materials.
+    fn named(&self, step: &'a Value, images: &[BaseImage]) -> Option<String> {
+        let (name, digest) = Graph::image_of(step)?;
+        let known = images.iter().find(|image| is_it(image, name, digest));
+        Some(known.map_or_else(|| name.to_owned(), |image| image.reference.clone()))
+    }
 }
+
+/// One copy as the graph has it.
+struct Copy<'a> {
+    step: &'a str,
+    source: &'a str,
+    target: &'a str,
+    /// The last step of the stage that it came from, or the build context.
+    from: Option<&'a str>,
+}
+
+/// A file is followed through at most so many stages.
+const MOST_STAGES: usize = 64;
 
 /// Whether the graph's image is the material: by digest, or by name where there is none.
 fn is_it(image: &BaseImage, name: &str, digest: Option<&str>) -> bool {

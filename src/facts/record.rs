@@ -14,10 +14,12 @@ use crate::facts::binary::{Crate, CrateSource};
 
 pub mod base_images;
 mod carried;
+pub mod claims;
 pub mod consistency;
 pub mod elf;
 pub mod embedded;
 pub mod from_lines;
+mod instructions;
 pub mod made;
 mod subject;
 pub mod tied;

@@ -111,6 +111,59 @@ fn both_versions_tell_the_same_story() {
     }
 }
 
+/// A builder, what packs its output, and an image that takes it from there.
+fn through_stages(link: bool, mounted: bool) -> ImageBuild {
+    let file = |id: &str, below: &str, from: &str, source: &str, target: &str| {
+        let inputs: Vec<&str> = [below, from].into_iter().filter(|it| !it.is_empty()).collect();
+        let base = if below.is_empty() { -1 } else { 0 };
+        json!({ "id": id, "inputs": inputs, "op": { "Op": { "file": { "actions": [
+            { "input": base, "secondaryInput": inputs.len() - 1, "output": 0,
+              "Action": { "copy": { "src": source, "dest": target } } } ] } } } })
+    };
+    let run = |id: &str, below: &str, mount: Value| {
+        json!({ "id": id, "inputs": [below, "step0:0"], "op": { "Op": { "exec": {
+            "mounts": [{ "dest": "/" }, mount] } } } })
+    };
+    let cache = json!({ "input": 1, "dest": "/root/.cargo", "mountType": 3 });
+    let bind = json!({ "input": 1, "dest": "/from" });
+    let packed = run("step2", "step1:0", if mounted { bind } else { cache });
+    let mut steps = vec![
+        json!({ "id": "step0", "op": image(SLIM, "debian:bookworm-slim") }),
+        json!({ "id": "step1", "op": image(RUST, "rust:1.95-bookworm") }),
+        packed,
+        file("step3", "step0:0", "step2:0", "/src/target/release/app", "/out/"),
+    ];
+    match link {
+        false => steps.push(file("step4", "step0:0", "step3:0", "/out/app", "/usr/bin/app")),
+        true => {
+            steps.push(file("layer", "", "step3:0", "/out", "/usr/bin"));
+            steps.push(json!({ "id": "step4", "inputs": ["step0:0", "layer:0"], "op": { "Op": {
+                "merge": { "inputs": [{ "input": 0 }, { "input": 1 }] } } } }));
+        }
+    }
+    steps.push(json!({ "id": "step5", "inputs": ["step4:0"], "op": { "Op": null } }));
+    let mut statement = v1();
+    let internal = &mut statement["predicate"]["buildDefinition"]["internalParameters"];
+    internal["buildConfig"]["llbDefinition"] = Value::Array(steps);
+    read(&statement)
+}
+
+#[test]
+fn a_file_is_followed_to_the_stage_that_made_it() {
+    let build = through_stages(false, false);
+    let [copied] = build.copies.as_slice() else { panic!("{:?}", build.copies) };
+    assert_eq!(copied.from.as_deref(), Some("debian:bookworm-slim"));
+    assert_eq!(copied.made_on.as_deref(), Some("rust:1.95-bookworm"));
+    assert!(copied.covers("/usr/bin/app") && !copied.covers("/usr/bin/apple"));
+    // What a command with another stage at hand made may come from there.
+    assert_eq!(through_stages(false, true).copies[0].made_on, None);
+    // Of a directory that is copied on as a whole only one file is known.
+    let linked = through_stages(true, false);
+    assert_eq!(linked.copies.len(), 1, "{:?}", linked.copies);
+    assert_eq!((linked.copies[0].target.as_str(), &linked.copies[0].made_on), ("/usr/bin", &None));
+    assert_eq!(linked.with_role(Role::Runtime).count(), 1);
+}
+
 #[test]
 fn without_the_graph_no_role_is_claimed() {
     let mut min = v1();

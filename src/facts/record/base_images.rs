@@ -1,7 +1,7 @@
 //! What BuildKit says of the image that carries the program: which statement is the image's, what
 //! it tells, and what the Dockerfile adds to it.
 
-use super::from_lines::from_lines;
+use super::from_lines::{From, Told, from_lines};
 use super::{Dockerfile, ImageBuild, Role};
 use crate::facts::Image;
 
@@ -41,13 +41,19 @@ pub fn told(build: &ImageBuild) -> Vec<String> {
     images.chain(copies).collect()
 }
 
+/// The images that the Dockerfile pulls when it is built with the words of this build.
+pub fn from_lines_of(build: &ImageBuild, dockerfile: &Dockerfile) -> Vec<From> {
+    let ImageBuild { build_args: arguments, contexts, target, .. } = build;
+    from_lines(&dockerfile.text, Told { arguments, contexts, target: target.as_deref() })
+}
+
 /// Gives the images of a provenance without a build graph (`mode=min`) the roles and lines that
 /// they have in this Dockerfile. An image that it does not name keeps none.
 pub fn take_roles_from(build: &mut ImageBuild, dockerfile: &Dockerfile) {
     if build.is_max {
         return;
     }
-    for from in from_lines(&dockerfile.text, &build.build_args, build.target.as_deref()) {
+    for from in from_lines_of(build, dockerfile) {
         let mut images = build.base_images.iter_mut();
         let Some(image) = images.find(|image| from.is(&image.reference)) else { continue };
         let role = if from.last { Role::Runtime } else { Role::Build };

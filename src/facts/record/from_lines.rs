@@ -1,8 +1,9 @@
-//! The images that a Dockerfile names, as far as a record of the build can be compared with them.
+//! The images that a Dockerfile pulls, as far as BuildKit's provenance can be compared with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Record;
+use super::claims::normal;
+use super::instructions::{Instruction, instructions};
 
 /// One `FROM` that pulls an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,10 @@ pub struct From {
     pub written: String,
     /// Whether the last stage, or the one that was asked for, stands on it.
     pub last: bool,
+    /// Whether the stage is needed for that one: BuildKit pulls nothing for any other.
+    pub needed: bool,
+    /// Whether something that is not known here decides which image it is, or whether it is one.
+    pub open: bool,
 }
 
 impl From {
@@ -33,169 +38,207 @@ impl From {
     }
 }
 
-/// The stages that pull an image, in order. `arguments` are the build's `--build-arg` values.
-pub fn from_lines(
-    text: &str,
-    arguments: &BTreeMap<String, String>,
-    target: Option<&str>,
-) -> Vec<From> {
-    let mut variables: BTreeMap<String, String> = BTreeMap::new();
-    // Stage name, then the place of its own `FROM` in the list, if it pulls an image.
-    let mut stages: Vec<(String, Option<usize>)> = Vec::new();
+/// What a build was told beside its Dockerfile.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The values of `--build-arg`.
+    pub arguments: &'a BTreeMap<String, String>,
+    /// The names of `--build-context`: each replaces the image of its name.
+    pub contexts: &'a [String],
+    /// `--target`.
+    pub target: Option<&'a str>,
+}
+
+/// Platforms are known to the builder alone.
+const PLATFORMS: [&str; 8] = [
+    "TARGETPLATFORM",
+    "TARGETOS",
+    "TARGETARCH",
+    "TARGETVARIANT",
+    "BUILDPLATFORM",
+    "BUILDOS",
+    "BUILDARCH",
+    "BUILDVARIANT",
+];
+
+/// One stage: its name, its own `FROM` in the list if it pulls an image, and what it is made from.
+#[derive(Debug, Default)]
+struct Stage {
+    name: String,
+    pulls: Option<usize>,
+    /// The stage that it stands on.
+    below: Option<usize>,
+    /// Every stage that it needs.
+    from: BTreeSet<usize>,
+    /// Which stage or image it stands on is not known.
+    open: bool,
+}
+
+/// The stages that pull an image, in order.
+pub fn from_lines(text: &str, told: Told<'_>) -> Vec<From> {
+    let mut variables: BTreeMap<String, Option<String>> = BTreeMap::new();
+    variables.extend(PLATFORMS.map(|name| (name.to_owned(), None)));
+    let mut stages: Vec<Stage> = Vec::new();
     let mut pulled: Vec<From> = Vec::new();
-    for (line, instruction) in instructions(text) {
-        let mut words = instruction.split_whitespace();
-        let Some(first) = words.next() else { continue };
-        if first.eq_ignore_ascii_case("ARG") && stages.is_empty() {
-            for word in words {
-                let (name, default) = word.split_once('=').unwrap_or((word, ""));
-                let default = default.trim_matches(['"', '\'']).to_owned();
-                let value = arguments.get(name).cloned().unwrap_or(default);
-                variables.insert(name.to_owned(), value);
-            }
-        } else if first.eq_ignore_ascii_case("FROM") {
-            let mut words = words.skip_while(|word| word.starts_with("--"));
-            let Some(word) = words.next() else { continue };
-            let image = substituted(word, &variables);
-            let name = words.next().filter(|word| word.eq_ignore_ascii_case("AS"));
-            let name = name.and_then(|_| words.next()).unwrap_or_default().to_lowercase();
-            let earlier = stages
-                .iter()
-                .find(|(stage, _)| !stage.is_empty() && *stage == image.to_lowercase());
-            let stands_on = match earlier {
-                Some((_, stands_on)) => *stands_on,
-                None if image == "scratch" => None,
-                None => {
-                    pulled.push(From { line, image, written: word.to_owned(), last: false });
-                    Some(pulled.len() - 1)
+    for Instruction { line, name, words } in instructions(text) {
+        match (name.as_str(), stages.last_mut()) {
+            ("ARG", None) => {
+                for word in &words {
+                    let (name, default) = word.split_once('=').unwrap_or((word, ""));
+                    let default = substituted(default, &variables);
+                    let given = told.arguments.get(name).cloned();
+                    // A declaration alone leaves what is known of a platform as it is.
+                    if given.is_some() || !variables.contains_key(name) || word.contains('=') {
+                        variables.insert(name.to_owned(), given.or(default));
+                    }
                 }
-            };
-            stages.push((name, stands_on));
+            }
+            ("FROM", _) => {
+                let mut words = words.iter().skip_while(|word| word.starts_with("--"));
+                let Some(written) = words.next() else { continue };
+                let image = substituted(written, &variables);
+                let is_named = words.next().is_some_and(|word| word.eq_ignore_ascii_case("AS"));
+                let name = words.next().filter(|_| is_named);
+                let name = name.map(|name| name.to_lowercase()).unwrap_or_default();
+                let mut stage = Stage { name, ..Stage::default() };
+                let image = match image {
+                    Some(image) => image,
+                    None => {
+                        stage.open = true;
+                        written.clone()
+                    }
+                };
+                if told.contexts.iter().any(|context| *context == image || *context == stage.name) {
+                    stage.open = true;
+                }
+                match stage_of(&image, &stages) {
+                    Some(earlier) if !stage.open => {
+                        stage.below = Some(earlier);
+                        stage.from.insert(earlier);
+                    }
+                    _ if image == "scratch" => {}
+                    _ => {
+                        let (written, open) = (written.clone(), stage.open);
+                        pulled.push(From {
+                            line,
+                            image,
+                            written,
+                            last: false,
+                            needed: false,
+                            open,
+                        });
+                        stage.pulls = Some(pulled.len() - 1);
+                    }
+                }
+                stages.push(stage);
+            }
+            (_, Some(_)) => {
+                let used: Vec<usize> =
+                    taken_from(&words).filter_map(|name| stage_of(name, &stages)).collect();
+                let last = stages.len() - 1;
+                stages[last].from.extend(used.into_iter().filter(|used| *used < last));
+            }
+            _ => {}
         }
     }
-    let wanted = target.map(str::to_lowercase);
-    let last = match wanted {
-        Some(wanted) => stages.iter().find(|(name, _)| *name == wanted),
-        None => stages.last(),
-    };
-    if let Some((_, Some(index))) = last {
-        pulled[*index].last = true;
-    }
+    mark(&mut pulled, &stages, told.target);
     pulled
 }
 
-/// Logical lines with the number of their first line: comments dropped, continuations joined.
-fn instructions(text: &str) -> Vec<(u32, String)> {
-    let mut all: Vec<(u32, String)> = Vec::new();
-    let mut open = false;
-    for (number, line) in (1u32..).zip(text.lines()) {
-        let line = line.trim();
-        if line.starts_with('#') || line.is_empty() {
-            continue;
-        }
-        let (part, goes_on) = match line.strip_suffix('\\') {
-            Some(part) => (part, true),
-            None => (line, false),
-        };
-        match all.last_mut().filter(|_| open) {
-            Some((_, joined)) => joined.push_str(part),
-            None => all.push((number, part.to_owned())),
-        }
-        open = goes_on;
+/// Which images are pulled, and which one the image stands on.
+fn mark(pulled: &mut [From], stages: &[Stage], target: Option<&str>) {
+    let wanted = match target {
+        Some(target) => stage_of(target, stages),
+        None => stages.len().checked_sub(1),
+    };
+    let Some(wanted) = wanted else { return };
+    let mut at = wanted;
+    // A stage stands on an earlier one.
+    while let Some(below) = stages[at].below {
+        at = below;
     }
-    all
+    if let Some(index) = stages[at].pulls {
+        pulled[index].last = true;
+    }
+    let mut needed = BTreeSet::new();
+    let mut next = vec![wanted];
+    while let Some(at) = next.pop() {
+        if needed.insert(at) {
+            next.extend(&stages[at].from);
+        }
+    }
+    for at in needed {
+        if let Some(index) = stages[at].pulls {
+            pulled[index].needed = true;
+        }
+    }
 }
 
-/// `$NAME`, `${NAME}` and `${NAME:-default}`.
-fn substituted(word: &str, variables: &BTreeMap<String, String>) -> String {
+/// The stage of this name or number; of equal names the later one.
+fn stage_of(name: &str, stages: &[Stage]) -> Option<usize> {
+    let lower = name.to_lowercase();
+    let named = stages.iter().rposition(|stage| !lower.is_empty() && stage.name == lower);
+    named.or_else(|| name.parse().ok().filter(|number| *number < stages.len()))
+}
+
+/// The stages and images that an instruction takes files from: `--from=build`,
+/// `--mount=type=bind,from=build`.
+fn taken_from(words: &[String]) -> impl Iterator<Item = &str> {
+    let options = words.iter().take_while(|word| word.starts_with("--"));
+    options.filter_map(|option| {
+        option.strip_prefix("--from=").or_else(|| {
+            let mount = option.strip_prefix("--mount=")?;
+            mount.split(',').find_map(|part| part.strip_prefix("from="))
+        })
+    })
+}
+
+/// `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:+other}` and both without the colon; `None`
+/// where that depends on what is not known.
+fn substituted(word: &str, variables: &BTreeMap<String, Option<String>>) -> Option<String> {
     let mut result = String::new();
     let mut rest = word;
     while let Some((before, after)) = rest.split_once('$') {
         result.push_str(before);
-        let (name, default, tail) = match after.strip_prefix('{').and_then(|it| it.split_once('}'))
-        {
-            Some((inside, tail)) => {
-                let (name, default) = inside.split_once(":-").unwrap_or((inside, ""));
-                (name, default, tail)
-            }
-            None => {
-                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let end = after.find(|c| !is_name(c)).unwrap_or(after.len());
-                (&after[..end], "", &after[end..])
-            }
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let braced = after.strip_prefix('{').and_then(|it| it.split_once('}'));
+        let (inside, tail) = braced
+            .unwrap_or_else(|| after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())));
+        let (name, operator) =
+            inside.split_at(inside.find(|c| !is_name(c)).unwrap_or(inside.len()));
+        let value = match variables.get(name) {
+            Some(None) => return None,
+            Some(Some(value)) => Some(value.as_str()),
+            None => None,
         };
-        let value = variables.get(name).filter(|value| !value.is_empty());
-        result.push_str(value.map_or(default, String::as_str));
+        let filled = value.filter(|value| !value.is_empty());
+        result.push_str(match operator {
+            "" => value.unwrap_or_default(),
+            _ if operator.starts_with(":-") => filled.unwrap_or(&operator[2..]),
+            _ if operator.starts_with(":+") => filled.map_or("", |_| &operator[2..]),
+            _ if operator.starts_with('-') => value.unwrap_or(&operator[1..]),
+            _ if operator.starts_with('+') => value.map_or("", |_| &operator[1..]),
+            _ => return None,
+        });
         rest = tail;
     }
-    result + rest
-}
-
-/// A reference without registry and `library/`, its tag (`latest` where there is neither tag nor
-/// digest), and the digest that it is pinned to.
-pub fn normal(reference: &str) -> (String, Option<String>, Option<&str>) {
-    let (name, digest) = match reference.split_once("@sha256:") {
-        Some((name, digest)) => (name, Some(digest)),
-        None => (reference, None),
-    };
-    // A first part with a dot or a port in it is a registry.
-    let path = match name.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
-        _ => name,
-    };
-    let path = path.strip_prefix("library/").unwrap_or(path);
-    let (path, tag) = match path.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, Some(tag.to_owned())),
-        _ => (path, None),
-    };
-    let tag = tag.or_else(|| digest.is_none().then(|| "latest".to_owned()));
-    (path.to_owned(), tag, digest)
-}
-
-/// Debian's releases, as the tags of images name them.
-const DEBIAN: &[&str] = &["buster", "bullseye", "bookworm", "trixie", "forky"];
-
-/// What the tag of a build stage's image claims and the record of the build denies: distribution,
-/// release, compiler. Tags of the official images name all three: `rust:1.95-bookworm`.
-pub fn contradictions(reference: &str, record: &Record) -> Vec<(String, String)> {
-    let release = record.provenance.build_definition.internal_parameters.get("osRelease");
-    let field = |name: &str| release.and_then(|release| release.get(name)?.as_str());
-    let rustc = record.parameter("rustc").unwrap_or_default();
-    let version = rustc.lines().find_map(|line| line.strip_prefix("release: "));
-    let (name, tag, _) = normal(reference);
-    let tag = tag.unwrap_or_default();
-    let parts: Vec<&str> = tag.split('-').collect();
-    let mut found = Vec::new();
-    if let Some(named) = parts.iter().find(|part| DEBIAN.contains(part))
-        && let Some(codename) = field("VERSION_CODENAME").filter(|codename| codename != named)
-    {
-        found.push(((*named).to_owned(), codename.to_owned()));
-    }
-    if parts.iter().any(|part| part.starts_with("alpine"))
-        && let Some(id) = field("ID").filter(|id| *id != "alpine")
-    {
-        found.push(("alpine".to_owned(), id.to_owned()));
-    }
-    let claimed = parts.first().filter(|part| part.starts_with(|c: char| c.is_ascii_digit()));
-    if name == "rust"
-        && let (Some(claimed), Some(version)) = (claimed, version)
-        && version != *claimed
-        && !version.starts_with(&format!("{claimed}."))
-    {
-        found.push((format!("rustc {claimed}"), format!("rustc {version}")));
-    }
-    found
+    Some(result + rest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn told(arguments: &BTreeMap<String, String>) -> Told<'_> {
+        Told { arguments, contexts: &[], target: None }
+    }
+
+    fn all(text: &str) -> Vec<From> {
+        from_lines(text, told(&BTreeMap::new()))
+    }
+
     fn of(text: &str) -> Vec<(u32, String, bool)> {
-        from_lines(text, &BTreeMap::new(), None)
-            .into_iter()
-            .map(|from| (from.line, from.image, from.last))
-            .collect()
+        all(text).into_iter().map(|from| (from.line, from.image, from.last)).collect()
     }
 
     #[test]
@@ -210,37 +253,44 @@ mod tests {
             ]
         );
         assert_eq!(of("FROM a AS b\nFROM b\n"), [(1, "a".to_owned(), true)]);
+        assert_eq!(of("FROM a AS b\nFROM b AS c\nFROM c\n"), [(1, "a".to_owned(), true)]);
         assert_eq!(of("FROM a AS b\nFROM scratch\n"), [(1, "a".to_owned(), false)]);
         assert_eq!(of("FROM ${X:-alpine}:$Y\n"), [(1, "alpine:".to_owned(), true)]);
+        assert_eq!(of("ARG A=1\nARG B=x:$A C='y'\nFROM $B-${C:+z}\n")[0].1, "x:1-z");
+        assert!(!of("FROM a AS b\nFROM scratch\nCOPY --from=b /x /x\n")[0].2);
     }
 
     #[test]
     fn arguments_and_targets_are_obeyed() {
         let arguments = BTreeMap::from([("V".to_owned(), "2".to_owned())]);
-        let all = from_lines("ARG V=1\nFROM a:$V AS x\nFROM b\n", &arguments, Some("X"));
+        let told = Told { target: Some("X"), ..told(&arguments) };
+        let all = from_lines("ARG V=1\nFROM a:$V AS x\nFROM b\n", told);
         assert_eq!((all[0].image.as_str(), all[0].last, all[1].last), ("a:2", true, false));
+        assert!(all[0].needed && !all[1].needed);
     }
 
     #[test]
-    fn a_tag_claims_distribution_and_compiler() {
-        let mut record = Record::default();
-        let internal = &mut record.provenance.build_definition.internal_parameters;
-        let release = serde_json::json!({ "ID": "debian", "VERSION_CODENAME": "trixie" });
-        internal.insert("osRelease".into(), release);
-        internal.insert("rustc".into(), "rustc\nrelease: 1.95.0\n".into());
-        let count = |reference| contradictions(reference, &record).len();
-        assert_eq!(count("rust:1.95-trixie"), 0);
-        assert_eq!(count("rust:1-slim"), 0);
-        assert_eq!(count("rust:1.9-bookworm"), 2);
-        assert_eq!(count("rust:1.96-alpine3.20"), 2);
-        assert_eq!(count("own/builder:7"), 0);
+    fn only_what_the_image_is_made_from_is_needed() {
+        let text = "FROM a AS x\nFROM b AS y\nCOPY --from=x /a /a\nFROM c AS unused\nFROM d AS m\n\
+                    FROM e AS n\nFROM f\nCOPY --from=Y /a /a\nRUN --mount=type=bind,from=m,target=/m true\n\
+                    COPY --from=4 /n /n\nCOPY --from=other/image:1 /o /o\n";
+        let needed: Vec<bool> = all(text).into_iter().map(|from| from.needed).collect();
+        assert_eq!(needed, [true, true, false, true, true, true]);
     }
 
     #[test]
-    fn references_lose_what_is_understood() {
-        let of = |text: &'static str| normal(text);
-        assert_eq!(of("rust"), ("rust".into(), Some("latest".into()), None));
-        assert_eq!(of("forge.example/library/rust:1"), ("rust".into(), Some("1".into()), None));
-        assert_eq!(of("localhost:5000/a/b@sha256:ff"), ("a/b".into(), None, Some("ff")));
+    fn what_only_the_builder_knows_is_open() {
+        let text = "FROM a AS base-amd64\nFROM b AS base-arm64\nFROM base-${TARGETARCH}\n";
+        let all = all(text);
+        assert!(all[2].open && all[2].needed && !all[0].open && !all[0].needed);
+        let text = "ARG TARGETARCH\nARG FULL=x-$TARGETARCH\nFROM $FULL\n";
+        assert!(super::tests::all(text)[0].open);
+        let arguments = BTreeMap::from([("TARGETARCH".to_owned(), "arm64".to_owned())]);
+        assert_eq!(from_lines(text, told(&arguments))[0].image, "x-arm64");
+        assert!(super::tests::all("ARG V=1.2\nFROM a:${V#1.}\n")[0].open);
+        let contexts = ["rust:1".to_owned()];
+        let told = Told { contexts: &contexts, ..told(&arguments) };
+        let all = from_lines("FROM rust:1 AS b\nFROM rust:2\n", told);
+        assert!(all[0].open && !all[1].open);
     }
 }

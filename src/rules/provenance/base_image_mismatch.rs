@@ -1,6 +1,7 @@
 use crate::facts::Facts;
-use crate::facts::record::from_lines::{contradictions, from_lines, normal};
-use crate::facts::record::{Dockerfile, ImageBuild, Record, Role};
+use crate::facts::record::base_images::from_lines_of;
+use crate::facts::record::claims::{contradictions, normal};
+use crate::facts::record::{BaseImage, Dockerfile, ImageBuild, Record, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -27,7 +28,8 @@ fn check(facts: &Facts) -> Outcome {
     else {
         return Outcome::not_applicable("no image with BuildKit's provenance was given");
     };
-    let mut findings = beside_record(build, record);
+    let program = facts.binary.as_ref().map_or("", |binary| binary.path.as_str());
+    let mut findings = beside_record(build, record, program);
     if build.about_another {
         let place = Location::File { path: record.origin.clone(), line: None };
         let message = "BuildKit's provenance in the index is about another image";
@@ -56,12 +58,21 @@ fn beside_dockerfile(
 ) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
     let mut undecided = None;
-    for from in from_lines(&dockerfile.text, &build.build_args, build.target.as_deref()) {
+    for from in from_lines_of(build, dockerfile) {
         let place = Location::File { path: dockerfile.path.clone(), line: Some(from.line) };
         let (name, _, pinned) = normal(&from.image);
         let pulled: Vec<&str> = build.base_images.iter().map(|it| it.reference.as_str()).collect();
         let known = build.base_images.iter().find(|image| from.is(&image.reference));
         let Some(known) = known else {
+            // BuildKit pulls nothing for a stage that nothing is taken from.
+            if !from.needed {
+                continue;
+            }
+            if from.open {
+                let why = "only the builder knows which image it is";
+                undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
+                continue;
+            }
             if !build.is_max && pulled.iter().any(|reference| from.can_be(reference)) {
                 let why =
                     "the provenance of mode=min does not say with which arguments it was built";
@@ -97,26 +108,38 @@ fn beside_dockerfile(
     (findings, undecided)
 }
 
-fn beside_record(build: &ImageBuild, record: &Record) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for image in build.with_role(Role::Build) {
-        for (claim, recorded) in contradictions(&image.reference, record) {
-            let place = Location::File { path: record.origin.clone(), line: None };
-            let message = format!(
-                "the build stage stood on {}, which is {claim}, and the record says {recorded}",
-                image.reference
-            );
-            let digest = image.sha256.as_deref().unwrap_or("unknown");
-            findings.push(Finding::new(place, message).evidence(format!("sha256:{digest}")));
-        }
+fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Finding> {
+    let Some(image) = stage_of(build, program) else { return Vec::new() };
+    let found = contradictions(&image.reference, record).into_iter().map(|(claim, recorded)| {
+        let place = Location::File { path: record.origin.clone(), line: None };
+        let message = format!(
+            "the build stage stood on {}, which is {claim}, and the record says {recorded}",
+            image.reference
+        );
+        let digest = image.sha256.as_deref().unwrap_or("unknown");
+        Finding::new(place, message).evidence(format!("sha256:{digest}"))
+    });
+    found.collect()
+}
+
+/// The base image of the stage that the program was built in, where that is known: other stages
+/// make other things, on whatever they like.
+fn stage_of<'a>(build: &'a ImageBuild, program: &str) -> Option<&'a BaseImage> {
+    if build.is_max {
+        let copied = build.copies.iter().rev().find(|copied| copied.covers(program))?;
+        let made_on = copied.made_on.as_deref()?;
+        return build.base_images.iter().find(|image| image.reference == made_on);
     }
-    findings
+    // Without the graph it is the only other stage, if that one has Rust.
+    let mut stages = build.with_role(Role::Build);
+    let only = stages.next().filter(|_| stages.next().is_none());
+    only.filter(|image| image.reference.contains("rust"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::BaseImage;
+    use crate::attest::buildkit::Copied;
     use serde_json::json;
 
     fn image(reference: &str, role: Role) -> BaseImage {
@@ -148,10 +171,18 @@ mod tests {
 
     #[test]
     fn the_dockerfile_names_what_was_pulled() {
-        let good = "FROM rust:1.95-bookworm AS b\nFROM debian:bookworm-slim@sha256:ab\n";
+        let good = "FROM rust:1.95-bookworm AS b\nFROM debian:bookworm-slim@sha256:ab\n\
+                    COPY --from=b /a /a\n";
         assert_eq!(of(good, "bookworm"), Outcome::Pass);
         assert_eq!(of(&good.replace("1.95", "1.96"), "bookworm").findings().len(), 1);
         assert_eq!(of(&good.replace(":ab", ":cd"), "bookworm").findings().len(), 1);
+        // Nothing is pulled for a stage that nothing is taken from.
+        let unused = good.replacen("FROM", "FROM node:20 AS unused\nFROM", 1);
+        assert_eq!(of(&unused, "bookworm"), Outcome::Pass);
+        let open = good.replacen("FROM", "FROM base-${TARGETARCH} AS c\nFROM", 1);
+        assert_eq!(of(&open, "bookworm"), Outcome::Pass);
+        let open = format!("{open}COPY --from=c /b /b\n");
+        assert!(matches!(of(&open, "bookworm"), Outcome::Open(_)));
         let turned = "FROM debian:bookworm-slim\nFROM rust:1.95-bookworm\n";
         assert_eq!(of(turned, "bookworm").findings().len(), 1);
     }
@@ -159,6 +190,37 @@ mod tests {
     #[test]
     fn the_record_names_what_the_build_stage_was() {
         assert_eq!(of("FROM rust:1.95-bookworm\n", "trixie").findings().len(), 2);
+    }
+
+    #[test]
+    fn only_the_stage_of_the_program_is_held_against_its_record() {
+        let copied = |target: &str, made_on: Option<&str>| Copied {
+            source: "/out".into(),
+            target: target.into(),
+            from: None,
+            made_on: made_on.map(str::to_owned),
+            lines: Vec::new(),
+        };
+        let count = |copies: Vec<Copied>| {
+            let base_images = vec![
+                image("node:20-bookworm", Role::Build),
+                image("rust:1.95-trixie", Role::Build),
+            ];
+            let mut record = Record::default();
+            let internal = &mut record.provenance.build_definition.internal_parameters;
+            internal.insert("osRelease".into(), json!({ "VERSION_CODENAME": "trixie" }));
+            let build = ImageBuild { base_images, copies, is_max: true, ..ImageBuild::default() };
+            record.image_build = Some(build);
+            let path = "/usr/bin/app".to_owned();
+            let binary = Some(crate::facts::Binary { path, ..Default::default() });
+            check(&Facts { binary, record: Some(record), ..Facts::default() }).findings().len()
+        };
+        let (node, rust) = (Some("node:20-bookworm"), Some("rust:1.95-trixie"));
+        assert_eq!(count(vec![copied("/usr/bin/", rust), copied("/www", node)]), 0);
+        assert_eq!(count(vec![copied("/usr/bin/app", node)]), 1);
+        assert_eq!(count(vec![copied("/usr/bin/app", None)]), 0);
+        assert_eq!(count(vec![copied("/usr/bin/app", rust), copied("/usr", node)]), 1);
+        assert_eq!(count(vec![copied("/usr/bi", node)]), 0);
     }
 
     #[test]
