@@ -157,7 +157,7 @@ fn package(package: &Locked) -> Descriptor {
         if !commit.is_empty() {
             digest.insert("gitCommit".to_owned(), commit.to_owned());
         }
-        let address = address.split('?').next().unwrap_or(address);
+        let address = without_password(address.split('?').next().unwrap_or(address));
         qualifier = format!("?vcs_url={}", percent_encoded(&format!("git+{address}@{commit}")));
     } else if let Some(address) = source.as_deref().filter(|source| !is_default(source)) {
         let address = address.split_once('+').map_or(address, |(_, address)| address);
@@ -169,6 +169,17 @@ fn package(package: &Locked) -> Descriptor {
         digest,
         ..Descriptor::default()
     }
+}
+
+/// An address without the user and password that the manifest may hold; `git@` of ssh stays, it is
+/// part of the address.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let user = user.split(':').next().filter(|user| scheme == "ssh" && !user.is_empty());
+    let user = user.map_or(String::new(), |user| format!("{user}@"));
+    format!("{scheme}://{user}{host}/{path}")
 }
 
 /// Cargo's own registry, by the index of git or by the sparse one.
@@ -221,12 +232,12 @@ fn rfc3339(seconds: u64) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}Z", second % 60))
 }
 
-/// A value of a package URL's qualifier.
+/// A value of a package URL's qualifier, in the canonical form: `:` and `/` stand as they are.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {
                 encoded.push(char::from(byte));
             }
             _ => encoded.push_str(&format!("%{byte:02X}")),

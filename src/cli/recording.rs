@@ -163,7 +163,7 @@ impl<'a> Gathered<'a> {
         };
         Ok(Gathered {
             lockfile: workspace.lock.as_ref().map(|file| sha256_hex(file.text.as_bytes())),
-            git: git::git(&build.workspace_root),
+            git: commit(&build, &sources),
             build,
             request,
             stage,
@@ -238,7 +238,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn ties(&self, seen: &Seen) -> Result<Ties, String> {
-        let ties = tied::ties(&self.build, self.program.binary, &self.sources.files, seen)?;
+        let ties = tied::ties(&self.build, &self.sources.files, seen)?;
         if self.sources.files.is_empty() {
             let why = self.sources.notes.first().map_or("cargo lists none", String::as_str);
             return Err(format!("none of its sources is known: {why}"));
@@ -313,6 +313,16 @@ impl<'a> Gathered<'a> {
         }
         Ok(())
     }
+}
+
+/// The commit of the workspace, and whether it holds these sources.
+fn commit(build: &Build, sources: &Sources) -> Option<Git> {
+    let root = &build.workspace_root;
+    let sources: Vec<&str> = sources.files.iter().map(|file| file.path.as_str()).collect();
+    let generated = [&build.target_dir, &build.build_dir];
+    let generated = generated.into_iter().filter_map(|path| path.strip_prefix(root).ok()?.to_str());
+    let generated: Vec<&str> = generated.filter(|path| !path.is_empty()).collect();
+    git::git(root, git::Tree { sources: &sources, generated: &generated })
 }
 
 /// The program that cargo handed out, and what its bytes say.

@@ -73,11 +73,15 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     }
 }
 
-/// Takes a file away; nothing happens where there is none.
+/// Takes a file away; nothing happens where there is none, or where something else lies: a device
+/// that a record was to be written to is not ours.
 ///
 /// # Errors
 /// What the system said.
 pub fn remove(path: &Path) -> Result<(), Error> {
+    if is_special(path) {
+        return Ok(());
+    }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::Write { path: path.to_owned(), source: error })
@@ -86,13 +90,24 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Whether what lies at this path is no regular file: a pipe, a device, a directory.
+fn is_special(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+}
+
 /// Writes a file as a whole: to a name of its own first, then over the old one, with the old
-/// one's permissions.
+/// one's permissions. A link leads to the file that is written; a pipe or a device is written to.
 ///
 /// # Errors
 /// What the system said.
 pub fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let fail = |source| Error::Write { path: path.to_owned(), source };
+    if is_special(path) {
+        let mut open = std::fs::OpenOptions::new();
+        let written = open.write(true).open(path).and_then(|mut file| file.write_all(contents));
+        return written.map_err(fail);
+    }
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
@@ -324,5 +339,23 @@ mod tests {
         assert_eq!(attestation(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         assert!(attestation(directory.path()).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_a_device_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        write(&at("file"), b"one").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("null")).unwrap();
+        write(&at("link"), b"two").unwrap();
+        assert_eq!(std::fs::read(at("file")).unwrap(), b"two");
+        write(&at("null"), b"gone").unwrap();
+        remove(&at("null")).unwrap();
+        for name in ["link", "null"] {
+            assert!(std::fs::symlink_metadata(at(name)).unwrap().is_symlink(), "{name}");
+        }
+        assert!(write(directory.path(), b"x").is_err());
     }
 }

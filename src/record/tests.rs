@@ -27,7 +27,7 @@ pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
             locked("app", None, None),
             locked("dep", Some("registry+https://forge.example/crates.io-index"), Some(&digest)),
             locked("own", Some("sparse+https://crates.example/index/"), Some(&digest)),
-            locked("git", Some("git+https://forge.example/a?branch=x#0123abcd"), None),
+            locked("git", Some("git+https://me:secret@forge.example/a?branch=x#0123abcd"), None),
         ]),
         ..Build::default()
     };
@@ -71,13 +71,14 @@ fn packages_are_named_by_purls() {
     let provenance = with_made(provenance);
     let all = &provenance.build_definition.resolved_dependencies;
     let uris: Vec<&str> = all.iter().filter_map(|it| it.uri.as_deref()).collect();
+    // As packageurl-python writes them: the canonical form.
     assert_eq!(
         uris,
         [
             "pkg:cargo/app@1.0.0%2Bmeta",
             "pkg:cargo/dep@1.0.0%2Bmeta",
-            "pkg:cargo/own@1.0.0%2Bmeta?repository_url=https%3A%2F%2Fcrates.example%2Findex%2F",
-            "pkg:cargo/git@1.0.0%2Bmeta?vcs_url=git%2Bhttps%3A%2F%2Fforge.example%2Fa%400123abcd",
+            "pkg:cargo/own@1.0.0%2Bmeta?repository_url=https://crates.example/index/",
+            "pkg:cargo/git@1.0.0%2Bmeta?vcs_url=git%2Bhttps://forge.example/a%400123abcd",
         ]
     );
     assert_eq!(all[4].digest.get("gitCommit").map(String::as_str), Some("0123abcd"));
@@ -92,7 +93,11 @@ fn the_digest_of_all_is_what_sha256sum_makes_of_them() {
         sha256: "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7".into(),
     };
     let line = "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7  a\n";
-    assert_eq!(digest_of_all(&[file]), sha256_hex(line.as_bytes()));
+    assert_eq!(digest_of_all(std::slice::from_ref(&file)), sha256_hex(line.as_bytes()));
+    // printf a >$'a\nb\\\r'; sha256sum a*
+    let odd = SourceFile { path: "a\nb\\\r".into(), ..file };
+    let line = format!("\\{}  a\\nb\\\\\\r\n", odd.sha256);
+    assert_eq!(digest_of_all(&[odd]), sha256_hex(line.as_bytes()));
 }
 
 #[test]

@@ -161,11 +161,6 @@ impl Freshness {
             .unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
     }
 
-    /// Whether the texts are another program's, and no place of it speaks for the sources.
-    pub fn is_another_program(&self) -> bool {
-        self.locations.fitting == 0 && self.texts.presence.is_another_program()
-    }
-
     /// The program's own crate.
     pub fn program(&self) -> Option<&CrateState> {
         self.crates.first().filter(|state| state.role == Role::Program)

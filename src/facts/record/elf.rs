@@ -21,8 +21,7 @@ struct Class {
     fields: [usize; 3],
     /// Bytes of an address.
     address: usize,
-    /// `e_entry`, `e_phoff`, `e_phentsize`; `e_phnum` follows.
-    entry_point: usize,
+    /// `e_phoff`, `e_phentsize`; `e_phnum` follows.
     phoff: usize,
     phentsize: usize,
     /// Offsets in a program header of flags, offset, address, size in the file and in memory.
@@ -36,7 +35,6 @@ const CLASS_32: Class = Class {
     entry: 40,
     fields: [16, 20, 32],
     address: 4,
-    entry_point: 0x18,
     phoff: 0x1c,
     phentsize: 0x2a,
     segment: [24, 4, 8, 16, 20],
@@ -48,7 +46,6 @@ const CLASS_64: Class = Class {
     entry: 64,
     fields: [24, 32, 48],
     address: 8,
-    entry_point: 0x18,
     phoff: 0x20,
     phentsize: 0x36,
     segment: [4, 8, 16, 32, 40],
@@ -56,6 +53,8 @@ const CLASS_64: Class = Class {
 
 /// `PT_LOAD`.
 const PT_LOAD: u32 = 1;
+/// `PT_INTERP`: the kernel reads the interpreter's name from the file, wherever it lies there.
+const PT_INTERP: u32 = 3;
 /// `SHT_PROGBITS`.
 pub const SHT_PROGBITS: u32 = 1;
 /// `SHT_STRTAB`.
@@ -186,9 +185,10 @@ impl<'a> Elf<'a> {
     }
 
     /// Everything that decides what the kernel and the loader put into memory, and where the
-    /// program starts: entry point, program headers, the bytes of every loaded segment. What
-    /// `strip` may rewrite without a trace at run time is left out: places in the file, and the
-    /// header's words about sections. `None` for a file that nothing of is loaded.
+    /// program starts: file header, program headers, the bytes of every loaded segment and the
+    /// name of the interpreter. What `strip` may rewrite without a trace at run time is left out:
+    /// places in the file, and the header's words about sections. `None` for a file that nothing
+    /// of is loaded.
     pub fn loaded_image(&self) -> Option<Vec<u8>> {
         let class = self.class;
         let [flags, offset, address, in_file, in_memory] = class.segment;
@@ -197,7 +197,9 @@ impl<'a> Elf<'a> {
         let mut header = self.bytes.get(..class.header)?.to_vec();
         header[class.shoff..class.shoff + class.address].fill(0);
         header[class.shentsize..class.shentsize + 6].fill(0);
-        let mut image = self.address_at(class.entry_point)?.to_le_bytes().to_vec();
+        // It need not be in any segment, and the kernel obeys it all the same.
+        let mut image = header.clone();
+        image[class.phoff..class.phoff + class.address].fill(0);
         let mut loaded = false;
         for index in 0..usize::from(self.half_at(class.phentsize + 2)?) {
             let at = table.checked_add(index.checked_mul(size)?)?;
@@ -206,7 +208,7 @@ impl<'a> Elf<'a> {
             image.extend(self.word_at(at + flags)?.to_le_bytes());
             image.extend(self.address_at(at + address)?.to_le_bytes());
             image.extend(self.address_at(at + in_memory)?.to_le_bytes());
-            if kind == PT_LOAD {
+            if kind == PT_LOAD || kind == PT_INTERP {
                 let start = usize::try_from(self.address_at(at + offset)?).ok()?;
                 let len = usize::try_from(self.address_at(at + in_file)?).ok()?;
                 let bytes = self.bytes.get(start..start.checked_add(len)?)?;
@@ -215,7 +217,7 @@ impl<'a> Elf<'a> {
                 image.extend((len as u64).to_le_bytes());
                 image.extend(&header[..masked]);
                 image.extend(&bytes[masked..]);
-                loaded = true;
+                loaded |= kind == PT_LOAD;
             }
         }
         loaded.then_some(image)
@@ -306,7 +308,8 @@ pub(crate) mod tests {
         for (at, value) in [(address, 0x1000), (in_file, text.end), (in_memory, text.end)] {
             writer.put_address(&mut bytes, at, value).unwrap();
         }
-        writer.put_address(&mut header, class.entry_point, 0x1000 + text.start).unwrap();
+        // `e_entry` has the same place in both classes.
+        writer.put_address(&mut header, 0x18, 0x1000 + text.start).unwrap();
         writer.put_address(&mut header, class.phoff, class.header).unwrap();
         writer.put_half(&mut header, class.phentsize, 56).unwrap();
         writer.put_half(&mut header, class.phentsize + 2, 1).unwrap();

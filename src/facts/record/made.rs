@@ -26,8 +26,15 @@ pub const SOURCES: &str = "sources";
 pub const COMMIT: &str = "git";
 /// The digest of all sources: SHA-256 over what `sha256sum` prints for them, sorted by path.
 pub fn digest_of_all(files: &[SourceFile]) -> String {
-    let lines = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.path));
-    sha256_hex(lines.collect::<String>().as_bytes())
+    let line = |SourceFile { sha256, path }: &SourceFile| match path.contains(['\\', '\n', '\r']) {
+        false => format!("{sha256}  {path}\n"),
+        // As sha256sum keeps one name on one line.
+        true => {
+            let path = path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+            format!("\\{sha256}  {path}\n")
+        }
+    };
+    sha256_hex(files.iter().map(line).collect::<String>().as_bytes())
 }
 
 /// Where the sources of the program lie: the files that its crates were compiled from and would be

@@ -298,6 +298,30 @@ mod tests {
     }
 
     #[test]
+    fn another_interpreter_is_no_stripping_wherever_it_is_named() {
+        // A second program header, `PT_INTERP`, over bytes that no segment loads.
+        let with = |name: &[u8]| {
+            let mut program = sample(64, true);
+            program[64 + 32..64 + 40].fill(0);
+            program[0x38] = 2;
+            let at = program.len() as u64;
+            let mut header = [0; 56];
+            header[0] = 3;
+            header[8..16].copy_from_slice(&at.to_le_bytes());
+            header[32..40].copy_from_slice(&(name.len() as u64).to_le_bytes());
+            program.extend(name);
+            let phoff = program.len() as u64;
+            let load = program[64..64 + 56].to_vec();
+            program.extend(load);
+            program.extend(header);
+            program[0x20..0x28].copy_from_slice(&phoff.to_le_bytes());
+            program
+        };
+        let (own, evil) = (with(b"/lib64/ld.so\0"), with(b"/tmp/evil.so\0"));
+        assert_eq!(Subject::read(&[recorded(&own, "aa")], &evil).fate, Fate::Patched);
+    }
+
+    #[test]
     fn other_formats_are_known_by_their_build_s_own_number() {
         let mach_o = |uuid: u8, code: u8| {
             let header = [0xfeed_facf_u32, 0x0100_0007, 3, 2, 1, 24, 0, 0, 0x1b, 24];

@@ -10,12 +10,12 @@ use cargo_metadata::TargetKind;
 use super::made::SourceFile;
 use crate::attest::slsa::Provenance;
 use crate::attest::{self, Statement};
+use crate::facts::Build;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::freshness::Origin;
 use crate::facts::build::healing;
 use crate::facts::build::ledger::{self, Verdict};
 use crate::facts::build::units::UnitKind;
-use crate::facts::{Binary, Build};
 use crate::input::build::Crate;
 use crate::input::moment::Moment;
 
@@ -115,12 +115,7 @@ impl Earlier {
 /// # Errors
 /// In words, where the evidence says that the program was compiled from other sources: a record
 /// of it would be false.
-pub fn ties(
-    build: &Build,
-    binary: &Binary,
-    files: &[SourceFile],
-    seen: &Seen,
-) -> Result<Ties, String> {
+pub fn ties(build: &Build, files: &[SourceFile], seen: &Seen) -> Result<Ties, String> {
     let freshness = &build.freshness;
     let mut ties = Ties::from([(format!("bin {}", build.bin), Tie::Open)]);
     if let Origin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
@@ -130,9 +125,6 @@ pub fn ties(
     for state in found {
         let mut tie = of_crate(state, build, seen)?;
         if state.role == Role::Program {
-            if tie != Tie::InThisBuild {
-                contradicted_by_program(build, binary)?;
-            }
             // Somebody changed the file since: what cargo compiled says less of it.
             if freshness.origin != Origin::Output {
                 tie = Tie::Open;
@@ -185,21 +177,6 @@ fn of_crate(state: &CrateState, build: &Build, seen: &Seen) -> Result<Tie, Strin
         _ if state.proven => Ok(Tie::Proven),
         Some(Verdict::CargoSees(_) | Verdict::Unproven(_)) | None => Ok(Tie::Open),
     }
-}
-
-/// What the program's own code says against the sources.
-fn contradicted_by_program(build: &Build, binary: &Binary) -> Result<(), String> {
-    let freshness = &build.freshness;
-    let program = freshness.program();
-    if let Some(why) = program.and_then(|program| program.other_main(&binary.main)) {
-        return Err(format!("cargo calls the program fresh, yet {why}"));
-    }
-    let texts = &freshness.texts;
-    if freshness.is_another_program() {
-        let (found, wanted) = (texts.presence.found, texts.presence.wanted);
-        return Err(format!("only {found} of {wanted} texts of its sources are in the program"));
-    }
-    Ok(())
 }
 
 /// Whether cargo compiled every unit of this crate just now.
@@ -257,7 +234,7 @@ mod tests {
     }
 
     fn of(state: CrateState, seen: &Seen) -> Result<Vec<Tie>, String> {
-        let ties = ties(&build_of(vec![state]), &Binary::default(), &[file("a")], seen)?;
+        let ties = ties(&build_of(vec![state]), &[file("a")], seen)?;
         Ok(ties.into_values().collect())
     }
 
@@ -321,7 +298,7 @@ mod tests {
                 ..Default::default()
             });
             let seen = Seen { crates, ..Seen::default() };
-            ties(&build, &Binary::default(), &[], &seen).map(|ties| ties["bin app"])
+            ties(&build, &[], &seen).map(|ties| ties["bin app"])
         };
         assert_eq!(of(vec![made(false)], state(Role::Program)), Ok(Tie::InThisBuild));
         assert_eq!(of(vec![made(true)], state(Role::Program)), Ok(Tie::Open));
@@ -343,9 +320,9 @@ mod tests {
             lies: Lies::OnThisMachine,
         };
         foreign.freshness.origin = differs(false);
-        assert!(ties(&foreign, &Binary::default(), &[], &Seen::default()).is_err());
+        assert!(ties(&foreign, &[], &Seen::default()).is_err());
         foreign.freshness.origin = differs(true);
-        let stripped = ties(&foreign, &Binary::default(), &[], &Seen::default()).unwrap();
+        let stripped = ties(&foreign, &[], &Seen::default()).unwrap();
         assert_eq!(stripped["bin app"], Tie::Open);
     }
 
@@ -361,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_program_whose_unit_is_not_known_is_open() {
-        let ties = ties(&build_of(Vec::new()), &Binary::default(), &[], &Seen::default());
+        let ties = ties(&build_of(Vec::new()), &[], &Seen::default());
         assert_eq!(ties, Ok(Ties::from([("bin app".to_owned(), Tie::Open)])));
     }
 }

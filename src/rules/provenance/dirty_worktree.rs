@@ -9,8 +9,8 @@ pub static RULE: Rule = Rule {
     level: Level::Warn,
     since: "0.1.0",
     summary: "the program was built from a work tree that no commit holds",
-    what: "The record says whether git knew of changes that were not committed, or of files that it did \
-           neither track nor ignore, when the program was built.",
+    what: "The record says whether git knew of changes that were not committed, of files that it did \
+           neither track nor ignore, or of sources that it ignored, when the program was built.",
     why: "Checking out the recorded commit does not give the sources of this program back.",
     fix: "Commit or discard what `git status` lists, then build and record again.",
     symptoms: &[],
