@@ -2,7 +2,7 @@
 //! it tells, and what the Dockerfile adds to it.
 
 use super::from_lines::{From, Told, from_lines};
-use super::{Dockerfile, ImageBuild, Role};
+use super::{BaseImage, Dockerfile, ImageBuild, Role};
 use crate::facts::Image;
 
 /// BuildKit's provenance of the image, among the statements that its index holds: the one about it,
@@ -47,6 +47,20 @@ pub fn from_lines_of(build: &ImageBuild, dockerfile: &Dockerfile) -> Vec<From> {
     from_lines(&dockerfile.text, Told { arguments, contexts, target: target.as_deref() })
 }
 
+/// The base image of the stage that the program was built in, where that is known: other stages
+/// make other things, on whatever they like.
+pub fn stage_of<'a>(build: &'a ImageBuild, program: &str) -> Option<&'a BaseImage> {
+    if build.is_max {
+        let copied = build.copies.iter().rev().find(|copied| copied.covers(program))?;
+        let made_on = copied.made_on.as_deref()?;
+        return build.base_images.iter().find(|image| image.reference == made_on);
+    }
+    // Without the graph it is the only other stage, if that one has Rust.
+    let mut stages = build.with_role(Role::Build);
+    let only = stages.next().filter(|_| stages.next().is_none());
+    only.filter(|image| image.reference.contains("rust"))
+}
+
 /// Gives the images of a provenance without a build graph (`mode=min`) the roles and lines that
 /// they have in this Dockerfile. An image that it does not name keeps none.
 pub fn take_roles_from(build: &mut ImageBuild, dockerfile: &Dockerfile) {
@@ -67,7 +81,6 @@ pub fn take_roles_from(build: &mut ImageBuild, dockerfile: &Dockerfile) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::BaseImage;
 
     fn statement(subjects: &str) -> Vec<u8> {
         format!(

@@ -1,7 +1,7 @@
 use crate::facts::Facts;
-use crate::facts::record::base_images::from_lines_of;
+use crate::facts::record::base_images::{from_lines_of, stage_of};
 use crate::facts::record::claims::{contradictions, normal};
-use crate::facts::record::{BaseImage, Dockerfile, ImageBuild, Record, Role};
+use crate::facts::record::{Dockerfile, ImageBuild, Record, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -68,14 +68,14 @@ fn beside_dockerfile(
             if !from.needed {
                 continue;
             }
-            if from.open {
-                let why = "only the builder knows which image it is";
-                undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
-                continue;
-            }
-            if !build.is_max && pulled.iter().any(|reference| from.can_be(reference)) {
-                let why =
-                    "the provenance of mode=min does not say with which arguments it was built";
+            let is_told = build.is_max || !pulled.iter().any(|reference| from.can_be(reference));
+            if from.open || !is_told {
+                let why = match from.open {
+                    true => "only the builder knows which image it is",
+                    false => {
+                        "the provenance of mode=min does not say with which arguments it was built"
+                    }
+                };
                 undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
                 continue;
             }
@@ -122,24 +122,11 @@ fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Find
     found.collect()
 }
 
-/// The base image of the stage that the program was built in, where that is known: other stages
-/// make other things, on whatever they like.
-fn stage_of<'a>(build: &'a ImageBuild, program: &str) -> Option<&'a BaseImage> {
-    if build.is_max {
-        let copied = build.copies.iter().rev().find(|copied| copied.covers(program))?;
-        let made_on = copied.made_on.as_deref()?;
-        return build.base_images.iter().find(|image| image.reference == made_on);
-    }
-    // Without the graph it is the only other stage, if that one has Rust.
-    let mut stages = build.with_role(Role::Build);
-    let only = stages.next().filter(|_| stages.next().is_none());
-    only.filter(|image| image.reference.contains("rust"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attest::buildkit::Copied;
+    use crate::facts::record::BaseImage;
     use serde_json::json;
 
     fn image(reference: &str, role: Role) -> BaseImage {
