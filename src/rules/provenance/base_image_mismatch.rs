@@ -72,9 +72,7 @@ fn beside_dockerfile(
             if from.open || !is_told {
                 let why = match from.open {
                     true => "only the builder knows which image it is",
-                    false => {
-                        "the provenance of mode=min does not say with which arguments it was built"
-                    }
+                    false => "mode=min does not say with which arguments it was built",
                 };
                 undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
                 continue;
