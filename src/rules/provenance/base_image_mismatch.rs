@@ -58,16 +58,13 @@ fn beside_dockerfile(
 ) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
     let mut undecided = None;
-    for from in from_lines_of(build, dockerfile) {
+    // BuildKit pulls nothing for a stage that nothing is taken from.
+    for from in from_lines_of(build, dockerfile).into_iter().filter(|from| from.needed) {
         let place = Location::File { path: dockerfile.path.clone(), line: Some(from.line) };
         let (name, _, pinned) = normal(&from.image);
         let pulled: Vec<&str> = build.base_images.iter().map(|it| it.reference.as_str()).collect();
         let known = build.base_images.iter().find(|image| from.is(&image.reference));
         let Some(known) = known else {
-            // BuildKit pulls nothing for a stage that nothing is taken from.
-            if !from.needed {
-                continue;
-            }
             let is_told = build.is_max || !pulled.iter().any(|reference| from.can_be(reference));
             if from.open || !is_told {
                 let why = match from.open {
@@ -78,8 +75,8 @@ fn beside_dockerfile(
                 continue;
             }
             let message = format!("{} is not among the images that the build pulled", from.image);
-            let pulled = format!("pulled: {}", pulled.join(", "));
-            findings.push(Finding::new(place, message).evidence(pulled));
+            let pulled = pulled.join(", ");
+            findings.push(Finding::new(place, message).evidence(format!("pulled: {pulled}")));
             continue;
         };
         let digest = known.sha256.as_deref().unwrap_or("unknown");
