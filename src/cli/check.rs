@@ -157,6 +157,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
             }
         }
     }
+    notes.extend(workspace.as_ref().and_then(|it| nameless(it, &query, &subjects)));
     judged(subjects, words.record.as_deref(), notes, &config)
 }
 
@@ -349,14 +350,24 @@ fn given(
     Ok((name, facts(path, query, build)?))
 }
 
-/// The workspace's build of a program by its file's name, or by the one that `--bin` says it is.
+/// The workspace's build of a program by its file's name, or by the one binary that was asked for:
+/// what is shipped may bear another name.
 fn named_build<'a>(
     name: &str,
     workspace: Option<&'a cargo::Workspace>,
     query: &cargo::Query,
 ) -> Option<(&'a cargo::Workspace, Build)> {
     let workspace = workspace?;
-    let bins = if query.bins.is_empty() { vec![name.to_owned()] } else { query.bins.clone() };
+    let mut bins = bins(workspace, query);
+    let everything = || self::bins(workspace, &cargo::Query::default());
+    let asked = !query.packages.is_empty() || query.manifest_path.is_some();
+    let is_meant =
+        || !query.bins.is_empty() || (asked && !everything().iter().any(|it| it == name));
+    match bins.iter().position(|bin| bin == name) {
+        Some(same) => bins = vec![bins.swap_remove(same)],
+        None if bins.len() == 1 && is_meant() => {}
+        None => return None,
+    }
     let query = cargo::Query { bins, ..query.clone() };
     let outputs = cargo::outputs(workspace, &query)
         .ok()
@@ -364,6 +375,35 @@ fn named_build<'a>(
         .or_else(|| never_built(workspace, &query))?;
     let output = outputs.built.first()?;
     Some((workspace, Build::new(workspace, &outputs, output)))
+}
+
+/// That nothing was compared with the workspace, since no name says which program it would be.
+fn nameless(
+    workspace: &cargo::Workspace,
+    query: &cargo::Query,
+    subjects: &[(String, Facts)],
+) -> Option<String> {
+    let bins = bins(workspace, query);
+    let (name, _) = subjects.iter().find(|(_, facts)| facts.binary.is_some())?;
+    if bins.is_empty() || subjects.iter().any(|(_, facts)| facts.build.is_some()) {
+        return None;
+    }
+    let bins = bins.join("`, `");
+    Some(format!(
+        "`{name}` was not compared with the sources here: `--bin` says which it is of `{bins}`"
+    ))
+}
+
+/// The names of the binaries that the query can mean.
+fn bins(workspace: &cargo::Workspace, query: &cargo::Query) -> Vec<String> {
+    let members = workspace.metadata.workspace_packages();
+    let selected = match query.packages.is_empty() {
+        true => members,
+        false => workspace.selected(query).unwrap_or_default(),
+    };
+    let names = selected.iter().flat_map(|package| &package.targets).filter(|it| it.is_bin());
+    let names = names.map(|target| target.name.clone());
+    names.filter(|name| query.bins.is_empty() || query.bins.contains(name)).collect()
 }
 
 /// The build, with its sources and its target directory held against the program's bytes.

@@ -96,12 +96,19 @@ pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
         commands.iter().position(|path| *path == program.path).unwrap_or(usize::MAX)
     };
     programs.sort_by_key(|program| (rank(program), program.path.clone()));
+    // One that was asked for and bears another name is what the image is there to run.
+    let is_meant = |path: &str, bin: &str| {
+        let is_run = programs.len() == 1 || commands.contains(&path);
+        let is_run = image.subject_at.as_deref().map_or(is_run, |at| at == path);
+        bears_name(path, bin) || (is_run && !programs.iter().any(|it| bears_name(&it.path, bin)))
+    };
     programs
-        .into_iter()
+        .iter()
         .map(|program| {
-            let mut binary = (**program).clone();
+            let mut binary = (***program).clone();
             let known = binary.sha256.as_ref().and_then(|digest| seen.get(digest)).cloned();
             let (build, secrets) = known.unwrap_or_default();
+            let build = build.filter(|build| is_meant(&program.path, &build.bin));
             binary.environment_secrets = secrets;
             let at = binary.path.clone();
             let mut facts = Facts { binary: Some(binary), build, ..Facts::default() };
@@ -111,18 +118,21 @@ pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
         .collect()
 }
 
+fn bears_name(path: &str, name: &str) -> bool {
+    path.rsplit('/').next() == Some(name)
+}
+
 /// Puts the image beside a subject that was named or built here.
 pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
     // Without `--at` the place is the one file of the image that bears the subject's name, or
     // the one that the image's command asks for.
-    let bears_name = |path: &str| path.rsplit('/').next() == Some(name);
     let found =
-        image.programs.iter().filter(|program| bears_name(&program.path)).collect::<Vec<_>>();
+        image.programs.iter().filter(|program| bears_name(&program.path, name)).collect::<Vec<_>>();
     let asked_for = image
         .start()
         .and_then(|start| start.failure())
         .map(|failure| failure.name.clone())
-        .filter(|path| path.starts_with('/') && bears_name(path));
+        .filter(|path| path.starts_with('/') && bears_name(path, name));
     let at = match (&image.subject_at, &found[..]) {
         (Some(at), _) => Some(at.clone()),
         (None, [one]) => Some(one.path.clone()),

@@ -153,6 +153,11 @@ impl std::fmt::Debug for Judged {
 }
 
 pub fn judge(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> Judged {
+    let report = report(directory, more, env);
+    Judged::new(&report["subjects"][0])
+}
+
+fn report(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> serde_json::Value {
     let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
         .args(["check", "--format", "json"])
         .args(more)
@@ -160,11 +165,8 @@ pub fn judge(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> Judged {
         .current_dir(directory)
         .output()
         .unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-    let outcomes = report["subjects"][0]["outcomes"].as_array().unwrap().iter();
-    let outcomes = outcomes.map(|it| (it["rule"].as_str().unwrap().to_owned(), it.clone()));
-    Judged { outcomes: outcomes.collect() }
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 pub const FRESHNESS: &[&str] = &[
@@ -182,6 +184,19 @@ pub const FRESHNESS: &[&str] = &[
 ];
 
 impl Judged {
+    fn new(subject: &serde_json::Value) -> Judged {
+        let outcomes = subject["outcomes"].as_array().unwrap().iter();
+        let outcomes = outcomes.map(|it| (it["rule"].as_str().unwrap().to_owned(), it.clone()));
+        Judged { outcomes: outcomes.collect() }
+    }
+
+    /// Every subject of a run by its name.
+    pub fn all(directory: &Path, more: &[&str]) -> BTreeMap<String, Judged> {
+        let report = report(directory, more, &[]);
+        let subjects = report["subjects"].as_array().unwrap().iter();
+        subjects.map(|it| (it["name"].as_str().unwrap().to_owned(), Judged::new(it))).collect()
+    }
+
     pub fn outcome(&self, rule: &str) -> &str {
         self.outcomes[rule]["outcome"].as_str().unwrap()
     }

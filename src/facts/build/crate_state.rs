@@ -125,10 +125,16 @@ impl CrateState {
         let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
         scan.as_ref().ok()?.main.as_ref()
     }
+
+    /// Where `main` of the root file is, as `file:line`.
+    pub fn main_place(&self) -> Option<String> {
+        self.main().map(|main| format!("{}:{}", self.root, main.line))
+    }
+
     /// Where `main` of a program and `main` of the sources cannot be one, as a clause.
     pub fn other_main(&self, found: &Fact<MainVerdict>) -> Option<String> {
         let main = self.main()?;
-        let place = format!("{}:{}", self.root, main.line);
+        let place = self.main_place()?;
         let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
         match found.value? {
             MainVerdict::Empty if main.must_leave_code() => {

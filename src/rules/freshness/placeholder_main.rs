@@ -83,11 +83,11 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
     let binary = facts.binary.as_ref();
     let program = freshness.program();
     if let (Some(program), Some(binary)) = (program, binary)
-        && let Some(why) = program.other_main(&binary.main)
+        && program.other_main(&binary.main).is_some()
+        && let Some(place) = program.main_place()
     {
-        return Sources::Contradict(why);
+        return Sources::Contradict(format!("the one at {place} does something else"));
     }
-    let program = freshness.program();
     if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
         return Sources::Contradict(contradiction.describe());
     }

@@ -46,14 +46,11 @@ fn finding(problem: &Problem, binary: &Binary, image: &Image, plan: &LoadPlan) -
         }
         _ => return None,
     };
-    let carrier = image.release.as_ref().map_or("the image".to_owned(), |release| release.name());
-    Some(
-        Finding::new(Location::ImagePath(path.clone()), message)
-            .evidence(format!("PT_INTERP is {path}"))
-            .evidence(format!("the image is {carrier}"))
-            .evidence(plan.errors.first().cloned().unwrap_or_default())
-            .fix(fix(path, binary, image)),
-    )
+    let release = image.release.as_ref().map(|release| format!("the image is {}", release.name()));
+    let evidence = release.into_iter().chain(plan.errors.first().cloned());
+    let finding = Finding::new(Location::ImagePath(path.clone()), message)
+        .evidence(format!("PT_INTERP is {path}"));
+    Some(evidence.fold(finding, Finding::evidence).fix(fix(path, binary, image)))
 }
 
 fn fix(path: &str, binary: &Binary, image: &Image) -> String {
