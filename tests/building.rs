@@ -129,3 +129,37 @@ fn a_named_package_is_healed_with_all_that_it_is_made_of() {
     let ran = success(&mut shop.command("target/release/desk", &[]));
     assert_eq!(ran.stdout, b"desk 41\n");
 }
+
+#[test]
+fn the_record_names_the_compiler_and_linker_that_the_configuration_chose() {
+    use std::os::unix::fs::PermissionsExt;
+    let shop = workspace();
+    let script = |name: &str, text: &str| {
+        let path = shop.root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let real = success(&mut shop.command("sh", &["-c", "command -v rustc"]));
+    let real = String::from_utf8(real.stdout).unwrap();
+    let rustc = script("tools/compiler", &format!("exec {} \"$@\"", real.trim()));
+    let linker = "[ \"$1\" = --version ] && echo own linker && exit\nexec cc \"$@\"";
+    let linker = script("tools/own-cc", linker);
+    // Another compiler is the first in PATH.
+    script("first/rustc", "echo rustc 9.9.9; echo release: 9.9.9");
+    let config = format!(
+        "[build]\nrustc = \"{rustc}\"\n[target.'cfg(unix)']\nlinker = \"{linker}\"\n\
+         [target.'cfg(windows)']\nlinker = \"none\"\n"
+    );
+    fs::create_dir_all(shop.root.join(".cargo")).unwrap();
+    fs::write(shop.root.join(".cargo/config.toml"), config).unwrap();
+    let path = format!("{}:{}", shop.path("first"), std::env::var("PATH").unwrap());
+    let words = ["build", "--offline", "--no-check", "-rp", "desk"];
+    success(shop.binlint(&words).env("PATH", path));
+    let record = fs::read(shop.root.join("target/release/desk.intoto.jsonl")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    let internal = &record["predicate"]["buildDefinition"]["internalParameters"];
+    assert!(!internal["rustc"].as_str().unwrap().contains("9.9.9"), "{internal}");
+    assert_eq!(internal["linker"], "own linker");
+}

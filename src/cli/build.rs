@@ -48,6 +48,7 @@ struct Understood {
 /// No cargo, no workspace, a record that cannot be written.
 pub fn run(words: &Build) -> Result<u8, Failure> {
     let (words, cargo_words) = sorted_out(words)?;
+    words.writing.ready()?;
     let understood = understand(&cargo_words)?;
     // What a named package is made of is built with it, whatever `-p` says.
     let query = Query { packages: Vec::new(), bins: Vec::new(), ..understood.query };

@@ -89,6 +89,16 @@ pub struct Writing {
     pub bundle: bool,
 }
 
+impl Writing {
+    /// Whether the key can be used: said before a build that takes long, not after it.
+    ///
+    /// # Errors
+    /// A file that holds no usable key.
+    pub fn ready(&self) -> Result<(), Failure> {
+        self.key.as_deref().map_or(Ok(()), |key| secret_key(key).map(drop))
+    }
+}
+
 /// Everything that a record of one program is written from.
 pub struct Gathered<'a> {
     build: Build,
@@ -142,7 +152,7 @@ impl<'a> Gathered<'a> {
             let option = flag.word.strip_prefix("-C").unwrap_or(&flag.word);
             option.trim_start().strip_prefix("linker=")
         });
-        let stage = toolchain::stage(query, workspace, linker);
+        let stage = toolchain::stage(query, workspace, build.triple().unwrap_or_default(), linker);
         let manifests: Vec<PathBuf> =
             build.path_packages.iter().map(|package| package.manifest.clone()).collect();
         // Cargo's own list is exact where the unit is known; a record's list helps where it is not.
@@ -299,7 +309,10 @@ impl<'a> Gathered<'a> {
         if words.embed {
             let carrying = embedded::embed(program, &content).ok_or_else(|| {
                 let path = path.display();
-                Failure::Words(format!("{path} cannot carry a record: only ELF files can"))
+                Failure::Words(format!(
+                    "{path} cannot carry a record: only an ELF file with fewer than 65279 \
+                     sections can"
+                ))
             })?;
             files::write(path, &carrying)?;
         }

@@ -306,7 +306,7 @@ fn rustc(query: &Query, config: &Config) -> Rustc {
 }
 
 /// The compiler that cargo would start: `RUSTC`, `build.rustc`, or the first in `PATH`.
-fn rustc_program(query: &Query, config: &Config) -> PathBuf {
+pub(super) fn rustc_program(query: &Query, config: &Config) -> PathBuf {
     let named =
         query.env.get("RUSTC").cloned().or_else(|| match config.get(&["build", "rustc"])?.value {
             tree::Value::String(text) => Some(text),

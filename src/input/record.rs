@@ -266,10 +266,20 @@ fn relative(root: &Path, path: &Path) -> String {
     let common = root.components().zip(path.components()).take_while(|(a, b)| a == b).count();
     let up = root.components().skip(common).map(|_| "..".to_owned());
     let down = path.components().skip(common);
-    let down = down.map(|component| component.as_os_str().to_string_lossy().into_owned());
+    let down = down.map(|component| readable(component.as_os_str()));
     let name = up.chain(down).collect::<Vec<_>>().join("/");
     // A record calls other things by these names.
     if ["git", "sources"].contains(&name.as_str()) { format!("./{name}") } else { name }
+}
+
+/// A name as text; bytes that are none stand as `\xFF`, so that two names stay two.
+fn readable(name: &std::ffi::OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -282,6 +292,15 @@ mod tests {
         assert_eq!(relative("/w/a/src/main.rs"), "src/main.rs");
         assert_eq!(relative("/w/b/src/lib.rs"), "../b/src/lib.rs");
         assert_eq!(relative("/w/a/git"), "./git");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_stay_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let of = |name: &[u8]| readable(std::ffi::OsStr::from_bytes(name));
+        assert_eq!((of(b"\xc3\xa4.txt").as_str(), of(b"a\xff").as_str()), ("ä.txt", "a\\xFF"));
+        assert_ne!(of(b"a\xff"), of(b"a\xfe"));
     }
 
     #[test]

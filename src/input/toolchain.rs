@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::cargo::tree::Value;
-use super::cargo::{Query, Workspace};
+use super::cargo::{self, Query, Workspace};
 use super::read_text;
 
 /// What a build stage is made of; what could not be asked is `None`.
@@ -26,15 +26,15 @@ pub struct Stage {
 /// No `os-release` is larger, in bytes.
 const LIMIT: u64 = 64 << 10;
 
-/// Asks this machine. `linker` is what a flag of rustc names; without it the configuration
-/// decides, and without that rustc takes `cc`.
-pub fn stage(query: &Query, workspace: &Workspace, linker: Option<&str>) -> Stage {
-    let rustc = query.env.get("RUSTC").map_or("rustc", String::as_str);
+/// Asks this machine about a program for this target. `linker` is what a flag of rustc names;
+/// without it the configuration decides, and without that rustc takes `cc`.
+pub fn stage(query: &Query, workspace: &Workspace, triple: &str, linker: Option<&str>) -> Stage {
+    let rustc = cargo::rustc_program(query, &workspace.config);
     let cargo = query.cargo();
-    let linker = linker.map(str::to_owned).or_else(|| configured_linker(workspace));
+    let linker = linker.map(str::to_owned).or_else(|| configured_linker(workspace, triple));
     let linker = linker.as_deref().unwrap_or("cc");
     Stage {
-        rustc: ask(query, Path::new(rustc), &["-vV"]),
+        rustc: ask(query, &rustc, &["-vV"]),
         cargo: ask(query, &cargo, &["-V"]),
         linker: ask(query, Path::new(linker), &["--version"]).as_deref().map(first_line),
         libc: libc(query),
@@ -42,13 +42,18 @@ pub fn stage(query: &Query, workspace: &Workspace, linker: Option<&str>) -> Stag
     }
 }
 
-fn configured_linker(workspace: &Workspace) -> Option<String> {
-    let host = workspace.rustc.host.as_ref();
-    let target = workspace.targets.first().or(host)?;
-    match workspace.config.get(&["target", target, "linker"])?.value {
+/// The linker of the target's own table, else that of a `cfg(…)` that is true of the target.
+fn configured_linker(workspace: &Workspace, triple: &str) -> Option<String> {
+    let of = |name: &str| match workspace.config.get(&["target", name, "linker"])?.value {
         Value::String(linker) => Some(linker),
         _ => None,
-    }
+    };
+    let cfgs = workspace.cfgs.get(triple).map(Vec::as_slice).unwrap_or_default();
+    let names = workspace.config.names(&["target"]).into_iter();
+    let mut of_cfgs = names.filter(|name| {
+        name.starts_with("cfg(") && cargo_platform::CfgExpr::matches_key(name, cfgs)
+    });
+    of(cargo::outputs::stem(triple)).or_else(|| of_cfgs.find_map(|name| of(&name)))
 }
 
 /// What a program prints about itself, trimmed.
