@@ -155,12 +155,15 @@ impl Engine {
         command
     }
 
-    /// A base image that holds one file.
-    fn import(&self, name: &str, scratch: &Path) {
-        fs::write(scratch.join("role"), name).unwrap();
+    /// A base image that holds its name and the program.
+    fn import(&self, name: &str, program: &Path, scratch: &Path) {
+        let root = scratch.join("root");
+        fs::create_dir_all(root.join("src")).unwrap();
+        fs::write(root.join("role"), name).unwrap();
+        fs::copy(program, root.join("src/shop")).unwrap();
         let archive = scratch.join("base.tar");
         let mut tar = Command::new("tar");
-        success(tar.arg("-C").arg(scratch).arg("-cf").arg(&archive).arg("role"));
+        success(tar.arg("-C").arg(&root).arg("-cf").arg(&archive).arg("."));
         success(self.docker().arg("import").arg(&archive).arg(name));
     }
 }
@@ -184,7 +187,6 @@ fn base_images_of_a_real_engine_are_shown_and_compared_in_every_shape() {
     let context = shop.root.join("context");
     let scratch = tempfile::tempdir().unwrap();
     fs::create_dir_all(&context).unwrap();
-    fs::copy(shop.program(), context.join("shop")).unwrap();
     // Tags that say of the build stage what the record says of this machine, and one that does not.
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(shop.record()).unwrap()).unwrap();
@@ -194,11 +196,11 @@ fn base_images_of_a_real_engine_are_shown_and_compared_in_every_shape() {
     let rustc = rustc.split('-').next().unwrap();
     let suite = internal["osRelease"]["VERSION_CODENAME"].as_str().unwrap_or("sid").to_owned();
     for suite in [suite.as_str(), "buster"] {
-        engine.import(&format!("rust:{rustc}-{suite}"), scratch.path());
-        engine.import(&format!("debian:{suite}-slim"), scratch.path());
+        engine.import(&format!("rust:{rustc}-{suite}"), &shop.program(), scratch.path());
+        engine.import(&format!("debian:{suite}-slim"), &shop.program(), scratch.path());
     }
     let dockerfile = format!(
-        "ARG SUITE={suite}\nFROM rust:{rustc}-${{SUITE}} AS build\nCOPY shop /src/shop\n\
+        "ARG SUITE={suite}\nFROM rust:{rustc}-${{SUITE}} AS build\nFROM own/unused AS unused\n\
          FROM debian:${{SUITE}}-slim\nCOPY --from=build /src/shop /usr/bin/shop\n\
          ENTRYPOINT [\"/usr/bin/shop\"]\n"
     );
@@ -242,6 +244,14 @@ fn base_images_of_a_real_engine_are_shown_and_compared_in_every_shape() {
             let (_, words) = verify("context/Dockerfile");
             let is_max = mode.contains("max");
             assert_eq!(words.contains("which is buster"), is_max, "{words}");
+            // What came from the context was built nobody knows where.
+            fs::copy(shop.program(), context.join("shop")).unwrap();
+            fs::write(context.join("Dockerfile"), dockerfile.replace("--from=build /src/", ""))
+                .unwrap();
+            build(&mode, "buster");
+            let (_, words) = verify("context/Dockerfile");
+            assert!(!words.contains("which is buster"), "{words}");
+            fs::write(context.join("Dockerfile"), &dockerfile).unwrap();
         }
     }
     // The default of this engine, whatever it is, is read too.

@@ -282,6 +282,15 @@ fn subjects(found: &mut Found, record: &Record) {
             );
         }
     }
+    if record.subject.fate == Fate::Stripped {
+        // What is loaded is the recorded, so all that is noted of a part of it must be true too.
+        for (field, recorded, now) in record.subject.annotations() {
+            if is_denied(recorded.as_ref(), now.as_ref()) && !field.starts_with("loaded") {
+                let what = format!("the record's {field} is not that of what is loaded");
+                found.add(what, format!("subject.annotations.{field}"));
+            }
+        }
+    }
     let (Fate::Same, Some(subject)) = (record.subject.fate, &record.subject.recorded) else {
         return;
     };
@@ -299,6 +308,17 @@ fn subjects(found: &mut Found, record: &Record) {
     if !is_listed {
         let what = "the subject is none of the binaries that were built";
         found.add(what, format!("subject.name {name:?}"));
+    }
+}
+
+/// Whether two values cannot both be true; what only one of them says does not count.
+fn is_denied(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(Value::Object(one)), Some(Value::Object(other))) => {
+            one.iter().any(|(key, value)| is_denied(Some(value), other.get(key)))
+        }
+        (Some(one), Some(other)) => one != other,
+        _ => false,
     }
 }
 

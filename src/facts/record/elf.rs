@@ -61,6 +61,8 @@ pub const SHT_PROGBITS: u32 = 1;
 pub const SHT_STRTAB: u32 = 3;
 /// `SHT_NOBITS`: a section without bytes in the file.
 pub const SHT_NOBITS: u32 = 8;
+/// Loaded though no program reads it.
+const SCRIPTS: &[u8] = b".debug_gdb_scripts";
 /// From here up the count of sections is not in the header (`SHN_LORESERVE`).
 const SHN_LORESERVE: usize = 0xff00;
 
@@ -221,6 +223,15 @@ impl<'a> Elf<'a> {
             }
         }
         loaded.then_some(image)
+    }
+
+    /// The file as `llvm-strip -g` leaves what is loaded of it: the debugger's scripts, which no
+    /// program reads, filled with zeros. `None` where it has none.
+    pub fn without_scripts(&self) -> Option<Vec<u8>> {
+        let scripts = self.sections.iter().find(|section| section.name == SCRIPTS)?;
+        let mut bytes = self.bytes.to_vec();
+        bytes[scripts.range.clone()].fill(0);
+        Some(bytes)
     }
 
     fn section_at(&self, at: usize) -> Option<Section<'a>> {

@@ -14,6 +14,10 @@ use super::embedded;
 /// mean the same build, whatever happened to the file around them.
 pub const KEPT_SECTIONS: &[&str] = &[".text", ".rodata", ".eh_frame"];
 
+/// The annotations about what is loaded.
+const LOADED: &str = "loaded";
+const WITHOUT_SCRIPTS: &str = "loadedWithoutScripts";
+
 /// The annotation that says what the digest covers.
 pub const DIGEST_COVERS: &str = "digestCovers";
 
@@ -135,6 +139,8 @@ pub struct Traces {
     pub kept: BTreeMap<String, String>,
     /// SHA-256 over the program as it comes to lie in memory (see [`Elf::loaded_image`]).
     pub loaded: Option<String>,
+    /// The same without the debugger's scripts, where there are any (see [`Elf::without_scripts`]).
+    pub loaded_without_scripts: Option<String>,
 }
 
 impl Traces {
@@ -152,7 +158,8 @@ impl Traces {
         Traces {
             build_id: elf.section(".note.gnu.build-id").and_then(build_id),
             kept: kept.collect(),
-            loaded: elf.loaded_image().map(|image| sha256_hex(&image)),
+            loaded: loaded(&elf),
+            loaded_without_scripts: elf.without_scripts().and_then(|it| loaded(&Elf::read(&it)?)),
         }
     }
 
@@ -163,7 +170,9 @@ impl Traces {
         if !self.kept.is_empty() {
             noted.insert("sections".to_owned(), json!(self.kept));
         }
-        noted.extend(self.loaded.iter().map(|sha256| ("loaded".to_owned(), json!(sha256))));
+        noted.extend(self.loaded.iter().map(|sha256| (LOADED.to_owned(), json!(sha256))));
+        let without = self.loaded_without_scripts.iter();
+        noted.extend(without.map(|sha256| (WITHOUT_SCRIPTS.to_owned(), json!(sha256))));
         noted
     }
 
@@ -175,7 +184,12 @@ impl Traces {
             .into_iter()
             .flatten()
             .filter_map(|(name, digest)| Some((name.clone(), digest.as_str()?.to_owned())));
-        Traces { build_id: text("buildId"), kept: kept.collect(), loaded: text("loaded") }
+        Traces {
+            build_id: text("buildId"),
+            kept: kept.collect(),
+            loaded: text(LOADED),
+            loaded_without_scripts: text(WITHOUT_SCRIPTS),
+        }
     }
 
     fn compared_with(&self, recorded: &Traces) -> (Fate, Vec<String>) {
@@ -204,7 +218,8 @@ impl Traces {
         }
         // Equal code alone would let somebody move the entry point and call it stripping; an equal
         // image in memory needs no section to be named.
-        if self.loaded.is_some() && self.loaded == recorded.loaded {
+        let same = |then: &Option<String>| self.loaded.is_some() && self.loaded == *then;
+        if same(&recorded.loaded) || same(&recorded.loaded_without_scripts) {
             evidence.push("everything that is loaded is the recorded one".to_owned());
             return (Fate::Stripped, evidence);
         }
@@ -220,6 +235,10 @@ impl Traces {
         };
         (fate, evidence)
     }
+}
+
+fn loaded(elf: &Elf<'_>) -> Option<String> {
+    elf.loaded_image().map(|image| sha256_hex(&image))
 }
 
 /// The descriptor of an `NT_GNU_BUILD_ID` note: name size, descriptor size, type, `GNU\0`.

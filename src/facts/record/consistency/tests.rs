@@ -87,6 +87,15 @@ fn what_this_program_writes_is_not_contradicted() {
 }
 
 #[test]
+fn of_a_stripped_program_what_is_noted_must_still_be_true() {
+    let mut stripped = whole();
+    stripped["subject"][0]["digest"]["sha256"] = json!("cd".repeat(32));
+    assert_eq!(said(&stripped), "");
+    stripped["subject"][0]["annotations"]["sections"][".text"] = json!("cd".repeat(32));
+    assert!(said(&stripped).contains("sections"), "{}", said(&stripped));
+}
+
+#[test]
 fn what_no_record_says_is_named() {
     for (at, value, word) in [
         ("/subject/0/name", json!("other"), "other"),
