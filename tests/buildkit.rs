@@ -2,8 +2,8 @@
 //! that writes them anew.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use binlint::attest::buildkit::{ImageBuild, Role, Shape};
 
@@ -11,12 +11,15 @@ use binlint::attest::buildkit::{ImageBuild, Role, Shape};
 mod cache;
 #[path = "support/debian.rs"]
 mod debian;
+#[path = "support/newer_engine.rs"]
+mod newer_engine;
 #[path = "support/skip.rs"]
 mod skip;
 #[path = "support/recorded.rs"]
 mod support;
 
-use support::{Shop, has, skip, success};
+use newer_engine::{Engine, Keeps, root};
+use support::{Shop, has, success};
 
 /// By Docker 28.5.2 with BuildKit 0.25 (`testdata/provenance/README.md`).
 const STATEMENTS: [(Shape, bool, &str); 4] = [
@@ -54,126 +57,9 @@ fn what_a_real_buildkit_wrote_is_read_in_every_shape() {
     }
 }
 
-/// An engine of Debian's next release in a root of its own, with BuildKit's newer provenance.
-struct Engine {
-    root: PathBuf,
-    process: Child,
-}
-
-/// What runs in a namespace of its own: the engine wants a root that is a mount.
-const START: &str = "\
-set -e
-mount --make-rprivate /
-mount --bind $0 $0
-cd $0
-mkdir -p proc sys dev run tmp oldroot var/dsock
-mount -t proc proc proc
-mount --rbind /sys sys
-mount --rbind /dev dev
-mount -t tmpfs tmpfs run
-pivot_root . oldroot
-umount -l /oldroot
-exec /usr/sbin/dockerd";
-
-impl Engine {
-    fn start() -> Option<Engine> {
-        let root = Engine::root()?;
-        // An engine that was killed leaves its number behind, and the next one believes it.
-        let _ = fs::remove_dir_all(root.join("var/run"));
-        let _ = fs::remove_file(root.join("var/dsock/docker.sock"));
-        let log = fs::File::create(root.join("dockerd.log")).unwrap();
-        let process = Command::new("unshare")
-            .args(["-m", "-n", "-p", "-f", "--kill-child", "/bin/sh", "-c", START])
-            .arg(&root)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let engine = Engine { root, process };
-        for _ in 0..120 {
-            if engine.docker().arg("info").output().is_ok_and(|output| output.status.success()) {
-                return Some(engine);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(500));
-        }
-        let log = fs::read_to_string(engine.root.join("dockerd.log")).unwrap_or_default();
-        let last = log.lines().next_back().unwrap_or("it said nothing");
-        skip(&format!("the newer Docker engine does not start: {last}"));
-        None
-    }
-
-    /// The engine's packages, unpacked once.
-    fn root() -> Option<PathBuf> {
-        let root = cache::directory("").join("forky-docker");
-        if root.join("complete").is_file() {
-            return Some(root);
-        }
-        if !has("mmdebstrap") || !has("unshare") {
-            return None;
-        }
-        let _ = fs::remove_dir_all(&root);
-        let packages = "docker.io,docker-cli,docker-buildx,containerd,runc,libc6,dash,util-linux,mount,coreutils";
-        let output = Command::new("mmdebstrap")
-            .args(["--quiet", "--variant=extract", "--mode=root"])
-            // A mirror that is frozen is still a mirror.
-            .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
-            .arg(format!("--include={packages}"))
-            .arg("forky")
-            .arg(&root)
-            .arg("deb http://deb.debian.org/debian forky main")
-            .output()
-            .unwrap();
-        if !output.status.success() {
-            skip("Debian's newer Docker engine could not be fetched");
-            return None;
-        }
-        for name in ["bin", "sbin", "lib", "lib64"] {
-            if !root.join(name).exists() {
-                std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).unwrap();
-            }
-        }
-        fs::create_dir_all(root.join("etc/docker")).unwrap();
-        let config = r#"{"bridge":"none","iptables":false,"ip6tables":false,"ip-forward":false,
-            "storage-driver":"native","hosts":["unix:///var/dsock/docker.sock"],
-            "features":{"containerd-snapshotter":true}}"#;
-        fs::write(root.join("etc/docker/daemon.json"), config).unwrap();
-        fs::create_dir_all(root.join("client")).unwrap();
-        let plugins = root.join("usr/libexec/docker/cli-plugins");
-        let config = serde_json::json!({ "cliPluginsExtraDirs": [plugins] }).to_string();
-        fs::write(root.join("client/config.json"), config).unwrap();
-        fs::write(root.join("complete"), "").unwrap();
-        Some(root)
-    }
-
-    /// Its own client, in this root: the files that it reads and writes are ours.
-    fn docker(&self) -> Command {
-        let mut command = Command::new(self.root.join("usr/bin/docker"));
-        let socket = self.root.join("var/dsock/docker.sock");
-        command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
-        command.env("DOCKER_CONFIG", self.root.join("client"));
-        command
-    }
-
-    /// A base image that holds its name and the program.
-    fn import(&self, name: &str, program: &Path, scratch: &Path) {
-        let root = scratch.join("root");
-        fs::create_dir_all(root.join("src")).unwrap();
-        fs::write(root.join("role"), name).unwrap();
-        fs::copy(program, root.join("src/shop")).unwrap();
-        let archive = scratch.join("base.tar");
-        let mut tar = Command::new("tar");
-        success(tar.arg("-C").arg(&root).arg("-cf").arg(&archive).arg("."));
-        success(self.docker().arg("import").arg(&archive).arg(name));
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // Its children end with it: `--kill-child`.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// An archive of a directory.
+fn packed(directory: &Path) -> Vec<u8> {
+    success(Command::new("tar").arg("-C").arg(directory).args(["-c", "."])).stdout
 }
 
 #[test]
@@ -181,12 +67,27 @@ fn base_images_of_a_real_engine_are_shown_and_compared_in_every_shape() {
     if !has("git") {
         return;
     }
-    let Some(engine) = Engine::start() else { return };
+    // Debian's next release has the first BuildKit that writes SLSA v1.
+    let Some(root) = root("forky") else { return };
+    let engine = Engine::start(&root, Keeps::InContainerd);
+    let docker = |words: &[&str], input: &[u8]| {
+        let output = engine.docker(words, input);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words:?}: {said}");
+        output.stdout
+    };
     let shop = Shop::new();
     shop.build(&["--embed"]);
     let context = shop.root.join("context");
-    let scratch = tempfile::tempdir().unwrap();
     fs::create_dir_all(&context).unwrap();
+    // A base image holds its name and the program.
+    let import = |name: &str| {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("src")).unwrap();
+        fs::write(root.path().join("role"), name).unwrap();
+        fs::copy(shop.program(), root.path().join("src/shop")).unwrap();
+        docker(&["import", "-", name], &packed(root.path()));
+    };
     // Tags that say of the build stage what the record says of this machine, and one that does not.
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(shop.record()).unwrap()).unwrap();
@@ -196,8 +97,8 @@ fn base_images_of_a_real_engine_are_shown_and_compared_in_every_shape() {
     let rustc = rustc.split('-').next().unwrap();
     let suite = internal["osRelease"]["VERSION_CODENAME"].as_str().unwrap_or("sid").to_owned();
     for suite in [suite.as_str(), "buster"] {
-        engine.import(&format!("rust:{rustc}-{suite}"), &shop.program(), scratch.path());
-        engine.import(&format!("debian:{suite}-slim"), &shop.program(), scratch.path());
+        import(&format!("rust:{rustc}-{suite}"));
+        import(&format!("debian:{suite}-slim"));
     }
     let dockerfile = format!(
         "ARG SUITE={suite}\nFROM rust:{rustc}-${{SUITE}} AS build\nFROM own/unused AS unused\n\
@@ -208,13 +109,12 @@ fn base_images_of_a_real_engine_are_shown_and_compared_in_every_shape() {
     fs::write(shop.root.join("other"), dockerfile.replace("FROM debian", "FROM own/debian"))
         .unwrap();
     let build = |mode: &str, suite: &str| {
-        let archive = shop.path("image.tar");
-        let _ = fs::remove_file(&archive);
-        let mut command = engine.docker();
-        command.args(["buildx", "build", "--quiet", "--network=none", "-t", "shop:1"]);
-        command.arg(format!("--provenance={mode}")).arg(format!("--build-arg=SUITE={suite}"));
-        command.arg(format!("--output=type=oci,dest={archive}")).arg(&context);
-        success(&mut command);
+        let words = ["buildx", "build", "--quiet", "--network=none", "-t", "shop:1"];
+        let mode = format!("--provenance={mode}");
+        let suite = format!("--build-arg=SUITE={suite}");
+        let to = ["--output=type=oci,dest=-", "-"];
+        let archive = docker(&[&words[..], &[&mode, &suite], &to].concat(), &packed(&context));
+        fs::write(shop.path("image.tar"), archive).unwrap();
     };
     let verify = |dockerfile: &str| {
         let words = ["verify", "oci-archive:image.tar", "--dockerfile", dockerfile];

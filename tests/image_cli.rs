@@ -6,15 +6,18 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-#[path = "support/skip.rs"]
-mod skip;
-
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
+#[path = "support/docker.rs"]
+mod docker;
 #[path = "support/layers.rs"]
 mod layers;
+#[path = "support/skip.rs"]
+mod skip;
+use docker::Engine;
 use layers::*;
-
-/// The engine that the tests use; another client of the same name may come first in `PATH`.
-const DOCKER: &str = "/usr/bin/docker";
 
 fn skip(why: &str) {
     assert!(std::env::var_os("BINLINT_CI").is_none(), "under the gate: {why}");
@@ -159,9 +162,7 @@ fn a_root_is_judged_for_a_program_that_will_lie_in_it() {
 /// The same image from the engine's archive, from standard input, and from the engine itself.
 #[test]
 fn an_engines_image_is_the_same_from_everywhere() {
-    if !Command::new(DOCKER).arg("info").output().is_ok_and(|output| output.status.success()) {
-        return skip("no container engine answers");
-    }
+    let Some(engine) = Engine::get() else { return };
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     compile(directory.path(), "fn main() { println!(\"{:?}\", std::env::args()) }");
@@ -170,19 +171,9 @@ fn an_engines_image_is_the_same_from_everywhere() {
         "FROM scratch\nCOPY --chmod=0755 backend /usr/local/bin/backend\nCOPY main.rs /src/main.rs\nEXPOSE 8080\nENTRYPOINT [\"/usr/local/bin/backend\"]\n",
     )
     .unwrap();
-    let name = format!("binlint-images-{}", std::process::id());
-    let docker = |words: &[&str]| {
-        let output = Command::new(DOCKER)
-            .args(words)
-            .env("DOCKER_BUILDKIT", "1")
-            .current_dir(directory.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    docker(&["build", "-q", "--network=none", "-t", &name, "."]);
-    docker(&["save", "-o", "saved.tar", &name]);
-    let saved = at("saved.tar");
+    let built = engine.build(directory.path(), &["--quiet"]);
+    let saved = built.save(directory.path());
+    let name = &built.name;
     let archive = format!("docker-archive:{}:{name}", saved.display());
     let daemon = format!("docker-daemon:{name}");
     let answers = [
@@ -241,7 +232,6 @@ fn an_engines_image_is_the_same_from_everywhere() {
             );
         }
     }
-    docker(&["rmi", "-f", &name]);
 }
 
 /// `base-skew`, where the build stage is this machine: the image is of its release, or of another.

@@ -1,6 +1,10 @@
 //! Images as the tools that people use really write them, and the trees that engines really make
 //! of them.
 
+#[path = "support/cache.rs"]
+mod cache;
+#[path = "support/debian.rs"]
+mod debian;
 #[path = "support/layers.rs"]
 mod layers;
 #[path = "support/newer_engine.rs"]

@@ -1,17 +1,21 @@
-//! A container engine of 2024 beside the machine's own of 2020: Debian trixie's packages in a root
-//! of their own, its daemon in private namespaces, without a network.
+//! A container engine that is newer than the machine's own: a later Debian's packages in a root of
+//! their own, its daemon in private namespaces, without a network.
+
+#![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::{cache, debian, skip};
+
 /// What the root has: the engine with BuildKit, and skopeo, which writes `zstd:chunked`.
-const PACKAGES: &str = "docker.io,docker-cli,docker-buildx,skopeo,mount";
+const PACKAGES: &[&str] = &["docker.io", "docker-cli", "docker-buildx", "skopeo", "mount"];
 
 /// A daemon needs a root that is a mount; it starts as process 1 of its own namespace.
 const START: &str = r#"
@@ -44,29 +48,23 @@ pub struct Engine {
     daemon: Child,
 }
 
-/// The root, made once and kept; `None` where this is not Debian or nobody is root.
-pub fn root() -> Option<PathBuf> {
-    static ROOT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    ROOT.get_or_init(make_root).clone()
-}
-
-fn make_root() -> Option<PathBuf> {
-    let base = std::env::var_os("BINLINT_CACHE")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
-    let root = base.join("newer-engine");
+/// The root with a suite's engine, made once and kept; else one line about what is missing.
+pub fn root(suite: &str) -> Option<PathBuf> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let base = cache::directory("engines");
+    let root = base.join(suite);
     if root.is_dir() {
         return Some(root);
     }
-    let unfinished = base.join("newer-engine.unfinished");
+    let unfinished = base.join(format!("{suite}.unfinished"));
     let _ = fs::remove_dir_all(&unfinished);
-    let made = Command::new("mmdebstrap")
-        .args(["--quiet", "--mode=root", "--variant=extract", "--format=directory"])
-        .arg(format!("--include={PACKAGES}"))
-        .arg("trixie")
-        .arg(&unfinished)
-        .output()
-        .ok()?;
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut make =
+        debian::mmdebstrap("extract", suite, PACKAGES, &unfinished, &["--format=directory"]);
+    if !make.output().is_ok_and(|made| made.status.success()) {
+        skip::skipped(format!("the packages of {suite}'s container engine could not be fetched"));
+        return None;
+    }
     // The names that programs have in programs; the package that makes them does so when it is
     // configured.
     let links =
