@@ -211,12 +211,15 @@ fn times(epoch: Option<u64>) -> Map<String, Value> {
     times
 }
 
-/// Seconds since 1970 as RFC 3339, in UTC; `None` beyond the year 9999, which it cannot write.
+/// The last second, counted from 1970, that RFC 3339 can write: the end of the year 9999.
+pub const LATEST: u64 = 253_402_300_799;
+
+/// Seconds since 1970 as RFC 3339, in UTC; `None` after [`LATEST`].
 fn rfc3339(seconds: u64) -> Option<String> {
-    let (mut day, second) = (seconds / 86400, seconds % 86400);
-    if day > 2_932_896 {
+    if seconds > LATEST {
         return None;
     }
+    let (mut day, second) = (seconds / 86400, seconds % 86400);
     // Days of the Gregorian calendar, counted from the March of year 0, so that the leap day
     // is the last of its year.
     day += 719_468;

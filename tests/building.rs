@@ -163,3 +163,25 @@ fn the_record_names_the_compiler_and_linker_that_the_configuration_chose() {
     assert!(!internal["rustc"].as_str().unwrap().contains("9.9.9"), "{internal}");
     assert_eq!(internal["linker"], "own linker");
 }
+
+#[test]
+fn the_agreed_time_is_one_that_can_be_written() {
+    let shop = workspace();
+    let build = |epoch: &str| {
+        let words = ["build", "--offline", "--no-check", "-rqp", "desk"];
+        shop.binlint(&words).env("SOURCE_DATE_EPOCH", epoch).output().unwrap()
+    };
+    assert!(build("253402300799").status.success());
+    let record = fs::read_to_string(shop.root.join("target/release/desk.intoto.jsonl")).unwrap();
+    assert_eq!(record.matches("\"9999-12-31T23:59:59Z\"").count(), 2);
+    for epoch in ["253402300800", "-5", "1.5", "today", "99999999999999999999999"] {
+        let output = build(epoch);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{epoch}: {said}");
+        assert!(said.contains("SOURCE_DATE_EPOCH is"), "{epoch}: {said}");
+    }
+    // Without a value it is not set.
+    assert!(build("").status.success());
+    let record = fs::read_to_string(shop.root.join("target/release/desk.intoto.jsonl")).unwrap();
+    assert!(!record.contains("startedOn"));
+}

@@ -167,9 +167,14 @@ impl<'a> Gathered<'a> {
         });
         let epoch = match query.env.get("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| {
-                Failure::Words(format!("SOURCE_DATE_EPOCH is {text:?}, not a number of seconds"))
-            })?),
+            Some(text) => {
+                let seconds = text.parse().ok().filter(|seconds| *seconds <= record::LATEST);
+                Some(seconds.ok_or_else(|| {
+                    Failure::Words(format!(
+                        "SOURCE_DATE_EPOCH is {text:?}, not a number of seconds before the year 10000"
+                    ))
+                })?)
+            }
         };
         Ok(Gathered {
             lockfile: workspace.lock.as_ref().map(|file| sha256_hex(file.text.as_bytes())),
