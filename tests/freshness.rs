@@ -257,6 +257,7 @@ fn an_older_twin_beside_the_targets_directory_is_denied() {
     let host = host();
     let place = Place::honest();
     std::thread::sleep(Duration::from_millis(20));
+    place.write("src/server.rs", &SERVER.replace("8080", "8081"));
     place.build(&["--target", &host]);
     let twin = format!("target/{host}/release/my-app");
     let judged = place.check(&["--binary", "target/release/my-app"]);

@@ -10,8 +10,7 @@ use super::output::Failure;
 use super::recording::{self, Features};
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
-use crate::facts::build::Freshness;
-use crate::facts::build::freshness;
+use crate::facts::build::freshness::{self, Comparisons};
 use crate::facts::record::base_images;
 use crate::facts::{Binary, Build, Facts, Image};
 use crate::input::{self, cargo};
@@ -113,22 +112,22 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     let mut config = configuration(words.judging.config.as_deref(), &query, workspace.as_ref())?;
     words.judging.levels.apply(matches, &mut config)?;
     let seen = Seen::default();
+    let here = workspace.as_ref().map(|workspace| Here::new(workspace, &query));
+    let here = here.as_ref();
     let built_here = words.subject.binary.is_empty() && workspace.is_some();
     let image = words.runtime.read(built_here, &|binary, bytes| {
-        look_closer(binary, bytes, workspace.as_ref(), &query, &seen);
+        look_closer(binary, bytes, &query, here, &seen);
     })?;
-    let mut subjects = match (&image, &workspace) {
+    let mut subjects = match (&image, here) {
         _ if !words.subject.binary.is_empty() => {
             let named = words.subject.binary.iter();
-            named.map(|path| given(path, workspace.as_ref(), &query)).collect::<Result<_, _>>()?
+            named.map(|path| given(path, &query, here)).collect::<Result<_, _>>()?
         }
         (None, None) => return Err(input::Error::NoManifest { cwd: query.cwd.clone() }.into()),
-        (None, Some(workspace)) => built(workspace, &query, &mut notes)?,
-        (Some(image), workspace) => {
-            let built = workspace
-                .as_ref()
-                .filter(|_| words.runtime.is_directory() || image.programs.is_empty());
-            let built = built.map(|workspace| built_for(workspace, &query, image, &mut notes));
+        (None, Some(here)) => built(here, &mut notes)?,
+        (Some(image), here) => {
+            let built = here.filter(|_| words.runtime.is_directory() || image.programs.is_empty());
+            let built = built.map(|here| built_for(here, image, &mut notes));
             match built.transpose()?.flatten() {
                 Some(subjects) => subjects,
                 // What the image would run is judged though it is nothing of ours, or nothing.
@@ -157,7 +156,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
             }
         }
     }
-    notes.extend(workspace.as_ref().and_then(|it| nameless(it, &query, &subjects)));
+    notes.extend(here.and_then(|here| nameless(here, &subjects)));
     judged(subjects, words.record.as_deref(), notes, &config)
 }
 
@@ -174,6 +173,7 @@ pub(super) fn made(
     packages.dedup();
     let query = cargo::Query { packages, ..workspace.query.clone() };
     let config = configuration(None, &query, Some(workspace))?;
+    let here = Here::new(workspace, &query);
     let mut notes = Vec::new();
     let mut subjects = Vec::new();
     for (outputs, output) in made {
@@ -182,7 +182,7 @@ pub(super) fn made(
             notes.push(note);
         }
         let build = Build::new(workspace, outputs, output);
-        let mut facts = facts(&output.path, &query, Some((workspace, build)))?;
+        let mut facts = facts(&output.path, &query, Some((&here, build)))?;
         // Cargo has just named this path: a newer build for another target is another one.
         if let Some(build) = &mut facts.build {
             build.freshness.newer_twin = None;
@@ -203,6 +203,80 @@ fn judged(
     let mut report = lint(subjects, config, Date::from_unix_seconds(input::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)
+}
+
+/// The workspace that programs are held against, and the words under which.
+struct Here<'a> {
+    workspace: &'a cargo::Workspace,
+    query: &'a cargo::Query,
+    comparisons: Comparisons<'a>,
+}
+
+impl<'a> Here<'a> {
+    fn new(workspace: &'a cargo::Workspace, query: &'a cargo::Query) -> Here<'a> {
+        Here { workspace, query, comparisons: Comparisons::new(workspace) }
+    }
+
+    /// The build, with its sources and its target directory held against the program's bytes.
+    fn compared(
+        &self,
+        mut build: Build,
+        binary: &Binary,
+        path: Option<&Path>,
+        bytes: &[u8],
+    ) -> Build {
+        let packed = binary.packer.is_some();
+        let build_id = binary.build_id.as_deref();
+        let subject = freshness::Subject { path, bytes, packed, build_id };
+        build.freshness = self.comparisons.of(&build, subject);
+        build
+    }
+
+    /// The workspace's build of a program by its file's name, or by the one binary that was asked
+    /// for: what is shipped may bear another name.
+    fn named(&self, name: &str) -> Option<Build> {
+        let (workspace, query) = (self.workspace, self.query);
+        let mut bins = bins(workspace, query);
+        let everything = || self::bins(workspace, &cargo::Query::default());
+        let asked = !query.packages.is_empty() || query.manifest_path.is_some();
+        let is_meant =
+            || !query.bins.is_empty() || (asked && !everything().iter().any(|it| it == name));
+        match bins.iter().position(|bin| bin == name) {
+            Some(same) => bins = vec![bins.swap_remove(same)],
+            None if bins.len() == 1 && is_meant() => {}
+            None => return None,
+        }
+        let query = cargo::Query { bins, ..query.clone() };
+        let outputs = cargo::outputs(workspace, &query)
+            .ok()
+            .filter(|outputs| !outputs.built.is_empty())
+            .or_else(|| never_built(workspace, &query))?;
+        let output = outputs.built.first()?;
+        Some(Build::new(workspace, &outputs, output))
+    }
+
+    /// The build of a file on this machine.
+    fn of_file(&self, path: &Path) -> Option<Build> {
+        let target = self.workspace.metadata.target_directory.as_std_path();
+        let directory = path.parent()?;
+        let directory_name = directory.file_name().and_then(|name| name.to_str());
+        if !input::target_dir::is_inside(path, target) {
+            return self.named(&image::file_name(path));
+        }
+        // Cargo's directories say which profile it is, whichever was built last. What it does not
+        // hand out, such as examples and tests, may have a binary's name and is none.
+        let mut profiles = cargo::outputs::profile_names(self.workspace).into_iter();
+        let profile = profiles
+            .find(|profile| directory_name == Some(cargo::outputs::directory_name(profile)))?;
+        let profile = self.query.profile.clone().or(Some(profile));
+        let query = cargo::Query { profile, ..self.query.clone() };
+        let here = Here::new(self.workspace, &query);
+        // What is left of an earlier build is this workspace's, even if no target has its name.
+        here.named(&image::file_name(path)).or_else(|| {
+            let outputs = cargo::outputs(self.workspace, &query).ok()?;
+            Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
+        })
+    }
 }
 
 /// The workspace, where there is one or one was named; a subject that was given does without.
@@ -264,20 +338,16 @@ pub(super) fn configuration(
 }
 
 /// What cargo built here, one subject a binary.
-fn built(
-    workspace: &cargo::Workspace,
-    query: &cargo::Query,
-    notes: &mut Vec<String>,
-) -> Result<Vec<(String, Facts)>, Failure> {
-    let outputs = cargo::outputs(workspace, query)?;
+fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<(String, Facts)>, Failure> {
+    let outputs = cargo::outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
     }
     let mut subjects = Vec::new();
     for output in &outputs.built {
-        let build = Build::new(workspace, &outputs, output);
-        let facts = facts(&output.path, query, Some((workspace, build)))?;
+        let build = Build::new(here.workspace, &outputs, output);
+        let facts = facts(&output.path, here.query, Some((here, build)))?;
         subjects.push((output.bin.clone(), facts));
     }
     Ok(subjects)
@@ -293,12 +363,11 @@ fn said(outputs: &cargo::Outputs) -> String {
 /// What cargo built here, for a root that does not hold it yet; `None` where nothing is built, or
 /// where the root holds programs of the same names, which are then the ones that are meant.
 fn built_for(
-    workspace: &cargo::Workspace,
-    query: &cargo::Query,
+    here: &Here<'_>,
     image: &Image,
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<(String, Facts)>>, Failure> {
-    let outputs = match cargo::outputs(workspace, query) {
+    let outputs = match cargo::outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
         Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
             return Ok(None);
@@ -310,80 +379,38 @@ fn built_for(
     if image.subject_at.is_none() && outputs.built.iter().any(|output| in_image(&output.bin)) {
         return Ok(None);
     }
-    built(workspace, query, notes).map(Some)
+    built(here, notes).map(Some)
 }
 
 /// What the workspace can say of a program in an image, while its bytes are there.
 fn look_closer(
     binary: &Binary,
     bytes: &[u8],
-    workspace: Option<&cargo::Workspace>,
     query: &cargo::Query,
+    here: Option<&Here<'_>>,
     seen: &Seen,
 ) {
     let Some(digest) = binary.sha256.clone() else { return };
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let secrets = leaks::secrets_inside(bytes, environment);
     let name = image::file_name(Path::new(&binary.path));
-    let build = named_build(&name, workspace, query)
-        .map(|(workspace, build)| compared(workspace, build, binary, None, bytes));
+    let build = here.and_then(|here| Some(here.compared(here.named(&name)?, binary, None, bytes)));
     seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest, (build, secrets));
 }
 
 /// A file that the user named; the workspace's build belongs to it when it bears a bin's name.
 fn given(
     path: &Path,
-    workspace: Option<&cargo::Workspace>,
     query: &cargo::Query,
+    here: Option<&Here<'_>>,
 ) -> Result<(String, Facts), Failure> {
-    let name = image::file_name(path);
-    // What lies in the target directory is this workspace's, even if no target has its name.
-    let of_workspace = || {
-        let workspace = workspace?;
-        let target = workspace.metadata.target_directory.as_std_path();
-        let inside = input::target_dir::is_inside(path, target);
-        let outputs = inside.then(|| cargo::outputs(workspace, query).ok())??;
-        let build = Build::new(workspace, &outputs, outputs.built.first()?);
-        Some((workspace, build))
-    };
-    let build = named_build(&name, workspace, query).or_else(of_workspace);
-    Ok((name, facts(path, query, build)?))
-}
-
-/// The workspace's build of a program by its file's name, or by the one binary that was asked for:
-/// what is shipped may bear another name.
-fn named_build<'a>(
-    name: &str,
-    workspace: Option<&'a cargo::Workspace>,
-    query: &cargo::Query,
-) -> Option<(&'a cargo::Workspace, Build)> {
-    let workspace = workspace?;
-    let mut bins = bins(workspace, query);
-    let everything = || self::bins(workspace, &cargo::Query::default());
-    let asked = !query.packages.is_empty() || query.manifest_path.is_some();
-    let is_meant =
-        || !query.bins.is_empty() || (asked && !everything().iter().any(|it| it == name));
-    match bins.iter().position(|bin| bin == name) {
-        Some(same) => bins = vec![bins.swap_remove(same)],
-        None if bins.len() == 1 && is_meant() => {}
-        None => return None,
-    }
-    let query = cargo::Query { bins, ..query.clone() };
-    let outputs = cargo::outputs(workspace, &query)
-        .ok()
-        .filter(|outputs| !outputs.built.is_empty())
-        .or_else(|| never_built(workspace, &query))?;
-    let output = outputs.built.first()?;
-    Some((workspace, Build::new(workspace, &outputs, output)))
+    let build = here.and_then(|here| Some((here, here.of_file(path)?)));
+    Ok((image::file_name(path), facts(path, query, build)?))
 }
 
 /// That nothing was compared with the workspace, since no name says which program it would be.
-fn nameless(
-    workspace: &cargo::Workspace,
-    query: &cargo::Query,
-    subjects: &[(String, Facts)],
-) -> Option<String> {
-    let bins = bins(workspace, query);
+fn nameless(here: &Here<'_>, subjects: &[(String, Facts)]) -> Option<String> {
+    let bins = bins(here.workspace, here.query);
     let (name, _) = subjects.iter().find(|(_, facts)| facts.binary.is_some())?;
     if bins.is_empty() || subjects.iter().any(|(_, facts)| facts.build.is_some()) {
         return None;
@@ -404,21 +431,6 @@ fn bins(workspace: &cargo::Workspace, query: &cargo::Query) -> Vec<String> {
     let names = selected.iter().flat_map(|package| &package.targets).filter(|it| it.is_bin());
     let names = names.map(|target| target.name.clone());
     names.filter(|name| query.bins.is_empty() || query.bins.contains(name)).collect()
-}
-
-/// The build, with its sources and its target directory held against the program's bytes.
-fn compared(
-    workspace: &cargo::Workspace,
-    mut build: Build,
-    binary: &Binary,
-    path: Option<&Path>,
-    bytes: &[u8],
-) -> Build {
-    let packed = binary.packer.is_some();
-    let build_id = binary.build_id.as_deref();
-    let subject = freshness::Subject { path, bytes, packed, build_id };
-    build.freshness = Freshness::read(workspace, &build, subject);
-    build
 }
 
 /// The binary as it would be built: sources can be compared with a program that was built
@@ -452,7 +464,7 @@ pub(super) fn never_built(
 fn facts(
     path: &Path,
     query: &cargo::Query,
-    build: Option<(&cargo::Workspace, Build)>,
+    build: Option<(&Here<'_>, Build)>,
 ) -> Result<Facts, Failure> {
     let shown = as_typed(path, &query.cwd);
     let bytes = input::file::read(path)?;
@@ -466,8 +478,7 @@ fn facts(
     }
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     binary.environment_secrets = leaks::secrets_inside(&bytes, environment);
-    let build =
-        build.map(|(workspace, build)| compared(workspace, build, &binary, Some(path), &bytes));
+    let build = build.map(|(here, build)| here.compared(build, &binary, Some(path), &bytes));
     Ok(Facts { binary: Some(binary), build, ..Facts::default() })
 }
 

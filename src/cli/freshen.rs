@@ -151,12 +151,12 @@ impl Place {
     ) -> HashMap<String, String> {
         let place = comparison::Place {
             metadata: &workspace.metadata,
-            build_dir: &self.build_dir,
-            host: workspace.rustc.host.as_deref(),
+            build_dir: self.build_dir.clone(),
+            host: workspace.rustc.host.clone(),
             triple: None,
             made_at: None,
         };
-        comparison::contradicted(place, units)
+        comparison::contradicted(&place, units)
     }
 
     /// Every unit with its files and what proves that it was compiled from them.

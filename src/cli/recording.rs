@@ -9,7 +9,7 @@ use clap::Args;
 use super::check::Selection;
 use super::output::Failure;
 use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
-use crate::facts::build::freshness::{self, Freshness};
+use crate::facts::build::freshness::{self, Comparisons};
 use crate::facts::build::ledger::Verdict;
 use crate::facts::record::made::{Git, Request, Sources, Stage, places_of_sources};
 use crate::facts::record::tied::{self, Earlier, Seen, Tie, Ties};
@@ -138,8 +138,7 @@ impl<'a> Gathered<'a> {
     ) -> Result<Gathered<'a>, Failure> {
         let mut build = Build::new(workspace, outputs, output);
         let original = embedded::without(program.bytes);
-        build.freshness = Freshness::read(
-            workspace,
+        build.freshness = Comparisons::new(workspace).of(
             &build,
             freshness::Subject {
                 path: program.path,

@@ -64,6 +64,8 @@ pub struct Build {
     pub chosen: String,
     /// The target asked for; `None` builds for the host into cargo's directory of the host.
     pub target: Option<String>,
+    /// The targets that the command or the configuration asks for, as cargo's directories call them.
+    pub asked_targets: Vec<String>,
     /// The compiler that cargo would use now.
     pub rustc: Compiler,
     /// The program that cargo made.
@@ -198,6 +200,7 @@ impl Build {
             profile,
             chosen: outputs.why.clone(),
             target: outputs.target.clone(),
+            asked_targets: workspace.targets.iter().map(|it| stem(it).to_owned()).collect(),
             rustc: workspace.rustc.clone(),
             executable: output.path.clone(),
             profile_dir: outputs.directory.clone(),

@@ -303,18 +303,21 @@ pub fn output(path: &Path) -> Option<Output> {
     })
 }
 
-/// SHA-256 of a file, read in pieces; `None` when it cannot be read.
-pub fn digest(path: &Path) -> Option<[u8; 32]> {
-    use sha2::Digest;
+/// Whether a file has these contents, read in pieces.
+pub fn has_contents(path: &Path, contents: &[u8]) -> bool {
     use std::io::Read;
-    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    let mut file = fs::File::open(path).ok()?.take(metadata.len());
-    let mut sha256 = sha2::Sha256::new();
+    let Ok(file) = fs::File::open(path) else { return false };
+    let mut file = file.take(contents.len() as u64 + 1);
     let mut buffer = vec![0; 1 << 16];
+    let mut rest = contents;
     loop {
-        match file.read(&mut buffer).ok()? {
-            0 => return Some(sha256.finalize().into()),
-            length => sha256.update(&buffer[..length]),
+        match file.read(&mut buffer) {
+            Ok(0) => return rest.is_empty(),
+            Ok(length) => match rest.strip_prefix(&buffer[..length]) {
+                Some(behind) => rest = behind,
+                None => return false,
+            },
+            Err(_) => return false,
         }
     }
 }

@@ -147,6 +147,13 @@ impl<'a> Memory<'a> {
         &self.segments
     }
 
+    /// The file as far as a loader maps it: what lies behind is for debuggers, and no text of the
+    /// code is there.
+    pub fn mapped(&self) -> &'a [u8] {
+        let end = self.segments.iter().map(|it| it.offset.saturating_add(it.file_size)).max();
+        end.and_then(|end| self.bytes.get(..end)).unwrap_or(self.bytes)
+    }
+
     /// What relocations write, in order of slots.
     pub fn pointers(&self) -> &[Pointer] {
         &self.pointers

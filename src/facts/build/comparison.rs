@@ -1,22 +1,24 @@
 //! The crates that a program is made of, each held against its sources by every piece of evidence.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, TargetKind};
 
+use super::Build;
 use super::cfg::Cfg;
 use super::contradiction::{Contradiction, Kind};
 use super::crate_state::{CrateState, Role};
 use super::evidence::{self, Names, Texts};
 use super::features::Declared;
-use super::freshness::{Compared, NoCommit};
+use super::freshness::{Baked, Compared, NoCommit};
 use super::ledger::{self, Ledger};
 use super::literals::Presence;
 use super::module_tree;
 use super::units::{Unit, UnitKind, made_of};
-use crate::facts::binary::main_fn;
+use crate::facts::binary::memory::Memory;
+use crate::facts::binary::{locations, main_fn};
 use crate::input::sources::{self, Reader, snapshot};
 use crate::input::target_dir;
 
@@ -24,24 +26,41 @@ use crate::input::target_dir;
 pub const LARGEST_PROGRAM: u64 = 4 << 30;
 
 /// Where the crates of one build are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Place<'a> {
     /// The workspace's packages.
     pub metadata: &'a Metadata,
     /// Cargo's build directory.
-    pub build_dir: &'a Path,
+    pub build_dir: PathBuf,
     /// The triple of this machine.
-    pub host: Option<&'a str>,
+    pub host: Option<String>,
     /// The triple that the program is for.
-    pub triple: Option<&'a str>,
+    pub triple: Option<String>,
     /// Where the workspace was when the build directory was filled, if elsewhere.
-    pub made_at: Option<&'a Path>,
+    pub made_at: Option<PathBuf>,
+}
+
+impl Place<'_> {
+    /// Whether what was looked at in the one holds in the other, of one workspace.
+    pub fn is_same(&self, other: &Place<'_>) -> bool {
+        let of = |place: &Place<'_>| {
+            let Place { build_dir, host, triple, made_at, .. } = place.clone();
+            (build_dir, host, triple, made_at)
+        };
+        of(self) == of(other)
+    }
+
+    fn names(&self) -> Names<'_> {
+        let workspace = self.metadata.workspace_root.as_std_path();
+        Names { workspace, made_at: self.made_at.as_deref() }
+    }
 }
 
 /// Compares; what several programs share is looked at once.
 #[derive(Debug)]
 pub struct Comparison<'a> {
-    place: Place<'a>,
+    /// Where.
+    pub place: Arc<Place<'a>>,
     packages: Vec<&'a MetadataPackage>,
     ledger: Option<Ledger>,
     known: HashMap<(String, Role), Option<CrateState>>,
@@ -56,6 +75,10 @@ pub struct Against {
     pub locations: Compared,
     /// Its texts against theirs.
     pub texts: Texts,
+    /// Values of the environment of its build, and which of them are inside.
+    pub baked: Vec<Baked>,
+    /// The directories of packages that are inside.
+    pub manifest_dirs: Vec<String>,
     /// What could not be compared.
     pub notes: Vec<String>,
 }
@@ -64,9 +87,9 @@ impl<'a> Comparison<'a> {
     /// Nothing is compared yet.
     pub fn new(place: Place<'a>) -> Comparison<'a> {
         let packages = place.metadata.packages.iter().filter(|it| it.source.is_none()).collect();
-        let ledger = snapshot(&ledger::path(place.build_dir), ledger::LARGEST).ok().flatten();
+        let ledger = snapshot(&ledger::path(&place.build_dir), ledger::LARGEST).ok().flatten();
         Comparison {
-            place,
+            place: Arc::new(place),
             packages,
             ledger: ledger.and_then(|file| Ledger::parse(&file.bytes)),
             known: HashMap::new(),
@@ -95,6 +118,7 @@ impl<'a> Comparison<'a> {
                     true if target.is_kind(TargetKind::Bin) && target.name == bin => Role::Program,
                     true if is_library(target) => Role::OwnLibrary,
                     false if is_library(target) => Role::Member,
+                    _ if target.is_kind(TargetKind::CustomBuild) => Role::BuildScript,
                     _ => continue,
                 };
                 let mut state = self.state(role, package, target, None);
@@ -106,15 +130,63 @@ impl<'a> Comparison<'a> {
         states
     }
 
+    /// The crates beside these that the command for this program compiles too, are stale, and that
+    /// Cargo would leave as they are: of its package, or of all where it builds all.
+    pub fn also_stale(
+        &mut self,
+        units: &[Unit],
+        first: usize,
+        build: &Build,
+        known: &[CrateState],
+    ) -> Vec<CrateState> {
+        let profile = &units[first].profile;
+        // Build scripts and procedural macros lie in the host's directory of the profile.
+        let is_compiled = |unit: &Unit| {
+            unit.profile == *profile || Some(unit.profile.as_os_str()) == profile.file_name()
+        };
+        let of_command: HashSet<usize> = (0..units.len())
+            .filter(|index| matches!(units[*index].kind, UnitKind::Bin(_)))
+            .filter(|index| {
+                !build.typed.names_package || units[*index].package == build.package.name
+            })
+            .flat_map(|index| made_of(units, index))
+            .collect();
+        let mut stale: Vec<CrateState> = Vec::new();
+        for index in (0..units.len()).filter(|index| of_command.contains(index)) {
+            if index == first || !is_compiled(&units[index]) {
+                continue;
+            }
+            let states = match units[index].kind {
+                UnitKind::Bin(_) => self.of_program(units, index).into_iter().take(1).collect(),
+                _ => self.of_unit(&units[index], None).into_iter().collect::<Vec<_>>(),
+            };
+            let is_known =
+                |it: &CrateState| known.iter().chain(&stale).any(|known| known.root == it.root);
+            let others: Vec<CrateState> = states
+                .into_iter()
+                .filter(|it| it.is_stale() && it.cargo_calls_it_fresh() && !is_known(it))
+                .collect();
+            stale.extend(others);
+        }
+        stale
+    }
+
     /// What the program's bytes say of its crates; contradictions become theirs.
     pub fn against(&mut self, states: &mut [CrateState], program: &[u8], packed: bool) -> Against {
-        let names = self.names();
+        let place = Arc::clone(&self.place);
+        let names = place.names();
+        let memory = Memory::read(program);
+        let limits = locations::Limits::default();
+        let places = memory.as_ref().map(|memory| locations::of(memory, limits));
+        let places = places.unwrap_or_default();
+        let mapped = memory.as_ref().map_or(program, Memory::mapped);
         let mut against = Against {
-            locations: evidence::positions(states, program, names, &mut self.reader),
+            locations: evidence::positions(states, &places, names, &mut self.reader),
             ..Against::default()
         };
+        (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
-            match evidence::texts(states, program, names, &mut self.reader) {
+            match evidence::texts(states, mapped, names, &mut self.reader) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }
@@ -124,7 +196,8 @@ impl<'a> Comparison<'a> {
 
     /// What should name a commit in these crates and names none.
     pub fn no_commits(&mut self, states: &[CrateState]) -> Vec<NoCommit> {
-        evidence::no_commits(states, self.names(), self.place.build_dir, &mut self.reader)
+        let place = Arc::clone(&self.place);
+        evidence::no_commits(states, place.names(), &place.build_dir, &mut self.reader)
     }
 
     /// The crates of a program that Cargo made here, against its bytes.
@@ -207,17 +280,13 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn names(&self) -> Names<'a> {
-        let workspace = self.place.metadata.workspace_root.as_std_path();
-        Names { workspace, made_at: self.place.made_at }
-    }
-
     fn judge(&mut self, state: &mut CrateState) {
-        let (names, build_dir) = (self.names(), self.place.build_dir);
+        let place = Arc::clone(&self.place);
+        let (names, build_dir) = (place.names(), place.build_dir.as_path());
         evidence::lists(state, names);
         evidence::checksums(state, names, &mut self.reader);
         evidence::digests(state, names, &mut self.reader);
-        if self.place.made_at.is_none() {
+        if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
             evidence::script_run(state, names, &mut self.reader);
         }
@@ -244,9 +313,9 @@ impl<'a> Comparison<'a> {
         unit: Option<Unit>,
     ) -> CrateState {
         let for_host = matches!(role, Role::BuildScript) || target.is_kind(TargetKind::ProcMacro);
-        let triple = if for_host { self.place.host } else { self.place.triple };
+        let triple = if for_host { &self.place.host } else { &self.place.triple };
         let features = unit.as_ref().and_then(Unit::features).map(<[String]>::to_vec);
-        let cfg = Cfg { features, triple: triple.map(str::to_owned) };
+        let cfg = Cfg { features, triple: triple.clone() };
         let root = target.src_path.as_std_path();
         let tree = (role != Role::BuildScriptRun).then(|| {
             let read = &mut |path: &Path| self.reader.read(path);
@@ -286,15 +355,16 @@ impl<'a> Comparison<'a> {
 
 /// What contents say against units that dates and digests let pass, a clause each by the unit's
 /// name in the ledger: the same evidence that `check` denies by.
-pub fn contradicted(place: Place<'_>, units: &[Unit]) -> HashMap<String, String> {
+pub fn contradicted(place: &Place<'_>, units: &[Unit]) -> HashMap<String, String> {
     let read = || {
         let mut found = HashMap::new();
         let mut comparisons: HashMap<PathBuf, Comparison<'_>> = HashMap::new();
         for (index, unit) in units.iter().enumerate() {
             let comparison = comparisons.entry(unit.profile.clone()).or_insert_with(|| {
-                let triple =
-                    unit.profile.parent().and_then(Path::to_str).filter(|it| !it.is_empty());
-                Comparison::new(Place { triple: triple.or(place.host), ..place })
+                let triple = unit.profile.parent().and_then(Path::to_str);
+                let triple = triple.filter(|it| !it.is_empty()).map(str::to_owned);
+                let triple = triple.or_else(|| place.host.clone());
+                Comparison::new(Place { triple, ..place.clone() })
             });
             let states = match unit.kind {
                 UnitKind::Bin(_) => comparison.of_program(units, index),

@@ -1,6 +1,6 @@
 //! One crate of the program: what it was compiled from, what it would be compiled from now.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::contradiction::Contradiction;
@@ -63,6 +63,11 @@ pub struct CrateState {
 }
 
 impl CrateState {
+    /// Whether something says that it was compiled from other files.
+    pub fn is_stale(&self) -> bool {
+        !self.contradictions.is_empty()
+    }
+
     /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
     pub fn cargo_calls_it_fresh(&self) -> bool {
         let Some(unit) = self.unit.as_ref().filter(|unit| unit.anchor.is_some()) else {
@@ -118,6 +123,11 @@ impl CrateState {
             return Some(format!("{why}: cargo would not see what changed in it"));
         }
         None
+    }
+
+    /// Whether this file is one of its sources now.
+    pub fn has(&self, path: &Path) -> bool {
+        self.tree.as_ref().is_some_and(|tree| tree.file(path).is_some())
     }
 
     /// `main` of the root file.

@@ -15,8 +15,8 @@ use super::ledger::Ledger;
 use super::metadata::{Recorded, recorded_digest};
 use super::module_tree::{ModuleTree, normalized};
 use super::scan::{TokenStarts, starts};
-use super::units::Unit;
-use crate::facts::binary::locations;
+use super::units::{Unit, UnitKind};
+use crate::facts::binary::PanicLocation;
 use crate::input::sources::{self, Reader, snapshot};
 
 mod scripts;
@@ -29,6 +29,9 @@ pub use versions::no_commits;
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;
+
+/// More files than a package has.
+const MOST_FILES: usize = 20_000;
 
 /// Bytes of a library's metadata; the largest are below 200 MB.
 const LARGEST_METADATA: u64 = 1 << 30;
@@ -193,9 +196,10 @@ pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
             // The MD5 as bytes anywhere is proof enough, whatever surrounds it.
             Recorded::Unknown if memmem::find(&metadata.bytes, &file.md5).is_some() => same += 1,
             // Of an empty file nothing is kept: then the names of what is here now are missing.
-            Recorded::Unknown if file.path == tree.root && is_rusts_own => {
+            Recorded::Unknown if file.path == tree.root => {
                 let text = reader.read(&file.path).ok().flatten();
-                let public = text.map(|text| public_names(&text.bytes)).unwrap_or_default();
+                let public = text.map(|text| public_names(&text.bytes, is_rusts_own));
+                let public = public.unwrap_or_default();
                 let is_inside =
                     |name: &&String| memmem::find(&metadata.bytes, name.as_bytes()).is_some();
                 unnamed = public.iter().find(|name| !is_inside(name)).cloned().map(|it| (name, it));
@@ -214,8 +218,9 @@ pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
 }
 
 /// The names that a library's root file makes public under every configuration; its metadata has
-/// each of them as text.
-fn public_names(source: &[u8]) -> Vec<String> {
+/// each of them as text. A procedural macro's library has those that its attributes give, and what
+/// another shared library has is not known.
+fn public_names(source: &[u8], has_metadata: bool) -> Vec<String> {
     let file = std::str::from_utf8(source).ok().and_then(|text| syn::parse_file(text).ok());
     let public = |item: syn::Item| {
         let (attributes, visibility, name) = match item {
@@ -227,12 +232,31 @@ fn public_names(source: &[u8]) -> Vec<String> {
             syn::Item::Const(it) => (it.attrs, it.vis, it.ident),
             _ => return None,
         };
+        let (of_macro, others): (Vec<_>, Vec<_>) =
+            attributes.iter().partition(|it| is_of_macro(it.path()));
         let is_sure = matches!(visibility, syn::Visibility::Public(_))
-            && attributes.iter().all(|it| it.path().is_ident("doc"));
-        is_sure.then(|| name.to_string()).filter(|name| !name.starts_with("r#"))
+            && others.iter().all(|it| it.path().is_ident("doc"));
+        let is_sure = is_sure && (has_metadata || !of_macro.is_empty());
+        let derived = of_macro.iter().find_map(|it| derived(it));
+        let name = derived.unwrap_or_else(|| name.to_string());
+        is_sure.then_some(name).filter(|name| !name.starts_with("r#"))
     };
     let file = file.filter(|file| file.attrs.iter().all(|it| !it.path().is_ident("cfg")));
     file.map(|file| file.items.into_iter().filter_map(public).collect()).unwrap_or_default()
+}
+
+/// Whether an attribute makes a procedural macro of a function.
+fn is_of_macro(path: &syn::Path) -> bool {
+    ["proc_macro", "proc_macro_attribute", "proc_macro_derive"].iter().any(|it| path.is_ident(it))
+}
+
+/// `#[proc_macro_derive(Name, attributes(…))]`: the name.
+fn derived(attribute: &syn::Attribute) -> Option<String> {
+    let syn::Meta::List(list) = &attribute.meta else { return None };
+    match list.tokens.clone().into_iter().next() {
+        Some(proc_macro2::TokenTree::Ident(name)) => Some(name.to_string()),
+        _ => None,
+    }
 }
 
 /// What Cargo would compare: modification times against the anchor.
@@ -244,6 +268,17 @@ pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader:
         _ => None,
     });
     let watched: Vec<PathBuf> = rerun.flatten().map(|path| state.directory.join(path)).collect();
+    // A run that named no file may have read any of its package.
+    if unit.kind == UnitKind::BuildScriptRun && unit.is_compared_by_all_files() {
+        let files = sources::files_below(&state.directory, MOST_FILES);
+        let late = files.iter().filter(|path| !path.starts_with(build_dir)).find(|path| {
+            let times = sources::newest(path);
+            times.is_some_and(|(modified, changed)| {
+                modified <= anchor && changed.is_some_and(|changed| changed > anchor)
+            })
+        });
+        state.late.extend(late.map(|path| names.given(path)));
+    }
     let mut seen = Vec::new();
     for path in listed_files(unit, &state.directory, build_dir) {
         if let Ok(Some(file)) = reader.read(&path) {
@@ -295,12 +330,12 @@ pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, rea
 /// The panic locations of a program, against the tokens of the sources.
 pub fn positions(
     states: &mut [CrateState],
-    program: &[u8],
+    locations: &[PanicLocation],
     names: Names<'_>,
     reader: &mut Reader,
 ) -> Compared {
     let mut by_path: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
-    for location in locations::read(program, locations::Limits::default()) {
+    for location in locations {
         if let Some(path) = own_path(&location.path, names) {
             by_path.entry(path).or_default().push((location.line, location.column));
         }
@@ -432,8 +467,9 @@ fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Opti
     (is_there && among_sources && !path.exists()).then_some(owner)
 }
 
-/// What the environment of the build left in the program: each variable, and the directory of the
-/// manifest where it is inside.
+/// What the environment of the build left in the mapped part of the program: each variable, and the
+/// directory of the manifest where it is inside. The names of directories that a debugger reads are
+/// no texts of the code.
 pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<String>) {
     let mut baked: Vec<Baked> = Vec::new();
     let mut manifest_dirs: Vec<String> = Vec::new();

@@ -3,11 +3,12 @@
 //! `docs/freshness.md` says what each piece can and cannot see, with the measurements.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cargo_metadata::{Metadata, Package as MetadataPackage};
+use cargo_metadata::Metadata;
 
 use super::Build;
-use super::comparison::{self, Comparison, LARGEST_PROGRAM, is_library};
+use super::comparison::{self, Comparison, LARGEST_PROGRAM, Place, is_library};
 use super::crate_state::{CrateState, Role};
 use super::evidence::{self, Texts};
 use super::module_tree;
@@ -26,6 +27,11 @@ pub struct Freshness {
     pub origin: Origin,
     /// The crates that the subject is made of and that lie in directories; its own come first.
     pub crates: Vec<CrateState>,
+    /// Other crates that the command which builds the subject would leave as they are, though they
+    /// are stale: without them it may not even compile. Looked for where the subject is stale.
+    pub also_stale: Vec<CrateState>,
+    /// Where the subject lies on this machine, when Cargo does not hand it out there.
+    pub elsewhere: Option<PathBuf>,
     /// The workspace root that the target directory was filled from, when it is not this one.
     pub made_at: Option<PathBuf>,
     /// Panic locations of the subject that could be compared with a source.
@@ -149,40 +155,94 @@ pub struct Subject<'a> {
     pub build_id: Option<&'a str>,
 }
 
-impl Freshness {
-    /// Compares the subject with the workspace's sources and target directory.
-    pub fn read(workspace: &Workspace, build: &Build, subject: Subject<'_>) -> Freshness {
+/// A workspace's sources and target directory: each is looked at once for all programs of it.
+#[derive(Debug)]
+pub struct Comparisons<'a> {
+    metadata: &'a Metadata,
+    inner: Mutex<Inner<'a>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner<'a> {
+    /// By where the programs are handed out and where the rest is kept.
+    directories: Vec<((PathBuf, PathBuf), Arc<Directory>)>,
+    /// One of each place.
+    comparisons: Vec<Comparison<'a>>,
+}
+
+#[derive(Debug)]
+struct Directory {
+    target: TargetDir,
+    units: Vec<Unit>,
+}
+
+impl<'a> Comparisons<'a> {
+    /// Nothing is looked at yet.
+    pub fn new(workspace: &'a Workspace) -> Comparisons<'a> {
+        Comparisons { metadata: &workspace.metadata, inner: Mutex::default() }
+    }
+
+    /// Compares one subject with the workspace's sources and target directory.
+    pub fn of(&self, build: &Build, subject: Subject<'_>) -> Freshness {
         let read = || {
-            let freshness = read(&workspace.metadata, build, subject);
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let freshness = read(self.metadata, &mut inner, build, subject);
             module_tree::forget_spans();
             freshness
         };
         comparison::on_a_deep_stack(read)
             .unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
     }
+}
 
+impl<'a> Inner<'a> {
+    fn directory(&mut self, metadata: &Metadata, build: &Build) -> Arc<Directory> {
+        let key = (build.target_dir.clone(), build.build_dir.clone());
+        if let Some((_, known)) = self.directories.iter().find(|(known, _)| *known == key) {
+            return Arc::clone(known);
+        }
+        let packages = metadata.packages.iter().filter(|package| package.source.is_none());
+        let names: Vec<&str> = packages.map(|package| package.name.as_str()).collect();
+        let limits = target_dir::Limits::default();
+        let target = target_dir::read(&key.0, &key.1, &names, limits);
+        let units = target.units.iter().cloned().map(Unit::new).collect();
+        let directory = Arc::new(Directory { target, units });
+        self.directories.push((key, Arc::clone(&directory)));
+        directory
+    }
+
+    fn comparison(&mut self, place: Place<'a>) -> &mut Comparison<'a> {
+        let known = self.comparisons.iter().position(|it| it.place.is_same(&place));
+        let index = known.unwrap_or(self.comparisons.len());
+        if known.is_none() {
+            self.comparisons.push(Comparison::new(place));
+        }
+        &mut self.comparisons[index]
+    }
+}
+
+impl Freshness {
     /// The program's own crate.
     pub fn program(&self) -> Option<&CrateState> {
         self.crates.first().filter(|state| state.role == Role::Program)
     }
 }
 
-fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
+fn read<'a>(
+    metadata: &'a Metadata,
+    inner: &mut Inner<'a>,
+    build: &Build,
+    subject: Subject<'_>,
+) -> Freshness {
     let mut freshness = Freshness { read: true, ..Freshness::default() };
-    let packages: Vec<&MetadataPackage> =
-        metadata.packages.iter().filter(|package| package.source.is_none()).collect();
-    let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
-    let target = target_dir::read(
-        &build.target_dir,
-        &build.build_dir,
-        &names,
-        target_dir::Limits::default(),
-    );
+    let directory = inner.directory(metadata, build);
+    let Directory { target, units } = &*directory;
     freshness.notes.extend(target.notes.iter().cloned());
-    freshness.newer_twin = newer_twin(&target, build, subject);
-    freshness.nameless = nameless(&packages, build, subject);
-    let units: Vec<Unit> = target.units.iter().cloned().map(Unit::new).collect();
-    let (first, origin) = choose(&units, build, subject);
+    freshness.newer_twin = newer_twin(target, build, subject);
+    freshness.nameless = nameless(metadata, build, subject);
+    let elsewhere = subject.path.filter(|it| !target_dir::is_same_place(it, &build.executable));
+    freshness.elsewhere = elsewhere.map(Path::to_path_buf);
+    let (first, origin) = choose(units, build, subject);
     let first = first.filter(|_| !origin.is_anothers());
     freshness.origin = origin;
     freshness.made_at = first.and_then(|first| {
@@ -190,27 +250,29 @@ fn read(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Freshness {
         comparison::made_at(&units[first], root, &build.build_dir)
     });
 
-    let place = comparison::Place {
+    let comparison = inner.comparison(Place {
         metadata,
-        build_dir: &build.build_dir,
-        host: build.rustc.host.as_deref(),
-        triple: build.triple(),
-        made_at: freshness.made_at.as_deref(),
-    };
-    let mut comparison = Comparison::new(place);
+        build_dir: build.build_dir.clone(),
+        host: build.rustc.host.clone(),
+        triple: build.triple().map(str::to_owned),
+        made_at: freshness.made_at.clone(),
+    });
     let mut states = match first {
-        Some(first) => comparison.crates(&units, first),
+        Some(first) => comparison.crates(units, first),
         None => comparison.without_units(&build.package.id, &build.bin),
     };
     let against = comparison.against(&mut states, subject.bytes, subject.packed);
     (freshness.locations, freshness.texts) = (against.locations, against.texts);
+    (freshness.baked, freshness.manifest_dirs) = (against.baked, against.manifest_dirs);
     freshness.notes.extend(against.notes);
-    (freshness.baked, freshness.manifest_dirs) = evidence::environment(&states, subject.bytes);
     freshness.no_commits = comparison.no_commits(&states);
     freshness.chef_stubs = states
         .first()
         .filter(|state| state.role == Role::Program)
         .is_some_and(|state| is_chef_stub(state, &mut comparison.reader));
+    if let (Some(first), true) = (first, states.iter().any(CrateState::is_stale)) {
+        freshness.also_stale = comparison.also_stale(units, first, build, &states);
+    }
     freshness.crates = states;
     freshness
 }
@@ -236,11 +298,8 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
     }
     let size = subject.bytes.len() as u64;
     let is_equal = |index: &usize| {
-        use sha2::Digest;
         units[*index].program().is_some_and(|output| {
-            output.size == size
-                && target_dir::digest(&output.path)
-                    == Some(sha2::Sha256::digest(subject.bytes).into())
+            output.size == size && target_dir::has_contents(&output.path, subject.bytes)
         })
     };
     if let Some(index) = candidates.iter().copied().find(is_equal) {
@@ -275,15 +334,15 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
 }
 
 /// The subject's name when it lies where Cargo hands programs out and no target has this name.
-fn nameless(packages: &[&MetadataPackage], build: &Build, subject: Subject<'_>) -> Option<String> {
+fn nameless(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Option<String> {
     let path = subject.path?;
     let name = path.file_name()?.to_str()?;
     let handed_out = path
         .parent()
         .is_some_and(|directory| target_dir::is_same_place(directory, &build.profile_dir));
     let stem = name.strip_suffix(".exe").unwrap_or(name);
-    let targets = packages.iter().flat_map(|package| &package.targets);
-    let is_known = targets.into_iter().any(|target| {
+    let packages = metadata.packages.iter().filter(|package| package.source.is_none());
+    let is_known = packages.flat_map(|package| &package.targets).any(|target| {
         target.name == stem || (is_library(target) && stem.contains(&target.name.replace('-', "_")))
     });
     (handed_out && !is_known).then(|| name.to_owned())

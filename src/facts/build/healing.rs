@@ -1,11 +1,27 @@
 //! The lines that heal a stale build: what to type so that this workspace is compiled again.
 
+use std::path::Path;
+
 use super::crate_state::{CrateState, Role};
 use super::units::UnitKind;
 use super::{Build, Typed};
 
-/// The command that builds what the subject should be: `cargo build --release --target T`.
+/// The command that builds what the subject should be, `cargo build --release --target T`, and puts
+/// it where the subject lies.
 pub fn build_command(build: &Build) -> String {
+    let put = build.freshness.elsewhere.as_ref().map(|to| put(build, &build.executable, to));
+    [cargo_build(build)].into_iter().chain(put).collect::<Vec<_>>().join(" && ")
+}
+
+/// `cp target/release/my-app /usr/local/bin/my-app`.
+pub fn put(build: &Build, from: &Path, to: &Path) -> String {
+    let named = |path: &Path| {
+        quoted(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
+    };
+    format!("cp {} {}", named(from), named(to))
+}
+
+fn cargo_build(build: &Build) -> String {
     let package = build.typed.names_package.then_some(["-p", build.package.name.as_str()]);
     let package = package.iter().flatten().map(|word| (*word).to_owned());
     let command = command("build", build, package);
@@ -39,12 +55,21 @@ pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
     format!("{} && {}", command("clean", build, packages), build_command(build))
 }
 
+/// The line for crates that are stale: where Cargo would not see it by itself, their dates have to be
+/// made new.
+pub fn build_again(build: &Build, states: &[&CrateState]) -> String {
+    let stale = with_all_that_is_stale(build, states);
+    let hidden: Vec<&CrateState> =
+        stale.into_iter().filter(|state| state.cargo_calls_it_fresh()).collect();
+    if hidden.is_empty() { build_command(build) } else { touch_and_build(build, &hidden) }
+}
+
 /// These crates and every other one that Cargo would leave as it is though it is another: a new
 /// `main` may not even compile against the placeholder of its library.
 fn with_all_that_is_stale<'a>(build: &'a Build, states: &[&'a CrateState]) -> Vec<&'a CrateState> {
-    let is_stale =
-        |state: &&CrateState| !state.contradictions.is_empty() && state.cargo_calls_it_fresh();
-    let others = build.freshness.crates.iter().filter(is_stale);
+    let freshness = &build.freshness;
+    let is_stale = |state: &&CrateState| state.is_stale() && state.cargo_calls_it_fresh();
+    let others = freshness.crates.iter().chain(&freshness.also_stale).filter(is_stale);
     let others = others.filter(|it| !states.iter().any(|known| std::ptr::eq(*known, *it)));
     states.iter().copied().chain(others).collect()
 }

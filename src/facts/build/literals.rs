@@ -1,6 +1,6 @@
 //! The texts in the sources that must be in the program if it was compiled from them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use proc_macro2::Literal;
@@ -141,34 +141,40 @@ impl Presence {
     }
 }
 
-/// Looks for every text in the program, in one pass over it.
+/// The texts of a search that are in the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Searched<'a> {
+    found: HashSet<&'a [u8]>,
+}
+
+impl Searched<'_> {
+    /// How many of those texts are there whose index is wanted, each distinct text counted once.
+    pub fn of(&self, texts: &[&[u8]], is_wanted: impl Fn(usize) -> bool) -> Presence {
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        let wanted = texts.iter().enumerate().filter(|(index, _)| is_wanted(*index));
+        let distinct: Vec<(usize, &[u8])> =
+            wanted.map(|(index, text)| (index, *text)).filter(|(_, it)| seen.insert(it)).collect();
+        let missing = distinct.iter().filter(|(_, text)| !self.found.contains(text));
+        let missing: Vec<usize> = missing.map(|(index, _)| *index).collect();
+        Presence { wanted: distinct.len(), found: distinct.len() - missing.len(), missing }
+    }
+}
+
+/// Looks for every text in the program, in one pass over it: of a large program that pass takes
+/// longer than all the rest.
 ///
 /// # Errors
 ///
 /// In words, when there are too many texts to search for at once.
-pub fn search(texts: &[&[u8]], program: &[u8]) -> Result<Presence, String> {
-    let mut first: HashMap<&[u8], usize> = HashMap::new();
-    let mut distinct: Vec<(usize, &[u8])> = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        first.entry(text).or_insert_with(|| {
-            distinct.push((index, text));
-            index
-        });
-    }
+pub fn search<'a>(texts: &[&'a [u8]], program: &[u8]) -> Result<Searched<'a>, String> {
+    let mut seen: HashSet<&[u8]> = HashSet::new();
+    let distinct: Vec<&'a [u8]> = texts.iter().copied().filter(|it| seen.insert(it)).collect();
     let automaton = aho_corasick::AhoCorasick::builder()
         .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
-        .build(distinct.iter().map(|(_, text)| text))
+        .build(&distinct)
         .map_err(|error| format!("the texts cannot be searched for: {error}"))?;
-    let mut found = vec![false; distinct.len()];
-    for hit in automaton.find_overlapping_iter(program) {
-        found[hit.pattern().as_usize()] = true;
-    }
-    let missing = distinct.iter().zip(&found).filter(|(_, found)| !**found);
-    Ok(Presence {
-        wanted: distinct.len(),
-        found: found.iter().filter(|found| **found).count(),
-        missing: missing.map(|((index, _), _)| *index).collect(),
-    })
+    let hits = automaton.find_overlapping_iter(program);
+    Ok(Searched { found: hits.map(|hit| distinct[hit.pattern().as_usize()]).collect() })
 }
 
 #[cfg(test)]
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn counts_each_text_once_and_names_the_missing() {
         let texts: [&[u8]; 4] = [b"alpha beta", b"gone from here", b"alpha beta", b"pha be"];
-        let presence = search(&texts, b"..alpha beta..").unwrap();
+        let presence = search(&texts, b"..alpha beta..").unwrap().of(&texts, |_| true);
         assert_eq!(presence, Presence { wanted: 3, found: 2, missing: vec![1] });
         assert_eq!(presence.percent(), None);
     }

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use crate::facts::build::contradiction::Contradiction;
+use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::freshness::{Lies, Origin};
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
@@ -67,20 +68,26 @@ fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
     let message = format!("it is not what cargo built here as `{}`", build.bin);
     let finding = Finding::new(Location::Subject, message)
         .evidence(format!("{} differs, also by build-id", output.display()));
-    contradicted
-        .into_iter()
-        .map(Contradiction::describe)
-        .fold(finding, Finding::evidence)
-        .fix(format!("copy {}", build.executable.display()))
-        .into()
+    let finding =
+        contradicted.map(Contradiction::describe).into_iter().fold(finding, Finding::evidence);
+    // What cargo hands out may be as old: nothing here was held against it.
+    let stale: Vec<&CrateState> =
+        build.freshness.crates.iter().filter(|it| it.is_stale()).collect();
+    let line = match stale.is_empty() {
+        true => healing::build_command(build),
+        false => healing::touch_and_build(build, &stale),
+    };
+    finding.fix(line).into()
 }
 
 fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
     let Some(made_at) = &build.freshness.made_at else { return Outcome::Pass };
     let message = format!("it was built in {}, not here", made_at.display());
+    let crates: Vec<&CrateState> = build.freshness.crates.iter().collect();
     let mut finding = Finding::new(Location::Subject, message)
         .evidence(format!("the workspace is {}", build.workspace_root.display()))
-        .fix(format!("echo target >> .dockerignore, then {}", healing::build_command(build)));
+        .evidence("`target` in .dockerignore keeps it out of the stage")
+        .fix(healing::clean_and_build(build, &crates));
     let compilers = (&binary.rustc.commit, &build.rustc.commit);
     let mut proven = false;
     if let (Some(inside), Some(here)) = compilers

@@ -74,7 +74,8 @@ fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
     let finding = missing.fold(Finding::new(Location::Subject, message), |finding, it| {
         finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
     });
-    let finding = finding.fix(healing::build_command(build));
+    let program: Vec<&CrateState> = build.freshness.program().into_iter().collect();
+    let finding = finding.fix(healing::build_again(build, &program));
     if denied { finding } else { finding.at_most_warn() }
 }
 
@@ -86,7 +87,10 @@ fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
     let place = Location::File { path: first.source.path.clone(), line: Some(first.source.line) };
     let more = edited[1..].iter().take(4).map(EditedText::describe);
     let finding = more.fold(Finding::new(place, first.describe()), Finding::evidence);
-    let finding = finding.fix(healing::build_command(build));
+    let crates = build.freshness.crates.iter();
+    let of_crate = |state: &&CrateState| edited.iter().any(|it| state.has(&it.file));
+    let finding =
+        finding.fix(healing::build_again(build, &crates.filter(of_crate).collect::<Vec<_>>()));
     let denied = is_stale || edited.len() > 1 || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
@@ -111,10 +115,7 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
     for (file, when) in state.newer.iter().take(3) {
         finding = finding.evidence(format!("{file} was written at {when}, after the build began"));
     }
-    Some(finding.fix(match state.cargo_calls_it_fresh() {
-        true => healing::touch_and_build(build, &[state]),
-        false => healing::build_command(build),
-    }))
+    Some(finding.fix(healing::build_again(build, &[state])))
 }
 
 #[cfg(test)]
@@ -169,6 +170,7 @@ mod tests {
     #[test]
     fn an_edited_text_denies_with_both_its_ends_or_in_company() {
         let edited = |whole| EditedText {
+            file: "src/main.rs".into(),
             source: Shown { path: "src/main.rs".into(), line: 7, text: "a new text".into() },
             inside: "an old text".into(),
             whole,

@@ -1,5 +1,6 @@
 use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::freshness::Freshness;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -41,7 +42,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let stale: Vec<&CrateState> =
         members.iter().copied().filter(|it| !it.contradictions.is_empty()).collect();
     if stale.is_empty() {
-        let undecided = members.iter().find_map(|state| undecided(state));
+        let undecided = members.iter().find_map(|state| undecided(state, &build.freshness));
         return undecided.map_or(Outcome::Pass, Outcome::open);
     }
     stale.iter().map(|state| finding(state, &stale, build)).collect()
@@ -56,20 +57,27 @@ fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
     finding = more.fold(finding, Finding::evidence);
     let in_place = build.freshness.made_at.is_none();
     let anchor = state.unit.as_ref().and_then(|unit| unit.anchor);
-    match anchor {
-        Some(anchor) if in_place && state.cargo_calls_it_fresh() => finding
+    if let Some(anchor) = anchor.filter(|_| in_place && state.cargo_calls_it_fresh()) {
+        finding = finding
             .evidence(format!(
                 "built {anchor} from {}; none of them is dated later, so cargo calls it fresh",
                 state.listed()
             ))
-            .evidence(format!("or: {}", healing::clean_and_build(build, all)))
-            .fix(healing::touch_and_build(build, all)),
-        _ => finding.fix(healing::build_command(build)),
+            .evidence(format!("or: {}", healing::clean_and_build(build, all)));
     }
+    finding.fix(healing::build_again(build, all))
 }
 
 /// Why a member may be stale although nothing was found against it.
-fn undecided(state: &CrateState) -> Option<String> {
+fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
+    let what = healing::name(state);
+    if state.unit.is_none() {
+        return Some(format!("nothing here tells what {what} was compiled from"));
+    }
+    if let Some(made_at) = freshness.made_at.as_ref().filter(|_| !state.proven) {
+        let place = made_at.display();
+        return Some(format!("it was built in {place}: the dates here say nothing of {what}"));
+    }
     match state.role {
         Role::BuildScriptRun => state.late.first().map(|file| {
             format!(

@@ -1,3 +1,5 @@
+use crate::facts::build::crate_state::CrateState;
+use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -10,7 +12,7 @@ pub static RULE: Rule = Rule {
     what: "Files of the program's name and profile under every target's directory. The rule fails \
            when one of them is newer than the program and is for the same machine, or lies where the \
            configuration tells cargo to build to; and when no binary target has the program's name \
-           any more.",
+           any more. A warning where every date and content says that both are of the same sources.",
     why: "With `--target`, `build.target` or `CARGO_BUILD_TARGET` cargo writes to \
           `target/<triple>/release`. What an earlier build without it left in `target/release` stays \
           there, and a `COPY` of that path ships it for ever.",
@@ -50,15 +52,29 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Some(twin), Some(inside)) => machine(twin) == machine(inside),
         _ => true,
     };
-    let configured = build.target.is_some() && build.target == twin.target;
+    let configured = twin.target.as_ref().is_some_and(|it| build.asked_targets.contains(it));
     if !same_machine && !configured {
         return Outcome::Pass;
     }
     let newer = twin.path.display();
-    Finding::new(Location::Subject, format!("it is older than its twin {newer}"))
+    let fix = match &build.freshness.elsewhere {
+        Some(subject) => healing::put(build, &twin.path, subject),
+        None => format!("copy {newer}"),
+    };
+    let finding = Finding::new(Location::Subject, format!("it is older than its twin {newer}"))
         .evidence(format!("written {}, the twin {}", twin.subject_written, twin.written))
-        .fix(format!("copy {newer}"))
+        .evidence(format!("or let the image copy {newer}"))
+        .fix(fix);
+    // Who builds for two targets from the same sources has an older one and no mistake.
+    if configured || may_be_of_other_sources(build) { finding } else { finding.at_most_warn() }
         .into()
+}
+
+/// Whether anything at all speaks against the program's being what its sources say.
+fn may_be_of_other_sources(build: &Build) -> bool {
+    let freshness = &build.freshness;
+    let undecided = |it: &CrateState| it.is_stale() || it.undecided_by_dates().is_some();
+    freshness.program().is_none_or(|it| it.unit.is_none()) || freshness.crates.iter().any(undecided)
 }
 
 #[cfg(test)]

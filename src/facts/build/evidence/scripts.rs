@@ -5,7 +5,7 @@ use std::path::Path;
 use memchr::memmem;
 
 use super::{LARGEST_METADATA, Names, contradict, positions, shown, texts};
-use crate::facts::binary::{MainVerdict, main_fn};
+use crate::facts::binary::{MainVerdict, locations, main_fn};
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::script;
@@ -29,7 +29,8 @@ pub fn build_script(state: &mut CrateState, names: Names<'_>) {
     if let Some(how) = other_script(state, &program.bytes) {
         contradict(state, state.root.clone(), None, Kind::OtherMain(how));
     }
-    let _ = positions(std::slice::from_mut(state), &program.bytes, names, &mut Reader::default());
+    let places = locations::read(&program.bytes, locations::Limits::default());
+    let _ = positions(std::slice::from_mut(state), &places, names, &mut Reader::default());
 }
 
 /// What the last run of a build script left, against what it would leave now.

@@ -1,7 +1,7 @@
 //! The texts of the sources against those of the program.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
@@ -33,6 +33,8 @@ pub struct Texts {
 pub struct EditedText {
     /// The text and its place.
     pub source: Shown,
+    /// The file that it stands in.
+    pub file: PathBuf,
     /// What the program holds.
     pub inside: String,
     /// Whether both ends of the text are there, too.
@@ -154,13 +156,14 @@ pub fn texts(
     let own = of(|state| state.role == Role::Program);
     // A library takes along only what is called: its share says nothing, its edits do.
     let linked = of(|it| matches!(it.role, Role::OwnLibrary | Role::Member) && !it.proven);
-    let plain: Vec<Place<'_>> = own.iter().copied().filter(|(_, text)| text.plain).collect();
-    let presence = search(&plain, program)?;
+    let all: Vec<Place<'_>> = own.iter().chain(&linked).copied().collect();
+    let bytes: Vec<&[u8]> = all.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+    let searched = literals::search(&bytes, program)?;
+    let presence = searched.of(&bytes, |index| index < own.len() && all[index].1.plain);
     let of_own = presence.missing.iter().take(SHOWN);
-    let of_own = of_own.map(|index| shown(&plain[*index], names)).collect();
-    let mut missing: Vec<Place<'_>> = Vec::new();
-    missing.extend(search(&own, program)?.missing.into_iter().map(|index| own[index]));
-    missing.extend(search(&linked, program)?.missing.into_iter().map(|index| linked[index]));
+    let of_own = of_own.map(|index| shown(&all[*index], names)).collect();
+    let missing: Vec<Place<'_>> =
+        searched.of(&bytes, |_| true).missing.into_iter().map(|index| all[index]).collect();
     let mut sources = Vec::new();
     for file in states.iter().flat_map(|it| &it.tree).flat_map(|tree| &tree.files) {
         sources.extend(reader.read(&file.path).ok().flatten());
@@ -176,6 +179,7 @@ pub fn texts(
     let edited = edited
         .map(|it| EditedText {
             source: shown(&missing[it.index], names),
+            file: missing[it.index].0.to_path_buf(),
             inside: it.inside,
             whole: it.whole,
         })
@@ -189,7 +193,9 @@ pub fn texts(
 ///
 /// In words, when they cannot be searched for.
 pub fn presence(state: &CrateState, program: &[u8]) -> Result<Presence, String> {
-    search(&compiled(state), program)
+    let texts = compiled(state);
+    let texts: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+    Ok(literals::search(&texts, program)?.of(&texts, |_| true))
 }
 
 /// A text and its file.
@@ -198,11 +204,6 @@ type Place<'a> = (&'a Path, &'a Text);
 fn shown((path, text): &Place<'_>, names: Names<'_>) -> Shown {
     let path = names.given(path);
     Shown { path, line: text.line, text: String::from_utf8_lossy(&text.bytes).into_owned() }
-}
-
-fn search(texts: &[Place<'_>], program: &[u8]) -> Result<Presence, String> {
-    let wanted: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
-    literals::search(&wanted, program)
 }
 
 /// The texts of the files that were surely compiled.
