@@ -140,8 +140,11 @@ fn base_images_are_shown_and_compared_in_all_four_shapes() {
     fs::write(shop.root.join("Dockerfile"), dockerfile).unwrap();
     let other = dockerfile.replace("bookworm-slim", "trixie-slim");
     fs::write(shop.root.join("Dockerfile.other"), other).unwrap();
-    let pinned =
-        format!("FROM rust:1.95-bookworm@sha256:{}\nFROM debian:bookworm-slim\n", "3".repeat(64));
+    let pinned = dockerfile.replacen(
+        "1.95-bookworm",
+        &format!("1.95-bookworm@sha256:{}", "3".repeat(64)),
+        1,
+    );
     fs::write(shop.root.join("Dockerfile.pinned"), pinned).unwrap();
     for (version_1, artifact) in [(false, false), (false, true), (true, false), (true, true)] {
         let name = format!("layout-{version_1}-{artifact}");
