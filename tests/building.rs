@@ -97,10 +97,24 @@ fn the_record_has_the_profile_and_features_that_cargo_got() {
         (&recorded["profile"], &recorded["features"][0]),
         (&"release".into(), &"tls".into())
     );
-    assert_eq!(
-        shop.verify(&["target/release/desk", "--manifest-path", "Cargo.toml"]).failed,
-        [""; 0]
-    );
+    let version = String::from_utf8(success(&mut shop.command("rustc", &["-vV"])).stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    for words in [
+        &["-rpdesk", "-Ftls"][..],
+        &["-rp", "desk", "--all-features"],
+        &["-r", "-p", "desk", "--features=desk/tls", "--target", host],
+        &["-pdesk", "-r", "--config", "profile.release.lto=\"thin\""],
+        &["--workspace", "-r"],
+    ] {
+        let (output, _, said) = build(&shop, &[words, &["--no-check"]].concat());
+        assert!(output.status.success(), "{words:?}: {said}");
+        let within = if words.contains(&host) { host } else { "." };
+        let program = format!("target/{within}/release/desk");
+        let verified = shop.verify(&[&program, "--manifest-path", "Cargo.toml"]);
+        // The workspace of this test is not committed.
+        let failed: Vec<&str> = verified.failed.iter().map(String::as_str).collect();
+        assert_eq!((verified.code, failed), (0, vec!["dirty-worktree"]), "{words:?} {verified:?}");
+    }
 }
 
 #[test]

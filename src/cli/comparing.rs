@@ -63,7 +63,7 @@ pub fn compare_with(
     subject: Program<'_>,
 ) -> Result<(), Failure> {
     let path = Path::new(&subject.binary.path);
-    let query = &expected.query;
+    let query = &of_package(&expected.query, record, workspace);
     let outputs = outputs(record, workspace, query, path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let bin = record.bin().unwrap_or(&name);
@@ -92,6 +92,18 @@ pub fn compare_with(
     let open = open.into_iter().map(|field| format!("not compared: {field}"));
     record.not_compared = expected.notes.iter().cloned().chain(open).collect();
     Ok(())
+}
+
+/// The query with the record's own package, where none was named and the workspace has it: what
+/// cargo would build from here by itself may be another.
+fn of_package(query: &Query, record: &Record, workspace: &Workspace) -> Query {
+    let members = workspace.metadata.workspace_packages();
+    let is_member = |name: &&str| members.iter().any(|member| member.name.as_str() == *name);
+    let recorded = record.parameter("package").filter(is_member);
+    let recorded = recorded.filter(|_| query.packages.is_empty()).map(str::to_owned);
+    let mut query = query.clone();
+    query.packages.extend(recorded);
+    query
 }
 
 /// Crates that the record says something of and the program is not made of, and the reverse.
