@@ -5,6 +5,8 @@ use std::fmt;
 
 use crate::facts::build::Origin;
 use crate::facts::image::command::{Command, Failure};
+#[cfg(test)]
+use crate::facts::image::{Config, tree::Memory};
 use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
@@ -130,6 +132,12 @@ impl Rule {
     /// The answer for an image and nothing else.
     pub fn of_image(&self, image: Image) -> Outcome {
         self.check.run(&Facts { image: Some(image), ..Facts::default() })
+    }
+
+    /// The answer for an image of these files that runs these words.
+    pub fn of_entrypoint(&self, files: Memory, words: &[&str]) -> Outcome {
+        let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
+        self.of_image(Image::of(files, Some(Config { entrypoint, ..Config::default() })))
     }
 }
 

@@ -55,27 +55,24 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
     use crate::rule::Outcome;
-
-    fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
-        let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
-    }
 
     #[test]
     fn a_first_line_has_to_lead_somewhere() {
         let tree = |text: &str| {
             Memory::default().elf("/bin/sh", Linking::default()).file("/run.sh", 0o755, text)
         };
-        assert_eq!(outcome(tree("#!/bin/sh\nexec /bin/sh\n"), &["/run.sh"]), Outcome::Pass);
+        assert_eq!(
+            RULE.of_entrypoint(tree("#!/bin/sh\nexec /bin/sh\n"), &["/run.sh"]),
+            Outcome::Pass
+        );
         for (text, evidence) in [
             ("#!/bin/sh\r\nx", "its first line: #!/bin/sh\\r"),
             ("#!/bin/bash\nx", "its first line: #!/bin/bash"),
             ("echo x", "its first line: echo x"),
         ] {
-            let failed = outcome(tree(text), &["/run.sh"]);
+            let failed = RULE.of_entrypoint(tree(text), &["/run.sh"]);
             assert!(failed.findings()[0].evidence.contains(&evidence.to_owned()), "{failed:?}");
         }
     }

@@ -67,25 +67,20 @@ mod tests {
     use crate::facts::image::tree::Memory;
     use crate::rule::Outcome;
 
-    fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
-        let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
-    }
-
     #[test]
     fn a_command_that_is_not_there_fails() {
         let tree = || Memory::default().elf("/usr/local/bin/app", Linking::default());
-        assert_eq!(outcome(tree(), &["app"]), Outcome::Pass);
-        let failed = outcome(tree(), &["/app"]);
+        assert_eq!(RULE.of_entrypoint(tree(), &["app"]), Outcome::Pass);
+        let failed = RULE.of_entrypoint(tree(), &["/app"]);
         assert!(failed.findings()[0].evidence[0].contains("stat /app: no such file or directory"));
-        assert_eq!(outcome(tree(), &["nope"]).name(), "fail");
+        assert_eq!(RULE.of_entrypoint(tree(), &["nope"]).name(), "fail");
         assert_eq!(
-            outcome(tree(), &["/bin/sh", "-c", "app"]),
+            RULE.of_entrypoint(tree(), &["/bin/sh", "-c", "app"]),
             Outcome::Pass,
             "missing-shell says so"
         );
         assert_eq!(
-            outcome(tree().file("/app", 0o644, "x"), &["/app"]),
+            RULE.of_entrypoint(tree().file("/app", 0o644, "x"), &["/app"]),
             Outcome::Pass,
             "not-executable"
         );

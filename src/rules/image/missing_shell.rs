@@ -49,23 +49,17 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
     use crate::rule::Outcome;
-
-    fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
-        let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
-    }
 
     #[test]
     fn a_line_needs_a_shell() {
         let line = ["/bin/sh", "-c", "exec /app serve"];
-        let failed = outcome(Memory::default().elf("/app", Linking::default()), &line);
+        let failed = RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &line);
         assert_eq!(failed.findings()[0].fix.as_deref(), Some("ENTRYPOINT [\"/app\", \"serve\"]"));
         let with =
             Memory::default().elf("/app", Linking::default()).elf("/bin/sh", Linking::default());
-        assert_eq!(outcome(with, &line), Outcome::Pass);
-        assert_eq!(outcome(Memory::default(), &["/app"]), Outcome::Pass);
+        assert_eq!(RULE.of_entrypoint(with, &line), Outcome::Pass);
+        assert_eq!(RULE.of_entrypoint(Memory::default(), &["/app"]), Outcome::Pass);
     }
 }

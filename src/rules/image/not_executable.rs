@@ -37,23 +37,21 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
     use crate::facts::image::tree::Memory;
     use crate::rule::Outcome;
 
-    fn outcome(tree: Memory, entrypoint: &[&str]) -> Outcome {
-        let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        RULE.of_image(Image::of(tree, Some(Config { entrypoint, ..Config::default() })))
-    }
-
     #[test]
     fn a_file_without_the_bit_fails() {
-        let failed = outcome(Memory::default().file("/app", 0o644, "x"), &["/app"]);
+        let failed = RULE.of_entrypoint(Memory::default().file("/app", 0o644, "x"), &["/app"]);
         assert_eq!(failed.findings()[0].evidence[1], "/app has mode 0644");
         assert_eq!(
-            outcome(Memory::default().elf("/app", Linking::default()), &["/app"]),
+            RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &["/app"]),
             Outcome::Pass
         );
-        assert_eq!(outcome(Memory::default(), &["/app"]), Outcome::Pass, "missing-command");
+        assert_eq!(
+            RULE.of_entrypoint(Memory::default(), &["/app"]),
+            Outcome::Pass,
+            "missing-command"
+        );
     }
 }
