@@ -1,4 +1,5 @@
 use crate::facts::binary::{CrateSource, Kind, MainVerdict};
+use crate::facts::build::healing;
 use crate::facts::{Binary, Facts};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -48,19 +49,25 @@ fn check(facts: &Facts) -> Outcome {
         Sources::Contradict(why) => vec![why],
         Sources::Silent(signals) => [signals, of_binary(binary), of_image(facts)].concat(),
     };
-    if signals.is_empty() {
-        return Finding { message: format!("{what}; nothing here says that it should"), ..finding }
-            .at_most_warn()
-            .into();
-    }
-    let finding = Finding { message: format!("{what}, yet {}", signals[0]), ..finding };
-    let finding = signals[1..].iter().cloned().fold(finding, Finding::evidence);
-    let line = facts.build.as_ref().map(|build| {
-        let program: Vec<_> = build.freshness.program().into_iter().collect();
-        crate::facts::build::healing::touch_and_build(build, &program)
-    });
-    finding.fix(line.unwrap_or("touch src/main.rs && cargo build --release".to_owned())).into()
+    let message = match signals.first() {
+        Some(signal) => format!("{what}, yet {signal}"),
+        None => format!("{what}; nothing here says that it should"),
+    };
+    let finding = Finding { message, ..finding };
+    let finding = signals.iter().skip(1).cloned().fold(finding, Finding::evidence);
+    let finding = match &facts.build {
+        Some(build) => {
+            let program: Vec<_> = build.freshness.program().into_iter().collect();
+            finding.fix(healing::touch_and_build(build, &program))
+        }
+        None => finding.evidence(USUAL_CAUSE).fix("touch src/main.rs && cargo build --release"),
+    };
+    if signals.is_empty() { finding.at_most_warn().into() } else { finding.into() }
 }
+
+/// Without the sources beside it a program cannot tell more of how it came about.
+const USUAL_CAUSE: &str = "such a `main` is what Dockerfiles compile first to cache dependencies, \
+                           and what cargo keeps while the real sources are dated earlier";
 
 /// What the sources say of a `main` that is a placeholder.
 enum Sources {
@@ -146,6 +153,8 @@ mod tests {
     fn alone_it_is_a_warning_and_with_a_second_signal_denied() {
         let alone = outcome(program(Some(MainVerdict::Empty)));
         assert_eq!(alone.findings()[0].at_most, Some(Level::Warn));
+        assert!(alone.findings()[0].evidence[1].contains("to cache dependencies"), "{alone:?}");
+        assert!(alone.findings()[0].fix.is_some());
         let listed = |name: &str| Crate {
             name: name.into(),
             version: "1.0.0".into(),
