@@ -199,3 +199,38 @@ fn the_agreed_time_is_one_that_can_be_written() {
     let record = fs::read_to_string(shop.root.join("target/release/desk.intoto.jsonl")).unwrap();
     assert!(!record.contains("startedOn"));
 }
+
+/// Whoever writes to the very file that cargo handed out cuts its link to the unit that made it; a
+/// newer program of that name in another profile, or with other features, is not what it was.
+#[test]
+fn a_program_rewritten_in_place_is_still_what_its_own_build_made() {
+    let shop = workspace();
+    let program = "target/release/desk";
+    let newer: [(&[&str], &[&str]); 2] = [
+        (&["-pdesk"], &["-rpdesk"]),
+        // The older of two in one directory, handed out again.
+        (&["-rpdesk", "-Ftls"], &["-rpdesk", "--features", "desk/tls"]),
+    ];
+    for (other, own) in newer {
+        assert!(build(&shop, &[own, &["--embed"]].concat()).0.status.success());
+        build(&shop, other);
+        let (output, report, said) = build(&shop, &[&["-rpdesk"][..], &["--embed"]].concat());
+        assert_eq!(output.status.code(), Some(0), "embedded: {said}{report}");
+        let words = ["check", "-pdesk", "--bin", "desk", "--release"];
+        for strip in [&[][..], &["-g"], &["-s"]] {
+            if !strip.is_empty() {
+                success(&mut shop.command("strip", &[strip, &[program]].concat()));
+            }
+            let checked = shop.binlint(&words).output().unwrap();
+            let report = String::from_utf8_lossy(&checked.stdout).into_owned();
+            assert_eq!(checked.status.code(), Some(0), "{strip:?}: {report}");
+        }
+        // What a stripped program is, it is of the record's own build too.
+        let (_, _, said) = build(&shop, &["-rpdesk", "--no-check"]);
+        success(&mut shop.command("strip", &[program]));
+        let recorded = shop.binlint(&["record", "-pdesk", "--bin", "desk", "--release"]).output();
+        let recorded = recorded.unwrap();
+        let why = String::from_utf8_lossy(&recorded.stderr);
+        assert_eq!(recorded.status.code(), Some(0), "{said}{why}");
+    }
+}

@@ -137,12 +137,11 @@ impl<'a> Gathered<'a> {
         recorded: &[String],
     ) -> Result<Gathered<'a>, Failure> {
         let mut build = Build::new(workspace, outputs, output);
-        let original = embedded::without(program.bytes);
         build.freshness = Comparisons::new(workspace).of(
             &build,
             freshness::Subject {
                 path: program.path,
-                bytes: original.as_deref().unwrap_or(program.bytes),
+                bytes: program.bytes,
                 packed: program.binary.packer.is_some(),
                 build_id: program.binary.build_id.as_deref(),
             },

@@ -509,7 +509,8 @@ fn is_cargos_own(variable: &str) -> bool {
 pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<bool> {
     let wanted = subject.build_id?;
     let file = snapshot(output, limit).ok().flatten()?;
-    let other = crate::facts::binary::Binary::full("", &file.bytes, false).ok()?.build_id?;
+    let bytes = std::io::Cursor::new(&file.bytes);
+    let other = crate::facts::binary::Binary::quick("", bytes).ok()?.build_id?;
     Some(other == wanted)
 }
 

@@ -13,6 +13,7 @@ use super::crate_state::{CrateState, Role};
 use super::evidence::{self, Texts};
 use super::module_tree;
 use super::units::{Unit, UnitKind};
+use crate::facts::record::embedded;
 use crate::input::cargo::Workspace;
 use crate::input::moment::Moment;
 use crate::input::sources::Reader;
@@ -70,9 +71,9 @@ pub enum Origin {
     Output,
     /// It is not, and there are outputs of that name.
     Differs {
-        /// Whether the newest of them has the same build-id; `None`: one of the two has none.
+        /// Whether one of them has the same build-id; `None`: one of the two has none.
         same_build_id: Option<bool>,
-        /// The newest of them.
+        /// That one, else the one that Cargo handed out last.
         output: PathBuf,
         /// Where the subject lies instead.
         lies: Lies,
@@ -183,7 +184,11 @@ impl<'a> Comparisons<'a> {
     }
 
     /// Compares one subject with the workspace's sources and target directory.
+    ///
+    /// A record inside the subject is none of its own: Cargo made what is around it.
     pub fn of(&self, build: &Build, subject: Subject<'_>) -> Freshness {
+        let original = embedded::without(subject.bytes);
+        let subject = Subject { bytes: original.as_deref().unwrap_or(subject.bytes), ..subject };
         let read = || {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let freshness = read(self.metadata, &mut inner, build, subject);
@@ -305,22 +310,29 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
     if let Some(index) = candidates.iter().copied().find(is_equal) {
         return (Some(index), Origin::Output);
     }
-    // Not an output: what Cargo handed out last is what it should have been.
+    // Not an output: what Cargo handed out last is what it should have been. Who writes to the very
+    // file that was handed out, as `strip` does, cuts its link to the unit; its build-id tells then,
+    // and where there is none the directory that it lies in.
     let handed_out = target_dir::output(&build.executable);
-    let is_handed_out = |index: &usize| {
+    let rank = |index: &usize| {
+        let unit = &units[*index];
         let inode = handed_out.as_ref().and_then(|output| output.inode);
-        inode.is_some() && units[*index].program().is_some_and(|it| it.inode == inode)
+        let is_handed_out = inode.is_some() && unit.program().is_some_and(|it| it.inode == inode);
+        let is_of_profile = build.target_dir.join(&unit.profile) == build.profile_dir;
+        (is_handed_out, is_of_profile, unit.program().map(|output| output.modified))
     };
-    let written = |index: &usize| units[*index].program().map(|output| output.modified);
-    let index = candidates
-        .iter()
-        .copied()
-        .find(is_handed_out)
-        .or_else(|| candidates.iter().copied().max_by_key(written));
+    let mut candidates = candidates;
+    candidates.sort_by_key(|index| std::cmp::Reverse(rank(index)));
+    let same_build_id = |index: &usize| {
+        let output = units[*index].program()?;
+        evidence::same_build_id(&output.path, subject, LARGEST_PROGRAM)
+    };
+    let is_same = |index: &usize| same_build_id(index) == Some(true);
+    let index = candidates.iter().copied().find(is_same).or(candidates.first().copied());
     let output = index.and_then(|index| units[index].program());
     let origin = match output {
         Some(output) => Origin::Differs {
-            same_build_id: evidence::same_build_id(&output.path, subject, LARGEST_PROGRAM),
+            same_build_id: index.as_ref().and_then(same_build_id),
             output: output.path.clone(),
             lies: match subject.path {
                 Some(path) if target_dir::is_inside(path, &build.target_dir) => Lies::InTargetDir,
