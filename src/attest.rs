@@ -59,14 +59,21 @@ pub enum Error {
         found: usize,
     },
     /// None of the keys made the signature.
-    #[error("was not signed by any of the given keys (it names the key {keyid:?})")]
+    #[error("was not signed by any of the given keys ({})", named(.keyid))]
     WrongKey {
-        /// The envelope's own hint, shortened.
+        /// The envelope's own hint, shortened; empty where it has none.
         keyid: String,
     },
     /// The key cannot be used.
     #[error("{0}")]
     Key(String),
+}
+
+fn named(keyid: &str) -> String {
+    match keyid {
+        "" => "it names none".to_owned(),
+        keyid => format!("it names the key {keyid:?}"),
+    }
 }
 
 impl Error {
