@@ -53,6 +53,12 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
             let says = "compared with what the recorded profile, config and rustflags resolve to";
             finding = finding.evidence(says);
         }
+        if difference.field.ends_with("rustflags") {
+            // The environment of the build is no part of the workspace.
+            let says = "a build got them from its environment? Set RUSTFLAGS to the recorded ones, \
+                        where those are meant";
+            finding = finding.evidence(says);
+        }
         findings.push(finding);
     }
     findings.into_iter().collect()
