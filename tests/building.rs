@@ -234,3 +234,72 @@ fn a_program_rewritten_in_place_is_still_what_its_own_build_made() {
         assert_eq!(recorded.status.code(), Some(0), "{said}{why}");
     }
 }
+
+/// The program's own features decide what it is made of; a checkout that built nothing knows them
+/// only in part, and its other members are other programs.
+#[test]
+fn a_checkout_that_built_nothing_accuses_no_honest_record() {
+    let shop = workspace();
+    let package = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}")
+    };
+    for (path, text) in [
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"desk\", \"till\", \"gem\", \"rack\"]\nresolver = \"2\"\n"
+                .into(),
+        ),
+        (
+            "till/Cargo.toml",
+            package(
+                "till",
+                "[features]\ngold = [\"dep:gem\"]\n[dependencies]\n\
+                 gem = { path = \"../gem\", optional = true }\n",
+            ),
+        ),
+        ("gem/Cargo.toml", package("gem", "")),
+        ("gem/src/lib.rs", "pub fn carats() -> usize { 4 }\n".into()),
+        (
+            "rack/Cargo.toml",
+            package(
+                "rack",
+                "[dependencies]\ntill = { path = \"../till\", features = [\"gold\"] }\n",
+            ),
+        ),
+        ("rack/build.rs", "fn main() {}\n".into()),
+        ("rack/src/main.rs", "fn main() { println!(\"rack {}\", till::count()); }\n".into()),
+    ] {
+        let path = shop.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    success(&mut shop.command(env!("CARGO"), &["generate-lockfile", "--offline"]));
+    for name in ["desk", "rack"] {
+        let (output, _, said) = build(&shop, &["-rp", name, "--no-check"]);
+        assert!(output.status.success(), "{said}");
+        let copied = format!("copied/{name}");
+        fs::create_dir_all(shop.root.join("copied")).unwrap();
+        for end in ["", ".intoto.jsonl"] {
+            let from = shop.root.join(format!("target/release/{name}{end}"));
+            fs::rename(from, shop.root.join(format!("{copied}{end}"))).unwrap();
+        }
+        fs::remove_dir_all(shop.root.join("target")).unwrap();
+        let verify = || shop.verify(&[&copied, "--manifest-path", "Cargo.toml"]);
+        // Neither what was built for another profile is the build that is meant.
+        for built in [false, true] {
+            if built {
+                let (output, _, said) = build(&shop, &["-p", name, "--no-check"]);
+                assert!(output.status.success(), "{said}");
+            }
+            let verified = verify();
+            let failed: Vec<&str> = verified.failed.iter().map(String::as_str).collect();
+            assert_eq!((verified.code, failed), (0, vec!["dirty-worktree"]), "{verified:?}");
+        }
+        // What is one of its sources for certain is still held against it.
+        let library = shop.root.join("till/src/lib.rs");
+        let text = fs::read_to_string(&library).unwrap();
+        fs::write(&library, format!("{text}// more\n")).unwrap();
+        assert!(verify().failed.iter().any(|it| it == "source-mismatch"), "{name}");
+        fs::write(&library, text).unwrap();
+    }
+}

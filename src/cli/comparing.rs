@@ -170,12 +170,12 @@ fn is_setting(word: &str, workspace: &Workspace) -> bool {
         || input::record::is_file(&workspace.metadata.workspace_root.as_std_path().join(word))
 }
 
-/// The workspace; for the target that the record names, where none was named and cargo built for
-/// it here or for nothing at all.
+/// The workspace; for the target that the record names, where none was named, cargo knows it and
+/// the program is none that was built here without it.
 ///
 /// # Errors
 /// No workspace, or one that cargo refuses.
-pub fn workspace(query: &Query, record: &Record) -> Result<Workspace, Failure> {
+pub fn workspace(query: &Query, record: &Record, program: &Path) -> Result<Workspace, Failure> {
     let here = cargo::workspace(query)?;
     let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
     let recorded = record.parameter("target").filter(is_other);
@@ -185,8 +185,8 @@ pub fn workspace(query: &Query, record: &Record) -> Result<Workspace, Failure> {
         // none that cargo knows.
         if let Ok(workspace) = cargo::workspace(&cross) {
             let is_built = cargo::outputs(&workspace, &cross).is_ok();
-            let nothing_is = || cargo::outputs(&here, query).is_err();
-            if is_built || (workspace.graph_missing.is_none() && nothing_is()) {
+            let is_anothers = || holding(&here, query, program).is_none();
+            if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
             }
         }
@@ -194,40 +194,38 @@ pub fn workspace(query: &Query, record: &Record) -> Result<Workspace, Failure> {
     Ok(here)
 }
 
+/// The build in whose directory the program lies.
+fn holding(workspace: &Workspace, query: &Query, program: &Path) -> Option<cargo::Outputs> {
+    cargo::outputs::profile_names(workspace).into_iter().find_map(|profile| {
+        let outputs =
+            cargo::outputs(workspace, &Query { profile: Some(profile), ..query.clone() }).ok()?;
+        let is_it = outputs.built.iter().any(|output| file::is_same(&output.path, program));
+        is_it.then_some(outputs)
+    })
+}
+
 /// The build that the program should have come from: the one whose directory it lies in, else the
-/// one that was named, else the one that the record names, else the newest; where nothing was
-/// built, the one that would be.
+/// one that was named, else the one that the record names, whether it was built here or not, else
+/// the newest; where nothing was built, the one that would be.
 fn outputs(
     record: &Record,
     workspace: &Workspace,
     query: &Query,
     program: &Path,
 ) -> Result<cargo::Outputs, Failure> {
-    let with = |profile: Option<&str>| {
-        let profile = profile.map(str::to_owned);
-        cargo::outputs(workspace, &Query { profile, ..query.clone() })
-    };
-    if query.profile.is_none() {
-        for profile in cargo::outputs::profile_names(workspace) {
-            let Ok(outputs) = with(Some(&profile)) else { continue };
-            if outputs.built.iter().any(|output| file::is_same(&output.path, program)) {
-                return Ok(outputs);
-            }
-        }
-        if let Some(recorded) = record.parameter("profile")
-            && let Ok(outputs) = with(Some(recorded))
-        {
-            return Ok(outputs);
-        }
-    }
-    match cargo::outputs(workspace, query) {
-        Err(input::Error::NotBuilt { .. }) => {}
-        answer => return Ok(answer?),
+    if query.profile.is_none()
+        && let Some(outputs) = holding(workspace, query, program)
+    {
+        return Ok(outputs);
     }
     let known =
         |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
+    match cargo::outputs(workspace, &wanted) {
+        Err(input::Error::NotBuilt { .. }) => {}
+        answer => return Ok(answer?),
+    }
     if wanted.bins.is_empty() {
         wanted.bins.extend(record.bin().map(str::to_owned));
     }

@@ -84,7 +84,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let expected = comparing::expected(&words.selection, &words.features, &record)?;
     // Only a workspace that was named is compared with: the one around may be any.
     let workspace = match &words.selection.manifest_path {
-        Some(_) => Some(comparing::workspace(&expected.query, &record)?),
+        Some(_) => Some(comparing::workspace(&expected.query, &record, &words.subject)?),
         None => None,
     };
     let mut notes =

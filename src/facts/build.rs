@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use cargo_metadata::{DependencyKind, Package as MetadataPackage, PackageId, TargetKind};
+use cargo_metadata::{DependencyKind, NodeDep, Package as MetadataPackage, PackageId, TargetKind};
 
 use crate::input::cargo::outputs::stem;
 use crate::input::cargo::tree::{Node, Place};
@@ -136,6 +136,8 @@ pub struct Dependency {
     pub version: String,
     /// The features that are on when cargo's defaults are built.
     pub features: Vec<String>,
+    /// Whether no feature and no target decides that it is linked.
+    pub always: bool,
 }
 
 /// What `rustc -vV` says.
@@ -362,27 +364,47 @@ fn linked(workspace: &Workspace, root: &PackageId) -> Option<Vec<Dependency>> {
     let nodes: HashMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let packages: HashMap<_, _> =
         workspace.metadata.packages.iter().map(|package| (&package.id, package)).collect();
-    let mut seen = HashSet::from([root]);
-    let mut waiting = vec![root];
-    let mut linked = Vec::new();
-    while let Some(id) = waiting.pop() {
-        let Some(node) = nodes.get(id) else { continue };
-        for dep in &node.deps {
-            let normal = dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
-            let Some(package) = packages.get(&dep.pkg).filter(|_| normal) else { continue };
-            let is_macro = package.targets.iter().any(|it| it.is_kind(TargetKind::ProcMacro));
-            if is_macro || !seen.insert(&dep.pkg) {
-                continue;
+    let is_macro = |package: &&cargo_metadata::Package| {
+        package.targets.iter().any(|it| it.is_kind(TargetKind::ProcMacro))
+    };
+    let reached = |is_followed: &dyn Fn(&cargo_metadata::Package, &NodeDep) -> bool| {
+        let mut seen = HashSet::from([root]);
+        let mut waiting = vec![root];
+        while let Some(id) = waiting.pop() {
+            let (Some(node), Some(from)) = (nodes.get(id), packages.get(id)) else { continue };
+            for dep in node.deps.iter().filter(|dep| is_followed(from, dep)) {
+                let package = packages.get(&dep.pkg).copied().filter(|it| !is_macro(it));
+                if package.is_some() && seen.insert(&dep.pkg) {
+                    waiting.push(&dep.pkg);
+                }
             }
-            waiting.push(&dep.pkg);
-            let features = nodes.get(&dep.pkg).map(|node| node.features.as_slice());
-            linked.push(Dependency {
-                name: package.name.to_string(),
-                version: package.version.to_string(),
-                features: features.unwrap_or_default().iter().map(|it| it.to_string()).collect(),
-            });
         }
-    }
+        seen.remove(root);
+        seen
+    };
+    let is_normal =
+        |dep: &NodeDep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+    let always = reached(&|from, dep| {
+        let name = packages.get(&dep.pkg).map(|package| package.name.as_str());
+        from.dependencies.iter().any(|it| {
+            Some(it.name.as_str()) == name
+                && it.kind == DependencyKind::Normal
+                && !it.optional
+                && it.target.is_none()
+        })
+    });
+    let dependency = |id: &PackageId| {
+        let package = packages.get(id)?;
+        let features = nodes.get(id).map(|node| node.features.as_slice());
+        Some(Dependency {
+            name: package.name.to_string(),
+            version: package.version.to_string(),
+            features: features.unwrap_or_default().iter().map(|it| it.to_string()).collect(),
+            always: always.contains(id),
+        })
+    };
+    let mut linked: Vec<Dependency> =
+        reached(&|_, dep| is_normal(dep)).into_iter().filter_map(dependency).collect();
     linked.sort();
     Some(linked)
 }

@@ -6,7 +6,7 @@ use super::tied::Ties;
 use crate::attest::sha256_hex;
 use crate::facts::Build;
 use crate::facts::build::cfg::Compiled;
-use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::evidence::listed_files;
 use crate::facts::build::fingerprint::Local;
 use crate::facts::build::module_tree::normalized;
@@ -42,11 +42,12 @@ pub fn digest_of_all(files: &[SourceFile]) -> String {
 /// scripts watch, files and directories. A stale dep-info alone would name yesterday's files.
 pub fn places_of_sources(build: &Build) -> Vec<PathBuf> {
     let linked = build.dependencies.as_deref();
-    // Without units every library of the workspace is a candidate; only some are linked.
+    // Without units every crate of the workspace is a candidate. Only some are linked, and what a
+    // feature or a target decides of the others is not known.
     let is_part = |state: &&CrateState| {
         state.unit.is_some()
-            || state.role != Role::Member
-            || linked.is_none_or(|all| all.iter().any(|it| it.name == state.package))
+            || state.package == build.package.name
+            || linked.is_none_or(|all| all.iter().any(|it| it.always && it.name == state.package))
     };
     let mut places: Vec<PathBuf> = Vec::new();
     for state in build.freshness.crates.iter().filter(is_part) {

@@ -95,6 +95,7 @@ mod tests {
             name: (*name).to_owned(),
             version: "1.0.0".to_owned(),
             features: features.iter().map(|it| (*it).to_owned()).collect(),
+            ..Dependency::default()
         };
         let dependencies = dependencies.map(|it| it.iter().map(dependency).collect());
         let binary = Binary { panic, ..Binary::default() };
