@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
 use super::statement::PAYLOAD_TYPE;
-use super::{Error, PublicKey, SecretKey};
+use super::{Error, PublicKey, SecretKey, strict};
 
 /// Bytes, their type, and who vouches for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,9 @@ impl Envelope {
             return Err(Error::TooLarge { size: bytes.len() });
         }
         let malformed = |reason: String| Error::malformed("a DSSE envelope", reason);
-        let json: EnvelopeJson =
-            serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+        let json: EnvelopeJson = serde_json::from_slice(bytes)
+            .and_then(|value: serde_json::Value| strict::read(&value))
+            .map_err(|error| malformed(error.to_string()))?;
         if json.signatures.len() > MAX_SIGNATURES {
             return Err(malformed(format!("{} signatures", json.signatures.len())));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Descriptor, Error, Statement};
+use super::{Descriptor, Error, Statement, strict};
 
 /// `predicateType` of what this program writes.
 pub const PROVENANCE_V1: &str = "https://slsa.dev/provenance/v1";
@@ -74,7 +74,7 @@ impl Provenance {
                 expected: PROVENANCE_V1,
             });
         }
-        Provenance::deserialize(&statement.predicate)
+        strict::read(&statement.predicate)
             .map_err(|error| Error::malformed("SLSA provenance v1", error))
     }
 

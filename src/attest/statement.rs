@@ -113,7 +113,8 @@ impl Statement {
         }
         let malformed = |error| Error::malformed("an in-toto statement", error);
         strict::check(bytes).map_err(malformed)?;
-        let statement: Statement = serde_json::from_slice(bytes).map_err(malformed)?;
+        let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
+        let statement: Statement = strict::read(&value).map_err(malformed)?;
         if statement.kind != STATEMENT_V1 && statement.kind != STATEMENT_V0_1 {
             return Err(Error::UnknownType {
                 what: "statement type",

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 /// Maps, lists, texts and numbers in one document. A statement that lists 100 000 source files has
 /// about a million; each takes some 50 bytes of memory once it is read.
@@ -19,6 +21,32 @@ pub fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     Walk { left: &mut { MOST_VALUES } }.deserialize(&mut reader)?;
     reader.end()
+}
+
+/// Reads a value whose every map is one in the text too: serde alone would also take a list of a
+/// map's values in their order, which no other reader does.
+///
+/// # Errors
+/// Another shape, or a list where a map is wanted.
+pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, serde_json::Error> {
+    let read = T::deserialize(value)?;
+    match list_for_a_map(value, &serde_json::to_value(&read)?) {
+        true => Err(serde_json::Error::custom("a list stands where a map is wanted")),
+        false => Ok(read),
+    }
+}
+
+fn list_for_a_map(value: &Value, read: &Value) -> bool {
+    match (value, read) {
+        (Value::Array(_), Value::Object(_)) => true,
+        (Value::Array(all), Value::Array(read)) => {
+            all.iter().zip(read).any(|(value, read)| list_for_a_map(value, read))
+        }
+        (Value::Object(all), Value::Object(read)) => read
+            .iter()
+            .any(|(key, read)| all.get(key).is_some_and(|value| list_for_a_map(value, read))),
+        _ => false,
+    }
 }
 
 struct Walk<'a> {
@@ -104,6 +132,24 @@ mod tests {
     fn a_key_given_twice_is_named_however_deep_and_however_written() {
         for twice in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"\u0061":2}}]"#] {
             assert!(check(twice.as_bytes()).unwrap_err().to_string().contains(r#""a" is given"#));
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_map() {
+        use crate::attest::slsa::Provenance;
+        let whole = Provenance::default().to_value();
+        assert!(read::<Provenance>(&whole).is_ok());
+        for at in ["", "/buildDefinition", "/runDetails", "/runDetails/builder"] {
+            let mut listed = whole.clone();
+            let map = listed.pointer_mut(at).unwrap();
+            *map = match at {
+                "" => serde_json::json!([map["buildDefinition"], map["runDetails"]]),
+                "/buildDefinition" => serde_json::json!([map["buildType"], {}, {}, []]),
+                "/runDetails" => serde_json::json!([map["builder"]]),
+                _ => serde_json::json!([map["id"]]),
+            };
+            assert!(read::<Provenance>(&listed).is_err(), "{at:?}");
         }
     }
 
