@@ -89,6 +89,7 @@ fn ours(tree: &dyn Tree, numbers: &BTreeMap<Vec<u8>, u64>, path: &[u8]) -> [Answ
                 Errno::NotDirectory => "Not a directory",
                 Errno::TooManyLinks => "Too many levels of symbolic links",
                 Errno::TooLong => "File name too long",
+                Errno::Refused => unreachable!("root is refused nothing"),
             }
             .to_owned(),
         ),

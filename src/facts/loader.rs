@@ -165,6 +165,8 @@ pub enum Problem {
         needed_by: String,
         /// Files of this name that were passed over, each with the reason.
         passed_over: Vec<(String, String)>,
+        /// A place to look for it that the image's user may not go to or read.
+        refused: Option<String>,
     },
     /// The library is found and cannot be loaded.
     LibraryBroken {

@@ -136,6 +136,13 @@ impl Account {
         Account { users: users.collect(), groups: groups.collect(), has_users: passwd.is_some() }
     }
 
+    /// The home directory of a `User` field, as runc gives it to a process without one.
+    pub fn home(&self, user: &str) -> String {
+        let uid = self.identity(user).map_or(0, |it| it.uid);
+        let home = self.users.iter().find(|it| it.uid == uid).map(|it| it.home.clone());
+        home.filter(|it| !it.is_empty()).unwrap_or_else(|| "/".to_owned())
+    }
+
     /// Whom a `User` field means, or the words in which the engine refuses it (runc's
     /// `GetExecUser`): names must be in the files, numbers need not.
     pub fn identity(&self, user: &str) -> Result<Identity, String> {

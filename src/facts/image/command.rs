@@ -1,7 +1,7 @@
 //! What a command of the image resolves to, as the engine, the kernel and a shell would go, step by step.
 
-use std::collections::BTreeMap;
-
+use super::account::Account;
+use super::shell::{Variable, Variables};
 use super::tree::{Entry, Link, Tree};
 use crate::input::image::config::Config;
 use walk::Walk;
@@ -27,6 +27,12 @@ pub struct Command {
     pub steps: Vec<Step>,
     /// What it comes to.
     pub end: End,
+    /// `NAME=value`, as the program gets them.
+    pub environment: Vec<String>,
+    /// Where the program runs.
+    pub directory: String,
+    /// Why the program's loader may find something else than these lead to.
+    pub unsure: Option<String>,
 }
 
 /// When a command runs.
@@ -168,13 +174,15 @@ fn command(
     words: Vec<String>,
 ) -> Command {
     let directory = if config.working_dir.is_empty() { "/" } else { &config.working_dir };
-    let mut variables: BTreeMap<String, String> = BTreeMap::new();
+    let mut variables = Variables::new();
     for entry in &config.env {
         if let Some((name, value)) = entry.split_once('=') {
-            variables.insert(name.to_owned(), value.to_owned());
+            variables.insert(name.to_owned(), Variable::exported(value));
         }
     }
-    variables.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
+    variables.entry("PATH".to_owned()).or_insert_with(|| Variable::exported(DEFAULT_PATH));
+    let home = Account::read(tree).home(&config.user);
+    variables.entry("HOME".to_owned()).or_insert_with(|| Variable::exported(home));
     let mut walk = Walk::new(tree, format!("/{directory}"), variables);
     let end = match words.first() {
         None => End::Nothing,
@@ -182,7 +190,25 @@ fn command(
     };
     let shell_form = words.get(1).is_some_and(|word| word == "-c")
         && words.first().is_some_and(|word| is_shell(word));
-    Command { role, field, words, shell_form, steps: walk.steps, end }
+    let Walk { surroundings, steps, hides, .. } = walk;
+    let unseen = surroundings
+        .variables
+        .iter()
+        .find(|(name, it)| name.starts_with("LD_") && it.value.is_none())
+        .map(|(name, _)| format!("a script sets {name} to what cannot be told"));
+    let hides = hides.map(|it| format!("{it} may change what the loader finds"));
+    let value = |(name, it): (&String, &Variable)| Some(format!("{name}={}", it.value.as_ref()?));
+    Command {
+        role,
+        field,
+        words,
+        shell_form,
+        steps,
+        end,
+        environment: surroundings.variables.iter().filter_map(value).collect(),
+        directory: surroundings.directory,
+        unsure: unseen.or(hides),
+    }
 }
 
 /// Names of shells whose `-c` takes a line.
@@ -215,6 +241,11 @@ mod tests {
             .file("/env-crlf.sh", 0o755, "#!/usr/bin/env sh\r\nexec /app\r\n")
             .file("/bash.sh", 0o755, "#!/bin/bash\nexec /app\n")
             .file("/bare.sh", 0o755, "exec /app\n")
+            .file("/set.sh", 0o755, "#!/bin/sh\nset -- /app \"$@\"\nexec \"$@\"\n")
+            .file("/shift.sh", 0o755, "#!/bin/sh\nshift\nexec \"$@\"\n")
+            .file("/split.sh", 0o755, "#!/usr/bin/env -S A=b sh -e\nexec /app\n")
+            .file("/etc/passwd", 0o644, "root:x:0:0::/root:/bin/sh\n")
+            .link("/root/app", "/app")
             .file("/data", 0o644, "x")
             .directory("/srv/app")
     }
@@ -244,6 +275,14 @@ mod tests {
             (&["/usr/bin/tini", "-e", "143", "/entry.sh"], &["env", "A=b", "app"]),
             (&["sh", "/entry.sh"], &["/app"]),
             (&["sh", "-c", "/bare.sh"], &[]),
+            (&["/set.sh"], &["--flag"]),
+            (&["/shift.sh"], &["serve", "/app"]),
+            (&["sh", "-c", "cd; exec ../app"], &[]),
+            (&["sh", "-c", "exec ~/app"], &[]),
+            (&["sh", "-c", "PATH=/usr/local/bin app"], &[]),
+            (&["env", "-C", "bin", "./app"], &[]),
+            (&["env", "-u", "X", "--chdir=/usr/local", "bin/app"], &[]),
+            (&["/split.sh"], &[]),
         ] {
             let command = start(entrypoint, cmd);
             assert_eq!(
@@ -306,12 +345,44 @@ mod tests {
 
     #[test]
     fn what_a_shell_does_is_told_only_where_it_is_plain() {
-        for line in ["app | tee x", "echo ready", "if x; then app; fi"] {
+        for line in [
+            "app | tee x",
+            "echo ready",
+            "if x; then app; fi",
+            // Each of these starts in a real container, where another file is there than now.
+            "[ -x /custom ] && exec /custom; exec app",
+            "cp /app /tmp/run && exec /tmp/run",
+            "chmod +x /data && exec /data",
+            ". /etc/env; exec tool",
+            "exec /opt/$ROLE",
+        ] {
             assert!(matches!(start(&["sh", "-c", line], &[]).end, End::Unknown(_)), "{line}");
         }
         let command = start(&["sh", "-c", "app"], &[]);
         assert!(command.shell_form && !command.is_process_one());
         assert!(start(&["app"], &[]).is_process_one());
+    }
+
+    #[test]
+    fn a_program_gets_what_scripts_and_wrappers_set() {
+        let lines = |command: &Command| {
+            let mut lines = command.environment.clone();
+            lines.retain(|it| it.starts_with("LD_"));
+            (lines.join(" "), command.directory.clone(), command.unsure.is_some())
+        };
+        for (entrypoint, environment, directory, unsure) in [
+            (&["app"][..], "", "//usr/local", false),
+            (&["env", "LD_LIBRARY_PATH=/x", "app"], "LD_LIBRARY_PATH=/x", "//usr/local", false),
+            (&["sh", "-c", "cd /opt; LD_PRELOAD=/x app"], "LD_PRELOAD=/x", "/opt", false),
+            (&["sh", "-c", "LD_PRELOAD=/x; app"], "", "//usr/local", false),
+            (&["sh", "-c", "test -e /x && export LD_PRELOAD=/x; app"], "", "//usr/local", true),
+            (&["sh", "-c", ". /etc/env; app"], "", "//usr/local", true),
+            (&["sh", "-c", "ldconfig; app"], "", "//usr/local", true),
+            (&["sh", "-c", "if x\nthen\n. /etc/env\nfi\napp"], "", "//usr/local", true),
+        ] {
+            let expected = (environment.to_owned(), directory.to_owned(), unsure);
+            assert_eq!(lines(&start(entrypoint, &[])), expected, "{entrypoint:?}");
+        }
     }
 
     #[test]

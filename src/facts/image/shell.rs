@@ -1,72 +1,336 @@
-//! Just enough of a shell to see what a short command line ends in. What is beyond it is said to be unknown.
+//! Just enough of a shell to see what a short script ends in. What is beyond it is said to be unknown.
 
 use std::collections::BTreeMap;
 
-/// What a command line comes to.
+/// A variable of a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// `None` where it is set, or may be, to what nobody can tell before the container runs.
+    pub value: Option<String>,
+    /// Programs that the shell starts get it too.
+    pub exported: bool,
+}
+
+impl Variable {
+    /// One that programs get.
+    pub fn exported(value: impl Into<String>) -> Variable {
+        Variable { value: Some(value.into()), exported: true }
+    }
+}
+
+/// Variables by their names.
+pub type Variables = BTreeMap<String, Variable>;
+
+/// What a script comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// Its last command, with everything expanded, and the directory it runs in, where a `cd` says so.
-    Runs {
-        /// The command and its arguments.
-        words: Vec<String>,
-        /// The target of the last `cd`.
-        directory: Option<String>,
-        /// Other commands run before it.
-        after_others: bool,
-    },
+    /// Its last command, with everything expanded.
+    Runs(Ran),
     /// Nothing at all.
     Nothing,
     /// Not to be told without running it, and why.
     Unknown(String),
 }
 
-/// Reads one line (or a script without its comments) under these variables and `$0`, `$1`, ….
-/// A later command counts more than an earlier one: it is what the container ends with.
-pub fn read(text: &str, variables: &BTreeMap<String, String>, arguments: &[String]) -> Line {
-    let mut variables = variables.clone();
-    let mut last = None;
-    let mut directory: Option<String> = None;
-    let mut count = 0_usize;
-    let commands = match split(text, &mut variables, arguments) {
-        Ok(commands) => commands,
-        Err(why) => return Line::Unknown(why),
+/// A command, and what it finds around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The command and its arguments.
+    pub words: Vec<String>,
+    /// Where it runs, when a `cd` says so.
+    pub directory: Option<String>,
+    /// What it gets.
+    pub variables: Variables,
+    /// Why a file that is missing now may be there by then, or be another one.
+    pub doubt: Option<String>,
+    /// A file that the shell reads may set any variable.
+    pub sources: bool,
+}
+
+/// Reads a script under these variables and `$0`, `$1`, …. A later command counts more than an
+/// earlier one: it is what the container ends with.
+pub fn read(text: &str, variables: &Variables, arguments: &[String]) -> Line {
+    let mut shell = Shell {
+        variables: variables.clone(),
+        arguments: Some(arguments.to_vec()),
+        directory: None,
+        last: None,
+        prepared: None,
+        sources: false,
+        guarded: false,
     };
-    for words in commands {
-        let mut words: Vec<String> = words;
-        while words.first().is_some_and(|word| assignment(word).is_some()) && words.len() > 1 {
-            words.remove(0);
+    match script(text, &mut shell) {
+        Err(End::Runs(ran)) => Line::Runs(*ran),
+        Err(End::Unknown(why)) => Line::Unknown(why),
+        Ok(()) => match shell.last {
+            None => Line::Nothing,
+            Some(Last::Unknown(why)) => Line::Unknown(why),
+            Some(Last::Runs(ran)) => Line::Runs(ran),
+        },
+    }
+}
+
+/// Why no more of a script is read.
+enum End {
+    Runs(Box<Ran>),
+    Unknown(String),
+}
+
+/// The last command so far.
+enum Last {
+    Runs(Ran),
+    Unknown(String),
+}
+
+/// A word with everything expanded.
+#[derive(Debug, Clone, Default)]
+struct Word {
+    text: String,
+    /// It holds a variable that nobody has set yet.
+    open: Option<String>,
+}
+
+struct Shell {
+    variables: Variables,
+    /// `$0`, `$1`, …; `None` when they depend on a test.
+    arguments: Option<Vec<String>>,
+    directory: Option<String>,
+    last: Option<Last>,
+    /// A command that ran already and may have made files or changed their modes.
+    prepared: Option<String>,
+    sources: bool,
+    /// The next command runs only if a test comes out right.
+    guarded: bool,
+}
+
+/// What only looks, so that `&&` behind it asks a question.
+const TESTS: &[&str] =
+    &["test", "[", "command", "type", "which", "hash", "grep", "getent", "pgrep", "id"];
+
+/// What makes no program and changes none.
+const HARMLESS: &[&str] = &[
+    "echo", "printf", "mkdir", "chown", "chgrp", "sleep", "date", "ls", "cat", "env", "rm", "kill",
+    "wait", "pwd", "whoami", "hostname", "uname", "jobs", "false", "times",
+];
+
+/// What a shell does without starting anything, and what is of its grammar.
+const BUILTINS: &[&str] = &[
+    "echo", "printf", "return", "wait", "test", "[", "false", "kill", "type", "command", "builtin",
+    "hash", "jobs", "fg", "bg", "disown", "enable", "let", "times", "pwd", "caller", "compgen",
+    "complete", "help", "history", "dirs", "shopt", "bind", "fc", "suspend", "logout", "newgrp",
+];
+const GRAMMAR: &[&str] = &[
+    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{",
+    "}", "function", "!", "[[", "select", "coproc", "alias", "unalias", "pushd", "popd", "break",
+    "continue",
+];
+
+impl Shell {
+    fn value(&self, name: &str) -> Word {
+        match self.variables.get(name).map(|it| &it.value) {
+            Some(Some(value)) => Word { text: value.clone(), open: None },
+            Some(None) | None => Word { text: String::new(), open: Some(name.to_owned()) },
         }
-        let Some(first) = words.first() else { continue };
+    }
+
+    /// Sets a variable, or says that it may be set, where a test decides.
+    fn set(&mut self, name: &str, value: Option<&Word>, export: bool) {
+        let was = self.variables.get(name);
+        let exported = export || was.is_some_and(|it| it.exported);
+        let value = match value {
+            Some(word) => Some(word).filter(|it| it.open.is_none()).map(|it| it.text.clone()),
+            None => was.and_then(|it| it.value.clone()),
+        };
+        let value = value.filter(|_| !self.guarded);
+        self.variables.insert(name.to_owned(), Variable { value, exported });
+    }
+
+    /// `NAME=value` and `NAME` of `export` and its like.
+    fn declare(&mut self, words: &[Word], export: bool) {
+        for word in words.iter().filter(|it| !it.text.starts_with('-')) {
+            match assignment(&word.text) {
+                Some((name, value)) => {
+                    let value = Word { text: value.to_owned(), open: word.open.clone() };
+                    self.set(name, Some(&value), export);
+                }
+                None if export && self.variables.contains_key(&word.text) => {
+                    self.set(&word.text, None, true);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// One simple command.
+    fn command(&mut self, mut words: Vec<Word>) -> Result<(), End> {
+        let named = words.iter().take_while(|it| assignment(&it.text).is_some()).count();
+        let assignments: Vec<Word> = words.drain(..named).collect();
+        let Some(first) = words.first().map(|it| it.text.clone()) else {
+            self.declare(&assignments, false);
+            return Ok(());
+        };
+        let rest = &words[1..];
         match first.as_str() {
-            _ if assignment(first).is_some() => {}
-            "set" | "export" | "umask" | "ulimit" | "true" | ":" | "trap" | "readonly" => {}
-            "cd" => {
-                let to = words.get(1).cloned().unwrap_or_default();
-                directory = Some(match directory {
-                    Some(from) if !to.starts_with('/') => format!("{from}/{to}"),
-                    _ => to,
-                });
+            "umask" | "ulimit" | "true" | ":" | "trap" => {}
+            "export" => self.declare(rest, true),
+            "readonly" => self.declare(rest, false),
+            "declare" | "typeset" | "local" => {
+                let export =
+                    rest.iter().any(|it| it.text.starts_with('-') && it.text.contains('x'));
+                self.declare(rest, export);
             }
-            "if" | "then" | "else" | "elif" | "fi" | "for" | "while" | "until" | "do" | "done"
-            | "case" | "esac" | "{" | "}" | "function" | "!" | "[[" => {
-                return Line::Unknown(format!("the script has `{first}`"));
-            }
-            "exec" => {
-                words.remove(0);
-                if !words.is_empty() {
-                    return Line::Runs { words, directory, after_others: count > 0 };
+            "unset" => {
+                for word in rest {
+                    if self.guarded {
+                        self.set(&word.text, None, false);
+                    } else {
+                        self.variables.remove(&word.text);
+                    }
                 }
             }
+            "read" | "getopts" | "mapfile" | "readarray" => {
+                for word in rest.iter().filter(|it| is_name(&it.text)) {
+                    let unseen = Word { text: String::new(), open: Some(word.text.clone()) };
+                    self.set(&word.text, Some(&unseen), false);
+                }
+            }
+            "set" => self.set_arguments(rest),
+            "shift" => {
+                let by = rest.first().map_or(Some(1), |it| it.text.parse::<usize>().ok());
+                let by = by.filter(|_| !self.guarded);
+                self.arguments = self.arguments.take().zip(by).map(|(mut all, by)| {
+                    all.drain(1.min(all.len())..(1 + by).min(all.len()));
+                    all
+                });
+            }
+            "cd" => {
+                let to = rest.first().cloned().unwrap_or_else(|| self.value("HOME"));
+                if self.guarded || to.open.is_some() || to.text.starts_with('-') {
+                    return unknown("the script goes to a directory that cannot be told");
+                }
+                self.directory = Some(match self.directory.take() {
+                    Some(from) if !to.text.starts_with('/') => format!("{from}/{}", to.text),
+                    _ => to.text,
+                });
+            }
+            "." | "source" | "eval" => {
+                self.sources = true;
+                self.prepared = Some(first.clone());
+                self.last = Some(Last::Unknown(format!("`{first}` is done by the shell itself")));
+            }
+            "exit" | "return" if self.guarded => {}
+            "exit" => return unknown("the script ends with `exit`"),
+            "exec" => {
+                let words = of_exec(words);
+                if !words.is_empty() {
+                    let ran = self.ran(&assignments, words)?;
+                    return Err(match ran {
+                        Last::Runs(ran) => End::Runs(Box::new(ran)),
+                        Last::Unknown(why) => End::Unknown(why),
+                    });
+                }
+            }
+            "time" if rest.first().is_some_and(|it| !it.text.starts_with('-')) => {
+                let words = assignments.into_iter().chain(rest.iter().cloned()).collect();
+                return self.command(words);
+            }
+            _ if GRAMMAR.contains(&first.as_str()) => {
+                return unknown(&format!("the script has `{first}`"));
+            }
+            _ if BUILTINS.contains(&first.as_str()) => {
+                self.last = Some(Last::Unknown(format!("`{first}` is done by the shell itself")));
+            }
             _ => {
-                count += 1;
-                last = Some(words);
+                self.last = Some(self.ran(&assignments, words)?);
+                if !HARMLESS.contains(&first.as_str()) && !TESTS.contains(&first.as_str()) {
+                    self.prepared = Some(first);
+                }
             }
         }
+        Ok(())
     }
-    match last {
-        Some(words) => Line::Runs { words, directory, after_others: count > 1 },
-        None => Line::Nothing,
+
+    /// `set -e` changes nothing here; `set -- a b` gives new arguments.
+    fn set_arguments(&mut self, words: &[Word]) {
+        let mut rest = words;
+        let mut explicit = false;
+        while let Some((word, after)) = rest.split_first() {
+            match word.text.as_str() {
+                "--" => {
+                    explicit = true;
+                    rest = after;
+                    break;
+                }
+                "-o" | "+o" => rest = after.get(1..).unwrap_or_default(),
+                // `set -eo pipefail`
+                text if text.starts_with(['-', '+']) => {
+                    let valued = text.ends_with('o') && !text.starts_with("--");
+                    rest = after.get(usize::from(valued)..).unwrap_or_default();
+                }
+                _ => break,
+            }
+        }
+        if rest.is_empty() && !explicit {
+            return;
+        }
+        let known = !self.guarded && rest.iter().all(|it| it.open.is_none());
+        self.arguments = self.arguments.take().filter(|_| known).map(|old| {
+            let own = old.into_iter().take(1);
+            own.chain(rest.iter().map(|it| it.text.clone())).collect()
+        });
     }
+
+    /// A command that is started under this name, as far as that can be told.
+    fn ran(&self, assignments: &[Word], words: Vec<Word>) -> Result<Last, End> {
+        let Some(first) = words.first() else { return unknown("a command without a name") };
+        if let Some(name) = &first.open {
+            return Ok(Last::Unknown(format!("`${name}` is set when the container runs, if ever")));
+        }
+        if self.guarded {
+            return Ok(Last::Unknown(format!("whether `{}` runs depends on a test", first.text)));
+        }
+        let mut variables = self.variables.clone();
+        for word in assignments {
+            if let Some((name, value)) = assignment(&word.text) {
+                let value = word.open.is_none().then(|| value.to_owned());
+                variables.insert(name.to_owned(), Variable { value, exported: true });
+            }
+        }
+        variables.retain(|_, it| it.exported);
+        let open = words.iter().find_map(|it| it.open.as_ref());
+        let doubt = match (&self.prepared, open) {
+            (Some(before), _) => Some(format!("`{before}`, which runs before, may change that")),
+            (None, Some(name)) => {
+                Some(format!("`${name}` is set when the container runs, if ever"))
+            }
+            (None, None) => None,
+        };
+        Ok(Last::Runs(Ran {
+            words: words.into_iter().map(|it| it.text).collect(),
+            directory: self.directory.clone(),
+            variables,
+            doubt,
+            sources: self.sources,
+        }))
+    }
+}
+
+fn unknown<T>(why: &str) -> Result<T, End> {
+    Err(End::Unknown(why.to_owned()))
+}
+
+/// The words behind `exec` and its options.
+fn of_exec(words: Vec<Word>) -> Vec<Word> {
+    let mut rest = words.into_iter().skip(1).peekable();
+    while let Some(option) = rest.next_if(|it| it.text.starts_with('-')) {
+        if option.text == "--" {
+            break;
+        }
+        if option.text.ends_with('a') {
+            rest.next();
+        }
+    }
+    rest.collect()
 }
 
 fn assignment(word: &str) -> Option<(&str, &str)> {
@@ -79,253 +343,239 @@ fn is_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The simple commands of a text, words expanded as far as variables go.
-fn split(
-    text: &str,
-    variables: &mut BTreeMap<String, String>,
-    arguments: &[String],
-) -> Result<Vec<Vec<String>>, String> {
-    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
-    let mut word: Option<String> = None;
+/// The simple command that is being read.
+#[derive(Default)]
+struct Reading {
+    words: Vec<Word>,
+    word: Option<Word>,
+}
+
+impl Reading {
+    fn word(&mut self) -> &mut Word {
+        self.word.get_or_insert_default()
+    }
+
+    fn push(&mut self, next: char) {
+        self.word().text.push(next);
+    }
+
+    fn push_word(&mut self, more: &Word) {
+        let word = self.word();
+        word.text.push_str(&more.text);
+        word.open = word.open.take().or_else(|| more.open.clone());
+    }
+
+    fn end_word(&mut self) {
+        self.words.extend(self.word.take());
+    }
+
+    /// Hands the command on. What follows an `&&` may hang on it.
+    fn end_command(&mut self, shell: &mut Shell, and: bool) -> Result<(), End> {
+        self.end_word();
+        let words = std::mem::take(&mut self.words);
+        if words.is_empty() {
+            // A line may be broken behind `&&`.
+            return Ok(());
+        }
+        let asks = words.first().is_some_and(|it| TESTS.contains(&it.text.as_str()));
+        shell.command(words)?;
+        shell.guarded = and && (shell.guarded || asks);
+        Ok(())
+    }
+
+    /// A tilde here stands for the home directory.
+    fn takes_home(&self) -> bool {
+        self.word
+            .as_ref()
+            .is_none_or(|word| assignment(&word.text).is_some() && word.text.ends_with(['=', ':']))
+    }
+}
+
+/// Runs the simple commands of a text, one after the other.
+fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
+    let mut reading = Reading::default();
     let mut rest = text.chars().peekable();
-    let unknown = |what: &str| Err(format!("the command line has {what}"));
-    let finish = |word: &mut Option<String>,
-                  commands: &mut Vec<Vec<String>>,
-                  variables: &mut BTreeMap<String, String>| {
-        let Some(done) = word.take() else { return };
-        if let (Some((name, value)), Some(words)) = (assignment(&done), commands.last())
-            && words.iter().all(|word| assignment(word).is_some() || word == "export")
-        {
-            variables.insert(name.to_owned(), value.to_owned());
-        }
-        if let Some(words) = commands.last_mut() {
-            words.push(done);
-        }
-    };
     while let Some(next) = rest.next() {
         match next {
-            ' ' | '\t' => finish(&mut word, &mut commands, variables),
-            '\n' | ';' => {
-                finish(&mut word, &mut commands, variables);
-                commands.push(Vec::new());
-            }
-            '#' if word.is_none() => while rest.next_if(|next| *next != '\n').is_some() {},
+            ' ' | '\t' => reading.end_word(),
+            '\n' | ';' => reading.end_command(shell, false)?,
+            '#' if reading.word.is_none() => while rest.next_if(|next| *next != '\n').is_some() {},
             '\\' => match rest.next() {
                 Some('\n') | None => {}
-                Some(escaped) => word.get_or_insert_default().push(escaped),
+                Some(escaped) => reading.push(escaped),
             },
             '\'' => {
-                let word = word.get_or_insert_default();
+                reading.word();
                 loop {
                     match rest.next() {
                         Some('\'') => break,
-                        Some(inner) => word.push(inner),
-                        None => return unknown("a quote without an end"),
+                        Some(inner) => reading.push(inner),
+                        None => return unknown(OPEN_QUOTE),
                     }
                 }
             }
-            '"' => {
-                word.get_or_insert_default();
-                loop {
-                    match rest.next() {
-                        Some('"') => break,
-                        Some('\\') => {
-                            let escaped =
-                                rest.next().ok_or("the command line has a quote without an end")?;
-                            let word = word.get_or_insert_default();
-                            if !matches!(escaped, '$' | '`' | '"' | '\\') {
-                                word.push('\\');
-                            }
-                            word.push(escaped);
-                        }
-                        Some('$') => {
-                            let Some(values) = expand(&mut rest, variables, arguments)? else {
-                                word.get_or_insert_default().push('$');
-                                continue;
-                            };
-                            let (first, more) = match values.split_first() {
-                                Some((first, more)) => (first.clone(), more.to_vec()),
-                                // `"$@"` without arguments is no word at all.
-                                None => {
-                                    if word.as_ref().is_some_and(String::is_empty) {
-                                        word = None;
-                                    }
-                                    continue;
-                                }
-                            };
-                            word.get_or_insert_default().push_str(&first);
-                            for value in more {
-                                finish(&mut word, &mut commands, variables);
-                                word = Some(value);
-                            }
-                        }
-                        Some('`') => return unknown("a command substitution"),
-                        Some(inner) => word.get_or_insert_default().push(inner),
-                        None => return unknown("a quote without an end"),
-                    }
+            '"' => quoted(&mut rest, &mut reading, shell)?,
+            '~' if reading.takes_home() => match rest.peek() {
+                None | Some('/' | ':' | ' ' | '\t' | '\n' | ';' | '&') => {
+                    reading.push_word(&shell.value("HOME"));
                 }
-            }
-            '$' => match expand(&mut rest, variables, arguments)? {
-                None => word.get_or_insert_default().push('$'),
+                Some(_) => return unknown("the command line has a user's home"),
+            },
+            '$' => match expand(&mut rest, shell)? {
+                None => reading.push('$'),
                 Some(values) => {
-                    for (index, value) in
-                        values.iter().flat_map(|value| value.split_whitespace()).enumerate()
-                    {
-                        if index > 0 {
-                            finish(&mut word, &mut commands, variables);
+                    let mut first = true;
+                    for value in &values {
+                        for text in value.text.split_whitespace() {
+                            if !first {
+                                reading.end_word();
+                            }
+                            first = false;
+                            reading.push_word(&Word { text: text.to_owned(), open: None });
                         }
-                        word.get_or_insert_default().push_str(value);
+                        // With nothing around it, what has no value is no word.
+                        if let (Some(word), Some(_)) = (&mut reading.word, &value.open) {
+                            word.open = value.open.clone();
+                        } else if value.open.is_some()
+                            && rest.peek().is_some_and(|next| !is_separator(*next))
+                        {
+                            reading.push_word(value);
+                        }
                     }
                 }
             },
-            '&' if rest.next_if_eq(&'&').is_some() => {
-                finish(&mut word, &mut commands, variables);
-                commands.push(Vec::new());
-            }
+            '&' if rest.next_if_eq(&'&').is_some() => reading.end_command(shell, true)?,
             '>' | '<' => {
                 // A redirection: its number and its target are no words of the command.
-                if word.as_ref().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
-                {
-                    word = None;
+                let is_number = |word: &Word| word.text.bytes().all(|it| it.is_ascii_digit());
+                if reading.word.as_ref().is_some_and(is_number) {
+                    reading.word = None;
                 }
-                finish(&mut word, &mut commands, variables);
+                reading.end_word();
                 if rest.next_if_eq(&'<').is_some() {
-                    return unknown("a here-document");
+                    return unknown("the command line has a here-document");
                 }
                 while rest.next_if(|next| matches!(next, '>' | '&' | ' ' | '|')).is_some() {}
-                while rest
-                    .next_if(|next| !next.is_whitespace() && !matches!(next, ';' | '&' | '|'))
-                    .is_some()
-                {}
+                while rest.next_if(|next| !is_separator(*next)).is_some() {}
             }
-            '|' => return unknown("a pipe or an alternative"),
-            '&' => return unknown("a command in the background"),
-            '(' | ')' => return unknown("a subshell or a function"),
-            '`' => return unknown("a command substitution"),
+            '|' => return unknown("the command line has a pipe or an alternative"),
+            '&' => return unknown("the command line has a command in the background"),
+            '(' | ')' => return unknown("the command line has a subshell or a function"),
+            '`' => return unknown("the command line has a command substitution"),
             '*' | '?' | '['
-                if word.is_some() || rest.peek().is_some_and(|next| !next.is_whitespace()) =>
+                if reading.word.is_some()
+                    || rest.peek().is_some_and(|next| !next.is_whitespace()) =>
             {
-                return unknown("a pattern");
+                return unknown("the command line has a pattern");
             }
-            other => word.get_or_insert_default().push(other),
+            other => reading.push(other),
         }
     }
-    finish(&mut word, &mut commands, variables);
-    Ok(commands)
+    reading.end_command(shell, false)
+}
+
+const OPEN_QUOTE: &str = "the command line has a quote without an end";
+
+type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+fn is_separator(next: char) -> bool {
+    next.is_whitespace() || matches!(next, ';' | '&' | '|')
+}
+
+/// Behind a double quote, up to the next.
+fn quoted(rest: &mut Rest<'_>, reading: &mut Reading, shell: &Shell) -> Result<(), End> {
+    reading.word();
+    loop {
+        match rest.next() {
+            Some('"') => return Ok(()),
+            Some('\\') => {
+                let Some(escaped) = rest.next() else { return unknown(OPEN_QUOTE) };
+                if !matches!(escaped, '$' | '`' | '"' | '\\') {
+                    reading.push('\\');
+                }
+                reading.push(escaped);
+            }
+            Some('$') => {
+                let Some(values) = expand(rest, shell)? else {
+                    reading.push('$');
+                    continue;
+                };
+                match values.split_first() {
+                    Some((first, more)) => {
+                        reading.push_word(first);
+                        for value in more {
+                            reading.end_word();
+                            reading.word = Some(value.clone());
+                        }
+                    }
+                    // `"$@"` without arguments is no word at all.
+                    None if reading.word().text.is_empty() => reading.word = None,
+                    None => {}
+                }
+            }
+            Some('`') => return unknown("the command line has a command substitution"),
+            Some(inner) => reading.push(inner),
+            None => return unknown(OPEN_QUOTE),
+        }
+    }
 }
 
 /// After a `$`: the values, or `None` where the `$` is just a character.
-fn expand(
-    rest: &mut std::iter::Peekable<std::str::Chars<'_>>,
-    variables: &BTreeMap<String, String>,
-    arguments: &[String],
-) -> Result<Option<Vec<String>>, String> {
-    let one = |value: Option<&String>| vec![value.cloned().unwrap_or_default()];
-    match rest.peek().copied() {
-        Some('@' | '*') => {
-            rest.next();
-            Ok(Some(arguments.get(1..).unwrap_or_default().to_vec()))
-        }
-        Some(digit) if digit.is_ascii_digit() => {
-            rest.next();
-            Ok(Some(one(arguments.get(digit.to_digit(10).unwrap_or(0) as usize))))
-        }
-        Some('{') => {
-            rest.next();
-            let mut inner = String::new();
-            loop {
-                match rest.next() {
-                    Some('}') => break,
-                    Some(next) => inner.push(next),
-                    None => return Err("the command line has a brace without an end".to_owned()),
-                }
-            }
-            if is_name(&inner) {
-                return Ok(Some(one(variables.get(&inner))));
-            }
-            let (name, default) = match inner.split_once(":-").or_else(|| inner.split_once('-')) {
-                Some((name, default))
-                    if is_name(name) && !default.contains(['$', '`', '"', '\'']) =>
-                {
-                    (name, default)
-                }
-                _ => return Err(format!("the command line has ${{{inner}}}")),
-            };
-            let value = variables.get(name).filter(|value| !value.is_empty());
-            Ok(Some(vec![value.cloned().unwrap_or_else(|| default.to_owned())]))
-        }
-        Some('(') => Err("the command line has a command substitution".to_owned()),
-        Some(first) if first.is_ascii_alphabetic() || first == '_' => {
-            let mut name = String::new();
-            while let Some(next) = rest.next_if(|next| next.is_ascii_alphanumeric() || *next == '_')
-            {
-                name.push(next);
-            }
-            Ok(Some(one(variables.get(&name))))
-        }
-        Some('?' | '$' | '!' | '#' | '-') => {
-            Err("the command line has a special parameter".to_owned())
-        }
-        _ => Ok(None),
+fn expand(rest: &mut Rest<'_>, shell: &Shell) -> Result<Option<Vec<Word>>, End> {
+    let Some(next) = rest.peek().copied() else { return Ok(None) };
+    if matches!(next, '@' | '*') || next.is_ascii_digit() {
+        rest.next();
+        let Some(arguments) = &shell.arguments else {
+            return unknown("the script's arguments depend on a test");
+        };
+        let word = |text: &String| Word { text: text.clone(), open: None };
+        let Some(digit) = next.to_digit(10) else {
+            return Ok(Some(arguments.iter().skip(1).map(word).collect()));
+        };
+        // What is missing may be given when the container is run.
+        let missing = || Word { text: String::new(), open: Some(next.to_string()) };
+        return Ok(Some(vec![arguments.get(digit as usize).map_or_else(missing, word)]));
     }
+    if next == '{' {
+        rest.next();
+        let mut inner = String::new();
+        loop {
+            match rest.next() {
+                Some('}') => break,
+                Some(next) => inner.push(next),
+                None => return unknown("the command line has a brace without an end"),
+            }
+        }
+        if is_name(&inner) {
+            return Ok(Some(vec![shell.value(&inner)]));
+        }
+        let (name, default) = match inner.split_once(":-").or_else(|| inner.split_once('-')) {
+            Some((name, default)) if is_name(name) && !default.contains(['$', '`', '"', '\'']) => {
+                (name, default)
+            }
+            _ => return unknown(&format!("the command line has ${{{inner}}}")),
+        };
+        let value = shell.value(name);
+        let is_set =
+            shell.variables.contains_key(name) && (value.open.is_some() || !value.text.is_empty());
+        let default = Word { text: default.to_owned(), open: None };
+        return Ok(Some(vec![if is_set { value } else { default }]));
+    }
+    if next == '(' {
+        return unknown("the command line has a command substitution");
+    }
+    if next.is_ascii_alphabetic() || next == '_' {
+        let mut name = String::new();
+        while let Some(next) = rest.next_if(|next| next.is_ascii_alphanumeric() || *next == '_') {
+            name.push(next);
+        }
+        return Ok(Some(vec![shell.value(&name)]));
+    }
+    if matches!(next, '?' | '$' | '!' | '#' | '-') {
+        return unknown("the command line has a special parameter");
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(text: &str) -> Line {
-        let variables = [("BIN", "/opt/app"), ("OPTS", "-a  -b")];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let arguments = ["entry.sh", "serve", "two words"].map(str::to_owned);
-        read(text, &variables, &arguments)
-    }
-
-    #[test]
-    fn the_last_command_of_a_plain_line_is_what_runs() {
-        for (text, want) in [
-            ("app --flag", "app|--flag"),
-            ("exec app 'a b' \"c d\" e\\ f", "app|a b|c d|e f"),
-            ("$BIN $OPTS \"$OPTS\"", "/opt/app|-a|-b|-a  -b"),
-            ("RUST_LOG=debug exec ${BIN}d", "/opt/appd"),
-            ("exec ${OTHER:-/bin/other} x", "/bin/other|x"),
-            ("set -e\n# words; $(x)\nexec \"$@\"", "serve|two words"),
-            ("set -eu; migrate && exec app >/log 2>&1", "app"),
-            ("NAME=/usr/bin/x\n$NAME \"$1\"", "/usr/bin/x|serve"),
-            ("echo '#!' # comment", "echo|#!"),
-        ] {
-            let Line::Runs { words, .. } = run(text) else { panic!("{text}: {:?}", run(text)) };
-            assert_eq!(words.join("|"), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_cd_moves_what_follows() {
-        let Line::Runs { words, directory, after_others } = run("cd /srv && cd app && ./run")
-        else {
-            panic!()
-        };
-        assert_eq!(
-            (words.join(" "), directory.as_deref(), after_others),
-            ("./run".into(), Some("/srv/app"), false)
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_told_is_unknown() {
-        for text in [
-            "app | tee log",
-            "exec $(which app)",
-            "`x`",
-            "a || b",
-            "if true; then app; fi",
-            "app *.toml",
-            "app &",
-            "f() { x; }",
-            "'open",
-        ] {
-            assert!(matches!(run(text), Line::Unknown(_)), "{text}: {:?}", run(text));
-        }
-        assert_eq!(run("# nothing\n\nX=1"), Line::Nothing);
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::account::Identity;
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::NotElf;
 
@@ -32,6 +33,42 @@ pub trait Tree: fmt::Debug + Send + Sync {
     /// What a loader reads of a regular file; `None` for what is no such file, and for one whose
     /// bytes were not looked at.
     fn linking(&self, path: &[u8]) -> Option<Linked>;
+    /// Whether who looks is refused these permission bits on an entry; root is refused nothing.
+    fn refuses(&self, _entry: &Entry, _bits: u32) -> bool {
+        false
+    }
+}
+
+/// A tree with the eyes of one of the image's users.
+#[derive(Debug)]
+pub struct AsUser<'a> {
+    /// The tree.
+    pub tree: &'a dyn Tree,
+    /// The user.
+    pub identity: Identity,
+}
+
+impl Tree for AsUser<'_> {
+    fn entry(&self, path: &[u8]) -> Option<Entry> {
+        self.tree.entry(path)
+    }
+
+    fn children(&self, directory: &[u8]) -> Vec<Vec<u8>> {
+        self.tree.children(directory)
+    }
+
+    fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let entry = self.tree.entry(path)?;
+        if self.refuses(&entry, 0o4) { None } else { self.tree.text(path) }
+    }
+
+    fn linking(&self, path: &[u8]) -> Option<Linked> {
+        self.tree.linking(path)
+    }
+
+    fn refuses(&self, entry: &Entry, bits: u32) -> bool {
+        !self.identity.may(entry, bits)
+    }
 }
 
 /// What a loader reads of a file, or why it reads nothing.
@@ -79,6 +116,8 @@ pub enum Errno {
     TooManyLinks,
     /// `ENAMETOOLONG`
     TooLong,
+    /// `EACCES`
+    Refused,
 }
 
 impl Errno {
@@ -89,6 +128,7 @@ impl Errno {
             Errno::NotDirectory => "Not a directory",
             Errno::TooManyLinks => "Too many levels of symbolic links",
             Errno::TooLong => "File name too long",
+            Errno::Refused => "Permission denied",
         }
     }
 }
@@ -160,6 +200,9 @@ fn walk(tree: &dyn Tree, path: &[u8], follow_last: bool) -> Result<Resolved, Unr
                     at.pop();
                 }
                 rest.extend(names_reversed(&target));
+            }
+            Kind::Directory if !rest.is_empty() && tree.refuses(&entry, 0o1) => {
+                return fail(Errno::Refused, &at, links);
             }
             Kind::Directory => {}
             _ if rest.is_empty() => {}

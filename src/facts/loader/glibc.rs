@@ -268,7 +268,7 @@ impl<'a> Process<'a> {
                 draft.open = Some(why);
                 return;
             }
-            Search::Nowhere(Seen { other_class, passed_over }) => {
+            Search::Nowhere(Seen { other_class, passed_over, refused }) => {
                 let why = match self.errno {
                     _ if other_class => wrong_class(self.loader).to_owned(),
                     Some(errno) => {
@@ -276,8 +276,12 @@ impl<'a> Process<'a> {
                     }
                     None => "cannot open shared object file".to_owned(),
                 };
-                let problem =
-                    Problem::LibraryMissing { name: name.to_owned(), needed_by, passed_over };
+                let problem = Problem::LibraryMissing {
+                    name: name.to_owned(),
+                    needed_by,
+                    passed_over,
+                    refused,
+                };
                 // `$ORIGIN/x.so` is printed as it is written.
                 fail(problem, name, &why);
             }
@@ -434,6 +438,9 @@ impl<'a> Process<'a> {
             }
             Open::Absent(errno) => {
                 self.errno = Some(errno);
+                if errno == Errno::Refused {
+                    seen.refused.get_or_insert_with(|| path.to_owned());
+                }
                 None
             }
             Open::OtherClass => {
@@ -504,6 +511,8 @@ impl<'a> Process<'a> {
 struct Seen {
     other_class: bool,
     passed_over: Vec<(String, String)>,
+    /// A path that the user may not go or read.
+    refused: Option<String>,
 }
 
 fn refusals_of_mapping() -> [&'static str; 5] {
@@ -519,7 +528,7 @@ fn refusals_of_mapping() -> [&'static str; 5] {
 /// The loader's own `strerror` knows five errors (`elf/dl-minimal.c`).
 fn loaders_strerror(errno: Errno) -> &'static str {
     match errno {
-        Errno::Missing => errno.text(),
+        Errno::Missing | Errno::Refused => errno.text(),
         Errno::NotDirectory => "Error 20",
         Errno::TooLong => "Error 36",
         Errno::TooManyLinks => "Error 40",

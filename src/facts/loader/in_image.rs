@@ -1,7 +1,8 @@
 //! A subject's start in its image: under which path, name and environment.
 
-use super::{LoadPlan, Start, plan};
+use super::{LoadPlan, Stage, Start, Verdict, plan};
 use crate::facts::image::command::Command;
+use crate::facts::image::tree::AsUser;
 use crate::facts::{Binary, Image, machine};
 
 impl LoadPlan {
@@ -10,19 +11,43 @@ impl LoadPlan {
     pub fn of(subject: &Binary, image: &Image) -> Option<LoadPlan> {
         let linking = subject.linking.as_ref()?;
         let path = place(subject, image);
-        let config = image.config.clone().unwrap_or_default();
+        let there = image.resolve(&path).ok().map(|found| found.path);
+        let runs_it = |it: &&Command| {
+            it.program().is_some_and(|program| Some(program.as_bytes()) == there.as_deref())
+        };
+        // What no command of the image runs is started by what its command runs.
+        let command = image.commands.iter().find(runs_it).or_else(|| image.start());
         let start = Start {
-            argv0: image.start().and_then(|it| name(it, &path, image)).unwrap_or(path.clone()),
+            argv0: command.and_then(|it| name(it, there.as_deref()?)).unwrap_or(path.clone()),
             path,
-            environment: config.env,
-            working_directory: if config.working_dir.starts_with('/') {
-                config.working_dir
-            } else {
-                "/".to_owned()
-            },
+            environment: command.map(|it| it.environment.clone()).unwrap_or_default(),
+            working_directory: command.map_or_else(|| "/".to_owned(), |it| it.directory.clone()),
             machine: image.platform().and_then(|it| machine::of_architecture(&it.architecture)),
         };
-        Some(plan(linking, &start, &*image.files))
+        let plan = match image.identity().filter(|it| it.uid != 0) {
+            Some(identity) => plan(linking, &start, &AsUser { tree: &*image.files, identity }),
+            None => plan(linking, &start, &*image.files),
+        };
+        Some(match command.and_then(|it| it.unsure.as_ref()) {
+            Some(why) => plan.unless_changed(why),
+            None => plan,
+        })
+    }
+
+    /// A plan whose loader may find something else, because of what runs before the program.
+    fn unless_changed(self, why: &str) -> LoadPlan {
+        if self.verdict != Verdict::Fails || self.stage <= Some(Stage::Interpreter) {
+            return self;
+        }
+        let open = self.errors.first().map_or(why.to_owned(), |line| format!("{line}, but {why}"));
+        LoadPlan {
+            verdict: Verdict::Unknown,
+            stage: None,
+            errors: Vec::new(),
+            problems: Vec::new(),
+            open: Some(open),
+            ..self
+        }
     }
 }
 
@@ -36,19 +61,18 @@ fn place(subject: &Binary, image: &Image) -> String {
     format!("/{name}")
 }
 
-/// The name that the image's command gives the subject, when it is the subject that it starts.
-fn name(command: &Command, path: &str, image: &Image) -> Option<String> {
-    let there = image.resolve(path).ok()?;
-    let step = command.steps.first()?;
-    (step.path.as_bytes() == there.path).then(|| step.name.clone())
+/// The name under which the image's command starts what lies there, when it does.
+fn name(command: &Command, there: &[u8]) -> Option<String> {
+    let step = command.steps.iter().rev().find(|step| step.path.as_bytes() == there)?;
+    Some(step.name.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::{ET_DYN, Linking, PT_INTERP, Segment};
+    use crate::facts::binary::linking::{ET_DYN, Linking, LoaderText, PT_INTERP, Segment};
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::tree::{Entry, Kind, Memory, Node};
 
     fn subject() -> Binary {
         let segment = |kind| Segment { kind, ..Segment::default() };
@@ -72,6 +96,71 @@ mod tests {
         assert_eq!(plan.errors, ["exec /app: no such file or directory"]);
         let plan = LoadPlan::of(&subject(), &image.seen_from("/usr/bin/x")).expect("ELF");
         assert_eq!(plan.errors, ["exec /usr/bin/x: no such file or directory"]);
+    }
+
+    /// A program that needs a library which is only where a variable leads to.
+    fn plan_of(words: &[&str]) -> LoadPlan {
+        let loader = Linking {
+            loader: Some(LoaderText::default()),
+            segments: vec![Segment { kind: 1, ..Segment::default() }],
+            file_size: 4096,
+            ..subject().linking.unwrap()
+        };
+        let library = Linking { dynamic: true, version: 1, ..loader.clone() };
+        let tree = Memory::default()
+            .elf("/app", library.clone())
+            .elf("/bin/sh", library.clone())
+            .elf("/bin/env", library.clone())
+            .elf("/lib64/ld-linux-x86-64.so.2", loader)
+            .elf("/opt/lib/libx.so", library);
+        let entrypoint = words.iter().map(|it| (*it).to_owned()).collect();
+        let config = Config { entrypoint, ..Config::default() };
+        let mut binary = subject();
+        binary.linking.as_mut().unwrap().needed = vec!["libx.so".to_owned()];
+        LoadPlan::of(&binary, &Image::of(tree, Some(config)).seen_from("/app")).expect("ELF")
+    }
+
+    #[test]
+    fn what_the_command_sets_counts() {
+        for (words, verdict) in [
+            (&["/app"][..], Verdict::Fails),
+            (&["env", "LD_LIBRARY_PATH=/opt/lib", "/app"], Verdict::Starts),
+            (&["sh", "-c", "export LD_LIBRARY_PATH=/opt/lib; exec /app"], Verdict::Starts),
+            (&["sh", "-c", "cd /opt; LD_LIBRARY_PATH=lib /app"], Verdict::Starts),
+            (&["sh", "-c", "LD_LIBRARY_PATH=/opt/lib; exec /app"], Verdict::Fails),
+            (&["sh", "-c", ". /etc/env; exec /app"], Verdict::Unknown),
+            (&["sh", "-c", "if x; then export LD_LIBRARY_PATH=/y; fi; /app"], Verdict::Unknown),
+            (&["sh", "-c", "if x; then y; fi; /app"], Verdict::Fails),
+        ] {
+            let plan = plan_of(words);
+            assert_eq!(plan.verdict, verdict, "{words:?} {plan:?}");
+            assert_eq!(plan.open.is_some(), verdict == Verdict::Unknown);
+        }
+    }
+
+    #[test]
+    fn the_user_has_to_be_let_in() {
+        let entry = |kind, mode| Node { entry: Entry { kind, mode, uid: 0, gid: 0 }, text: None };
+        let plan = |user: &str, directory, file| {
+            let mut tree = Memory::default().elf("/opt/app", Linking::default());
+            tree.insert(b"/opt", entry(Kind::Directory, directory));
+            tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
+            let config = Config { user: user.to_owned(), ..Config::default() };
+            let image = Image::of(tree, Some(config)).seen_from("/opt/app");
+            LoadPlan::of(&subject(), &image).expect("ELF").errors
+        };
+        let no_loader = "exec /opt/app: no such file or directory";
+        assert_eq!(plan("", 0o700, 0o700), [no_loader]);
+        assert_eq!(plan("1000", 0o755, 0o755), [no_loader]);
+        assert_eq!(plan("1000", 0o755, 0o700), ["exec /opt/app: permission denied"]);
+        let line = "exec: \"/opt/app\": stat /opt/app: permission denied";
+        assert_eq!(plan("1000", 0o700, 0o755), [line]);
+    }
+
+    #[test]
+    fn a_shell_names_its_program_as_it_was_told() {
+        let plan = plan_of(&["sh", "-c", "cd /; exec ./app"]);
+        assert!(plan.errors[0].starts_with("./app: error while loading"), "{:?}", plan.errors);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
-use crate::facts::image::tree::{Entry, Kind, Tree, resolve};
+use crate::facts::image::tree::{Entry, Errno, Kind, Tree, resolve};
 use crate::facts::machine;
 
 /// What `execve` comes to.
@@ -25,21 +25,32 @@ const ENOEXEC: &str = "Exec format error";
 const ELIBBAD: &str = "Accessing a corrupted shared library";
 const EIO: &str = "Input/output error";
 
-/// Follows `load_elf_binary` (fs/binfmt_elf.c) for the superuser, whom only a mode without any
-/// execute bit stops.
+/// Follows `load_elf_binary` (fs/binfmt_elf.c). Only a mode without any execute bit stops the
+/// superuser.
 pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
     let refused = |stage, why: &'static str, problem| {
         // Engines pass the kernel's word on through Go, whose errors begin in lower case.
         Exec::Refused(stage, problem, format!("exec {}: {}", start.path, lower_first(why)))
     };
     let exec = |why, because: String| refused(Stage::Exec, why, Problem::Exec { why, because });
-    if let Ok(there) = resolve(tree, start.path.as_bytes())
-        && !executable(&there.entry)
-    {
-        let because = format!("{}: mode {:04o}", start.path, there.entry.mode);
-        // runc looks before it leaps, and says this one itself (Go's `os/exec.Error`).
-        let line = format!("exec: \"{}\": {}", start.path, lower_first(EACCES));
-        return Exec::Refused(Stage::Exec, Problem::Exec { why: EACCES, because }, line);
+    match resolve(tree, start.path.as_bytes()) {
+        Ok(there) if !executable(&there.entry) => {
+            let because = format!("{}: mode {:04o}", start.path, there.entry.mode);
+            // runc looks before it leaps, and says this one itself (Go's `os/exec.Error`).
+            let line = format!("exec: \"{}\": {}", start.path, lower_first(EACCES));
+            return Exec::Refused(Stage::Exec, Problem::Exec { why: EACCES, because }, line);
+        }
+        Ok(there) if tree.refuses(&there.entry, 0o1) => {
+            let mode = there.entry.mode;
+            return exec(EACCES, format!("{}: mode {mode:04o}, of another user", start.path));
+        }
+        Err(not) if not.why == Errno::Refused => {
+            let because = format!("{not}");
+            let (path, why) = (&start.path, lower_first(EACCES));
+            let line = format!("exec: \"{path}\": stat {path}: {why}");
+            return Exec::Refused(Stage::Exec, Problem::Exec { why: EACCES, because }, line);
+        }
+        Ok(_) | Err(_) => {}
     }
     if !matches!(subject.file_type, ET_EXEC | ET_DYN) {
         return exec(ENOEXEC, format!("e_type {} is no program", subject.file_type));
@@ -79,7 +90,7 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
             return refused(Stage::Interpreter, why, problem);
         }
     };
-    if !executable(&there.entry) {
+    if !executable(&there.entry) || tree.refuses(&there.entry, 0o1) {
         return unusable(EACCES, format!("mode {:04o}", there.entry.mode));
     }
     match tree.linking(&there.path) {

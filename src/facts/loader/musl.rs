@@ -193,7 +193,13 @@ impl Process<'_> {
                             Problem::LibraryBroken { path, needed_by, why }
                         } else {
                             let passed_over = Vec::new();
-                            Problem::LibraryMissing { name: name.clone(), needed_by, passed_over }
+                            let refused = None;
+                            Problem::LibraryMissing {
+                                name: name.clone(),
+                                needed_by,
+                                passed_over,
+                                refused,
+                            }
                         };
                         draft.fail(Stage::Libraries, problem, Some(line));
                     }
@@ -222,6 +228,7 @@ impl Process<'_> {
             let path = format!("{directory}/{name}");
             let absolute = absolute(&self.start.working_directory, &path);
             match resolve(self.tree, absolute.as_bytes()) {
+                Ok(found) if self.tree.refuses(&found.entry, 0o4) => {}
                 Ok(_) => return self.open(&path, Some(name), by),
                 Err(not) if not.why == Errno::TooManyLinks => {
                     return Loaded::Failed(musls_strerror(not.why));
@@ -269,6 +276,9 @@ impl Process<'_> {
             Ok(found) => found,
             Err(not) => return Loaded::Failed(musls_strerror(not.why)),
         };
+        if self.tree.refuses(&found.entry, 0o4) {
+            return Loaded::Failed(musls_strerror(Errno::Refused));
+        }
         if let Some(at) = self.objects.iter().position(|it| it.real == found.path) {
             if searched.is_some() && self.objects[at].short.is_none() {
                 self.objects[at].short = path.rsplit('/').next().map(str::to_owned);
@@ -367,7 +377,7 @@ impl Process<'_> {
 /// musl's own words (`src/errno/__strerror.h`).
 fn musls_strerror(errno: Errno) -> &'static str {
     match errno {
-        Errno::Missing | Errno::NotDirectory => errno.text(),
+        Errno::Missing | Errno::NotDirectory | Errno::Refused => errno.text(),
         Errno::TooManyLinks => "Symbolic link loop",
         Errno::TooLong => "Filename too long",
     }

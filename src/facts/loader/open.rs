@@ -28,6 +28,9 @@ pub(super) fn open(tree: &dyn Tree, path: &str, loader: &Linking) -> Open {
         Ok(resolved) => resolved,
         Err(not) => return Open::Absent(not.why),
     };
+    if tree.refuses(&resolved.entry, 0o4) {
+        return Open::Absent(Errno::Refused);
+    }
     let size = match resolved.entry.kind {
         Kind::File { size } => size,
         Kind::Directory => return Open::Broken("cannot read file data: Error 21"),

@@ -1,5 +1,5 @@
 use crate::facts::Image;
-use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::facts::image::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -53,10 +53,15 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     })
 }
 
-/// The subject lies elsewhere for now and will be copied to where the command looks.
+/// The subject is not in the image yet and will be copied to where the command looks.
 fn will_be_there(image: &Image, name: &str) -> bool {
     let at = image.subject_at.as_deref().unwrap_or_default();
-    at == name || (!name.contains('/') && at.rsplit('/').next() == Some(name))
+    let (directory, own_name) = at.rsplit_once('/').unwrap_or_default();
+    let in_path = || {
+        let search = image.variable("PATH").unwrap_or(DEFAULT_PATH);
+        search.split(':').any(|it| it.trim_end_matches('/') == directory)
+    };
+    !image.has(at) && (at == name || (own_name == name && in_path()))
 }
 
 #[cfg(test)]

@@ -37,26 +37,28 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
 }
 
 fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding> {
-    let (name, finding) = match problem {
+    let (name, at, message, fix) = match problem {
+        Problem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
+            let fix = format!("RUN chmod -R a+rX {}", path.rsplit_once('/').unwrap_or_default().0);
+            let message = format!("the image's user may not read {path}, which {needed_by} needs");
+            (name, Location::ImagePath(path.clone()), message, fix)
+        }
         // Files of the wrong machine and std's own library have rules of their own.
-        Problem::LibraryMissing { name, needed_by, passed_over }
+        Problem::LibraryMissing { name, needed_by, passed_over, .. }
             if passed_over.is_empty() && !name.starts_with("libstd-") =>
         {
             let message = format!("{name}, which {needed_by} needs, is not in the image");
-            (name, Finding::new(Location::Dynamic("DT_NEEDED"), message))
+            (name, Location::Dynamic("DT_NEEDED"), message, fix(name, image))
         }
         Problem::LibraryBroken { path, needed_by, why } => {
             let message = format!("{path}, which {needed_by} needs, cannot be loaded: {why}");
-            (path, Finding::new(Location::ImagePath(path.clone()), message))
+            (path, Location::ImagePath(path.clone()), message, fix(path, image))
         }
         _ => return None,
     };
-    let said = plan.errors.iter().find(|line| line.contains(name.as_str()));
-    let finding = match said {
-        Some(line) => finding.evidence(line.clone()),
-        None => finding.evidence("the loader stops at an earlier library"),
-    };
-    Some(finding.fix(fix(name, image)))
+    let said = plan.errors.iter().find(|line| line.contains(name.as_str())).cloned();
+    let said = said.unwrap_or_else(|| "the loader stops at an earlier library".to_owned());
+    Some(Finding::new(at, message).evidence(said).fix(fix))
 }
 
 /// Where the usual libraries of Rust programs come from, by distribution.
@@ -125,6 +127,7 @@ mod tests {
             name: name.to_owned(),
             needed_by: "/app".to_owned(),
             passed_over: Vec::new(),
+            refused: None,
         };
         let plan = LoadPlan {
             problems: vec![

@@ -34,7 +34,7 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
 
 fn finding(problem: &Problem, arch: &str, plan: &LoadPlan) -> Option<Finding> {
     let (path, message, said) = match problem {
-        Problem::LibraryMissing { name, needed_by, passed_over } => {
+        Problem::LibraryMissing { name, needed_by, passed_over, refused: None } => {
             let (path, why) = passed_over.first()?;
             (path, format!("{needed_by} needs {name}, and {path} is for {why}"), name)
         }
@@ -60,6 +60,7 @@ mod tests {
         let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
         let missing = |passed_over| LoadPlan {
             problems: vec![Problem::LibraryMissing {
+                refused: None,
                 name: "libz.so.1".to_owned(),
                 needed_by: "/app".to_owned(),
                 passed_over,

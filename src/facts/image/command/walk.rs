@@ -1,9 +1,7 @@
 //! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
 
-use std::collections::BTreeMap;
-
-use super::super::shell::{self, Line};
-use super::super::tree::{Errno, Tree, resolve};
+use super::super::shell::{self, Line, Variables};
+use super::super::tree::{Tree, resolve};
 use super::wrapper::WRAPPERS;
 use super::{By, End, Failure, FailureKind, Step, base, is_shell};
 
@@ -13,20 +11,37 @@ const MAX_STEPS: usize = 16;
 /// The way of one command.
 pub(super) struct Walk<'a> {
     tree: &'a dyn Tree,
-    directory: String,
-    variables: BTreeMap<String, String>,
+    /// Where the next command runs, and what it gets.
+    pub(super) surroundings: Surroundings,
     /// The files that were come by, in order.
     pub(super) steps: Vec<Step>,
+    /// The script that may change what a loader finds, unseen.
+    pub(super) hides: Option<String>,
+}
+
+/// What a command finds around it.
+pub(super) struct Surroundings {
+    pub(super) directory: String,
+    pub(super) variables: Variables,
+}
+
+impl Surroundings {
+    /// Goes on from another directory.
+    pub(super) fn enter(&mut self, to: &str) {
+        self.directory = self.path(to);
+    }
+
+    /// A path as seen from here.
+    fn path(&self, name: &str) -> String {
+        if name.starts_with('/') { name.to_owned() } else { format!("{}/{name}", self.directory) }
+    }
 }
 
 impl<'a> Walk<'a> {
     /// Begins in a directory, with the image's variables.
-    pub(super) fn new(
-        tree: &'a dyn Tree,
-        directory: String,
-        variables: BTreeMap<String, String>,
-    ) -> Walk<'a> {
-        Walk { tree, directory, variables, steps: Vec::new() }
+    pub(super) fn new(tree: &'a dyn Tree, directory: String, variables: Variables) -> Walk<'a> {
+        let surroundings = Surroundings { directory, variables };
+        Walk { tree, surroundings, steps: Vec::new(), hides: None }
     }
 
     /// Runs the words, until it is known what they come to.
@@ -52,23 +67,18 @@ impl<'a> Walk<'a> {
         let kernel = *by == By::Interpreter;
         let fail = |kind, at: String| Err(failure(by, kind, name, at));
         if name.contains('/') || kernel {
-            let path = if name.starts_with('/') {
-                name.to_owned()
-            } else {
-                format!("{}/{name}", self.directory)
-            };
+            let path = self.surroundings.path(name);
             return match self.look(by, name, &path) {
                 Ok(path) => Ok(path),
                 Err((kind, at)) => fail(kind, at),
             };
         }
         let mut refused = None;
-        let search = self.variables.get("PATH").cloned().unwrap_or_default();
-        for directory in search.split(':') {
+        let search = self.surroundings.variables.get("PATH").and_then(|it| it.value.clone());
+        for directory in search.unwrap_or_default().split(':') {
             let directory = match directory {
-                "" => self.directory.clone(),
-                relative if !relative.starts_with('/') => format!("{}/{relative}", self.directory),
-                absolute => absolute.to_owned(),
+                "" => self.surroundings.directory.clone(),
+                named => self.surroundings.path(named),
             };
             match self.look(by, name, &format!("{directory}/{name}")) {
                 Ok(path) => return Ok(path),
@@ -84,14 +94,8 @@ impl<'a> Walk<'a> {
 
     fn look(&mut self, by: &By, name: &str, path: &str) -> Result<String, (FailureKind, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let found = resolve(self.tree, path.as_bytes()).map_err(|unresolved| {
-            let kind = match unresolved.why {
-                Errno::Missing | Errno::NotDirectory | Errno::TooManyLinks | Errno::TooLong => {
-                    FailureKind::NoSuchFile
-                }
-            };
-            (kind, text(&unresolved.at))
-        })?;
+        let found = resolve(self.tree, path.as_bytes())
+            .map_err(|unresolved| (FailureKind::NoSuchFile, text(&unresolved.at)))?;
         let path = text(&found.path);
         if !found.entry.is_file() {
             return Err((FailureKind::NotAFile, path));
@@ -118,7 +122,7 @@ impl<'a> Walk<'a> {
         let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else {
             return End::Program(path);
         };
-        match wrapper.command(&words, &mut self.variables) {
+        match wrapper.command(&words, &mut self.surroundings) {
             Some(rest) if !rest.is_empty() => self.run(By::Wrapper(name), rest),
             Some(_) => End::Program(path),
             None => End::Unknown(format!("`{name}` with options that are not known")),
@@ -149,11 +153,7 @@ impl<'a> Walk<'a> {
         match arguments.first() {
             None => End::Program(path),
             Some(script) => {
-                let at = if script.starts_with('/') {
-                    script.clone()
-                } else {
-                    format!("{}/{script}", self.directory)
-                };
+                let at = self.surroundings.path(script);
                 match resolve(self.tree, at.as_bytes())
                     .ok()
                     .and_then(|found| self.tree.text(&found.path))
@@ -166,19 +166,29 @@ impl<'a> Walk<'a> {
     }
 
     fn line(&mut self, text: &str, arguments: &[String]) -> End {
-        match shell::read(text, &self.variables, arguments) {
-            Line::Unknown(why) => End::Unknown(why),
+        let name = || arguments.first().cloned().unwrap_or_default();
+        match shell::read(text, &self.surroundings.variables, arguments) {
+            Line::Unknown(why) => {
+                if text.lines().any(concerns_loaders) {
+                    self.hides = Some(name());
+                }
+                End::Unknown(why)
+            }
             Line::Nothing => End::Unknown("the shell runs nothing else".to_owned()),
-            Line::Runs { words, directory, .. } => {
-                if let Some(to) = directory {
-                    self.directory =
-                        if to.starts_with('/') { to } else { format!("{}/{to}", self.directory) };
+            Line::Runs(ran) => {
+                if ran.sources || text.contains("ldconfig") {
+                    self.hides = Some(name());
                 }
-                let name = words.first().map(String::as_str).unwrap_or_default();
-                if BUILTINS.contains(&name) {
-                    return End::Unknown(format!("`{name}` is done by the shell itself"));
+                if let Some(to) = ran.directory {
+                    self.surroundings.enter(&to);
                 }
-                self.run(By::Shell, words)
+                self.surroundings.variables = ran.variables;
+                match (self.run(By::Shell, ran.words), ran.doubt) {
+                    (End::Fails(failure), Some(doubt)) => {
+                        End::Unknown(format!("{}: {doubt}", failure.message))
+                    }
+                    (end, _) => end,
+                }
             }
         }
     }
@@ -278,8 +288,9 @@ fn failure(by: &By, kind: FailureKind, name: &str, at: String) -> Failure {
     Failure { kind, name: name.to_owned(), at, by: by.clone(), message, exit_code }
 }
 
-/// What a shell does without starting anything.
-const BUILTINS: &[&str] = &[
-    "echo", "printf", "exit", "return", "read", "wait", "test", "[", "false", "kill", "type",
-    "command", "eval", "source", ".",
-];
+/// A line of a script that may change what a loader finds.
+fn concerns_loaders(line: &str) -> bool {
+    let line = line.trim_start();
+    ["LD_LIBRARY_PATH", "LD_PRELOAD", "ldconfig"].iter().any(|it| line.contains(it))
+        || [". ", "source ", "eval "].iter().any(|it| line.starts_with(it))
+}
