@@ -280,6 +280,9 @@ pub fn plan(subject: &Linking, start: &Start, tree: &dyn Tree) -> LoadPlan {
             load(&mut draft, subject, start, tree, path, real, linking);
         }
     }
+    if let Some(why) = open::cut_off(subject) {
+        draft.open.get_or_insert_with(|| format!("{} is {why}", start.path));
+    }
     draft.finish()
 }
 
@@ -299,6 +302,10 @@ fn load(
         family,
         release: release.map(|(major, minor)| format!("{major}.{minor}")),
     });
+    if let Some(why) = open::cut_off(&loader) {
+        draft.open = Some(format!("{path} is {why}"));
+        return;
+    }
     let interpreter = search::Interpreter { path, real, linking: loader };
     let subject = Arc::new(subject.clone());
     match family {

@@ -6,6 +6,8 @@ use super::build::{self, c, library, patched};
 use super::pair::Pair;
 use super::roots::{self, Root, copy_of, debian};
 
+#[path = "habits.rs"]
+mod habits;
 #[path = "libraries.rs"]
 mod libraries;
 
@@ -36,6 +38,7 @@ pub fn all() -> Vec<Pair> {
     builds(&mut pairs);
     broken_roots(&mut pairs);
     libraries::all(&mut pairs);
+    habits::all(&mut pairs);
     pairs
 }
 

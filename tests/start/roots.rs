@@ -113,7 +113,12 @@ impl Root {
 
     /// Writes `/etc/ld.so.cache` as the root's own distribution would.
     pub fn ldconfig(self) -> Root {
-        run(Command::new("ldconfig").arg("-r").arg(&self.top));
+        self.ldconfig_as("new")
+    }
+
+    /// Writes it in one of the three formats that loaders read.
+    pub fn ldconfig_as(self, format: &str) -> Root {
+        run(Command::new("ldconfig").args(["-c", format, "-r"]).arg(&self.top));
         self
     }
 }

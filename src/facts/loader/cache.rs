@@ -20,7 +20,7 @@ const OLD_MAGIC: &[u8] = b"ld.so-1.7.0\0";
 const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 
 impl Cache {
-    /// Reads the format of glibc 2.2 and later, alone or behind the one before it. None where the
+    /// Reads the format of glibc 2.2 and later, alone or behind the one before it, and that alone. None where the
     /// loader too would not use the file.
     pub(super) fn parse(bytes: &[u8], little_endian: bool) -> Option<Cache> {
         let u32_at = |bytes: &[u8], at: usize| -> Option<u32> {
@@ -32,8 +32,22 @@ impl Cache {
         } else if bytes.starts_with(OLD_MAGIC) {
             // Header of 16 bytes, entries of 12; the new cache follows, aligned to 8.
             let count = usize::try_from(u32_at(bytes, 12)?).ok()?;
-            let end = count.checked_mul(12)?.checked_add(16)?.checked_next_multiple_of(8)?;
-            bytes.get(end..).filter(|rest| rest.starts_with(NEW_MAGIC))?
+            let entries = count.checked_mul(12)?.checked_add(16)?;
+            let new = bytes.get(entries.checked_next_multiple_of(8)?..);
+            match new.filter(|rest| rest.starts_with(NEW_MAGIC)) {
+                Some(new) => new,
+                // `ldconfig -c old`: texts are counted from behind the entries.
+                None => {
+                    let entry = |index: usize| -> Option<Entry> {
+                        let at = index.checked_mul(12)?.checked_add(16)?;
+                        let text = |at| text(bytes.get(entries..)?, u32_at(bytes, at)?);
+                        let (name, path) = (text(at + 4)?, text(at + 8)?);
+                        Some(Entry { flags: u32_at(bytes, at)?, hardware: 0, name, path })
+                    };
+                    let entries = (0..count.min(MOST_ENTRIES)).filter_map(entry).collect();
+                    return Some(Cache { entries });
+                }
+            }
         } else {
             return None;
         };
@@ -43,11 +57,6 @@ impl Cache {
             return None;
         }
         let count = usize::try_from(u32_at(new, 20)?).ok()?.min(MOST_ENTRIES);
-        let text = |at: u32| -> Option<String> {
-            let rest = new.get(usize::try_from(at).ok()?..)?;
-            let end = memchr::memchr(0, rest.get(..rest.len().min(4096))?)?;
-            Some(String::from_utf8_lossy(&rest[..end]).into_owned())
-        };
         let entry = |index: usize| -> Option<Entry> {
             let at = index.checked_mul(24)?.checked_add(48)?;
             let (low, high) = (u32_at(new, at + 16)?, u32_at(new, at + 20)?);
@@ -55,27 +64,36 @@ impl Cache {
             Some(Entry {
                 flags: u32_at(new, at)?,
                 hardware: u64::from(high) << 32 | u64::from(low),
-                name: text(u32_at(new, at + 4)?)?,
-                path: text(u32_at(new, at + 8)?)?,
+                name: text(new, u32_at(new, at + 4)?)?,
+                path: text(new, u32_at(new, at + 8)?)?,
             })
         };
         Some(Cache { entries: (0..count).filter_map(entry).collect() })
     }
 
     /// Where a library lies for a machine: the plain entry first, then those that ask for more of
-    /// the processor than its baseline.
-    pub(super) fn paths(&self, name: &str, wanted: Option<u32>) -> Vec<&str> {
+    /// the processor than its baseline, where the loader knows `levels`.
+    pub(super) fn paths(&self, name: &str, wanted: Option<u32>, levels: bool) -> Vec<&str> {
         let fits = |entry: &&Entry| {
             let flags_fit = match wanted {
-                Some(wanted) => entry.flags == wanted || entry.flags == 3 && wanted == 0x0b03,
+                Some(wanted) => {
+                    entry.flags == wanted || entry.flags == 3 && matches!(wanted, 0x0b03 | 0x0903)
+                }
                 None => entry.flags & 0xff == 3,
             };
-            entry.name == name && flags_fit
+            entry.name == name && flags_fit && (levels || entry.hardware >> 62 == 0)
         };
         let mut found: Vec<&Entry> = self.entries.iter().filter(fits).collect();
         found.sort_by_key(|entry| entry.hardware != 0);
         found.into_iter().map(|entry| entry.path.as_str()).collect()
     }
+}
+
+/// A text of a cache, by its offset.
+fn text(bytes: &[u8], at: u32) -> Option<String> {
+    let rest = bytes.get(usize::try_from(at).ok()?..)?;
+    let end = memchr::memchr(0, rest.get(..rest.len().min(4096))?)?;
+    Some(String::from_utf8_lossy(&rest[..end]).into_owned())
 }
 
 /// The flags of a library that a loader takes (`_dl_cache_check_flags`); `None` where a machine
@@ -126,10 +144,11 @@ mod tests {
     #[test]
     fn the_plain_entry_comes_first() {
         let cache = Cache::parse(&bytes(), true).expect("a cache");
-        let paths = cache.paths("libx.so.1", Some(0x303));
+        let paths = cache.paths("libx.so.1", Some(0x303), true);
         assert_eq!(paths, ["/lib/libx.so.1", "/hw/v3/libx.so.1"]);
-        assert!(cache.paths("libx.so.1", Some(0xa03)).is_empty());
-        assert!(cache.paths("libx.so", Some(0x303)).is_empty());
+        assert_eq!(cache.paths("libx.so.1", Some(0x303), false), ["/lib/libx.so.1"]);
+        assert!(cache.paths("libx.so.1", Some(0xa03), true).is_empty());
+        assert!(cache.paths("libx.so", Some(0x303), true).is_empty());
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::cache::{Cache, flags_of};
 use super::open::{Open, cut_off, open, refused_by_mapping};
-use super::search::{Interpreter, Tokens, absolute, directories, directory_of};
+use super::search::{
+    Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
+};
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::DF_1_NODEFLIB;
@@ -62,7 +64,10 @@ pub(super) fn load(
     process.preload(draft);
     process.load_closure(draft);
     process.note_libc(draft);
-    process.check_versions(draft);
+    // Of a file that was not read nobody knows what it defines.
+    if draft.open.is_none() {
+        process.check_versions(draft);
+    }
     if !draft.failed() && draft.open.is_none() {
         symbols::bind(draft, &process);
     }
@@ -182,15 +187,10 @@ impl<'a> Process<'a> {
             .ok()
             .and_then(|found| self.tree.text(&found.path))
             .unwrap_or_default();
-        let file = String::from_utf8_lossy(&file).into_owned();
-        let lines: Vec<&str> =
-            file.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+        let file = String::from_utf8_lossy(&without_comments(file)).into_owned();
         let lists = [
             ("LD_PRELOAD", from_environment.split([' ', ':']).collect::<Vec<_>>()),
-            (
-                "/etc/ld.so.preload",
-                lines.iter().flat_map(|line| line.split([' ', ':', '\t'])).collect(),
-            ),
+            ("/etc/ld.so.preload", file.split([':', ' ', '\t', '\n']).collect()),
         ];
         for (from, objects) in lists {
             for object in objects.into_iter().filter(|object| !object.is_empty()) {
@@ -214,7 +214,8 @@ impl<'a> Process<'a> {
             }
             Search::Nowhere(seen) if seen.other_class => wrong_class(self.loader),
             Search::Nowhere(_) => "cannot open shared object file",
-            Search::Broken(_, why) => why,
+            // `errno` is left out of this line.
+            Search::Broken(_, why) => why.split(": Error").next().unwrap_or(why),
         };
         draft.warn(format!(
             "ERROR: ld.so: object '{name}' from {from} cannot be preloaded ({why}): ignored."
@@ -230,17 +231,20 @@ impl<'a> Process<'a> {
         while let Some(&object) = self.scope.get(at) {
             at += 1;
             let linking = Arc::clone(&self.objects[object].linking);
-            let filters = linking.filters.iter().filter(|filter| filter.1).map(|it| &it.0);
-            for name in filters.chain(&linking.needed) {
-                match self.find(name, object) {
+            // An auxiliary library may be missing (`DT_AUXILIARY`), a filter's may not.
+            let filters = linking.filters.iter().map(|(name, needed)| (name, *needed));
+            for (name, needed) in filters.chain(linking.needed.iter().map(|name| (name, true))) {
+                let name = self.with_tokens(object, |tokens| tokens.expand(name));
+                match self.find(&name, object) {
                     Search::Object(index) => {
                         self.objects[object].needs.push(index);
                         if !self.scope.contains(&index) {
                             self.scope.push(index);
-                            self.note_library(draft, name, Some(index), object);
+                            self.note_library(draft, &name, Some(index), object);
                         }
                     }
-                    other => self.note_failure(draft, name, object, other),
+                    Search::Nowhere(_) | Search::Broken(..) if !needed => {}
+                    other => self.note_failure(draft, &name, object, other),
                 }
             }
         }
@@ -282,7 +286,6 @@ impl<'a> Process<'a> {
                     passed_over,
                     refused,
                 };
-                // `$ORIGIN/x.so` is printed as it is written.
                 fail(problem, name, &why);
             }
             Search::Broken(path, why) => {
@@ -384,7 +387,8 @@ impl<'a> Process<'a> {
         }
         let loader = self.loader;
         let wanted = flags_of(loader.machine, loader.is_64(), loader.flags);
-        let paths = self.cache.as_ref().map(|cache| cache.paths(name, wanted));
+        let levels = self.knows_levels();
+        let paths = self.cache.as_ref().map(|cache| cache.paths(name, wanted, levels));
         paths.unwrap_or_default().into_iter().map(str::to_owned).collect()
     }
 
@@ -420,12 +424,18 @@ impl<'a> Process<'a> {
         if let Some(end) = self.try_path(&format!("{directory}{name}"), name, by, seen) {
             return Some(end);
         }
-        hardware(self.loader.machine).iter().find_map(|level| {
-            let path = format!("{directory}glibc-hwcaps/{level}/{name}");
+        let release = self.loader.loader.as_ref().and_then(|it| it.release);
+        hardware(self.loader.machine, release).into_iter().find_map(|below| {
+            let path = format!("{directory}{below}/{name}");
             let absolute = absolute(&self.start.working_directory, &path);
             resolve(self.tree, absolute.as_bytes()).ok()?;
             self.try_path(&path, name, by, seen)
         })
+    }
+
+    /// Since 2.33 a library may lie below `glibc-hwcaps`.
+    fn knows_levels(&self) -> bool {
+        self.loader.loader.as_ref().and_then(|it| it.release).is_some_and(|it| it >= (2, 33))
     }
 
     /// None where the search goes on.
@@ -467,7 +477,9 @@ impl<'a> Process<'a> {
         name: &str,
         by: usize,
     ) -> Search {
-        if let Some(at) = self.objects.iter().position(|object| object.real == real) {
+        // The kernel mapped the program, so the loader does not know its file again.
+        let known = self.objects.iter().skip(LOADER).position(|object| object.real == real);
+        if let Some(at) = known.map(|at| at + LOADER) {
             self.objects[at].names.push(name.to_owned());
             return Search::Object(at);
         }
@@ -570,15 +582,5 @@ fn platform(loader: &Linking) -> &'static str {
         183 => "aarch64",
         40 => "v7l",
         _ => "",
-    }
-}
-
-/// The directories below `glibc-hwcaps`, best first.
-fn hardware(machine: u16) -> &'static [&'static str] {
-    match machine {
-        62 => &["x86-64-v2", "x86-64-v3", "x86-64-v4"],
-        21 => &["power9", "power10"],
-        22 => &["z13", "z14", "z15", "z16"],
-        _ => &[],
     }
 }

@@ -93,6 +93,10 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
     if !executable(&there.entry) || tree.refuses(&there.entry, 0o1) {
         return unusable(EACCES, format!("mode {:04o}", there.entry.mode));
     }
+    let header = if subject.is_64() { 64 } else { 52 };
+    if matches!(there.entry.kind, Kind::File { size } if size < header) {
+        return unusable(EIO, "shorter than an ELF header".to_owned());
+    }
     match tree.linking(&there.path) {
         None => Exec::Unread(path),
         Some(Err(NotElf::TooShort)) => unusable(EIO, "shorter than an ELF header".to_owned()),

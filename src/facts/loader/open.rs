@@ -68,6 +68,7 @@ fn refusal(linking: &Linking, loader: &Linking) -> Option<Open> {
         (ident[5] != loader.ident[5], order),
         (ident[6] != 1, "ELF file version ident does not match current one"),
         (!matches!(ident[7], 0 | 3), "ELF file OS ABI invalid"),
+        (ident[7] == 0 && ident[8] != 0, "ELF file ABI version invalid"),
         (ident[9..].iter().any(|&byte| byte != 0), "nonzero padding in e_ident"),
         (linking.version != 1, "ELF file version does not match current one"),
     ];

@@ -82,6 +82,41 @@ pub(super) fn directories(list: &str, separators: &[char], tokens: &Tokens<'_>) 
     directories
 }
 
+/// `/etc/ld.so.preload` as the loader reads it: behind the first comment it looks for another one
+/// in as many bytes from the file's beginning as are left, and misses it there (`elf/rtld.c`).
+pub(super) fn without_comments(mut file: Vec<u8>) -> Vec<u8> {
+    let mut rest = file.len();
+    while let Some(mut at) = memchr::memchr(b'#', &file[..rest]) {
+        rest -= at;
+        loop {
+            file[at] = b' ';
+            rest -= 1;
+            at += 1;
+            if rest == 0 || file[at] == b'\n' {
+                break;
+            }
+        }
+    }
+    file
+}
+
+/// Directories below each directory that hold builds for better processors: `glibc-hwcaps` since
+/// 2.33, and until 2.36 those that are named after what every such machine has. A loader before
+/// 2.33 does not say its release.
+pub(super) fn hardware(machine: u16, release: Option<(u32, u32)>) -> Vec<String> {
+    let (levels, old): (&[&str], &[&str]) = match machine {
+        62 => (&["x86-64-v2", "x86-64-v3", "x86-64-v4"], &["tls/x86_64", "tls", "x86_64"]),
+        3 => (&[], &["tls/i686", "tls", "i686"]),
+        21 => (&["power9", "power10"], &["tls"]),
+        22 => (&["z13", "z14", "z15", "z16"], &["tls"]),
+        _ => (&[], &["tls"]),
+    };
+    let levels = levels.iter().map(|level| format!("glibc-hwcaps/{level}"));
+    let levels = levels.filter(|_| release.is_some_and(|it| it >= (2, 33)));
+    let old = old.iter().filter(|_| release.is_none_or(|it| it < (2, 37)));
+    levels.chain(old.map(|name| (*name).to_owned())).collect()
+}
+
 /// The directory part of a path, without the final slash (`/` for a file of the root).
 pub(super) fn directory_of(path: &str) -> &str {
     match path.rfind('/') {
@@ -118,6 +153,15 @@ mod tests {
         ] {
             assert_eq!(TOKENS.expand(text), expanded, "{text}");
         }
+    }
+
+    #[test]
+    fn a_second_comment_is_missed() {
+        let text = |file: &[u8]| String::from_utf8(without_comments(file.to_vec())).unwrap();
+        assert_eq!(text(b"/a.so # x\n/b.so"), "/a.so    \n/b.so");
+        assert_eq!(text(b"# /x.so\nlibfoo.so # /y.so\n").trim_start(), "libfoo.so   /y.so\n");
+        assert_eq!(text(b"#"), " ");
+        assert_eq!(text(b""), "");
     }
 
     #[test]

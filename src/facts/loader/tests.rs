@@ -4,6 +4,8 @@ use super::*;
 use crate::facts::binary::linking::{ET_DYN, PT_INTERP, Segment};
 use crate::facts::image::tree::Memory;
 
+const ELIBBAD: &str = "accessing a corrupted shared library";
+
 fn program(interpreter: Option<&str>) -> Linking {
     let mut segments = vec![Segment { kind: 1, ..Segment::default() }];
     if interpreter.is_some() {
@@ -38,11 +40,15 @@ fn a_missing_interpreter_is_the_kernels_enoent() {
 
 #[test]
 fn a_script_as_interpreter_is_a_corrupted_library() {
-    let tree =
-        Memory::default().file("/lib/ld.so", 0o755, "#!/bin/sh\nexec nothing at all, but long\n");
     let subject = program(Some("/lib/ld.so"));
-    let plan = plan(&subject, &Start::of("/app"), &tree);
-    assert_eq!(plan.errors, ["exec /app: accessing a corrupted shared library"]);
+    for (script, why) in [
+        ("#!/bin/sh\nexec nothing at all, but long enough for the header of a program\n", ELIBBAD),
+        ("#!/bin/sh\nexec nothing at all, but long\n", "input/output error"),
+    ] {
+        let tree = Memory::default().file("/lib/ld.so", 0o755, script);
+        let plan = plan(&subject, &Start::of("/app"), &tree);
+        assert_eq!(plan.errors, [format!("exec /app: {why}")]);
+    }
 }
 
 #[test]
