@@ -247,6 +247,8 @@ mod tests {
             .file("/etc/passwd", 0o644, "root:x:0:0::/root:/bin/sh\n")
             .link("/root/app", "/app")
             .file("/data", 0o644, "x")
+            .file("/empty", 0o755, "")
+            .link("/loop", "loop")
             .directory("/srv/app")
     }
 
@@ -313,6 +315,19 @@ mod tests {
                 "exec: \"./nope\": stat ./nope: no such file or directory",
                 127,
             ),
+            (
+                &["/loop"],
+                FailureKind::NoSuchFile,
+                "exec: \"/loop\": stat /loop: too many levels of symbolic links",
+                125,
+            ),
+            (
+                &["/app/x"],
+                FailureKind::NoSuchFile,
+                "exec: \"/app/x\": stat /app/x: not a directory",
+                125,
+            ),
+            (&["/empty"], FailureKind::NoFormat, "exec /empty: exec format error", 1),
             (&["/data"], FailureKind::NotExecutable, "exec: \"/data\": permission denied", 126),
             (&["/srv/app"], FailureKind::NotAFile, "exec: \"/srv/app\": is a directory", 126),
             (

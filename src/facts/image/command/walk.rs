@@ -1,7 +1,7 @@
 //! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
 
 use super::super::shell::{self, Line, Variables};
-use super::super::tree::{Tree, resolve};
+use super::super::tree::{Errno, Kind, Tree, resolve};
 use super::wrapper::WRAPPERS;
 use super::{By, End, Failure, FailureKind, Step, base, is_shell};
 
@@ -68,10 +68,17 @@ impl<'a> Walk<'a> {
         let fail = |kind, at: String| Err(failure(by, kind, name, at));
         if name.contains('/') || kernel {
             let path = self.surroundings.path(name);
-            return match self.look(by, name, &path) {
-                Ok(path) => Ok(path),
-                Err((kind, at)) => fail(kind, at),
-            };
+            return self.look(by, name, &path).map_err(|(kind, at)| {
+                let mut failure = failure(by, kind, name, at);
+                // The engine passes any other word of the kernel's on as it is.
+                let why = resolve(self.tree, path.as_bytes()).err().map(|it| it.why);
+                if let Some(why) = why.filter(|why| *by == By::Engine && *why != Errno::Missing) {
+                    let why = why.text().to_lowercase();
+                    failure.message = format!("exec: \"{name}\": stat {name}: {why}");
+                    failure.exit_code = 125;
+                }
+                failure
+            });
         }
         let mut refused = None;
         let search = self.surroundings.variables.get("PATH").and_then(|it| it.value.clone());
@@ -195,7 +202,8 @@ impl<'a> Walk<'a> {
 
     /// A file that is no ELF file: a script, or nothing the kernel knows.
     fn script(&mut self, by: By, path: String, words: Vec<String>) -> End {
-        let Some(text) = self.tree.text(path.as_bytes()) else {
+        let is_empty = self.steps.last().is_some_and(|it| it.entry.kind == Kind::File { size: 0 });
+        let Some(text) = self.tree.text(path.as_bytes()).or(is_empty.then(Vec::new)) else {
             return End::Unknown(format!(
                 "{path} is neither ELF nor a script, or its contents were not read"
             ));
