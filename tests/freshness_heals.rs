@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 mod support {
     pub mod place;
 }
 
-use support::place::{MAIN, Place, SERVER, STUB, clean, compiled, host, judge, manifest};
+use support::place::{MAIN, Place, SERVER, STUB, clean, compiled, heals, host, judge, manifest};
 
 /// A program in a member, its library, and a build script: each compiled as a placeholder, each
 /// come after it and dated before.
@@ -142,4 +142,36 @@ fn with_a_target_directory_elsewhere() {
         };
         Workspace::heals_from(&build, ".", check, env);
     }
+}
+
+/// Without a file to watch, the placeholder's script runs again and writes nothing: the sources do
+/// not compile until the script is compiled, too.
+#[test]
+fn a_build_that_failed_is_healed_with_its_build_script() {
+    let place = Place::new();
+    place.write("build.rs", STUB);
+    place.write("src/main.rs", STUB);
+    place.build(&[]);
+    place.copy("names.txt", "anna\nberta\n");
+    place.copy(
+        "build.rs",
+        "fn main() {\n    println!(\"cargo::rerun-if-changed=names.txt\");\n    \
+         let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
+         std::fs::copy(\"names.txt\", format!(\"{out}/names.txt\")).unwrap();\n}\n",
+    );
+    place.copy(
+        "src/main.rs",
+        "fn main() {\n    print!(\"{}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/names.txt\")));\n}\n",
+    );
+    for path in ["Cargo.toml", "Cargo.lock"] {
+        place.date(path, SystemTime::now() - Duration::from_secs(3600));
+    }
+    let built = clean(Command::new("cargo"))
+        .args(["build", "--release"])
+        .current_dir(place.directory.path())
+        .output()
+        .unwrap();
+    assert!(!built.status.success(), "the script is the placeholder's");
+    let line = place.check(&[]).denies("placeholder-main", &["src/main.rs:1"]);
+    heals(&place, &line, &[]);
 }

@@ -145,3 +145,39 @@ fn an_edited_text_is_shown_as_the_program_has_it() {
     judged.denies("stale-sources", &["nobody takes it", "nobody hears it"]);
     assert_eq!(judged.outcome("stale-by-mtime"), "open");
 }
+
+#[cfg(unix)]
+#[test]
+fn sources_behind_a_link_are_those_that_cargo_lists() {
+    let place = Place::new();
+    place.copy("real/main.rs", "mod part;\nfn main() {\n    part::run();\n}\n");
+    let part = "pub fn run() {\n    println!(\"behind a link of a directory\");\n}\n";
+    place.copy("shared/part.rs", part);
+    std::os::unix::fs::symlink("real", place.path("src")).unwrap();
+    std::os::unix::fs::symlink("../shared/part.rs", place.path("real/part.rs")).unwrap();
+    place.build(&[]);
+    place.check(&[]).is_fresh();
+    // Where a link leads elsewhere than it did, another file is a part of the crate.
+    place.copy("shared/other.rs", part);
+    fs::remove_file(place.path("real/part.rs")).unwrap();
+    std::os::unix::fs::symlink("../shared/other.rs", place.path("real/part.rs")).unwrap();
+    place.check(&[]).denies("stale-by-mtime", &["src/part.rs"]);
+}
+
+/// Where the file system tells since when a file is what it is, such a `main` was meant.
+#[test]
+fn a_main_that_comes_to_nothing_was_meant_where_it_is_untouched() {
+    let place = Place::new();
+    place.copy("src/main.rs", "fn main() {\n    my_app::nothing();\n}\n");
+    place.copy("src/lib.rs", "pub fn nothing() {}\n");
+    place.build(&[]);
+    let root = place.directory.path();
+    let main = root.join("src/main.rs");
+    if binlint::input::steady::steady_since(&main, root, &root.join("target")).is_some() {
+        place.check(&[]).is_fresh();
+    }
+    // The same file as it comes out of a later layer.
+    fs::remove_file(&main).unwrap();
+    place.copy("src/main.rs", "fn main() {\n    my_app::nothing();\n}\n");
+    place.check(&[]).denies("placeholder-main", &["`main` does nothing"]);
+}

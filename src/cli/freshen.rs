@@ -17,7 +17,6 @@ use crate::facts::build::units::{Unit, UnitKind};
 use crate::input::cargo;
 use crate::input::moment::Moment;
 use crate::input::sources::{self, Reader, files_below, snapshot};
-use crate::input::steady::steady_since;
 use crate::input::target_dir;
 
 /// More files than a package has.
@@ -216,21 +215,17 @@ impl Place {
 
     fn now(&self, path: &Path, package: &Path, reader: &mut Reader) -> Now {
         let file = reader.read(path).ok().flatten();
-        let inside = self.build_dir.starts_with(&self.workspace);
-        // A package of its own may be moved as a whole; the workspace's takes its target along.
-        let root = match package == self.workspace {
-            true => package,
-            false => package.parent().unwrap_or(package),
-        };
         Now {
             name: evidence::shown(path, &self.workspace),
             sha256: file.as_ref().map(|file| evidence::sha256(&file.bytes)),
             md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(Moment(0), |file| file.modified),
-            steady_since: match inside {
-                true => steady_since(path, root, &self.build_dir),
-                false => None,
-            },
+            steady_since: evidence::untouched_since(
+                path,
+                package,
+                &self.workspace,
+                &self.build_dir,
+            ),
         }
     }
 

@@ -114,6 +114,11 @@ pub fn snapshot(path: &Path, limit: u64) -> Result<Option<Snapshot>, String> {
     }))
 }
 
+/// Where a path leads once every link on its way is followed; `None` when it leads nowhere.
+pub fn real_path(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}
+
 /// The times of a file, or of the newest file below a directory, as Cargo takes them for
 /// `rerun-if-changed`: when it was last written, and when an inode last changed.
 pub fn newest(path: &Path) -> Option<(Moment, Option<Moment>)> {

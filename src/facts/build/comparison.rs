@@ -345,6 +345,7 @@ impl<'a> Comparison<'a> {
             contradictions: Vec::new(),
             agreements: 0,
             proven: false,
+            untouched: false,
             newer: Vec::new(),
             level: Vec::new(),
             late: Vec::new(),

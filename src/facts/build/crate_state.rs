@@ -52,6 +52,9 @@ pub struct CrateState {
     pub agreements: usize,
     /// Whether every source's digest is the one that was compiled.
     pub proven: bool,
+    /// Whether no inode of its files, nor of the directories that they lie in, changed since the
+    /// compilation began: nobody can set those times.
+    pub untouched: bool,
     /// Files that Cargo looks at and that were written after the anchor: Cargo would rebuild.
     pub newer: Vec<(String, Moment)>,
     /// Files as old as the anchor, as far as the file system tells: Cargo would not.
@@ -134,6 +137,12 @@ impl CrateState {
     pub fn main(&self) -> Option<&MainFunction> {
         let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
         scan.as_ref().ok()?.main.as_ref()
+    }
+
+    /// Whether `main` calls something: it may still come to nothing after the optimiser, but hardly
+    /// one that a whole package is written around, unless it has surely been so since the build.
+    pub fn hardly_empty(&self) -> bool {
+        !self.untouched && self.main().is_some_and(|main| main.tokens > 0 && main.calls)
     }
 
     /// Where `main` of the root file is, as `file:line`.

@@ -21,10 +21,12 @@ use crate::input::sources::{self, Reader, snapshot};
 
 mod scripts;
 mod texts;
+mod untouched;
 mod versions;
 
 pub use scripts::{build_script, script_run};
 pub use texts::{EditedText, Texts, texts};
+pub use untouched::untouched_since;
 pub use versions::no_commits;
 
 /// How many of one kind are kept to be shown.
@@ -121,15 +123,21 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
         .collect();
     // A file of another package's directory may be listed as it was found then.
     let here = |path: &Path| path.starts_with(names.workspace) || names.made_at.is_none();
-    let absent: Vec<String> = tree
+    let mut absent: Vec<&Path> = tree
         .files
         .iter()
         .filter(|file| file.compiled == Compiled::Yes && here(&file.path))
-        .filter(|file| {
-            !listed.contains(&file.path) && !info.files.iter().any(|it| it.path == file.path)
-        })
-        .map(|file| names.given(&file.path))
+        .map(|file| file.path.as_path())
+        .filter(|path| !listed.contains(*path) && !info.files.iter().any(|it| it.path == **path))
         .collect();
+    if !absent.is_empty() {
+        // Cargo lists where links lead, rustc and the tree how they are called.
+        let absolute = info.files.iter().map(|it| &it.path).filter(|path| path.is_absolute());
+        let all = listed.iter().chain(absolute);
+        let led_to: HashSet<PathBuf> = all.filter_map(|path| sources::real_path(path)).collect();
+        absent.retain(|path| sources::real_path(path).is_none_or(|real| !led_to.contains(&real)));
+    }
+    let absent: Vec<String> = absent.into_iter().map(|path| names.given(path)).collect();
     let gone: Vec<String> = info
         .files
         .iter()
@@ -280,7 +288,14 @@ pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader:
         state.late.extend(late.map(|path| names.given(path)));
     }
     let mut seen = Vec::new();
-    for path in listed_files(unit, &state.directory, build_dir) {
+    let listed = listed_files(unit, &state.directory, build_dir);
+    let mut since = listed
+        .iter()
+        .map(|path| untouched_since(path, &state.directory, names.workspace, build_dir));
+    state.untouched = unit.anchor_is_cargos
+        && !listed.is_empty()
+        && since.all(|since| since.is_some_and(|since| since < anchor));
+    for path in listed {
         if let Ok(Some(file)) = reader.read(&path) {
             seen.push((path, file.modified, file.changed));
         }

@@ -44,6 +44,7 @@ pub fn state(role: Role) -> CrateState {
         contradictions: Vec::new(),
         agreements: 1,
         proven: false,
+        untouched: false,
         newer: Vec::new(),
         level: Vec::new(),
         late: Vec::new(),

@@ -180,6 +180,17 @@ pub fn made_of(units: &[Unit], first: usize) -> Vec<usize> {
                 found.push(unit);
             }
         }
+        // A build that failed leaves the hashes of the build before it, and the build script may
+        // have run again since.
+        if units[index].own_hash.is_none() {
+            let is_run = |at: &usize| {
+                units[*at].kind == UnitKind::BuildScriptRun
+                    && units[*at].package == units[index].package
+                    && units[*at].profile == units[index].profile
+            };
+            let run = (0..units.len()).filter(is_run).max_by_key(|at| units[*at].anchor);
+            found.extend(run.filter(|run| !found.contains(run)));
+        }
     }
     found
 }
@@ -220,8 +231,12 @@ mod tests {
             unit("lib-new", "3333333333333333", &["4444444444444444", "2222222222222222"]),
             unit("run-build-script-build-script-build", "4444444444444444", &[]),
         ];
-        assert_eq!(made_of(&units, 1), [1, 2, 3]);
         assert_eq!(units[1].kind, UnitKind::Bin("app".to_owned()));
         assert_eq!(units[3].kind, UnitKind::BuildScriptRun);
+        assert_eq!(made_of(&units, 1), [1, 2, 3]);
+        let mut failed = units;
+        failed[1].own_hash = None;
+        failed[2].own_hash = None;
+        assert_eq!(made_of(&failed, 1), [1, 3], "whatever its hash was when the build failed");
     }
 }

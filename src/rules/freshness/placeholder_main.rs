@@ -98,14 +98,12 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
     if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
         return Sources::Contradict(contradiction.describe());
     }
-    match program.and_then(|program| program.main()) {
-        // A body that calls something may still be nothing after the optimiser, but hardly one that
-        // a whole package is written around.
-        Some(main) if verdict == MainVerdict::Empty && main.tokens > 0 && main.calls => {
+    match program.map(|program| (program, program.main())) {
+        Some((program, Some(_))) if verdict == MainVerdict::Empty && program.hardly_empty() => {
             Sources::Silent(build.beside_main())
         }
-        Some(_) => Sources::Agree,
-        None => Sources::Silent(build.beside_main()),
+        Some((_, Some(_))) => Sources::Agree,
+        Some((_, None)) | None => Sources::Silent(build.beside_main()),
     }
 }
 
