@@ -294,3 +294,22 @@ fn a_script_that_changes_what_it_reads_is_not_accused() {
     place.build(&[]);
     place.check(&[]).is_fresh();
 }
+
+/// A step for one profile leaves the other in the cache as it is known.
+#[test]
+fn freshen_of_one_profile_remembers_the_others() {
+    let place = Place::new();
+    place.copy_sources();
+    freshen(&place, &[]);
+    place.build(&[]);
+    place.cargo(&["build"]);
+    // The same sources out of another layer: only the ledger knows them.
+    for path in ["src/main.rs", "src/server.rs"] {
+        fs::remove_file(place.path(path)).unwrap();
+    }
+    place.copy_sources();
+    let (_, said) = freshen(&place, &["--release"]);
+    assert!(said.contains("1 units match"), "{said}");
+    let (clean, said) = freshen(&place, &["--check"]);
+    assert!(clean, "{said}");
+}

@@ -54,12 +54,15 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
     let mut stale: Vec<(Unit, String)> = Vec::new();
     let mut units: BTreeMap<String, Entry> = BTreeMap::new();
     let mut fresh = 0;
-    for (unit, files, verdict) in place.verdicts(query, &workspace, &mut reader) {
+    // What is known of the others is kept: their sources are looked at now, and once only.
+    for (unit, files, verdict) in place.verdicts(&workspace, &mut reader) {
+        let is_wanted = place.is_wanted(&unit, query, &workspace);
         match verdict {
             Verdict::CargoSees(_) => {}
-            Verdict::Changed(why) | Verdict::Unproven(why) => stale.push((unit, why)),
+            Verdict::Changed(why) | Verdict::Unproven(why) if is_wanted => stale.push((unit, why)),
+            Verdict::Changed(_) | Verdict::Unproven(_) => {}
             Verdict::Matches(_) => {
-                fresh += 1;
+                fresh += usize::from(is_wanted);
                 units.extend(entry(&unit, &files));
             }
         }
@@ -81,9 +84,11 @@ pub(super) fn known(
     query: &cargo::Query,
     workspace: &cargo::Workspace,
 ) -> BTreeMap<String, Verdict> {
-    // A program is made of other packages than those that were named.
-    let all = cargo::Query { packages: Vec::new(), ..query.clone() };
-    let verdicts = Place::new(workspace).verdicts(&all, workspace, &mut reader());
+    // Whatever packages were named: a program is made of others, too.
+    let query = cargo::Query { packages: Vec::new(), ..query.clone() };
+    let place = Place::new(workspace);
+    let mut verdicts = place.verdicts(workspace, &mut reader());
+    verdicts.retain(|(unit, ..)| place.is_wanted(unit, &query, workspace));
     verdicts.into_iter().map(|(unit, _, verdict)| (ledger::key(&unit), verdict)).collect()
 }
 
@@ -119,27 +124,27 @@ impl Place {
         }
     }
 
-    /// Every unit of the packages, of every profile and target unless some were named: which of
-    /// them the next build uses is not known, and one that it does not use costs nothing.
-    fn units(&self, query: &cargo::Query, workspace: &cargo::Workspace) -> Vec<Unit> {
+    /// Every unit of the packages, of every profile and target.
+    fn units(&self) -> Vec<Unit> {
         let mut names: Vec<&str> = self.packages.iter().map(|(name, _)| name.as_str()).collect();
         names.dedup();
-        if !query.packages.is_empty() {
-            names.retain(|name| query.packages.iter().any(|wanted| wanted == name));
-        }
         let limits = target_dir::Limits::default();
         let target = target_dir::read(&self.target_dir, &self.build_dir, &names, limits);
+        target.units.into_iter().map(Unit::new).collect()
+    }
+
+    /// Whether a unit is of the packages, profiles and targets that were named, if any: which of
+    /// them the next build uses is not known, and one that it does not use costs nothing.
+    fn is_wanted(&self, unit: &Unit, query: &cargo::Query, workspace: &cargo::Workspace) -> bool {
         let profile = query.profile.as_deref().map(cargo::outputs::directory_name);
         let targets = if query.targets.is_empty() { &[] } else { workspace.targets.as_slice() };
-        let is_wanted = |unit: &Unit| {
-            let of_profile = profile.is_none_or(|it| unit.profile.ends_with(it));
-            // Build scripts and proc-macros are built for the host, in a directory without triple.
-            let of_target = targets.is_empty()
-                || unit.profile.components().count() == 1
-                || targets.iter().any(|it| unit.profile.starts_with(cargo::outputs::stem(it)));
-            of_profile && of_target
-        };
-        target.units.into_iter().map(Unit::new).filter(is_wanted).collect()
+        let of_package = query.packages.is_empty() || query.packages.contains(&unit.package);
+        let of_profile = profile.is_none_or(|it| unit.profile.ends_with(it));
+        // Build scripts and proc-macros are built for the host, in a directory without triple.
+        let of_target = targets.is_empty()
+            || unit.profile.components().count() == 1
+            || targets.iter().any(|it| unit.profile.starts_with(cargo::outputs::stem(it)));
+        of_package && of_profile && of_target
     }
 
     /// What the contents of sources and programs say against units.
@@ -161,14 +166,13 @@ impl Place {
     /// Every unit with its files and what proves that it was compiled from them.
     fn verdicts(
         &self,
-        query: &cargo::Query,
         workspace: &cargo::Workspace,
         reader: &mut Reader,
     ) -> Vec<(Unit, Vec<Now>, Verdict)> {
         let known = snapshot(&self.ledger, ledger::LARGEST).ok().flatten();
         let known = known.and_then(|file| Ledger::parse(&file.bytes));
         let mut verdicts = Vec::new();
-        let units = self.units(query, workspace);
+        let units = self.units();
         let contradicted = self.contradicted(workspace, &units);
         for unit in units {
             let Some(files) = self.files(&unit, reader) else { continue };

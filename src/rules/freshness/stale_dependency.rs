@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let Some(locked) = &build.locked else {
-        return Outcome::open("there is no Cargo.lock");
+        return Outcome::open("there is no Cargo.lock that can be read");
     };
     if locked.iter().all(|it| it.source.is_none()) {
         return Outcome::not_applicable("the workspace uses no downloaded package");
