@@ -41,7 +41,6 @@ fn check(facts: &Facts) -> Outcome {
         Some(verdict @ MainVerdict::HelloWorld) => ("`main` prints `Hello, world!`", verdict),
         Some(verdict @ MainVerdict::PlaceholderText) => ("`main` is a placeholder", verdict),
     };
-    let finding = Finding::new(Location::Subject, what).evidence(binary.main.evidence.clone());
     let signals = match of_sources(facts, verdict) {
         // Stubs in the stage agree with the stub that was built; the image knows better.
         Sources::Agree if of_image(facts).is_empty() => return Outcome::Pass,
@@ -53,7 +52,7 @@ fn check(facts: &Facts) -> Outcome {
         Some(signal) => format!("{what}, yet {signal}"),
         None => format!("{what}; nothing here says that it should"),
     };
-    let finding = Finding { message, ..finding };
+    let finding = Finding::new(Location::Subject, message).evidence(binary.main.evidence.clone());
     let finding = signals.iter().skip(1).cloned().fold(finding, Finding::evidence);
     let finding = match &facts.build {
         Some(build) => {
@@ -98,12 +97,9 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
     if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
         return Sources::Contradict(contradiction.describe());
     }
-    match program.map(|program| (program, program.main())) {
-        Some((program, Some(_))) if verdict == MainVerdict::Empty && program.hardly_empty() => {
-            Sources::Silent(build.beside_main())
-        }
-        Some((_, Some(_))) => Sources::Agree,
-        Some((_, None)) | None => Sources::Silent(build.beside_main()),
+    match program.filter(|program| program.main().is_some()) {
+        Some(it) if verdict != MainVerdict::Empty || !it.hardly_empty() => Sources::Agree,
+        Some(_) | None => Sources::Silent(build.beside_main()),
     }
 }
 
