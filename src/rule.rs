@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::facts::build::Origin;
-use crate::facts::image::command::{Command, Failure};
+use crate::facts::image::command::{By, Command, Failure, FailureKind};
 #[cfg(test)]
 use crate::facts::image::{Config, tree::Memory};
 use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
@@ -182,6 +182,7 @@ pub enum Check {
     Image(fn(&Image) -> Outcome),
     /// Needs the runtime image, and is asked about each of its commands that does not start. What
     /// every such finding says, the message and the files on the way, is put before its evidence.
+    /// Where it cannot be told whether a command starts, what would have been said is open.
     Command(fn(&Image, &Command, &Failure) -> Option<Finding>),
     /// Needs the subject and the runtime image.
     Carried(fn(&Binary, &Image) -> Outcome),
@@ -250,7 +251,24 @@ fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Findi
         evidence.append(&mut finding.evidence);
         Some(Finding { evidence, ..finding })
     };
-    image.commands.iter().filter_map(finding).collect()
+    let findings: Vec<Finding> = image.commands.iter().filter_map(finding).collect();
+    // Whoever would speak of a failure cannot pass where it is not known whether there is one.
+    let would_speak = |command: &Command| {
+        let failure = |kind| Failure {
+            kind,
+            name: "?".to_owned(),
+            at: "?".to_owned(),
+            by: By::Shell,
+            message: String::new(),
+            exit_code: 0,
+        };
+        FailureKind::ALL.iter().any(|kind| check(image, command, &failure(*kind)).is_some())
+    };
+    let open = image.commands.iter().find_map(|it| it.unknown().filter(|_| would_speak(it)));
+    match open.filter(|_| findings.is_empty()) {
+        Some(why) => Outcome::open(format!("what the image runs cannot be told: {why}")),
+        None => findings.into_iter().collect(),
+    }
 }
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is

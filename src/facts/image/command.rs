@@ -121,6 +121,19 @@ pub enum FailureKind {
     NoFormat,
 }
 
+impl FailureKind {
+    /// Each of them once.
+    pub const ALL: [FailureKind; 7] = [
+        FailureKind::NotInPath,
+        FailureKind::NoSuchFile,
+        FailureKind::NotExecutable,
+        FailureKind::NotAFile,
+        FailureKind::NoInterpreter,
+        FailureKind::CarriageReturn,
+        FailureKind::NoFormat,
+    ];
+}
+
 impl Command {
     /// The program that it comes to.
     pub fn program(&self) -> Option<&str> {
@@ -135,6 +148,14 @@ impl Command {
         match &self.end {
             End::Fails(failure) => Some(failure),
             End::Program(_) | End::Unknown(_) | End::Nothing => None,
+        }
+    }
+
+    /// Why it cannot be told what runs in the end.
+    pub fn unknown(&self) -> Option<&str> {
+        match &self.end {
+            End::Unknown(why) => Some(why),
+            End::Program(_) | End::Fails(_) | End::Nothing => None,
         }
     }
 

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+mod expand;
+
+use expand::{expand, quoted};
+
 /// A variable of a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
@@ -45,6 +49,8 @@ pub struct Ran {
     pub doubt: Option<String>,
     /// A file that the shell reads may set any variable.
     pub sources: bool,
+    /// The shell's own code where the command fails: `|| exit 1`.
+    pub gives_up: Option<u8>,
 }
 
 /// Reads a script under these variables and `$0`, `$1`, …. A later command counts more than an
@@ -311,6 +317,7 @@ impl Shell {
             variables,
             doubt,
             sources: self.sources,
+            gives_up: None,
         }))
     }
 }
@@ -458,7 +465,16 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
                 while rest.next_if(|next| matches!(next, '>' | '&' | ' ' | '|')).is_some() {}
                 while rest.next_if(|next| !is_separator(*next)).is_some() {}
             }
-            '|' => return unknown("the command line has a pipe or an alternative"),
+            '|' if rest.next_if_eq(&'|').is_some() => {
+                let Some(code) = gives_up(&mut rest) else {
+                    return unknown("the command line has an alternative");
+                };
+                reading.end_command(shell, false)?;
+                if let Some(Last::Runs(ran)) = &mut shell.last {
+                    ran.gives_up = Some(code);
+                }
+            }
+            '|' => return unknown("the command line has a pipe"),
             '&' => return unknown("the command line has a command in the background"),
             '(' | ')' => return unknown("the command line has a subshell or a function"),
             '`' => return unknown("the command line has a command substitution"),
@@ -474,107 +490,25 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
     reading.end_command(shell, false)
 }
 
+/// Behind `||`: the code, where nothing is done there but to give up.
+fn gives_up(rest: &mut Rest<'_>) -> Option<u8> {
+    let mut command = String::new();
+    while let Some(next) = rest.next_if(|next| !matches!(next, '\n' | ';')) {
+        command.push(next);
+    }
+    let code = match command.trim() {
+        "false" => 1,
+        other => other.strip_prefix("exit ")?.trim().parse().ok()?,
+    };
+    (code != 0).then_some(code)
+}
+
 const OPEN_QUOTE: &str = "the command line has a quote without an end";
 
 type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
 fn is_separator(next: char) -> bool {
     next.is_whitespace() || matches!(next, ';' | '&' | '|')
-}
-
-/// Behind a double quote, up to the next.
-fn quoted(rest: &mut Rest<'_>, reading: &mut Reading, shell: &Shell) -> Result<(), End> {
-    reading.word();
-    loop {
-        match rest.next() {
-            Some('"') => return Ok(()),
-            Some('\\') => {
-                let Some(escaped) = rest.next() else { return unknown(OPEN_QUOTE) };
-                if !matches!(escaped, '$' | '`' | '"' | '\\') {
-                    reading.push('\\');
-                }
-                reading.push(escaped);
-            }
-            Some('$') => {
-                let Some(values) = expand(rest, shell)? else {
-                    reading.push('$');
-                    continue;
-                };
-                match values.split_first() {
-                    Some((first, more)) => {
-                        reading.push_word(first);
-                        for value in more {
-                            reading.end_word();
-                            reading.word = Some(value.clone());
-                        }
-                    }
-                    // `"$@"` without arguments is no word at all.
-                    None if reading.word().text.is_empty() => reading.word = None,
-                    None => {}
-                }
-            }
-            Some('`') => return unknown("the command line has a command substitution"),
-            Some(inner) => reading.push(inner),
-            None => return unknown(OPEN_QUOTE),
-        }
-    }
-}
-
-/// After a `$`: the values, or `None` where the `$` is just a character.
-fn expand(rest: &mut Rest<'_>, shell: &Shell) -> Result<Option<Vec<Word>>, End> {
-    let Some(next) = rest.peek().copied() else { return Ok(None) };
-    if matches!(next, '@' | '*') || next.is_ascii_digit() {
-        rest.next();
-        let Some(arguments) = &shell.arguments else {
-            return unknown("the script's arguments depend on a test");
-        };
-        let word = |text: &String| Word { text: text.clone(), open: None };
-        let Some(digit) = next.to_digit(10) else {
-            return Ok(Some(arguments.iter().skip(1).map(word).collect()));
-        };
-        // What is missing may be given when the container is run.
-        let missing = || Word { text: String::new(), open: Some(next.to_string()) };
-        return Ok(Some(vec![arguments.get(digit as usize).map_or_else(missing, word)]));
-    }
-    if next == '{' {
-        rest.next();
-        let mut inner = String::new();
-        loop {
-            match rest.next() {
-                Some('}') => break,
-                Some(next) => inner.push(next),
-                None => return unknown("the command line has a brace without an end"),
-            }
-        }
-        if is_name(&inner) {
-            return Ok(Some(vec![shell.value(&inner)]));
-        }
-        let (name, default) = match inner.split_once(":-").or_else(|| inner.split_once('-')) {
-            Some((name, default)) if is_name(name) && !default.contains(['$', '`', '"', '\'']) => {
-                (name, default)
-            }
-            _ => return unknown(&format!("the command line has ${{{inner}}}")),
-        };
-        let value = shell.value(name);
-        let is_set =
-            shell.variables.contains_key(name) && (value.open.is_some() || !value.text.is_empty());
-        let default = Word { text: default.to_owned(), open: None };
-        return Ok(Some(vec![if is_set { value } else { default }]));
-    }
-    if next == '(' {
-        return unknown("the command line has a command substitution");
-    }
-    if next.is_ascii_alphabetic() || next == '_' {
-        let mut name = String::new();
-        while let Some(next) = rest.next_if(|next| next.is_ascii_alphanumeric() || *next == '_') {
-            name.push(next);
-        }
-        return Ok(Some(vec![shell.value(&name)]));
-    }
-    if matches!(next, '?' | '$' | '!' | '#' | '-') {
-        return unknown("the command line has a special parameter");
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

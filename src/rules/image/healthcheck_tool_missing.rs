@@ -56,11 +56,10 @@ mod tests {
     #[test]
     fn the_tool_has_to_be_there() {
         let tree = || Memory::default().elf("/bin/sh", Linking::default());
-        assert_eq!(
-            outcome(tree(), &["CMD-SHELL", "curl -f http://localhost || exit 1"]).name(),
-            "pass",
-            "not to be told"
-        );
+        let line = "curl -f http://localhost || wget -qO- http://localhost";
+        assert_eq!(outcome(tree(), &["CMD-SHELL", line]).name(), "open");
+        let failed = outcome(tree(), &["CMD-SHELL", "curl -f http://localhost || exit 1"]);
+        assert!(failed.findings()[0].evidence[0].contains("curl: not found (exit code 1)"));
         assert_eq!(outcome(tree(), &["CMD-SHELL", "curl -f http://localhost"]).name(), "fail");
         let failed = outcome(tree(), &["CMD", "curl", "x"]);
         assert!(

@@ -92,6 +92,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_script_decides_when_it_runs_is_open() {
+        let tree = |script: &str| {
+            let tree = Memory::default().elf("/bin/sh", Linking::default());
+            tree.elf("/app", Linking::default()).file("/run.sh", 0o755, script)
+        };
+        let script = "#!/bin/sh\nif [ -n \"$A\" ]; then exec /a; fi\nexec /app\n";
+        assert_eq!(RULE.of_entrypoint(tree(script), &["/run.sh"]).name(), "open");
+        let script = "#!/bin/sh\nexec /app\n";
+        assert_eq!(RULE.of_entrypoint(tree(script), &["/run.sh"]), Outcome::Pass);
+    }
+
+    #[test]
     fn a_subject_that_will_be_put_there_is_there() {
         let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
         let image = Image::of(Memory::default(), Some(config)).seen_from("/app");

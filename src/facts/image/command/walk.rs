@@ -194,6 +194,10 @@ impl<'a> Walk<'a> {
                     (End::Fails(failure), Some(doubt)) => {
                         End::Unknown(format!("{}: {doubt}", failure.message))
                     }
+                    (End::Fails(failure), None) => {
+                        let exit_code = ran.gives_up.unwrap_or(failure.exit_code);
+                        End::Fails(Failure { exit_code, ..failure })
+                    }
                     (end, _) => end,
                 }
             }

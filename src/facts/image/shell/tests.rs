@@ -28,6 +28,7 @@ fn the_last_command_of_a_plain_line_is_what_runs() {
         ("time app x", "app|x"),
         ("$NOWHERE app", "app"),
         ("unset OPTS; exec app $OPTS", "app"),
+        ("cd /srv || exit 1\nexec app", "app"),
     ] {
         let Line::Runs(Ran { words, .. }) = run(text) else { panic!("{text}: {:?}", run(text)) };
         assert_eq!(words.join("|"), want, "{text}");
@@ -42,12 +43,24 @@ fn a_cd_moves_what_follows() {
 }
 
 #[test]
+fn a_command_may_give_up_with_a_code_of_the_shell() {
+    for (text, code) in
+        [("curl -f x || exit 3", Some(3)), ("curl x ||false", Some(1)), ("curl x", None)]
+    {
+        let Line::Runs(ran) = run(text) else { panic!("{text}") };
+        assert_eq!((&*ran.words[0], ran.gives_up), ("curl", code), "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_told_is_unknown() {
     for text in [
         "app | tee log",
         "exec $(which app)",
         "`x`",
         "a || b",
+        "a || exit 0",
+        "a || { exit 1; }",
         "if true; then app; fi",
         "app *.toml",
         "app &",
