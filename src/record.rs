@@ -65,7 +65,7 @@ fn subject(name: &str, program: &[u8], embed: bool) -> Descriptor {
 /// What the person who built chose.
 fn external(made: Made<'_>) -> Map<String, Value> {
     let Made { build, request, .. } = made;
-    let rustflags: Vec<&str> = build.rustflags.iter().map(|flag| flag.word.as_str()).collect();
+    let rustflags: Vec<String> = build.words_to_rustc().into_iter().map(|it| it.0).collect();
     let mut parameters = Map::new();
     let mut set = |key: &str, value: Value| parameters.insert(key.to_owned(), value);
     set("package", json!(build.package.name));

@@ -303,3 +303,38 @@ fn a_checkout_that_built_nothing_accuses_no_honest_record() {
         fs::write(&library, text).unwrap();
     }
 }
+
+/// The environment of a build is no part of its sources: a checkout that built nothing cannot tell
+/// what it was, and one that did has it in cargo's fingerprint.
+#[test]
+fn flags_out_of_the_environment_of_a_build_accuse_nobody() {
+    let shop = workspace();
+    let words = ["build", "--offline", "--no-check", "-rp", "desk"];
+    let output = shop.binlint(&words).env("RUSTFLAGS", "--cfg extra").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let program = "target/release/desk";
+    let verify = |path: &str| shop.verify(&[path, "--manifest-path", "Cargo.toml"]);
+    let verified = verify(program);
+    assert_eq!((verified.code, &*verified.failed), (0, &["dirty-worktree".to_owned()][..]));
+    // The flags that cargo keeps settle it.
+    let record = format!("{program}.intoto.jsonl");
+    let text = fs::read_to_string(shop.root.join(&record)).unwrap();
+    let forged = text.replace("\"--cfg\",\"extra\"", "\"--cfg\",\"other\"");
+    assert_ne!(text, forged);
+    fs::write(shop.root.join(&record), &forged).unwrap();
+    assert_eq!(verify(program).code, 1);
+    // Where nothing is built, they may have been so.
+    fs::write(shop.root.join(&record), text).unwrap();
+    fs::create_dir_all(shop.root.join("copied")).unwrap();
+    for end in ["", ".intoto.jsonl"] {
+        let from = shop.root.join(format!("{program}{end}"));
+        fs::rename(from, shop.root.join(format!("copied/desk{end}"))).unwrap();
+    }
+    fs::remove_dir_all(shop.root.join("target")).unwrap();
+    let verified = verify("copied/desk");
+    assert_eq!(verified.code, 0, "{verified:?}");
+    assert!(verified.failed.iter().any(|it| it == "parameter-mismatch"), "{verified:?}");
+    let flags = [("RUSTFLAGS", "--cfg other")];
+    let mut other = shop.binlint(&["verify", "copied/desk", "--manifest-path", "Cargo.toml"]);
+    assert_eq!(other.envs(flags).output().unwrap().status.code(), Some(1));
+}

@@ -86,13 +86,23 @@ pub fn compare_with(
     differences.extend(unreadable.map(|word| Difference {
         field: "buildDefinition.externalParameters.config".to_owned(),
         recorded: Some(word.clone()),
-        now: None,
+        ..Difference::default()
     }));
+    let is_given =
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|it| query.env.contains_key(*it));
+    if !gathered.build().is_compiled() && !is_given {
+        let flags = differences.iter_mut().find(|it| it.field.ends_with(".rustflags"));
+        flags.into_iter().for_each(|it| it.doubt = Some(FROM_THE_ENVIRONMENT));
+    }
     record.differences = Some(differences);
     let open = open.into_iter().map(|field| format!("not compared: {field}"));
     record.not_compared = expected.notes.iter().cloned().chain(open).collect();
     Ok(())
 }
+
+/// The environment of a build is no part of its workspace.
+const FROM_THE_ENVIRONMENT: &str = "nothing is built here to compare with, and the build may have \
+                                    got them from its environment: set RUSTFLAGS to what is meant";
 
 /// The query with the record's own package, where none was named and the workspace has it: what
 /// cargo would build from here by itself may be another.
@@ -117,10 +127,11 @@ fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
     let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
         field: field(name),
         recorded: Some((*word).to_owned()),
-        now: None,
+        ..Difference::default()
     });
     let new = now.iter().filter(|name| !recorded.contains_key(name.as_str())).map(|name| {
-        Difference { field: field(name), recorded: None, now: Some("a crate of it".to_owned()) }
+        let now = Some("a crate of it".to_owned());
+        Difference { field: field(name), now, ..Difference::default() }
     });
     gone.chain(new).collect()
 }
@@ -141,7 +152,7 @@ fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
         .map(|name| Difference {
             field: field("features"),
             recorded: Some(name.clone()),
-            now: None,
+            ..Difference::default()
         })
         .collect();
     let program = build.freshness.program();
@@ -157,6 +168,7 @@ fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
                 field: field("features, allFeatures, defaultFeatures"),
                 recorded: Some(format!("{:?}, which mean {wanted:?}", asked.words())),
                 now: Some(format!("{compiled:?} in cargo's fingerprint")),
+                doubt: None,
             });
         }
     }

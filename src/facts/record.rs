@@ -80,7 +80,7 @@ pub enum Signature {
 }
 
 /// A field that the record and the workspace do not agree on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
     /// `buildDefinition.externalParameters.profile`,
     /// `buildDefinition.resolvedDependencies[src/main.rs]`.
@@ -89,6 +89,8 @@ pub struct Difference {
     pub recorded: Option<String>,
     /// What is true now; `None`: there is no such thing.
     pub now: Option<String>,
+    /// Why the record may be right all the same.
+    pub doubt: Option<&'static str>,
 }
 
 /// A Dockerfile to compare with.

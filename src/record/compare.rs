@@ -59,6 +59,7 @@ impl Comparison {
                 field: field.to_owned(),
                 recorded: recorded.map(short),
                 now: now.map(short),
+                doubt: None,
             }),
         }
     }

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_lockfile_that_changed_fails() {
         let field = "buildDefinition.resolvedDependencies[Cargo.lock].digest.sha256".to_owned();
-        let difference = Difference { field, recorded: Some("a".into()), now: Some("b".into()) };
+        let difference = Difference { field, recorded: Some("a".into()), ..Difference::default() };
         let record = Record { differences: Some(vec![difference]), ..Record::default() };
         assert_eq!(check(&Binary::default(), &record).findings().len(), 1);
     }

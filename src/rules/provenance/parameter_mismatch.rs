@@ -53,11 +53,8 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
             let says = "compared with what the recorded profile, config and rustflags resolve to";
             finding = finding.evidence(says);
         }
-        if difference.field.ends_with("rustflags") {
-            // The environment of the build is no part of the workspace.
-            let says = "a build got them from its environment? Set RUSTFLAGS to the recorded ones, \
-                        where those are meant";
-            finding = finding.evidence(says);
+        if let Some(doubt) = difference.doubt {
+            finding = finding.evidence(doubt).at_most_warn();
         }
         findings.push(finding);
     }
@@ -101,10 +98,15 @@ mod tests {
             "runDetails.metadata.startedOn",
             "anything",
         ] {
-            let field = field.to_owned();
-            let difference = Difference { field, recorded: None, now: Some("b".into()) };
-            let record = Record { differences: Some(vec![difference]), ..Record::default() };
-            assert_eq!(check(&Binary::default(), &record).findings().len(), 1);
+            let outcome = |doubt| {
+                let now = Some("b".into());
+                let difference = Difference { field: field.to_owned(), recorded: None, now, doubt };
+                let record = Record { differences: Some(vec![difference]), ..Record::default() };
+                check(&Binary::default(), &record)
+            };
+            assert_eq!(outcome(None).findings()[0].at_most, None);
+            let doubted = outcome(Some("the builder may have had another"));
+            assert_eq!(doubted.findings()[0].at_most, Some(Level::Warn));
         }
     }
 }

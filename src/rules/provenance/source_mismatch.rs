@@ -64,6 +64,7 @@ mod tests {
             field: format!("buildDefinition.resolvedDependencies[{name}].digest.sha256"),
             recorded: Some("a".into()),
             now: Some("b".into()),
+            doubt: None,
         };
         let differences = Some(fields.iter().map(difference).collect());
         check(&Binary::default(), &Record { differences, ..Record::default() })

@@ -73,6 +73,7 @@ mod tests {
             field: format!("buildDefinition.internalParameters.{name}"),
             recorded: Some("a".into()),
             now: Some("b".into()),
+            doubt: None,
         };
         let fields = vec![difference("linker"), difference("resolvedProfile.lto")];
         let record = Record { differences: Some(fields), ..Record::default() };
