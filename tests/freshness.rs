@@ -411,7 +411,12 @@ fn a_target_directory_of_an_unknown_layout_is_open_with_the_reason() {
     }
     // The contents are compared as ever.
     assert_eq!(judged.outcome("stale-sources"), "pass", "{judged:#?}");
-    assert!(freshen(&place, &["--check"]).1.contains("nothing is compiled yet"));
+    let mut asked = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
+    let asked = asked.args(["freshen", "--check"]).current_dir(place.directory.path());
+    let asked = asked.output().unwrap();
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("of a layout that is known"));
+    assert!(freshen(&place, &[]).1.contains("cannot be told"));
 }
 
 /// A directory per downloaded package that needs no other, of those that this repository uses.

@@ -17,7 +17,7 @@ use crate::facts::build::units::{Unit, UnitKind};
 use crate::input::cargo;
 use crate::input::moment::Moment;
 use crate::input::sources::{self, Reader, files_below, snapshot};
-use crate::input::target_dir;
+use crate::input::target_dir::{self, TargetDir};
 
 /// More files than a package has.
 const MOST_FILES: usize = 100_000;
@@ -67,6 +67,11 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
             }
         }
     }
+    let unreadable = place.target().notes.into_iter().next();
+    let unreadable = unreadable.filter(|_| stale.is_empty() && fresh == 0);
+    if let (true, Some(why)) = (check, &unreadable) {
+        return Err(Failure::Words(format!("{why}; whether anything is stale cannot be told")));
+    }
     if !check {
         for (unit, _) in &stale {
             invalidate(unit)?;
@@ -74,7 +79,7 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
         place.remember(units, &mut reader)?;
     }
     if !quiet {
-        say(&stale, fresh, check)?;
+        say(&stale, fresh, check, unreadable.as_deref())?;
     }
     Ok(if check && !stale.is_empty() { super::DENIED } else { super::CLEAN })
 }
@@ -124,13 +129,12 @@ impl Place {
         }
     }
 
-    /// Every unit of the packages, of every profile and target.
-    fn units(&self) -> Vec<Unit> {
+    /// What cargo keeps of the packages, in every profile and for every target.
+    fn target(&self) -> TargetDir {
         let mut names: Vec<&str> = self.packages.iter().map(|(name, _)| name.as_str()).collect();
         names.dedup();
         let limits = target_dir::Limits::default();
-        let target = target_dir::read(&self.target_dir, &self.build_dir, &names, limits);
-        target.units.into_iter().map(Unit::new).collect()
+        target_dir::read(&self.target_dir, &self.build_dir, &names, limits)
     }
 
     /// Whether a unit is of the packages, profiles and targets that were named, if any: which of
@@ -172,7 +176,7 @@ impl Place {
         let known = snapshot(&self.ledger, ledger::LARGEST).ok().flatten();
         let known = known.and_then(|file| Ledger::parse(&file.bytes));
         let mut verdicts = Vec::new();
-        let units = self.units();
+        let units: Vec<Unit> = self.target().units.into_iter().map(Unit::new).collect();
         let contradicted = self.contradicted(workspace, &units);
         for unit in units {
             let Some(files) = self.files(&unit, reader) else { continue };
@@ -298,7 +302,12 @@ fn invalidate(unit: &Unit) -> Result<(), Failure> {
     }
 }
 
-fn say(stale: &[(Unit, String)], fresh: usize, dry: bool) -> io::Result<()> {
+fn say(
+    stale: &[(Unit, String)],
+    fresh: usize,
+    dry: bool,
+    unreadable: Option<&str>,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let verb = if dry { "would compile again" } else { "compiles again" };
     for (unit, why) in stale {
@@ -313,7 +322,10 @@ fn say(stale: &[(Unit, String)], fresh: usize, dry: bool) -> io::Result<()> {
         writeln!(out, "{verb}: {what} of `{}` ({profile}): {why}", unit.package)?;
     }
     match (stale.len(), fresh) {
-        (0, 0) => writeln!(out, "nothing is compiled yet that dates could hide"),
+        (0, 0) => match unreadable {
+            Some(why) => writeln!(out, "{why}; whether anything is stale cannot be told"),
+            None => writeln!(out, "nothing is compiled yet that dates could hide"),
+        },
         (0, _) => writeln!(out, "{fresh} units match their sources"),
         (count, _) => writeln!(out, "{count} stale, {fresh} matching"),
     }

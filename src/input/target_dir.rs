@@ -120,7 +120,8 @@ pub fn read(target_dir: &Path, build_dir: &Path, packages: &[&str], limits: Limi
             break;
         }
     }
-    if target.profiles.is_empty() {
+    let is_filled = || subdirectories(build_dir, limits).iter().any(|name| !name.starts_with('.'));
+    if target.profiles.is_empty() && is_filled() {
         target.notes.push(format!(
             "{} holds no profile directory of a layout that is known",
             build_dir.display()
@@ -407,5 +408,7 @@ mod tests {
         let target = read(dir.path(), dir.path(), &["app"], Limits::default());
         assert!(target.units.is_empty());
         assert!(target.notes[0].contains("of a layout that is known"), "{:?}", target.notes);
+        let empty = tempfile::tempdir().unwrap();
+        assert!(read(empty.path(), empty.path(), &["app"], Limits::default()).notes.is_empty());
     }
 }
