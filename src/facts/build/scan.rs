@@ -100,6 +100,8 @@ pub struct MainFunction {
     pub texts: Vec<String>,
     /// Whether something in it is called, by function, method or `.await`.
     pub calls: bool,
+    /// Whether a statement of its own ends the process: `std::process::exit(run())`.
+    pub exits: bool,
     /// The texts that its own statements print before anything ends it: no optimiser may drop
     /// them, unless something that was called before does not return.
     pub printed: Vec<Printed>,
@@ -115,11 +117,13 @@ pub struct Printed {
 }
 
 impl MainFunction {
-    /// Whether no optimiser could leave nothing of it: it prints, or an attribute wraps it.
+    /// Whether no optimiser could leave nothing of it: it prints, it never returns, or an attribute
+    /// wraps it.
     pub fn must_leave_code(&self) -> bool {
         const WRITES: &[&str] =
             &["println", "print", "eprintln", "eprint", "dbg", "panic", "todo", "unimplemented"];
-        self.macros.iter().any(|name| WRITES.contains(&name.as_str()))
+        self.exits
+            || self.macros.iter().any(|name| WRITES.contains(&name.as_str()))
             || self.attributes.iter().any(|path| path.ends_with("::main"))
     }
 }

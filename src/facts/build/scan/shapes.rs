@@ -91,7 +91,11 @@ pub fn is_pattern(tokens: &[TokenTree], at: usize) -> bool {
 
 /// What the body of `main` does.
 pub fn main_body(stream: TokenStream) -> MainFunction {
-    let mut main = MainFunction { printed: printed(stream.clone()), ..MainFunction::default() };
+    let mut main = MainFunction {
+        exits: exits(&stream.clone().into_iter().collect::<Vec<_>>()),
+        printed: printed(stream.clone()),
+        ..MainFunction::default()
+    };
     let mut streams = vec![stream];
     while let Some(stream) = streams.pop() {
         let tokens: Vec<TokenTree> = stream.into_iter().collect();
@@ -118,6 +122,19 @@ pub fn main_body(stream: TokenStream) -> MainFunction {
         }
     }
     main
+}
+
+/// Whether a statement of this body, and not of a block in it, calls `process::exit` or
+/// `process::abort`. One that has an attribute may not be there.
+fn exits(body: &[TokenTree]) -> bool {
+    let word = |token: &TokenTree, words: &[&str]| matches!(token, TokenTree::Ident(name) if words.iter().any(|word| name == word));
+    let is_call = |it: &[TokenTree]| {
+        word(&it[0], &["process"])
+            && word(&it[3], &["exit", "abort"])
+            && matches!(&it[4], TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis)
+    };
+    let is_attribute = |it: &TokenTree| matches!(it, TokenTree::Punct(it) if it.as_char() == '#');
+    !body.iter().any(is_attribute) && body.windows(5).any(is_call)
 }
 
 /// The texts that statements of this body print, up to the first that could end it for good or

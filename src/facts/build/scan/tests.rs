@@ -164,6 +164,15 @@ fn main_is_described() {
     let main = scan_with("mod a { fn main() {} } fn main() {}").main.unwrap();
     assert_eq!((main.tokens, main.calls, main.must_leave_code()), (0, false, false));
     assert!(scan_with("mod a { fn main() {} }").main.is_none());
+    for (body, leaves) in [
+        ("std::process::exit(run())", true),
+        ("let code = run(); process::exit(code);", true),
+        ("if broken() { std::process::exit(1) }", false),
+        ("#[cfg(unix)] std::process::exit(run())", false),
+    ] {
+        let main = scan_with(&format!("fn main() {{ {body} }}")).main.unwrap();
+        assert_eq!(main.must_leave_code(), leaves, "{body}");
+    }
 }
 
 #[test]
