@@ -107,6 +107,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// A name that is in no directory of `PATH`.
     NotInPath,
+    /// A name that the engine found by a part of `PATH` that is no absolute path.
+    InRelativePath,
     /// A path that leads nowhere.
     NoSuchFile,
     /// A file that may not be executed.
@@ -123,8 +125,9 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Each of them once.
-    pub const ALL: [FailureKind; 7] = [
+    pub const ALL: [FailureKind; 8] = [
         FailureKind::NotInPath,
+        FailureKind::InRelativePath,
         FailureKind::NoSuchFile,
         FailureKind::NotExecutable,
         FailureKind::NotAFile,

@@ -24,6 +24,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
+    if failure.kind == FailureKind::InRelativePath && command.role == Role::Start {
+        let message =
+            format!("`{}` is found by a part of PATH that is no absolute path", failure.name);
+        let finding = Finding::new(Location::ImageConfig(command.field), message);
+        return Some(finding.fix(format!("ENTRYPOINT [\"{}\"]", failure.at)));
+    }
     let is_missing = matches!(
         failure.kind,
         FailureKind::NotInPath | FailureKind::NoSuchFile | FailureKind::NotAFile
@@ -89,6 +95,29 @@ mod tests {
             Outcome::Pass,
             "not-executable"
         );
+    }
+
+    #[test]
+    fn the_engine_refuses_what_a_relative_part_of_path_leads_to() {
+        let tree = || Memory::default().elf("/srv/app", Linking::default()).directory("/srv");
+        let outcome = |path: &str| {
+            RULE.of_image(Image::of(
+                tree(),
+                Some(Config {
+                    entrypoint: vec!["app".into()],
+                    env: vec![format!("PATH={path}")],
+                    working_dir: "/srv".into(),
+                    ..Config::default()
+                }),
+            ))
+        };
+        assert_eq!(outcome("/bin:/srv"), Outcome::Pass);
+        for path in [":/srv", ".:/srv", "/:../srv"] {
+            let failed = outcome(path);
+            let finding = &failed.findings()[0];
+            assert!(finding.message.contains("no absolute path"), "{path}: {finding:?}");
+            assert!(finding.evidence[0].contains("relative to current directory"));
+        }
     }
 
     #[test]

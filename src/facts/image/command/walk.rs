@@ -83,11 +83,16 @@ impl<'a> Walk<'a> {
         let mut refused = None;
         let search = self.surroundings.variables.get("PATH").and_then(|it| it.value.clone());
         for directory in search.unwrap_or_default().split(':') {
+            let is_relative = !directory.starts_with('/');
             let directory = match directory {
                 "" => self.surroundings.directory.clone(),
                 named => self.surroundings.path(named),
             };
             match self.look(by, name, &format!("{directory}/{name}")) {
+                // Go's `ErrDot`, since 1.19: the search ends here.
+                Ok(path) if is_relative && *by == By::Engine => {
+                    return fail(FailureKind::InRelativePath, path);
+                }
                 Ok(path) => return Ok(path),
                 Err((FailureKind::NotExecutable, at)) => refused = refused.or(Some(at)),
                 Err(_) => {}
@@ -269,6 +274,10 @@ fn failure(by: &By, kind: FailureKind, name: &str, at: String) -> Failure {
     let (message, exit_code) = match (by, kind) {
         (By::Engine, FailureKind::NotInPath) => {
             (format!("exec: \"{name}\": executable file not found in $PATH"), 127)
+        }
+        (By::Engine, FailureKind::InRelativePath) => {
+            let why = "cannot run executable found relative to current directory";
+            (format!("exec: \"{name}\": {why}"), 125)
         }
         (By::Engine, FailureKind::NoSuchFile) => {
             (format!("exec: \"{name}\": stat {name}: {reason}"), 127)
