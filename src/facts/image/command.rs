@@ -394,6 +394,7 @@ mod tests {
             "chmod +x /data && exec /data",
             ". /etc/env; exec tool",
             "exec /opt/$ROLE",
+            "export PATH=$HERE/bin:/bin; app",
         ] {
             assert!(matches!(start(&["sh", "-c", line], &[]).end, End::Unknown(_)), "{line}");
         }

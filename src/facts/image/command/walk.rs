@@ -52,6 +52,10 @@ impl<'a> Walk<'a> {
         if self.steps.len() >= MAX_STEPS {
             return End::Unknown("more programs start one another than are followed".to_owned());
         }
+        let path = self.surroundings.variables.get("PATH");
+        if !name.contains('/') && path.is_some_and(|it| it.value.is_none()) {
+            return End::Unknown("a script sets PATH to what cannot be told".to_owned());
+        }
         let path = match self.find(&by, &name) {
             Ok(path) => path,
             Err(failure) => return End::Fails(failure),
@@ -82,7 +86,9 @@ impl<'a> Walk<'a> {
         }
         let mut refused = None;
         let search = self.surroundings.variables.get("PATH").and_then(|it| it.value.clone());
-        for directory in search.unwrap_or_default().split(':') {
+        // Whoever finds none has one of its own: dash's, and glibc's `execvp`.
+        let default = if *by == By::Shell { super::DEFAULT_PATH } else { "/bin:/usr/bin" };
+        for directory in search.as_deref().unwrap_or(default).split(':') {
             let is_relative = !directory.starts_with('/');
             let directory = match directory {
                 "" => self.surroundings.directory.clone(),
