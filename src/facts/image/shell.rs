@@ -205,7 +205,7 @@ impl Shell {
                 let by = rest.first().map_or(Some(1), |it| it.text.parse::<usize>().ok());
                 let by = by.filter(|_| !self.guarded);
                 self.arguments = self.arguments.take().zip(by).map(|(mut all, by)| {
-                    all.drain(1.min(all.len())..(1 + by).min(all.len()));
+                    all.drain(1.min(all.len())..by.saturating_add(1).min(all.len()));
                     all
                 });
             }

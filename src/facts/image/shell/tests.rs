@@ -28,6 +28,7 @@ fn the_last_command_of_a_plain_line_is_what_runs() {
         ("time app x", "app|x"),
         ("$NOWHERE app", "app"),
         ("unset OPTS; exec app $OPTS", "app"),
+        ("shift 18446744073709551615; exec app \"$@\"", "app"),
         ("cd /srv || exit 1\nexec app", "app"),
     ] {
         let Line::Runs(Ran { words, .. }) = run(text) else { panic!("{text}: {:?}", run(text)) };
