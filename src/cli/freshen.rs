@@ -67,8 +67,8 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
             }
         }
     }
-    let unreadable = place.target().notes.into_iter().next();
-    let unreadable = unreadable.filter(|_| stale.is_empty() && fresh == 0);
+    let found_nothing = stale.is_empty() && fresh == 0;
+    let unreadable = found_nothing.then(|| place.target().notes.into_iter().next()).flatten();
     if let (true, Some(why)) = (check, &unreadable) {
         return Err(Failure::Words(format!("{why}; whether anything is stale cannot be told")));
     }
