@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use binlint::input::image::digest::Digest;
-use binlint::input::image::layer::{Interest, Want};
+use binlint::input::image::layer::{Interest, Reduced, Want};
 use binlint::input::image::load::{Failure, Loaded, load, load_stream};
 use binlint::input::image::reference::Reference;
 use binlint::input::image::{MAX_CONTENTS, VERIFY_PLAIN};
@@ -63,12 +63,12 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
     std::iter::repeat_with(step).take(length).collect()
 }
 
-/// A packed dependency tree: two hundred thousand entries, and a program that is one.
-fn many_entries() -> Vec<u8> {
+/// A packed dependency tree: two hundred thousand entries in so many directories.
+fn many_entries(directories: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for package in 0..2_000 {
+    for package in 0..directories {
         bytes.extend(directory(&format!("app/node_modules/package-{package}/")));
-        for number in 0..99 {
+        for number in 0..200_000 / directories - 1 {
             let name = format!("app/node_modules/package-{package}/module-{number}.js");
             bytes.extend(file(&name, b"exports = 1"));
         }
@@ -101,7 +101,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn memory_does_not_grow_with_the_image() {
     let directory = tempfile::tempdir().unwrap();
-    let many = many_entries();
+    let many = many_entries(2_000);
     let executable = everything_executable();
     let mut peaks = Vec::new();
 
@@ -129,11 +129,115 @@ fn memory_does_not_grow_with_the_image() {
     let packed = packed_image(&layout, ("linux", "amd64"), "{}", plain, &packed);
     index(&layout, &[packed]);
     peaks.push(("layout, zstd", peak(&reference, None, "")));
+    hold(peaks, 0);
+}
+
+/// No peak is above the limit and the largest executable.
+fn hold(peaks: Vec<(&str, Option<u64>)>, largest: u64) {
     for (image, peak) in peaks {
         let Some(peak) = peak else { return };
         println!("{image}: {} MiB", peak / MEGABYTE);
-        assert!(peak < MOST, "{image}: {} MiB", peak / MEGABYTE);
+        assert!(peak < MOST + largest, "{image}: {} MiB", peak / MEGABYTE);
     }
+}
+
+/// Writes one image of plain layers, each made when it is its turn, as `docker save` does.
+fn write_layers(path: &Path, layers: &mut dyn Iterator<Item = Vec<u8>>) {
+    let mut out = File::create(path).unwrap();
+    let (mut ids, mut names) = (Vec::new(), Vec::new());
+    for (index, layer) in layers.enumerate() {
+        names.push(format!("{index}/layer.tar"));
+        ids.push(Digest::sha256(&layer).to_string());
+        out.write_all(&file(&names[index], &layer)).unwrap();
+    }
+    let config = serde_json::json!({
+        "os": "linux", "architecture": "amd64", "config": {},
+        "rootfs": { "type": "layers", "diff_ids": ids },
+    });
+    let config = config.to_string();
+    let name = format!("{}.json", Digest::sha256(config.as_bytes()).hex());
+    let manifest = serde_json::json!([{ "Config": name, "RepoTags": ["a:b"], "Layers": names }]);
+    out.write_all(&file(&name, config.as_bytes())).unwrap();
+    out.write_all(&file("manifest.json", manifest.to_string().as_bytes())).unwrap();
+    out.write_all(&END).unwrap();
+}
+
+/// The same entries below another directory.
+fn moved(layer: &[u8], number: usize) -> Vec<u8> {
+    let mut layer = layer.to_vec();
+    for block in layer.chunks_exact_mut(512).filter(|block| block.starts_with(b"app/")) {
+        let digit = b'0' + number as u8;
+        let sum = std::str::from_utf8(&block[148..154]).unwrap();
+        let sum = u32::from_str_radix(sum, 8).unwrap() - u32::from(b'a') + u32::from(digit);
+        block[0] = digit;
+        block[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+    }
+    layer
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_entries() {
+    let directory = tempfile::tempdir().unwrap();
+    let saved = directory.path().join("saved.tar");
+    let reference = format!("docker-archive:{}", saved.display());
+    let mut peaks = Vec::new();
+    // Six hundred thousand files; four hundred thousand entries, of which half are directories.
+    let layer = many_entries(2_000);
+    write_layers(&saved, &mut (0..3).map(|number| moved(&layer, number)));
+    peaks.push(("files", peak(&reference, None, "")));
+    let layer = many_entries(100_000);
+    write_layers(&saved, &mut (0..2).map(|number| moved(&layer, number)));
+    peaks.push(("directories", peak("-", Some(&saved), "")));
+    // Every entry is a whiteout, of what the layer below put.
+    let layer = many_entries(2_000);
+    let hides = (0..2_000).flat_map(|package| {
+        (0..99).flat_map(move |number| {
+            let name = format!("app/node_modules/package-{package}/.wh.module-{number}.js");
+            file(&name, b"")
+        })
+    });
+    let hides: Vec<u8> = hides.chain(END).collect();
+    write_layers(&saved, &mut [layer, hides].into_iter());
+    peaks.push(("whiteouts", peak(&reference, None, "")));
+    hold(peaks, 0);
+}
+
+#[test]
+fn memory_does_not_grow_with_what_is_kept_of_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let saved = directory.path().join("saved.tar");
+    let reference = format!("docker-archive:{}", saved.display());
+    let mut peaks = Vec::new();
+    // Scripts, as much as a layer may keep, in forty layers.
+    let script = [b"#!/bin/sh\n".as_slice(), &noise(9_000, 5)].concat();
+    let scripts = |layer: usize| {
+        let name = |number| format!("opt/{layer}/{number}");
+        let all = (0..900).map(|number| program(&name(number), &script));
+        archive(&all.collect::<Vec<_>>())
+    };
+    write_layers(&saved, &mut (0..40).map(scripts));
+    peaks.push(("scripts", peak(&reference, None, "")));
+    // Libraries, with the symbols that others may ask them for.
+    let library = library_of(2_000, directory.path());
+    let libraries = |layer: usize| {
+        let name = |number| format!("usr/lib/{layer}/lib{number}.so");
+        let all = (0..500).map(|number| program(&name(number), &library));
+        archive(&all.collect::<Vec<_>>())
+    };
+    write_layers(&saved, &mut (0..6).map(libraries));
+    peaks.push(("libraries", peak(&reference, None, "")));
+    hold(peaks, 0);
+}
+
+/// A shared library that offers so many functions.
+fn library_of(functions: usize, directory: &Path) -> Vec<u8> {
+    let source =
+        (0..functions).map(|number| format!("int function_{number}(void) {{ return 0; }}\n"));
+    let (c, so) = (directory.join("library.c"), directory.join("library.so"));
+    std::fs::write(&c, source.collect::<String>()).unwrap();
+    let done = Command::new("cc").args(["-shared", "-s", "-o"]).arg(&so).arg(&c).status().unwrap();
+    assert!(done.success());
+    std::fs::read(so).unwrap()
 }
 
 /// A saved image of two layers: one file of `size` zeros, and `small`.
@@ -168,15 +272,21 @@ fn write_saved(path: &Path, size: u64, small: &[u8]) {
     out.write_all(&END).unwrap();
 }
 
-fn read(reference: &str) -> Result<Loaded<usize>, String> {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.len());
+fn read(reference: &str) -> Result<Loaded, String> {
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced {
+        tag: 0,
+        bytes: bytes.to_vec(),
+    });
     let reference = Reference::parse(OsStr::new(reference)).unwrap();
-    load(&reference, None, &interest).map_err(said)
+    load(&reference, None, &interest, &mut |_| Ok(())).map_err(said)
 }
 
-fn read_stream(archive: Vec<u8>) -> Result<Loaded<usize>, String> {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.len());
-    load_stream(Box::new(Cursor::new(archive)), None, &interest).map_err(said)
+fn read_stream(archive: Vec<u8>) -> Result<Loaded, String> {
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced {
+        tag: 0,
+        bytes: bytes.to_vec(),
+    });
+    load_stream(Box::new(Cursor::new(archive)), None, &interest, &mut |_| Ok(())).map_err(said)
 }
 
 fn said(Failure { layer, why }: Failure) -> String {

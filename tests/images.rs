@@ -7,8 +7,8 @@ use std::process::Command;
 
 use binlint::input::image::MAX_CONTENTS;
 use binlint::input::image::config::Platform;
-use binlint::input::image::layer::{Interest, Want};
-use binlint::input::image::load::{Failure, Loaded, load};
+use binlint::input::image::layer::{Interest, Reduced, Want};
+use binlint::input::image::load::{Failure, Loaded, Parts, load};
 use binlint::input::image::reference::Reference;
 use binlint::input::image::tar::Reader;
 
@@ -34,20 +34,34 @@ fn has(tool: &str) -> bool {
     there
 }
 
-fn read_with(reference: &str, wish: Option<&str>) -> Result<Loaded<Vec<u8>>, Failure> {
+fn read_with(reference: &str, wish: Option<&str>) -> Result<Loaded, Failure> {
+    read_beside(reference, wish, &mut |_| ())
+}
+
+/// As `read_with`; shows the images of other platforms.
+fn read_beside(
+    reference: &str,
+    wish: Option<&str>,
+    see: &mut dyn FnMut(Parts),
+) -> Result<Loaded, Failure> {
     let reference = Reference::parse(OsStr::new(reference))
         .map_err(|why| Failure { layer: None, why: binlint::input::image::Why::new(why) })?;
     let wish = wish.map(|wish| Platform::parse(wish).unwrap());
-    let interest =
-        Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.to_vec());
-    load(&reference, wish.as_ref(), &interest)
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced {
+        tag: 0,
+        bytes: bytes.to_vec(),
+    });
+    load(&reference, wish.as_ref(), &interest, &mut |parts| {
+        see(parts);
+        Ok(())
+    })
 }
 
-fn read(reference: &str) -> Result<Loaded<Vec<u8>>, Failure> {
+fn read(reference: &str) -> Result<Loaded, Failure> {
     read_with(reference, None)
 }
 
-fn message(result: Result<Loaded<Vec<u8>>, Failure>) -> String {
+fn message(result: Result<Loaded, Failure>) -> String {
     let failure = result.expect_err("an image that has to be refused");
     format!("{}: {}", failure.layer.unwrap_or_default(), failure.why)
 }
@@ -467,6 +481,9 @@ fn one_of_several_images_is_chosen_or_asked_for() {
     let digest_of = |descriptor: &str| descriptor.split('"').nth(7).unwrap().to_owned();
     let statement = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
     let statement_blob = blob(&layout, "application/vnd.in-toto+json", statement);
+    // A list of packages is not read: it can be long, and says nothing of the build.
+    let list = blob(&layout, "application/vnd.in-toto+json", b"{}");
+    let about = r#""annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"}"#;
     let config = blob(
         &layout,
         CONFIG,
@@ -476,7 +493,7 @@ fn one_of_several_images_is_chosen_or_asked_for() {
         &layout,
         MANIFEST,
         format!(
-            r#"{{"mediaType":"{MANIFEST}","config":{{{config}}},"layers":[{{{statement_blob}}}]}}"#
+            r#"{{"mediaType":"{MANIFEST}","config":{{{config}}},"layers":[{{{list},{about}}},{{{statement_blob}}}]}}"#
         )
         .as_bytes(),
     );
@@ -511,9 +528,15 @@ fn one_of_several_images_is_chosen_or_asked_for() {
     for (wish, want) in
         [("linux/amd64", "one="), ("linux/arm/v7", "arm="), ("linux/arm64", "arm64=")]
     {
-        let loaded = read_with(&reference, Some(wish)).map_err(|failure| failure.why).unwrap();
+        let mut beside = Vec::new();
+        let mut see = |parts: Parts| beside.push(shown(&parts.files));
+        let loaded = read_beside(&reference, Some(wish), &mut see).map_err(|failure| failure.why);
+        let loaded = loaded.unwrap();
         assert_eq!(shown(&loaded.image.files), want, "{wish}");
-        assert_eq!(loaded.siblings.len(), 2);
+        beside.sort();
+        let others: Vec<&str> =
+            ["arm64=", "arm=", "one="].into_iter().filter(|it| *it != want).collect();
+        assert_eq!(beside, others);
         assert_eq!(loaded.statements.len(), usize::from(wish == "linux/arm64"), "{wish}");
     }
     let text = message(read_with(&reference, Some("linux/riscv64")));

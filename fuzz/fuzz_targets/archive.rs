@@ -4,7 +4,7 @@
 #![no_main]
 
 use binlint::input::image::digest::Digest;
-use binlint::input::image::layer::{Interest, Want};
+use binlint::input::image::layer::{Interest, Reduced, Want};
 use binlint::input::image::load::load_stream;
 use binlint::input::image::{MAX_CONTENTS, MAX_LAYERS};
 use libfuzzer_sys::fuzz_target;
@@ -31,8 +31,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     archive.extend([0; 1024]);
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.len());
-    if let Ok(loaded) = load_stream(Box::new(std::io::Cursor::new(archive)), None, &interest) {
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() });
+    let archive = Box::new(std::io::Cursor::new(archive));
+    if let Ok(loaded) = load_stream(archive, None, &interest, &mut |_| Ok(())) {
         let config = loaded.image.config.expect("every archive of documents has a configuration");
         assert!(config.diff_ids.len() <= MAX_LAYERS);
     }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use binlint::input::image::compression::Compression;
-use binlint::input::image::layer::{Expected, Interest, Layer, Want, read_stream};
+use binlint::input::image::layer::{Expected, Interest, Layer, Reduced, Want, read_stream};
 use binlint::input::image::squash::Squashed;
 use binlint::input::image::{MAX_CONTENTS, parent};
 use libfuzzer_sys::fuzz_target;
@@ -12,8 +12,8 @@ use libfuzzer_sys::fuzz_target;
 const NEXT: &[u8] = b"--next layer--";
 
 fuzz_target!(|bytes: &[u8]| {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.len());
-    let mut files = Squashed::new();
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() });
+    let mut files = Squashed::new(interest.spool.clone());
     let mut rest = bytes;
     for index in 0..4 {
         let end = rest.windows(NEXT.len()).position(|window| window == NEXT);
@@ -25,17 +25,19 @@ fuzz_target!(|bytes: &[u8]| {
         let Some(end) = end else { break };
         rest = &rest[end + NEXT.len()..];
     }
-    for (path, _) in files.nodes.iter().filter(|(path, _)| path != b"/") {
+    let mut all = Vec::new();
+    files.nodes.for_each(|path, _| all.push(path.to_vec())).expect("the file of pages");
+    for path in all.into_iter().filter(|path| path != b"/") {
         assert!(path.starts_with(b"/") && !path.ends_with(b"/"), "{}", path.escape_ascii());
         let above = parent(&path);
         assert!(
-            above == b"/" || files.nodes.get(above).is_some_and(|node| node.entry.is_directory()),
+            above == b"/" || files.nodes.get(above).unwrap().is_some_and(|node| node.entry.is_directory()),
             "{} lies in no directory",
             path.escape_ascii()
         );
     }
 });
 
-fn read(bytes: &[u8], interest: &Interest<'_, usize>) -> Option<Layer<usize>> {
+fn read(bytes: &[u8], interest: &Interest<'_>) -> Option<Layer> {
     read_stream(bytes, Compression::of(bytes), &Expected::default(), interest).ok()
 }

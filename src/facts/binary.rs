@@ -72,8 +72,6 @@ pub struct Binary {
     pub rustc: Rustc,
     /// The crates that can be named.
     pub crates: Vec<Crate>,
-    /// Where the program can panic, in its sources.
-    pub locations: Vec<PanicLocation>,
     /// What user `main` does.
     pub main: Fact<MainVerdict>,
     /// Memory protections.

@@ -13,12 +13,13 @@ use tree::{Memory, Resolved, Tree, Unresolved};
 
 pub mod account;
 pub mod command;
-mod contents;
+pub mod contents;
 mod read;
 pub mod shell;
 pub mod tree;
 
-/// The runtime image, as one subject sees it.
+/// The runtime image, as one subject sees it. Every subject has one, so what they all share is
+/// there once.
 #[derive(Debug, Clone, Default)]
 pub struct Image {
     /// As the user named it.
@@ -40,11 +41,13 @@ pub struct Image {
     /// Every Rust executable in it; empty when a subject was named.
     pub programs: Vec<Arc<Binary>>,
     /// The same image for other platforms.
-    pub siblings: Vec<Sibling>,
+    pub siblings: Arc<[Sibling]>,
     /// Paths that container engines do not agree on.
-    pub ambiguous: Vec<Ambiguous>,
+    pub ambiguous: Arc<[Ambiguous]>,
+    /// How many such paths there are; not all are remembered.
+    pub ambiguous_in_all: usize,
     /// in-toto statements about the image, as they lie in its index, not verified.
-    pub statements: Vec<Vec<u8>>,
+    pub statements: Arc<[Vec<u8>]>,
     /// Where the subject lies in the image, or will lie.
     pub subject_at: Option<String>,
     /// The mount that `subject_at` lies on in a root of this machine: it is not in the image.

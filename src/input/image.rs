@@ -12,17 +12,25 @@ pub mod directory;
 pub mod document;
 pub mod in_order;
 pub mod layer;
+mod leaf;
 pub mod load;
+mod packed;
+pub mod pages;
 pub mod paths;
 pub mod pieces;
 pub mod reference;
 pub mod source;
+pub mod spool;
 pub mod squash;
 pub mod store;
 pub mod tar;
 
 /// Entries of one layer.
 pub const MAX_ENTRIES: usize = 4_000_000;
+/// Entries of all layers of an image.
+pub const MAX_IMAGE_ENTRIES: usize = 8_000_000;
+/// Members of an archive with an image in it: layers and documents.
+pub const MAX_MEMBERS: usize = 65_536;
 /// Bytes of a path in a layer; the kernel's own limit.
 pub const MAX_PATH: usize = 4096;
 /// Bytes of path that the directories of one layer's entries may be looked up by, all together. A
@@ -103,6 +111,15 @@ pub enum Kind {
     Symlink(Vec<u8>),
     /// A device, a FIFO or a socket.
     Other,
+}
+
+/// What was kept of a file's contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contents {
+    /// What the bytes are, in the terms of who kept them.
+    pub tag: u8,
+    /// The bytes.
+    pub bytes: spool::Spooled,
 }
 
 impl Entry {

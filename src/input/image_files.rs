@@ -2,11 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::image::config::Platform;
 use super::image::directory::Root;
-use super::image::layer::{Interest, Member, Want};
+use super::image::layer::{Interest, Member, Reduced, Want};
 use super::image::load::{self, Failure};
 use super::image::reference::Reference;
 use super::image::{MAX_CONTENTS, Why, name};
@@ -40,14 +39,18 @@ pub fn read(
                 true => Want::Look(MAX_CONTENTS),
                 false => Want::Nothing,
             };
-            let reduce = |_: &Member<'_>, bytes: &[u8]| Arc::new(bytes.to_vec());
+            let reduce = |_: &Member<'_>, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() };
             let interest = Interest::new(&wanted, &reduce);
-            let files = load::load(&parsed, platform, &interest).map_err(fail)?.image.files;
-            let contents = |path: &&str| {
-                let node = files.nodes.get(path.as_bytes())?;
-                Some(node.contents.as_ref()?.as_ref().clone())
+            let files = load::load(&parsed, platform, &interest, &mut |_| Ok(()))
+                .map_err(fail)?
+                .image
+                .files;
+            let contents = |path: &&str| match files.nodes.get(path.as_bytes())? {
+                Some(node) => files.contents(&node),
+                None => Ok(None),
             };
-            Ok(paths.iter().map(contents).collect())
+            let all = paths.iter().map(contents).collect::<Result<_, Why>>();
+            all.map_err(|why| fail(why.into()))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use binlint::input::image::MAX_CONTENTS;
-use binlint::input::image::layer::{Interest, Want};
+use binlint::input::image::layer::{Interest, Reduced, Want};
 use binlint::input::image::load::load;
 use binlint::input::image::reference::Reference;
 
@@ -87,10 +87,12 @@ fn cases() -> Vec<Case> {
     let case = |(name, layers): (&'static str, Vec<Vec<Vec<u8>>>)| {
         let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
         let layout = layout_of(directory.path(), &layers);
-        let interest =
-            Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| bytes.to_vec());
+        let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| {
+            Reduced { tag: 0, bytes: bytes.to_vec() }
+        });
         let reference = Reference::Layout { path: layout.clone(), tag: None };
-        let ours = load(&reference, None, &interest).map(|loaded| loaded.image.files);
+        let ours =
+            load(&reference, None, &interest, &mut |_| Ok(())).map(|loaded| loaded.image.files);
         Case {
             name,
             archive: archive_for_engines(&layout, name),

@@ -6,31 +6,28 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use binlint::input::image::Kind;
+use binlint::input::image::paths::Node;
 use binlint::input::image::squash::Squashed;
 
 use super::layers::{image, index, named};
 
 /// `d/ f=contents l->target`, sorted.
-pub fn shown(files: &Squashed<Vec<u8>>) -> String {
-    let mut all: Vec<String> = files
-        .nodes
-        .iter()
-        .filter(|(path, _)| *path != b"/")
-        .map(|(path, node)| {
-            let path = String::from_utf8_lossy(&path[1..]);
-            match &node.entry.kind {
-                Kind::Directory => format!("{path}/"),
-                Kind::Symlink(target) => format!("{path}->{}", String::from_utf8_lossy(target)),
-                Kind::File { .. } => {
-                    format!(
-                        "{path}={}",
-                        String::from_utf8_lossy(node.contents.as_deref().unwrap_or_default())
-                    )
-                }
-                Kind::Other => format!("{path}?"),
+pub fn shown(files: &Squashed) -> String {
+    let mut all = Vec::new();
+    let shown = |path: &[u8], node: &Node| {
+        let path = String::from_utf8_lossy(&path[1..]);
+        all.push(match &node.entry.kind {
+            Kind::Directory => format!("{path}/"),
+            Kind::Symlink(target) => format!("{path}->{}", String::from_utf8_lossy(target)),
+            Kind::File { .. } => {
+                let contents = files.contents(node).unwrap().unwrap_or_default();
+                format!("{path}={}", String::from_utf8_lossy(&contents))
             }
-        })
-        .collect();
+            Kind::Other => format!("{path}?"),
+        });
+    };
+    files.nodes.for_each(shown).unwrap();
+    all.retain(|line: &String| line != "/");
     all.sort();
     all.join(" ")
 }

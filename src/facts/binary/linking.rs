@@ -3,6 +3,7 @@
 use std::io::{Read, Seek};
 
 use object::read::{ReadCache, ReadRef};
+use serde::{Deserialize, Serialize};
 
 mod dynamic;
 mod loader_text;
@@ -17,7 +18,7 @@ pub use versions::{VersionDefinition, VersionNeed};
 use raw::Raw;
 
 /// What the loader sees of one ELF file. Sections are never looked at: the loader has none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Linking {
     /// `e_ident`, which the loader compares byte by byte.
     pub ident: [u8; 16],
@@ -88,7 +89,7 @@ pub enum Depth {
 }
 
 /// Why a file is not ELF, in the loader's own terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotElf {
     /// Shorter than an ELF header.
     TooShort,
@@ -99,7 +100,7 @@ pub enum NotElf {
 }
 
 /// One program header.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// `p_type`.
     pub kind: u32,
@@ -118,7 +119,7 @@ pub struct Segment {
 }
 
 /// The oldest kernel that the file's C library works with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AbiTag {
     /// 0 Linux, 1 Hurd, 2 Solaris, 3 FreeBSD.
     pub system: u32,

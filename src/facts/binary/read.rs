@@ -279,9 +279,10 @@ impl Binary {
         self.panic = rust::panic(tables, text);
         self.rustc = rust::rustc(tables, text);
         let (Some(text), Some(bytes)) = (text, contents) else { return };
+        let mut places = Vec::new();
         if let Some(memory) = Memory::read(bytes) {
-            self.locations = locations::of(&memory, Limits::default());
-            self.home_paths = leaks::homes(&self.locations);
+            places = locations::of(&memory, Limits::default());
+            self.home_paths = leaks::homes(&places);
             let facts = main_fn::of(&memory);
             (self.main, self.lto) = (facts.main, facts.lto);
             self.optimisation = facts.optimisation;
@@ -289,7 +290,7 @@ impl Binary {
                 self.libc.name.value == Some(LibcName::Glibc) && self.interpreter.is_none();
             self.cpu_level = isa::of(&memory, facts.user_main, has_glibc);
         }
-        let seen = crates::from_paths(self.locations.iter().map(|it| it.path.as_str()));
+        let seen = crates::from_paths(places.iter().map(|it| it.path.as_str()));
         let recorded = record.map(crates::from_record).unwrap_or(Ok(Vec::new()));
         let recorded = recorded.unwrap_or_else(|why| {
             self.notes.push(why);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::account::Release;
-use super::contents::{self, Kept};
+use super::contents::{self, Reducer};
 use super::tree::{Directory, Kind, Tree, resolve};
 use super::{Files, Image, Query, Sibling};
 use crate::facts::Binary;
@@ -128,42 +128,42 @@ fn program(tree: &Directory, path: &[u8], seen: Seen<'_>) -> Option<Arc<Binary>>
 fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image, Failure> {
     // The copy at the subject's path is wanted for its digest.
     let find_programs = query.find_programs || query.at.is_some();
-    let reduce = |member: &Member<'_>, bytes: &[u8]| {
-        let kept = contents::reduce(member, bytes, find_programs);
-        if let Kept::Elf(_, Some(program)) = &kept {
-            seen(program, bytes);
-        }
-        // Most files keep nothing, and every one of a tree pays for the room.
-        Box::new(kept)
-    };
+    let reducer = Reducer::new(find_programs, seen);
+    let reduce = |member: &Member<'_>, bytes: &[u8]| reducer.reduce(member, bytes);
     let interest = Interest::new(&contents::wanted, &reduce);
-    let loaded: Loaded<Box<Kept>> = load::load(reference, query.platform.as_ref(), &interest)?;
-    let Loaded { image: parts, siblings, statements, mut notes } = loaded;
+    let mut siblings = Vec::new();
+    let mut add = |parts| {
+        siblings.push(sibling(parts, &reducer)?);
+        Ok(())
+    };
+    let loaded = load::load(reference, query.platform.as_ref(), &interest, &mut add)?;
+    let Loaded { image: parts, statements, mut notes } = loaded;
     if parts.unverified > 0 {
         notes.push(format!("{} of the layers are plain and long: what was not needed was passed over, their digests are not verified", parts.unverified));
     }
-    let Parts { digest, listed, config, files, .. } = parts;
-    let ambiguous = files.ambiguous.clone();
-    let (tree, programs) = contents::finish(files);
-    let siblings = siblings.into_iter().map(sibling).collect();
+    let Parts { digest, listed, config, mut files, .. } = parts;
+    let ambiguous = std::mem::take(&mut files.ambiguous);
+    let ambiguous_in_all = files.ambiguous_in_all;
+    let (tree, programs) = reducer.finish(files)?;
     Ok(Image {
         config,
         listed,
         digest: digest.map(|digest| digest.to_string()),
         files: Files::new(tree),
         programs,
-        siblings,
-        ambiguous,
-        statements,
+        siblings: siblings.into(),
+        ambiguous: ambiguous.into(),
+        ambiguous_in_all,
+        statements: statements.into(),
         notes,
         ..Image::default()
     })
 }
 
-fn sibling(parts: Parts<Box<Kept>>) -> Sibling {
+fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Result<Sibling, Why> {
     let config = parts.config.unwrap_or_default();
     let platform = config.platform.clone();
-    let (tree, programs) = contents::finish(parts.files);
+    let (tree, programs) = reducer.finish(parts.files)?;
     let mut image = Image { config: Some(config), files: Files::new(tree), ..Image::default() };
     image.look();
     let mut paths: Vec<String> =
@@ -175,5 +175,5 @@ fn sibling(parts: Parts<Box<Kept>>) -> Sibling {
         .into_iter()
         .filter_map(|path| Some((path.clone(), image.files.linking(path.as_bytes())?.ok()?)))
         .collect();
-    Sibling { listed: parts.listed, config: platform, programs }
+    Ok(Sibling { listed: parts.listed, config: platform, programs })
 }

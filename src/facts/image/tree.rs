@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::account::Identity;
+use super::contents::Kept;
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::NotElf;
 
-use crate::input::image::paths::Paths;
+use crate::input::image::Contents;
+use crate::input::image::layer::Reduced;
+use crate::input::image::paths::{Node, Paths};
+use crate::input::image::spool::Spool;
+use crate::input::image::squash::Squashed;
 pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 
 pub use crate::input::image::MAX_LINKS;
@@ -231,63 +236,62 @@ fn names_reversed(path: &[u8]) -> Vec<Vec<u8>> {
     names
 }
 
-/// A tree in memory: what layers come to when they are laid over one another, and what tests build.
-#[derive(Debug, Clone, Default)]
+/// What layers come to when they are laid over one another, and what tests build.
+#[derive(Debug, Default)]
 pub struct Memory {
-    nodes: Paths<Node>,
-    linked: BTreeMap<Vec<u8>, Linked>,
+    nodes: Paths,
+    spool: Arc<Spool>,
+    /// The loader's facts of every ELF file were kept, so that a file without is none.
     every_elf_is_known: bool,
-}
-
-/// One path of a [`Memory`] tree.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// What it is.
-    pub entry: Entry,
-    /// Its bytes, where they were kept.
-    pub text: Option<Arc<Vec<u8>>>,
+    /// Those of files that somebody looks at, by their place in the spool: the programs of an
+    /// image load the same libraries.
+    looked_at: Mutex<BTreeMap<u64, Weak<Linking>>>,
 }
 
 impl Memory {
-    /// A tree of nodes that were put together already: nothing lies in what is no directory.
-    pub fn new(nodes: Paths<Node>) -> Memory {
-        Memory { nodes, ..Memory::default() }
+    /// The tree of finished layers, of whose files what [`super::contents`] wants was kept.
+    pub fn new(files: Squashed) -> Memory {
+        let Squashed { nodes, spool, .. } = files;
+        Memory { nodes, spool, every_elf_is_known: true, looked_at: Mutex::default() }
     }
 
     /// Puts something at a path and makes the directories above it where they are missing.
-    pub fn insert(&mut self, path: &[u8], node: Node) {
+    pub fn insert(&mut self, path: &[u8], entry: Entry) {
         let path = normalise(path);
         let mut above = parent(&path);
-        while above != b"/" && !self.nodes.contains(above) {
-            self.nodes.insert(above, Node { entry: Entry::implied_directory(), text: None });
+        while above != b"/" && self.node(above).is_none() {
+            self.put(above, Entry::implied_directory(), None);
             above = parent(above);
         }
-        self.linked.remove(&path);
-        self.nodes.insert(&path, node);
+        self.put(&path, entry, None);
     }
 
-    /// Keeps what a loader reads of a file whose bytes are not kept. After [`Memory::insert`].
-    pub fn insert_linking(&mut self, path: &[u8], linked: Linked) {
-        self.linked.insert(normalise(path), linked);
+    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<Contents>) {
+        let node = Node { entry, contents, layer: 0, implied: false };
+        // Only the file of a spool that grew out of memory can fail.
+        let _ = self.nodes.insert(path, node);
     }
 
-    /// Says that the loader's facts of every ELF file were kept, so that a file without is none.
-    pub fn knows_every_elf(&mut self) {
-        self.every_elf_is_known = true;
+    /// Keeps something of a file's contents. After [`Memory::insert`].
+    pub fn keep(&mut self, path: &[u8], kept: &Kept) {
+        let path = normalise(path);
+        let Some(node) = self.node(&path) else { return };
+        let Reduced { tag, bytes } = kept.pack();
+        let contents = self.spool.put(&bytes).ok().map(|bytes| Contents { tag, bytes });
+        self.put(&path, node.entry, contents);
     }
 
     /// An executable ELF file of root.
     pub fn elf(mut self, path: &str, linking: Linking) -> Memory {
         let kind = Kind::File { size: linking.file_size };
-        let entry = Entry { kind, mode: 0o755, uid: 0, gid: 0 };
-        self.insert(path.as_bytes(), Node { entry, text: None });
-        self.insert_linking(path.as_bytes(), Ok(Arc::new(linking)));
+        self.insert(path.as_bytes(), Entry { kind, mode: 0o755, uid: 0, gid: 0 });
+        self.keep(path.as_bytes(), &Kept::Elf(Ok(Arc::new(linking))));
         self
     }
 
     /// A directory with mode 0755 of root.
     pub fn directory(mut self, path: &str) -> Memory {
-        self.insert(path.as_bytes(), Node { entry: Entry::implied_directory(), text: None });
+        self.insert(path.as_bytes(), Entry::implied_directory());
         self
     }
 
@@ -295,45 +299,67 @@ impl Memory {
     pub fn file(mut self, path: &str, mode: u32, bytes: impl AsRef<[u8]>) -> Memory {
         let bytes = bytes.as_ref().to_vec();
         let kind = Kind::File { size: u64::try_from(bytes.len()).unwrap_or(u64::MAX) };
-        let entry = Entry { kind, mode, uid: 0, gid: 0 };
-        self.insert(path.as_bytes(), Node { entry, text: Some(Arc::new(bytes)) });
+        self.insert(path.as_bytes(), Entry { kind, mode, uid: 0, gid: 0 });
+        self.keep(path.as_bytes(), &Kept::Text(bytes));
         self
     }
 
     /// A link of root.
     pub fn link(mut self, path: &str, target: &str) -> Memory {
         let kind = Kind::Symlink(target.as_bytes().to_vec());
-        let entry = Entry { kind, mode: 0o777, uid: 0, gid: 0 };
-        self.insert(path.as_bytes(), Node { entry, text: None });
+        self.insert(path.as_bytes(), Entry { kind, mode: 0o777, uid: 0, gid: 0 });
         self
+    }
+
+    fn node(&self, path: &[u8]) -> Option<Node> {
+        self.nodes.get(path).ok().flatten()
+    }
+
+    fn kept(&self, node: &Node) -> Option<Kept> {
+        let Contents { tag, bytes } = node.contents?;
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where something empty lies, something else may begin.
+        let known = looked_at.get(&bytes.at).filter(|_| bytes.length > 0);
+        if let Some(linking) = known.and_then(Weak::upgrade) {
+            return Some(Kept::Elf(Ok(linking)));
+        }
+        let kept = Kept::unpack(tag, self.spool.get(bytes).ok()?);
+        if let Some(Kept::Elf(Ok(linking)) | Kept::Program(linking, _)) = &kept {
+            looked_at.insert(bytes.at, Arc::downgrade(linking));
+        }
+        kept
     }
 }
 
 impl Tree for Memory {
     fn entry(&self, path: &[u8]) -> Option<Entry> {
-        match self.nodes.get(path) {
-            Some(node) => Some(node.entry.clone()),
+        match self.node(path) {
+            Some(node) => Some(node.entry),
             None if path == b"/" => Some(Entry::implied_directory()),
             None => None,
         }
     }
 
     fn children(&self, directory: &[u8]) -> Vec<Vec<u8>> {
-        self.nodes.names(directory).map(<[u8]>::to_vec).collect()
+        self.nodes.names(directory).unwrap_or_default()
     }
 
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.nodes.get(path)?.text.as_deref().cloned()
+        match self.kept(&self.node(path)?)? {
+            Kept::Text(text) => Some(text),
+            Kept::Elf(_) | Kept::Program(..) => None,
+        }
     }
 
     fn linking(&self, path: &[u8]) -> Option<Linked> {
-        if let Some(linked) = self.linked.get(path) {
-            return Some(linked.clone());
-        }
-        let node = self.nodes.get(path)?;
+        let node = self.node(path)?;
         let Kind::File { size } = node.entry.kind else { return None };
-        match &node.text {
-            Some(text) if text.len() as u64 == size => Some(Linking::parse(text).map(Arc::new)),
+        match self.kept(&node) {
+            Some(Kept::Elf(linked)) => Some(linked),
+            Some(Kept::Program(linking, _)) => Some(Ok(linking)),
+            Some(Kept::Text(text)) if text.len() as u64 == size => {
+                Some(Linking::parse(&text).map(Arc::new))
+            }
             _ if self.every_elf_is_known => {
                 Some(Err(if size < 52 { NotElf::TooShort } else { NotElf::Magic }))
             }

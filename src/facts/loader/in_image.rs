@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::linking::{ET_DYN, Linking, LoaderText, PT_INTERP, Segment};
     use crate::facts::image::Config;
-    use crate::facts::image::tree::{Entry, Kind, Memory, Node};
+    use crate::facts::image::tree::{Entry, Kind, Memory};
 
     fn subject() -> Binary {
         let segment = |kind| Segment { kind, ..Segment::default() };
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_user_has_to_be_let_in() {
-        let entry = |kind, mode| Node { entry: Entry { kind, mode, uid: 0, gid: 0 }, text: None };
+        let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
         let plan = |user: &str, directory, file| {
             let mut tree = Memory::default().elf("/opt/app", Linking::default());
             tree.insert(b"/opt", entry(Kind::Directory, directory));

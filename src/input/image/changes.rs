@@ -1,12 +1,18 @@
-//! What a layer does, path by path, in the few bytes that a layer of half a million entries can afford.
+//! What a layer does, path by path, in the few bytes that a layer of millions of entries can afford.
 
-use super::{Entry, Kind};
+use std::sync::Arc;
+
+use super::packed::{
+    FREE_BITS, push_entry, push_number, push_text, take_byte, take_entry, take_length, take_text,
+};
+use super::spool::{Spool, Spooled};
+use super::{Contents, Entry, Why};
 
 /// What a layer does at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<T> {
+pub enum Change {
     /// Puts this there.
-    Put(Entry, Option<T>),
+    Put(Entry, Option<Contents>),
     /// Puts another name of the file at this path there.
     HardLink(Vec<u8>),
     /// Hides what lower layers have there.
@@ -18,30 +24,29 @@ pub enum Change<T> {
 /// The changes of a layer, in its own order. Every path is kept as what it does not share with
 /// the one before it.
 #[derive(Debug, Clone)]
-pub struct Changes<T> {
-    records: Vec<u8>,
-    contents: Vec<T>,
+pub struct Changes {
+    spool: Arc<Spool>,
+    chunks: Vec<Spooled>,
+    /// What will be the next chunk.
+    open: Vec<u8>,
     last: Vec<u8>,
     length: usize,
 }
 
-const FILE: u64 = 0;
-const DIRECTORY: u64 = 1;
-const SYMLINK: u64 = 2;
-const OTHER: u64 = 3;
-const HARD_LINK: u64 = 4;
-const WHITEOUT: u64 = 5;
-const OPAQUE: u64 = 6;
-/// Added to the tag of a file whose contents were kept.
-const KEPT: u64 = 8;
+/// Bytes of a chunk; a record lies in one.
+const CHUNK: usize = 64 << 10;
 
-impl<T> Default for Changes<T> {
-    fn default() -> Changes<T> {
-        Changes { records: Vec::new(), contents: Vec::new(), last: Vec::new(), length: 0 }
+/// Tags of what puts no entry, in the bits that an entry's tag leaves free.
+const HARD_LINK: u8 = 0x80;
+const WHITEOUT: u8 = 0x40;
+const OPAQUE: u8 = 0x20;
+
+impl Changes {
+    /// None; they will lie in this spool.
+    pub fn new(spool: Arc<Spool>) -> Changes {
+        Changes { spool, chunks: Vec::new(), open: Vec::new(), last: Vec::new(), length: 0 }
     }
-}
 
-impl<T> Changes<T> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.length
@@ -53,161 +58,130 @@ impl<T> Changes<T> {
     }
 
     /// Adds one. The path is normalised.
-    pub fn push(&mut self, path: Vec<u8>, change: Change<T>) {
+    pub fn push(&mut self, path: Vec<u8>, change: &Change) -> Result<(), Why> {
         let shared = path.iter().zip(&self.last).take_while(|(a, b)| a == b).count();
-        self.number(shared as u64);
-        self.bytes(path.get(shared..).unwrap_or_default());
+        let out = &mut self.open;
+        push_number(out, shared as u64);
+        push_text(out, path.get(shared..).unwrap_or_default());
         match change {
-            Change::Put(entry, contents) => self.put(&entry, contents),
+            Change::Put(entry, contents) => push_entry(out, 0, entry, *contents),
             Change::HardLink(target) => {
-                self.number(HARD_LINK);
-                self.bytes(&target);
+                out.push(HARD_LINK);
+                push_text(out, target);
             }
-            Change::Whiteout => self.number(WHITEOUT),
-            Change::Opaque => self.number(OPAQUE),
+            Change::Whiteout => out.push(WHITEOUT),
+            Change::Opaque => out.push(OPAQUE),
         }
         self.last = path;
         self.length += 1;
-    }
-
-    fn put(&mut self, entry: &Entry, contents: Option<T>) {
-        let tag = match entry.kind {
-            Kind::File { .. } => FILE,
-            Kind::Directory => DIRECTORY,
-            Kind::Symlink(_) => SYMLINK,
-            Kind::Other => OTHER,
-        };
-        self.number(tag + if contents.is_some() { KEPT } else { 0 });
-        self.contents.extend(contents);
-        for number in [entry.mode, entry.uid, entry.gid] {
-            self.number(u64::from(number));
+        if self.open.len() >= CHUNK {
+            self.chunks.push(self.spool.put(&self.open)?);
+            self.open.clear();
         }
-        match &entry.kind {
-            Kind::File { size } => self.number(*size),
-            Kind::Symlink(target) => self.bytes(target),
-            Kind::Directory | Kind::Other => {}
-        }
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len() as u64);
-        self.records.extend_from_slice(bytes);
-    }
-
-    /// Seven bits a byte, the lowest first.
-    fn number(&mut self, mut number: u64) {
-        while number > 0x7f {
-            self.records.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        self.records.push(number as u8);
+        Ok(())
     }
 }
 
-impl<T> IntoIterator for Changes<T> {
-    type Item = (Vec<u8>, Change<T>);
-    type IntoIter = IntoIter<T>;
+impl IntoIterator for Changes {
+    type Item = Result<(Vec<u8>, Change), Why>;
+    type IntoIter = IntoIter;
 
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter {
-            records: self.records.into_iter(),
-            contents: self.contents.into_iter(),
-            path: Vec::new(),
-        }
+    fn into_iter(self) -> IntoIter {
+        let Changes { spool, chunks, open, .. } = self;
+        let chunks = chunks.into_iter();
+        IntoIter { spool, chunks, open, records: Vec::new(), at: 0, path: Vec::new() }
     }
 }
 
 /// The changes one after the other.
 #[derive(Debug)]
-pub struct IntoIter<T> {
-    records: std::vec::IntoIter<u8>,
-    contents: std::vec::IntoIter<T>,
+pub struct IntoIter {
+    spool: Arc<Spool>,
+    chunks: std::vec::IntoIter<Spooled>,
+    open: Vec<u8>,
+    records: Vec<u8>,
+    at: usize,
     path: Vec<u8>,
 }
 
-impl<T> IntoIter<T> {
-    fn number(&mut self) -> Option<u64> {
-        let (mut number, mut shift) = (0, 0);
-        loop {
-            let byte = self.records.next()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-            shift += 7;
-        }
-    }
-
-    fn length(&mut self) -> Option<usize> {
-        usize::try_from(self.number()?).ok()
-    }
-
-    fn bytes(&mut self) -> Option<Vec<u8>> {
-        let length = self.length()?;
-        Some(self.records.by_ref().take(length).collect())
-    }
-
-    fn small(&mut self) -> Option<u32> {
-        u32::try_from(self.number()?).ok()
-    }
-}
-
-impl<T> Iterator for IntoIter<T> {
-    type Item = (Vec<u8>, Change<T>);
-
-    fn next(&mut self) -> Option<(Vec<u8>, Change<T>)> {
-        let shared = self.length()?;
-        self.path.truncate(shared);
-        let rest = self.length()?;
-        self.path.extend(self.records.by_ref().take(rest));
-        let tag = self.number()?;
-        let change = match tag {
-            HARD_LINK => Change::HardLink(self.bytes()?),
+impl IntoIter {
+    fn record(&mut self) -> Option<(Vec<u8>, Change)> {
+        let all = self.records.get(self.at..)?;
+        let bytes = &mut &*all;
+        self.path.truncate(take_length(bytes)?);
+        self.path.extend_from_slice(take_text(bytes)?);
+        let tag = take_byte(bytes)?;
+        let change = match tag & FREE_BITS {
+            HARD_LINK => Change::HardLink(take_text(bytes)?.to_vec()),
             WHITEOUT => Change::Whiteout,
             OPAQUE => Change::Opaque,
             _ => {
-                let (mode, uid, gid) = (self.small()?, self.small()?, self.small()?);
-                let kind = match tag & !KEPT {
-                    FILE => Kind::File { size: self.number()? },
-                    DIRECTORY => Kind::Directory,
-                    SYMLINK => Kind::Symlink(self.bytes()?),
-                    _ => Kind::Other,
-                };
-                let contents = if tag & KEPT == 0 { None } else { self.contents.next() };
-                Change::Put(Entry { kind, mode, uid, gid }, contents)
+                let (entry, contents) = take_entry(bytes, tag)?;
+                Change::Put(entry, contents)
             }
         };
+        self.at += all.len() - bytes.len();
         Some((self.path.clone(), change))
+    }
+}
+
+impl Iterator for IntoIter {
+    type Item = Result<(Vec<u8>, Change), Why>;
+
+    fn next(&mut self) -> Option<Result<(Vec<u8>, Change), Why>> {
+        if self.at == self.records.len() {
+            self.at = 0;
+            self.records = match self.chunks.next() {
+                Some(chunk) => match self.spool.get(chunk) {
+                    Ok(records) => records,
+                    Err(error) => return Some(Err(error.into())),
+                },
+                None => std::mem::take(&mut self.open),
+            };
+        }
+        self.record().map(Ok)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::image::Kind;
 
     #[test]
     fn what_was_added_comes_out_again() {
         let entry = |kind| Entry { kind, mode: 0o7755, uid: u32::MAX, gid: 1000 };
         let link = |target: &[u8]| entry(Kind::Symlink(target.to_vec()));
-        let all: Vec<(Vec<u8>, Change<&str>)> = vec![
+        let contents = |tag| Some(Contents { tag, bytes: Spooled { at: 99, length: 1 << 33 } });
+        let file = |size| entry(Kind::File { size });
+        let all: Vec<(Vec<u8>, Change)> = vec![
             (b"/".to_vec(), Change::Put(entry(Kind::Directory), None)),
             (b"/usr/lib".to_vec(), Change::Put(entry(Kind::Directory), None)),
-            (b"/usr/lib/a".to_vec(), Change::Put(entry(Kind::File { size: u64::MAX }), Some("a"))),
-            (b"/usr/lib/a".to_vec(), Change::Put(entry(Kind::File { size: 0 }), None)),
+            (b"/usr/lib/a".to_vec(), Change::Put(file(u64::MAX), contents(1))),
+            (b"/usr/lib/a".to_vec(), Change::Put(file(0), None)),
             (b"/usr/li".to_vec(), Change::Put(link(b""), None)),
             (b"/usr/\xff".to_vec(), Change::Put(link(&[b'x'; 300]), None)),
             (b"/dev/null".to_vec(), Change::Put(entry(Kind::Other), None)),
             (b"/usr/lib/b".to_vec(), Change::HardLink(b"/usr/lib/a".to_vec())),
             (b"/usr/lib/c".to_vec(), Change::Whiteout),
             (b"/usr".to_vec(), Change::Opaque),
-            (b"/z".to_vec(), Change::Put(entry(Kind::File { size: 1 }), Some("z"))),
+            (b"/z".to_vec(), Change::Put(file(1), contents(255))),
         ];
-        let mut changes = Changes::default();
-        assert!(changes.is_empty());
-        for (path, change) in all.clone() {
-            changes.push(path, change);
+        // Once in memory, once in many chunks.
+        for times in [1, 5000] {
+            let mut changes = Changes::new(Arc::default());
+            assert!(changes.is_empty());
+            for (path, change) in std::iter::repeat_n(&all, times).flatten() {
+                changes.push(path.clone(), change).unwrap();
+            }
+            assert_eq!(changes.len(), all.len() * times);
+            assert_eq!(changes.chunks.is_empty(), times == 1);
+            let mut seen = 0;
+            for (index, change) in changes.into_iter().enumerate() {
+                assert_eq!(change.unwrap(), all[index % all.len()]);
+                seen += 1;
+            }
+            assert_eq!(seen, all.len() * times);
         }
-        assert_eq!(changes.len(), all.len());
-        assert_eq!(changes.into_iter().collect::<Vec<_>>(), all);
     }
 }

@@ -1,7 +1,7 @@
 //! One layer, read once: what it puts, links and hides, with file contents reduced as they pass by.
 
 use std::io::Read;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
 use super::changes::{Change, Changes};
@@ -9,10 +9,11 @@ use super::compression::{Compression, Decoder};
 use super::digest::Digest;
 use super::pieces::{Cut, Fill, Hashed, Stream, ahead};
 use super::source::Span;
+use super::spool::Spool;
 use super::tar::{EntryKind, Header, Reader, Source};
 use super::{
-    Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, VERIFY_PLAIN, Why, join, name, normalise,
-    parent,
+    Contents, Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, VERIFY_PLAIN, Why, join, name,
+    normalise, parent,
 };
 
 /// First bytes of a file by which it is decided whether more are wanted.
@@ -26,6 +27,9 @@ const ROOM: u64 = 6 << 20;
 const ROOM_FOR_HEADS: u64 = 8 << 20;
 /// Files beyond this size are read one at a time, whatever the number of threads.
 const LARGE: u64 = 4 << 20;
+/// Room for such a file: beyond glibc's highest `M_MMAP_THRESHOLD` (mallopt(3): 32 MiB), so that
+/// what it took is the system's again at once, and not kept for the next one.
+const APART: usize = 33 << 20;
 
 /// A regular file that passes by.
 #[derive(Debug)]
@@ -52,30 +56,41 @@ pub enum Want {
     IfRoom(u64),
 }
 
+/// What is kept of a file's bytes.
+#[derive(Debug, Clone)]
+pub struct Reduced {
+    /// What the bytes are, in the terms of who keeps them.
+    pub tag: u8,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// What the reader of an image wants to know of the files in it.
-pub struct Interest<'a, T> {
+pub struct Interest<'a> {
     /// What is wanted of a file, by its path and its first [`HEAD`] bytes.
     pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
     /// What is kept of those bytes.
-    pub reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> T + Sync),
+    pub reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> Reduced + Sync),
+    /// Where what is kept lies.
+    pub spool: Arc<Spool>,
     large: Mutex<()>,
 }
 
-impl<'a, T> Interest<'a, T> {
+impl<'a> Interest<'a> {
     /// An interest of two functions.
     pub fn new(
         wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
-        reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> T + Sync),
-    ) -> Interest<'a, T> {
-        Interest { wanted, reduce, large: Mutex::new(()) }
+        reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> Reduced + Sync),
+    ) -> Interest<'a> {
+        Interest { wanted, reduce, spool: Arc::default(), large: Mutex::new(()) }
     }
 }
 
 /// A layer's changes, in its own order.
 #[derive(Debug, Clone)]
-pub struct Layer<T> {
+pub struct Layer {
     /// The changes.
-    pub changes: Changes<T>,
+    pub changes: Changes,
     /// Digest and size of the blob as it lies; `None` where it was not read whole.
     pub blob: Option<(Digest, u64)>,
     /// Digest of the tar stream; `None` where it was not read whole.
@@ -83,7 +98,7 @@ pub struct Layer<T> {
 }
 
 /// A change and its path, normalised.
-type At<T> = (Vec<u8>, Change<T>);
+type At = (Vec<u8>, Change);
 
 /// What the image's documents say of a blob.
 #[derive(Debug, Clone, Default)]
@@ -98,11 +113,7 @@ pub struct Expected {
 
 /// Reads a layer that lies in a file. A plain one is passed over where its contents are not
 /// wanted, unless it is small enough to be verified in a few milliseconds.
-pub fn read_span<T: Send>(
-    span: Span,
-    expected: &Expected,
-    interest: &Interest<'_, T>,
-) -> Result<Layer<T>, Why> {
+pub fn read_span(span: Span, expected: &Expected, interest: &Interest<'_>) -> Result<Layer, Why> {
     let size = span.remaining();
     if let Some(want) = expected.size.filter(|want| *want != size) {
         return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
@@ -122,12 +133,12 @@ pub fn read_span<T: Send>(
 ///
 /// Inflating is the bound of a compressed layer, so it has a thread to itself; reading and hashing
 /// the blob, hashing the plain bytes, and reading the tar stream go on beside it.
-pub fn read_stream<T: Send>(
+pub fn read_stream(
     reader: impl Read + Send,
     compression: Compression,
     expected: &Expected,
-    interest: &Interest<'_, T>,
-) -> Result<Layer<T>, Why> {
+    interest: &Interest<'_>,
+) -> Result<Layer, Why> {
     let blob_like = expected.digest.as_ref().or(expected.diff_id.as_ref());
     let plain_like = expected.diff_id.as_ref();
     std::thread::scope(|scope| {
@@ -165,7 +176,7 @@ pub fn read_stream<T: Send>(
 }
 
 /// Whether what was read is what the documents say.
-pub fn verify<T>(layer: &Layer<T>, expected: &Expected) -> Result<(), Why> {
+pub fn verify(layer: &Layer, expected: &Expected) -> Result<(), Why> {
     if let Some(blob) = &layer.blob {
         verify_blob(blob, expected)?;
     }
@@ -190,12 +201,12 @@ fn verify_blob((digest, size): &(Digest, u64), expected: &Expected) -> Result<()
 }
 
 /// Reads a tar stream, with another thread between it and its pieces that hashes them.
-fn read_hashed<'scope, T>(
+fn read_hashed<'scope>(
     scope: &'scope Scope<'scope, '_>,
     pieces: impl Fill + 'scope,
     like: Option<&Digest>,
-    interest: &Interest<'_, T>,
-) -> Result<(Changes<T>, Option<Digest>), Why> {
+    interest: &Interest<'_>,
+) -> Result<(Changes, Option<Digest>), Why> {
     let (pieces, hashing) = ahead(scope, Hashed::new(pieces, like));
     let changes = read_pieces(pieces, interest)?;
     // What follows the archive's end is part of the stream and of its digest.
@@ -203,16 +214,16 @@ fn read_hashed<'scope, T>(
     Ok((changes, Some(hashed.finish()?.0)))
 }
 
-fn read_pieces<T>(pieces: impl Fill, interest: &Interest<'_, T>) -> Result<Changes<T>, Why> {
+fn read_pieces(pieces: impl Fill, interest: &Interest<'_>) -> Result<Changes, Why> {
     read_changes(&mut Reader::new(Stream::new(pieces)), interest)
 }
 
 /// Reads every entry of an archive as the changes of a layer.
-pub fn read_changes<S: Source, T>(
+pub fn read_changes<S: Source>(
     reader: &mut Reader<S>,
-    interest: &Interest<'_, T>,
-) -> Result<Changes<T>, Why> {
-    let mut changes = Changes::default();
+    interest: &Interest<'_>,
+) -> Result<Changes, Why> {
+    let mut changes = Changes::new(interest.spool.clone());
     let mut kept = Kept::default();
     let mut buffer = Vec::new();
     while let Some(header) = reader.next_entry()? {
@@ -221,19 +232,19 @@ pub fn read_changes<S: Source, T>(
         }
         if let Some((path, change)) = change_of(reader, &header, interest, &mut kept, &mut buffer)?
         {
-            changes.push(path, change);
+            changes.push(path, &change)?;
         }
     }
     Ok(changes)
 }
 
-fn change_of<S: Source, T>(
+fn change_of<S: Source>(
     reader: &mut Reader<S>,
     header: &Header,
-    interest: &Interest<'_, T>,
+    interest: &Interest<'_>,
     kept: &mut Kept,
     buffer: &mut Vec<u8>,
-) -> Result<Option<At<T>>, Why> {
+) -> Result<Option<At>, Why> {
     let shown = || header.name.escape_ascii().to_string();
     if header.name.len() >= MAX_PATH || header.link.len() >= MAX_PATH {
         return Err(Why::new(format!(
@@ -285,28 +296,33 @@ fn change_of<S: Source, T>(
     Ok(Some((path, Change::Put(entry, contents))))
 }
 
-fn reduce<S: Source, T>(
+fn reduce<S: Source>(
     reader: &mut Reader<S>,
     member: &Member<'_>,
-    interest: &Interest<'_, T>,
+    interest: &Interest<'_>,
     kept: &mut Kept,
     buffer: &mut Vec<u8>,
-) -> Result<Option<T>, Why> {
+) -> Result<Option<Contents>, Why> {
     buffer.clear();
     reader.append_contents(buffer, HEAD as u64)?;
     let wanted = kept.grant((interest.wanted)(member, buffer), member.size)?.min(MAX_CONTENTS);
     if wanted == 0 {
         return Ok(None);
     }
-    let _alone = (member.size.min(wanted) > LARGE)
-        .then(|| interest.large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let is_large = member.size.min(wanted) > LARGE;
+    let _alone =
+        is_large.then(|| interest.large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    if is_large {
+        let head = std::mem::replace(buffer, Vec::with_capacity(APART));
+        buffer.extend(head);
+    }
     reader.append_contents(buffer, wanted.saturating_sub(buffer.len() as u64))?;
     buffer.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
-    let kept = (interest.reduce)(member, buffer);
+    let Reduced { tag, bytes } = (interest.reduce)(member, buffer);
     if buffer.capacity() as u64 > LARGE {
         *buffer = Vec::new();
     }
-    Ok(Some(kept))
+    Ok(Some(Contents { tag, bytes: interest.spool.put(&bytes)? }))
 }
 
 /// Bytes of a layer's files that stay.
@@ -383,13 +399,13 @@ mod tests {
         .concat()
     }
 
-    fn elf_sizes() -> Interest<'static, usize> {
+    fn elf_sizes() -> Interest<'static> {
         Interest::new(
             &|_, head| match head.starts_with(b"\x7fELF") {
                 true => Want::Look(u64::MAX),
                 false => Want::Nothing,
             },
-            &|_, bytes| bytes.len(),
+            &|_, bytes| Reduced { tag: 9, bytes: bytes.len().to_string().into() },
         )
     }
 
@@ -399,7 +415,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn read(bytes: &[u8], expected: &Expected) -> Result<Layer<usize>, Why> {
+    fn read(bytes: &[u8], expected: &Expected) -> Result<Layer, Why> {
         read_stream(bytes, Compression::of(bytes), expected, &elf_sizes())
     }
 
@@ -413,8 +429,10 @@ mod tests {
                 size: Some(bytes.len() as u64),
                 diff_id: Some(Digest::sha256(&plain)),
             };
-            let layer = read(bytes, &expected).unwrap();
-            let changes: Vec<_> = layer.changes.into_iter().collect();
+            let interest = elf_sizes();
+            let layer = read_stream(&bytes[..], Compression::of(bytes), &expected, &interest);
+            let layer = layer.unwrap();
+            let changes: Vec<_> = layer.changes.into_iter().map(Result::unwrap).collect();
             let paths: Vec<&[u8]> = changes.iter().map(|(path, _)| path.as_slice()).collect();
             assert_eq!(
                 paths,
@@ -428,7 +446,9 @@ mod tests {
                     b"/etc"
                 ]
             );
-            assert!(matches!(&changes[1].1, Change::Put(entry, Some(1004)) if entry.mode == 0o755));
+            let Change::Put(entry, Some(contents)) = &changes[1].1 else { unreachable!() };
+            let kept = interest.spool.get(contents.bytes).unwrap();
+            assert_eq!((entry.mode, contents.tag, kept.as_slice()), (0o755, 9, &b"1004"[..]));
             assert!(matches!(&changes[2].1, Change::Put(_, None)));
             assert!(matches!(&changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
             assert!(matches!(&changes[5].1, Change::Whiteout));

@@ -19,21 +19,19 @@ use super::{MAX_DOCUMENT, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEM
 const AT_ONCE: usize = 4;
 
 /// An image and what stands beside it.
-#[derive(Debug, Clone)]
-pub struct Loaded<T> {
+#[derive(Debug)]
+pub struct Loaded {
     /// The image that was meant.
-    pub image: Parts<T>,
-    /// The same image for other platforms, as far as their blobs are there.
-    pub siblings: Vec<Parts<T>>,
-    /// Statements about the image, as they lie: BuildKit's provenance and package lists.
+    pub image: Parts,
+    /// Statements about the image's build, as they lie: BuildKit's provenance.
     pub statements: Vec<Vec<u8>>,
     /// What was passed over, in words.
     pub notes: Vec<String>,
 }
 
 /// One image.
-#[derive(Debug, Clone)]
-pub struct Parts<T> {
+#[derive(Debug)]
+pub struct Parts {
     /// The manifest's digest; archives of older engines have none.
     pub digest: Option<Digest>,
     /// The platform that the index gives it.
@@ -41,7 +39,7 @@ pub struct Parts<T> {
     /// The configuration; `None` for a root file system without one.
     pub config: Option<Config>,
     /// The finished tree.
-    pub files: Squashed<T>,
+    pub files: Squashed,
     /// Layers that were not read whole, so that their digests are not known.
     pub unverified: usize,
 }
@@ -61,40 +59,49 @@ impl<W: Into<Why>> From<W> for Failure {
     }
 }
 
+/// Gets the same image for other platforms, one at a time, as far as their blobs are there.
+pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
+
 /// Reads the image that a reference names. A directory is no image with layers: see `Root`.
-pub fn load<T: Clone + Send>(
+pub fn load(
     reference: &Reference,
     wish: Option<&Platform>,
-    interest: &Interest<'_, T>,
-) -> Result<Loaded<T>, Failure> {
+    interest: &Interest<'_>,
+    siblings: Siblings<'_>,
+) -> Result<Loaded, Failure> {
     match reference {
         Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
         Reference::Layout { path, tag } => {
             let store = Store::Directory(Blobs::open(path)?);
-            Loader { store, wish, interest, notes: Vec::new() }.oci(tag.as_deref())
+            Loader { store, wish, interest, siblings, notes: Vec::new() }.oci(tag.as_deref())
         }
         Reference::Archive { path, tag } => {
             let store = Store::open_archive(path, interest)?;
-            Loader { store, wish, interest, notes: Vec::new() }.archive(path, tag.as_deref())
+            Loader { store, wish, interest, siblings, notes: Vec::new() }
+                .archive(path, tag.as_deref())
         }
-        Reference::Daemon(name) => load_stream(super::daemon::save(name)?, wish, interest),
+        Reference::Daemon(name) => {
+            load_stream(super::daemon::save(name)?, wish, interest, siblings)
+        }
     }
 }
 
 /// Reads the one image of an archive that passes by.
-pub fn load_stream<T: Clone + Send>(
+pub fn load_stream(
     archive: Box<dyn Read + Send>,
     wish: Option<&Platform>,
-    interest: &Interest<'_, T>,
-) -> Result<Loaded<T>, Failure> {
+    interest: &Interest<'_>,
+    siblings: Siblings<'_>,
+) -> Result<Loaded, Failure> {
     let store = Store::pass(archive, interest)?;
-    Loader { store, wish, interest, notes: Vec::new() }.archive(Path::new("-"), None)
+    Loader { store, wish, interest, siblings, notes: Vec::new() }.archive(Path::new("-"), None)
 }
 
-struct Loader<'a, T> {
-    store: Store<T>,
+struct Loader<'a> {
+    store: Store,
     wish: Option<&'a Platform>,
-    interest: &'a Interest<'a, T>,
+    interest: &'a Interest<'a>,
+    siblings: Siblings<'a>,
     notes: Vec<String>,
 }
 
@@ -106,8 +113,8 @@ struct Candidate {
     platform: Platform,
 }
 
-impl<T: Clone + Send> Loader<'_, T> {
-    fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<Loaded<T>, Failure> {
+impl Loader<'_> {
+    fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<Loaded, Failure> {
         if self.store.has("index.json") && self.store.has("oci-layout") {
             return self.oci(tag);
         }
@@ -121,16 +128,16 @@ impl<T: Clone + Send> Loader<'_, T> {
         let Some(layer) = packed_root else {
             return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
         };
-        let mut files = Squashed::new();
+        let mut files = Squashed::new(self.interest.spool.clone());
         files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
         let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
-        Ok(Loaded { image, siblings: Vec::new(), statements: Vec::new(), notes: self.notes })
+        Ok(Loaded { image, statements: Vec::new(), notes: self.notes })
     }
 
     // --- Docker's own archives -------------------------------------------------------------
 
-    fn docker(self, tag: Option<&str>) -> Result<Loaded<T>, Failure> {
+    fn docker(self, tag: Option<&str>) -> Result<Loaded, Failure> {
         let bytes = self.store.document("manifest.json", MAX_DOCUMENT)?.unwrap_or_default();
         let entries: Vec<DockerEntry> = serde_json::from_slice(&bytes)
             .map_err(|error| Why::new(format!("manifest.json is not readable: {error}")))?;
@@ -169,12 +176,12 @@ impl<T: Clone + Send> Loader<'_, T> {
         let layers = layers.into_iter().map(|path| (path, None, None)).collect();
         let (files, unverified) = self.layers(layers, &config)?;
         let image = Parts { digest: None, listed: None, config: Some(config), files, unverified };
-        Ok(Loaded { image, siblings: Vec::new(), statements: Vec::new(), notes: self.notes })
+        Ok(Loaded { image, statements: Vec::new(), notes: self.notes })
     }
 
     // --- OCI layouts -----------------------------------------------------------------------
 
-    fn oci(mut self, tag: Option<&str>) -> Result<Loaded<T>, Failure> {
+    fn oci(mut self, tag: Option<&str>) -> Result<Loaded, Failure> {
         let bytes = self
             .store
             .document("index.json", MAX_DOCUMENT)?
@@ -216,14 +223,13 @@ impl<T: Clone + Send> Loader<'_, T> {
         let candidate = candidates.swap_remove(chosen);
         let statements = self.statements(&aside, &candidate.descriptor);
         let image = self.read(&candidate)?;
-        let mut siblings = Vec::new();
         for other in &candidates {
             match self.read(other) {
-                Ok(parts) => siblings.push(parts),
+                Ok(parts) => (self.siblings)(parts)?,
                 Err(failure) => self.notes.push(format!("{}: {}", other.platform, failure.why)),
             }
         }
-        Ok(Loaded { image, siblings, statements, notes: self.notes })
+        Ok(Loaded { image, statements, notes: self.notes })
     }
 
     fn by_tag(&self, top: &[Descriptor], tag: Option<&str>) -> Result<Vec<Descriptor>, Why> {
@@ -431,11 +437,7 @@ impl<T: Clone + Send> Loader<'_, T> {
             if subject != Some(image.digest.as_str()) {
                 continue;
             }
-            for layer in manifest
-                .layers
-                .iter()
-                .filter(|layer| layer.media_type == "application/vnd.in-toto+json")
-            {
+            for layer in manifest.layers.iter().filter(|layer| is_provenance(layer)) {
                 match self.blob(layer, MAX_STATEMENT) {
                     Ok(bytes) => statements.push(bytes),
                     Err(why) => self.notes.push(why.to_string()),
@@ -445,7 +447,7 @@ impl<T: Clone + Send> Loader<'_, T> {
         statements
     }
 
-    fn read(&self, candidate: &Candidate) -> Result<Parts<T>, Failure> {
+    fn read(&self, candidate: &Candidate) -> Result<Parts, Failure> {
         let config = Config::parse(&candidate.config).map_err(Why::new)?;
         let mut layers = Vec::new();
         for layer in &candidate.manifest.layers {
@@ -476,7 +478,7 @@ impl<T: Clone + Send> Loader<'_, T> {
         &self,
         layers: Vec<(String, Option<Digest>, Option<u64>)>,
         config: &Config,
-    ) -> Result<(Squashed<T>, usize), Failure> {
+    ) -> Result<(Squashed, usize), Failure> {
         if layers.len() > MAX_LAYERS {
             return Err(Why::new(format!("the image has more than {MAX_LAYERS} layers")).into());
         }
@@ -498,17 +500,18 @@ impl<T: Clone + Send> Loader<'_, T> {
                 why,
             }
         };
+        let (store, interest) = (&self.store, self.interest);
         let read = |index: usize| {
             let (path, digest, size) =
                 layers.get(index).ok_or_else(|| Why::new("there is no such layer"))?;
             let diff_id = config.diff_ids.get(index).cloned();
             let expected = Expected { digest: digest.clone(), size: *size, diff_id };
-            self.store.layer(path, &expected, self.interest)
+            store.layer(path, &expected, interest)
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut files = Squashed::new();
+        let mut files = Squashed::new(self.interest.spool.clone());
         let mut unverified = 0;
-        let mut lay = |index: usize, layer: Result<Layer<T>, Why>| {
+        let mut lay = |index: usize, layer: Result<Layer, Why>| {
             let layer = layer.map_err(|why| failed(index, why))?;
             unverified += usize::from(layer.diff_id.is_none());
             files.apply(index, layer.changes).map_err(|why| failed(index, why))
@@ -516,6 +519,14 @@ impl<T: Clone + Send> Loader<'_, T> {
         in_order(layers.len(), cores.min(AT_ONCE), read, &mut lay)?;
         Ok((files, unverified))
     }
+}
+
+/// A statement, unless it says of itself that it is another than one about the build: lists of
+/// packages have tens of megabytes.
+fn is_provenance(layer: &Descriptor) -> bool {
+    let about = layer.annotation("in-toto.io/predicate-type");
+    layer.media_type == "application/vnd.in-toto+json"
+        && about.is_none_or(|about| about.starts_with("https://slsa.dev/provenance/"))
 }
 
 fn one_of<'a>(

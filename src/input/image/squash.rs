@@ -3,31 +3,31 @@
 //! Where the specification leaves room, this follows umoci, which applies layers to one tree as the
 //! text describes; where a container engine is known to come to another tree, the place is noted.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::changes::{Change, Changes};
-use super::paths::Paths;
-use super::{Entry, Kind, MAX_PATH, MAX_WALKED, Why, name, parent};
-
-/// One path of the finished tree.
-#[derive(Debug, Clone)]
-pub struct Node<T> {
-    /// What it is.
-    pub entry: Entry,
-    /// What was kept of its contents.
-    pub contents: Option<T>,
-    /// The layer that put it there last, from 0.
-    pub layer: u16,
-}
+use super::paths::{Directory, Node, Paths, ROOT};
+use super::spool::Spool;
+use super::{Contents, Entry, Kind, MAX_IMAGE_ENTRIES, MAX_PATH, MAX_WALKED, Why, name, parent};
 
 /// The tree that a container would see.
-#[derive(Debug, Clone)]
-pub struct Squashed<T> {
+#[derive(Debug)]
+pub struct Squashed {
     /// By normalised path. The root itself is there only if a layer says so.
-    pub nodes: Paths<Node<T>>,
-    /// Paths that engines do not agree on.
+    pub nodes: Paths,
+    /// Where the kept contents of its files lie.
+    pub spool: Arc<Spool>,
+    /// Paths that engines do not agree on: the first [`MAX_AMBIGUOUS`].
     pub ambiguous: Vec<Ambiguous>,
+    /// How many such paths there are.
+    pub ambiguous_in_all: usize,
+    entries: usize,
 }
+
+/// Paths that are remembered because engines do not agree on them.
+pub const MAX_AMBIGUOUS: usize = 1000;
+/// Pages of what a layer hides that stay in memory.
+const HIDDEN_HERE: usize = 512;
 
 /// A path whose meaning depends on the container engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,55 +90,68 @@ impl Pattern {
     }
 }
 
-impl<T: Clone> Squashed<T> {
-    /// Nothing yet.
-    pub fn new() -> Squashed<T> {
-        Squashed { nodes: Paths::default(), ambiguous: Vec::new() }
+impl Squashed {
+    /// Nothing yet; the contents of what will be there lie in the spool.
+    pub fn new(spool: Arc<Spool>) -> Squashed {
+        Squashed {
+            nodes: Paths::default(),
+            spool,
+            ambiguous: Vec::new(),
+            ambiguous_in_all: 0,
+            entries: 0,
+        }
+    }
+
+    /// What was kept of a node's contents.
+    pub fn contents(&self, node: &Node) -> Result<Option<Vec<u8>>, Why> {
+        Ok(node.contents.map(|contents| self.spool.get(contents.bytes)).transpose()?)
     }
 
     /// Lays one more layer on top.
-    pub fn apply(&mut self, layer: usize, changes: Changes<T>) -> Result<(), Why> {
+    pub fn apply(&mut self, layer: usize, changes: Changes) -> Result<(), Why> {
         let layer = u16::try_from(layer).map_err(|_| Why::new("too many layers"))?;
+        self.entries += changes.len();
+        if self.entries > MAX_IMAGE_ENTRIES {
+            return Err(Why::new(format!("the image has more than {MAX_IMAGE_ENTRIES} entries")));
+        }
         let mut work = Applying {
             tree: self,
             layer,
             directory: None,
-            emptied: BTreeSet::new(),
-            hidden: BTreeSet::new(),
-            implied: BTreeSet::new(),
+            hidden: Paths::new(HIDDEN_HERE),
             walked: 0,
         };
-        for (path, change) in changes {
+        for change in changes {
+            let (path, change) = change?;
             work.apply(&path, change)?;
         }
         Ok(())
     }
 }
 
-impl<T: Clone> Default for Squashed<T> {
-    fn default() -> Squashed<T> {
-        Squashed::new()
-    }
-}
-
-struct Applying<'a, T> {
-    tree: &'a mut Squashed<T>,
+struct Applying<'a> {
+    tree: &'a mut Squashed,
     layer: u16,
-    /// The last directory that was looked up: as written, and without links. Layers are written
+    /// The last directory that was looked up: as written, and where it is. Layers are written
     /// directory by directory, so most look-ups end here.
-    directory: Option<(Vec<u8>, Vec<u8>)>,
-    /// Directories with contents that this layer has hidden.
-    emptied: BTreeSet<Vec<u8>>,
+    directory: Option<(Vec<u8>, Place)>,
     /// Where this layer has hidden all that lower ones have; there is nothing left to hide again.
-    hidden: BTreeSet<Vec<u8>>,
-    /// Directories that no entry of this layer has put, but that its files lie in.
-    implied: BTreeSet<Vec<u8>>,
+    /// It is a directory there where something lay in it.
+    hidden: Paths,
     /// Bytes of path that directories were looked up by.
     walked: u64,
 }
 
-impl<T: Clone> Applying<'_, T> {
-    fn apply(&mut self, path: &[u8], change: Change<T>) -> Result<(), Why> {
+/// A directory of the tree.
+#[derive(Debug, Clone)]
+struct Place {
+    /// Without links.
+    path: Vec<u8>,
+    directory: Directory,
+}
+
+impl Applying<'_> {
+    fn apply(&mut self, path: &[u8], change: Change) -> Result<(), Why> {
         match change {
             Change::Put(entry, contents) => self.put(path, entry, contents),
             Change::HardLink(target) => self.link(path, &target),
@@ -147,19 +160,22 @@ impl<T: Clone> Applying<'_, T> {
         }
     }
 
-    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<T>) -> Result<(), Why> {
-        let layer = self.layer;
+    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<Contents>) -> Result<(), Why> {
+        let node = Node { entry, contents, layer: self.layer, implied: false };
         if path == b"/" {
-            self.tree.nodes.insert(b"/", Node { entry, contents, layer });
-            return Ok(());
+            return Ok(self.tree.nodes.insert(b"/", node)?);
         }
-        let at = self.place(path)?;
-        if entry.is_directory() && self.emptied.contains(&at) {
+        let Place { path: above, directory } = self.place(path)?;
+        let at = child(&above, name(path));
+        let is_directory = node.entry.is_directory();
+        if is_directory && self.hidden.get(&at)?.is_some_and(|it| it.entry.is_directory()) {
             self.note(path, Pattern::PutAndHidden);
         }
-        self.note_twice(path, &at);
-        if let Some(there) = self.tree.nodes.get(&at)
-            && !(there.entry.is_directory() && entry.is_directory())
+        let mut found = self.tree.nodes.look(directory, name(path))?;
+        let there = found.as_ref().and_then(|found| found.node.as_ref());
+        self.note_twice(path, &at, there);
+        if let Some(there) = there
+            && !(there.entry.is_directory() && is_directory)
         {
             // The directory that was looked up last may have been, or led through, what is
             // replaced.
@@ -167,69 +183,73 @@ impl<T: Clone> Applying<'_, T> {
                 self.directory = None;
             }
             if there.entry.is_directory() {
-                self.tree.nodes.remove_below(&at, |_| false);
+                self.tree.nodes.remove(&at)?;
+                found = None;
             }
         }
-        self.tree.nodes.insert(&at, Node { entry, contents, layer });
+        self.tree.nodes.put(directory, name(path), found.as_ref(), Some(node))?;
         Ok(())
     }
 
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), Why> {
         let directory = self.directory_of(parent(target), false)?;
-        let from = directory.map(|directory| child(&directory, name(target)));
-        if from.as_ref().is_some_and(|from| self.hidden.contains(from))
-            && !from.as_ref().is_some_and(|from| self.tree.nodes.contains(from))
+        let from = directory.map(|place| child(&place.path, name(target)));
+        let node = match &from {
+            Some(from) => self.tree.nodes.get(from)?,
+            None => None,
+        };
+        if let Some(from) = &from
+            && node.is_none()
+            && self.hidden.contains(from)?
         {
             // In the engines' stores a whiteout is a file of its own, and can be linked to.
             self.note(path, Pattern::PutAndHidden);
             return self.hide(path);
         }
-        let node = from.as_ref().and_then(|from| self.tree.nodes.get(from));
-        let Some(node) = node.filter(|node| !node.entry.is_directory()).cloned() else {
+        let Some(node) = node.filter(|node| !node.entry.is_directory()) else {
             return Err(Why::new(format!(
                 "{}: a hard link to {}, which is not there",
                 path.escape_ascii(),
                 target.escape_ascii()
             )));
         };
-        let at = self.place(path)?;
+        let at = child(&self.place(path)?.path, name(path));
         if from.as_deref() == Some(at.as_slice()) {
             return Err(Why::new(format!("{}: a hard link to itself", path.escape_ascii())));
         }
         if node.layer != self.layer {
             self.note(path, Pattern::LinkToLowerLayer);
         }
-        self.note_twice(path, &at);
-        self.tree.nodes.remove_below(&at, |_| false);
-        self.directory = None;
-        self.tree.nodes.insert(&at, Node { layer: self.layer, ..node });
-        Ok(())
+        let there = self.tree.nodes.get(&at)?;
+        self.note_twice(path, &at, there.as_ref());
+        if there.is_some() {
+            self.tree.nodes.remove(&at)?;
+            self.directory = None;
+        }
+        Ok(self.tree.nodes.insert(&at, Node { layer: self.layer, ..node })?)
     }
 
     fn hide(&mut self, path: &[u8]) -> Result<(), Why> {
-        if self.crosses_link(parent(path)) {
+        if self.crosses_link(parent(path))? {
             self.note(path, Pattern::HideThroughLink);
         }
-        let Some(directory) = self.directory_of(parent(path), false)? else {
-            return Ok(());
-        };
-        let at = child(&directory, name(path));
-        if self.tree.nodes.get(&at).is_some_and(|node| node.layer == self.layer) {
+        let Some(place) = self.directory_of(parent(path), false)? else { return Ok(()) };
+        let at = child(&place.path, name(path));
+        let there = self.tree.nodes.get(&at)?;
+        let is_own = there.as_ref().is_some_and(|node| node.layer == self.layer);
+        if is_own {
             self.note(path, Pattern::PutAndHidden);
         }
-        if !self.hidden.insert(at.clone()) {
+        if self.hidden.contains(&at)? {
             self.note(path, Pattern::Twice);
             return Ok(());
         }
         self.directory = None;
-        if self.tree.nodes.has_children(&at) {
-            self.emptied.insert(at.clone());
-        }
-        self.hide_lower(&at);
-        if self.tree.nodes.get(&at).is_some_and(|node| node.layer != self.layer)
-            && !self.tree.nodes.has_children(&at)
-        {
-            self.tree.nodes.remove(&at);
+        let had_contents = self.tree.nodes.has_children(&at)?;
+        self.mark_hidden(&at, had_contents)?;
+        self.hide_lower(&at)?;
+        if there.is_some() && !is_own && !self.tree.nodes.has_children(&at)? {
+            self.tree.nodes.remove(&at)?;
         }
         Ok(())
     }
@@ -237,58 +257,67 @@ impl<T: Clone> Applying<'_, T> {
     fn hide_below(&mut self, path: &[u8]) -> Result<(), Why> {
         if path == b"/" {
             self.note(path, Pattern::OpaqueRoot);
-        } else if self.crosses_link(path) {
+        } else if self.crosses_link(path)? {
             self.note(path, Pattern::HideThroughLink);
         }
-        let Some(directory) = self.directory_of(path, false)? else {
+        let Some(Place { path: at, .. }) = self.directory_of(path, false)? else {
             return Ok(());
         };
-        if self.hidden.insert(directory.clone()) {
+        if !self.hidden.contains(&at)? {
+            self.mark_hidden(&at, false)?;
             self.directory = None;
-            self.hide_lower(&directory);
+            self.hide_lower(&at)?;
         }
         Ok(())
     }
 
+    fn mark_hidden(&mut self, at: &[u8], had_contents: bool) -> Result<(), Why> {
+        let mut node = self.implied_directory();
+        if !had_contents {
+            node.entry.kind = Kind::Other;
+        }
+        Ok(self.hidden.insert(at, node)?)
+    }
+
     /// Whether an entry of this layer has put something there already. Another way of writing the
     /// same place is not the same to anybody.
-    fn note_twice(&mut self, path: &[u8], at: &[u8]) {
-        let is_own = self.tree.nodes.get(at).is_some_and(|node| node.layer == self.layer);
-        if is_own && !self.implied.remove(at) && path == at {
+    fn note_twice(&mut self, path: &[u8], at: &[u8], there: Option<&Node>) {
+        let is_own = there.is_some_and(|node| node.layer == self.layer && !node.implied);
+        if is_own && path == at {
             self.note(path, Pattern::Twice);
         }
     }
 
-    /// Where an entry lands: its directory without links, made where it is missing.
-    fn place(&mut self, path: &[u8]) -> Result<Vec<u8>, Why> {
-        if let Some((written, found)) = &self.directory
+    /// Where an entry lands: its directory, made where it is missing.
+    fn place(&mut self, path: &[u8]) -> Result<Place, Why> {
+        if let Some((written, place)) = &self.directory
             && written == parent(path)
         {
-            return Ok(child(found, name(path)));
+            return Ok(place.clone());
         }
-        if self.crosses_link(parent(path)) {
+        if self.crosses_link(parent(path))? {
             self.note(path, Pattern::WriteThroughLink);
         }
-        let Some(directory) = self.directory_of(parent(path), true)? else {
+        let Some(place) = self.directory_of(parent(path), true)? else {
             return Err(Why::new(format!("{}: no directory to lie in", path.escape_ascii())));
         };
-        self.directory = Some((parent(path).to_vec(), directory.clone()));
-        Ok(child(&directory, name(path)))
+        self.directory = Some((parent(path).to_vec(), place.clone()));
+        Ok(place)
     }
 
     /// Resolves a directory in the tree as it is now, links included and clamped at the root.
     /// `None`: it is missing and was not to be made.
-    fn directory_of(&mut self, path: &[u8], make: bool) -> Result<Option<Vec<u8>>, Why> {
+    fn directory_of(&mut self, path: &[u8], make: bool) -> Result<Option<Place>, Why> {
         let shown = || path.escape_ascii();
         let mut rest: Vec<Vec<u8>> = names(path).rev().map(<[u8]>::to_vec).collect();
         let mut at: Vec<u8> = b"/".to_vec();
-        // Of `at`, and of the directories that it lies in.
-        let mut places = vec![self.tree.nodes.root()];
+        // `at`, and the directories that it lies in.
+        let mut open = vec![ROOT];
         let mut links = 0;
         while let Some(next) = rest.pop() {
             if next == b".." {
                 at = parent(&at).to_vec();
-                places.truncate(places.len().saturating_sub(1).max(1));
+                open.truncate(open.len().saturating_sub(1).max(1));
                 continue;
             }
             let here = child(&at, &next);
@@ -300,14 +329,15 @@ impl<T: Clone> Applying<'_, T> {
             if self.walked > MAX_WALKED {
                 return Err(Why::new("its directories lie too deep in one another, too often"));
             }
-            let directory = places.last().copied().unwrap_or(self.tree.nodes.root());
-            let place = self.tree.nodes.step(directory, &next);
-            let node = place.and_then(|place| self.tree.nodes.at(place));
-            let lower = node.is_some_and(|node| node.layer != self.layer);
-            match node.map(|node| &node.entry.kind) {
+            let directory = open.last().copied().unwrap_or(ROOT);
+            let found = self.tree.nodes.look(directory, &next)?;
+            let inside = found.as_ref().and_then(|found| found.inside);
+            let node = found.and_then(|found| found.node);
+            let lower = node.as_ref().is_some_and(|node| node.layer != self.layer);
+            match node.map(|node| node.entry.kind) {
                 Some(Kind::Directory) => {
                     at = here;
-                    places.extend(place);
+                    open.extend(inside);
                 }
                 Some(Kind::Symlink(target)) => {
                     links += 1;
@@ -316,25 +346,23 @@ impl<T: Clone> Applying<'_, T> {
                     }
                     if target.first() == Some(&b'/') {
                         at = b"/".to_vec();
-                        places.truncate(1);
+                        open.truncate(1);
                     }
-                    rest.extend(names(target).rev().map(<[u8]>::to_vec));
+                    rest.extend(names(&target).rev().map(<[u8]>::to_vec));
                 }
                 _ if !make => return Ok(None),
                 None => {
-                    self.implied.insert(here.clone());
                     let node = self.implied_directory();
-                    places.push(self.tree.nodes.put(directory, &next, node));
+                    open.extend(self.tree.nodes.put(directory, &next, None, Some(node))?);
                     at = here;
                 }
                 Some(_) if lower => {
                     self.note(path, Pattern::BelowFile);
                     // Engines see no link of a lower layer: the first name that is no directory
                     // to them becomes one.
-                    let written = self.first_link(path).filter(|(_, layer)| *layer != self.layer);
+                    let written = self.first_link(path)?.filter(|(_, layer)| *layer != self.layer);
                     let at = written.map_or(here, |(link, _)| link);
-                    self.tree.nodes.insert(&at, self.implied_directory());
-                    self.implied.insert(at);
+                    self.tree.nodes.insert(&at, self.implied_directory())?;
                     return self.directory_of(path, make);
                 }
                 Some(_) => {
@@ -346,46 +374,53 @@ impl<T: Clone> Applying<'_, T> {
                 }
             }
         }
-        Ok(Some(at))
+        let directory = open.last().copied().unwrap_or(ROOT);
+        Ok(Some(Place { path: at, directory }))
     }
 
     /// A directory that no entry puts.
-    fn implied_directory(&self) -> Node<T> {
-        Node { entry: Entry::implied_directory(), contents: None, layer: self.layer }
+    fn implied_directory(&self) -> Node {
+        let entry = Entry::implied_directory();
+        Node { entry, contents: None, layer: self.layer, implied: true }
     }
 
     /// Whether a name of the directory is a link that a lower layer made: engines that write
     /// into an empty directory of their own do not see it.
-    fn crosses_link(&self, directory: &[u8]) -> bool {
-        self.first_link(directory).is_some_and(|(_, layer)| layer != self.layer)
+    fn crosses_link(&self, directory: &[u8]) -> Result<bool, Why> {
+        Ok(self.first_link(directory)?.is_some_and(|(_, layer)| layer != self.layer))
     }
 
     /// The first of a directory's names, as written, that is a link, and the layer that made it.
-    fn first_link(&self, directory: &[u8]) -> Option<(Vec<u8>, u16)> {
+    fn first_link(&self, directory: &[u8]) -> Result<Option<(Vec<u8>, u16)>, Why> {
         let mut at = Vec::new();
-        let mut place = self.tree.nodes.root();
+        let mut inside = Some(ROOT);
         for next in names(directory) {
             at.push(b'/');
             at.extend_from_slice(next);
-            place = self.tree.nodes.step(place, next)?;
-            let node = self.tree.nodes.at(place)?;
+            let Some(directory) = inside else { break };
+            let Some(found) = self.tree.nodes.look(directory, next)? else { break };
+            let Some(node) = found.node else { break };
             if matches!(node.entry.kind, Kind::Symlink(_)) {
-                return Some((at, node.layer));
+                return Ok(Some((at, node.layer)));
             }
+            inside = found.inside;
         }
-        None
+        Ok(None)
     }
 
     fn note(&mut self, path: &[u8], pattern: Pattern) {
-        let layer = usize::from(self.layer);
-        self.tree.ambiguous.push(Ambiguous { path: path.to_vec(), layer, pattern });
+        self.tree.ambiguous_in_all += 1;
+        if self.tree.ambiguous.len() < MAX_AMBIGUOUS {
+            let layer = usize::from(self.layer);
+            self.tree.ambiguous.push(Ambiguous { path: path.to_vec(), layer, pattern });
+        }
     }
 
     /// Takes away what lower layers put below a path, but for the directories in which this layer
     /// has put something.
-    fn hide_lower(&mut self, path: &[u8]) {
+    fn hide_lower(&mut self, path: &[u8]) -> Result<(), Why> {
         let layer = self.layer;
-        self.tree.nodes.remove_below(path, |node| node.layer == layer);
+        Ok(self.tree.nodes.remove_below(path, &|node| node.layer == layer)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::blobs::Blobs;
 use super::compression::{Compression, Decoder};
@@ -12,21 +12,22 @@ use super::digest::Digest;
 use super::layer::{Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify};
 use super::pieces::{Cut, Received, Stream, ahead};
 use super::source::Span;
+use super::spool::{Spool, Spooled};
 use super::tar::{EntryKind, Reader};
-use super::{MAX_STATEMENT, Why, join, normalise, parent};
+use super::{MAX_MEMBERS, MAX_STATEMENT, Why, join, normalise, parent};
 
 /// All documents of one stream together, in bytes; a stream's documents are kept until the one
 /// that names them has passed.
 const MAX_KEPT: u64 = 256 << 20;
 
 /// The blobs of one or more images, by their path in the layout or archive.
-pub enum Store<T> {
+pub enum Store {
     /// A layout or a copy.
     Directory(Blobs),
     /// A file whose members are known by their place.
     Archive(Archive),
     /// What one pass over a stream left.
-    Stream(BTreeMap<Vec<u8>, Mutex<Passed<T>>>),
+    Stream(Stock),
 }
 
 /// The members of an archive, by normalised path.
@@ -43,12 +44,18 @@ enum Place {
     Link(Vec<u8>),
 }
 
+/// The members of a stream that has passed, by normalised path.
+pub struct Stock {
+    spool: Arc<Spool>,
+    members: BTreeMap<Vec<u8>, Passed>,
+}
+
 /// A member of a stream that has passed.
-pub enum Passed<T> {
+pub enum Passed {
     /// A document, whole.
-    Document(Vec<u8>),
+    Document(Spooled),
     /// A layer, reduced.
-    Layer(Layer<T>),
+    Layer(Layer),
     /// Neither, and why; only wrong if a manifest names it.
     Neither(Why),
     /// The path that a link leads to.
@@ -63,10 +70,10 @@ fn follow(directory: &[u8], target: &[u8]) -> Vec<u8> {
     }
 }
 
-impl<T: Clone + Send> Store<T> {
+impl Store {
     /// An archive, or standard input for `-`. A file that is not compressed as a whole is only
     /// looked at where something is wanted; anything else passes once.
-    pub fn open_archive(path: &Path, interest: &Interest<'_, T>) -> Result<Store<T>, Why> {
+    pub fn open_archive(path: &Path, interest: &Interest<'_>) -> Result<Store, Why> {
         if path == Path::new("-") {
             return Store::pass(Box::new(io::stdin()), interest);
         }
@@ -87,7 +94,7 @@ impl<T: Clone + Send> Store<T> {
 
     /// Takes in a whole archive that passes once: documents are kept, everything that looks like
     /// a layer is reduced at once, because which layers are needed is said at the end.
-    pub fn pass(reader: Box<dyn Read + Send>, interest: &Interest<'_, T>) -> Result<Store<T>, Why> {
+    pub fn pass(reader: Box<dyn Read + Send>, interest: &Interest<'_>) -> Result<Store, Why> {
         std::thread::scope(|scope| {
             let (pieces, _) = ahead(scope, Cut(reader));
             let mut stream = Stream::new(pieces);
@@ -107,7 +114,7 @@ impl<T: Clone + Send> Store<T> {
                     )));
                 }
             };
-            Ok(Store::Stream(members))
+            Ok(Store::Stream(Stock { spool: interest.spool.clone(), members }))
         })
     }
 
@@ -116,7 +123,7 @@ impl<T: Clone + Send> Store<T> {
         match self {
             Store::Directory(blobs) => matches!(blobs.find(path), Ok(Some(_))),
             Store::Archive(archive) => archive.find(path).is_some(),
-            Store::Stream(members) => find_passed(members, path).is_some(),
+            Store::Stream(stock) => stock.find(path).is_some(),
         }
     }
 
@@ -132,17 +139,16 @@ impl<T: Clone + Send> Store<T> {
                 Some(span) => span,
                 None => return Ok(None),
             },
-            Store::Stream(members) => {
-                let Some(passed) = find_passed(members, path) else { return Ok(None) };
-                let passed = passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                return match &*passed {
-                    Passed::Document(bytes) if bytes.len() as u64 <= limit => {
-                        Ok(Some(bytes.clone()))
+            Store::Stream(stock) => {
+                return match stock.find(path) {
+                    None => Ok(None),
+                    Some(Passed::Document(bytes)) if bytes.length <= limit => {
+                        Ok(Some(stock.spool.get(*bytes)?))
                     }
-                    Passed::Document(_) => {
+                    Some(Passed::Document(_)) => {
                         Err(Why::new(format!("{path} has more than {limit} bytes")))
                     }
-                    _ => Err(Why::new(format!("{path} is no JSON document"))),
+                    Some(_) => Err(Why::new(format!("{path} is no JSON document"))),
                 };
             }
         };
@@ -167,8 +173,8 @@ impl<T: Clone + Send> Store<T> {
         &self,
         path: &str,
         expected: &Expected,
-        interest: &Interest<'_, T>,
-    ) -> Result<Layer<T>, Why> {
+        interest: &Interest<'_>,
+    ) -> Result<Layer, Why> {
         let missing = || Why::new(format!("the blob {path} is missing"));
         match self {
             Store::Directory(blobs) => {
@@ -177,31 +183,24 @@ impl<T: Clone + Send> Store<T> {
             Store::Archive(archive) => {
                 read_span(archive.find(path).ok_or_else(missing)?, expected, interest)
             }
-            Store::Stream(members) => {
-                let passed = find_passed(members, path).ok_or_else(missing)?;
-                let mut passed = passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                match &mut *passed {
-                    Passed::Layer(layer) => {
-                        verify(layer, expected)?;
-                        Ok(layer.clone())
-                    }
-                    Passed::Neither(why) => Err(Why::new(why.to_string())),
-                    // A packed layer can be as short as a document.
-                    Passed::Document(bytes) => {
-                        read_stream(&bytes[..], Compression::of(bytes), expected, interest)
-                    }
-                    _ => Err(Why::new(format!("{path} is no layer"))),
+            Store::Stream(stock) => match stock.find(path).ok_or_else(missing)? {
+                Passed::Layer(layer) => {
+                    verify(layer, expected)?;
+                    Ok(layer.clone())
                 }
-            }
+                Passed::Neither(why) => Err(Why::new(why.to_string())),
+                // A packed layer can be as short as a document.
+                Passed::Document(bytes) => {
+                    let bytes = stock.spool.get(*bytes)?;
+                    read_stream(&bytes[..], Compression::of(&bytes), expected, interest)
+                }
+                Passed::Link(_) => Err(Why::new(format!("{path} is no layer"))),
+            },
         }
     }
 
     /// The whole archive as one layer: a root file system that was packed without an image around it.
-    pub fn as_root(
-        &self,
-        path: &Path,
-        interest: &Interest<'_, T>,
-    ) -> Result<Option<Layer<T>>, Why> {
+    pub fn as_root(&self, path: &Path, interest: &Interest<'_>) -> Result<Option<Layer>, Why> {
         let Store::Archive(archive) = self else { return Ok(None) };
         let file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -242,6 +241,11 @@ impl Archive {
                 return Err(Why::new(format!("{} is stored with holes", path.escape_ascii())));
             }
             members.insert(path, place);
+            // What has more is no archive of images. It may be a packed root file system, of
+            // which the first directories tell.
+            if members.len() == MAX_MEMBERS {
+                break;
+            }
         }
         Ok(Archive { file, members })
     }
@@ -260,25 +264,23 @@ impl Archive {
     }
 }
 
-fn find_passed<'a, T>(
-    members: &'a BTreeMap<Vec<u8>, Mutex<Passed<T>>>,
-    path: &str,
-) -> Option<&'a Mutex<Passed<T>>> {
-    let mut path = normalise(path.as_bytes());
-    for _ in 0..super::MAX_LINKS {
-        let found = members.get(&path)?;
-        match &*found.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            Passed::Link(target) => path.clone_from(target),
-            _ => return Some(found),
+impl Stock {
+    fn find(&self, path: &str) -> Option<&Passed> {
+        let mut path = normalise(path.as_bytes());
+        for _ in 0..super::MAX_LINKS {
+            match self.members.get(&path)? {
+                Passed::Link(target) => path.clone_from(target),
+                found => return Some(found),
+            }
         }
+        None
     }
-    None
 }
 
-fn take_members<T: Clone + Send>(
+fn take_members(
     stream: Stream<Received>,
-    interest: &Interest<'_, T>,
-) -> Result<BTreeMap<Vec<u8>, Mutex<Passed<T>>>, Why> {
+    interest: &Interest<'_>,
+) -> Result<BTreeMap<Vec<u8>, Passed>, Why> {
     let mut members = BTreeMap::new();
     let mut reader = Reader::new(stream);
     let mut kept = 0;
@@ -290,20 +292,23 @@ fn take_members<T: Clone + Send>(
             EntryKind::File => take_member(&mut reader, &path, header.size, interest, &mut kept)?,
             _ => continue,
         };
-        members.insert(path, Mutex::new(passed));
+        members.insert(path, passed);
+        if members.len() > MAX_MEMBERS {
+            return Err(Why::new(format!("the archive has more than {MAX_MEMBERS} members")));
+        }
     }
     // A pipe that is closed early kills the engine that writes into it.
     io::copy(&mut reader.into_source(), &mut io::sink())?;
     Ok(members)
 }
 
-fn take_member<T: Clone + Send>(
+fn take_member(
     reader: &mut Reader<Stream<Received>>,
     path: &[u8],
     size: u64,
-    interest: &Interest<'_, T>,
+    interest: &Interest<'_>,
     kept: &mut u64,
-) -> Result<Passed<T>, Why> {
+) -> Result<Passed, Why> {
     let mut head = Vec::new();
     reader.append_contents(&mut head, HEAD as u64)?;
     let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -316,7 +321,7 @@ fn take_member<T: Clone + Send>(
             )));
         }
         reader.append_contents(&mut head, MAX_STATEMENT)?;
-        return Ok(Passed::Document(head));
+        return Ok(Passed::Document(interest.spool.put(&head)?));
     }
     let like = path
         .strip_prefix(b"/blobs/")

@@ -36,7 +36,7 @@ fn check(image: &Image) -> Outcome {
         config: image.platform().cloned().unwrap_or_default(),
         programs: programs.into_iter().collect(),
     };
-    std::iter::once(&own).chain(&image.siblings).flat_map(findings).collect()
+    std::iter::once(&own).chain(image.siblings.iter()).flat_map(findings).collect()
 }
 
 fn findings(sibling: &Sibling) -> Vec<Finding> {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_image_of_the_index_is_looked_at() {
-        let outcome = |one| check(&Image { siblings: vec![one], ..Image::default() });
+        let outcome = |one| check(&Image { siblings: [one].into(), ..Image::default() });
         assert_eq!(outcome(sibling("linux/amd64", "linux/amd64", 62)), Outcome::Pass);
         let failed = outcome(sibling("linux/arm64", "linux/arm64", 62));
         assert_eq!(failed.findings()[0].message, "/app of the image for linux/arm64 is for amd64");

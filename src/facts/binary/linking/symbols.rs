@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use object::read::ReadRef;
+use serde::{Deserialize, Serialize};
 
 use super::dynamic::Tables;
 use super::raw::{Memory, Raw};
 
 /// The symbols of one file, small enough to keep those of every library of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Symbols {
     /// What relocations ask of other files: first those of the data, then those of the procedure
     /// linkage table, each in the table's own order.
@@ -41,7 +42,7 @@ pub struct Reference<'a> {
     pub copied: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredReference {
     name_at: u32,
     name_len: u16,
