@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::binary::Linking;
-use super::image::tree::Tree;
+use super::image::account::Identity;
+use super::image::tree::{AsUser, Tree};
 
 mod cache;
 mod glibc;
@@ -234,6 +235,11 @@ pub struct Start {
     pub working_directory: String,
     /// `e_machine` of the kernel; without it, of the image's other programs.
     pub machine: Option<u16>,
+    /// Whom the program runs as.
+    pub identity: Identity,
+    /// It may be the container's first program, which some engines execute with the superuser's
+    /// capabilities: containerd keeps them until then, and so does Docker 26 with runc 1.1.15.
+    pub may_be_first: bool,
 }
 
 impl Start {
@@ -262,7 +268,10 @@ impl Start {
 /// The subject need not lie in the image yet: its mode and machine are judged by what is there.
 pub fn plan(subject: &Linking, start: &Start, tree: &dyn Tree) -> LoadPlan {
     let mut draft = Draft::default();
-    match kernel::exec(subject, start, tree) {
+    let eyes = AsUser { tree, identity: start.identity.clone() };
+    let first = if start.may_be_first { tree } else { &eyes };
+    let tree = &eyes;
+    match kernel::exec(subject, start, first) {
         kernel::Exec::Refused(stage, problem, line) => draft.fail(stage, problem, Some(line)),
         kernel::Exec::Static => {
             if !subject.needed.is_empty() {
@@ -282,6 +291,15 @@ pub fn plan(subject: &Linking, start: &Start, tree: &dyn Tree) -> LoadPlan {
     }
     if let Some(why) = open::cut_off(subject) {
         draft.open.get_or_insert_with(|| format!("{} is {why}", start.path));
+    }
+    // An engine that keeps no capabilities looks at the program with the user's eyes.
+    if let (true, kernel::Exec::Refused(_, _, line)) =
+        (start.may_be_first, kernel::exec(subject, start, tree))
+    {
+        let uid = start.identity.uid;
+        draft.open.get_or_insert_with(|| {
+            format!("{line} for user {uid}, unless the engine keeps the superuser's capabilities")
+        });
     }
     draft.finish()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use binlint::facts::binary::Linking;
+use binlint::facts::image::account::Identity;
 use binlint::facts::image::tree::{Directory, Tree, resolve};
 use binlint::facts::loader::{LoadPlan, Stage, Start, Verdict, plan};
 use binlint::input::image::directory::Root;
@@ -20,6 +21,7 @@ pub struct Pair {
     pub arguments: Vec<String>,
     /// The emulator to start it with, by its path on this machine and in the root.
     pub emulator: Option<&'static str>,
+    pub uid: u32,
 }
 
 impl Pair {
@@ -33,6 +35,7 @@ impl Pair {
             working_directory: "/".to_owned(),
             arguments: vec!["--version".to_owned()],
             emulator: None,
+            uid: 0,
         }
     }
 
@@ -56,6 +59,10 @@ impl Pair {
         self
     }
 
+    fn identity(&self) -> Identity {
+        Identity { uid: self.uid, gids: vec![self.uid] }
+    }
+
     pub fn start(&self) -> Start {
         Start {
             path: self.path.clone(),
@@ -64,6 +71,8 @@ impl Pair {
             working_directory: self.working_directory.clone(),
             // Without an emulator it is this machine's kernel that decides.
             machine: self.emulator.is_none().then_some(this_machine()),
+            identity: self.identity(),
+            may_be_first: false,
         }
     }
 
@@ -88,6 +97,7 @@ impl Pair {
             .arg(EXEC)
             .arg(&self.root)
             .arg(&self.working_directory)
+            .arg(self.uid.to_string())
             .arg(self.environment.join("\x1f"));
         match self.emulator {
             None => command.arg(&self.path).arg(argv0),
@@ -136,9 +146,12 @@ pub struct Observed {
 /// `execve` and its errno, with nothing between: a shell would say it in words of its own.
 const EXEC: &str = r#"
 import os, sys
-root, directory, environment, path, argv0, *arguments = sys.argv[1:]
+root, directory, user, environment, path, argv0, *arguments = sys.argv[1:]
 os.chroot(root)
 os.chdir(directory)
+os.setgroups([])
+os.setgid(int(user))
+os.setuid(int(user))
 environment = dict(it.split("=", 1) for it in environment.split("\x1f") if it)
 try:
     os.execve(path, [argv0] + arguments, environment)

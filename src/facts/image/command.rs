@@ -1,11 +1,12 @@
 //! What a command of the image resolves to, as the engine, the kernel and a shell would go, step by step.
 
-use super::account::Account;
+use super::account::{Account, Identity};
 use super::shell::{Variable, Variables};
 use super::tree::{Entry, Link, Tree};
 use crate::input::image::config::Config;
-use walk::Walk;
+use walk::{Surroundings, Walk};
 
+mod failure;
 mod walk;
 mod wrapper;
 
@@ -31,6 +32,8 @@ pub struct Command {
     pub environment: Vec<String>,
     /// Where the program runs.
     pub directory: String,
+    /// Whom it runs as.
+    pub identity: Identity,
     /// Why the program's loader may find something else than these lead to.
     pub unsure: Option<String>,
 }
@@ -68,8 +71,13 @@ pub enum By {
     Interpreter,
     /// A shell: the last command of its line or script.
     Shell,
-    /// A program that starts another one and is then out of the way, by name.
-    Wrapper(String),
+    /// A program that starts another one and is then out of the way.
+    Wrapper {
+        /// By which it is known.
+        name: String,
+        /// The path without links.
+        path: String,
+    },
 }
 
 /// What a command comes to.
@@ -111,8 +119,12 @@ pub enum FailureKind {
     InRelativePath,
     /// A path that leads nowhere.
     NoSuchFile,
-    /// A file that may not be executed.
+    /// A file that nobody may execute.
     NotExecutable,
+    /// A file that this user may not execute, or below a directory that is closed to it.
+    Refused,
+    /// A script that this user may execute and its interpreter may not read.
+    Unreadable,
     /// Something that is no file.
     NotAFile,
     /// A script whose interpreter is not there.
@@ -125,11 +137,13 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Each of them once.
-    pub const ALL: [FailureKind; 8] = [
+    pub const ALL: [FailureKind; 10] = [
         FailureKind::NotInPath,
         FailureKind::InRelativePath,
         FailureKind::NoSuchFile,
         FailureKind::NotExecutable,
+        FailureKind::Refused,
+        FailureKind::Unreadable,
         FailureKind::NotAFile,
         FailureKind::NoInterpreter,
         FailureKind::CarriageReturn,
@@ -160,6 +174,14 @@ impl Command {
             End::Unknown(why) => Some(why),
             End::Program(_) | End::Fails(_) | End::Nothing => None,
         }
+    }
+
+    /// Whether the engine itself executes what the command comes to, or the kernel for it. Some
+    /// engines keep the superuser's capabilities until then, whatever the user.
+    pub fn is_executed_by_engine(&self) -> bool {
+        let asked = self.steps.iter().map(|step| &step.by);
+        let mut asked = asked.chain(self.failure().map(|failure| &failure.by));
+        asked.all(|by| matches!(by, By::Engine | By::Interpreter))
     }
 
     /// Whether the program is process 1 itself, without a shell or an init process before it.
@@ -205,9 +227,13 @@ fn command(
         }
     }
     variables.entry("PATH".to_owned()).or_insert_with(|| Variable::exported(DEFAULT_PATH));
-    let home = Account::read(tree).home(&config.user);
+    let account = Account::read(tree);
+    let home = account.home(&config.user);
     variables.entry("HOME".to_owned()).or_insert_with(|| Variable::exported(home));
-    let mut walk = Walk::new(tree, format!("/{directory}"), variables);
+    // A user that is not there is refused before anything is looked for.
+    let identity = account.identity(&config.user).unwrap_or_default();
+    let surroundings = Surroundings { directory: format!("/{directory}"), variables, identity };
+    let mut walk = Walk::new(tree, account, surroundings);
     let end = match words.first() {
         None => End::Nothing,
         Some(_) => walk.run(By::Engine, words.clone()),
@@ -231,6 +257,7 @@ fn command(
         end,
         environment: surroundings.variables.iter().filter_map(value).collect(),
         directory: surroundings.directory,
+        identity: surroundings.identity,
         unsure: unseen.or(hides),
     }
 }

@@ -1,8 +1,7 @@
 //! A subject's start in its image: under which path, name and environment.
 
 use super::{LoadPlan, Stage, Start, Verdict, plan};
-use crate::facts::image::command::Command;
-use crate::facts::image::tree::AsUser;
+use crate::facts::image::command::{Command, FailureKind};
 use crate::facts::{Binary, Image, machine};
 
 impl LoadPlan {
@@ -12,22 +11,24 @@ impl LoadPlan {
         let linking = subject.linking.as_ref()?;
         let path = place(subject, image);
         let there = image.resolve(&path).ok().map(|found| found.path);
-        let runs_it = |it: &&Command| {
-            it.program().is_some_and(|program| Some(program.as_bytes()) == there.as_deref())
-        };
+        let runs_it = |it: &&Command| there.as_ref().is_some_and(|there| runs(it, there));
         // What no command of the image runs is started by what its command runs.
         let command = image.commands.iter().find(runs_it).or_else(|| image.start());
+        let ran = command.filter(|it| runs_it(it));
         let start = Start {
             argv0: command.and_then(|it| name(it, there.as_deref()?)).unwrap_or(path.clone()),
             path,
             environment: command.map(|it| it.environment.clone()).unwrap_or_default(),
             working_directory: command.map_or_else(|| "/".to_owned(), |it| it.directory.clone()),
             machine: image.platform().and_then(|it| machine::of_architecture(&it.architecture)),
+            // What no command runs is run by whom nobody knows; the image's user is likely.
+            identity: ran
+                .map(|it| it.identity.clone())
+                .or_else(|| image.identity())
+                .unwrap_or_default(),
+            may_be_first: ran.is_none_or(Command::is_executed_by_engine),
         };
-        let plan = match image.identity().filter(|it| it.uid != 0) {
-            Some(identity) => plan(linking, &start, &AsUser { tree: &*image.files, identity }),
-            None => plan(linking, &start, &*image.files),
-        };
+        let plan = plan(linking, &start, &*image.files);
         Some(match command.and_then(|it| it.unsure.as_ref()) {
             Some(why) => plan.unless_changed(why),
             None => plan,
@@ -61,6 +62,14 @@ fn place(subject: &Binary, image: &Image) -> String {
     format!("/{name}")
 }
 
+/// Whether a command comes to what lies at a path, or would if its user were let in.
+fn runs(command: &Command, there: &[u8]) -> bool {
+    let refused = command.failure().filter(|it| it.kind == FailureKind::Refused);
+    let at = refused.map(|it| it.at.as_bytes()).or(command.program().map(str::as_bytes));
+    let rest = at.and_then(|at| there.strip_prefix(at));
+    rest.is_some_and(|rest| rest.is_empty() || refused.is_some() && rest.starts_with(b"/"))
+}
+
 /// The name under which the image's command starts what lies there, when it does.
 fn name(command: &Command, there: &[u8]) -> Option<String> {
     let step = command.steps.iter().rev().find(|step| step.path.as_bytes() == there)?;
@@ -72,6 +81,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::linking::{ET_DYN, Linking, LoaderText, PT_INTERP, Segment};
     use crate::facts::image::Config;
+    use crate::facts::image::contents::Kept;
     use crate::facts::image::tree::{Entry, Kind, Memory};
 
     fn subject() -> Binary {
@@ -141,20 +151,31 @@ mod tests {
     #[test]
     fn the_user_has_to_be_let_in() {
         let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
-        let plan = |user: &str, directory, file| {
-            let mut tree = Memory::default().elf("/opt/app", Linking::default());
+        let plan = |entrypoint: &[&str], user: &str, directory, file| {
+            let mut tree = Memory::default()
+                .elf("/opt/app", subject().linking.unwrap())
+                .elf("/bin/sh", subject().linking.unwrap());
             tree.insert(b"/opt", entry(Kind::Directory, directory));
+            let linking = subject().linking.map(std::sync::Arc::new).unwrap();
             tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
-            let config = Config { user: user.to_owned(), ..Config::default() };
+            tree.keep(b"/opt/app", &Kept::Elf(Ok(linking)));
+            let entrypoint = entrypoint.iter().map(|it| (*it).to_owned()).collect();
+            let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
             let image = Image::of(tree, Some(config)).seen_from("/opt/app");
             LoadPlan::of(&subject(), &image).expect("ELF").errors
         };
         let no_loader = "exec /opt/app: no such file or directory";
-        assert_eq!(plan("", 0o700, 0o700), [no_loader]);
-        assert_eq!(plan("1000", 0o755, 0o755), [no_loader]);
-        assert_eq!(plan("1000", 0o755, 0o700), ["exec /opt/app: permission denied"]);
+        for (user, directory, file) in
+            [("", 0o700, 0o700), ("1000", 0o755, 0o755), ("1000", 0o700, 0o700)]
+        {
+            assert_eq!(plan(&["/opt/app"], user, directory, file), [no_loader], "{user} {file:o}");
+        }
+        // A shell is the first program, and what it starts is refused by every engine.
+        let shell = ["sh", "-c", "/opt/app"];
+        assert_eq!(plan(&shell, "1000", 0o755, 0o755), [no_loader]);
+        assert_eq!(plan(&shell, "1000", 0o755, 0o700), ["exec /opt/app: permission denied"]);
         let line = "exec: \"/opt/app\": stat /opt/app: permission denied";
-        assert_eq!(plan("1000", 0o700, 0o755), [line]);
+        assert_eq!(plan(&shell, "1000", 0o700, 0o755), [line]);
     }
 
     #[test]

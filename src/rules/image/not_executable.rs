@@ -1,6 +1,7 @@
-use crate::facts::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::facts::loader::Problem;
+use crate::facts::{Facts, Image};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "not-executable",
@@ -9,36 +10,77 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     summary: "what the image runs may not be executed",
     what: "Resolves Entrypoint and Cmd and looks at the permission bits of every file on the \
-           way.",
+           way, as the user whom the image or a wrapper (`gosu`, `su-exec`) names, and at those \
+           of the program that is judged. What the engine itself executes, some engines execute \
+           with the superuser's capabilities: `unreadable-by-user` speaks of that.",
     why: "The container does not start. CI systems that hand files from one job to another \
            drop the executable bit.",
     fix: "Set the bit where the file enters the image: `COPY --chmod=0755 NAME \
            /usr/local/bin/NAME`.",
-    symptoms: &[Symptom::Stderr("permission denied"), Symptom::ExitCode(126)],
+    symptoms: &[
+        Symptom::Stderr("permission denied"),
+        Symptom::Stderr("Permission denied"),
+        Symptom::ExitCode(126),
+    ],
     references: &["docuum 157", "railway cli 531", "seaweedfs 9616", "github-backup 110"],
-    check: Check::Command(check),
+    check: Check::Facts(check),
 };
 
-fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
-    if failure.kind != FailureKind::NotExecutable || command.role != Role::Start {
+fn check(facts: &Facts) -> Outcome {
+    let commands = Check::Command(of_command).run(facts);
+    match (commands, of_subject(facts)) {
+        // Who starts the subject is named by the command already.
+        (commands @ Outcome::Fail(_), _) | (commands, None) => commands,
+        (_, Some(finding)) => finding.into(),
+    }
+}
+
+fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
+    let uid = command.identity.uid;
+    let message = match failure.kind {
+        FailureKind::NotExecutable => format!("`{}` may not be executed", failure.name),
+        FailureKind::Refused => format!("user {uid} may not execute `{}`", failure.name),
+        FailureKind::Unreadable => format!("user {uid} may not read `{}`", failure.name),
+        _ => return None,
+    };
+    if command.role != Role::Start {
         return None;
     }
-    let mut finding = Finding::new(
-        Location::ImageConfig(command.field),
-        format!("`{}` may not be executed", failure.name),
-    );
-    if let Ok(found) = image.resolve(&failure.at) {
-        finding.evidence.push(format!("{} has mode {:04o}", failure.at, found.entry.mode));
+    let mut finding = Finding::new(Location::ImageConfig(command.field), message);
+    let entry = image.resolve(&failure.at).ok()?.entry;
+    let (at, mode) = (&failure.at, entry.mode);
+    if failure.kind == FailureKind::NotExecutable {
+        finding.evidence.push(format!("{at} has mode {mode:04o}"));
+        return Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")));
     }
-    Some(finding.fix(format!("COPY --chmod=0755 NAME {}", failure.at)))
+    let (owner, group) = (entry.uid, entry.gid);
+    finding.evidence.push(format!("{at} has mode {mode:04o}, owner {owner}, group {group}"));
+    Some(finding.fix(format!("RUN chmod a+rx {at}")))
+}
+
+/// A program that no command runs, or nobody knows whether one does.
+fn of_subject(facts: &Facts) -> Option<Finding> {
+    let (load, binary) = (facts.load.as_ref()?, facts.binary.as_ref()?);
+    let because = load.problems.iter().find_map(|problem| match problem {
+        Problem::Exec { why: "Permission denied", because } => Some(because),
+        _ => None,
+    })?;
+    let at = facts.image.as_ref()?.subject_at.as_ref().unwrap_or(&binary.path);
+    let finding =
+        Finding::new(Location::ImagePath(at.clone()), format!("`{at}` may not be executed"));
+    let said = load.errors.first().cloned().into_iter();
+    let finding = said.fold(finding.evidence(because.clone()), Finding::evidence);
+    Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
-    use crate::rule::Outcome;
+    use crate::facts::image::Config;
+    use crate::facts::image::contents::Kept;
+    use crate::facts::image::tree::{Entry, Kind, Memory};
+    use crate::facts::{Binary, LoadPlan};
 
     #[test]
     fn a_file_without_the_bit_fails() {
@@ -53,5 +95,53 @@ mod tests {
             Outcome::Pass,
             "missing-command"
         );
+    }
+
+    #[test]
+    fn a_user_is_let_in_or_not() {
+        let outcome = |words: &[&str], user: &str, mode, directory| {
+            let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
+            let mut tree = Memory::default()
+                .elf("/opt/app", Linking::default())
+                .elf("/bin/sh", Linking::default())
+                .elf("/bin/gosu", Linking::default())
+                .file("/run.sh", 0o711, "#!/bin/sh\nexec /opt/app\n")
+                .file("/etc/passwd", 0o644, "root:x:0:0\napp:x:1000:1000\n");
+            tree.insert(b"/opt", entry(Kind::Directory, directory));
+            tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, mode));
+            tree.keep(b"/opt/app", &Kept::Elf(Ok(Linking::default().into())));
+            let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
+            let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
+            RULE.of_image(Image::of(tree, Some(config)))
+        };
+        let shell = ["sh", "-c", "exec /opt/app"];
+        assert_eq!(outcome(&shell, "app", 0o755, 0o755), Outcome::Pass);
+        assert_eq!(outcome(&shell, "", 0o700, 0o700), Outcome::Pass);
+        let gosu = ["gosu", "app", "/opt/app"];
+        for (words, user, mode, directory, evidence) in [
+            (&shell[..], "app", 0o700, 0o755, "/opt/app has mode 0700, owner 0, group 0"),
+            (&shell, "app", 0o755, 0o700, "/opt has mode 0700, owner 0, group 0"),
+            (&gosu, "", 0o700, 0o755, "/opt/app has mode 0700, owner 0, group 0"),
+            (&["/run.sh"], "app", 0o755, 0o755, "/run.sh has mode 0711, owner 0, group 0"),
+        ] {
+            let failed = outcome(words, user, mode, directory);
+            let finding = failed.findings().first().unwrap_or_else(|| panic!("{words:?}"));
+            assert_eq!(finding.evidence.last().map(String::as_str), Some(evidence), "{words:?}");
+        }
+        // The engine may still be the superuser.
+        assert_eq!(outcome(&["/opt/app"], "app", 0o700, 0o700), Outcome::Pass);
+    }
+
+    #[test]
+    fn a_program_that_no_command_runs_is_named() {
+        let because = "/app: mode 0644".to_owned();
+        let problems = vec![Problem::Exec { why: "Permission denied", because }];
+        let facts = Facts {
+            binary: Some(Binary { path: "/app".into(), ..Binary::default() }),
+            image: Some(Image::default()),
+            load: Some(LoadPlan { problems, ..LoadPlan::default() }),
+            ..Facts::default()
+        };
+        assert_eq!(check(&facts).findings()[0].evidence, ["/app: mode 0644"]);
     }
 }

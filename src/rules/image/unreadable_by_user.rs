@@ -1,6 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::account::Identity;
-use crate::facts::image::command::Step;
+use crate::facts::image::command::{By, Failure, FailureKind, Step};
 use crate::facts::image::tree::{Entry, parent};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -10,12 +10,18 @@ pub static RULE: Rule = Rule {
     level: Level::Warn,
     since: "0.1.0",
     summary: "the user that the image runs as may not execute the program",
-    what: "Looks at owner, group and permission bits of every file that the command goes \
-           through, and of the directories above it, for the image's User.",
-    why: "The container does not start as that user, although it does as root.",
+    what: "Looks at owner, group and permission bits of every file that the engine executes for \
+           the image's User, and of the directories above it.",
+    why: "Whether the container starts depends on the engine: some look with that user's eyes \
+           and say \"permission denied\", others keep the superuser's capabilities until the \
+           first program runs.",
     fix: "Let everybody read and execute what is run: `COPY --chmod=0755`.",
     symptoms: &[Symptom::Stderr("permission denied"), Symptom::ExitCode(126)],
-    references: &["static-web-server 42"],
+    references: &[
+        "static-web-server 42",
+        "https://github.com/opencontainers/runc/issues/3715",
+        "https://github.com/moby/moby/pull/36587",
+    ],
     check: Check::Image(check),
 };
 
@@ -26,8 +32,16 @@ fn check(image: &Image) -> Outcome {
     let Some(identity) = image.identity() else {
         return Outcome::open("the image does not have its user");
     };
-    let steps = image.commands.iter().flat_map(|command| &command.steps);
+    let by_engine = |step: &&Step| matches!(step.by, By::Engine | By::Interpreter);
+    // What a shell or a wrapper may not execute or read keeps the container from starting for
+    // sure, and `not-executable` says so.
+    let commands = image.commands.iter().filter(|it| !it.failure().is_some_and(is_refusal));
+    let steps = commands.flat_map(|command| command.steps.iter().take_while(by_engine));
     steps.filter_map(|step| finding(image, &identity, step)).collect()
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Refused | FailureKind::Unreadable)
 }
 
 fn finding(image: &Image, identity: &Identity, step: &Step) -> Option<Finding> {
@@ -39,10 +53,7 @@ fn finding(image: &Image, identity: &Identity, step: &Step) -> Option<Finding> {
         }
         above = parent(&above).to_vec();
     }
-    // A script is read by its interpreter; a program is only executed.
-    let is_program = matches!(image.files.linking(step.path.as_bytes()), Some(Ok(_)));
-    let bits = if is_program { 0o1 } else { 0o5 };
-    (!identity.may(&step.entry, bits)).then(|| refused(identity, &step.path, &step.entry))
+    (!identity.may(&step.entry, 0o1)).then(|| refused(identity, &step.path, &step.entry))
 }
 
 fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {

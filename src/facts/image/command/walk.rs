@@ -1,7 +1,10 @@
 //! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
 
+use super::super::account::{Account, Identity};
 use super::super::shell::{self, Line, Variables};
-use super::super::tree::{Errno, Kind, Tree, resolve};
+use super::super::tree::{AsUser, Errno, Kind, Tree, resolve};
+use super::FailureKind::{NotAFile, NotExecutable, Refused};
+use super::failure::{failure, refused_interpreter, unreadable};
 use super::wrapper::WRAPPERS;
 use super::{By, End, Failure, FailureKind, Step, base, is_shell};
 
@@ -11,6 +14,10 @@ const MAX_STEPS: usize = 16;
 /// The way of one command.
 pub(super) struct Walk<'a> {
     tree: &'a dyn Tree,
+    account: Account,
+    /// The engine has not yet executed anything, and some keep the superuser's capabilities until
+    /// then (containerd's defaults; runc 1.1.4 and 1.1.5 look with the user's eyes).
+    executed: bool,
     /// Where the next command runs, and what it gets.
     pub(super) surroundings: Surroundings,
     /// The files that were come by, in order.
@@ -23,6 +30,7 @@ pub(super) struct Walk<'a> {
 pub(super) struct Surroundings {
     pub(super) directory: String,
     pub(super) variables: Variables,
+    pub(super) identity: Identity,
 }
 
 impl Surroundings {
@@ -38,10 +46,20 @@ impl Surroundings {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins in a directory, with the image's variables.
-    pub(super) fn new(tree: &'a dyn Tree, directory: String, variables: Variables) -> Walk<'a> {
-        let surroundings = Surroundings { directory, variables };
-        Walk { tree, surroundings, steps: Vec::new(), hides: None }
+    /// Begins with what the engine gives the command.
+    pub(super) fn new(
+        tree: &'a dyn Tree,
+        account: Account,
+        surroundings: Surroundings,
+    ) -> Walk<'a> {
+        Walk { tree, account, executed: false, surroundings, steps: Vec::new(), hides: None }
+    }
+
+    /// The tree with the eyes of whoever looks now.
+    fn eyes(&self) -> AsUser<'a> {
+        let identity =
+            if self.executed { self.surroundings.identity.clone() } else { Identity::default() };
+        AsUser { tree: self.tree, identity }
     }
 
     /// Runs the words, until it is known what they come to.
@@ -58,7 +76,7 @@ impl<'a> Walk<'a> {
         }
         let path = match self.find(&by, &name) {
             Ok(path) => path,
-            Err(failure) => return End::Fails(failure),
+            Err(failure) => return End::Fails(*failure),
         };
         match self.tree.linking(path.as_bytes()) {
             Some(Ok(_)) => self.after_program(path, words),
@@ -67,9 +85,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Finds a file as the engine (Go's `LookPath`), the kernel or a shell does.
-    fn find(&mut self, by: &By, name: &str) -> Result<String, Failure> {
+    fn find(&mut self, by: &By, name: &str) -> Result<String, Box<Failure>> {
         let kernel = *by == By::Interpreter;
-        let fail = |kind, at: String| Err(failure(by, kind, name, at));
+        let fail = |kind, at: String| Err(Box::new(failure(by, kind, name, at)));
         if name.contains('/') || kernel {
             let path = self.surroundings.path(name);
             return self.look(by, name, &path).map_err(|(kind, at)| {
@@ -81,7 +99,7 @@ impl<'a> Walk<'a> {
                     failure.message = format!("exec: \"{name}\": stat {name}: {why}");
                     failure.exit_code = 125;
                 }
-                failure
+                Box::new(failure)
             });
         }
         let mut refused = None;
@@ -100,26 +118,34 @@ impl<'a> Walk<'a> {
                     return fail(FailureKind::InRelativePath, path);
                 }
                 Ok(path) => return Ok(path),
-                Err((FailureKind::NotExecutable, at)) => refused = refused.or(Some(at)),
+                Err((kind @ (FailureKind::NotExecutable | FailureKind::Refused), at)) => {
+                    refused = refused.or(Some((kind, at)));
+                }
                 Err(_) => {}
             }
         }
         match refused {
-            Some(at) => fail(FailureKind::NotExecutable, at),
+            Some((kind, at)) => fail(kind, at),
             None => fail(FailureKind::NotInPath, name.to_owned()),
         }
     }
 
     fn look(&mut self, by: &By, name: &str, path: &str) -> Result<String, (FailureKind, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let found = resolve(self.tree, path.as_bytes())
-            .map_err(|unresolved| (FailureKind::NoSuchFile, text(&unresolved.at)))?;
+        let eyes = self.eyes();
+        let found = resolve(&eyes, path.as_bytes()).map_err(|not| match not.why {
+            Errno::Refused => (FailureKind::Refused, text(&not.at)),
+            _ => (FailureKind::NoSuchFile, text(&not.at)),
+        })?;
         let path = text(&found.path);
         if !found.entry.is_file() {
             return Err((FailureKind::NotAFile, path));
         }
         if found.entry.mode & 0o111 == 0 {
             return Err((FailureKind::NotExecutable, path));
+        }
+        if eyes.refuses(&found.entry, 0o1) {
+            return Err((FailureKind::Refused, path));
         }
         self.steps.push(Step {
             by: by.clone(),
@@ -134,16 +160,17 @@ impl<'a> Walk<'a> {
     /// A program that is there: the end, unless it is known to start another one.
     fn after_program(&mut self, path: String, words: Vec<String>) -> End {
         let name = words.first().map(|word| base(word).to_owned()).unwrap_or_default();
+        self.executed = true;
         if is_shell(&name) {
             return self.shell(path, &words);
         }
         let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else {
             return End::Program(path);
         };
-        match wrapper.command(&words, &mut self.surroundings) {
-            Some(rest) if !rest.is_empty() => self.run(By::Wrapper(name), rest),
-            Some(_) => End::Program(path),
-            None => End::Unknown(format!("`{name}` with options that are not known")),
+        match wrapper.command(&words, &mut self.surroundings, &self.account) {
+            Ok(rest) if !rest.is_empty() => self.run(By::Wrapper { name, path }, rest),
+            Ok(_) => End::Program(path),
+            Err(why) => End::Unknown(why),
         }
     }
 
@@ -170,17 +197,27 @@ impl<'a> Walk<'a> {
         // `sh script arguments…`
         match arguments.first() {
             None => End::Program(path),
-            Some(script) => {
-                let at = self.surroundings.path(script);
-                match resolve(self.tree, at.as_bytes())
-                    .ok()
-                    .and_then(|found| self.tree.text(&found.path))
-                {
-                    Some(text) => self.line(&String::from_utf8_lossy(&text), arguments),
-                    None => End::Unknown(format!("the shell's script {script} cannot be read")),
-                }
-            }
+            Some(script) => self.read(&path, script, arguments),
         }
+    }
+
+    /// A script that a shell reads; whoever may execute it may still not read it.
+    fn read(&mut self, shell: &str, script: &str, arguments: &[String]) -> End {
+        let at = self.surroundings.path(script);
+        let eyes = self.eyes();
+        let refused = match resolve(&eyes, at.as_bytes()) {
+            Ok(found) if eyes.refuses(&found.entry, 0o4) => found.path,
+            Ok(found) => match self.tree.text(&found.path) {
+                Some(text) => return self.line(&String::from_utf8_lossy(&text), arguments),
+                None => {
+                    return End::Unknown(format!("the shell's script {script} cannot be read"));
+                }
+            },
+            Err(not) if not.why == Errno::Refused => not.at,
+            Err(_) => return End::Unknown(format!("the shell's script {script} cannot be read")),
+        };
+        let at = String::from_utf8_lossy(&refused).into_owned();
+        End::Fails(unreadable(shell, script, at))
     }
 
     fn line(&mut self, text: &str, arguments: &[String]) -> End {
@@ -215,6 +252,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether somebody runs a file without a format as a shell's script: shells do, and what calls
+    /// glibc's `execvp`, but not musl's. `None` where that cannot be told.
+    fn reads_what_is_no_program(&self, by: &By) -> Option<bool> {
+        let By::Wrapper { name, path } = by else { return Some(*by == By::Shell) };
+        if matches!(name.as_str(), "gosu" | "chpst" | "s6-setuidgid") {
+            return Some(false);
+        }
+        let wrapper = self.tree.linking(path.as_bytes())?.ok()?;
+        let loader = wrapper.interpreter.as_deref()?;
+        resolve(self.tree, b"/bin/sh").ok()?;
+        Some(!loader.contains("ld-musl"))
+    }
+
     /// A file that is no ELF file: a script, or nothing the kernel knows.
     fn script(&mut self, by: By, path: String, words: Vec<String>) -> End {
         let is_empty = self.steps.last().is_some_and(|it| it.entry.kind == Kind::File { size: 0 });
@@ -227,11 +277,13 @@ impl<'a> Walk<'a> {
         let fail = |kind| End::Fails(failure(&by, kind, &name, path.clone()));
         let Some(first) = text.strip_prefix(b"#!") else {
             // A shell that gets ENOEXEC reads the file itself; the engine does not.
-            if by == By::Shell && !text.contains(&0) {
-                let line = String::from_utf8_lossy(&text).into_owned();
-                return self.line(&line, &words);
-            }
-            return fail(FailureKind::NoFormat);
+            return match self.reads_what_is_no_program(&by) {
+                Some(true) if !text.contains(&0) => {
+                    self.line(&String::from_utf8_lossy(&text), &words)
+                }
+                Some(_) => fail(FailureKind::NoFormat),
+                None => End::Unknown(format!("what becomes of {path}, which has no first line")),
+            };
         };
         let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
         // Linux reads 256 bytes of the line (BINPRM_BUF_SIZE).
@@ -253,6 +305,9 @@ impl<'a> Walk<'a> {
         next.extend(words.into_iter().skip(1));
         match self.find(&By::Interpreter, interpreter) {
             Err(_) if line.ends_with('\r') => fail(FailureKind::CarriageReturn),
+            Err(not) if matches!(not.kind, NotExecutable | NotAFile | Refused) => {
+                End::Fails(refused_interpreter(&by, &name, not.at))
+            }
             Err(_) => fail(FailureKind::NoInterpreter),
             Ok(found) => match self.tree.linking(found.as_bytes()) {
                 Some(Ok(_)) if base(interpreter) == "env" => {
@@ -267,52 +322,6 @@ impl<'a> Walk<'a> {
             },
         }
     }
-}
-
-/// The words that somebody sees. runc 1.1 with Docker 20.10 to 28 writes the engine's; dash, the
-/// shells'.
-fn failure(by: &By, kind: FailureKind, name: &str, at: String) -> Failure {
-    let reason = match kind {
-        FailureKind::NotExecutable => "permission denied",
-        FailureKind::NoFormat => "exec format error",
-        _ => "no such file or directory",
-    };
-    let (message, exit_code) = match (by, kind) {
-        (By::Engine, FailureKind::NotInPath) => {
-            (format!("exec: \"{name}\": executable file not found in $PATH"), 127)
-        }
-        (By::Engine, FailureKind::InRelativePath) => {
-            let why = "cannot run executable found relative to current directory";
-            (format!("exec: \"{name}\": {why}"), 125)
-        }
-        (By::Engine, FailureKind::NoSuchFile) => {
-            (format!("exec: \"{name}\": stat {name}: {reason}"), 127)
-        }
-        // Go's search of PATH passes over what may not be executed, and says nothing of it.
-        (By::Engine, FailureKind::NotExecutable) if !name.contains('/') => {
-            (format!("exec: \"{name}\": executable file not found in $PATH"), 127)
-        }
-        (By::Engine, FailureKind::NotExecutable) => (format!("exec: \"{name}\": {reason}"), 126),
-        (By::Engine, FailureKind::NotAFile) => (format!("exec: \"{name}\": is a directory"), 126),
-        (
-            By::Engine | By::Interpreter,
-            FailureKind::NoInterpreter | FailureKind::CarriageReturn | FailureKind::NoFormat,
-        ) => (format!("exec {name}: {reason}"), 1),
-        (By::Shell, FailureKind::NotExecutable | FailureKind::NotAFile) => {
-            (format!("{name}: Permission denied"), 126)
-        }
-        (By::Shell, FailureKind::NoFormat) => (format!("{name}: Exec format error"), 126),
-        (By::Shell, _) => (format!("{name}: not found"), 127),
-        (By::Wrapper(wrapper), FailureKind::NotExecutable | FailureKind::NotAFile) => {
-            (format!("{wrapper}: {name}: Permission denied"), 126)
-        }
-        (By::Wrapper(wrapper), FailureKind::NoFormat) => {
-            (format!("{wrapper}: {name}: Exec format error"), 126)
-        }
-        (By::Wrapper(wrapper), _) => (format!("{wrapper}: {name}: No such file or directory"), 127),
-        (By::Interpreter, _) => (format!("exec {name}: {reason}"), 1),
-    };
-    Failure { kind, name: name.to_owned(), at, by: by.clone(), message, exit_code }
 }
 
 /// A line of a script that may change what a loader finds.

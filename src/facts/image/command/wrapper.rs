@@ -2,28 +2,43 @@
 
 use std::collections::VecDeque;
 
+use super::super::account::Account;
 use super::super::shell::Variable;
 use super::walk::Surroundings;
 
-/// A program that starts another one: its options with a value, and its own words before the command.
+/// A program that starts another one, and what has to be known of it.
 pub(super) struct Wrapper {
     /// By which it is known.
     pub(super) name: &'static str,
     /// Options that take the next word.
     valued: &'static [&'static str],
-    /// Words that belong to the wrapper.
-    own: usize,
+    /// A word before the command.
+    own: Own,
+    /// What it says of a command that it cannot execute, and the code that it ends with when there
+    /// is no such file, and when it is refused.
+    pub(super) says: (&'static str, u8, u8),
+}
+
+/// The word that a wrapper takes before its command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Own {
+    Nothing,
+    /// Whom the command runs as.
+    User,
+    Other,
 }
 
 impl Wrapper {
-    /// The command that it starts; `None` where its words are not understood.
+    /// The command that it starts, or why that cannot be told.
     pub(super) fn command(
         &self,
         words: &[String],
         surroundings: &mut Surroundings,
-    ) -> Option<Vec<String>> {
+        account: &Account,
+    ) -> Result<Vec<String>, String> {
         if self.name == "env" {
-            return env(words, surroundings);
+            let unknown = || format!("`{}` with options that are not known", self.name);
+            return env(words, surroundings).ok_or_else(unknown);
         }
         let mut rest = words.get(1..).unwrap_or_default();
         while let Some((word, after)) = rest.split_first() {
@@ -32,6 +47,9 @@ impl Wrapper {
                 break;
             }
             if self.valued.contains(&word.as_str()) {
+                if let ("chpst", "-u", Some(user)) = (self.name, word.as_str(), after.first()) {
+                    self.change_user(user, surroundings, account)?;
+                }
                 rest = after.get(1..).unwrap_or_default();
             } else if word.starts_with('-') && word.len() > 1 {
                 rest = after;
@@ -39,7 +57,24 @@ impl Wrapper {
                 break;
             }
         }
-        rest.get(self.own..).map(<[String]>::to_vec)
+        if let (Own::User, Some(user)) = (self.own, rest.first()) {
+            self.change_user(user, surroundings, account)?;
+        }
+        Ok(rest.get(usize::from(self.own != Own::Nothing)..).unwrap_or_default().to_vec())
+    }
+
+    fn change_user(
+        &self,
+        user: &str,
+        surroundings: &mut Surroundings,
+        account: &Account,
+    ) -> Result<(), String> {
+        if surroundings.identity.uid != 0 {
+            return Err(format!("`{}` is no use to who is not the superuser", self.name));
+        }
+        let identity = account.identity(user).map_err(|why| format!("`{}`: {why}", self.name))?;
+        surroundings.identity = identity;
+        Ok(())
     }
 }
 
@@ -89,24 +124,34 @@ fn split(line: &str, rest: &mut VecDeque<String>) -> Option<()> {
     Some(())
 }
 
-const fn wrapper(name: &'static str, valued: &'static [&'static str], own: usize) -> Wrapper {
-    Wrapper { name, valued, own }
+const fn wrapper(
+    name: &'static str,
+    valued: &'static [&'static str],
+    own: Own,
+    says: (&'static str, u8, u8),
+) -> Wrapper {
+    Wrapper { name, valued, own, says }
 }
 
-/// From each program's own usage text.
+const TINI: (&str, u8, u8) = ("exec NAME failed: WHY", 127, 126);
+const COREUTILS: (&str, u8, u8) = ("failed to run command 'NAME': WHY", 127, 126);
+const UTIL_LINUX: (&str, u8, u8) = ("failed to execute NAME: WHY", 127, 126);
+
+/// Options from each program's own usage text; what each says was seen (`tests/commands.rs`).
 pub(super) const WRAPPERS: &[Wrapper] = &[
-    wrapper("tini", &["-p", "-e"], 0),
-    wrapper("tini-static", &["-p", "-e"], 0),
-    wrapper("docker-init", &["-p", "-e"], 0),
-    wrapper("catatonit", &[], 0),
-    wrapper("dumb-init", &["-r", "--rewrite"], 0),
-    wrapper("gosu", &[], 1),
-    wrapper("su-exec", &[], 1),
-    wrapper("s6-setuidgid", &[], 1),
+    wrapper("tini", &["-p", "-e"], Own::Nothing, TINI),
+    wrapper("tini-static", &["-p", "-e"], Own::Nothing, TINI),
+    wrapper("docker-init", &["-p", "-e"], Own::Nothing, TINI),
+    wrapper("catatonit", &[], Own::Nothing, ("failed to exec pid1: WHY", 1, 1)),
+    wrapper("dumb-init", &["-r", "--rewrite"], Own::Nothing, ("[dumb-init] NAME: WHY", 2, 2)),
+    wrapper("gosu", &[], Own::User, ("exec: WHY", 1, 1)),
+    wrapper("su-exec", &[], Own::User, ("su-exec: NAME: WHY", 1, 1)),
+    wrapper("s6-setuidgid", &[], Own::User, ("unable to exec NAME: WHY", 127, 126)),
     wrapper(
         "chpst",
         &["-u", "-U", "-b", "-e", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-r", "-t"],
-        0,
+        Own::Nothing,
+        ("unable to run: NAME: WHY", 111, 111),
     ),
     wrapper(
         "setpriv",
@@ -126,13 +171,24 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
             "--selinux-label",
             "--apparmor-profile",
         ],
-        0,
+        Own::Nothing,
+        UTIL_LINUX,
     ),
-    wrapper("nice", &["-n", "--adjustment"], 0),
-    wrapper("ionice", &["-c", "-n", "--class", "--classdata"], 0),
-    wrapper("nohup", &[], 0),
-    wrapper("stdbuf", &["-i", "-o", "-e", "--input", "--output", "--error"], 0),
-    wrapper("timeout", &["-s", "-k", "--signal", "--kill-after"], 1),
-    wrapper("time", &["-f", "-o", "--format", "--output"], 0),
-    wrapper("env", &[], 0),
+    wrapper("nice", &["-n", "--adjustment"], Own::Nothing, ("nice: 'NAME': WHY", 127, 126)),
+    wrapper("ionice", &["-c", "-n", "--class", "--classdata"], Own::Nothing, UTIL_LINUX),
+    wrapper("nohup", &[], Own::Nothing, COREUTILS),
+    wrapper(
+        "stdbuf",
+        &["-i", "-o", "-e", "--input", "--output", "--error"],
+        Own::Nothing,
+        COREUTILS,
+    ),
+    wrapper("timeout", &["-s", "-k", "--signal", "--kill-after"], Own::Other, COREUTILS),
+    wrapper(
+        "time",
+        &["-f", "-o", "--format", "--output"],
+        Own::Nothing,
+        ("cannot run NAME: WHY", 127, 126),
+    ),
+    wrapper("env", &[], Own::Nothing, ("env: 'NAME': WHY", 127, 126)),
 ];
