@@ -10,6 +10,7 @@ use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::script;
 use crate::facts::build::units::Unit;
+use crate::input::moment::Moment;
 use crate::input::sources::{Reader, snapshot};
 
 /// What a build script's program would print and where it would panic, against its source.
@@ -46,9 +47,11 @@ pub fn script_run(state: &mut CrateState, names: Names<'_>, reader: &mut Reader)
     let Ok(Some(text)) = reader.read(&source) else { return };
     let Ok(Some(printed)) = snapshot(&printed.path, LARGEST_METADATA) else { return };
     let place = script::Place { package: &state.directory, out: &out, source: &source };
-    // A file that is dated later may have been written by the run itself, and Cargo sees it.
+    // A file that is dated later may have been written by the run itself, and Cargo sees it; a run
+    // is often over before the clock of the file system moves on.
+    let is_before = |moment: Moment| moment < anchor && !moment.same_but_for_truncation(anchor);
     let read = &mut |path: &Path| {
-        let file = reader.read(path).ok().flatten().filter(|file| file.modified <= anchor)?;
+        let file = reader.read(path).ok().flatten().filter(|file| is_before(file.modified))?;
         Some(file.bytes.clone())
     };
     let text = String::from_utf8_lossy(&text.bytes).into_owned();
