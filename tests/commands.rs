@@ -217,30 +217,43 @@ fn fill_for_users(root: &Path) {
     }
     // The packages of this release have their programs in both.
     fs::remove_dir(root.join("bin")).unwrap();
-    fs::write(root.join("app.rs"), "fn main() {}").unwrap();
-    let mut rustc = Command::new("rustc");
-    rustc.args(["-Ctarget-feature=+crt-static", "-Cstrip=symbols", "app.rs", "-o", "mine"]);
-    assert!(rustc.current_dir(root).status().unwrap().success());
+    static_program(root, "mine");
     for copy in ["usr/bin/app", "private/app", "group"] {
         fs::copy(root.join("mine"), root.join(copy)).unwrap();
     }
-    for (name, mode, text) in [
-        ("data", 0o644, "x"),
-        ("text", 0o755, "exec app\n"),
-        ("secret.sh", 0o711, "#!/bin/sh\nexec app\n"),
-        ("to-directory.sh", 0o755, "#!/private\n"),
-        ("to-data.sh", 0o755, "#!/data\n"),
-        ("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"),
-        ("etc/group", 0o644, "root:x:0:\napp:x:1000:\nlog:x:7:\n"),
-        ("etc/nsswitch.conf", 0o644, "passwd: files\ngroup: files\n"),
-    ] {
-        fs::write(root.join(name), text).unwrap();
-        fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).unwrap();
-    }
+    texts(
+        root,
+        &[
+            ("data", 0o644, "x"),
+            ("text", 0o755, "exec app\n"),
+            ("secret.sh", 0o711, "#!/bin/sh\nexec app\n"),
+            ("to-directory.sh", 0o755, "#!/private\n"),
+            ("to-data.sh", 0o755, "#!/data\n"),
+            ("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"),
+            ("etc/group", 0o644, "root:x:0:\napp:x:1000:\nlog:x:7:\n"),
+            ("etc/nsswitch.conf", 0o644, "passwd: files\ngroup: files\n"),
+        ],
+    );
     for (name, mode) in [("mine", 0o700), ("private", 0o700), ("group", 0o710)] {
         fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).unwrap();
     }
     std::os::unix::fs::chown(root.join("group"), Some(0), Some(7)).unwrap();
+}
+
+/// A program that needs nothing of the root, and does nothing.
+fn static_program(root: &Path, at: &str) {
+    fs::write(root.join("app.rs"), "fn main() {}").unwrap();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["-Ctarget-feature=+crt-static", "-Cstrip=symbols", "app.rs", "-o", at]);
+    assert!(rustc.current_dir(root).status().unwrap().success());
+}
+
+/// Files of these names, permissions and words.
+fn texts(root: &Path, files: &[(&str, u32, &str)]) {
+    for (name, mode, text) in files {
+        fs::write(root.join(name), text).unwrap();
+        fs::set_permissions(root.join(name), fs::Permissions::from_mode(*mode)).unwrap();
+    }
 }
 
 fn busybox() -> Option<String> {
@@ -260,21 +273,18 @@ fn fill(root: &Path, busybox: &str) {
         std::os::unix::fs::symlink("busybox", root.join(applet)).unwrap();
     }
     // A name that no shell knows by itself.
-    fs::write(root.join("app.rs"), "fn main() {}").unwrap();
-    let mut rustc = Command::new("rustc");
-    rustc.args(["-Ctarget-feature=+crt-static", "-Cstrip=symbols", "app.rs", "-o", "bin/app"]);
-    assert!(rustc.current_dir(root).status().unwrap().success());
+    static_program(root, "bin/app");
     fs::copy(root.join("bin/app"), root.join("srv/app")).unwrap();
-    for (name, mode, text) in [
-        ("data", 0o644, "x"),
-        ("crlf.sh", 0o755, "#!/bin/sh\r\nexec app\r\n"),
-        ("bash.sh", 0o755, "#!/bin/bash\nexec app\n"),
-        ("bare.sh", 0o755, "exec app\n"),
-        ("entry.sh", 0o755, "#!/bin/sh\nset -e\nexec \"$@\"\n"),
-    ] {
-        fs::write(root.join(name), text).unwrap();
-        fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode)).unwrap();
-    }
+    texts(
+        root,
+        &[
+            ("data", 0o644, "x"),
+            ("crlf.sh", 0o755, "#!/bin/sh\r\nexec app\r\n"),
+            ("bash.sh", 0o755, "#!/bin/bash\nexec app\n"),
+            ("bare.sh", 0o755, "exec app\n"),
+            ("entry.sh", 0o755, "#!/bin/sh\nset -e\nexec \"$@\"\n"),
+        ],
+    );
     std::os::unix::fs::symlink("loop", root.join("loop")).unwrap();
     std::os::unix::fs::symlink("/srv/../bin", root.join("elsewhere")).unwrap();
 }

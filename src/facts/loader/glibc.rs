@@ -421,16 +421,30 @@ impl<'a> Process<'a> {
         by: usize,
         seen: &mut Seen,
     ) -> Option<Search> {
-        if let Some(end) = self.try_path(&format!("{directory}{name}"), name, by, seen) {
+        let release = self.loader.loader.as_ref().and_then(|it| it.release);
+        let below = hardware(self.loader.machine, release).into_iter();
+        let below = below.map(|below| format!("{directory}{below}/{name}"));
+        let is_there = |path: &String| {
+            let absolute = absolute(&self.start.working_directory, path);
+            resolve(self.tree, absolute.as_bytes()).is_ok()
+        };
+        let below: Vec<String> = below.filter(is_there).collect();
+        let own = format!("{directory}{name}");
+        let look = |path: &str| {
+            open(self.tree, &absolute(&self.start.working_directory, path), self.loader)
+        };
+        // A better processor makes the loader give up where another would do.
+        if let Some((path, why)) = below.iter().find_map(|path| match look(path) {
+            Open::Broken(why) => Some((path, why)),
+            _ => None,
+        }) && matches!(look(&own), Open::Found(..))
+        {
+            return Some(Search::Open(format!("{path}: {why}, where the processor asks for it")));
+        }
+        if let Some(end) = self.try_path(&own, name, by, seen) {
             return Some(end);
         }
-        let release = self.loader.loader.as_ref().and_then(|it| it.release);
-        hardware(self.loader.machine, release).into_iter().find_map(|below| {
-            let path = format!("{directory}{below}/{name}");
-            let absolute = absolute(&self.start.working_directory, &path);
-            resolve(self.tree, absolute.as_bytes()).ok()?;
-            self.try_path(&path, name, by, seen)
-        })
+        below.into_iter().find_map(|path| self.try_path(&path, name, by, seen))
     }
 
     /// Since 2.33 a library may lie below `glibc-hwcaps`.
