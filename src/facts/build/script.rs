@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::TokenStream;
 use syn::{Block, Expr, ExprCall, ExprMethodCall, Item, Pat, Stmt};
 
+use super::scan;
 use quiet::{called, environment, is_harmless, name_of};
 use value::{Kind, Value};
 use words::{mentions, mentions_name, names_in, tokens_of};
@@ -67,7 +68,7 @@ pub fn shown(made: &Made) -> String {
 
 /// Follows a script's `main`.
 pub fn follow(source: &str, place: Place<'_>, read: &mut Read<'_>) -> Would {
-    let Ok(file) = syn::parse_file(source) else { return Would::default() };
+    let Ok(file) = scan::parse(source) else { return Would::default() };
     // A script that may end anywhere does nothing for sure.
     if mentions(&source.parse().unwrap_or_default(), &["exit", "abort"]) {
         return Would::default();
