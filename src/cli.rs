@@ -1,7 +1,6 @@
 //! What was typed, and which room answers it.
 
 use std::ffi::OsString;
-use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -21,6 +20,7 @@ pub mod rules;
 mod subject;
 pub mod verify;
 
+use crate::facts::shown::is_hidden;
 use output::Failure;
 
 /// Everything denied by no rule.
@@ -70,13 +70,21 @@ enum Command {
 
 /// Runs the program with these words, the program's own name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    let matches = match Words::command().try_get_matches_from(without_subcommand_name(words)) {
+    let words = without_subcommand_name(words);
+    let matches = match Words::command().try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(error) => {
             let asked_for =
                 matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let text = error.render().to_string();
+            let has_hidden = |letter| letter != '\n' && is_hidden(letter);
             // Nothing is left to do when not even this can be printed.
-            let _ = error.print();
+            let _ = match words.iter().any(|word| word.to_string_lossy().contains(is_hidden))
+                || text.contains(has_hidden)
+            {
+                true => output::say(format_args!("{text}")),
+                false => error.print(),
+            };
             return if asked_for { CLEAN } else { FAILED };
         }
     };
@@ -96,7 +104,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     });
     answer.unwrap_or_else(|failure| {
         // Nothing is left to do when not even this can be said.
-        let _ = writeln!(output::stderr(), "error: {failure}");
+        let _ = output::say(format_args!("error: {failure}"));
         FAILED
     })
 }

@@ -9,6 +9,7 @@ pub mod image;
 pub mod loader;
 pub mod machine;
 pub mod record;
+pub mod shown;
 
 pub use binary::Binary;
 pub use build::Build;

@@ -6,6 +6,7 @@ use crate::rule::{Level, Outcome, Rule};
 pub mod binary;
 pub mod inspect;
 pub mod json;
+pub mod lines;
 pub mod table;
 pub mod words;
 

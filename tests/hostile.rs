@@ -7,8 +7,11 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+#[path = "support/layers.rs"]
+mod layers;
 #[path = "support/place.rs"]
 mod place;
+use layers::{archive, file, image, index, named, program};
 use place::Place;
 
 fn binlint(at: &Path, words: &[&str]) -> Command {
@@ -102,5 +105,176 @@ fn a_reader_that_is_gone_changes_no_exit_code() {
         assert_eq!(code_unheard(at, words), Some(code), "{words:?}");
         let heard = binlint(at, words).output().unwrap();
         assert_eq!(heard.status.code(), Some(code), "{words:?}: {}", said(&heard));
+    }
+}
+
+/// What a terminal, a log or whoever pastes it would obey.
+const EVIL: &str = "\u{1b}[2J\u{1b}]0;t\u{7}clean\n::error title=x::evil\n  ::add-mask::a\r\u{202e}\
+                    \u{9b}1m ##[error]b ##vso[task.complete]c\u{2028}`$(touch x)` '; touch y #\u{200b}";
+
+/// Every line is seen as it is, starts no command of a log, and has an end.
+#[track_caller]
+fn is_tame(output: &Output, what: &str) {
+    for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        let text = std::str::from_utf8(bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
+        for line in text.split('\n') {
+            assert!(!line.contains(binlint::facts::shown::is_hidden), "{what} {stream}: {line:?}");
+            assert!(!line.trim_start().starts_with("::"), "{what} {stream}: {line:?}");
+            assert!(!line.contains("##[") && !line.contains("##vso["), "{what} {stream}: {line:?}");
+            let is_json = text.starts_with('{');
+            assert!(is_json || line.len() <= 4000, "{what} {stream}: {} bytes", line.len());
+        }
+    }
+}
+
+/// The lines that are there to be pasted.
+fn to_paste(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let behind = text.split("to heal it:\n").nth(1).unwrap_or_default().lines();
+    let behind = behind.take_while(|line| line.starts_with("    "));
+    behind.map(|line| line.trim_start().to_owned()).collect()
+}
+
+/// A program whose loader's tables hold this instead of a library's name.
+fn tampered(at: &Path) -> Vec<u8> {
+    fs::write(at.join("main.rs"), "fn main() { println!(\"{:?}\", std::env::args()); }").unwrap();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition=2024", "-o", "app", "main.rs"]).current_dir(at);
+    assert!(rustc.status().unwrap().success());
+    let mut bytes = fs::read(at.join("app")).unwrap();
+    for (old, new) in [
+        (&b"\0libgcc_s.so.1\0"[..], &b"\0\n::error::\x1b[1\0"[..]),
+        (b"/lib64/ld-linux-x86-64.so.2\0", b"/lib64/\x1b[2J\n::error::x.so.2\0\0"),
+    ] {
+        let found = bytes.windows(old.len()).position(|window| window == old);
+        if let Some(found) = found {
+            bytes[found..found + new.len()].copy_from_slice(new);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_text_of_an_image_is_more_than_a_part_of_a_line() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let app = tampered(at);
+    let evil = serde_json::Value::from(EVIL).to_string();
+    let bare = evil.trim_matches('"').to_owned();
+    let long = serde_json::Value::from(EVIL.to_owned() + &"x".repeat(100_000)).to_string();
+    let name = &EVIL.replace('/', "_")[..60];
+    let layer = archive(&[
+        program("app", &app),
+        program(&format!("bin/{name}"), &app),
+        file("script.sh", format!("#!{EVIL}\n").as_bytes()),
+        program("bad.sh", b"#!/bin/\x1b[2Jsh\r\n"),
+        file("etc/passwd", format!("{name}:x:1:1::/:\n").as_bytes()),
+        file(
+            "etc/os-release",
+            format!("ID=debian\nPRETTY_NAME=\"{name}\"\nVERSION_CODENAME={name}").as_bytes(),
+        ),
+        file("etc/ld.so.preload", name.as_bytes()),
+    ]);
+    let configs = [
+        format!(
+            r#"{{"Entrypoint":[{evil},{evil}],"Cmd":[{evil}],"User":{evil},"Env":[{evil},"LD_PRELOAD=/{bare}","PATH={bare}"],"WorkingDir":"/{bare}","Labels":{{{evil}:{evil}}},"Healthcheck":{{"Test":["CMD",{evil}]}},"Volumes":{{"/{bare}":{{}}}}}}"#
+        ),
+        format!(r#"{{"Entrypoint":[{long}]}}"#),
+        format!(
+            r#"{{"Entrypoint":["/bin/{}"]}}"#,
+            serde_json::Value::from(name).to_string().trim_matches('"')
+        ),
+        r#"{"Entrypoint":["/script.sh"]}"#.to_owned(),
+        r#"{"Entrypoint":["/bad.sh"]}"#.to_owned(),
+        format!(r#"{{"Entrypoint":["sh","-c",{evil}]}}"#),
+        format!(r#"{{"Entrypoint":["/app"],"User":"{bare}"}}"#),
+    ];
+    let mut pasted = 0;
+    for (number, config) in configs.iter().enumerate() {
+        for platform in [("linux", "amd64"), (bare.as_str(), bare.as_str())] {
+            let layout = at.join(format!("image{number}"));
+            let made = image(&layout, platform, config, std::slice::from_ref(&layer));
+            index(&layout, &[named(&made, &bare)]);
+            let reference = format!("oci:{}", layout.display());
+            for more in [
+                &[][..],
+                &["-v"],
+                &["-v", "-W", "all"],
+                &["--format", "json"],
+                &["-q"],
+                &["--at", EVIL],
+            ] {
+                let words = [&["check", "--image", &reference, "--color", "never"], more].concat();
+                let output = binlint(at, &words).output().unwrap();
+                is_tame(&output, &format!("{words:?}"));
+                for line in to_paste(&output) {
+                    pasted += 1;
+                    assert!(!line.contains("evil") || line.contains(" ["), "{line}");
+                }
+            }
+            is_tame(&binlint(at, &["verify", &reference]).output().unwrap(), "verify");
+        }
+    }
+    assert!(pasted > 0, "nothing was to be pasted");
+    for more in [&[][..], &["--format", "json"], &["--format", "jsonl"], &["-v"], &["--quick"]] {
+        fs::write(at.join(name), &app).unwrap();
+        let words = [&["inspect", "app", name, "gone\n::error::x\u{1b}"], more].concat();
+        is_tame(&binlint(at, &words).output().unwrap(), &format!("{words:?}"));
+    }
+}
+
+#[test]
+fn no_text_of_a_workspace_is_more_than_a_part_of_a_line() {
+    let place = Place::with_stub();
+    place.copy_sources();
+    let at = place.directory.path();
+    let evil = serde_json::Value::from(EVIL).to_string();
+    // TOML has other escapes for what is beyond `\\u`.
+    for (path, text) in [
+        ("binlint.toml", format!("[rules]\n{evil} = \"deny\"\n")),
+        ("binlint.toml", format!("{evil} = 1\n")),
+        ("binlint.toml", format!("[rules]\nall = {evil}\n")),
+        ("binlint.toml", format!("[[waiver]]\nrule = \"stale-sources\"\nreason = {evil}\n")),
+        ("binlint.toml", EVIL.to_owned()),
+        ("rust-toolchain.toml", format!("[toolchain]\nchannel = {evil}\n")),
+        (
+            ".cargo/config.toml",
+            format!("[build]\nrustflags = [\"--cfg\", {evil}]\n[env]\nX = {evil}\n"),
+        ),
+        (".cargo/config.toml", format!("[build]\ntarget-dir = {evil}\n")),
+        ("Cargo.toml", EVIL.to_owned()),
+        (
+            "Cargo.toml",
+            place::manifest("my-app", &format!("[profile.{evil}]\ninherits = \"dev\"\n")),
+        ),
+    ] {
+        let old = fs::read(place.path(path)).ok();
+        place.write(path, &text);
+        for words in [
+            &["check", "--color", "never"][..],
+            &["check", "-v", "--color", "never"],
+            &["check", "--format", "json"],
+            &["freshen", "--check"],
+            &["record"],
+        ] {
+            is_tame(&binlint(at, words).output().unwrap(), &format!("{path} {words:?}"));
+        }
+        match old {
+            Some(old) => fs::write(place.path(path), old).unwrap(),
+            None => fs::remove_file(place.path(path)).unwrap(),
+        }
+    }
+    for words in [
+        &["check", "--bin", EVIL][..],
+        &["check", EVIL],
+        &["explain", EVIL],
+        &["check", "--binary", EVIL],
+        &["check", "-D", EVIL],
+        &["check", "--target-dir", EVIL],
+        &["verify", EVIL],
+        &["check", "--image", EVIL],
+        &["check", "--image", "docker-daemon:\u{1b}\n"],
+    ] {
+        is_tame(&binlint(at, words).output().unwrap(), &format!("{words:?}"));
     }
 }

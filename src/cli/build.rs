@@ -1,7 +1,6 @@
 //! `build`: cargo's own build, then a record of what it made, then the check.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -60,10 +59,10 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         return Ok(code);
     }
     for other in &others {
-        writeln!(output::stderr(), "note: {other} gets no record: it is no binary of a package")?;
+        output::say(format_args!("note: {other} gets no record: it is no binary of a package"))?;
     }
     if programs.is_empty() {
-        writeln!(output::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
+        output::say(format_args!("note: cargo was asked for no binary, so nothing is recorded"))?;
         return Ok(super::CLEAN);
     }
     let workspace = cargo::workspace(&query)?;
@@ -76,7 +75,7 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         let answer =
             record(program, built, (&workspace, request), (&crates, &units), &words.writing)?;
         if let Err(why) = answer {
-            writeln!(output::stderr(), "error: {why}")?;
+            output::say(format_args!("error: {why}"))?;
             refused = true;
         }
     }
@@ -218,7 +217,7 @@ fn record(
     let answer = gathered.record(crates, units, &to, writing)?;
     if answer.is_ok() {
         let made = if program.fresh { "fresh, not rebuilt" } else { "built" };
-        writeln!(output::stderr(), "{:>12} {} ({made})", "Recorded", to.display())?;
+        output::say(format_args!("{:>12} {} ({made})", "Recorded", to.display()))?;
     }
     Ok(answer)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -18,6 +18,7 @@ use crate::input::cargo;
 use crate::input::moment::Moment;
 use crate::input::sources::{self, Reader, files_below, snapshot};
 use crate::input::target_dir::{self, TargetDir};
+use crate::report::lines::line;
 
 /// More files than a package has.
 const MOST_FILES: usize = 100_000;
@@ -308,7 +309,7 @@ fn say(
     dry: bool,
     unreadable: Option<&str>,
 ) -> io::Result<()> {
-    let mut out = output::stdout();
+    let out = &mut output::stdout();
     let verb = if dry { "would compile again" } else { "compiles again" };
     for (unit, why) in stale {
         let what = match &unit.kind {
@@ -319,14 +320,15 @@ fn say(
             UnitKind::Other => unit.stem.clone(),
         };
         let profile = unit.profile.display();
-        writeln!(out, "{verb}: {what} of `{}` ({profile}): {why}", unit.package)?;
+        let package = &unit.package;
+        line(out, format_args!("{verb}: {what} of `{package}` ({profile}): {why}"))?;
     }
     match (stale.len(), fresh) {
         (0, 0) => match unreadable {
-            Some(why) => writeln!(out, "{why}; whether anything is stale cannot be told"),
-            None => writeln!(out, "nothing is compiled yet that dates could hide"),
+            Some(why) => line(out, format_args!("{why}; whether anything is stale cannot be told")),
+            None => line(out, format_args!("nothing is compiled yet that dates could hide")),
         },
-        (0, _) => writeln!(out, "{fresh} units match their sources"),
-        (count, _) => writeln!(out, "{count} stale, {fresh} matching"),
+        (0, _) => line(out, format_args!("{fresh} units match their sources")),
+        (count, _) => line(out, format_args!("{count} stale, {fresh} matching")),
     }
 }

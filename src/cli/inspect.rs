@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::output::{Failure, Output};
+use super::output::{self, Failure, Output};
 use crate::facts::Binary;
 use crate::input::file;
 use crate::report;
@@ -59,7 +59,14 @@ type Facts = Option<Result<Binary, String>>;
 pub fn run(words: &Inspect) -> Result<u8, Failure> {
     let jobs = jobs(&words.files);
     let answers = answers(&jobs, words);
-    let failed = answers.iter().any(|(_, answer)| answer.is_err());
+    let errors = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
+    let failed = errors.clone().next().is_some();
+    for (path, error) in errors.filter(|_| words.format == Format::Table) {
+        match error.contains(path.as_str()) {
+            true => output::say(format_args!("error: {error}"))?,
+            false => output::say(format_args!("error: {path}: {error}"))?,
+        }
+    }
     words.output.write(|to, style| match words.format {
         Format::Table => report::inspect::write(&answers, style, to),
         Format::Json => report::binary::write(&entries(&answers), to),

@@ -1,10 +1,12 @@
 //! Where a report goes: standard output or a file, in which format, in which colours.
 
+use std::fmt::Arguments;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::report::lines;
 use crate::report::table::{Detail, Style};
 
 /// Options of every command that prints a report.
@@ -64,6 +66,14 @@ pub fn stdout() -> impl Write {
 /// Standard error.
 pub fn stderr() -> impl Write {
     Patient(io::stderr().lock())
+}
+
+/// Says one line on standard error.
+///
+/// # Errors
+/// Those of standard error, but for a reader that has gone away.
+pub fn say(text: Arguments<'_>) -> io::Result<()> {
+    lines::line(&mut stderr(), text)
 }
 
 impl<W: Write> Write for Patient<W> {

@@ -1,6 +1,5 @@
 //! `record`: writes down what the programs of a build were built from.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use super::freshen;
 use super::output::{self, Failure};
 use super::recording::{Features, Gathered, Program, Writing, beside, read_program};
 use crate::input::cargo;
+use crate::report::lines;
 
 /// Words after `record`.
 #[derive(Debug, Clone, Default, Args)]
@@ -48,7 +48,7 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
         let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
         gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
-        writeln!(output::stdout(), "{}", to.display())?;
+        lines::line(&mut output::stdout(), format_args!("{}", to.display()))?;
     }
     Ok(super::CLEAN)
 }

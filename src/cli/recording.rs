@@ -1,7 +1,6 @@
 //! What `build`, `record` and `verify` share: the facts of a build, and how a record is written.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -238,15 +237,15 @@ impl<'a> Gathered<'a> {
             }
         };
         self.write(&ties, to, words)?;
-        let mut said = output::stderr();
         for note in self.notes() {
-            writeln!(said, "note: {note}")?;
+            output::say(format_args!("note: {note}"))?;
         }
         let open = ties.iter().filter(|(_, tie)| **tie == Tie::Open);
         let open: Vec<&str> = open.map(|(name, _)| name.as_str()).collect();
         if !open.is_empty() {
             let open = open.join(", ");
-            writeln!(said, "note: nothing proves that these sources were compiled to {open}")?;
+            let note = "nothing proves that these sources were compiled to";
+            output::say(format_args!("note: {note} {open}"))?;
         }
         Ok(Ok(()))
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::words;
+use super::{lines, words};
 use crate::facts::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
 use crate::facts::{Confidence, Fact};
 
@@ -160,8 +160,7 @@ struct Document<'a> {
 /// # Errors
 /// Those of the writer.
 pub fn write(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *to, &Document { schema: SCHEMA, binaries: answers })?;
-    writeln!(to)
+    lines::json(to, &Document { schema: SCHEMA, binaries: answers }, true)
 }
 
 /// Writes one answer a line.
@@ -169,11 +168,7 @@ pub fn write(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// Those of the writer.
 pub fn write_lines(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
-    for answer in answers {
-        serde_json::to_writer(&mut *to, answer)?;
-        writeln!(to)?;
-    }
-    Ok(())
+    answers.iter().try_for_each(|answer| lines::json(to, answer, false))
 }
 
 impl<'a> From<&'a Binary> for Entry<'a> {

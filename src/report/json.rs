@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Checked, Judged, Report, Summary, binary};
+use super::{Checked, Judged, Report, Summary, binary, lines};
 use crate::facts::Image;
 use crate::facts::loader::{LoadPlan, Stage};
 use crate::rule::{Finding, Outcome};
@@ -127,8 +127,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         summary: summary(report.summary()),
         notes: &report.notes,
     };
-    serde_json::to_writer_pretty(&mut *to, &document)?;
-    writeln!(to)
+    lines::json(to, &document, true)
 }
 
 fn subject(judged: &Judged) -> SubjectEntry<'_> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::crate_state::{CrateState, Role};
 use super::units::UnitKind;
 use super::{Build, Typed};
+use crate::facts::shown;
 
 /// The command that builds what the subject should be, `cargo build --release --target T`, and puts
 /// it where the subject lies.
@@ -16,7 +17,8 @@ pub fn build_command(build: &Build) -> String {
 /// `cp target/release/my-app /usr/local/bin/my-app`.
 pub fn put(build: &Build, from: &Path, to: &Path) -> String {
     let named = |path: &Path| {
-        quoted(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
+        shown::shell(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
+            .into_owned()
     };
     format!("cp {} {}", named(from), named(to))
 }
@@ -25,7 +27,7 @@ fn cargo_build(build: &Build) -> String {
     let package = build.typed.names_package.then_some(["-p", build.package.name.as_str()]);
     let package = package.iter().flatten().map(|word| (*word).to_owned());
     let command = command("build", build, package);
-    let features = build.asked.words().into_iter().map(|word| quoted(&word));
+    let features = build.asked.words().into_iter().map(|word| shown::shell(&word).into_owned());
     [command].into_iter().chain(features).collect::<Vec<_>>().join(" ")
 }
 
@@ -35,7 +37,7 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
     let mut files: Vec<String> = Vec::new();
     for state in with_all_that_is_stale(build, states) {
         // A build script's run has its script as root: it is repeated when that is compiled again.
-        let watched = quoted(&from_here(build, &state.root));
+        let watched = shown::shell(&from_here(build, &state.root)).into_owned();
         if !files.contains(&watched) {
             files.push(watched);
         }
@@ -87,7 +89,7 @@ fn command(verb: &str, build: &Build, more: impl IntoIterator<Item = String>) ->
         words.extend(["--target".to_owned(), target.clone()]);
     }
     words.extend(build.typed.places.iter().cloned());
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    words.iter().map(|word| shown::shell(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// A file of the workspace, named as it would be from where the linter was started.
@@ -99,15 +101,6 @@ fn from_here(build: &Build, path: &str) -> String {
     }
     let path = root.join(path);
     path.strip_prefix(cwd).unwrap_or(&path).display().to_string()
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+@:,=".contains(letter);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// What a crate is called in a sentence: "the program", "the library `core`".

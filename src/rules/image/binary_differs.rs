@@ -1,3 +1,4 @@
+use crate::facts::shown::plain;
 use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -50,10 +51,14 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     match (&binary.build_id, &copy.build_id) {
         (Some(one), Some(other)) if one == other => finding
             .evidence(format!("both have the build id {one}: the same build, changed afterwards"))
-            .fix("[profile.release]\nstrip = true")
+            .fix("cargo build --release --config profile.release.strip=true")
             .at_most_warn()
             .into(),
-        _ => finding.fix(format!("COPY --from=build {} {at}", binary.path)).into(),
+        _ => {
+            let paths = plain(&binary.path).zip(plain(at));
+            let copy = |(from, to)| format!("COPY --from=build {from} {to}");
+            finding.fix_if(paths.map(copy)).into()
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::facts::shown::shell;
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -46,7 +47,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     }
     finding.location = Location::ImagePath(failure.at.clone());
     Some(match failure.kind {
-        FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", failure.at)),
+        FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", shell(&failure.at))),
         _ => finding.fix(format!("let the file begin with `{fix}`")),
     })
 }

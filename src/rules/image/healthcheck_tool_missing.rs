@@ -1,5 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
+use crate::facts::shown::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -35,9 +36,8 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         Location::ImageConfig(command.field),
         format!("`{}` of the health check cannot be run", failure.name),
     );
-    let program =
-        image.start().and_then(Command::program).unwrap_or("/usr/local/bin/NAME").to_owned();
-    Some(finding.fix(format!("HEALTHCHECK CMD [\"{program}\", \"health\"]")))
+    let program = image.start().and_then(Command::program).unwrap_or("/usr/local/bin/NAME");
+    Some(finding.fix(format!("HEALTHCHECK CMD {}", exec_form(&[program, "health"]))))
 }
 
 #[cfg(test)]

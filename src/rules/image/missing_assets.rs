@@ -1,3 +1,4 @@
+use crate::facts::shown::plain;
 use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -38,7 +39,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         .map(|(name, path)| {
             Finding::new(Location::ImagePath(path.clone()), format!("{path} is not in the image"))
                 .evidence(format!("the program holds the pattern {name}/**/*"))
-                .fix(format!("COPY --from=build /app/{name} {path}"))
+                .fix_if(plain(&path).map(|path| format!("COPY --from=build /app/{name} {path}")))
         })
         .collect()
 }

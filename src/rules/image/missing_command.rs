@@ -1,5 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
+use crate::facts::shown::{exec_form, plain};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -28,7 +29,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         let message =
             format!("`{}` is found by a part of PATH that is no absolute path", failure.name);
         let finding = Finding::new(Location::ImageConfig(command.field), message);
-        return Some(finding.fix(format!("ENTRYPOINT [\"{}\"]", failure.at)));
+        return Some(finding.fix(format!("ENTRYPOINT {}", exec_form(&[&failure.at]))));
     }
     let is_missing = matches!(
         failure.kind,
@@ -51,10 +52,11 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     }
     Some(match (twin, found) {
         (Some(found), _) | (None, Some(found)) => {
-            finding.fix(format!("ENTRYPOINT [\"{}\"]", found.path))
+            finding.fix(format!("ENTRYPOINT {}", exec_form(&[&found.path])))
         }
         (None, None) => {
-            finding.fix(format!("COPY --from=build /app/target/release/{name} {}", failure.name))
+            let copy = |to| format!("COPY --from=build /app/target/release/{name} {to}");
+            finding.fix_if(plain(&failure.name).map(copy))
         }
     })
 }

@@ -1,5 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::command::is_shell;
+use crate::facts::shown::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -24,13 +25,9 @@ fn check(image: &Image) -> Outcome {
         return Outcome::not_applicable(why);
     }
     let Some(config) = &image.config else { return Outcome::not_applicable("no configuration") };
-    let fix = match image.programs.first() {
-        Some(program) => format!("ENTRYPOINT [\"{}\"]", program.path),
-        None => format!(
-            "ENTRYPOINT [\"{}\"]",
-            image.subject_at.as_deref().unwrap_or("/usr/local/bin/NAME")
-        ),
-    };
+    let first = image.programs.first().map(|program| program.path.as_str());
+    let program = first.or(image.subject_at.as_deref()).unwrap_or("/usr/local/bin/NAME");
+    let fix = format!("ENTRYPOINT {}", exec_form(&[program]));
     let finding = match (&config.entrypoint[..], &config.cmd[..]) {
         ([], []) => {
             Finding::new(Location::ImageConfig("Entrypoint"), "neither Entrypoint nor Cmd is set")

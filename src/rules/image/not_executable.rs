@@ -1,5 +1,6 @@
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::facts::loader::Problem;
+use crate::facts::shown::plain;
 use crate::facts::{Facts, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -51,11 +52,11 @@ fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Fin
     let (at, mode) = (&failure.at, entry.mode);
     if failure.kind == FailureKind::NotExecutable {
         finding.evidence.push(format!("{at} has mode {mode:04o}"));
-        return Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")));
+        return Some(finding.fix_if(plain(at).map(|at| format!("COPY --chmod=0755 NAME {at}"))));
     }
     let (owner, group) = (entry.uid, entry.gid);
     finding.evidence.push(format!("{at} has mode {mode:04o}, owner {owner}, group {group}"));
-    Some(finding.fix(format!("RUN chmod a+rx {at}")))
+    Some(finding.fix_if(plain(at).map(|at| format!("RUN chmod a+rx {at}"))))
 }
 
 /// A program that no command runs, or nobody knows whether one does.
@@ -70,7 +71,7 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
         Finding::new(Location::ImagePath(at.clone()), format!("`{at}` may not be executed"));
     let said = load.errors.first().cloned().into_iter();
     let finding = said.fold(finding.evidence(because.clone()), Finding::evidence);
-    Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")))
+    Some(finding.fix_if(plain(at).map(|at| format!("COPY --chmod=0755 NAME {at}"))))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::facts::image::command::End;
+use crate::facts::shown::exec_form;
 use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -40,7 +41,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
                 format!("the image runs {path}, not {at}"),
             )
             .evidence(format!("the command: {}", start.words.join(" ")))
-            .fix(format!("ENTRYPOINT [\"{at}\"]"))
+            .fix(format!("ENTRYPOINT {}", exec_form(&[at])))
             .into()
         }
         (End::Fails(_) | End::Nothing, _) => Outcome::open("the command does not start"),

@@ -2,6 +2,7 @@ use crate::facts::Image;
 use crate::facts::image::account::Identity;
 use crate::facts::image::command::{By, Failure, FailureKind, Step};
 use crate::facts::image::tree::{Entry, parent};
+use crate::facts::shown::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -62,7 +63,7 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
         format!("user {} may not execute {path}", identity.uid),
     )
     .evidence(format!("mode {:04o}, owner {}, group {}", entry.mode, entry.uid, entry.gid))
-    .fix(format!("RUN chmod a+rx {path}"))
+    .fix_if(plain(path).map(|path| format!("RUN chmod a+rx {path}")))
 }
 
 #[cfg(test)]

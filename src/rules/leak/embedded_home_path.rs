@@ -1,4 +1,5 @@
 use crate::facts::Binary;
+use crate::facts::shown::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -28,7 +29,9 @@ fn check(binary: &Binary) -> Outcome {
                 format!("source paths of the program begin with {path}"),
             )
             .evidence("in the paths that panics print")
-            .fix(format!("RUSTFLAGS=\"--remap-path-prefix={path}=/build\" cargo build --release"))
+            .fix_if(plain(path).map(|path| {
+                format!("RUSTFLAGS=\"--remap-path-prefix={path}=/build\" cargo build --release")
+            }))
         })
         .collect()
 }

@@ -1,4 +1,5 @@
 use crate::facts::loader::Problem;
+use crate::facts::shown::plain;
 use crate::facts::{Binary, Image, LoadPlan};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -46,23 +47,23 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     for line in plan.errors.iter().filter(|line| line.contains("GLIBC_")) {
         finding = finding.evidence(line.clone());
     }
-    finding.fix(fix(binary, image, &has)).into()
+    finding.fix_if(fix(binary, image, &has)).into()
 }
 
 fn numbers(version: &str) -> Vec<u32> {
     version.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
-fn fix(binary: &Binary, image: &Image, has: &str) -> String {
+fn fix(binary: &Binary, image: &Image, has: &str) -> Option<String> {
     let codename = image.release.as_ref().map(|it| it.codename.as_str()).unwrap_or_default();
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
-    let zig = format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{has}");
+    let zig = format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{}", plain(has)?);
     let debian = image.release.as_ref().is_some_and(|release| release.id == "debian");
-    if debian && !codename.is_empty() {
+    Some(if let (true, Some(codename)) = (debian, plain(codename)) {
         format!("FROM rust:{codename} AS build, so that both stages are {codename}; or {zig}")
     } else {
         zig
-    }
+    })
 }
 
 #[cfg(test)]

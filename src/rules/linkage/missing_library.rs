@@ -1,4 +1,5 @@
 use crate::facts::loader::Problem;
+use crate::facts::shown::plain;
 use crate::facts::{Binary, Image, LoadPlan};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -39,7 +40,9 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
 fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding> {
     let (name, at, message, fix) = match problem {
         Problem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
-            let fix = format!("RUN chmod -R a+rX {}", path.rsplit_once('/').unwrap_or_default().0);
+            let directory = plain(path.rsplit_once('/').unwrap_or_default().0);
+            let fix =
+                directory.map(|it| vec![format!("RUN chmod -R a+rX {it}")]).unwrap_or_default();
             let message = format!("the image's user may not read {path}, which {needed_by} needs");
             (name, Location::ImagePath(path.clone()), message, fix)
         }
@@ -58,11 +61,11 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
     };
     let said = plan.errors.iter().find(|line| line.contains(name.as_str())).cloned();
     let said = said.unwrap_or_else(|| "the loader stops at an earlier library".to_owned());
-    Some(Finding::new(at, message).evidence(said).fix(fix))
+    Some(Finding::new(at, message).evidence(said).fix_lines(fix))
 }
 
 /// Where the usual libraries of Rust programs come from, by distribution.
-fn fix(name: &str, image: &Image) -> String {
+fn fix(name: &str, image: &Image) -> Vec<String> {
     let base = name.rsplit('/').next().unwrap_or(name);
     let stem = base.split(".so").next().unwrap_or(base);
     let release = image.release.clone().unwrap_or_default();
@@ -93,26 +96,28 @@ fn fix(name: &str, image: &Image) -> String {
         "libgit2" => ("libgit2-dev", "libgit2", "libgit2"),
         "libcurl" => ("libcurl4", "libcurl", "libcurl"),
         _ => {
-            return format!(
-                "find its package in the build stage (`dpkg -S '*/{base}'`, `apk info --who-owns`, `rpm -qf`) \
-                 and install that in the runtime stage"
-            );
+            let find = |base| {
+                format!(
+                    "find its package in the build stage (`dpkg -S '*/{base}'`, `apk info --who-owns`, \
+                     `rpm -qf`) and install that in the runtime stage"
+                )
+            };
+            return plain(base).map(find).into_iter().collect();
         }
     };
     if like("alpine") {
-        format!("RUN apk add --no-cache {alpine}")
+        vec![format!("RUN apk add --no-cache {alpine}")]
     } else if like("fedora") || like("rhel") {
-        format!("RUN microdnf install -y {fedora}")
+        vec![format!("RUN microdnf install -y {fedora}")]
     } else if image.has("/usr/bin/apt-get") {
-        format!(
+        vec![format!(
             "RUN apt-get update && apt-get install -y --no-install-recommends {debian} && rm -rf /var/lib/apt/lists/*"
-        )
+        )]
     } else if stem == "libgcc_s" {
-        "take a base with libgcc_s: distroless `cc` instead of `base` or `static`, or FROM debian:bookworm-slim".to_owned()
+        vec!["take a base with libgcc_s: distroless `cc` instead of `base` or `static`, or FROM debian:bookworm-slim".to_owned()]
     } else {
-        format!(
-            "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y --no-install-recommends {debian}"
-        )
+        let install = "RUN apt-get update && apt-get install -y --no-install-recommends";
+        vec!["FROM debian:bookworm-slim".to_owned(), format!("{install} {debian}")]
     }
 }
 

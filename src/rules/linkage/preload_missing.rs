@@ -1,4 +1,5 @@
 use crate::facts::loader::Problem;
+use crate::facts::shown::plain;
 use crate::facts::{Binary, Image, LoadPlan};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -40,9 +41,10 @@ fn finding(problem: &Problem) -> Option<Finding> {
     let finding =
         Finding::new(location, format!("{object}, which {from} names, is not loaded: {why}"))
             .evidence(format!("{from} names {object}"));
-    Some(finding.fix(format!(
-        "install the package of {name} and set ENV LD_PRELOAD={name}, without a path"
-    )))
+    let fix = |name| {
+        format!("install the package of {name} and set ENV LD_PRELOAD={name}, without a path")
+    };
+    Some(finding.fix_if(plain(name).map(fix)))
 }
 
 #[cfg(test)]

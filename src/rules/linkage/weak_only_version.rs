@@ -1,4 +1,5 @@
 use crate::facts::Binary;
+use crate::facts::shown::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -66,11 +67,10 @@ fn check(binary: &Binary) -> Outcome {
             )
             .evidence(format!("weak: {}", names.join(", ")))
             .evidence(format!("the record of {} has no WEAK flag", need.name))
-            .fix(format!(
-                "cargo zigbuild --release --target {}-unknown-linux-gnu.{}",
-                binary.machine.as_ref().map_or("x86_64", |machine| machine.arch),
-                below.trim_start_matches("GLIBC_")
-            ))
+            .fix_if(plain(below.trim_start_matches("GLIBC_")).map(|version| {
+                let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
+                format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{version}")
+            }))
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 use crate::facts::Facts;
 use crate::facts::build::freshness::NoCommit;
+use crate::facts::shown::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -34,7 +35,10 @@ fn check(facts: &Facts) -> Outcome {
             .evidence(format!("by {}", first.place));
         let finding = rest.iter().take(4).map(said).fold(finding, Finding::evidence);
         return finding
-            .fix(format!("docker build --build-arg {}=$(git rev-parse HEAD) .", first.name))
+            .fix_if(
+                plain(&first.name)
+                    .map(|name| format!("docker build --build-arg {name}=$(git rev-parse HEAD) .")),
+            )
             .into();
     }
     match facts.binary.as_ref().map(|binary| binary.version_placeholder) {

@@ -1,4 +1,5 @@
 use crate::facts::machine::{self, architecture};
+use crate::facts::shown::plain;
 use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -57,7 +58,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     ))
     .evidence(evidence)
     .evidence(format!("the kernel: exec {at}: exec format error"))
-    .fix(format!("docker build --platform linux/{wanted} ."));
+    .fix_if(plain(&wanted).map(|wanted| format!("docker build --platform linux/{wanted} .")));
     // These kernels run programs of their machine's older half, when they are built to.
     match (own, wanted.as_str()) {
         ("386", "amd64") | ("arm", "arm64") => finding.at_most_warn().into(),

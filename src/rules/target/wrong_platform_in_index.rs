@@ -1,7 +1,8 @@
 use crate::facts::Image;
-use crate::facts::image::Sibling;
 use crate::facts::image::command::Command;
+use crate::facts::image::{Platform, Sibling};
 use crate::facts::machine::architecture;
+use crate::facts::shown::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -39,6 +40,11 @@ fn check(image: &Image) -> Outcome {
     std::iter::once(&own).chain(image.siblings.iter()).flat_map(findings).collect()
 }
 
+fn build_for(platform: &Platform) -> Option<String> {
+    let platform = platform.to_string();
+    plain(&platform).map(|platform| format!("docker build --platform {platform} ."))
+}
+
 fn findings(sibling: &Sibling) -> Vec<Finding> {
     let listed = sibling.listed.as_ref().unwrap_or(&sibling.config);
     let mut findings = Vec::new();
@@ -49,7 +55,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
                 Location::ImageConfig("architecture"),
                 format!("the image listed for {listed} is for {}", sibling.config),
             )
-            .fix(format!("docker build --platform {listed} .")),
+            .fix_if(build_for(listed)),
         );
     }
     for (path, linking) in &sibling.programs {
@@ -61,7 +67,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
                     format!("{path} of the image for {listed} is for {machine}"),
                 )
                 .evidence(format!("ELF machine {}", linking.machine))
-                .fix(format!("docker build --platform {listed} .")),
+                .fix_if(build_for(listed)),
             );
         }
     }
