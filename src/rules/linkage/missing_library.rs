@@ -41,8 +41,7 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
     let (name, at, message, fix) = match problem {
         Problem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
             let directory = plain(path.rsplit_once('/').unwrap_or_default().0);
-            let fix =
-                directory.map(|it| vec![format!("RUN chmod -R a+rX {it}")]).unwrap_or_default();
+            let fix = directory.map(|it| format!("RUN chmod -R a+rX {it}")).into_iter().collect();
             let message = format!("the image's user may not read {path}, which {needed_by} needs");
             (name, Location::ImagePath(path.clone()), message, fix)
         }
@@ -98,8 +97,7 @@ fn fix(name: &str, image: &Image) -> Vec<String> {
         _ => {
             let find = |base| {
                 format!(
-                    "find its package in the build stage (`dpkg -S '*/{base}'`, `apk info --who-owns`, \
-                     `rpm -qf`) and install that in the runtime stage"
+                    "find its package in the build stage (`dpkg -S '*/{base}'`, `apk info --who-owns`, `rpm -qf`) and install that in the runtime stage"
                 )
             };
             return plain(base).map(find).into_iter().collect();
