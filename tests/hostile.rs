@@ -278,3 +278,119 @@ fn no_text_of_a_workspace_is_more_than_a_part_of_a_line() {
         is_tame(&binlint(at, words).output().unwrap(), &format!("{words:?}"));
     }
 }
+
+/// A run with so much address space, in KiB, which ends within this many seconds.
+#[track_caller]
+fn bounded(at: &Path, words: &[&str], kib: u32, seconds: u64, input: Stdio) -> Output {
+    let limited = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
+    let started = std::time::Instant::now();
+    let mut command = place::clean(Command::new("timeout"));
+    command.args([&(2 * seconds).to_string(), "sh", "-c", &limited]);
+    command.arg(env!("CARGO_BIN_EXE_cargo-binlint")).args(words).current_dir(at).stdin(input);
+    let output = command.output().unwrap();
+    let took = started.elapsed().as_secs();
+    assert!(took <= seconds, "{words:?}: {took} s");
+    assert!(matches!(output.status.code(), Some(0..=2)), "{words:?}: {}", said(&output));
+    output
+}
+
+#[test]
+fn an_index_of_many_platforms_costs_no_more_than_its_documents() {
+    use layers::{CONFIG, MANIFEST, blob};
+    let home = tempfile::tempdir().unwrap();
+    let layout = home.path().join("image");
+    let config = format!(
+        r#"{{"os":"linux","architecture":"amd64","config":{{}},"rootfs":{{"type":"layers","diff_ids":[]}},"x":"{}"}}"#,
+        "x".repeat((4 << 20) - 200)
+    );
+    let config = blob(&layout, CONFIG, config.as_bytes());
+    let many = |count: usize| {
+        let manifest = |number: usize| {
+            let text = format!(
+                r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{{config}}},"layers":[],"annotations":{{"n":"{number}"}}}}"#
+            );
+            let descriptor = blob(&layout, MANIFEST, text.as_bytes());
+            let arch = if number == 0 { "amd64".to_owned() } else { format!("a{number}") };
+            format!(r#"{descriptor},"platform":{{"os":"linux","architecture":"{arch}"}}"#)
+        };
+        index(&layout, &(0..count).map(manifest).collect::<Vec<_>>());
+        let reference = format!("oci:{}", layout.display());
+        let words = ["check", "--image", &reference, "--platform", "linux/amd64"];
+        bounded(home.path(), &words, 1 << 20, 60, Stdio::null())
+    };
+    let bomb = many(990);
+    assert!(said(&bomb).contains("documents are longer"), "{}", said(&bomb));
+    let honest = many(3);
+    assert!(!said(&honest).contains("documents are longer"), "{}", said(&honest));
+}
+
+#[test]
+fn a_layer_that_is_named_often_is_read_once() {
+    use std::io::Write;
+    let home = tempfile::tempdir().unwrap();
+    let layer =
+        archive(&[file("zeros", &vec![0; 60 << 20]), program("app", &tampered(home.path()))]);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&layer).unwrap();
+    let packed = packed.finish().unwrap();
+    let diff_id = binlint::input::image::digest::Digest::sha256(&layer);
+    for count in [1, 500] {
+        use layers::{CONFIG, MANIFEST, blob};
+        let layout = home.path().join(format!("image{count}"));
+        let list = |one: String| vec![one; count].join(",");
+        let diff_ids = list(format!("\"{diff_id}\""));
+        let config = format!(
+            r#"{{"os":"linux","architecture":"amd64","config":{{"Cmd":["/app"]}},"rootfs":{{"type":"layers","diff_ids":[{diff_ids}]}}}}"#
+        );
+        let config = blob(&layout, CONFIG, config.as_bytes());
+        let named = blob(&layout, "application/vnd.oci.image.layer.v1.tar+gzip", &packed);
+        let named = list(format!("{{{named}}}"));
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{{config}}},"layers":[{named}]}}"#
+        );
+        let made = blob(&layout, MANIFEST, manifest.as_bytes());
+        index(&layout, &[made]);
+        let reference = format!("oci:{}", layout.display());
+        let output =
+            bounded(home.path(), &["check", "--image", &reference], 1 << 20, 40, Stdio::null());
+        assert!(said(&output).contains("/app"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn what_has_no_end_is_refused_in_one_line() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let zeros = || fs::File::open("/dev/zero").unwrap();
+    let refused = |output: &Output| {
+        assert_eq!(output.status.code(), Some(2), "{}", said(output));
+        assert_eq!(said(output).lines().count(), 1, "{}", said(output));
+    };
+    refused(&bounded(at, &["check", "--image", "-"], 1 << 20, 30, zeros().into()));
+    refused(&bounded(at, &["check", "--image", "/dev/zero"], 1 << 20, 30, Stdio::null()));
+    refused(&bounded(at, &["verify", "/dev/zero"], 1 << 20, 30, Stdio::null()));
+    // A whole image, and zeros behind it: few are a record's padding.
+    let layout = at.join("image");
+    let layer = archive(&[program("app", &tampered(at))]);
+    let made = image(&layout, ("linux", "amd64"), r#"{"Cmd":["/app"]}"#, &[layer]);
+    index(&layout, &[made]);
+    let tar =
+        Command::new("tar").args(["-C", "image", "-cf", "image.tar", "."]).current_dir(at).status();
+    assert!(tar.unwrap().success());
+    for (behind, code) in [("head -c 3000000 /dev/zero", None), ("cat /dev/zero", Some(2))] {
+        let feed = format!("cat image.tar; exec {behind}");
+        let mut feed = Command::new("sh")
+            .args(["-c", &feed])
+            .current_dir(at)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = feed.stdout.take().unwrap();
+        let output = bounded(at, &["check", "--image", "-"], 1 << 20, 30, input.into());
+        match code {
+            Some(_) => refused(&output),
+            None => assert!(said(&output).contains("/app"), "{}", said(&output)),
+        }
+        feed.wait().unwrap();
+    }
+}
