@@ -394,3 +394,39 @@ fn what_has_no_end_is_refused_in_one_line() {
         feed.wait().unwrap();
     }
 }
+
+#[test]
+fn a_report_never_replaces_what_is_read_and_is_whole_or_the_old_one() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let app = tampered(at);
+    fs::write(at.join("a.tar"), archive(&[program("bin/app", &app)])).unwrap();
+    std::os::unix::fs::symlink("app", at.join("link")).unwrap();
+    for words in [
+        &["inspect", "app", "-o", "app"][..],
+        &["inspect", "app", "-o", "link"],
+        &["check", "--binary", "app", "-o", "./app"],
+        &["check", "--image", "a.tar", "-o", "a.tar"],
+        &["verify", "app", "-o", "app"],
+    ] {
+        let output = binlint(at, words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", said(&output));
+        assert!(said(&output).contains("which is read"), "{words:?}: {}", said(&output));
+    }
+    assert_eq!(fs::read(at.join("app")).unwrap(), app);
+    // What cannot be written leaves the old report as it was, and nothing beside it.
+    fs::create_dir(at.join("out")).unwrap();
+    let report = at.join("out/report.json");
+    fs::write(&report, "old").unwrap();
+    let limited = "ulimit -f 1; trap '' XFSZ; exec \"$0\" \"$@\"";
+    let mut full = place::clean(Command::new("sh"));
+    full.args(["-c", limited, env!("CARGO_BIN_EXE_cargo-binlint"), "inspect", "app", "-v"]);
+    full.args(["--format", "json", "-o", "out/report.json"]).current_dir(at);
+    let output = full.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(fs::read_to_string(&report).unwrap(), "old");
+    assert_eq!(fs::read_dir(at.join("out")).unwrap().count(), 1);
+    let words = ["inspect", "app", "--format", "json", "-o", "out/report.json"];
+    assert!(binlint(at, &words).status().unwrap().success());
+    assert!(fs::read_to_string(&report).unwrap().starts_with('{'));
+}

@@ -107,6 +107,9 @@ pub fn run(words: &Check, matches: &ArgMatches) -> Result<u8, Failure> {
 /// # Errors
 /// As for [`run`].
 pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
+    let image = words.runtime.file();
+    let read = words.subject.binary.iter().chain(&words.record).chain(&image);
+    words.judging.spares(read.chain(&words.selection.manifest_path).map(PathBuf::as_path))?;
     let query = words.features.query(&words.selection)?;
     let mut notes = Vec::new();
     let workspace = workspace(words, &query, &mut notes)?;

@@ -46,6 +46,14 @@ impl Runtime {
         self.image.clone().or_else(|| self.rootfs.as_ref().map(of_root))
     }
 
+    /// The one file that the image is, if it is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        match Reference::parse(&self.reference()?).ok()? {
+            Reference::Archive { path, .. } => Some(path),
+            Reference::Directory(_) | Reference::Layout { .. } | Reference::Daemon(_) => None,
+        }
+    }
+
     /// Whether the image is a root file system on this machine.
     pub fn is_directory(&self) -> bool {
         self.reference()

@@ -57,6 +57,7 @@ type Facts = Option<Result<Binary, String>>;
 /// # Errors
 /// The output refuses them.
 pub fn run(words: &Inspect) -> Result<u8, Failure> {
+    words.output.spares(words.files.iter().map(PathBuf::as_path))?;
     let jobs = jobs(&words.files);
     let answers = answers(&jobs, words);
     let errors = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));

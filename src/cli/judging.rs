@@ -1,6 +1,6 @@
 //! What every command that judges is told: configuration, levels, how to answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -37,6 +37,14 @@ pub enum Format {
 }
 
 impl Judging {
+    /// Refuses to write the report over what is read.
+    ///
+    /// # Errors
+    /// The output is one of the inputs.
+    pub fn spares<'a>(&'a self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+        self.output.spares(inputs.into_iter().chain(self.config.as_deref()))
+    }
+
     /// Prints the report, and returns the exit code that it means.
     ///
     /// # Errors

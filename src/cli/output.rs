@@ -2,10 +2,11 @@
 
 use std::fmt::Arguments;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::input::{file, record};
 use crate::report::lines;
 use crate::report::table::{Detail, Style};
 
@@ -111,11 +112,25 @@ impl Output {
         make(&mut text, self.style())?;
         match &self.output {
             None => stdout().write_all(&text)?,
-            Some(path) => std::fs::write(path, &text).map_err(|error| {
-                Failure::Words(format!("cannot write {}: {error}", path.display()))
-            })?,
+            Some(path) => record::write(path, &text)?,
         }
         Ok(())
+    }
+
+    /// Refuses to write over what is read.
+    ///
+    /// # Errors
+    /// The output is one of the inputs.
+    pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+        let Some(output) = &self.output else { return Ok(()) };
+        match inputs.into_iter().find(|input| file::is_same(input, output)) {
+            None => Ok(()),
+            Some(input) => Err(Failure::Words(format!(
+                "--output {} would be written over {}, which is read; name another file",
+                output.display(),
+                input.display()
+            ))),
+        }
     }
 
     fn style(&self) -> Style {

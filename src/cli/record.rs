@@ -8,7 +8,7 @@ use super::check::Selection;
 use super::freshen;
 use super::output::{self, Failure};
 use super::recording::{Features, Gathered, Program, Writing, beside, read_program};
-use crate::input::cargo;
+use crate::input::{cargo, file};
 use crate::report::lines;
 
 /// Words after `record`.
@@ -47,6 +47,10 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         let built = (&outputs, output);
         let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
         let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
+        if file::is_same(&to, &output.path) {
+            let to = to.display();
+            return Err(Failure::Words(format!("--output {to} is the program; name another file")));
+        }
         gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
         lines::line(&mut output::stdout(), format_args!("{}", to.display()))?;
     }

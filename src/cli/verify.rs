@@ -68,6 +68,8 @@ struct Subject {
 }
 
 fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
+    let read = words.key.iter().chain(&words.record).chain(&words.dockerfile);
+    words.judging.spares(read.chain([&words.subject]).map(PathBuf::as_path))?;
     let keys = recording::public_keys(&words.key)?;
     let Subject { shown, origin, program, record, image } =
         match image_files::is_image(words.subject.as_os_str()) {

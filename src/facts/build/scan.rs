@@ -147,7 +147,7 @@ const TOO_DEEP: &str = "nested too deeply to be read";
 const MAX_BYTES: usize = 16 << 20;
 
 /// A source of more tokens is not read.
-const MAX_TOKENS: usize = 2_000_000;
+const MAX_TOKENS: usize = 2_300_000;
 
 /// Reads one source file.
 ///

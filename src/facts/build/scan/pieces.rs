@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 
 /// One item of more tokens is not parsed.
-const MAX_TOKENS: usize = 500_000;
+const MAX_TOKENS: usize = 800_000;
 
 /// Whether the tokens are items, one after the other.
 ///
