@@ -6,6 +6,7 @@ use super::binary::Linking;
 use super::image::account::Identity;
 use super::image::tree::{AsUser, Tree};
 
+mod absent;
 mod cache;
 mod glibc;
 mod in_image;
