@@ -431,3 +431,95 @@ fn a_report_never_replaces_what_is_read_and_is_whole_or_the_old_one() {
     assert!(binlint(at, &words).status().unwrap().success());
     assert!(fs::read_to_string(&report).unwrap().starts_with('{'));
 }
+
+#[test]
+fn a_question_executes_nothing_of_the_checkout() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::honest();
+    let at = place.directory.path();
+    let marker = place.path("executed");
+    let real = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+    let real = String::from_utf8(real).unwrap().trim().to_owned();
+    for name in ["tool", "path/bin/rustc", "path/bin/cargo"] {
+        let program = name.rsplit('/').next().unwrap().replace("tool", "rustc");
+        // As a wrapper it is given the compiler too.
+        let script = format!(
+            "#!/bin/sh\ntouch {}\ncase \"$1\" in *rustc) shift;; esac\nexec {real}/bin/{program} \"$@\"\n",
+            marker.display()
+        );
+        place.write(name, &script);
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let tool = place.path("tool").display().to_string();
+    let program = place.path("target/release/my-app").display().to_string();
+    let run = |words: &[&str], home: Option<&Path>| {
+        let mut command = binlint(at, words);
+        // As it is started by itself, and not by cargo.
+        for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER"] {
+            command.env_remove(name);
+        }
+        if let Some(home) = home {
+            command.env("CARGO_HOME", home);
+        }
+        let output = command.output().unwrap();
+        (output, fs::remove_file(&marker).is_ok())
+    };
+    for (file, text) in [
+        (".cargo/config.toml", format!("[build]\nrustc = \"{tool}\"\n")),
+        (".cargo/config.toml", format!("[build]\nrustc-wrapper = \"{tool}\"\n")),
+        (".cargo/config.toml", format!("[build]\nrustc-workspace-wrapper = \"{tool}\"\n")),
+        (
+            ".cargo/config.toml",
+            format!(
+                "[build]\nrustc = \"{tool}\"\nrustc-wrapper = \"{tool}\"\n[target.'cfg(unix)']\nrustflags = []\n"
+            ),
+        ),
+        (
+            "rust-toolchain.toml",
+            format!("[toolchain]\npath = \"{}\"\n", place.path("path").display()),
+        ),
+    ] {
+        place.write(file, &text);
+        for words in [
+            &["check"][..],
+            &["check", "--binary", &program],
+            &["freshen", "--check"],
+            &["record", "--release"],
+        ] {
+            let (output, executed) = run(words, None);
+            assert!(!executed, "{text} {words:?}: {}", said(&output));
+            assert!(matches!(output.status.code(), Some(0..=2)), "{}", said(&output));
+        }
+        fs::remove_file(place.path(file)).unwrap();
+    }
+    // With these rustc would load or start what it is told to, so that cargo does not ask it.
+    let asked = format!(
+        "#!/bin/sh\ncase \"$*\" in *___*) touch {};; esac\nexec {real}/bin/rustc \"$@\"\n",
+        marker.display()
+    );
+    place.write("first/rustc", &asked);
+    fs::set_permissions(place.path("first/rustc"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", place.path("first").display(), std::env::var("PATH").unwrap());
+    for (text, may_ask) in [
+        ("[env]\nLD_PRELOAD = \"./evil.so\"\n", false),
+        ("[env]\nRUSTC_BOOTSTRAP = \"1\"\n", false),
+        ("[build]\nrustflags = [\"-Zcodegen-backend=./evil.so\"]\n", false),
+        ("[target.'cfg(unix)']\nrustflags = [\"-Cllvm-args=-load=./evil.so\"]\n", false),
+        (
+            "[env]\nSQLX_OFFLINE = \"true\"\n[build]\nrustflags = [\"-Ctarget-cpu=x86-64-v2\"]\n",
+            true,
+        ),
+    ] {
+        place.write(".cargo/config.toml", text);
+        let mut command = binlint(at, &["check"]);
+        command.env_remove("CARGO").env_remove("RUSTC").env("PATH", &path);
+        let output = command.output().unwrap();
+        assert_eq!(fs::remove_file(&marker).is_ok(), may_ask, "{text}: {}", said(&output));
+    }
+    fs::remove_file(place.path(".cargo/config.toml")).unwrap();
+    // What the user's own home configures is this machine's.
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("config.toml"), format!("[build]\nrustc = \"{tool}\"\n")).unwrap();
+    let (output, executed) = run(&["check"], Some(home.path()));
+    assert!(executed, "{}", said(&output));
+}

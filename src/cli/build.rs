@@ -50,7 +50,8 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
     words.writing.ready()?;
     let understood = understand(&cargo_words)?;
     // What a named package is made of is built with it, whatever `-p` says.
-    let query = Query { packages: Vec::new(), bins: Vec::new(), ..understood.query };
+    let query =
+        Query { packages: Vec::new(), bins: Vec::new(), is_trusted: true, ..understood.query };
     if words.ensure_fresh {
         freshen::freshen(&query, false, false)?;
     }

@@ -58,8 +58,8 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
         }
         _ => return None,
     };
-    let said = plan.errors.iter().find(|line| line.contains(name.as_str())).cloned();
-    let said = said.unwrap_or_else(|| "the loader stops at an earlier library".to_owned());
+    let said = plan.errors.iter().find(|line| line.contains(name.as_str()));
+    let said = said.map_or("the loader stops at an earlier library", String::as_str);
     Some(Finding::new(at, message).evidence(said).fix_lines(fix))
 }
 
