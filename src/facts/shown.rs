@@ -101,13 +101,13 @@ fn is_command(text: &str, at: usize) -> bool {
         return name.starts_with('[');
     }
     let Some(rest) = rest.strip_prefix("::") else { return false };
-    let is_named = |name: &&str| {
+    let is_named = |name: &str| {
         let after = rest.get(..name.len()).filter(|it| it.eq_ignore_ascii_case(name));
         after.is_some_and(|_| !rest[name.len()..].starts_with(|it: char| it.is_alphanumeric()))
     };
     let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
     let starts = !word.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
-    (starts || word.len() >= LONG_WORD) && GITHUB.iter().any(|name| is_named(&name))
+    (starts || word.len() >= LONG_WORD) && GITHUB.iter().any(|name| is_named(name))
 }
 
 /// A JSON document in which hidden characters are escaped, also those that JSON allows as they are.

@@ -144,6 +144,14 @@ impl Descriptor {
         self.annotations.as_ref()?.0.get(key).map(String::as_str)
     }
 
+    /// A statement, unless it says of itself that it is another than one about the build: lists of
+    /// packages have tens of megabytes.
+    pub fn is_provenance(&self) -> bool {
+        let about = self.annotation("in-toto.io/predicate-type");
+        self.media_type == "application/vnd.in-toto+json"
+            && about.is_none_or(|about| about.starts_with("https://slsa.dev/provenance/"))
+    }
+
     /// The image's names: containerd's full one first, then the layout's.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
@@ -237,6 +245,28 @@ pub struct DockerEntry {
     pub repo_tags: Option<Vec<String>>,
     /// The layers' members, lowest first.
     pub layers: Option<Vec<String>>,
+}
+
+impl DockerEntry {
+    /// The one entry that is meant.
+    pub fn one_of<'a>(
+        wanted: &[&'a DockerEntry],
+        tag: Option<&str>,
+        known: &[String],
+    ) -> Result<&'a DockerEntry, Why> {
+        match (wanted, tag) {
+            ([one], _) => Ok(one),
+            ([], Some(tag)) => {
+                Err(Why::new(format!("there is no image {tag}; there is {}", known.join(", "))))
+            }
+            ([], None) => Err(Why::new("there is no image in it")),
+            (many, _) => Err(Why::new(format!(
+                "there are {} images: {}; name one, as in REFERENCE:TAG",
+                many.len(),
+                known.join(", ")
+            ))),
+        }
+    }
 }
 
 #[cfg(test)]

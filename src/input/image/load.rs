@@ -165,7 +165,7 @@ impl<'a> Loader<'a> {
                 .collect(),
         };
         let known: Vec<String> = entries.iter().flat_map(names).collect();
-        let entry = one_of(&wanted, tag, &known)?;
+        let entry = DockerEntry::one_of(&wanted, tag, &known)?;
         let config = self
             .store
             .document(&entry.config, MAX_DOCUMENT)?
@@ -467,7 +467,7 @@ impl<'a> Loader<'a> {
             if subject != Some(image.digest.as_str()) {
                 continue;
             }
-            for layer in manifest.layers.iter().filter(|layer| is_provenance(layer)) {
+            for layer in manifest.layers.iter().filter(|layer| layer.is_provenance()) {
                 if !seen.insert(layer.digest.clone()) {
                     continue;
                 }
@@ -583,32 +583,5 @@ impl<'a> Loader<'a> {
         };
         in_order(layers.len(), cores.min(AT_ONCE), read, &mut lay)?;
         Ok((files, unverified))
-    }
-}
-
-/// A statement, unless it says of itself that it is another than one about the build: lists of
-/// packages have tens of megabytes.
-fn is_provenance(layer: &Descriptor) -> bool {
-    let about = layer.annotation("in-toto.io/predicate-type");
-    layer.media_type == "application/vnd.in-toto+json"
-        && about.is_none_or(|about| about.starts_with("https://slsa.dev/provenance/"))
-}
-
-fn one_of<'a>(
-    wanted: &[&'a DockerEntry],
-    tag: Option<&str>,
-    known: &[String],
-) -> Result<&'a DockerEntry, Why> {
-    match (wanted, tag) {
-        ([one], _) => Ok(one),
-        ([], Some(tag)) => {
-            Err(Why::new(format!("there is no image {tag}; there is {}", known.join(", "))))
-        }
-        ([], None) => Err(Why::new("there is no image in it")),
-        (many, _) => Err(Why::new(format!(
-            "there are {} images: {}; name one, as in REFERENCE:TAG",
-            many.len(),
-            known.join(", ")
-        ))),
     }
 }

@@ -96,9 +96,7 @@ fn fix(name: &str, image: &Image) -> Vec<String> {
         "libcurl" => ("libcurl4", "libcurl", "libcurl"),
         _ => {
             let find = |base| {
-                format!(
-                    "find its package in the build stage (`dpkg -S '*/{base}'`, `apk info --who-owns`, `rpm -qf`) and install that in the runtime stage"
-                )
+                format!("install the package that `dpkg -S '*/{base}'` names in the build stage")
             };
             return plain(base).map(find).into_iter().collect();
         }

@@ -71,7 +71,7 @@ impl<'a> Walk<'a> {
         let Some(name) = words.first().cloned() else {
             return End::Unknown("a wrapper without a command".to_owned());
         };
-        if let Err(end) = self.follow() {
+        if let Some(end) = self.follow() {
             return end;
         }
         let path = self.surroundings.variables.get("PATH");
@@ -90,11 +90,15 @@ impl<'a> Walk<'a> {
 
     /// Counts one more command or script. Whatever leads from one file of an image to the next goes
     /// through here, so that none of them leads on for ever.
-    fn follow(&mut self) -> Result<(), End> {
-        self.left = self.left.checked_sub(1).ok_or_else(|| {
-            End::Unknown("more programs start one another than are followed".to_owned())
-        })?;
-        Ok(())
+    fn follow(&mut self) -> Option<End> {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => {
+                let why = "more programs start one another than are followed".to_owned();
+                return Some(End::Unknown(why));
+            }
+        }
+        None
     }
 
     /// Finds a file as the engine (Go's `LookPath`), the kernel or a shell does.
@@ -235,7 +239,7 @@ impl<'a> Walk<'a> {
 
     fn line(&mut self, text: &str, arguments: &[String]) -> End {
         let name = || arguments.first().cloned().unwrap_or_default();
-        if let Err(end) = self.follow() {
+        if let Some(end) = self.follow() {
             return end;
         }
         match shell::read(text, &self.surroundings.variables, arguments) {
@@ -283,7 +287,7 @@ impl<'a> Walk<'a> {
 
     /// A file that is no ELF file: a script, or nothing the kernel knows.
     fn script(&mut self, by: By, path: String, words: Vec<String>) -> End {
-        if let Err(end) = self.follow() {
+        if let Some(end) = self.follow() {
             return end;
         }
         let is_empty = self.steps.last().is_some_and(|it| it.entry.kind == Kind::File { size: 0 });
