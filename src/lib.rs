@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod fact;
+
 pub mod input;
 
 pub mod attest;

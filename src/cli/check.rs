@@ -147,7 +147,11 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
-        notes.extend(base_images::of_image(image).iter().flat_map(base_images::told));
+        notes.extend(
+            base_images::of_statements(&image.statements, image.digest.as_deref())
+                .iter()
+                .flat_map(base_images::told),
+        );
         for (name, facts) in subjects.iter_mut().filter(|(_, facts)| facts.image.is_none()) {
             image::carry(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())

@@ -14,6 +14,7 @@ use tree::{Memory, Resolved, Tree, Unresolved};
 pub mod account;
 pub mod command;
 pub mod contents;
+pub mod machine_of_root;
 mod read;
 pub mod shell;
 pub mod tree;
@@ -120,7 +121,7 @@ impl Image {
         reference: &OsStr,
         query: &Query,
         seen: &(dyn Fn(&Binary, &[u8]) + Sync),
-    ) -> Result<Image, crate::input::Error> {
+    ) -> Result<Image, crate::input::image::Error> {
         read::read(reference, query, seen)
     }
 

@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use super::file;
 use super::image::config::Platform;
 use super::image::directory::Root;
 use super::image::layer::{Interest, Member, Reduced, Want};
 use super::image::load::{self, Failure};
 use super::image::reference::Reference;
-use super::image::{MAX_CONTENTS, Why, name};
-use super::{Error, file};
+use super::image::{Error, MAX_CONTENTS, Why, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
 ///
@@ -20,11 +20,7 @@ pub fn read(
     platform: Option<&Platform>,
     paths: &[&str],
 ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-    let fail = |failure: Failure| Error::Image {
-        reference: reference.to_string_lossy().into_owned(),
-        layer: failure.layer,
-        source: failure.why,
-    };
+    let fail = |failure: Failure| failure.of(reference);
     match Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))? {
         Reference::Directory(path) => {
             let root = Root::open(&path).map_err(|error| fail(error.into()))?;

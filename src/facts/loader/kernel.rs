@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
+use crate::facts::image::machine_of_root;
 use crate::facts::image::tree::{Entry, Errno, Kind, Tree, resolve};
 use crate::facts::machine;
 
@@ -57,7 +58,7 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
     }
     let machine = start
         .machine
-        .or_else(|| Some(machine::neighbour(tree)?.1.machine))
+        .or_else(|| Some(machine_of_root::neighbour(tree)?.1.machine))
         .unwrap_or(subject.machine);
     if !runs(machine, subject.machine) {
         let because = format!(
