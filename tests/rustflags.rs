@@ -6,7 +6,7 @@ mod support {
 
 use binlint::facts::Build;
 use binlint::facts::build::rustflags::RustFlag;
-use binlint::input::cargo::{Query, outputs, workspace};
+use binlint::input::cargo::{Query, find_outputs, workspace};
 use support::cargo::{cargo, query, write};
 
 /// Configuration in the workspace and above it, then variables.
@@ -29,7 +29,7 @@ fn by_cargo(query: &Query, words: &[&str]) -> Vec<String> {
 
 fn by_us(query: &Query) -> Vec<RustFlag> {
     let workspace = workspace(query).unwrap();
-    let outputs = outputs(&workspace, query).unwrap();
+    let outputs = find_outputs(&workspace, query).unwrap();
     Build::new(&workspace, &outputs, &outputs.built[0]).rustflags
 }
 

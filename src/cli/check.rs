@@ -251,7 +251,7 @@ impl<'a> Here<'a> {
             None => return None,
         }
         let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::outputs(workspace, &query)
+        let outputs = cargo::find_outputs(workspace, &query)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
             .or_else(|| never_built(workspace, &query))?;
@@ -277,7 +277,7 @@ impl<'a> Here<'a> {
         let here = Here::new(self.workspace, &query);
         // What is left of an earlier build is this workspace's, even if no target has its name.
         here.named(&image::file_name(path)).or_else(|| {
-            let outputs = cargo::outputs(self.workspace, &query).ok()?;
+            let outputs = cargo::find_outputs(self.workspace, &query).ok()?;
             Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
         })
     }
@@ -343,7 +343,7 @@ pub(super) fn configuration(
 
 /// What cargo built here, one subject a binary.
 fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<(String, Facts)>, Failure> {
-    let outputs = cargo::outputs(here.workspace, here.query)?;
+    let outputs = cargo::find_outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
@@ -371,7 +371,7 @@ fn built_for(
     image: &Image,
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<(String, Facts)>>, Failure> {
-    let outputs = match cargo::outputs(here.workspace, here.query) {
+    let outputs = match cargo::find_outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
         Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
             return Ok(None);

@@ -14,7 +14,7 @@ pub mod outputs;
 pub mod tree;
 
 pub use config::Config;
-pub use outputs::{Output, Outputs, outputs};
+pub use outputs::{Output, Outputs, find_outputs};
 
 use super::{Error, TextFile, read_text};
 

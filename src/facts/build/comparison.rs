@@ -186,7 +186,7 @@ impl<'a> Comparison<'a> {
         };
         (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
-            match evidence::texts(states, mapped, names, &mut self.reader) {
+            match evidence::compare_texts(states, mapped, names, &mut self.reader) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }

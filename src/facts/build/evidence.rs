@@ -25,7 +25,7 @@ mod untouched;
 mod versions;
 
 pub use scripts::{build_script, script_run};
-pub use texts::{EditedText, Texts, texts};
+pub use texts::{EditedText, Texts, compare_texts};
 pub use untouched::untouched_since;
 pub use versions::no_commits;
 

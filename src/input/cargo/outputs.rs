@@ -44,7 +44,7 @@ pub struct Output {
 ///
 /// # Errors
 /// A package, binary or profile that does not exist, or nothing built.
-pub fn outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
+pub fn find_outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
     let bins = selected_bins(workspace, query)?;
     let known = profile_names(workspace);
     let profiles: Vec<String> = match &query.profile {
