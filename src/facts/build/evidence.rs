@@ -24,7 +24,7 @@ mod texts;
 mod untouched;
 mod versions;
 
-pub use scripts::{build_script, script_run};
+pub use scripts::build_script;
 pub use texts::{EditedText, Texts, texts};
 pub use untouched::untouched_since;
 pub use versions::no_commits;
