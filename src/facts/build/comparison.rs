@@ -288,7 +288,6 @@ impl<'a> Comparison<'a> {
         evidence::digests(state, names, &mut self.reader);
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
-            evidence::script_run(state, names, &mut self.reader);
         }
         evidence::build_script(state, names);
         if let Some(ledger) = &self.ledger {
