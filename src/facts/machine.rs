@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::binary::Linking;
-use super::image::tree::{Tree, resolve};
+use super::image::elf_tree::ElfTree;
+use super::image::tree::resolve;
 
 /// One machine as images name it. Where `None` stands, class or byte order say nothing more.
 struct Machine {
@@ -73,7 +74,7 @@ pub fn name(elf: u16) -> String {
 
 /// The first of the programs that nearly every image has, by which one without a configuration
 /// shows what it is for.
-pub fn neighbour(tree: &dyn Tree) -> Option<(&'static str, Arc<Linking>)> {
+pub fn neighbour(tree: &dyn ElfTree) -> Option<(&'static str, Arc<Linking>)> {
     const PROGRAMS: &[&str] = &[
         "/bin/sh",
         "/bin/busybox",
