@@ -6,9 +6,10 @@ use std::path::Path;
 use super::file;
 use super::image::config::Platform;
 use super::image::directory::Root;
-use super::image::layer::{Interest, Member, Reduced, Want};
+use super::image::layer::{Interest, Member, Want};
 use super::image::load::{self, Failure};
 use super::image::reference::Reference;
+use super::image::spill::Spill;
 use super::image::{Error, MAX_CONTENTS, Why, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
@@ -35,18 +36,19 @@ pub fn read(
                 true => Want::Look(MAX_CONTENTS),
                 false => Want::Nothing,
             };
-            let reduce = |_: &Member<'_>, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() };
+            let spill = Spill::default();
+            let reduce = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
             let interest = Interest::new(&wanted, &reduce);
             let files = load::load(&parsed, platform, &interest, &mut |_| Ok(()))
                 .map_err(fail)?
                 .image
                 .files;
-            let contents = |path: &&str| match files.nodes.get(path.as_bytes())? {
-                Some(node) => files.contents(&node),
-                None => Ok(None),
+            let contents = |path: &&str| {
+                let node = files.nodes.get(path.as_bytes());
+                node.and_then(|node| node.contents).map(|kept| spill.get(kept)).transpose()
             };
-            let all = paths.iter().map(contents).collect::<Result<_, Why>>();
-            all.map_err(|why| fail(why.into()))
+            let all = paths.iter().map(contents).collect::<Result<_, _>>();
+            all.map_err(|error| fail(error.into()))
         }
     }
 }

@@ -24,8 +24,8 @@ mod texts;
 mod untouched;
 mod versions;
 
-pub use texts::{EditedText, Texts, compare_texts};
 pub use scripts::build_script;
+pub use texts::{EditedText, Texts, compare_texts};
 pub use untouched::untouched_since;
 pub use versions::no_commits;
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::tree::{Tree, resolve};
+use super::elf_tree::ElfTree;
+use super::tree::resolve;
 use crate::facts::binary::Linking;
 
 /// The first of the programs that nearly every image has, by which one without a configuration
 /// shows what it is for.
-pub fn neighbour(tree: &dyn Tree) -> Option<(&'static str, Arc<Linking>)> {
+pub fn neighbour(tree: &dyn ElfTree) -> Option<(&'static str, Arc<Linking>)> {
     const PROGRAMS: &[&str] = &[
         "/bin/sh",
         "/bin/busybox",

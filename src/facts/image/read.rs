@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::account::Release;
 use super::contents::{self, Reducer};
+use super::elf_tree::ElfTree;
 use super::tree::{Directory, Kind, Tree, resolve};
 use super::{Files, Image, Query, Sibling};
 use crate::facts::Binary;
@@ -128,7 +129,7 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     let interest = Interest::new(&contents::wanted, &reduce);
     let mut siblings = Vec::new();
     let mut add = |parts| {
-        siblings.push(sibling(parts, &reducer)?);
+        siblings.push(sibling(parts, &reducer));
         Ok(())
     };
     let loaded = load::load(reference, query.platform.as_ref(), &interest, &mut add)?;
@@ -139,7 +140,7 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     let Parts { digest, listed, config, mut files, .. } = parts;
     let ambiguous = std::mem::take(&mut files.ambiguous);
     let ambiguous_in_all = files.ambiguous_in_all;
-    let (tree, programs) = reducer.finish(files)?;
+    let (tree, programs) = reducer.finish(files);
     Ok(Image {
         config,
         listed,
@@ -155,10 +156,10 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     })
 }
 
-fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Result<Sibling, Why> {
+fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Sibling {
     let config = parts.config.unwrap_or_default();
     let platform = config.platform.clone();
-    let (tree, programs) = reducer.finish(parts.files)?;
+    let (tree, programs) = reducer.finish(parts.files);
     let mut image = Image { config: Some(config), files: Files::new(tree), ..Image::default() };
     image.look();
     let mut paths: Vec<String> =
@@ -170,5 +171,5 @@ fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Result<Sibling, Why> {
         .into_iter()
         .filter_map(|path| Some((path.clone(), image.files.linking(path.as_bytes())?.ok()?)))
         .collect();
-    Ok(Sibling { listed: parts.listed, config: platform, programs })
+    Sibling { listed: parts.listed, config: platform, programs }
 }

@@ -136,7 +136,7 @@ impl Loader<'_> {
         let Some(layer) = packed_root else {
             return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
         };
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
         let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
@@ -517,7 +517,7 @@ impl Loader<'_> {
             store.layer(path, &expected, interest)
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         let mut unverified = 0;
         let mut lay = |index: usize, layer: Result<Layer, Why>| {
             let layer = layer.map_err(|why| failed(index, why))?;

@@ -75,7 +75,7 @@ fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::image::{Config, Platform};
 
     fn linking(machine: u16, class: u8) -> Linking {

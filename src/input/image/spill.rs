@@ -1,33 +1,28 @@
-//! What is put aside while an image is read: a little in memory, the rest in a file without a name.
+//! Bytes that are put aside while an image is read: a little in memory, the rest in a file without a name.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Why;
+use super::{Payload, Why};
 
 /// Bytes that stay in memory.
 const ROOM: usize = 4 << 20;
+/// Bytes that may stay in memory where no temporary file can be written.
+const MAX_WITHOUT_FILE: usize = 256 << 20;
 /// Bytes that one image may put aside; real ones come to tens of megabytes.
-const MOST: u64 = 8 << 30;
+const MAX_BYTES: u64 = 8 << 30;
 
-/// Bytes that are added and read back, never changed. Where there is no directory for temporary
-/// files, or no room in it, memory has to do.
+/// Pieces of bytes that are added and read back, never changed. Where there is no directory for
+/// temporary files, or no room in it, memory has to do.
 #[derive(Debug, Default)]
-pub struct Spool(Mutex<Regions>);
+pub struct Spill(Mutex<Regions>);
 
-/// Where bytes lie in the spool that took them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spooled {
-    /// Of the first one.
-    pub at: u64,
-    /// How many.
-    pub length: u64,
-}
-
-/// One after the other.
+/// One behind the other.
 #[derive(Debug, Default)]
 struct Regions {
+    /// Where each piece begins and how long it is.
+    pieces: Vec<(u64, u64)>,
     first: Vec<u8>,
     file: Option<File>,
     in_file: u64,
@@ -36,27 +31,44 @@ struct Regions {
     no_file: bool,
 }
 
-impl Spool {
-    /// Adds bytes.
-    pub fn put(&self, bytes: &[u8]) -> Result<Spooled, Why> {
+impl Spill {
+    /// Adds a piece.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub fn put(&self, bytes: &[u8]) -> Result<Payload, Why> {
         let mut regions = self.lock();
+        let payload = Payload::new(regions.pieces.len())?;
         let at = regions.length();
         let length = bytes.len() as u64;
-        if at + length > MOST {
-            return Err(Why::new(format!("more than {MOST} bytes of it would have to be kept")));
+        if at + length > MAX_BYTES {
+            return Err(Why::new(format!(
+                "more than {MAX_BYTES} bytes of it would have to be kept"
+            )));
         }
         if at + length <= ROOM as u64 {
             regions.first.extend_from_slice(bytes);
         } else if regions.no_file || regions.write(bytes).is_err() {
             regions.no_file = true;
+            if regions.last.len() + bytes.len() > MAX_WITHOUT_FILE {
+                return Err(Why::new(format!(
+                    "more than {MAX_WITHOUT_FILE} bytes of it have to be put aside, and no temporary file can be written"
+                )));
+            }
             regions.last.extend_from_slice(bytes);
         }
-        Ok(Spooled { at, length })
+        regions.pieces.push((at, length));
+        Ok(payload)
     }
 
-    /// The bytes that were added.
-    pub fn get(&self, spooled: Spooled) -> io::Result<Vec<u8>> {
-        self.lock().read(spooled)
+    /// A piece that was added here.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file.
+    pub fn get(&self, payload: Payload) -> io::Result<Vec<u8>> {
+        self.lock().read(payload)
     }
 
     fn lock(&self) -> MutexGuard<'_, Regions> {
@@ -80,8 +92,9 @@ impl Regions {
         Ok(())
     }
 
-    fn read(&self, Spooled { at, length }: Spooled) -> io::Result<Vec<u8>> {
+    fn read(&self, payload: Payload) -> io::Result<Vec<u8>> {
         let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let (at, length) = *self.pieces.get(payload.index()).ok_or_else(cut_off)?;
         let length = usize::try_from(length).map_err(|_| cut_off())?;
         let part = |region: &[u8], at: u64| {
             let at = usize::try_from(at).ok()?;
@@ -118,30 +131,30 @@ mod tests {
     #[test]
     fn what_was_put_aside_is_read_back() {
         for no_file in [false, true] {
-            let spool = Spool::default();
-            spool.lock().no_file = no_file;
-            let all: Vec<Spooled> =
-                pieces().iter().map(|piece| spool.put(piece).unwrap()).collect();
-            assert_eq!(spool.lock().file.is_none(), no_file);
-            assert_eq!(spool.lock().last.is_empty(), !no_file);
-            for (piece, spooled) in pieces().iter().zip(all).rev() {
-                assert!(*piece == spool.get(spooled).unwrap(), "{spooled:?}");
+            let spill = Spill::default();
+            spill.lock().no_file = no_file;
+            let all: Vec<Payload> =
+                pieces().iter().map(|piece| spill.put(piece).unwrap()).collect();
+            assert_eq!(spill.lock().file.is_none(), no_file);
+            assert_eq!(spill.lock().last.is_empty(), !no_file);
+            for (piece, payload) in pieces().iter().zip(all).rev() {
+                assert!(*piece == spill.get(payload).unwrap(), "{payload:?}");
             }
         }
     }
 
     #[test]
     fn a_file_that_takes_no_more_leaves_memory() {
-        let spool = Spool::default();
+        let spill = Spill::default();
         let mut all = Vec::new();
         for (index, piece) in pieces().iter().enumerate() {
-            spool.lock().no_file |= index == 8;
-            all.push(spool.put(piece).unwrap());
+            spill.lock().no_file |= index == 8;
+            all.push(spill.put(piece).unwrap());
         }
-        assert!(spool.lock().in_file > 0 && spool.lock().last.len() == 70_003);
-        for (piece, spooled) in pieces().iter().zip(all) {
-            assert!(*piece == spool.get(spooled).unwrap(), "{spooled:?}");
+        assert!(spill.lock().in_file > 0 && spill.lock().last.len() == 70_003);
+        for (piece, payload) in pieces().iter().zip(&all) {
+            assert!(*piece == spill.get(*payload).unwrap(), "{payload:?}");
         }
-        assert!(spool.get(Spooled { at: 1 << 40, length: 1 }).is_err());
+        assert!(spill.get(Payload::new(all.len()).unwrap()).is_err());
     }
 }
