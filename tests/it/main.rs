@@ -78,3 +78,10 @@ mod start {
     mod real;
     mod roots;
 }
+
+/// The last test by its name: one line says what the others left out.
+#[test]
+fn what_was_left_out() {
+    let anything = support::slow::say_what_was_left_out();
+    assert!(!(anything && support::slow::everything()), "everything was to run");
+}

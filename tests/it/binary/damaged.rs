@@ -5,16 +5,15 @@ use std::path::PathBuf;
 
 use binlint::facts::Binary;
 
-use crate::support::corpus;
 use crate::support::corpus::Extent;
 use crate::support::noise::Noise;
+use crate::support::{corpus, program};
 
 /// One real file of every class, byte order and format, by the ids of the small tier.
 fn files() -> Vec<(String, Vec<u8>)> {
     /// Large enough to have every table, small enough to be read a few hundred times.
     const LARGEST: u64 = 3 << 20;
-    let own = std::env::current_exe().expect("a test has a path");
-    let mut files = vec![read(own)];
+    let mut files = vec![read(program::small().to_owned())];
     let Some(programs) = corpus::programs(Extent::Core) else { return files };
     let mut rows = corpus::rows("corpus-open.csv");
     rows.retain(|row| row["tier"] == "core" && programs.join(&row["id"]).is_file());
@@ -116,7 +115,7 @@ fn headers_that_lie() {
 #[test]
 fn segments_that_overlap_and_sections_outside_the_file() {
     let (_, whole) = files().swap_remove(0);
-    assert_eq!(&whole[..5], b"\x7fELF\x02", "this test's own program is ELF of 64 bits");
+    assert_eq!(&whole[..5], b"\x7fELF\x02", "this machine's programs are ELF of 64 bits");
     let long = |at: usize| u64::from_le_bytes(whole[at..at + 8].try_into().expect("eight bytes"));
     let half = |at: usize| u16::from_le_bytes([whole[at], whole[at + 1]]) as usize;
     let (segments, count) = (long(0x20) as usize, half(0x38));

@@ -8,7 +8,8 @@ use binlint::facts::binary::MainVerdict::{self, Empty, HelloWorld, PlaceholderTe
 use binlint::facts::binary::{LtoShape, main_fn};
 
 use crate::support::noise::Noise;
-use crate::support::skip;
+use crate::support::program;
+use crate::support::slow::{self, Need};
 
 /// Ways to build, chosen so that every two choices meet: optimisation, LTO, panic, linking.
 const WAYS: &[(&str, &[&str])] = &[
@@ -167,8 +168,12 @@ fn judge_all(toolchain: Option<&str>, chosen: impl Fn(usize, usize) -> bool + Sy
 #[test]
 fn placeholders_are_found_and_small_programs_are_not_flagged() {
     // Each program in some of the ways, in turn: fat LTO takes seconds.
-    let chosen = |program: usize, way: usize| {
-        (program + way).is_multiple_of(if program < PLACEHOLDERS.len() { 2 } else { 4 })
+    let few = slow::is_left_out(Need::Time);
+    let chosen = |program: usize, way: usize| match program < PLACEHOLDERS.len() {
+        true if few => way == 1,
+        true => (program + way).is_multiple_of(2),
+        false if few => way == 1 && program.is_multiple_of(3),
+        false => (program + way).is_multiple_of(4),
     };
     let wrong = judge_all(None, chosen);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -177,21 +182,17 @@ fn placeholders_are_found_and_small_programs_are_not_flagged() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
 fn the_nightly_compilers_programs_are_told_apart_too() {
-    let nightly = "+nightly";
-    let is_there = Command::new("rustc").args([nightly, "-V"]).output();
-    if !is_there.is_ok_and(|output| output.status.success()) {
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "no nightly toolchain");
-        skip::skipped("no nightly toolchain");
+    if slow::is_left_out(Need::Toolchains) {
         return;
     }
-    let wrong = judge_all(Some(nightly), |program, way| (program + way).is_multiple_of(5));
+    let wrong = judge_all(Some("+nightly"), |program, way| (program + way).is_multiple_of(5));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Bytes of a real program, changed at random places (with a fixed seed) and cut off.
 #[test]
 fn damaged_programs_are_answered() {
-    let itself = std::env::current_exe().and_then(std::fs::read).unwrap();
+    let itself = std::fs::read(program::small()).unwrap();
     let whole = main_fn::read(&itself);
     let mut bytes = itself.clone();
     let mut noise = Noise::default();

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::support::cargo::{build, cargo, query, skipped, write};
+use crate::support::cargo::{build, cargo, query, write};
+use crate::support::slow;
 use binlint::facts::Build;
 use binlint::input::Error;
 use binlint::input::cargo::{Query, outputs, workspace};
@@ -179,7 +180,7 @@ fn the_layout_that_is_to_come() {
             .output()
             .is_ok_and(|output| output.status.success());
     if !is_known {
-        return skipped("this cargo has no -Zbuild-dir-new-layout");
+        return slow::lacks("a cargo with -Zbuild-dir-new-layout");
     }
     agree(&nightly, &["-Zbuild-dir-new-layout"]);
     let split = with_env(&nightly, "CARGO_BUILD_BUILD_DIR", "build");

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::cargo::{environment, skipped, write};
+use crate::support::cargo::{environment, write};
+use crate::support::slow;
 use binlint::facts::binary::Panic;
 use binlint::facts::build::{Build, DebugLevel, Lto, Origin, Profile};
 use binlint::input::cargo::{self, Output, Outputs, Query};
@@ -419,7 +420,7 @@ fn included_files() {
     write(&directory.join("a.toml"), "[profile.release]\nopt-level = 1\npanic = \"abort\"\n");
     write(&directory.join("b.toml"), "[profile.release]\nopt-level = 2\nlto = \"fat\"\n");
     let Ok(cargos) = workspace.by_cargo() else {
-        return skipped("this cargo refuses `include`, which is younger");
+        return slow::lacks("a cargo that knows `include`");
     };
     let build = workspace.by_us();
     assert_eq!(plain(cargos), in_cargos_words(&build.profile));

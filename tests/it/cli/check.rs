@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{schema, skip};
+use crate::support::{schema, slow};
 use serde_json::Value;
 
 /// What another run of cargo around this test may leave in the environment.
@@ -188,8 +188,7 @@ fn a_secret_of_the_environment_is_found_in_the_program_and_never_printed() {
 #[test]
 fn a_processor_named_in_the_build_is_found_in_its_fingerprint() {
     if cfg!(not(target_arch = "x86_64")) {
-        skip::skipped("the levels are those of x86-64");
-        return;
+        return slow::lacks("x86-64, whose levels these are");
     }
     let home = tempfile::tempdir().unwrap();
     let at = home.path();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{corpus, schema};
+use crate::support::{corpus, program, schema};
 use serde_json::Value;
 
 fn inspect(words: &[&str]) -> Output {
@@ -16,7 +16,7 @@ fn json(output: &Output) -> Value {
 }
 
 fn own() -> String {
-    std::env::current_exe().expect("a test has a path").display().to_string()
+    program::small().display().to_string()
 }
 
 fn the_schema() -> Value {

@@ -5,8 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::slow::{self, Need};
+
 #[test]
 fn a_rule_is_added_by_creating_one_file() {
+    if slow::is_left_out(Need::Time) {
+        return;
+    }
     let (path, rule) = rule_of_the_page();
     let home = tempfile::tempdir().unwrap();
     let copy = home.path();

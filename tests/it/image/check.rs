@@ -8,12 +8,7 @@ use serde_json::Value;
 
 use crate::support::docker::Engine;
 use crate::support::layers::*;
-use crate::support::skip;
-
-fn skip(why: &str) {
-    assert!(std::env::var_os("BINLINT_CI").is_none(), "under the gate: {why}");
-    skip::skipped(why);
-}
+use crate::support::slow;
 
 /// A program of rustc's own, as `cargo build --release` with `strip = true` makes it.
 fn compile(directory: &Path, source: &str) -> Vec<u8> {
@@ -188,9 +183,7 @@ fn an_engines_image_is_the_same_from_everywhere() {
 
     // What other tools make of it.
     for (tool, words) in [("skopeo", ["copy", "-q"])] {
-        if !Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success())
-        {
-            skip("skopeo is not installed");
+        if !slow::has(tool) {
             continue;
         }
         for (to, reference) in [

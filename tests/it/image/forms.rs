@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::newer_engine::{Engine, Keeps, inside, root, run};
-use crate::support::skip;
+use crate::support::slow::{self, Need};
 
 /// The machine's own engine; another client of the same name may come first in `PATH`.
 const DOCKER: &str = "/usr/bin/docker";
@@ -183,14 +183,11 @@ fn context(workshop: &Workshop) {
 
 #[test]
 fn every_tools_image_gives_the_same_answers() {
-    let engine = Command::new(DOCKER).arg("info").output().is_ok_and(|it| it.status.success());
-    let needed = ["podman", "buildah", "skopeo", "umoci", "/bin/busybox"];
-    let missing =
-        needed.into_iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
-    if let (false, missing) | (true, missing @ Some(_)) = (engine, missing) {
-        return skip::skipped(format!(
-            "an engine that answers, and {needed:?}, are needed; first missing: {missing:?}"
-        ));
+    if slow::is_left_out(Need::Engine) {
+        return;
+    }
+    for tool in ["podman", "buildah", "skopeo", "umoci", "busybox"] {
+        slow::has(tool);
     }
     let directory = tempfile::tempdir().unwrap();
     let mut workshop = Workshop { directory, wrong: Vec::new(), compared: 0, truth: None };

@@ -14,19 +14,8 @@ use binlint::input::image::tar::Reader;
 
 use crate::support::layers::*;
 
-use crate::support::skip;
+use crate::support::slow::has;
 use crate::support::trees::*;
-
-/// Under the gate a missing tool is an error.
-fn has(tool: &str) -> bool {
-    let there =
-        Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !there {
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "{tool} is needed under the gate");
-        skip::skipped(format!("{tool} is not installed"));
-    }
-    there
-}
 
 fn read_with(reference: &str, wish: Option<&str>) -> Result<Loaded, Failure> {
     read_beside(reference, wish, &mut |_| ())

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::recorded::{ALGORITHMS, Shop, Trixie, has, python, success};
+use crate::support::recorded::{ALGORITHMS, Shop, Trixie, python, success};
+use crate::support::slow::has;
 
 /// A Sigstore trust root that trusts nobody, so that cosign asks nobody.
 const EMPTY_ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[],"certificateAuthorities":[],"ctlogs":[],"timestampAuthorities":[]}"#;

@@ -8,7 +8,8 @@ use std::process::Command;
 use binlint::attest::buildkit::{ImageBuild, Role, Shape};
 
 use crate::support::newer_engine::{Engine, Keeps, root};
-use crate::support::recorded::{Shop, has, success};
+use crate::support::recorded::{Shop, success};
+use crate::support::slow::has;
 
 /// By Docker 28.5.2 with BuildKit 0.25 (`testdata/provenance/README.md`).
 const STATEMENTS: [(Shape, bool, &str); 4] = [

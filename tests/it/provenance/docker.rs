@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::docker::Engine;
-use crate::support::recorded::{Shop, Verified, has, success};
+use crate::support::recorded::{Shop, Verified, success};
+use crate::support::slow::has;
 use crate::support::{docker, layers};
 
 const SAMPLE: &str = include_str!("../../../testdata/provenance/buildkit-provenance-v0.2-max.json");

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::recorded::{ALGORITHMS, Shop, Verified, has, success};
+use crate::support::recorded::{ALGORITHMS, Shop, Verified, success};
+use crate::support::slow::has;
 
 /// A signed record, its key, and somebody else's.
 struct Signed {

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::recorded::{Shop, Trixie, has, is_there, success};
+use crate::support::recorded::{Shop, Trixie, success};
+use crate::support::slow::{has, is_there};
 
 fn runs(program: &Path) {
     let output = success(&mut Command::new(program));

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::support::recorded::{ALGORITHMS, Shop, Verified, has};
+use crate::support::recorded::{ALGORITHMS, Shop, Verified};
+use crate::support::slow::has;
 
 /// A record that somebody changed in one place.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{layers, skip};
+use crate::support::layers;
+use crate::support::slow::{self, Need};
 use binlint::rule::{Check, Group};
 use binlint::rules;
 use serde_json::{Value, json};
@@ -413,11 +414,10 @@ fn is_meant(rule: &binlint::rule::Rule) -> bool {
 #[test]
 fn every_rule_about_images_bites_what_it_is_meant_for_and_nothing_else() {
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))) {
-        return skip::skipped("the programs are made for x86_64-unknown-linux-gnu");
+        return slow::lacks("x86_64-unknown-linux-gnu, whose programs these are");
     }
-    let musl = Command::new("musl-gcc").arg("--version").output().is_ok();
-    if !musl || !Path::new("/bin/busybox").exists() {
-        return skip::skipped("musl-gcc and a static busybox are not installed");
+    if slow::is_left_out(Need::Toolchains) || !slow::has("musl-gcc") || !slow::has("busybox") {
+        return;
     }
     let yard = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();

@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::cargo::{build, query, skipped, write};
+use crate::support::cargo::{build, query, write};
+use crate::support::slow;
 use binlint::facts::binary::Panic;
 use binlint::facts::build::{Lto, Strip};
 use binlint::facts::{Binary, Build, Facts};
@@ -142,8 +143,8 @@ fn programs(query: &Query) -> Vec<Program> {
 
 #[test]
 fn verdicts_agree_with_readelf_and_the_settings() {
-    if Command::new("readelf").arg("--version").output().is_err() || !cfg!(target_os = "linux") {
-        return skipped("no readelf, or not Linux");
+    if !slow::has("readelf") {
+        return;
     }
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("work");

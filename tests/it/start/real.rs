@@ -1,7 +1,7 @@
 //! Will it start? Each prediction against the real kernel and the real loader in the same root.
 
 use super::{build, cases, pair, roots};
-use crate::support::skip;
+use crate::support::slow::{self, Need};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,29 +15,19 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the test cannot be without, or why it is left out.
-fn missing() -> Option<String> {
-    let output = Command::new("id").arg("-u").output().ok()?;
-    if output.stdout != b"0\n" {
-        return Some("a chroot needs the superuser".to_owned());
+/// Whether these tests are left out; else what they need has to be there.
+fn is_left_out() -> bool {
+    if slow::is_left_out(Need::Root) {
+        return true;
     }
     let tools = ["mmdebstrap", "unshare", "python3", "patchelf", "musl-gcc", "cc", "ldconfig"];
-    let emulators = [cases::AARCH64, cases::ARM];
-    let there = |tool: &&&str| {
-        !Command::new("sh")
-            .args(["-c", &format!("command -v {tool}")])
-            .output()
-            .is_ok_and(|it| it.status.success())
-    };
-    let gone: Vec<&str> = tools.iter().chain(&emulators).filter(there).copied().collect();
-    (!gone.is_empty()).then(|| format!("not installed: {}", gone.join(", ")))
+    let emulators = [cases::AARCH64, cases::ARM].map(|path| path.trim_start_matches("/usr/bin/"));
+    tools.into_iter().chain(emulators).any(|tool| !slow::has(tool))
 }
 
 #[test]
 fn predictions_agree_with_real_starts() {
-    if let Some(why) = missing() {
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "{why}");
-        skip::skipped(why);
+    if is_left_out() {
         return;
     }
     let _alone = alone();
@@ -58,9 +48,7 @@ fn predictions_agree_with_real_starts() {
 /// The rules `dlopen-in-static` and `dynamic-openssl-on-musl`, on programs of a real musl.
 #[test]
 fn static_musl_programs_that_want_libraries() {
-    if let Some(why) = missing() {
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "{why}");
-        skip::skipped(why);
+    if is_left_out() {
         return;
     }
     let _alone = alone();
@@ -87,12 +75,7 @@ fn static_musl_programs_that_want_libraries() {
 /// A dozen of the pairs as images of their own, each read from the engine and run by it.
 #[test]
 fn whole_images_start_as_predicted() {
-    let engine = docker(&["info"]);
-    if let Some(why) =
-        missing().or_else(|| (!engine.0).then(|| "no container engine answers".to_owned()))
-    {
-        assert!(std::env::var_os("BINLINT_CI").is_none(), "{why}");
-        skip::skipped(why);
+    if slow::is_left_out(Need::Engine) {
         return;
     }
     let _alone = alone();

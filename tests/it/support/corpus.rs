@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::skip;
+use super::slow::{self, Need};
 
 /// One row of a manifest: column to value.
 pub type Row = BTreeMap<String, String>;
@@ -54,26 +54,20 @@ pub fn extent() -> Extent {
 
 /// The folder that holds the fetched programs by their id, fetching what is missing.
 ///
-/// `None`, with a line that says so, where there is no network or client; under `BINLINT_CI` that
-/// is a failure.
+/// `None` unless everything is to run or the whole corpus was asked for.
 pub fn programs(extent: Extent) -> Option<PathBuf> {
-    let root = std::env::var_os("BINLINT_CORPUS_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpus"), PathBuf::from);
-    let ci = std::env::var_os("BINLINT_CI").is_some();
-    if extent == Extent::Core && !ci && !root.is_dir() {
-        skip::skipped("programs are fetched under BINLINT_CI=1 or BINLINT_CORPUS=full only");
+    if extent == Extent::Core && slow::is_left_out(Need::Corpus) {
         return None;
     }
+    let root = std::env::var_os("BINLINT_CORPUS_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpus"), PathBuf::from);
     let mut fetch = Command::new("python3");
     fetch.arg(data().join("fetch.py")).arg(data().join("corpus-open.csv")).arg(&root);
     if extent == Extent::Core {
         fetch.arg("--core");
     }
     let done = fetch.status();
-    if !done.as_ref().is_ok_and(std::process::ExitStatus::success) {
-        assert!(!ci, "the corpus could not be fetched: {done:?}");
-        skip::skipped("the corpus could not be fetched");
-        return None;
-    }
+    let fetched = done.as_ref().is_ok_and(std::process::ExitStatus::success);
+    assert!(fetched, "the corpus could not be fetched: {done:?}");
     Some(root.join("bin"))
 }

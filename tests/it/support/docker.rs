@@ -10,7 +10,8 @@ use std::{env, fs};
 
 use binlint::input::image::digest::Digest;
 
-use super::{cache, debian, skip};
+use super::slow::{self, Need};
+use super::{cache, debian};
 
 /// The release that can run what this machine links.
 pub const SUITE: &str = "bookworm";
@@ -26,20 +27,16 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine and what makes images for it, or one line about what is missing.
+    /// The engine, unless what needs one is left out.
     pub fn get() -> Option<Engine> {
+        if slow::is_left_out(Need::Engine) {
+            return None;
+        }
         // Debian's client speaks to Debian's engine; another of the same name may come first.
         let clients = [PathBuf::from("/usr/bin/docker"), PathBuf::from("docker")];
         let answers = |client: &PathBuf| succeeds(Command::new(client).arg("info"));
-        let Some(client) = clients.into_iter().find(answers) else {
-            skip::skipped("no container engine answers");
-            return None;
-        };
-        if !succeeds(Command::new("mmdebstrap").arg("--version")) {
-            skip::skipped("there is no mmdebstrap to make base images with");
-            return None;
-        }
-        Some(Engine { client })
+        let client = clients.into_iter().find(answers).expect("no container engine answers");
+        slow::has("mmdebstrap").then_some(Engine { client })
     }
 
     /// The client with these words; builds go through BuildKit.

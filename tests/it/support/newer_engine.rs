@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{cache, debian, skip};
+use super::slow::{self, Need};
+use super::{cache, debian};
 
 /// What the root has: the engine with BuildKit, and skopeo, which writes `zstd:chunked`.
 const PACKAGES: &[&str] = &["docker.io", "docker-cli", "docker-buildx", "skopeo", "mount"];
@@ -46,8 +47,11 @@ pub struct Engine {
     daemon: Child,
 }
 
-/// The root with a suite's engine, made once and kept; else one line about what is missing.
+/// The root with a suite's engine, made once and kept, unless what needs one is left out.
 pub fn root(suite: &str) -> Option<PathBuf> {
+    if slow::is_left_out(Need::Engine) {
+        return None;
+    }
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let base = cache::directory("engines");
@@ -59,10 +63,8 @@ pub fn root(suite: &str) -> Option<PathBuf> {
     let _ = fs::remove_dir_all(&unfinished);
     let mut make =
         debian::mmdebstrap("extract", suite, PACKAGES, &unfinished, &["--format=directory"]);
-    if !make.output().is_ok_and(|made| made.status.success()) {
-        skip::skipped(format!("the packages of {suite}'s container engine could not be fetched"));
-        return None;
-    }
+    let made = make.output().is_ok_and(|made| made.status.success());
+    assert!(made, "the packages of {suite}'s container engine could not be fetched");
     // The names that programs have in programs; the package that makes them does so when it is
     // configured.
     let links =

@@ -8,7 +8,8 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use super::{cache, debian, skip as skips};
+use super::slow::{self, Need};
+use super::{cache, debian};
 
 /// What another run of cargo around this test may leave in the environment.
 const SCRUBBED: &[&str] = &[
@@ -179,47 +180,24 @@ pub fn success(command: &mut Command) -> Output {
     output
 }
 
-/// Whether a tool is there; without it the test is skipped, under the gate it fails.
-pub fn has(tool: &str) -> bool {
-    let found = is_there(tool);
-    if !found {
-        skip(&format!("{tool} is not installed"));
-    }
-    found
-}
-
-/// Whether a tool is there that would only add to a test.
-pub fn is_there(tool: &str) -> bool {
-    env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .any(|directory| directory.join(tool).is_file())
-}
-
-/// One line that says what was not done and why; under the gate nothing is skipped.
-pub fn skip(why: &str) {
-    assert!(env::var_os("BINLINT_CI").is_none(), "{why}");
-    skips::skipped(why);
-}
-
 /// Debian trixie with one package more, unpacked; bookworm has neither cosign nor upx.
 pub struct Trixie(PathBuf);
 
 impl Trixie {
+    /// None where what is fetched is left out.
     pub fn with(package: &str) -> Option<Trixie> {
+        if slow::is_left_out(Need::Network) {
+            return None;
+        }
         static FETCHING: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _one_at_a_time = FETCHING.lock().unwrap_or_else(|error| error.into_inner());
         let root = cache::directory("").join(format!("trixie-{package}"));
         if !root.join("complete").is_file() {
-            if !has("mmdebstrap") {
-                return None;
-            }
             let _ = fs::remove_dir_all(&root);
             let packages = ["libc6", package];
             let output =
                 debian::mmdebstrap("extract", "trixie", &packages, &root, &[]).output().unwrap();
-            if !output.status.success() {
-                skip(&format!("Debian's {package} could not be fetched"));
-                return None;
-            }
+            assert!(output.status.success(), "Debian's {package} could not be fetched");
             fs::write(root.join("complete"), "").unwrap();
         }
         Some(Trixie(root))
@@ -234,9 +212,13 @@ impl Trixie {
     }
 }
 
-/// Python with the reference libraries, in an environment of its own.
+/// Python with the reference libraries, in an environment of its own; None where what is fetched is
+/// left out.
 pub fn python() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    if slow::is_left_out(Need::Network) {
+        return None;
+    }
     let made = PYTHON.get_or_init(|| {
         let home = cache::directory("").join("attest-venv");
         let python = home.join("bin/python");
@@ -247,15 +229,12 @@ pub fn python() -> Option<&'static Path> {
             };
             let packages =
                 ["-m", "pip", "install", "-q", "securesystemslib[crypto]", "in-toto-attestation"];
-            if !run(Path::new("python3"), &["-m", "venv", home.to_str()?])
-                || !run(&python, &packages)
-            {
-                skip("securesystemslib and in-toto-attestation could not be installed");
-                return None;
-            }
-            fs::write(home.join("complete"), "").ok()?;
+            let made = run(Path::new("python3"), &["-m", "venv", home.to_str().unwrap()])
+                && run(&python, &packages);
+            assert!(made, "securesystemslib and in-toto-attestation could not be installed");
+            fs::write(home.join("complete"), "").unwrap();
         }
-        Some(python)
+        python
     });
-    made.as_deref()
+    Some(made)
 }
