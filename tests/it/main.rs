@@ -20,6 +20,7 @@ mod cargo {
 
 mod cli {
     mod check;
+    mod hostile;
     mod inspect;
     mod recorded;
 }
