@@ -1,9 +1,13 @@
 //! Single files of an image, whole, as they lie: a program and the record of its build.
 
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::file;
+use rustix::fs::OFlags;
+
 use super::image::config::Platform;
 use super::image::directory::Root;
 use super::image::layer::{Interest, Member, Want};
@@ -63,7 +67,19 @@ pub fn is_image(words: &OsStr) -> bool {
         return true;
     }
     let path = Path::new(words);
-    path.is_dir() || file::head(path, 512).is_ok_and(|head| is_archive(&head))
+    path.is_dir() || head(path).is_ok_and(|head| is_archive(&head))
+}
+
+/// The first block of a regular file; opened so that nothing waits.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// tar, gzip or zstd, by their own marks.
