@@ -4,6 +4,7 @@
 //! the first, everybody else into the second, and both look into what the parent imports. With the
 //! parent taken apart in this way, whatever circle is left is one that has to go.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A file's half.
@@ -73,8 +74,8 @@ fn shortest<'a>(
                 way.reverse();
                 return Some(way);
             }
-            if !before.contains_key(&next) {
-                before.insert(next, node);
+            if let Entry::Vacant(entry) = before.entry(next) {
+                entry.insert(node);
                 queue.push_back(next);
             }
         }

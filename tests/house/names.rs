@@ -108,7 +108,7 @@ impl<'a> Names<'a> {
             }
             _ => {
                 let scope = own.or_else(|| self.scopes.get(module).copied());
-                let child = [&module[..], &[first.clone()]].concat();
+                let child = [&module[..], std::slice::from_ref(first)].concat();
                 let targets = scope.and_then(|scope| scope.uses.get(first));
                 for (target, from_root) in targets.into_iter().flatten() {
                     // `use object::object`: the first is a crate.
@@ -171,7 +171,7 @@ impl<'a> Names<'a> {
         meaning.steps.insert(path.clone());
         let mut module: Path = Vec::new();
         for (at, name) in path.iter().enumerate().skip(1) {
-            let child = [&module[..], &[name.clone()]].concat();
+            let child = [&module[..], std::slice::from_ref(name)].concat();
             if self.modules.contains_key(&child) {
                 module = child;
                 continue;
