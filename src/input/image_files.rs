@@ -1,5 +1,7 @@
 //! Single files of an image, whole, as they lie: a program and the record of its build.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Read;

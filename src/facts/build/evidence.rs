@@ -1,5 +1,7 @@
 //! The pieces of evidence that sources and a compiled crate give for or against each other.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
