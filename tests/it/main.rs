@@ -40,6 +40,7 @@ mod freshness {
 mod house {
     mod contributing;
     mod tidy;
+    mod walls;
 }
 
 mod image {

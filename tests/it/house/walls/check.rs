@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cycles;
 use super::names::Names;
 use super::syntax::Source;
-use super::walls::{
+use super::table::{
     FILES, MAX_FILE_LINES, MAX_RULE_LINES, MAY_LOOK_INTO, PATH_METHODS, WORDS, Word,
 };
 
