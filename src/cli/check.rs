@@ -152,7 +152,11 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
-        notes.extend(base_images::of_image(image).iter().flat_map(base_images::told));
+        notes.extend(
+            base_images::of_statements(&image.statements, image.digest.as_deref())
+                .iter()
+                .flat_map(base_images::told),
+        );
         for Linted { name, facts, .. } in
             subjects.iter_mut().filter(|subject| subject.facts.image.is_none())
         {
@@ -256,7 +260,7 @@ impl<'a> Here<'a> {
             None => return None,
         }
         let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::outputs(workspace, &query)
+        let outputs = cargo::find_outputs(workspace, &query)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
             .or_else(|| never_built(workspace, &query))?;
@@ -282,7 +286,7 @@ impl<'a> Here<'a> {
         let here = Here::new(self.workspace, &query);
         // What is left of an earlier build is this workspace's, even if no target has its name.
         here.named(&image::file_name(path)).or_else(|| {
-            let outputs = cargo::outputs(self.workspace, &query).ok()?;
+            let outputs = cargo::find_outputs(self.workspace, &query).ok()?;
             Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
         })
     }
@@ -348,7 +352,7 @@ pub(super) fn configuration(
 
 /// What cargo built here, one subject a binary.
 fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failure> {
-    let outputs = cargo::outputs(here.workspace, here.query)?;
+    let outputs = cargo::find_outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
@@ -377,7 +381,7 @@ fn built_for(
     image: &Image,
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<Linted>>, Failure> {
-    let outputs = match cargo::outputs(here.workspace, here.query) {
+    let outputs = match cargo::find_outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
         Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
             return Ok(None);

@@ -194,7 +194,7 @@ pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Work
         // A target that somebody wrote into the record by hand is none that was built for, and
         // none that cargo knows.
         if let Ok(workspace) = cargo::workspace(&cross) {
-            let is_built = cargo::outputs(&workspace, &cross).is_ok();
+            let is_built = cargo::find_outputs(&workspace, &cross).is_ok();
             let is_anothers = || holding(&here, query, origin).is_none();
             if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
@@ -209,7 +209,8 @@ fn holding(workspace: &Workspace, query: &Query, origin: &Origin) -> Option<carg
     let program = origin.on_this_machine()?;
     cargo::outputs::profile_names(workspace).into_iter().find_map(|profile| {
         let outputs =
-            cargo::outputs(workspace, &Query { profile: Some(profile), ..query.clone() }).ok()?;
+            cargo::find_outputs(workspace, &Query { profile: Some(profile), ..query.clone() })
+                .ok()?;
         let is_it = outputs.built.iter().any(|output| file::is_same(&output.path, program));
         is_it.then_some(outputs)
     })
@@ -233,7 +234,7 @@ fn outputs(
         |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
-    match cargo::outputs(workspace, &wanted) {
+    match cargo::find_outputs(workspace, &wanted) {
         Err(input::Error::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }

@@ -50,6 +50,9 @@ pub enum Failure {
     /// Something could not be read.
     #[error(transparent)]
     Input(#[from] crate::input::Error),
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(#[from] crate::input::image::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),

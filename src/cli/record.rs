@@ -33,7 +33,7 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
     let query = words.features.query(&words.selection)?;
     let workspace = cargo::workspace(&query)?;
-    let outputs = cargo::outputs(&workspace, &query)?;
+    let outputs = cargo::find_outputs(&workspace, &query)?;
     if words.output.is_some() && outputs.built.len() > 1 {
         return Err(Failure::Words(format!(
             "--output takes one record, and {} programs are built; name one with --bin",

@@ -101,7 +101,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
     }
     if let Some(image) = &image {
-        record.image_build = base_images::of_image(image);
+        record.image_build = base_images::of_statements(&image.statements, image.digest.as_deref());
         if let (Some(build), Some(dockerfile)) = (&mut record.image_build, &record.dockerfile) {
             base_images::take_roles_from(build, dockerfile);
         }

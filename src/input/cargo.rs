@@ -3,6 +3,8 @@
 //! Nothing is written: cargo is only asked for metadata, and only with flags under which it may
 //! neither touch `Cargo.lock` nor use the network.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +17,8 @@ pub mod tree;
 mod trust;
 
 pub use config::Config;
-pub use outputs::{Output, Outputs, outputs};
-pub(super) use trust::rustc as rustc_program;
+pub use outputs::{Output, Outputs, find_outputs};
+pub(crate) use trust::rustc as rustc_program;
 
 use super::{Error, TextFile, read_text};
 

@@ -1,8 +1,9 @@
 //! What a command of the image resolves to, as the engine, the kernel and a shell would go, step by step.
 
 use super::account::{Account, Identity};
+use super::elf_tree::ElfTree;
 use super::shell::{Variable, Variables};
-use super::tree::{Entry, Link, Tree};
+use super::tree::{Entry, Link};
 use crate::input::image::config::Config;
 use walk::{Surroundings, Walk};
 
@@ -191,7 +192,7 @@ impl Command {
 }
 
 /// The commands that a configuration names, resolved.
-pub fn commands(tree: &dyn Tree, config: &Config) -> Vec<Command> {
+pub fn commands(tree: &dyn ElfTree, config: &Config) -> Vec<Command> {
     let mut commands = Vec::new();
     let words = [&config.entrypoint[..], &config.cmd[..]].concat();
     let field = if config.entrypoint.is_empty() { "Cmd" } else { "Entrypoint" };
@@ -213,7 +214,7 @@ pub fn commands(tree: &dyn Tree, config: &Config) -> Vec<Command> {
 }
 
 fn command(
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     config: &Config,
     role: Role,
     field: &'static str,
@@ -273,7 +274,7 @@ fn base(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Memory;
+    use super::super::elf_tree::Memory;
     use super::*;
     use crate::facts::binary::Linking;
 

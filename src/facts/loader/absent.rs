@@ -87,7 +87,7 @@ impl Absent {
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn what_is_absent_is_what_a_search_does_not_find() {

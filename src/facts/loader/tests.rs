@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::binary::linking::{ET_DYN, PT_INTERP, Segment};
-use crate::facts::image::tree::Memory;
+use crate::facts::image::elf_tree::Memory;
 
 const ELIBBAD: &str = "accessing a corrupted shared library";
 
@@ -84,7 +84,7 @@ fn the_last_value_of_a_variable_counts() {
 #[derive(Debug)]
 struct Counting(Memory, std::sync::atomic::AtomicUsize);
 
-impl Tree for Counting {
+impl crate::facts::image::tree::Tree for Counting {
     fn entry(&self, path: &[u8]) -> Option<crate::facts::image::tree::Entry> {
         self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.0.entry(path)
@@ -97,8 +97,10 @@ impl Tree for Counting {
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.text(path)
     }
+}
 
-    fn linking(&self, path: &[u8]) -> Option<crate::facts::image::tree::Linked> {
+impl crate::facts::image::elf_tree::ElfTree for Counting {
+    fn linking(&self, path: &[u8]) -> Option<crate::facts::image::elf_tree::Linked> {
         self.0.linking(path)
     }
 }

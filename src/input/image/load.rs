@@ -65,6 +65,14 @@ impl<W: Into<Why>> From<W> for Failure {
     }
 }
 
+impl Failure {
+    /// The failure with the reference that was typed.
+    pub fn of(self, reference: &std::ffi::OsStr) -> super::Error {
+        let reference = reference.to_string_lossy().into_owned();
+        super::Error { reference, layer: self.layer, source: self.why }
+    }
+}
+
 /// Gets the same image for other platforms, one at a time, as far as their blobs are there.
 pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
 
@@ -143,7 +151,7 @@ impl<'a> Loader<'a> {
         let Some(layer) = packed_root else {
             return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
         };
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
         let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
@@ -566,7 +574,7 @@ impl<'a> Loader<'a> {
         };
         let mut again: BTreeMap<&str, Layer> = BTreeMap::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         let mut unverified = 0;
         let mut lay = |index: usize, layer: Result<Option<Layer>, Why>| {
             let path = layers.get(index).map_or("", |(path, ..)| path.as_str());

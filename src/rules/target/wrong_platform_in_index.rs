@@ -1,7 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::command::Command;
 use crate::facts::image::{Platform, Sibling};
-use crate::facts::machine::architecture;
 use crate::facts::shown::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -59,7 +58,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
         );
     }
     for (path, linking) in &sibling.programs {
-        let machine = architecture(linking);
+        let machine = linking.architecture();
         if let Some(machine) = machine.filter(|machine| *machine != listed.architecture) {
             findings.push(
                 Finding::new(

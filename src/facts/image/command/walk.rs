@@ -1,6 +1,7 @@
 //! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
 
 use super::super::account::{Account, Identity};
+use super::super::elf_tree::ElfTree;
 use super::super::shell::{self, Line, Variables};
 use super::super::tree::{AsUser, Errno, Kind, Tree, resolve};
 use super::FailureKind::{NotAFile, NotExecutable, Refused};
@@ -14,7 +15,7 @@ const MAX_STEPS: usize = 32;
 
 /// The way of one command.
 pub(super) struct Walk<'a> {
-    tree: &'a dyn Tree,
+    tree: &'a dyn ElfTree,
     account: Account,
     /// The engine has not yet executed anything, and some keep the superuser's capabilities until
     /// then (containerd's defaults; runc 1.1.4 and 1.1.5 look with the user's eyes).
@@ -51,7 +52,7 @@ impl Surroundings {
 impl<'a> Walk<'a> {
     /// Begins with what the engine gives the command.
     pub(super) fn new(
-        tree: &'a dyn Tree,
+        tree: &'a dyn ElfTree,
         account: Account,
         surroundings: Surroundings,
     ) -> Walk<'a> {
@@ -60,7 +61,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The tree with the eyes of whoever looks now.
-    fn eyes(&self) -> AsUser<'a> {
+    fn eyes(&self) -> AsUser<'a, dyn ElfTree> {
         let identity =
             if self.executed { self.surroundings.identity.clone() } else { Identity::default() };
         AsUser { tree: self.tree, identity }
