@@ -3,12 +3,18 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::facts::build::Origin;
-use crate::facts::image::command::{By, Command, Failure, FailureKind};
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::Origin;
+use crate::escape;
+use crate::provenance::record::Record;
 #[cfg(test)]
-use crate::facts::image::{Config, elf_tree::Memory};
-use crate::facts::shown;
-use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
+use crate::rootfs::document::config::Config;
+use crate::start::command::{By, Command, Failure, FailureKind};
+use crate::start::image::Image;
+use crate::start::image::elf_tree::Memory;
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
@@ -381,7 +387,7 @@ impl Finding {
     /// Sets several lines to paste, each as [`Finding::fix`] takes it.
     pub fn fix_lines(mut self, lines: impl IntoIterator<Item = String>) -> Finding {
         let lines: Vec<String> = lines.into_iter().collect();
-        let is_whole = !lines.is_empty() && lines.iter().all(|line| shown::is_to_paste(line));
+        let is_whole = !lines.is_empty() && lines.iter().all(|line| escape::is_to_paste(line));
         self.fix = is_whole.then(|| lines.join("\n"));
         self
     }

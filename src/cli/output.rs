@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::input::{file, record};
+use crate::cargo::fs;
+use crate::provenance::fs;
 use crate::report::lines;
 use crate::report::table::{Detail, Style};
 
@@ -49,10 +50,10 @@ pub enum Failure {
     Config(#[from] crate::config::Error),
     /// Something could not be read.
     #[error(transparent)]
-    Input(#[from] crate::input::Error),
+    Input(#[from] crate::cargo::error::Error),
     /// An image could not be read.
     #[error(transparent)]
-    Image(#[from] crate::input::image::Error),
+    Image(#[from] crate::rootfs::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),
@@ -115,7 +116,7 @@ impl Output {
         make(&mut text, self.style())?;
         match &self.output {
             None => stdout().write_all(&text)?,
-            Some(path) => record::write(path, &text)?,
+            Some(path) => fs::write(path, &text)?,
         }
         Ok(())
     }
@@ -126,7 +127,7 @@ impl Output {
     /// The output is one of the inputs.
     pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
         let Some(output) = &self.output else { return Ok(()) };
-        match inputs.into_iter().find(|input| file::is_same(input, output)) {
+        match inputs.into_iter().find(|input| fs::is_same(input, output)) {
             None => Ok(()),
             Some(input) => Err(Failure::Words(format!(
                 "--output {} would be written over {}, which is read; name another file",

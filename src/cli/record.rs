@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::check::Selection;
-use super::freshen;
-use super::output::{self, Failure};
-use super::recording::{Features, Gathered, Program, Writing, beside, read_program};
-use crate::input::{cargo, file};
+use crate::cargo::{fs, workspace};
+use crate::cli::check::Selection;
+use crate::cli::freshen;
+use crate::cli::output;
+use crate::cli::output::Failure;
+use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
 use crate::report::lines;
 
 /// Words after `record`.
@@ -32,8 +33,8 @@ pub struct Record {
 pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
     let query = words.features.query(&words.selection)?;
-    let workspace = cargo::workspace(&query)?;
-    let outputs = cargo::find_outputs(&workspace, &query)?;
+    let workspace = workspace::workspace(&query)?;
+    let outputs = crate::cargo::target_dir::outputs::find_outputs(&workspace, &query)?;
     if words.output.is_some() && outputs.built.len() > 1 {
         return Err(Failure::Words(format!(
             "--output takes one record, and {} programs are built; name one with --bin",
@@ -47,12 +48,12 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         let built = (&outputs, output);
         let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
         let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
-        if file::is_same(&to, &output.path) {
+        if fs::is_same(&to, &output.path) {
             let to = to.display();
             return Err(Failure::Words(format!("--output {to} is the program; name another file")));
         }
         gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
         lines::line(&mut output::stdout(), format_args!("{}", to.display()))?;
     }
-    Ok(super::CLEAN)
+    Ok(crate::cli::CLEAN)
 }

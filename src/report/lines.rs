@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::facts::shown;
+use crate::escape;
 
 /// Writes one line, whatever stands in it.
 ///
@@ -15,7 +15,7 @@ use crate::facts::shown;
 pub fn line(to: &mut dyn Write, text: Arguments<'_>) -> io::Result<()> {
     match text.as_str() {
         Some(own) => writeln!(to, "{own}"),
-        None => writeln!(to, "{}", shown::line(&text.to_string())),
+        None => writeln!(to, "{}", escape::line(&text.to_string())),
     }
 }
 
@@ -32,8 +32,8 @@ pub fn strong(
 ) -> io::Result<()> {
     let Some(escape) = escape else { return line(to, format_args!("{word}{rest}")) };
     let rest = rest.to_string();
-    write!(to, "\u{1b}[1{escape}m{}\u{1b}[0m", shown::line(word))?;
-    writeln!(to, "{}", shown::line(&rest))
+    write!(to, "\u{1b}[1{escape}m{}\u{1b}[0m", escape::line(word))?;
+    writeln!(to, "{}", escape::line(&rest))
 }
 
 /// Writes a document of JSON, over several lines or on one.
@@ -45,5 +45,5 @@ pub fn json(to: &mut dyn Write, document: &impl Serialize, pretty: bool) -> io::
         true => serde_json::to_string_pretty(document)?,
         false => serde_json::to_string(document)?,
     };
-    writeln!(to, "{}", shown::json(&text))
+    writeln!(to, "{}", escape::json(&text))
 }

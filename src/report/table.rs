@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
-use super::lines::{line, strong};
-use super::{Checked, Judged, Report, Summary, words};
-use crate::facts::shown;
+use crate::escape;
+use crate::report::lines::{line, strong};
+use crate::report::{Checked, Judged, Report, Summary, words};
 use crate::rule::{Level, Outcome};
 
 /// How the report is shown.
@@ -136,7 +136,7 @@ fn seen(checked: &Checked, style: Style) -> String {
         lines.push(format!("  waived: {} ({})", waived.reason, waived.place));
     }
     // A table breaks lines by itself, and takes no other characters for what they are.
-    lines.iter().map(|line| shown::line(line)).collect::<Vec<_>>().join("\n")
+    lines.iter().map(|line| escape::line(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// Outside the table, because a line that is to be pasted must not be broken or framed.
@@ -157,7 +157,7 @@ fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
     for (id, fix) in fixes {
         for (index, line) in fix.lines().enumerate() {
             let id = if index == 0 { id } else { "" };
-            writeln!(to, "    {id:widest$}  {}", shown::whole(line))?;
+            writeln!(to, "    {id:widest$}  {}", escape::whole(line))?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
-use crate::facts::shown::plain;
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "binary-differs",

@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::shown::plain;
+use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {

@@ -1,7 +1,9 @@
-use crate::facts::loader::Problem;
-use crate::facts::shown::plain;
-use crate::facts::{Binary, Image, LoadPlan};
+use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "missing-library",

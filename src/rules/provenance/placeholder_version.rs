@@ -1,7 +1,7 @@
-use crate::facts::Facts;
-use crate::facts::build::freshness::NoCommit;
-use crate::facts::shown::plain;
+use crate::cargo::freshness::NoCommit;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-version",
@@ -63,7 +63,8 @@ fn said(it: &NoCommit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build};
+    use crate::binary::Binary;
+    use crate::cargo::build::Build;
 
     fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {
         let mut build = Build::default();
