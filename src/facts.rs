@@ -2,19 +2,18 @@
 
 pub mod binary;
 pub mod build;
-mod crates;
+pub mod crates;
 pub mod image;
 pub mod loader;
-pub mod machine;
 pub mod record;
 
-pub use binary::Binary;
-pub use build::Build;
-pub use image::Image;
-pub use loader::LoadPlan;
-pub use record::Record;
+use crate::facts::binary::Binary;
+use crate::facts::build::Build;
+use crate::facts::image::Image;
+use crate::facts::loader::LoadPlan;
+use crate::facts::record::Record;
 
-pub use crate::fact::{Confidence, Fact};
+use crate::fact::{Confidence, Fact};
 
 /// Everything known about one subject; what was not given is `None`.
 #[derive(Debug, Default)]

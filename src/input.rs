@@ -18,7 +18,7 @@ pub mod steady;
 pub mod target_dir;
 pub mod toolchain;
 
-pub use file::{TextFile, read_text};
+use crate::input::file::{TextFile, read_text};
 
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 #[derive(Debug, thiserror::Error)]

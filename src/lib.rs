@@ -6,21 +6,15 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod fact;
-
-pub mod input;
-
 pub mod attest;
-
-pub mod facts;
-
-pub mod rule;
-pub mod rules;
-
+pub mod cli;
 pub mod config;
+pub mod fact;
+pub mod facts;
+pub mod input;
 pub mod lint;
-
 pub mod record;
 pub mod report;
-
-pub mod cli;
+pub mod rule;
+pub mod rules;
+pub mod toolchain;

@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::attest::sha256_hex;
 use crate::attest::slsa::{BuildDefinition, Builder, PROVENANCE_V1, Provenance, RunDetails};
 use crate::attest::statement::STATEMENT_V1;
-use crate::attest::{Descriptor, Statement, sha256_hex};
+use crate::attest::statement::{Descriptor, Statement};
 use crate::facts::binary::Panic;
-use crate::facts::build::{Locked, Profile};
+use crate::facts::build::lock::Locked;
+use crate::facts::build::profile::Profile;
+use crate::facts::record::embedded;
+use crate::facts::record::made::Made;
 use crate::facts::record::made::{
-    BUILD_TYPE, COMMIT, Git, LOCKFILE, SELF_ATTESTED, SOURCES, SourceFile, digest_of_all,
+    BUILD_TYPE, COMMIT, LOCKFILE, SELF_ATTESTED, SOURCES, digest_of_all,
 };
+use crate::facts::record::subject::{DIGEST_COVERS, Traces};
 use crate::facts::record::tied::COMPILED;
-use crate::facts::record::{DIGEST_COVERS, Made, Traces, embedded};
+use crate::input::git::Git;
+use crate::input::record::SourceFile;
 
 pub mod compare;
 
@@ -250,4 +256,4 @@ fn percent_encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

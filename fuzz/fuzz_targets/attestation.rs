@@ -6,7 +6,8 @@ use binlint::attest::buildkit::ImageBuild;
 use binlint::attest::keys::{PublicKey, SecretKey};
 use binlint::attest::slsa::Provenance;
 use binlint::attest::statement::Statement;
-use binlint::attest::{self, dsse};
+use binlint::attest;
+use binlint::attest::dsse;
 use binlint::facts::record::embedded;
 use libfuzzer_sys::fuzz_target;
 

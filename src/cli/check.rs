@@ -4,17 +4,26 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use super::image::{self, Runtime, Seen};
-use super::judging::Judging;
-use super::output::Failure;
-use super::recording::{self, Features};
-use super::subject::{Origin, Subject as Linted};
-use crate::config::{self, Config, Date};
+use crate::cli::image;
+use crate::cli::image::{Runtime, Seen};
+use crate::cli::judging::Judging;
+use crate::cli::output::Failure;
+use crate::cli::recording;
+use crate::cli::recording::Features;
+use crate::cli::subject::{Origin, Subject as Linted};
+use crate::config;
+use crate::config::Config;
+use crate::config::date::Date;
+use crate::facts::Facts;
+use crate::facts::binary::Binary;
 use crate::facts::binary::leaks;
-use crate::facts::build::freshness::{self, Comparisons};
+use crate::facts::build::Build;
+use crate::facts::build::freshness;
+use crate::facts::build::freshness::Comparisons;
+use crate::facts::image::Image;
 use crate::facts::record::base_images;
-use crate::facts::{Binary, Build, Facts, Image};
-use crate::input::{self, cargo};
+use crate::input;
+use crate::input::cargo;
 use crate::lint::lint;
 use crate::report::Report;
 
@@ -174,7 +183,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
 /// As for [`run`].
 pub(super) fn made(
     workspace: &cargo::Workspace,
-    made: &[(cargo::Outputs, cargo::Output)],
+    made: &[(cargo::outputs::Outputs, cargo::outputs::Output)],
 ) -> Result<u8, Failure> {
     let mut packages: Vec<String> =
         made.iter().map(|(_, output)| output.package.repr.clone()).collect();
@@ -247,7 +256,7 @@ impl<'a> Here<'a> {
     fn named(&self, name: &str) -> Option<Build> {
         let (workspace, query) = (self.workspace, self.query);
         let mut bins = bins(workspace, query);
-        let everything = || self::bins(workspace, &cargo::Query::default());
+        let everything = || crate::cli::check::bins(workspace, &cargo::Query::default());
         let asked = !query.packages.is_empty() || query.manifest_path.is_some();
         let is_meant =
             || !query.bins.is_empty() || (asked && !everything().iter().any(|it| it == name));
@@ -257,7 +266,7 @@ impl<'a> Here<'a> {
             None => return None,
         }
         let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::find_outputs(workspace, &query)
+        let outputs = cargo::outputs::find_outputs(workspace, &query)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
             .or_else(|| never_built(workspace, &query))?;
@@ -283,7 +292,7 @@ impl<'a> Here<'a> {
         let here = Here::new(self.workspace, &query);
         // What is left of an earlier build is this workspace's, even if no target has its name.
         here.named(&image::file_name(path)).or_else(|| {
-            let outputs = cargo::find_outputs(self.workspace, &query).ok()?;
+            let outputs = cargo::outputs::find_outputs(self.workspace, &query).ok()?;
             Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
         })
     }
@@ -313,21 +322,24 @@ pub(super) fn configuration(
     query: &cargo::Query,
     workspace: Option<&cargo::Workspace>,
 ) -> Result<Config, Failure> {
-    let mut files: Vec<(input::TextFile, &[&str])> = Vec::new();
+    let mut files: Vec<(input::file::TextFile, &[&str])> = Vec::new();
     let mut root = query.cwd.clone();
     if let Some(workspace) = workspace {
         root = workspace.metadata.workspace_root.clone().into();
         files.push((workspace.manifest.clone(), &["workspace", "metadata", "binlint"]));
         for package in workspace.selected(query)? {
-            let manifest =
-                input::read_text(package.manifest_path.as_std_path(), "manifest", LONGEST_TEXT)?;
+            let manifest = input::file::read_text(
+                package.manifest_path.as_std_path(),
+                "manifest",
+                LONGEST_TEXT,
+            )?;
             files.extend(
                 manifest.map(|file| (file, &["package", "metadata", "binlint"] as &[&str])),
             );
         }
     }
     let own = named.map_or_else(|| root.join("binlint.toml"), Path::to_owned);
-    match input::read_text(&own, "configuration", LONGEST_TEXT)? {
+    match input::file::read_text(&own, "configuration", LONGEST_TEXT)? {
         Some(file) => files.push((file, &[])),
         None if named.is_some() => {
             return Err(Failure::Words(format!(
@@ -349,7 +361,7 @@ pub(super) fn configuration(
 
 /// What cargo built here, one subject a binary.
 fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failure> {
-    let outputs = cargo::find_outputs(here.workspace, here.query)?;
+    let outputs = cargo::outputs::find_outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
@@ -365,7 +377,7 @@ fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failur
 }
 
 /// Which build it is, and why this one.
-fn said(outputs: &cargo::Outputs) -> String {
+fn said(outputs: &cargo::outputs::Outputs) -> String {
     let target =
         outputs.target.as_ref().map_or_else(String::new, |target| format!(" for {target}"));
     format!("profile `{}`{target}: {}", outputs.profile, outputs.why)
@@ -378,7 +390,7 @@ fn built_for(
     image: &Image,
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<Linted>>, Failure> {
-    let outputs = match cargo::find_outputs(here.workspace, here.query) {
+    let outputs = match cargo::outputs::find_outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
         Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
             return Ok(None);
@@ -446,7 +458,7 @@ fn bins(workspace: &cargo::Workspace, query: &cargo::Query) -> Vec<String> {
 pub(super) fn never_built(
     workspace: &cargo::Workspace,
     query: &cargo::Query,
-) -> Option<cargo::Outputs> {
+) -> Option<cargo::outputs::Outputs> {
     let package = workspace.metadata.packages.iter().find(|package| {
         package.source.is_none()
             && package.targets.iter().any(|it| it.is_bin() && query.bins.contains(&it.name))
@@ -457,14 +469,21 @@ pub(super) fn never_built(
     let base = workspace.metadata.target_directory.as_std_path();
     let base = target.as_deref().map_or(base.to_owned(), |it| base.join(cargo::outputs::stem(it)));
     let directory = base.join(cargo::outputs::directory_name(&profile));
-    let output = cargo::Output {
+    let output = cargo::outputs::Output {
         package: package.id.clone(),
         bin: bin.name.clone(),
         path: directory.join(&bin.name),
         modified: std::time::SystemTime::UNIX_EPOCH,
     };
     let why = "it is not built here".to_owned();
-    Some(cargo::Outputs { profile, target, directory, why, built: vec![output], missing: vec![] })
+    Some(cargo::outputs::Outputs {
+        profile,
+        target,
+        directory,
+        why,
+        built: vec![output],
+        missing: vec![],
+    })
 }
 
 /// The facts of one file: its own, and those that the workspace's sources and target directory

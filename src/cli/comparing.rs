@@ -1,16 +1,20 @@
 //! The workspace that a record is compared with: the record is written anew from it, with the words
 //! that the build got, and every field that differs is named.
 
-use super::check::{self, Selection};
-use super::output::Failure;
-use super::recording::{Features, Gathered, Program};
-use super::subject::Origin;
-use crate::facts::Build;
+use crate::cli::check;
+use crate::cli::check::Selection;
+use crate::cli::output::Failure;
+use crate::cli::recording::{Features, Gathered, Program};
+use crate::cli::subject::Origin;
+use crate::facts::build::Build;
 use crate::facts::record::made::{Request, is_profile_setting, is_triple};
 use crate::facts::record::{Difference, Record, tied};
-use crate::input::cargo::{self, Asked, Query, Workspace};
-use crate::input::{self, file};
-use crate::record::{self, compare::compare};
+use crate::input;
+use crate::input::cargo;
+use crate::input::cargo::{Asked, Query, Workspace};
+use crate::input::file;
+use crate::record;
+use crate::record::compare::compare;
 
 /// A record, and the words under which its workspace is looked at.
 pub struct Expected {
@@ -194,7 +198,7 @@ pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Work
         // A target that somebody wrote into the record by hand is none that was built for, and
         // none that cargo knows.
         if let Ok(workspace) = cargo::workspace(&cross) {
-            let is_built = cargo::find_outputs(&workspace, &cross).is_ok();
+            let is_built = cargo::outputs::find_outputs(&workspace, &cross).is_ok();
             let is_anothers = || holding(&here, query, origin).is_none();
             if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
@@ -205,12 +209,18 @@ pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Work
 }
 
 /// The build in whose directory the program lies.
-fn holding(workspace: &Workspace, query: &Query, origin: &Origin) -> Option<cargo::Outputs> {
+fn holding(
+    workspace: &Workspace,
+    query: &Query,
+    origin: &Origin,
+) -> Option<cargo::outputs::Outputs> {
     let program = origin.on_this_machine()?;
     cargo::outputs::profile_names(workspace).into_iter().find_map(|profile| {
-        let outputs =
-            cargo::find_outputs(workspace, &Query { profile: Some(profile), ..query.clone() })
-                .ok()?;
+        let outputs = cargo::outputs::find_outputs(
+            workspace,
+            &Query { profile: Some(profile), ..query.clone() },
+        )
+        .ok()?;
         let is_it = outputs.built.iter().any(|output| file::is_same(&output.path, program));
         is_it.then_some(outputs)
     })
@@ -224,7 +234,7 @@ fn outputs(
     workspace: &Workspace,
     query: &Query,
     origin: &Origin,
-) -> Result<cargo::Outputs, Failure> {
+) -> Result<cargo::outputs::Outputs, Failure> {
     if query.profile.is_none()
         && let Some(outputs) = holding(workspace, query, origin)
     {
@@ -234,7 +244,7 @@ fn outputs(
         |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
-    match cargo::find_outputs(workspace, &wanted) {
+    match cargo::outputs::find_outputs(workspace, &wanted) {
         Err(input::Error::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }

@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
-use super::output::Failure;
-use super::subject::{Origin, Subject};
-use crate::facts::image::{Image, Platform, Query};
-use crate::facts::{Binary, Build, Facts, LoadPlan};
+use crate::cli::output::Failure;
+use crate::cli::subject::{Origin, Subject};
+use crate::facts::Facts;
+use crate::facts::binary::Binary;
+use crate::facts::build::Build;
+use crate::facts::image::{Image, Query};
+use crate::facts::loader::LoadPlan;
+use crate::input::image::config::Platform;
 use crate::input::image::reference::Reference;
 
 /// The runtime image.

@@ -4,18 +4,23 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use super::check::{self, Selection};
-use super::comparing;
-use super::judging::Judging;
-use super::output::Failure;
-use super::recording::{self, Features, Program};
-use super::subject::Origin;
-use crate::attest::PublicKey;
-use crate::config::Date;
+use crate::attest::keys::PublicKey;
+use crate::cli::check;
+use crate::cli::check::Selection;
+use crate::cli::comparing;
+use crate::cli::judging::Judging;
+use crate::cli::output::Failure;
+use crate::cli::recording;
+use crate::cli::recording::{Features, Program};
+use crate::cli::subject::Origin;
+use crate::config::date::Date;
+use crate::facts::Facts;
+use crate::facts::binary::Binary;
 use crate::facts::image;
+use crate::facts::image::Image;
 use crate::facts::record::{Dockerfile, Record, base_images};
-use crate::facts::{Binary, Facts, Image};
-use crate::input::{self, file, image_files};
+use crate::input;
+use crate::input::{file, image_files};
 use crate::lint::lint;
 use crate::report::Report;
 use crate::rule::{Group, Level};
@@ -92,7 +97,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
     if let Some(path) = &words.dockerfile {
-        let text = input::read_text(path, "Dockerfile", 4 << 20)?;
+        let text = input::file::read_text(path, "Dockerfile", 4 << 20)?;
         let text = text.ok_or_else(|| {
             Failure::Words(format!("--dockerfile {}: there is no such file", path.display()))
         })?;

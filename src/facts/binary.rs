@@ -1,29 +1,29 @@
 //! What an executable file is, from its bytes alone.
 
-use super::Fact;
+use crate::fact::Fact;
 
-mod crates;
-mod elf;
+pub mod crates;
+pub mod elf;
 pub mod foreign;
 pub mod hints;
-mod isa;
+pub mod isa;
 pub mod leaks;
 pub mod linking;
 pub mod locations;
-mod macho;
+pub mod macho;
 pub mod main_fn;
 pub mod memory;
-mod pe;
-mod read;
-mod rust;
-mod signals;
-mod text;
-mod triple;
-mod wasm;
+pub mod pe;
+pub mod read;
+pub mod rust;
+pub mod signals;
+pub mod text;
+pub mod triple;
+pub mod wasm;
 
-pub use linking::Linking;
-pub use locations::PanicLocation;
-pub use read::NotABinary;
+use crate::facts::binary::linking::Linking;
+use crate::facts::binary::locations::PanicLocation;
+use crate::facts::binary::read::NotABinary;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]

@@ -4,20 +4,20 @@ use std::ffi::OsStr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::Binary;
-pub use crate::input::image::config::{Config, Platform};
-pub use crate::input::image::squash::{Ambiguous, Pattern};
-use account::{Account, Release};
-use command::Command;
-use elf_tree::{ElfTree, Memory};
-use tree::{Resolved, Unresolved};
+use crate::facts::binary::Binary;
+use crate::facts::image::account::{Account, Release};
+use crate::facts::image::command::Command;
+use crate::facts::image::elf_tree::{ElfTree, Memory};
+use crate::facts::image::tree::{Resolved, Unresolved};
+use crate::input::image::config::{Config, Platform};
+use crate::input::image::squash::{Ambiguous, Pattern};
 
 pub mod account;
 pub mod command;
 pub mod contents;
 pub mod elf_tree;
 pub mod machine_of_root;
-mod read;
+pub mod read;
 pub mod shell;
 pub mod tree;
 
@@ -71,7 +71,7 @@ pub struct Sibling {
     /// What the configuration says.
     pub config: Platform,
     /// The programs that it would start and the Rust programs in it: path and facts.
-    pub programs: Vec<(String, Arc<super::binary::Linking>)>,
+    pub programs: Vec<(String, Arc<crate::facts::binary::linking::Linking>)>,
 }
 
 /// A tree that can be shared and that is empty by default.

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::binary::Linking;
-use super::image::account::Identity;
-use super::image::elf_tree::ElfTree;
-use super::image::tree::AsUser;
+use crate::facts::binary::linking::Linking;
+use crate::facts::image::account::Identity;
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::AsUser;
 
-mod cache;
-mod glibc;
-mod in_image;
-mod kernel;
-mod musl;
-mod open;
-mod search;
+pub mod cache;
+pub mod glibc;
+pub mod in_image;
+pub mod kernel;
+pub mod musl;
+pub mod open;
+pub mod search;
 
 /// The predicted start of the subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

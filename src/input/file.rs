@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::Error;
+use crate::input::Error;
 
 /// The largest program that is read whole, in bytes. The largest known to ship is a browser's
 /// library with its debug information, about 1 GB.

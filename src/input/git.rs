@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::read_text;
+use crate::input::file::read_text;
 
 /// The state of a work tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

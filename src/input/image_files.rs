@@ -10,13 +10,14 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::image::config::Platform;
-use super::image::directory::Root;
-use super::image::layer::{Interest, Member, Want};
-use super::image::load::{self, Failure};
-use super::image::reference::Reference;
-use super::image::spill::Spill;
-use super::image::{Error, MAX_CONTENTS, Why, name};
+use crate::input::image::config::Platform;
+use crate::input::image::directory::Root;
+use crate::input::image::layer::{Interest, Member, Want};
+use crate::input::image::load;
+use crate::input::image::load::Failure;
+use crate::input::image::reference::Reference;
+use crate::input::image::spill::Spill;
+use crate::input::image::{Error, MAX_CONTENTS, Why, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
 ///

@@ -5,9 +5,10 @@
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::moment::Moment;
-use super::sources::files_below;
-use super::{Error, file, read_text};
+use crate::input::file::read_text;
+use crate::input::moment::Moment;
+use crate::input::sources::files_below;
+use crate::input::{Error, file};
 
 /// A record larger than this is none, in bytes.
 const RECORD_LIMIT: u64 = 64 << 20;

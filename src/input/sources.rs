@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::moment::Moment;
+use crate::input::moment::Moment;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]

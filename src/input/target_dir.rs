@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
-use super::moment::Moment;
-use super::sources::snapshot;
+use crate::input::moment::Moment;
+use crate::input::sources::snapshot;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]

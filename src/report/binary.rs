@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::words;
+use crate::fact::{Confidence, Fact};
 use crate::facts::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
-use crate::facts::{Confidence, Fact};
+use crate::report::words;
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.inspect/1";
@@ -241,7 +241,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
 }
 
 fn of_record(record: &Box<[u8]>) -> RecordEntry {
-    let record = crate::facts::record::Carried::parse(record);
+    let record = crate::facts::record::carried::Carried::parse(record);
     RecordEntry {
         signed: record.signed,
         summary: record.summary.clone(),

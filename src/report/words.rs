@@ -1,6 +1,6 @@
 //! Facts as a person reads them: one line a subject.
 
-use crate::facts::Binary;
+use crate::facts::binary::Binary;
 use crate::facts::binary::{
     DebugInfo, Format, Kind, LibcName, Linkage, MainVerdict, Panic, Symbols,
 };

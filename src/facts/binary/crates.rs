@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 
-use super::{Crate, CrateSource};
+use crate::facts::binary::{Crate, CrateSource};
 
 /// The record of a thousand packages is about 200 kB of JSON; what unpacks to more is none.
 const MAX_RECORD: u64 = 8 << 20;

@@ -4,7 +4,7 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadRef};
 
-use super::linking::{Linking, PT_NOTE};
+use crate::facts::binary::linking::{Linking, PT_NOTE};
 
 /// Objects made with a section for every function have tens of thousands.
 const MAX_SECTIONS: u32 = 200_000;

@@ -3,7 +3,7 @@
 use object::elf;
 use object::read::elf::{FileHeader, Sym};
 
-use super::Binary;
+use crate::facts::binary::Binary;
 
 /// Whether the code of other languages in a program uses a guard of the C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Texts of a program that say what it will ask of its image: addresses it binds, places it looks into.
 
-use super::text::{Needle, Text};
+use crate::facts::binary::text::{Needle, Text};
 
 /// What a program's texts hint at. A text proves that it is inside, not that it is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

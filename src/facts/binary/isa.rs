@@ -4,9 +4,9 @@
 
 use iced_x86::{CpuidFeature, Decoder, DecoderOptions, EncodingKind, Instruction, OpKind};
 
-use super::main_fn::program::{Machine, Program};
-use super::memory::Memory;
-use crate::facts::Fact;
+use crate::fact::Fact;
+use crate::facts::binary::main_fn::program::{Machine, Program};
+use crate::facts::binary::memory::Memory;
 
 /// Bytes of code that are decoded of a large program, spread over all of it; about 10 ms.
 const BUDGET: usize = 1_200_000;

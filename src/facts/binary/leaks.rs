@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use memchr::memmem;
 
-use super::locations::PanicLocation;
-use super::text::{Needle, Text};
+use crate::facts::binary::locations::PanicLocation;
+use crate::facts::binary::text::{Needle, Text};
 
 /// Keys and secrets that are reported at most; one is already too many.
 const AT_MOST: usize = 64;

@@ -4,19 +4,19 @@ use std::io::{Read, Seek};
 
 use object::read::{ReadCache, ReadRef};
 
-use crate::facts::machine;
+use crate::toolchain::machine;
 
-mod dynamic;
-mod loader_text;
-mod raw;
-mod symbols;
-mod versions;
+pub mod dynamic;
+pub mod loader_text;
+pub mod raw;
+pub mod symbols;
+pub mod versions;
 
-pub use loader_text::LoaderText;
-pub use symbols::{Reference, Symbols};
-pub use versions::{VersionDefinition, VersionNeed};
+use crate::facts::binary::linking::loader_text::LoaderText;
+use crate::facts::binary::linking::symbols::{Reference, Symbols};
+use crate::facts::binary::linking::versions::{VersionDefinition, VersionNeed};
 
-use raw::Raw;
+use crate::facts::binary::linking::raw::Raw;
 
 /// What the loader sees of one ELF file. Sections are never looked at: the loader has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::memory::{Memory, Pointer, Segment};
+use crate::facts::binary::memory::{Memory, Pointer, Segment};
 
 /// Neither generated code nor its lines get longer than this in practice; addresses do.
 const MAX_LINE: u32 = 1 << 22;

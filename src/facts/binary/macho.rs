@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use object::ReadRef;
 
-use super::read::{complement, hex};
-use super::rust::Tables;
-use super::text::Text;
-use super::{
-    Binary, DebugInfo, Fact, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
+use crate::fact::Fact;
+use crate::facts::binary::read::{complement, hex};
+use crate::facts::binary::rust::Tables;
+use crate::facts::binary::text::Text;
+use crate::facts::binary::{
+    Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
 };
 
 /// All load commands together; the largest programs measured have 10 kB of them.
@@ -353,7 +354,7 @@ fn symbols<'data, R: ReadRef<'data>>(
                 let there = data.len().ok()?.checked_sub(start)?;
                 data.read_bytes_at(start, there.min(256)).ok()
             });
-            seen.undefined.extend(name.map(super::elf::c_string));
+            seen.undefined.extend(name.map(crate::facts::binary::elf::c_string));
         }
     }
     seen

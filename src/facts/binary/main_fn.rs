@@ -2,21 +2,21 @@
 //!
 //! How the verdict is reached, and what it cannot see: `docs/main-verdict.md`.
 
-mod aarch64;
-mod constructors;
-mod find;
-mod printing;
-pub(super) mod program;
-mod text;
-mod verdict;
-mod walk;
-mod x86_64;
+pub mod aarch64;
+pub mod constructors;
+pub mod find;
+pub mod printing;
+pub mod program;
+pub mod text;
+pub mod verdict;
+pub mod walk;
+pub mod x86_64;
 
-use self::find::Shape;
-use self::program::Program;
-use super::memory::Memory;
-use super::{LtoShape, MainVerdict, Optimisation};
-use crate::facts::Fact;
+use crate::fact::Fact;
+use crate::facts::binary::main_fn::find::Shape;
+use crate::facts::binary::main_fn::program::Program;
+use crate::facts::binary::memory::Memory;
+use crate::facts::binary::{LtoShape, MainVerdict, Optimisation};
 
 /// What the way from the entry point to user `main` tells.
 #[derive(Debug, Clone, Default)]

@@ -4,9 +4,9 @@
 
 use object::{Object, ObjectSegment};
 
-mod elf;
+pub mod elf;
 
-pub use elf::{AARCH64, Elf, X86_64};
+use crate::facts::binary::memory::elf::{AARCH64, Elf, X86_64};
 
 /// Most segments that are looked at; real programs have up to about twenty.
 const MAX_SEGMENTS: usize = 64;

@@ -2,12 +2,13 @@
 
 use object::ReadRef;
 
-use super::elf::c_string;
-use super::read::{complement, hex};
-use super::rust::Tables;
-use super::text::{Needle, Text};
-use super::{
-    Binary, DebugInfo, Fact, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
+use crate::fact::Fact;
+use crate::facts::binary::elf::c_string;
+use crate::facts::binary::read::{complement, hex};
+use crate::facts::binary::rust::Tables;
+use crate::facts::binary::text::{Needle, Text};
+use crate::facts::binary::{
+    Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
 };
 
 /// The loader itself takes no more than 96 sections.

@@ -7,16 +7,22 @@ use object::elf;
 use object::read::{ReadCache, ReadRef};
 use sha2::{Digest, Sha256};
 
-use super::elf::{Headers, Section};
-use super::hints::Hints;
-use super::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
-use super::locations::{self, Limits};
-use super::memory::Memory;
-use super::rust::{self, Tables};
-use super::text::{Needle, Text};
-use super::triple::{self, ArmBarriers};
-use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, LibcName, Relro, Symbols, foreign};
-use super::{crates, isa, leaks, macho, main_fn, pe, signals, wasm};
+use crate::fact::Fact;
+use crate::facts::binary::elf::{Headers, Section};
+use crate::facts::binary::hints::Hints;
+use crate::facts::binary::linking::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
+use crate::facts::binary::locations;
+use crate::facts::binary::locations::Limits;
+use crate::facts::binary::memory::Memory;
+use crate::facts::binary::rust;
+use crate::facts::binary::rust::Tables;
+use crate::facts::binary::text::{Needle, Text};
+use crate::facts::binary::triple;
+use crate::facts::binary::triple::ArmBarriers;
+use crate::facts::binary::{
+    Binary, DebugInfo, Format, Hardening, Kind, LibcName, Relro, Symbols, foreign,
+};
+use crate::facts::binary::{crates, isa, leaks, macho, main_fn, pe, signals, wasm};
 use crate::facts::record::embedded;
 
 /// cargo-auditable's section: 4 kB for the largest programs known.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::text::{Needle, Text};
-use super::{Fact, Panic, Rustc};
+use crate::fact::Fact;
+use crate::facts::binary::text::{Needle, Text};
+use crate::facts::binary::{Panic, Rustc};
 
 /// What the formats' own tables say, as far as Rust is concerned.
 #[derive(Debug, Default)]

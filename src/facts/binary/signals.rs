@@ -1,7 +1,8 @@
 //! What the texts and the crates together say: allocator, TLS back ends, checks that were compiled in.
 
-use super::text::{Needle, Text};
-use super::{Binary, Fact};
+use crate::fact::Fact;
+use crate::facts::binary::Binary;
+use crate::facts::binary::text::{Needle, Text};
 
 /// Fills in the facts of a Rust program that rest on its texts.
 pub(super) fn read(binary: &mut Binary, text: &Text) {

@@ -2,11 +2,13 @@
 
 use object::elf::{self, FileFlags, Machine as ElfMachine};
 
-use super::elf::Headers;
-use super::linking::{Linking, VersionNeed};
-use super::text::Text;
-use super::wasm::uleb;
-use super::{Fact, Libc, LibcName, Linkage, Machine};
+use crate::fact::Fact;
+use crate::facts::binary::elf::Headers;
+use crate::facts::binary::linking::Linking;
+use crate::facts::binary::linking::versions::VersionNeed;
+use crate::facts::binary::text::Text;
+use crate::facts::binary::wasm::uleb;
+use crate::facts::binary::{Libc, LibcName, Linkage, Machine};
 
 /// What the triple needs to know of the code on 32-bit ARM.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,9 +2,10 @@
 
 use object::ReadRef;
 
-use super::rust::Tables;
-use super::text::Text;
-use super::{Binary, DebugInfo, Fact, Format, Kind, Machine, Symbols};
+use crate::fact::Fact;
+use crate::facts::binary::rust::Tables;
+use crate::facts::binary::text::Text;
+use crate::facts::binary::{Binary, DebugInfo, Format, Kind, Machine, Symbols};
 
 /// Imports and producers of a module: kilobytes in practice.
 const MAX_SECTION: u64 = 1 << 20;

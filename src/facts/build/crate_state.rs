@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::contradiction::Contradiction;
-use super::features::Declared;
-use super::module_tree::ModuleTree;
-use super::scan::MainFunction;
-use super::units::Unit;
-use crate::facts::Fact;
+use crate::fact::Fact;
 use crate::facts::binary::MainVerdict;
+use crate::facts::build::contradiction::Contradiction;
+use crate::facts::build::features::Declared;
+use crate::facts::build::module_tree::ModuleTree;
+use crate::facts::build::scan::MainFunction;
+use crate::facts::build::units::Unit;
 use crate::input::moment::Moment;
 
 /// What a crate is to the subject.

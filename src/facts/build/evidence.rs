@@ -7,29 +7,32 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use super::cfg::Compiled;
-use super::contradiction::{Contradiction, Kind};
-use super::crate_state::{CrateState, Role};
-use super::dep_info::Base;
-use super::fingerprint::Local;
-use super::freshness::{Baked, Compared, Subject};
-use super::ledger::Ledger;
-use super::metadata::{Recorded, recorded_digest};
-use super::module_tree::{ModuleTree, normalized};
-use super::scan::{self, TokenStarts, starts};
-use super::units::{Unit, UnitKind};
-use crate::facts::binary::PanicLocation;
-use crate::input::sources::{self, Reader, snapshot};
+use crate::facts::binary::locations::PanicLocation;
+use crate::facts::build::cfg::Compiled;
+use crate::facts::build::contradiction::{Contradiction, Kind};
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::dep_info::Base;
+use crate::facts::build::fingerprint::Local;
+use crate::facts::build::freshness::{Baked, Compared, Subject};
+use crate::facts::build::ledger::Ledger;
+use crate::facts::build::metadata::{Recorded, recorded_digest};
+use crate::facts::build::module_tree::{ModuleTree, normalized};
+use crate::facts::build::scan;
+use crate::facts::build::scan::positions::TokenStarts;
+use crate::facts::build::scan::starts;
+use crate::facts::build::units::{Unit, UnitKind};
+use crate::input::sources;
+use crate::input::sources::{Reader, snapshot};
 
-mod scripts;
-mod texts;
-mod untouched;
-mod versions;
+pub mod scripts;
+pub mod texts;
+pub mod untouched;
+pub mod versions;
 
-pub use scripts::build_script;
-pub use texts::{EditedText, Texts, compare_texts};
-pub use untouched::untouched_since;
-pub use versions::no_commits;
+use crate::facts::build::evidence::scripts::build_script;
+use crate::facts::build::evidence::texts::{EditedText, Texts, compare_texts};
+use crate::facts::build::evidence::untouched::untouched_since;
+use crate::facts::build::evidence::versions::no_commits;
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;

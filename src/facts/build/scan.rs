@@ -8,17 +8,20 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
-use super::cfg::{Cfg, Compiled};
-use super::literals::{self, Text};
+use crate::facts::build::cfg::{Cfg, Compiled};
+use crate::facts::build::literals;
+use crate::facts::build::literals::Text;
 
-mod depth;
-mod positions;
-mod shapes;
+pub mod depth;
+pub mod positions;
+pub mod shapes;
 
-pub use positions::TokenStarts;
+use crate::facts::build::scan::positions::TokenStarts;
 
-use depth::recursion;
-use shapes::{attribute, end_of_item, include_path, is_inert, is_pattern, main_body};
+use crate::facts::build::scan::depth::recursion;
+use crate::facts::build::scan::shapes::{
+    attribute, end_of_item, include_path, is_inert, is_pattern, main_body,
+};
 
 /// What one source file says.
 #[derive(Debug, Clone, Default)]

@@ -1,15 +1,16 @@
 //! What a command of the image resolves to, as the engine, the kernel and a shell would go, step by step.
 
-use super::account::{Account, Identity};
-use super::elf_tree::ElfTree;
-use super::shell::{Variable, Variables};
-use super::tree::{Entry, Link};
+use crate::facts::image::account::{Account, Identity};
+use crate::facts::image::command::walk::{Surroundings, Walk};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::shell::{Variable, Variables};
+use crate::facts::image::tree::Link;
+use crate::input::image::Entry;
 use crate::input::image::config::Config;
-use walk::{Surroundings, Walk};
 
-mod failure;
-mod walk;
-mod wrapper;
+pub mod failure;
+pub mod walk;
+pub mod wrapper;
 
 /// Where names are searched when `Env` has no `PATH` (the engines' own default).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -274,9 +275,9 @@ fn base(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::elf_tree::Memory;
     use super::*;
-    use crate::facts::binary::Linking;
+    use crate::facts::binary::linking::Linking;
+    use crate::facts::image::elf_tree::Memory;
 
     fn tree() -> Memory {
         Memory::default()

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
-use super::elf_tree::{Linked, Memory};
-use super::tree::TEXT_LIMIT;
-use crate::facts::Binary;
-use crate::facts::binary::Linking;
+use crate::facts::binary::Binary;
+use crate::facts::binary::linking::Linking;
+use crate::facts::image::elf_tree::{Linked, Memory};
+use crate::facts::image::tree::TEXT_LIMIT;
 use crate::input::image::arena::Node;
 use crate::input::image::layer::{HEAD, Member, Want};
 use crate::input::image::spill::Spill;
@@ -127,13 +127,13 @@ pub struct Reducer<'a> {
     /// Whether Rust programs are looked for.
     pub find_programs: bool,
     /// Gets every Rust program with its bytes.
-    pub seen: super::read::Seen<'a>,
+    pub seen: crate::facts::image::read::Seen<'a>,
     table: Arc<Table>,
 }
 
 impl<'a> Reducer<'a> {
     /// One that has seen nothing.
-    pub fn new(find_programs: bool, seen: super::read::Seen<'a>) -> Reducer<'a> {
+    pub fn new(find_programs: bool, seen: crate::facts::image::read::Seen<'a>) -> Reducer<'a> {
         Reducer { find_programs, seen, table: Arc::default() }
     }
 

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::contents::{Kept, Table};
-use super::tree::{AsUser, Directory, Entry, Kind, Tree, normalise, parent};
-use crate::facts::binary::Linking;
+use crate::facts::binary::linking::Linking;
 use crate::facts::binary::linking::NotElf;
+use crate::facts::image::contents::{Kept, Table};
+use crate::facts::image::tree::{AsUser, Directory, Tree};
 use crate::input::image::Payload;
 use crate::input::image::arena::{Arena, Node};
+use crate::input::image::{Entry, Kind, normalise, parent};
 
 /// What a loader reads of a file, or why it reads nothing.
 pub type Linked = Result<Arc<Linking>, NotElf>;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::elf_tree::ElfTree;
-use super::tree::resolve;
-use crate::facts::binary::Linking;
+use crate::facts::binary::linking::Linking;
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::resolve;
 
 /// The first of the programs that nearly every image has, by which one without a configuration
 /// shows what it is for.

@@ -4,15 +4,18 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::account::Release;
-use super::contents::{self, Reducer};
-use super::elf_tree::ElfTree;
-use super::tree::{Directory, Kind, Tree, resolve};
-use super::{Files, Image, Query, Sibling};
-use crate::facts::Binary;
+use crate::facts::binary::Binary;
+use crate::facts::image::account::Release;
+use crate::facts::image::contents;
+use crate::facts::image::contents::Reducer;
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Directory, Tree, resolve};
+use crate::facts::image::{Files, Image, Query, Sibling};
+use crate::input::image::Kind;
 use crate::input::image::directory::{Root, is_own_root};
 use crate::input::image::layer::{Interest, Member};
-use crate::input::image::load::{self, Failure, Loaded, Parts};
+use crate::input::image::load;
+use crate::input::image::load::{Failure, Loaded, Parts};
 use crate::input::image::reference::Reference;
 use crate::input::image::{Error, MAX_CONTENTS, Why};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-mod expand;
+pub mod expand;
 
-use expand::{expand, quoted};
+use crate::facts::image::shell::expand::{expand, quoted};
 
 /// A variable of a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::account::Identity;
-pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
+use crate::facts::image::account::Identity;
+use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 
-pub use crate::input::image::MAX_LINKS;
+use crate::input::image::MAX_LINKS;
 /// The longest path the kernel takes, with its final NUL (`PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
 /// The longest name in a directory, in bytes (`NAME_MAX`; every Linux file system that images lie
@@ -235,8 +235,8 @@ impl Tree for Directory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::elf_tree::Memory;
     use super::*;
+    use crate::facts::image::elf_tree::Memory;
 
     fn tree() -> Memory {
         Memory::default()

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::cache::{Cache, flags_of};
-use super::open::{Open, cut_off, open, refused_by_mapping};
-use super::search::{
-    Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
-};
-use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
-use crate::facts::binary::Linking;
 use crate::facts::binary::linking::DF_1_NODEFLIB;
+use crate::facts::binary::linking::Linking;
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::tree::{Errno, resolve};
+use crate::facts::loader::cache::{Cache, flags_of};
+use crate::facts::loader::open::{Open, cut_off, open, refused_by_mapping};
+use crate::facts::loader::search::{
+    Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
+};
+use crate::facts::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
 
-mod symbols;
-mod versions;
+pub mod symbols;
+pub mod versions;
 
 /// One file in the process.
 struct Object {

@@ -1,8 +1,10 @@
 //! A subject's start in its image: under which path, name and environment.
 
-use super::{LoadPlan, Stage, Start, Verdict, plan};
+use crate::facts::binary::Binary;
+use crate::facts::image::Image;
 use crate::facts::image::command::{Command, FailureKind};
-use crate::facts::{Binary, Image, machine};
+use crate::facts::loader::{LoadPlan, Stage, Start, Verdict, plan};
+use crate::toolchain::machine;
 
 impl LoadPlan {
     /// What the image's kernel and loader would do with a subject at its place in the image.
@@ -79,10 +81,11 @@ fn name(command: &Command, there: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::{ET_DYN, Linking, LoaderText, PT_INTERP, Segment};
-    use crate::facts::image::Config;
+    use crate::facts::binary::linking::loader_text::LoaderText;
+    use crate::facts::binary::linking::{ET_DYN, Linking, PT_INTERP, Segment};
     use crate::facts::image::elf_tree::Memory;
-    use crate::facts::image::tree::{Entry, Kind};
+    use crate::input::image::config::Config;
+    use crate::input::image::{Entry, Kind};
 
     fn subject() -> Binary {
         let segment = |kind| Segment { kind, ..Segment::default() };

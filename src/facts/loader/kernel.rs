@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Problem, Stage, Start};
-use crate::facts::binary::Linking;
+use crate::facts::binary::linking::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::machine_of_root;
-use crate::facts::image::tree::{Entry, Errno, Kind, resolve};
-use crate::facts::machine;
+use crate::facts::image::tree::{Errno, resolve};
+use crate::facts::loader::{Problem, Stage, Start};
+use crate::input::image::{Entry, Kind};
+use crate::toolchain::machine;
 
 /// What `execve` comes to.
 pub(super) enum Exec {
@@ -83,7 +84,8 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> Exec
         let problem = Problem::InterpreterUnusable { path: path.clone(), why, because };
         refused(Stage::Interpreter, why, problem)
     };
-    let from_working_directory = super::search::absolute(&start.working_directory, &path);
+    let from_working_directory =
+        crate::facts::loader::search::absolute(&start.working_directory, &path);
     let there = match resolve(tree, from_working_directory.as_bytes()) {
         Ok(there) => there,
         Err(not) => {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::search::{Interpreter, absolute, directory_of};
-use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
-use crate::facts::binary::Linking;
+use crate::facts::binary::linking::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC};
 use crate::facts::image::elf_tree::ElfTree;
-use crate::facts::image::tree::{Errno, Kind, resolve};
+use crate::facts::image::tree::{Errno, resolve};
+use crate::facts::loader::search::{Interpreter, absolute, directory_of};
+use crate::facts::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
+use crate::input::image::Kind;
 
 /// Where Alpine's `gcompat` keeps what it preloads.
 pub(super) const GCOMPAT: &str = "/lib/libgcompat.so.0";
@@ -359,7 +360,7 @@ impl Process<'_> {
     }
 
     /// `find_sym` over everything that was loaded, then the names that glibc gives to large files.
-    fn defines(&self, reference: &crate::facts::binary::linking::Reference<'_>) -> bool {
+    fn defines(&self, reference: &crate::facts::binary::linking::symbols::Reference<'_>) -> bool {
         let skip = usize::from(reference.copied);
         let offered = |object: &Object, name: &str| {
             object.linking.symbols.as_ref().is_some_and(|it| it.definitions(name).any(is_default))

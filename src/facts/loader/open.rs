@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::Linking;
+use crate::facts::binary::linking::Linking;
 use crate::facts::binary::linking::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
 use crate::facts::image::elf_tree::ElfTree;
-use crate::facts::image::tree::{Errno, Kind, resolve};
+use crate::facts::image::tree::{Errno, resolve};
+use crate::input::image::Kind;
 
 /// What became of a candidate.
 pub(super) enum Open {

@@ -1,8 +1,9 @@
 //! What BuildKit says of the image that carries the program: which statement is the image's, what
 //! it tells, and what the Dockerfile adds to it.
 
-use super::from_lines::{From, Told, from_lines};
-use super::{BaseImage, Dockerfile, ImageBuild, Role};
+use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
+use crate::facts::record::Dockerfile;
+use crate::facts::record::from_lines::{From, Told, from_lines};
 
 /// BuildKit's provenance of the image, among the statements that its index holds: the one about it,
 /// else the first, which is then marked when it names another.

@@ -1,10 +1,11 @@
 //! The record that a program carries, as the program alone shows it: nothing is verified.
 
+use crate::attest;
 use crate::attest::slsa::Provenance;
-use crate::attest::{self, Statement};
+use crate::attest::statement::Statement;
 
-use super::made::{COMMIT, SOURCES};
-use super::{Record, Signature, embedded};
+use crate::facts::record::made::{COMMIT, SOURCES};
+use crate::facts::record::{Record, Signature, embedded};
 
 /// A record inside a program.
 #[derive(Debug, Clone, PartialEq, Eq)]

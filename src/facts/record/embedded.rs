@@ -14,7 +14,7 @@
 //! So the old program is inside unchanged and can be taken out bit for bit. Nothing that is
 //! loaded moves: no program header changes, and the section has no `SHF_ALLOC`.
 
-use super::elf::{Elf, SHT_NOBITS, SHT_PROGBITS, SHT_STRTAB};
+use crate::facts::record::elf::{Elf, SHT_NOBITS, SHT_PROGBITS, SHT_STRTAB};
 
 /// The section's name.
 pub const SECTION: &str = ".binlint";

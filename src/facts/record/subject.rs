@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::attest::{Descriptor, sha256_hex};
-use crate::facts::Binary;
+use crate::attest::sha256_hex;
+use crate::attest::statement::Descriptor;
+use crate::facts::binary::Binary;
 
-use super::elf::Elf;
-use super::embedded;
+use crate::facts::record::elf::Elf;
+use crate::facts::record::embedded;
 
 /// Sections that neither `strip` nor `patchelf` writes to: the same code and the same constants
 /// mean the same build, whatever happened to the file around them.

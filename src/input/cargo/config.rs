@@ -9,8 +9,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::tree::{Node, Place, Value};
-use crate::input::{Error, TextFile, read_text};
+use crate::input::Error;
+use crate::input::cargo::tree::{Node, Place, Value};
+use crate::input::file::{TextFile, read_text};
 
 /// A configuration file larger than this is none.
 const LIMIT: u64 = 4 << 20;

@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use cargo_metadata::{Package, TargetKind};
 
-use super::tree::Node;
-use super::{Query, Workspace};
 use crate::input::Error;
+use crate::input::cargo::tree::Node;
+use crate::input::cargo::{Query, Workspace};
 
 /// The binaries of one build: one profile, one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +146,7 @@ fn targets(workspace: &Workspace, query: &Query, profiles: &[String]) -> Vec<Opt
         .collect();
     if !names.is_empty() {
         // Other tools keep whole target directories inside cargo's: `llvm-cov-target/debug`.
-        let known = super::known_targets(query, &workspace.config);
+        let known = crate::input::cargo::known_targets(query, &workspace.config);
         names.retain(|name| known.is_empty() || known.contains(name));
     }
     names.sort();

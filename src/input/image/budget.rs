@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{MAX_PATH_BYTES, Why};
+use crate::input::image::{MAX_PATH_BYTES, Why};
 
 /// Bytes that may be taken by everything that is charged to it.
 #[derive(Debug)]

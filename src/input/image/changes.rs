@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::budget::{Budget, Charge};
-use super::{Entry, Kind, Payload, Why};
+use crate::input::image::budget::{Budget, Charge};
+use crate::input::image::{Entry, Kind, Payload, Why};
 
 /// What a layer does at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,14 +4,14 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
-use super::budget::Budget;
-use super::changes::{Change, Changes};
-use super::compression::{Compression, Decoder};
-use super::digest::Digest;
-use super::pieces::{Cut, Fill, Hashed, Stream, ahead};
-use super::source::Span;
-use super::tar::{EntryKind, Header, Reader, Source};
-use super::{
+use crate::input::image::budget::Budget;
+use crate::input::image::changes::{Change, Changes};
+use crate::input::image::compression::{Compression, Decoder};
+use crate::input::image::digest::Digest;
+use crate::input::image::pieces::{Cut, Fill, Hashed, Stream, ahead};
+use crate::input::image::source::Span;
+use crate::input::image::tar::{EntryKind, Header, Reader, Source};
+use crate::input::image::{
     Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, Payload, VERIFY_PLAIN, Why, join, name,
     normalise, parent,
 };

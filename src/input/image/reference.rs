@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::blobs::is_copy;
+use crate::input::image::blobs::is_copy;
 
 /// Where an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]

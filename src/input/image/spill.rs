@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Payload, Why};
+use crate::input::image::{Payload, Why};
 
 /// Bytes that stay in memory.
 const ROOM: usize = 4 << 20;

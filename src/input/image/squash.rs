@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use super::arena::{Arena, Id, Node, ROOT};
-use super::budget::Budget;
-use super::changes::{Change, Changes};
-use super::{Entry, Kind, MAX_ENTRIES, MAX_PATH, MAX_WALKED, Payload, Why, name, parent};
+use crate::input::image::arena::{Arena, Id, Node, ROOT};
+use crate::input::image::budget::Budget;
+use crate::input::image::changes::{Change, Changes};
+use crate::input::image::{
+    Entry, Kind, MAX_ENTRIES, MAX_PATH, MAX_WALKED, Payload, Why, name, parent,
+};
 
 /// The tree that a container would see.
 #[derive(Debug)]

@@ -6,15 +6,17 @@ use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::blobs::Blobs;
-use super::compression::{Compression, Decoder};
-use super::digest::Digest;
-use super::layer::{Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify};
-use super::pieces::{Cut, Received, Stream, ahead};
-use super::source::Span;
-use super::spill::Spill;
-use super::tar::{EntryKind, Reader};
-use super::{MAX_MEMBERS, MAX_STATEMENT, Payload, Why, join, normalise, parent};
+use crate::input::image::blobs::Blobs;
+use crate::input::image::compression::{Compression, Decoder};
+use crate::input::image::digest::Digest;
+use crate::input::image::layer::{
+    Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify,
+};
+use crate::input::image::pieces::{Cut, Received, Stream, ahead};
+use crate::input::image::source::Span;
+use crate::input::image::spill::Spill;
+use crate::input::image::tar::{EntryKind, Reader};
+use crate::input::image::{MAX_MEMBERS, MAX_STATEMENT, Payload, Why, join, normalise, parent};
 
 /// All documents of one stream together, in bytes; a stream's documents are kept until the one
 /// that names them has passed.
@@ -254,7 +256,7 @@ impl Archive {
 
     fn find(&self, path: &str) -> Option<Span> {
         let mut path = normalise(path.as_bytes());
-        for _ in 0..super::MAX_LINKS {
+        for _ in 0..crate::input::image::MAX_LINKS {
             match self.members.get(&path)? {
                 Place::At(offset, size) => {
                     return Some(Span::new(self.file.clone(), *offset, *size));
@@ -269,7 +271,7 @@ impl Archive {
 impl Stock {
     fn find(&self, path: &str) -> Option<&Passed> {
         let mut path = normalise(path.as_bytes());
-        for _ in 0..super::MAX_LINKS {
+        for _ in 0..crate::input::image::MAX_LINKS {
             match self.members.get(&path)? {
                 Passed::Link(target) => path.clone_from(target),
                 found => return Some(found),

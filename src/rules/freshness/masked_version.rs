@@ -1,5 +1,6 @@
+use crate::facts::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::freshness::Freshness;
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

@@ -1,5 +1,6 @@
-use crate::facts::build::Locked;
-use crate::facts::{Binary, Build};
+use crate::facts::binary::Binary;
+use crate::facts::build::Build;
+use crate::facts::build::lock::Locked;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::facts::binary::Binary;
 use crate::facts::binary::foreign::Guarded;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -35,7 +35,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
+    use crate::facts::binary::linking::Linking;
 
     #[test]
     fn pure_rust_is_not_asked() {

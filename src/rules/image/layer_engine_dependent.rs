@@ -1,5 +1,5 @@
-use crate::facts::Image;
-use crate::facts::image::Ambiguous;
+use crate::facts::image::Image;
+use crate::input::image::squash::Ambiguous;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -46,7 +46,7 @@ fn finding(ambiguous: &Ambiguous) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Pattern;
+    use crate::input::image::squash::Pattern;
 
     #[test]
     fn every_such_path_is_named() {

@@ -1,4 +1,5 @@
-use crate::facts::{Binary, Image};
+use crate::facts::binary::Binary;
+use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -47,8 +48,8 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::facts::binary::hints::Hints;
-    use crate::facts::image::Config;
     use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     #[test]
     fn templates_lie_below_the_working_directory() {

@@ -1,6 +1,7 @@
+use crate::facts::Facts;
+use crate::facts::image::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::facts::loader::Problem;
-use crate::facts::{Facts, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -76,11 +77,12 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
+    use crate::facts::binary::Binary;
+    use crate::facts::binary::linking::Linking;
     use crate::facts::image::elf_tree::Memory;
-    use crate::facts::image::tree::{Entry, Kind};
-    use crate::facts::{Binary, LoadPlan};
+    use crate::facts::loader::LoadPlan;
+    use crate::input::image::config::Config;
+    use crate::input::image::{Entry, Kind};
 
     #[test]
     fn a_file_without_the_bit_fails() {

@@ -1,7 +1,7 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::image::account::Identity;
 use crate::facts::image::command::{By, Failure, FailureKind, Step};
-use crate::facts::image::tree::{Entry, parent};
+use crate::input::image::{Entry, parent};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -68,10 +68,10 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
+    use crate::facts::binary::linking::Linking;
     use crate::facts::image::elf_tree::Memory;
-    use crate::facts::image::tree::Kind;
+    use crate::input::image::Kind;
+    use crate::input::image::config::Config;
 
     fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
         let mut tree = Memory::default().elf("/opt/app", Linking::default());

@@ -78,8 +78,9 @@ fn usual(arch: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::binary::Binary;
+    use crate::facts::image::Image;
     use crate::facts::image::elf_tree::Memory;
-    use crate::facts::{Binary, Image};
 
     fn with(path: &str) -> Facts {
         let interpreter = Some(path.to_owned());

@@ -72,8 +72,10 @@ fn expected(facts: &Facts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fact::Fact;
+    use crate::facts::Policy;
+    use crate::facts::binary::Binary;
     use crate::facts::binary::Libc;
-    use crate::facts::{Binary, Fact, Policy};
 
     #[test]
     fn what_was_asked_for_is_compared() {

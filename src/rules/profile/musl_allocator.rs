@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::facts::binary::Binary;
 use crate::facts::binary::LibcName;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -61,7 +61,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
+    use crate::fact::Fact;
     use crate::facts::binary::{Crate, CrateSource, Libc};
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::facts::binary::Binary;
 use crate::facts::binary::CrateSource;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -32,7 +32,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
+    use crate::fact::Fact;
     use crate::facts::binary::Crate;
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::facts::binary::Binary;
 use crate::facts::binary::Format;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 

@@ -1,5 +1,6 @@
+use crate::facts::binary::Binary;
+use crate::facts::image::Image;
 use crate::facts::image::machine_of_root;
-use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -74,9 +75,9 @@ fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
+    use crate::facts::binary::linking::Linking;
     use crate::facts::image::elf_tree::Memory;
-    use crate::facts::image::{Config, Platform};
+    use crate::input::image::config::{Config, Platform};
 
     fn linking(machine: u16, class: u8) -> Linking {
         let mut linking = Linking { machine, ..Linking::default() };

@@ -1,4 +1,4 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::image::Sibling;
 use crate::facts::image::command::Command;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Platform;
+    use crate::facts::binary::linking::Linking;
+    use crate::input::image::config::Platform;
 
     fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {
         let mut linking = Linking { machine, ..Linking::default() };

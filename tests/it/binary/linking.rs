@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use binlint::facts::binary::Linking;
+use binlint::facts::binary::linking::Linking;
 use binlint::facts::binary::linking::NotElf;
 
 use crate::support::{program, slow};

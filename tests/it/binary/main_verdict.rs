@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use binlint::facts::binary::MainVerdict::{self, Empty, HelloWorld, PlaceholderText, Real};
+use binlint::facts::binary::MainVerdict;
+use binlint::facts::binary::MainVerdict::{Empty, HelloWorld, PlaceholderText, Real};
 use binlint::facts::binary::{LtoShape, main_fn};
 
 use crate::support::noise::Noise;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{corpus, program, slow};
-use binlint::facts::Binary;
+use binlint::facts::binary::Binary;
 use binlint::facts::binary::{Kind, Relro, Symbols};
 
 fn files() -> Vec<PathBuf> {

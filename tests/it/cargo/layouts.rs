@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::cargo::{build, cargo, query, write};
 use crate::support::slow;
-use binlint::facts::Build;
+use binlint::facts::build::Build;
 use binlint::input::Error;
-use binlint::input::cargo::{Query, find_outputs, workspace};
+use binlint::input::cargo::outputs::find_outputs;
+use binlint::input::cargo::{Query, workspace};
 
 const HOST: &str = "host-tuple";
 

@@ -10,8 +10,11 @@ use std::process::Command;
 use crate::support::cargo::{environment, write};
 use crate::support::slow;
 use binlint::facts::binary::Panic;
-use binlint::facts::build::{Build, DebugLevel, Lto, Origin, Profile};
-use binlint::input::cargo::{self, Output, Outputs, Query};
+use binlint::facts::build::Build;
+use binlint::facts::build::profile::{DebugLevel, Lto, Origin, Profile};
+use binlint::input::cargo;
+use binlint::input::cargo::Query;
+use binlint::input::cargo::outputs::{Output, Outputs};
 use serde_json::{Value, json};
 
 /// One generated workspace and the command that would build it.

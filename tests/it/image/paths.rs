@@ -8,9 +8,10 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use binlint::facts::Image;
+use binlint::facts::image::Image;
 use binlint::facts::image::Query;
-use binlint::facts::image::tree::{Directory, Errno, Kind, Tree, resolve, resolve_link};
+use binlint::facts::image::tree::{Directory, Errno, Tree, resolve, resolve_link};
+use binlint::input::image::Kind;
 use binlint::input::image::directory::Root;
 
 use crate::support::layers;

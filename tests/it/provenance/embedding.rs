@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::slow::{self, Need};
-use binlint::attest::{Descriptor, sha256_hex};
-use binlint::facts::record::{Fate, Subject, Traces, embedded};
+use binlint::attest::sha256_hex;
+use binlint::attest::statement::Descriptor;
+use binlint::facts::record::embedded;
+use binlint::facts::record::subject::{Fate, Subject, Traces};
 
 const RECORD: &[u8] = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
 

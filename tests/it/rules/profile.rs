@@ -6,10 +6,13 @@ use std::process::Command;
 
 use crate::support::cargo::{build, query, write};
 use crate::support::slow;
+use binlint::facts::Facts;
+use binlint::facts::binary::Binary;
 use binlint::facts::binary::Panic;
-use binlint::facts::build::{Lto, Strip};
-use binlint::facts::{Binary, Build, Facts};
-use binlint::input::cargo::{Query, find_outputs, workspace};
+use binlint::facts::build::Build;
+use binlint::facts::build::profile::{Lto, Strip};
+use binlint::input::cargo::outputs::find_outputs;
+use binlint::input::cargo::{Query, workspace};
 use binlint::rule::{Level, Outcome};
 use binlint::rules;
 

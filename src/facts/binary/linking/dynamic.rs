@@ -2,8 +2,8 @@
 
 use object::read::ReadRef;
 
-use super::raw::{Memory, Raw};
-use super::{Depth, Linking, PT_DYNAMIC, symbols, versions};
+use crate::facts::binary::linking::raw::{Memory, Raw};
+use crate::facts::binary::linking::{Depth, Linking, PT_DYNAMIC, symbols, versions};
 
 /// Entries of the dynamic section that are read at most.
 const MOST_ENTRIES: u64 = 65_536;

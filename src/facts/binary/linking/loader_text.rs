@@ -2,8 +2,8 @@
 
 use object::read::ReadRef;
 
-use super::Linking;
-use super::raw::Raw;
+use crate::facts::binary::linking::Linking;
+use crate::facts::binary::linking::raw::Raw;
 
 /// The choices that are compiled into one build of `ld.so`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

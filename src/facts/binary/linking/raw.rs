@@ -2,7 +2,7 @@
 
 use object::read::ReadRef;
 
-use super::{AbiTag, LONGEST_STRING, NotElf, PT_LOAD, Segment};
+use crate::facts::binary::linking::{AbiTag, LONGEST_STRING, NotElf, PT_LOAD, Segment};
 
 /// More program headers than `e_phnum` can count are never read.
 const MOST_SEGMENTS: u16 = u16::MAX - 1;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use object::read::ReadRef;
 
-use super::dynamic::Tables;
-use super::raw::{Memory, Raw};
+use crate::facts::binary::linking::dynamic::Tables;
+use crate::facts::binary::linking::raw::{Memory, Raw};
 
 /// The symbols of one file, small enough to keep those of every library of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

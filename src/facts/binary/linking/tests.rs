@@ -1,6 +1,6 @@
 //! Bytes that are no ELF file, and ELF headers with nothing behind them.
 
-use super::*;
+use crate::facts::binary::linking::*;
 
 fn header(class: u8, order: u8) -> Vec<u8> {
     let mut bytes = vec![0; 64];

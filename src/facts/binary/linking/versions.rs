@@ -2,7 +2,7 @@
 
 use object::read::ReadRef;
 
-use super::raw::Memory;
+use crate::facts::binary::linking::raw::Memory;
 
 /// One version that a file requires of one library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Walks AArch64 code (Arm ARM, chapter C4: the encodings; AAPCS64: the calls).
 
-use super::program::Program;
-use super::walk::{Convention, Event, Function, Place, Value, Walk};
+use crate::facts::binary::main_fn::program::Program;
+use crate::facts::binary::main_fn::walk::{Convention, Event, Function, Place, Value, Walk};
 
 /// Instructions of one function that are walked at most.
 const MAX_INSTRUCTIONS: usize = 8_000;

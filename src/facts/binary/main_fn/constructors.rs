@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::program::Program;
-use super::walk::{Call, Event, Target, Value};
+use crate::facts::binary::main_fn::program::Program;
+use crate::facts::binary::main_fn::walk::{Call, Event, Target, Value};
 
 /// Constructors looked at; the C runtime and std bring up to four.
 const MAX_CONSTRUCTORS: u64 = 64;

@@ -6,8 +6,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::program::Program;
-use super::walk::{Call, Event, Function, Target, Value};
+use crate::facts::binary::main_fn::program::Program;
+use crate::facts::binary::main_fn::walk::{Call, Event, Function, Target, Value};
 
 /// Functions visited on the way from the entry point to C's `main`; musl's way has five.
 const MAX_VISITS: usize = 48;
@@ -195,7 +195,11 @@ fn trampoline(program: &Program<'_, '_>, address: u64, depth: usize) -> Option<u
             }
             // The result may be moved to where the caller wants it.
             Event::Return(_) | Event::Trap | Event::Load => {}
-            Event::Store(super::walk::Place::Argument(..) | super::walk::Place::Anywhere, _) => {}
+            Event::Store(
+                crate::facts::binary::main_fn::walk::Place::Argument(..)
+                | crate::facts::binary::main_fn::walk::Place::Anywhere,
+                _,
+            ) => {}
             _ => return None,
         }
     }

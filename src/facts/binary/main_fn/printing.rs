@@ -2,9 +2,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::program::{Machine, Program};
-use super::walk::{Call, Event, Function, Target, Value};
-use crate::facts::binary::locations::{self, Limits};
+use crate::facts::binary::locations;
+use crate::facts::binary::locations::Limits;
+use crate::facts::binary::main_fn::program::{Machine, Program};
+use crate::facts::binary::main_fn::walk::{Call, Event, Function, Target, Value};
 
 /// Whether a `main` with branches is no more than one `print!` that was inlined: it holds std's
 /// message and texts, calls nothing outside but what printing calls, and the whole program has no

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use super::walk::{Function, Target, Value};
-use super::{aarch64, x86_64};
-use crate::facts::binary::memory::{self, Elf, Memory};
+use crate::facts::binary::main_fn::walk::{Function, Target, Value};
+use crate::facts::binary::main_fn::{aarch64, x86_64};
+use crate::facts::binary::memory;
+use crate::facts::binary::memory::Memory;
+use crate::facts::binary::memory::elf::Elf;
 
 /// Instructions walked in one program at most; the C main of `lto = "fat"` has about 1,500, and
 /// the search visits a few dozen functions.
@@ -49,8 +51,8 @@ impl<'m, 'a> Program<'m, 'a> {
     pub(crate) fn new(memory: &'m Memory<'a>) -> Result<Program<'m, 'a>, &'static str> {
         let elf = memory.elf.as_ref().ok_or("only ELF programs are looked into")?;
         let machine = match elf.machine {
-            memory::X86_64 => Machine::X86_64,
-            memory::AARCH64 => Machine::Aarch64,
+            memory::elf::X86_64 => Machine::X86_64,
+            memory::elf::AARCH64 => Machine::Aarch64,
             _ => return Err("only x86_64 and aarch64 code is looked into"),
         };
         if !memory.encoding().wide || !memory.encoding().little_endian {

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::printing;
-use super::program::Program;
-use super::text::{Says, says};
-use super::walk::{Call, Event, Function, Place, Target, Value};
 use crate::facts::binary::MainVerdict;
+use crate::facts::binary::main_fn::printing;
+use crate::facts::binary::main_fn::program::Program;
+use crate::facts::binary::main_fn::text::{Says, says};
+use crate::facts::binary::main_fn::walk::{Call, Event, Function, Place, Target, Value};
 
 /// Bare jumps that are followed from `main`.
 const MAX_JUMPS: usize = 4;

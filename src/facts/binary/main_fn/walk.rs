@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::program::Program;
+use crate::facts::binary::main_fn::program::Program;
 
 /// Words of an argument's target that a call keeps.
 const POINTEE_WORDS: usize = 6;

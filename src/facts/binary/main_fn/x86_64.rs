@@ -5,8 +5,8 @@ use iced_x86::{
     Mnemonic, OpAccess, OpKind, Register,
 };
 
-use super::program::Program;
-use super::walk::{Convention, Event, Function, Place, Value, Walk};
+use crate::facts::binary::main_fn::program::Program;
+use crate::facts::binary::main_fn::walk::{Convention, Event, Function, Place, Value, Walk};
 
 /// Instructions of one function that are walked at most.
 const MAX_INSTRUCTIONS: usize = 8_000;

@@ -1,7 +1,9 @@
 //! ELF's program headers, dynamic section and relocations (gABI; RELR: Rahul Chaudhry's proposal
 //! of 2017, now gABI chapter 4).
 
-use super::{Encoding, MAX_POINTERS, MAX_SEGMENTS, Memory, Pointer, PointerForm, Segment};
+use crate::facts::binary::memory::{
+    Encoding, MAX_POINTERS, MAX_SEGMENTS, Memory, Pointer, PointerForm, Segment,
+};
 
 /// `e_machine` of x86-64.
 pub const X86_64: u16 = 62;

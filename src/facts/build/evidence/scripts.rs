@@ -3,10 +3,10 @@
 //! What its run read is known where a `rerun-if-changed` lists it or `freshen` kept a digest; a script
 //! is never followed in its source, since only its execution would show what it does.
 
-use super::{LARGEST_METADATA, Names, contradict, positions, texts};
 use crate::facts::binary::{MainVerdict, locations, main_fn};
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::evidence::{LARGEST_METADATA, Names, contradict, positions, texts};
 use crate::facts::build::units::Unit;
 use crate::input::sources::{Reader, snapshot};
 

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use super::{Names, SHOWN, Shown, contradict};
 use crate::facts::build::cfg::Compiled;
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::edited;
-use crate::facts::build::literals::{self, Presence, Text};
+use crate::facts::build::evidence::{Names, SHOWN, Shown, contradict};
+use crate::facts::build::literals;
+use crate::facts::build::literals::{Presence, Text};
 use crate::facts::build::scan::{Calls, Printed, Scan};
 use crate::input::sources::Reader;
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{Names, shown};
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::dep_info::Base;
+use crate::facts::build::evidence::{Names, shown};
 use crate::facts::build::freshness::NoCommit;
 use crate::facts::build::scan;
 use crate::input::sources::Reader;

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
-use super::MAX_RECURSION;
+use crate::facts::build::scan::MAX_RECURSION;
 
 /// How deep a recursive parser, and whoever drops its tree, could go: nesting, and the length of
 /// what does not surely come back to where it began (`!!!!x`, `a + b + c`, `if … else if …`,

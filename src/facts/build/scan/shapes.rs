@@ -4,7 +4,8 @@ use std::iter::Peekable;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-use super::{Calls, IncludePath, MainFunction, Printed, literals};
+use crate::facts::build::literals;
+use crate::facts::build::scan::{Calls, IncludePath, MainFunction, Printed};
 
 /// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
 pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {

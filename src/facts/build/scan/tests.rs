@@ -1,6 +1,6 @@
 //! The scanner over sources written for it.
 
-use super::*;
+use crate::facts::build::scan::*;
 
 fn scan_with(source: &str) -> Scan {
     let cfg = Cfg {
@@ -186,7 +186,8 @@ fn what_is_not_rust_is_an_error_with_its_line() {
 #[test]
 fn depth_is_refused_before_a_parser_recurses_into_it() {
     let run = |source: String| {
-        let thread = std::thread::Builder::new().stack_size(super::super::module_tree::STACK);
+        let thread =
+            std::thread::Builder::new().stack_size(crate::facts::build::module_tree::STACK);
         let join = thread.spawn(move || scan(&source, &Cfg::default()).map(|_| ())).unwrap();
         join.join().unwrap()
     };
@@ -205,7 +206,8 @@ fn depth_is_refused_before_a_parser_recurses_into_it() {
 #[test]
 fn no_shape_of_tokens_overflows_a_parser() {
     let run = |source: String| {
-        let thread = std::thread::Builder::new().stack_size(super::super::module_tree::STACK);
+        let thread =
+            std::thread::Builder::new().stack_size(crate::facts::build::module_tree::STACK);
         let join = thread.spawn(move || scan(&source, &Cfg::default()).map(|_| ())).unwrap();
         join.join().unwrap()
     };

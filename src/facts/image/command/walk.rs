@@ -1,13 +1,15 @@
 //! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
 
-use super::super::account::{Account, Identity};
-use super::super::elf_tree::ElfTree;
-use super::super::shell::{self, Line, Variables};
-use super::super::tree::{AsUser, Errno, Kind, Tree, resolve};
-use super::FailureKind::{NotAFile, NotExecutable, Refused};
-use super::failure::{failure, refused_interpreter, unreadable};
-use super::wrapper::WRAPPERS;
-use super::{By, End, Failure, FailureKind, Step, base, is_shell};
+use crate::facts::image::account::{Account, Identity};
+use crate::facts::image::command::FailureKind::{NotAFile, NotExecutable, Refused};
+use crate::facts::image::command::failure::{failure, refused_interpreter, unreadable};
+use crate::facts::image::command::wrapper::WRAPPERS;
+use crate::facts::image::command::{By, End, Failure, FailureKind, Step, base, is_shell};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::shell;
+use crate::facts::image::shell::{Line, Variables};
+use crate::facts::image::tree::{AsUser, Errno, Tree, resolve};
+use crate::input::image::Kind;
 
 /// Commands and scripts that are followed on the way of one command: the kernel itself gives up
 /// behind five scripts that name one another, and there is room for wrappers.
@@ -119,7 +121,11 @@ impl<'a> Walk<'a> {
         let mut refused = None;
         let search = self.surroundings.variables.get("PATH").and_then(|it| it.value.clone());
         // Whoever finds none has one of its own: dash's, and glibc's `execvp`.
-        let default = if *by == By::Shell { super::DEFAULT_PATH } else { "/bin:/usr/bin" };
+        let default = if *by == By::Shell {
+            crate::facts::image::command::DEFAULT_PATH
+        } else {
+            "/bin:/usr/bin"
+        };
         for directory in search.as_deref().unwrap_or(default).split(':') {
             let is_relative = !directory.starts_with('/');
             let directory = match directory {

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::super::account::Account;
-use super::super::shell::Variable;
-use super::walk::Surroundings;
+use crate::facts::image::account::Account;
+use crate::facts::image::command::walk::Surroundings;
+use crate::facts::image::shell::Variable;
 
 /// A program that starts another one, and what has to be known of it.
 pub(super) struct Wrapper {

@@ -1,6 +1,6 @@
 //! What quotes and variables of a command line come to.
 
-use super::{End, OPEN_QUOTE, Reading, Rest, Shell, Word, is_name, unknown};
+use crate::facts::image::shell::{End, OPEN_QUOTE, Reading, Rest, Shell, Word, is_name, unknown};
 
 /// Behind a double quote, up to the next.
 pub(super) fn quoted(

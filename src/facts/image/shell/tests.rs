@@ -1,6 +1,6 @@
 //! What short scripts come to.
 
-use super::*;
+use crate::facts::image::shell::*;
 
 fn run(text: &str) -> Line {
     let variables = [("BIN", "/opt/app"), ("OPTS", "-a  -b")];

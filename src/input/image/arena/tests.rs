@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::*;
+use crate::input::image::arena::*;
 
 fn file(size: u64) -> Node {
     let entry = Entry { kind: Kind::File { size }, mode: 0o644, uid: 0, gid: 0 };
