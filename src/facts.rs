@@ -1,13 +1,12 @@
 //! What is true of the program, of its build and of its image. No opinion lives here.
 
-pub mod binary;
 pub mod build;
 pub mod crates;
 pub mod image;
 pub mod loader;
 pub mod record;
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::image::Image;
 use crate::facts::loader::LoadPlan;

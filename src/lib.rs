@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod attest;
+pub mod binary;
 pub mod cli;
 pub mod config;
 pub mod fact;

@@ -79,9 +79,9 @@ fn idle_waiver(waiver: &Waiver, today: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::{Hardening, Relro};
     use crate::config::Source;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::{Hardening, Relro};
 
     const RULE: &str = "partial-relro";
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::binary::Binary;
 use crate::facts::Facts;
-use crate::facts::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::build::profile::Origin;
 use crate::facts::image::Image;

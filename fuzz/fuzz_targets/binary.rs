@@ -4,7 +4,7 @@
 
 use std::io::Cursor;
 
-use binlint::facts::binary::Binary;
+use binlint::binary::Binary;
 use binlint::facts::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;

@@ -2,11 +2,11 @@
 //! something, and every rule about an image has an answer.
 #![no_main]
 
-use binlint::facts::binary::linking::Linking;
+use binlint::binary::elf::Linking;
 use binlint::facts::image::elf_tree::Memory;
 use binlint::input::image::config::Config;
 use binlint::facts::image::Image;
-use binlint::facts::binary::Binary;
+use binlint::binary::Binary;
 use binlint::facts::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;

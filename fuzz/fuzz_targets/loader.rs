@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use binlint::facts::binary::linking::Linking;
+use binlint::binary::elf::Linking;
 use binlint::facts::image::elf_tree::Memory;
 use binlint::facts::loader::{Start, Verdict, plan};
 use libfuzzer_sys::fuzz_target;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
+use crate::binary::Binary;
+use crate::binary::detect::secrets;
 use crate::cli::image;
 use crate::cli::image::{Runtime, Seen};
 use crate::cli::judging::Judging;
@@ -15,8 +17,6 @@ use crate::config;
 use crate::config::Config;
 use crate::config::date::Date;
 use crate::facts::Facts;
-use crate::facts::binary::Binary;
-use crate::facts::binary::leaks;
 use crate::facts::build::Build;
 use crate::facts::build::freshness;
 use crate::facts::build::freshness::Comparisons;
@@ -415,7 +415,7 @@ fn look_closer(
 ) {
     let Some(digest) = binary.sha256.clone() else { return };
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let secrets = leaks::secrets_inside(bytes, environment);
+    let secrets = secrets::secrets_inside(bytes, environment);
     let name = image::file_name(Path::new(&binary.path));
     let build = here.and_then(|here| Some(here.compared(here.named(&name)?, binary, None, bytes)));
     seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest, (build, secrets));
@@ -504,7 +504,7 @@ fn facts(
         )));
     }
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    binary.environment_secrets = leaks::secrets_inside(&bytes, environment);
+    binary.environment_secrets = secrets::secrets_inside(&bytes, environment);
     let build = build.map(|(here, build)| here.compared(build, &binary, Some(path), &bytes));
     Ok(Facts { binary: Some(binary), build, ..Facts::default() })
 }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
+use crate::binary::Binary;
 use crate::cli::output::Failure;
 use crate::cli::subject::{Origin, Subject};
 use crate::facts::Facts;
-use crate::facts::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::image::{Image, Query};
 use crate::facts::loader::LoadPlan;

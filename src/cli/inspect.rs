@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use crate::binary::Binary;
 use crate::cli::output::{Failure, Output};
-use crate::facts::binary::Binary;
 use crate::input::file;
 use crate::report;
 use crate::report::binary::{Answer, Entry};

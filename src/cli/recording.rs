@@ -10,21 +10,22 @@ use crate::attest;
 use crate::attest::dsse::Envelope;
 use crate::attest::keys::{PublicKey, SecretKey};
 use crate::attest::{sha256_hex, sigstore};
+use crate::binary::Binary;
+use crate::binary::elf::record_section;
 use crate::cli::check::Selection;
 use crate::cli::output;
 use crate::cli::output::Failure;
 use crate::cli::subject::Subject;
-use crate::facts::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::build::freshness;
 use crate::facts::build::freshness::Comparisons;
 use crate::facts::build::ledger::Verdict;
+use crate::facts::record::Record;
 use crate::facts::record::made::Made;
 use crate::facts::record::made::{Request, places_of_sources};
 use crate::facts::record::subject::Fate;
 use crate::facts::record::tied;
 use crate::facts::record::tied::{Earlier, Seen, Tie, Ties};
-use crate::facts::record::{Record, embedded};
 use crate::input::build::Crate;
 use crate::input::cargo::outputs::{Output, Outputs};
 use crate::input::cargo::{Asked, Query, Workspace};
@@ -278,7 +279,7 @@ impl<'a> Gathered<'a> {
 
     /// The records that earlier builds left beside the program, as far as they are about it.
     fn earlier(&self) -> Vec<Earlier> {
-        let original = embedded::without(self.program.bytes);
+        let original = record_section::without(self.program.bytes);
         let sha256 = sha256_hex(original.as_deref().unwrap_or(self.program.bytes));
         [BESIDE, EARLIER]
             .into_iter()
@@ -302,7 +303,7 @@ impl<'a> Gathered<'a> {
             true => files::remove(&beside)?,
             false => files::rename(&beside, &with_suffix(path, EARLIER))?,
         }
-        if let Some(original) = embedded::without(self.program.bytes) {
+        if let Some(original) = record_section::without(self.program.bytes) {
             files::write(path, &original)?;
         }
         Ok(())
@@ -324,7 +325,7 @@ impl<'a> Gathered<'a> {
             }
         };
         if words.embed {
-            let carrying = embedded::embed(program, &content).ok_or_else(|| {
+            let carrying = record_section::embed(program, &content).ok_or_else(|| {
                 let path = path.display();
                 Failure::Words(format!(
                     "{path} cannot carry a record: only an ELF file with fewer than 65279 \
@@ -416,8 +417,8 @@ pub fn find(
     if let Some(named) = named {
         return read(named).map(Some);
     }
-    if let Some(inside) = embedded::find(program) {
-        let origin = format!("the record in section {}", embedded::SECTION);
+    if let Some(inside) = record_section::find(program) {
+        let origin = format!("the record in section {}", record_section::SECTION);
         return Ok(Some(Record { embedded: true, ..read((origin, inside.to_vec()))? }));
     }
     beside()?.map(read).transpose()

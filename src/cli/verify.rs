@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 
 use crate::attest::keys::PublicKey;
+use crate::binary::Binary;
 use crate::cli::check;
 use crate::cli::check::Selection;
 use crate::cli::comparing;
@@ -15,7 +16,6 @@ use crate::cli::recording::{Features, Program};
 use crate::cli::subject::Origin;
 use crate::config::date::Date;
 use crate::facts::Facts;
-use crate::facts::binary::Binary;
 use crate::facts::image;
 use crate::facts::image::Image;
 use crate::facts::record::{Dockerfile, Record, base_images};

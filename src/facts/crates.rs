@@ -1,7 +1,7 @@
 //! Which crates are in a program, by whatever source can tell.
 
+use crate::binary::CrateSource;
 use crate::facts::Facts;
-use crate::facts::binary::CrateSource;
 
 impl Facts {
     /// Whether a crate is inside: by the program's own texts and record, or by what cargo would
@@ -32,8 +32,8 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::Crate;
+    use crate::binary::Binary;
+    use crate::binary::Crate;
 
     #[test]
     fn only_a_complete_list_says_that_a_crate_is_missing() {

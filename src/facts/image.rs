@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::image::account::{Account, Release};
 use crate::facts::image::command::Command;
 use crate::facts::image::elf_tree::{ElfTree, Memory};
@@ -71,7 +71,7 @@ pub struct Sibling {
     /// What the configuration says.
     pub config: Platform,
     /// The programs that it would start and the Rust programs in it: path and facts.
-    pub programs: Vec<(String, Arc<crate::facts::binary::linking::Linking>)>,
+    pub programs: Vec<(String, Arc<crate::binary::elf::Linking>)>,
 }
 
 /// A tree that can be shared and that is empty by default.

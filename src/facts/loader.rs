@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::linking::Linking;
+use crate::binary::elf::Linking;
 use crate::facts::image::account::Identity;
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::tree::AsUser;

@@ -12,15 +12,13 @@ use crate::attest::keys::PublicKey;
 use crate::attest::slsa::{BuildDefinition, Provenance};
 use crate::attest::statement::Descriptor;
 use crate::attest::statement::Statement;
-use crate::facts::binary::Binary;
-use crate::facts::binary::{Crate, CrateSource};
+use crate::binary::Binary;
+use crate::binary::{Crate, CrateSource};
 
 pub mod base_images;
 pub mod carried;
 pub mod claims;
 pub mod consistency;
-pub mod elf;
-pub mod embedded;
 pub mod from_lines;
 pub mod instructions;
 pub mod made;

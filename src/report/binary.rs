@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
 use crate::fact::{Confidence, Fact};
-use crate::facts::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
 use crate::report::words;
 
 /// The version of the document; a name is only ever added.
@@ -249,7 +249,7 @@ fn of_record(record: &Box<[u8]>) -> RecordEntry {
     }
 }
 
-fn of_crate(it: &crate::facts::binary::Crate) -> CrateEntry<'_> {
+fn of_crate(it: &crate::binary::Crate) -> CrateEntry<'_> {
     CrateEntry {
         name: &it.name,
         version: &it.version,

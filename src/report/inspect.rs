@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::record::carried::Carried;
 use crate::report::binary::{debug_info, lto, relro};
 use crate::report::table::{Detail, Style};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, TargetKind};
 
-use crate::facts::binary::memory::Memory;
-use crate::facts::binary::{locations, main_fn};
+use crate::binary::address_space::Memory;
+use crate::binary::{main_fn, panic_locations};
 use crate::facts::build::Build;
 use crate::facts::build::cfg::Cfg;
 use crate::facts::build::contradiction::{Contradiction, Kind};
@@ -180,8 +180,8 @@ impl<'a> Comparison<'a> {
         let place = Arc::clone(&self.place);
         let names = place.names();
         let memory = Memory::read(program);
-        let limits = locations::Limits::default();
-        let places = memory.as_ref().map(|memory| locations::of(memory, limits));
+        let limits = panic_locations::Limits::default();
+        let places = memory.as_ref().map(|memory| panic_locations::of(memory, limits));
         let places = places.unwrap_or_default();
         let mapped = memory.as_ref().map_or(program, Memory::mapped);
         let mut against = Against {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::binary::MainVerdict;
 use crate::fact::Fact;
-use crate::facts::binary::MainVerdict;
 use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::features::Declared;
 use crate::facts::build::module_tree::ModuleTree;

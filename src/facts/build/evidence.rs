@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use crate::facts::binary::locations::PanicLocation;
+use crate::binary::panic_locations::PanicLocation;
 use crate::facts::build::cfg::Compiled;
 use crate::facts::build::contradiction::{Contradiction, Kind};
 use crate::facts::build::crate_state::{CrateState, Role};
@@ -530,7 +530,7 @@ pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<
     let wanted = subject.build_id?;
     let file = snapshot(output, limit).ok().flatten()?;
     let bytes = std::io::Cursor::new(&file.bytes);
-    let other = crate::facts::binary::Binary::quick("", bytes).ok()?.build_id?;
+    let other = crate::binary::Binary::quick("", bytes).ok()?.build_id?;
     Some(other == wanted)
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cargo_metadata::Metadata;
 
+use crate::binary::elf::record_section;
 use crate::facts::build::Build;
 use crate::facts::build::comparison;
 use crate::facts::build::comparison::{Comparison, LARGEST_PROGRAM, Place, is_library};
@@ -15,7 +16,6 @@ use crate::facts::build::evidence;
 use crate::facts::build::evidence::texts::Texts;
 use crate::facts::build::module_tree;
 use crate::facts::build::units::{Unit, UnitKind};
-use crate::facts::record::embedded;
 use crate::input::cargo::Workspace;
 use crate::input::moment::Moment;
 use crate::input::sources::Reader;
@@ -190,7 +190,7 @@ impl<'a> Comparisons<'a> {
     ///
     /// A record inside the subject is none of its own: Cargo made what is around it.
     pub fn of(&self, build: &Build, subject: Subject<'_>) -> Freshness {
-        let original = embedded::without(subject.bytes);
+        let original = record_section::without(subject.bytes);
         let subject = Subject { bytes: original.as_deref().unwrap_or(subject.bytes), ..subject };
         let read = || {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::facts::binary::Panic;
+use crate::binary::Panic;
 
 /// The settings that decide what a compiled program looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]

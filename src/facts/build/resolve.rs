@@ -1,6 +1,6 @@
 //! Resolves a profile: the manifest, `inherits`, configuration, environment, package overrides.
 
-use crate::facts::binary::Panic;
+use crate::binary::Panic;
 use crate::facts::build::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
 use crate::facts::build::spec;
 use crate::input::cargo::config::Config;

@@ -1,6 +1,6 @@
 //! The flags that cargo hands to rustc for a binary, and what they change in its profile.
 
-use crate::facts::binary::Panic;
+use crate::binary::Panic;
 use crate::facts::build::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
 use crate::facts::build::resolve::{Sources, origin};
 use crate::input::cargo::config::Source;

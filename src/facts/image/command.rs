@@ -276,7 +276,7 @@ fn base(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
 
     fn tree() -> Memory {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
-use crate::facts::binary::Binary;
-use crate::facts::binary::linking::Linking;
+use crate::binary::Binary;
+use crate::binary::elf::Linking;
 use crate::facts::image::elf_tree::{Linked, Memory};
 use crate::facts::image::tree::TEXT_LIMIT;
 use crate::input::image::arena::Node;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::facts::binary::linking::Linking;
-use crate::facts::binary::linking::NotElf;
+use crate::binary::elf::Linking;
+use crate::binary::elf::NotElf;
 use crate::facts::image::contents::{Kept, Table};
 use crate::facts::image::tree::{AsUser, Directory, Tree};
 use crate::input::image::Payload;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::image::account::Release;
 use crate::facts::image::contents;
 use crate::facts::image::contents::Reducer;

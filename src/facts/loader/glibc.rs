@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::linking::DF_1_NODEFLIB;
-use crate::facts::binary::linking::Linking;
+use crate::binary::elf::DF_1_NODEFLIB;
+use crate::binary::elf::Linking;
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::tree::{Errno, resolve};
 use crate::facts::loader::cache::{Cache, flags_of};

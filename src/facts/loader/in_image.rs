@@ -1,6 +1,6 @@
 //! A subject's start in its image: under which path, name and environment.
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::image::Image;
 use crate::facts::image::command::{Command, FailureKind};
 use crate::facts::loader::{LoadPlan, Stage, Start, Verdict, plan};
@@ -81,8 +81,8 @@ fn name(command: &Command, there: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::loader_text::LoaderText;
-    use crate::facts::binary::linking::{ET_DYN, Linking, PT_INTERP, Segment};
+    use crate::binary::elf::loader_text::LoaderText;
+    use crate::binary::elf::{ET_DYN, Linking, PT_INTERP, Segment};
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
     use crate::input::image::{Entry, Kind};

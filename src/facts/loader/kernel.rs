@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::linking::Linking;
-use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
+use crate::binary::elf::Linking;
+use crate::binary::elf::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::machine_of_root;
 use crate::facts::image::tree::{Errno, resolve};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::linking::Linking;
-use crate::facts::binary::linking::{ET_DYN, ET_EXEC};
+use crate::binary::elf::Linking;
+use crate::binary::elf::{ET_DYN, ET_EXEC};
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::tree::{Errno, resolve};
 use crate::facts::loader::search::{Interpreter, absolute, directory_of};
@@ -360,7 +360,7 @@ impl Process<'_> {
     }
 
     /// `find_sym` over everything that was loaded, then the names that glibc gives to large files.
-    fn defines(&self, reference: &crate::facts::binary::linking::symbols::Reference<'_>) -> bool {
+    fn defines(&self, reference: &crate::binary::elf::symbols::Reference<'_>) -> bool {
         let skip = usize::from(reference.copied);
         let offered = |object: &Object, name: &str| {
             object.linking.symbols.as_ref().is_some_and(|it| it.definitions(name).any(is_default))

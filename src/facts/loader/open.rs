@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::linking::Linking;
-use crate::facts::binary::linking::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
+use crate::binary::elf::Linking;
+use crate::binary::elf::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::tree::{Errno, resolve};
 use crate::input::image::Kind;
@@ -115,9 +115,8 @@ pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
     // The smallest page of any machine that Rust knows; a file that is out of step with it is so
     // with every larger one.
     const PAGE: u64 = 4096;
-    let out_of_step = |it: &&crate::facts::binary::linking::Segment| {
-        it.address.wrapping_sub(it.offset) & (PAGE - 1) != 0
-    };
+    let out_of_step =
+        |it: &&crate::binary::elf::Segment| it.address.wrapping_sub(it.offset) & (PAGE - 1) != 0;
     if linking.loads().any(|it| out_of_step(&it)) {
         Some("ELF load command address/offset not page-aligned")
     } else if linking.loads().next().is_none() {
@@ -136,7 +135,7 @@ pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::{PT_LOAD, Segment};
+    use crate::binary::elf::{PT_LOAD, Segment};
 
     #[test]
     fn a_library_that_ends_before_its_segments_is_cut_off() {

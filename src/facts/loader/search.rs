@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::linking::Linking;
+use crate::binary::elf::Linking;
 
 /// The loader that the kernel found.
 pub(super) struct Interpreter {

@@ -1,6 +1,6 @@
 //! The kernel's part and the first steps of each loader, over trees in memory.
 
-use crate::facts::binary::linking::{ET_DYN, PT_INTERP, Segment};
+use crate::binary::elf::{ET_DYN, PT_INTERP, Segment};
 use crate::facts::image::elf_tree::Memory;
 use crate::facts::loader::*;
 

@@ -4,8 +4,9 @@ use crate::attest;
 use crate::attest::slsa::Provenance;
 use crate::attest::statement::Statement;
 
+use crate::binary::elf::record_section;
 use crate::facts::record::made::{COMMIT, SOURCES};
-use crate::facts::record::{Record, Signature, embedded};
+use crate::facts::record::{Record, Signature};
 
 /// A record inside a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Carried {
         let broken = |error: attest::Error| Carried {
             statement: None,
             signed: false,
-            summary: format!("the section {} {error}", embedded::SECTION),
+            summary: format!("the section {} {error}", record_section::SECTION),
         };
         Carried::of(bytes).unwrap_or_else(broken)
     }
@@ -74,14 +75,14 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::elf::tests::sample;
+    use crate::binary::elf::append_section::tests::sample;
 
     #[test]
     fn what_is_inside_is_told_or_called_broken() {
         let program = sample(64, true);
-        let read = |program: &[u8]| embedded::find(program).map(Carried::parse);
+        let read = |program: &[u8]| record_section::find(program).map(Carried::parse);
         assert_eq!(read(&program), None);
-        let broken = read(&embedded::embed(&program, b"{}").unwrap()).unwrap();
+        let broken = read(&record_section::embed(&program, b"{}").unwrap()).unwrap();
         assert_eq!((broken.statement, broken.signed), (None, false));
         assert!(broken.summary.contains(".binlint"), "{}", broken.summary);
         let digest = "ab".repeat(32);
@@ -101,7 +102,7 @@ mod tests {
                 "runDetails": { "builder": { "id": "x" } },
             },
         });
-        let carrying = embedded::embed(&program, statement.to_string().as_bytes()).unwrap();
+        let carrying = record_section::embed(&program, statement.to_string().as_bytes()).unwrap();
         let carried = read(&carrying).unwrap();
         assert_eq!(
             carried.summary,

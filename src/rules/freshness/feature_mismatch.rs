@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::freshness::Origin;

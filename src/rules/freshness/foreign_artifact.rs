@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::crate_state::CrateState;

@@ -1,6 +1,6 @@
+use crate::binary::Binary;
+use crate::binary::{CrateSource, Kind, MainVerdict};
 use crate::facts::Facts;
-use crate::facts::binary::Binary;
-use crate::facts::binary::{CrateSource, Kind, MainVerdict};
 use crate::facts::build::healing;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -120,8 +120,8 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Crate;
     use crate::fact::Fact;
-    use crate::facts::binary::Crate;
     use crate::facts::build::contradiction::{Contradiction, Kind as What};
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};

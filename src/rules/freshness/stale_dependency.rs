@@ -1,4 +1,4 @@
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::build::Build;
 use crate::facts::build::lock::Locked;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -72,7 +72,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
+    use crate::binary::{Crate, CrateSource};
 
     fn outcome(inside: &[(&str, &str)], locked: &[(&str, &str)]) -> Outcome {
         let crates = inside

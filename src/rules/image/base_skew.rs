@@ -79,7 +79,7 @@ fn minor(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
+    use crate::binary::Binary;
     use crate::facts::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";

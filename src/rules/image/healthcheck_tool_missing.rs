@@ -43,7 +43,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
     use crate::rule::Outcome;

@@ -72,8 +72,8 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::hints::Hints;
+    use crate::binary::Binary;
+    use crate::binary::detect::runtime_needs::Hints;
     use crate::facts::image::Image;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;

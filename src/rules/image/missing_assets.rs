@@ -1,4 +1,4 @@
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -47,7 +47,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::hints::Hints;
+    use crate::binary::detect::runtime_needs::Hints;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
 

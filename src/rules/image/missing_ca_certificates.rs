@@ -97,8 +97,8 @@ fn has_roots(image: &Image) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::{Crate, CrateSource};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
 

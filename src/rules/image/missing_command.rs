@@ -73,7 +73,7 @@ fn will_be_there(image: &Image, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
     use crate::rule::Outcome;

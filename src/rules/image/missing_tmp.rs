@@ -42,8 +42,8 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::{Crate, CrateSource};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
     use crate::facts::image::Image;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;

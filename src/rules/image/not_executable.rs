@@ -77,8 +77,8 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::Binary;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
     use crate::facts::loader::LoadPlan;
     use crate::input::image::config::Config;

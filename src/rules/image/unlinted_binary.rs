@@ -1,4 +1,4 @@
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::image::Image;
 use crate::facts::image::command::End;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
@@ -51,7 +51,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
 

@@ -68,7 +68,7 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::Kind;
     use crate::input::image::config::Config;

@@ -54,7 +54,7 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::facts::image::elf_tree::Memory;
     use crate::input::image::config::Config;
 

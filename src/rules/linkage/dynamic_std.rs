@@ -45,7 +45,7 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
+    use crate::binary::Binary;
     use crate::facts::loader::Library;
     use crate::facts::loader::LoadPlan;
 

@@ -78,7 +78,7 @@ fn usual(arch: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
+    use crate::binary::Binary;
     use crate::facts::image::Image;
     use crate::facts::image::elf_tree::Memory;
 

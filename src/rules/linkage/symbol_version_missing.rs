@@ -1,4 +1,4 @@
-use crate::facts::binary::Binary;
+use crate::binary::Binary;
 use crate::facts::image::Image;
 use crate::facts::loader::LoadPlan;
 use crate::facts::loader::Problem;

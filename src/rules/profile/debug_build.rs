@@ -1,5 +1,5 @@
-use crate::facts::binary::Binary;
-use crate::facts::binary::DebugInfo;
+use crate::binary::Binary;
+use crate::binary::DebugInfo;
 use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 

@@ -1,5 +1,5 @@
-use crate::facts::binary::Binary;
-use crate::facts::binary::LtoShape;
+use crate::binary::Binary;
+use crate::binary::LtoShape;
 use crate::facts::build::Build;
 use crate::facts::build::profile::Lto;
 use crate::facts::build::rustflags::codegen;

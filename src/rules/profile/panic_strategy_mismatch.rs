@@ -1,6 +1,6 @@
+use crate::binary::Binary;
+use crate::binary::Panic;
 use crate::fact::Confidence;
-use crate::facts::binary::Binary;
-use crate::facts::binary::Panic;
 use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 

@@ -1,5 +1,5 @@
-use crate::facts::binary::Binary;
-use crate::facts::binary::{DebugInfo, Format, Symbols};
+use crate::binary::Binary;
+use crate::binary::{DebugInfo, Format, Symbols};
 use crate::facts::build::Build;
 use crate::facts::build::profile::{Origin, Strip};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};

@@ -40,9 +40,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
     use crate::fact::Fact;
     use crate::facts::Policy;
-    use crate::facts::binary::Binary;
 
     #[test]
     fn only_an_expectation_can_be_missed() {

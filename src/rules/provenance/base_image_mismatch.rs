@@ -195,7 +195,7 @@ mod tests {
             let build = ImageBuild { base_images, copies, is_max: true, ..ImageBuild::default() };
             record.image_build = Some(build);
             let path = "/usr/bin/app".to_owned();
-            let binary = Some(crate::facts::binary::Binary { path, ..Default::default() });
+            let binary = Some(crate::binary::Binary { path, ..Default::default() });
             check(&Facts { binary, record: Some(record), ..Facts::default() }).findings().len()
         };
         let (node, rust) = (Some("node:20-bookworm"), Some("rust:1.95-trixie"));

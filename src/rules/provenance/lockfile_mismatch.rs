@@ -1,5 +1,5 @@
-use crate::facts::binary::Binary;
-use crate::facts::binary::Crate;
+use crate::binary::Binary;
+use crate::binary::Crate;
 use crate::facts::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -53,7 +53,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 mod tests {
     use super::*;
     use crate::attest::statement::Descriptor;
-    use crate::facts::binary::CrateSource;
+    use crate::binary::CrateSource;
     use crate::facts::record::Difference;
 
     #[test]

@@ -29,7 +29,7 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
+    use crate::binary::Binary;
     use crate::facts::record::Record;
 
     #[test]

@@ -1,5 +1,5 @@
-use crate::facts::binary::Binary;
-use crate::facts::binary::Panic;
+use crate::binary::Binary;
+use crate::binary::Panic;
 use crate::facts::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 

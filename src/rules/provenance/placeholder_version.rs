@@ -59,7 +59,7 @@ fn said(it: &NoCommit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
+    use crate::binary::Binary;
     use crate::facts::build::Build;
 
     fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {

@@ -84,10 +84,10 @@ fn name(level: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::Machine;
     use crate::fact::Fact;
     use crate::facts::Policy;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::Machine;
     use crate::facts::build::profile::Origin;
     use crate::facts::build::rustflags::RustFlag;
 

@@ -72,8 +72,8 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::Machine;
+    use crate::binary::Binary;
+    use crate::binary::Machine;
     use crate::facts::build::Build;
     use crate::facts::build::profile::Origin;
     use crate::facts::build::rustflags::RustFlag;

@@ -56,9 +56,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::Machine;
     use crate::fact::Fact;
-    use crate::facts::binary::Binary;
-    use crate::facts::binary::Machine;
     use crate::facts::build::Build;
 
     #[test]

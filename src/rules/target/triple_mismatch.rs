@@ -64,9 +64,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
     use crate::fact::Fact;
     use crate::facts::Policy;
-    use crate::facts::binary::Binary;
     use crate::facts::build::Build;
 
     #[test]

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::facts::binary::linking::Linking;
+    use crate::binary::elf::Linking;
     use crate::input::image::config::Platform;
 
     fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 
-use binlint::facts::binary::Binary;
-use binlint::facts::binary::{CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols};
+use binlint::binary::Binary;
+use binlint::binary::{CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols};
 use binlint::report::words;
 
 mod tally;

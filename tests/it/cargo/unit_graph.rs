@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::support::cargo::{environment, write};
 use crate::support::slow;
-use binlint::facts::binary::Panic;
+use binlint::binary::Panic;
 use binlint::facts::build::Build;
 use binlint::facts::build::profile::{DebugLevel, Lto, Origin, Profile};
 use binlint::input::cargo;

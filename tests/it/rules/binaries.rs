@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::slow;
+use binlint::binary::Binary;
 use binlint::facts::Facts;
-use binlint::facts::binary::Binary;
 use binlint::rule::{Check, Outcome};
 use binlint::rules;
 

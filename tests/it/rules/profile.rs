@@ -6,9 +6,9 @@ use std::process::Command;
 
 use crate::support::cargo::{build, query, write};
 use crate::support::slow;
+use binlint::binary::Binary;
+use binlint::binary::Panic;
 use binlint::facts::Facts;
-use binlint::facts::binary::Binary;
-use binlint::facts::binary::Panic;
 use binlint::facts::build::Build;
 use binlint::facts::build::profile::{Lto, Strip};
 use binlint::input::cargo::outputs::find_outputs;

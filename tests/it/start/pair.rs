@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use binlint::facts::binary::linking::Linking;
+use binlint::binary::elf::Linking;
 use binlint::facts::image::account::Identity;
 use binlint::facts::image::elf_tree::ElfTree;
 use binlint::facts::image::tree::{Directory, resolve};

@@ -61,7 +61,7 @@ fn static_musl_programs_that_want_libraries() {
     let wants = build::patched(&wants, "wants-openssl", &["--add-needed", "libssl.so.3"]);
     let fails = |rule: &str, program: &std::path::Path| {
         let bytes = std::fs::read(program).expect("it was built");
-        let binary = binlint::facts::binary::Binary::full("app", &bytes, false).expect("ELF");
+        let binary = binlint::binary::Binary::full("app", &bytes, false).expect("ELF");
         let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
         let rule = binlint::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
         rule.check.run(&facts).name().to_owned()
@@ -106,7 +106,7 @@ fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
         .unwrap_or_else(|error| panic!("{}: {error}", pair.name));
     let bytes =
         std::fs::read(pair.root.join(pair.path.trim_start_matches('/'))).expect("it is there");
-    let binary = binlint::facts::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
+    let binary = binlint::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
     let plan = LoadPlan::of(&binary, &image).expect("ELF");
     let (started, said) = docker(&["run", "--rm", "--network", "none", &name, "--version"]);
     docker(&["rmi", "--force", &name]);

@@ -3,7 +3,7 @@
 //! What its run read is known where a `rerun-if-changed` lists it or `freshen` kept a digest; a script
 //! is never followed in its source, since only its execution would show what it does.
 
-use crate::facts::binary::{MainVerdict, locations, main_fn};
+use crate::binary::{MainVerdict, main_fn, panic_locations};
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::evidence::{LARGEST_METADATA, Names, contradict, positions, texts};
@@ -27,7 +27,7 @@ pub fn build_script(state: &mut CrateState, names: Names<'_>) {
     if let Some(how) = other_script(state, &program.bytes) {
         contradict(state, state.root.clone(), None, Kind::OtherMain(how));
     }
-    let places = locations::read(&program.bytes, locations::Limits::default());
+    let places = panic_locations::read(&program.bytes, panic_locations::Limits::default());
     let _ = positions(std::slice::from_mut(state), &places, names, &mut Reader::default());
 }
 

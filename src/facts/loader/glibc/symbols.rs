@@ -1,7 +1,7 @@
 //! glibc's binding of symbols: each reference by name and version through the one global scope.
 
-use crate::facts::binary::linking::Linking;
-use crate::facts::binary::linking::symbols::Reference;
+use crate::binary::elf::Linking;
+use crate::binary::elf::symbols::Reference;
 use crate::facts::loader::glibc::Process;
 use crate::facts::loader::{Draft, Problem, Stage};
 

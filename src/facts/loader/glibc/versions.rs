@@ -1,6 +1,6 @@
 //! glibc's comparison of versions: those that files require against those that libraries define.
 
-use crate::facts::binary::linking::Linking;
+use crate::binary::elf::Linking;
 use crate::facts::loader::glibc::{LOADER, Process};
 use crate::facts::loader::{Draft, Problem, Stage};
 

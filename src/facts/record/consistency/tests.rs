@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::attest;
+use crate::binary::elf::append_section::tests::sample;
 use crate::facts::record::consistency::*;
-use crate::facts::record::elf::tests::sample;
 use crate::facts::record::subject::Traces;
 
 fn whole() -> Value {
