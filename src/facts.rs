@@ -2,15 +2,13 @@
 
 pub mod build;
 pub mod crates;
-pub mod image;
-pub mod loader;
 pub mod record;
 
 use crate::binary::Binary;
 use crate::facts::build::Build;
-use crate::facts::image::Image;
-use crate::facts::loader::LoadPlan;
 use crate::facts::record::Record;
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
 
 use crate::fact::{Confidence, Fact};
 

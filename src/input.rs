@@ -7,8 +7,6 @@ pub mod cargo;
 pub mod clock;
 pub mod file;
 pub mod git;
-pub mod image;
-pub mod image_files;
 pub mod keys;
 pub mod moment;
 pub mod page_size;

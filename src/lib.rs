@@ -16,6 +16,8 @@ pub mod input;
 pub mod lint;
 pub mod record;
 pub mod report;
+pub mod rootfs;
 pub mod rule;
 pub mod rules;
+pub mod start;
 pub mod toolchain;

@@ -20,12 +20,12 @@ use crate::facts::Facts;
 use crate::facts::build::Build;
 use crate::facts::build::freshness;
 use crate::facts::build::freshness::Comparisons;
-use crate::facts::image::Image;
 use crate::facts::record::base_images;
 use crate::input;
 use crate::input::cargo;
 use crate::lint::lint;
 use crate::report::Report;
+use crate::start::image::Image;
 
 /// No configuration is longer, in bytes.
 const LONGEST_TEXT: u64 = 4 << 20;

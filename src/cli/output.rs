@@ -49,7 +49,7 @@ pub enum Failure {
     Input(#[from] crate::input::Error),
     /// An image could not be read.
     #[error(transparent)]
-    Image(#[from] crate::input::image::Error),
+    Image(#[from] crate::rootfs::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),

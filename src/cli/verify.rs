@@ -16,14 +16,15 @@ use crate::cli::recording::{Features, Program};
 use crate::cli::subject::Origin;
 use crate::config::date::Date;
 use crate::facts::Facts;
-use crate::facts::image;
-use crate::facts::image::Image;
 use crate::facts::record::{Dockerfile, Record, base_images};
 use crate::input;
-use crate::input::{file, image_files};
+use crate::input::file;
 use crate::lint::lint;
 use crate::report::Report;
+use crate::rootfs::extract_file;
 use crate::rule::{Group, Level};
+use crate::start::image;
+use crate::start::image::Image;
 
 /// Words after `verify`.
 #[derive(Debug, Clone, Default, Args)]
@@ -75,7 +76,7 @@ struct Subject {
 fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let keys = recording::public_keys(&words.key)?;
     let Subject { shown, origin, program, record, image } =
-        match image_files::is_image(words.subject.as_os_str()) {
+        match extract_file::is_image(words.subject.as_os_str()) {
             true => in_image(words, &keys)?,
             false => on_this_machine(words, &keys)?,
         };
@@ -168,7 +169,7 @@ fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
         Some(path) => lies_at(path),
         None => lies_at(&recording::beside(Path::new(&program)).to_string_lossy()),
     };
-    let mut found = image_files::read(reference, None, &[&program, &record])?.into_iter();
+    let mut found = extract_file::read(reference, None, &[&program, &record])?.into_iter();
     let (bytes, beside) = (found.next().flatten(), found.next().flatten());
     let bytes = bytes
         .ok_or_else(|| Failure::Words(format!("{} has no file {program}", reference.display())))?;

@@ -125,7 +125,7 @@ mod tests {
     use crate::facts::build::contradiction::{Contradiction, Kind as What};
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::image::Image;
+    use crate::start::image::Image;
 
     fn program(verdict: Option<MainVerdict>) -> Binary {
         let main = match verdict {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_image_that_exposes_a_port_is_a_second_signal() {
-        use crate::input::image::config::Config;
+        use crate::rootfs::document::config::Config;
         let exposed_ports = vec!["8080/tcp".to_owned()];
         let image = Image {
             config: Some(Config { exposed_ports, ..Config::default() }),

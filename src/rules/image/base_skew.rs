@@ -1,7 +1,7 @@
 use crate::facts::Facts;
-use crate::facts::image::account::Release;
 use crate::facts::record::Record;
 use crate::facts::record::subject::Fate;
+use crate::rootfs::tree::users::Release;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -80,7 +80,7 @@ fn minor(version: &str) -> String {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::image::Image;
+    use crate::start::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
 

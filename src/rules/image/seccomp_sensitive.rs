@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{Crate, CrateSource};
-    use crate::facts::image::Image;
+    use crate::start::image::Image;
 
     #[test]
     fn io_uring_is_named() {

@@ -46,8 +46,8 @@ mod tests {
     use crate::facts::build::Build;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn facts(manifest_dir: Option<&str>, image: Option<Image>) -> Facts {
         let mut build = build_of(vec![state(Role::Program)]);

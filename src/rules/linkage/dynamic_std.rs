@@ -46,8 +46,8 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::loader::Library;
-    use crate::facts::loader::LoadPlan;
+    use crate::start::loader::Library;
+    use crate::start::loader::LoadPlan;
 
     #[test]
     fn fails_where_the_image_lacks_it() {

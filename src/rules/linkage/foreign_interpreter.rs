@@ -79,8 +79,8 @@ fn usual(arch: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn with(path: &str) -> Facts {
         let interpreter = Some(path.to_owned());

@@ -37,7 +37,7 @@ fn predictions_agree_with_real_starts() {
     let wrong: Vec<String> = chosen.iter().filter_map(|pair| pair.compare()).collect();
     let starts = chosen
         .iter()
-        .filter(|pair| pair.predict().verdict == binlint::facts::loader::Verdict::Starts)
+        .filter(|pair| pair.predict().verdict == binlint::start::loader::Verdict::Starts)
         .count();
     println!("{} pairs, {} of them start, {} predicted wrongly", chosen.len(), starts, wrong.len());
     roots::remove_copies();
@@ -90,8 +90,8 @@ fn whole_images_start_as_predicted() {
 
 /// What differs between the prediction and what the engine does, or none.
 fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
-    use binlint::facts::image::{Image, Query};
-    use binlint::facts::loader::{LoadPlan, Stage, Verdict};
+    use binlint::start::image::{Image, Query};
+    use binlint::start::loader::{LoadPlan, Stage, Verdict};
     let name = format!("binlint-start-{}-{at}", std::process::id());
     let entry = format!("ENTRYPOINT [\"{}\"]", pair.path);
     let root = pair.root.display();
