@@ -7,7 +7,7 @@ use binlint::start::image::elf_tree::Memory;
 use binlint::rootfs::document::config::Config;
 use binlint::start::image::Image;
 use binlint::binary::Binary;
-use binlint::facts::Facts;
+use binlint::subject::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;
 

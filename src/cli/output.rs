@@ -46,7 +46,7 @@ pub enum Failure {
     Config(#[from] crate::config::Error),
     /// Something could not be read.
     #[error(transparent)]
-    Input(#[from] crate::input::Error),
+    Input(#[from] crate::cargo::error::Error),
     /// An image could not be read.
     #[error(transparent)]
     Image(#[from] crate::rootfs::Error),

@@ -1,8 +1,8 @@
-use crate::facts::Facts;
-use crate::facts::record::Record;
-use crate::facts::record::subject::Fate;
+use crate::provenance::record::Record;
+use crate::provenance::subject_match::Fate;
 use crate::rootfs::tree::users::Release;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "base-skew",

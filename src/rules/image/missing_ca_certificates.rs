@@ -1,6 +1,6 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 use crate::start::image::Image;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-ca-certificates",

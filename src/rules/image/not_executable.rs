@@ -1,8 +1,8 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
 use crate::start::loader::Problem;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "not-executable",

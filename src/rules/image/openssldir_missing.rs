@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "openssldir-missing",

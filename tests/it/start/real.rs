@@ -62,7 +62,7 @@ fn static_musl_programs_that_want_libraries() {
     let fails = |rule: &str, program: &std::path::Path| {
         let bytes = std::fs::read(program).expect("it was built");
         let binary = binlint::binary::Binary::full("app", &bytes, false).expect("ELF");
-        let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
+        let facts = binlint::subject::Facts { binary: Some(binary), ..Default::default() };
         let rule = binlint::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
         rule.check.run(&facts).name().to_owned()
     };
