@@ -9,6 +9,8 @@ pub mod input;
 
 pub mod attest;
 
+pub mod dockerfile;
+
 pub mod facts;
 
 pub mod rule;
