@@ -1,0 +1,751 @@
+//! Follows every stage instruction by instruction: which files are where and how old, what cargo would
+//! compile and what it would call fresh, what is copied from where. Nothing is run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::cargo_command::CargoCommand;
+use super::files::Context;
+use super::parse::{Flag, Form, Instruction, Kind, Parsed, Text};
+use super::run_commands::{RanCommand, Script, Start, follow, follow_exec};
+use super::source::{Source, Span};
+use super::stages::{Base, File, Origin, Stages, State, Tree, UnitKey};
+use super::variables::{PLATFORM_ARGUMENTS, expand};
+use super::workspace::{Workspace, below, join};
+
+mod builds;
+mod clean;
+mod commands;
+
+/// One crate in one build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Which unit.
+    pub key: UnitKey,
+    /// What the program or library was compiled from, this time or an earlier one.
+    pub compiled_from: Origin,
+    /// What its root file is now.
+    pub root: Origin,
+    /// The root file's path.
+    pub path: String,
+    /// The manifest that it was compiled under.
+    pub manifest: Origin,
+    /// Cargo compiles it in this build, instead of calling it fresh.
+    pub rebuilt: bool,
+}
+
+impl Made {
+    /// Cargo calls it fresh although its sources were replaced since.
+    pub fn is_stale(&self) -> bool {
+        !self.rebuilt && matches!(self.root, Origin::Context(_)) && self.compiled_from != self.root
+    }
+}
+
+/// A cargo command that compiles the workspace, or `cargo chef cook`.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// In which stage.
+    pub stage: usize,
+    /// Of which instruction.
+    pub instruction: usize,
+    /// The command as it ran.
+    pub ran: RanCommand,
+    /// Its arguments.
+    pub cargo: CargoCommand,
+    /// `cargo chef cook`.
+    pub cook: bool,
+    /// Where the workspace's root manifest lies; `None`: not known.
+    pub workspace: Option<String>,
+    /// The target directory by its path; `None`: not known.
+    pub target_dir: Option<String>,
+    /// The cache mount that holds it, by its id.
+    pub mount: Option<String>,
+    /// `release`, `x86_64-unknown-linux-musl/release`; `None`: not known.
+    pub outputs: Vec<Option<String>>,
+    /// Triples that are asked for; empty: the host's.
+    pub triples: Vec<Option<String>>,
+    /// All flags for rustc; `None`: not known.
+    pub rustflags: Option<String>,
+    /// What it makes.
+    pub made: Vec<Made>,
+    /// Manifests that cargo would look for in vain.
+    pub missing_manifests: Vec<String>,
+    /// `--bin` and `-p` that no manifest has.
+    pub unknown_names: Vec<(&'static str, String)>,
+    /// Something ran before that may have done anything.
+    pub opaque: Option<String>,
+}
+
+/// A path that COPY or a command takes.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Where it is taken to.
+    pub stage: usize,
+    /// Which stage it is taken from.
+    pub from: usize,
+    /// By which instruction.
+    pub instruction: usize,
+    /// Absolute.
+    pub path: String,
+    /// As written.
+    pub written: String,
+    /// Where that stands.
+    pub span: Span,
+    /// `COPY`, `cp`, `strip`, ….
+    pub by: String,
+    /// A test or a branch decides whether it runs.
+    pub conditional: bool,
+    /// The path is of a cache mount of this RUN, by the mount's id.
+    pub mount: Option<String>,
+    /// The build that makes it.
+    pub build: Option<usize>,
+    /// Builds so far: what comes later cannot have made it.
+    pub builds_before: usize,
+    /// Whether it is there: `None` where that is not known.
+    pub there: Option<bool>,
+}
+
+/// A step that takes away what cargo compiled.
+#[derive(Debug, Clone)]
+pub struct Cleaned {
+    /// In which stage.
+    pub stage: usize,
+    /// Of which instruction.
+    pub instruction: usize,
+    /// Where it stands.
+    pub span: Span,
+    /// As written.
+    pub written: String,
+    /// The units that cargo will compile again because of it.
+    pub hits: Vec<UnitKey>,
+    /// Builds before it.
+    pub builds_before: usize,
+}
+
+/// A command with its place.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Of which instruction.
+    pub instruction: usize,
+    /// The command.
+    pub ran: RanCommand,
+}
+
+/// A mount of a RUN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// `cache`, `bind`, `secret`, ….
+    pub kind: String,
+    /// Where; absolute. `None`: not known.
+    pub target: Option<String>,
+    /// `id=`, as written.
+    pub id: Option<String>,
+    /// `id=`, expanded, or what stands for it.
+    pub key: String,
+    /// `from=`.
+    pub from: Option<String>,
+    /// `source=`.
+    pub source: String,
+    /// `sharing=`.
+    pub sharing: Option<String>,
+    /// The flag.
+    pub span: Span,
+}
+
+/// What happens in a stage.
+#[derive(Debug, Clone, Default)]
+pub struct StageTrace {
+    /// What is known at its end.
+    pub state: State,
+    /// Its commands in order.
+    pub steps: Vec<Step>,
+    /// Mounts by instruction.
+    pub mounts: Vec<(usize, Vec<Mount>)>,
+    /// Scripts that were not understood: instruction, place, why.
+    pub unclear: Vec<(usize, usize, String)>,
+}
+
+/// What happens in all stages.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// By stage.
+    pub stages: Vec<StageTrace>,
+    /// In order.
+    pub builds: Vec<Build>,
+    /// In order.
+    pub taken: Vec<Taken>,
+    /// In order.
+    pub cleaned: Vec<Cleaned>,
+}
+
+/// Follows all stages.
+pub fn trace(
+    source: &Source,
+    parsed: &Parsed,
+    stages: &Stages,
+    build_arguments: &BTreeMap<String, String>,
+    context: &Context,
+    workspace: &Workspace,
+) -> Trace {
+    let mut tracer = Tracer {
+        source,
+        parsed,
+        stages,
+        build_arguments,
+        context,
+        workspace,
+        inputs: workspace.inputs(),
+        trace: Trace::default(),
+        stage: 0,
+        instruction: 0,
+        state: State::default(),
+        current: StageTrace::default(),
+        mounts: Vec::new(),
+        time: 1,
+    };
+    for index in 0..stages.all.len() {
+        tracer.stage(index);
+    }
+    tracer.trace
+}
+
+struct Tracer<'a> {
+    source: &'a Source,
+    parsed: &'a Parsed,
+    stages: &'a Stages,
+    build_arguments: &'a BTreeMap<String, String>,
+    context: &'a Context,
+    workspace: &'a Workspace,
+    inputs: Vec<String>,
+    trace: Trace,
+    stage: usize,
+    instruction: usize,
+    state: State,
+    current: StageTrace,
+    mounts: Vec<Mount>,
+    time: u64,
+}
+
+impl Tracer<'_> {
+    fn stage(&mut self, index: usize) {
+        let Some(stage) = self.stages.all.get(index) else { return };
+        self.stage = index;
+        self.current = StageTrace::default();
+        self.state = match &stage.base {
+            Base::Stage(base) => {
+                let mut state =
+                    self.trace.stages.get(*base).map(|it| it.state.clone()).unwrap_or_default();
+                // ARG ends with its stage.
+                let keep = &state.environment;
+                let variables = Arc::make_mut(&mut state.variables);
+                variables.retain(|name, _| keep.contains(name));
+                state.arguments.clear();
+                state
+            }
+            Base::Image(_, known) => self.first_state(known.as_deref()),
+        };
+        for index in stage.instructions.clone() {
+            self.instruction = index;
+            if let Some(instruction) = self.parsed.instructions.get(index) {
+                self.instruction(instruction);
+            }
+        }
+        self.current.state = std::mem::take(&mut self.state);
+        self.trace.stages.push(std::mem::take(&mut self.current));
+    }
+
+    fn first_state(&self, known: Option<&super::base_images::BaseImage>) -> State {
+        let mut state = State { workdir: "/".to_owned(), workdir_known: known.is_some(), ..State::default() };
+        let variables = Arc::make_mut(&mut state.variables);
+        if let Some(image) = known {
+            state.workdir.clone_from(&image.workdir);
+            if image.cargo_home.is_none() && image.distribution != "node" {
+                for name in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_HOME"] {
+                    variables.insert(name.to_owned(), Some(String::new()));
+                }
+            }
+            for (name, value) in [
+                ("CARGO_HOME", image.cargo_home.clone()),
+                ("CARGO_BUILD_TARGET", image.cargo_build_target.clone()),
+                ("HOME", (image.user == "root").then(|| "/root".to_owned())),
+            ] {
+                if let Some(value) = value {
+                    variables.insert(name.to_owned(), Some(value));
+                    state.environment.insert(name.to_owned());
+                }
+            }
+        } else {
+            state.trees.push(Tree { at: "/".to_owned(), source: None });
+            state.unknown_installs = true;
+            state.unknown_targets = true;
+        }
+        state
+    }
+
+    fn expanded(&self, text: &str) -> Option<String> {
+        expand(text, &self.state.variables)
+    }
+
+    /// An absolute path of the stage; `None` where a variable in it is not known.
+    fn absolute(&self, text: &str) -> Option<String> {
+        Some(join(&self.state.workdir, &self.expanded(text)?))
+    }
+
+    /// The path in the name space of the cache mount that holds it, or as it is.
+    fn placed(&self, path: &str) -> (String, Option<String>) {
+        let caches = self.mounts.iter().filter(|mount| mount.kind == "cache");
+        let holding = caches
+            .filter_map(|mount| Some((mount.target.as_deref()?, mount)))
+            .filter_map(|(target, mount)| Some((target.len(), below(path, target)?, mount)))
+            .max_by_key(|(length, ..)| *length);
+        match holding {
+            Some((_, rest, mount)) => (join(&format!("/mount:{}", mount.key), rest), Some(mount.key.clone())),
+            None => (path.to_owned(), None),
+        }
+    }
+
+    fn write(&mut self, path: &str, origin: Origin, time: u64) {
+        let (path, _) = self.placed(path);
+        self.state.files.insert(path, File { origin, time });
+    }
+
+    fn instruction(&mut self, instruction: &Instruction) {
+        self.time += 1;
+        match &instruction.kind {
+            Kind::Arg(pairs) => {
+                for (name, default) in pairs {
+                    let value = match self.build_arguments.get(name) {
+                        Some(typed) => Some(typed.clone()),
+                        None if PLATFORM_ARGUMENTS.contains(&name.as_str()) => None,
+                        None => match default {
+                            Some(default) => self.expanded(default),
+                            None => match self.stages.global.get(name) {
+                                Some(value) => value.clone(),
+                                // Without a default it is empty, unless somebody gives it.
+                                None => None,
+                            },
+                        },
+                    };
+                    self.state.arguments.insert(name.clone());
+                    // ENV wins over ARG.
+                    if !self.state.environment.contains(name) {
+                        Arc::make_mut(&mut self.state.variables).insert(name.clone(), value);
+                    }
+                }
+            }
+            Kind::Env(pairs) => {
+                let values: Vec<_> =
+                    pairs.iter().map(|(name, value)| (name.clone(), self.expanded(value))).collect();
+                for (name, value) in values {
+                    self.state.environment.insert(name.clone());
+                    Arc::make_mut(&mut self.state.variables).insert(name, value);
+                }
+            }
+            Kind::Workdir(path) => match self.expanded(&path.value) {
+                Some(path) => {
+                    self.state.workdir_known |= path.starts_with('/');
+                    self.state.workdir = join(&self.state.workdir, &path);
+                }
+                None => {
+                    self.state.workdir = join(&self.state.workdir, "/?workdir");
+                    self.state.workdir_known = false;
+                }
+            },
+            Kind::User(user) => self.state.user = self.expanded(&user.value),
+            Kind::Shell(words) => {
+                self.state.shell = Some(words.iter().map(|it| it.value.clone()).collect());
+            }
+            Kind::Copy { add, flags, sources, heredoc, dest } => {
+                self.copy(*add, flags, sources, *heredoc, dest);
+            }
+            Kind::Run { flags, form, heredocs } => self.run(flags, form, heredocs),
+            Kind::Cmd(_) => self.state.cmd = Some(self.instruction),
+            Kind::Entrypoint(_) => {
+                self.state.entrypoint = Some(self.instruction);
+                // An ENTRYPOINT forgets the CMD of the image below it.
+                let own = self.stages.all[self.stage].instructions.contains(&self.state.cmd.unwrap_or(0));
+                if !own {
+                    self.state.cmd = None;
+                }
+            }
+            Kind::Healthcheck(form) => {
+                self.state.healthcheck = form.as_ref().map(|_| self.instruction);
+            }
+            Kind::Volume(paths) => {
+                for path in paths {
+                    if let Some(path) = self.absolute(&path.value) {
+                        self.state.volumes.push((path, self.instruction));
+                    }
+                }
+            }
+            Kind::From { .. } | Kind::Other(_) => {}
+        }
+    }
+
+    fn copy(&mut self, add: bool, flags: &[Flag], sources: &[Text], heredoc: bool, dest: &Text) {
+        let flag = |name: &str| flags.iter().find(|it| it.name == name);
+        let Some(to) = self.absolute(&dest.value) else {
+            self.unknown_tree("/");
+            return;
+        };
+        let into_directory = dest.value.ends_with('/')
+            || matches!(dest.value.as_str(), "." | "./" | "..")
+            || sources.len() + usize::from(heredoc) > 1;
+        if heredoc {
+            self.write(&to, Origin::Written, self.time);
+        }
+        let from = match flag("from").map(|it| self.expanded(&it.value)) {
+            Some(None) => return self.unknown_tree(&to),
+            Some(Some(name)) => match self.stages.find(&name).filter(|it| *it < self.stage) {
+                Some(stage) => Some(stage),
+                None => return self.from_image(&name, sources, &to, into_directory),
+            },
+            None => None,
+        };
+        let parents = flag("parents").is_some();
+        for source in sources {
+            let Some(path) = self.expanded(&source.value) else {
+                self.unknown_tree(&to);
+                continue;
+            };
+            match from {
+                Some(stage) => self.copy_from_stage(stage, &path, source, &to, into_directory),
+                None if add && (path.contains("://") || path.starts_with("git@") || is_archive(&path)) => {
+                    self.unknown_tree(&to);
+                }
+                None => {
+                    let to = if parents { join(&to, &path) } else { to.clone() };
+                    self.copy_from_context(&path, &to, into_directory && !parents);
+                }
+            }
+        }
+    }
+
+    /// What comes from an image that is no stage: one file is that file, a directory is anything.
+    fn from_image(&mut self, image: &str, sources: &[Text], to: &str, into_directory: bool) {
+        let _ = image;
+        for source in sources {
+            let name = source.value.rsplit('/').next().unwrap_or_default();
+            let path = if into_directory { join(to, name) } else { to.to_owned() };
+            self.write(&path, Origin::Unknown, self.time);
+            self.unknown_tree(&path);
+        }
+    }
+
+    fn unknown_tree(&mut self, at: &str) {
+        let (at, _) = self.placed(at);
+        self.state.trees.push(Tree { at, source: None });
+    }
+
+    fn copy_from_context(&mut self, source: &str, to: &str, into_directory: bool) {
+        let source = join("", source.trim_start_matches('/'));
+        let is_pattern = source.contains(['*', '?', '[']);
+        let is_directory = source.is_empty() || self.context.directories.contains(&source);
+        for index in 0..self.inputs.len() {
+            let input = &self.inputs[index];
+            if !self.context.files.contains(input) || !self.context.sends(input) {
+                continue;
+            }
+            let target = if is_pattern {
+                pattern_target(&source, input, to, into_directory)
+            } else if is_directory {
+                below(input, &source).map(|rest| join(to, rest))
+            } else if *input == source {
+                let name = source.rsplit('/').next().unwrap_or_default();
+                Some(if into_directory { join(to, name) } else { to.to_owned() })
+            } else {
+                None
+            };
+            if let Some(target) = target {
+                let origin = Origin::Context(input.clone());
+                self.write(&target, origin, 0);
+            }
+        }
+        let (at, _) = self.placed(to);
+        if is_pattern || self.context.incomplete {
+            self.state.trees.push(Tree { at, source: None });
+        } else {
+            let name = source.rsplit('/').next().unwrap_or_default();
+            let at = if !is_directory && into_directory { join(&at, name) } else { at };
+            self.state.trees.push(Tree { at, source: Some(source) });
+        }
+    }
+
+    fn copy_from_stage(
+        &mut self,
+        stage: usize,
+        path: &str,
+        source: &Text,
+        to: &str,
+        into_directory: bool,
+    ) {
+        let path = join("/", path);
+        let Some(from) = self.trace.stages.get(stage).map(|it| it.state.clone()) else { return };
+        let pattern = path.contains(['*', '?', '[']);
+        let build = from.program_at(&path);
+        let there = if pattern { None } else { from.presence(&path, self.context) };
+        self.trace.taken.push(Taken {
+            stage: self.stage,
+            from: stage,
+            instruction: self.instruction,
+            path: path.clone(),
+            written: source.value.clone(),
+            span: source.span.clone(),
+            by: "COPY".to_owned(),
+            conditional: false,
+            mount: None,
+            build,
+            builds_before: self.trace.builds.len(),
+            there,
+        });
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        if pattern {
+            return self.unknown_tree(to);
+        }
+        let is_file = from.files.contains_key(&path) || build.is_some();
+        let target = if is_file && into_directory { join(to, &name) } else { to.to_owned() };
+        if let Some(build) = build {
+            self.write(&target, Origin::Program(build), self.time);
+        }
+        for (file, found) in &from.files {
+            if let Some(rest) = below(file, &path) {
+                self.write(&join(&target, rest), found.origin.clone(), found.time);
+            }
+        }
+        for (key, unit) in &from.units {
+            if let Some(rest) = below(&key.target_dir, &path) {
+                let (target_dir, _) = self.placed(&join(to, rest));
+                self.state.units.insert(UnitKey { target_dir, ..key.clone() }, unit.clone());
+            }
+        }
+        for (directory, build) in &from.outputs {
+            if let Some(rest) = below(directory, &path) {
+                self.state.outputs.push((join(to, rest), *build));
+            }
+        }
+        for tree in &from.trees {
+            if let Some(rest) = below(&tree.at, &path) {
+                self.state.trees.push(Tree { at: join(&target, rest), source: tree.source.clone() });
+            } else if let Some(rest) = below(&path, &tree.at) {
+                let source = tree.source.as_ref().map(|it| join(it, rest));
+                self.state.trees.push(Tree { at: target.clone(), source });
+            }
+        }
+        if there != Some(true) {
+            // The stage may hold more than is followed here.
+            self.write(&target, Origin::Unknown, self.time);
+            self.unknown_tree(&target);
+        }
+    }
+
+    fn mount(&self, flag: &Flag) -> Mount {
+        let mut mount = Mount {
+            kind: "bind".to_owned(),
+            target: None,
+            id: None,
+            key: String::new(),
+            from: None,
+            source: String::new(),
+            sharing: None,
+            span: flag.span.clone(),
+        };
+        for part in flag.value.split(',') {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            match name.trim() {
+                "type" => mount.kind = value.to_owned(),
+                "target" | "dst" | "destination" => mount.target = self.absolute(value),
+                "id" => mount.id = Some(value.to_owned()),
+                "from" => mount.from = self.expanded(value),
+                "source" | "src" => mount.source = self.expanded(value).unwrap_or_default(),
+                "sharing" => mount.sharing = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        mount.key = match &mount.id {
+            Some(id) => self.expanded(id).unwrap_or_else(|| id.clone()),
+            None => mount.target.clone().unwrap_or_default(),
+        };
+        mount
+    }
+
+    fn run(&mut self, flags: &[Flag], form: &Form, heredocs: &[super::parse::Heredoc]) {
+        let mounts: Vec<Mount> =
+            flags.iter().filter(|it| it.name == "mount").map(|it| self.mount(it)).collect();
+        let binds: Vec<Mount> = mounts.iter().filter(|it| it.kind == "bind").cloned().collect();
+        let before = (!binds.is_empty()).then(|| (self.state.files.clone(), self.state.trees.clone()));
+        for bind in &binds {
+            let Some(target) = &bind.target else { continue };
+            let stage = bind.from.as_deref().map(|name| self.stages.find(name));
+            match stage {
+                None => self.copy_from_context(&bind.source, target, false),
+                Some(Some(stage)) if stage < self.stage => {
+                    let text = Text { value: bind.source.clone(), span: bind.span.clone() };
+                    let taken = self.trace.taken.len();
+                    self.copy_from_stage(stage, &bind.source, &text, target, false);
+                    // A mount shows what there is; it does not ask for a file.
+                    self.trace.taken.truncate(taken);
+                }
+                Some(_) => self.unknown_tree(target),
+            }
+        }
+        if !mounts.is_empty() {
+            self.current.mounts.push((self.instruction, mounts.clone()));
+        }
+        self.mounts = mounts;
+        let start = Start {
+            variables: Arc::clone(&self.state.variables),
+            directory: Some(self.state.workdir.clone()),
+            ..self.shell_start()
+        };
+        for script in self.scripts(form, heredocs, &start) {
+            if let Some((place, why)) = script.unclear {
+                self.current.unclear.push((self.instruction, place, why.clone()));
+                let place = if place == 0 { 0..0 } else { place..place + 1 };
+                self.opaque(&place, &format!("a script that is not understood: {why}"));
+            }
+            for command in script.commands {
+                self.time += 1;
+                self.command(&command);
+                self.current.steps.push(Step { instruction: self.instruction, ran: command });
+            }
+        }
+        self.mounts.clear();
+        if let Some((files, trees)) = before {
+            for bind in &binds {
+                let Some(target) = &bind.target else { continue };
+                self.state.files.retain(|path, _| below(path, target).is_none() || path.starts_with("/mount:"));
+                let held = files.iter().filter(|(path, _)| below(path, target).is_some());
+                self.state.files.extend(held.map(|(path, file)| (path.clone(), file.clone())));
+            }
+            self.state.trees = trees;
+        }
+    }
+
+    fn shell_start(&self) -> Start {
+        let shell = self.state.shell.clone().unwrap_or_default();
+        let name = shell.first().map(String::as_str).unwrap_or("/bin/sh");
+        let options = || shell.iter().skip(1);
+        Start {
+            errexit: options().any(|it| it.starts_with('-') && it.contains('e') && !it.starts_with("--")),
+            pipefail: options().any(|it| it == "pipefail"),
+            bash: name.ends_with("bash"),
+            ..Start::default()
+        }
+    }
+
+    fn scripts(
+        &self,
+        form: &Form,
+        heredocs: &[super::parse::Heredoc],
+        start: &Start,
+    ) -> Vec<Script> {
+        let text = match form {
+            Form::Exec(words) => return vec![follow_exec(words, start)],
+            Form::Shell(text) => text,
+        };
+        let own_shell = self.state.shell.as_ref().and_then(|it| it.first());
+        let known = own_shell.is_none_or(|shell| {
+            ["sh", "bash", "ash", "dash"].contains(&shell.rsplit('/').next().unwrap_or_default())
+        });
+        if !known {
+            let unclear = Some((text.place(0), "SHELL is no POSIX shell".to_owned()));
+            return vec![Script { commands: Vec::new(), unclear }];
+        }
+        let Some(first) = heredocs.first() else { return vec![follow(text, start)] };
+        let body = |heredoc: &super::parse::Heredoc| {
+            self.source.text().get(heredoc.body.clone()).unwrap_or_default()
+        };
+        if text.text.trim_start().starts_with("<<") && text.text.split_whitespace().count() == 1 {
+            let script = body(first);
+            let interpreter = script.lines().next().unwrap_or_default();
+            if interpreter.starts_with("#!") && !interpreter.contains("sh") {
+                let unclear = Some((first.body.start, format!("it runs {interpreter}")));
+                return vec![Script { commands: Vec::new(), unclear }];
+            }
+            let mut start = start.clone();
+            start.errexit |= interpreter.starts_with("#!") && interpreter.contains(" -e");
+            start.bash |= interpreter.contains("bash");
+            let cleaned = super::parse::Cleaned::verbatim(script, first.body.start);
+            return vec![follow(&cleaned, &start)];
+        }
+        // The shell gets the line and the here-documents behind it.
+        let mut whole = text.clone();
+        whole.text.push('\n');
+        for heredoc in heredocs {
+            whole.text.push_str(self.source.text().get(heredoc.body.start..heredoc.end).unwrap_or_default());
+        }
+        vec![follow(&whole, start)]
+    }
+
+    /// From here on nobody knows what the stage's files are.
+    fn opaque(&mut self, span: &Span, why: &str) {
+        self.state.opaque.get_or_insert_with(|| (span.clone(), why.to_owned()));
+    }
+}
+
+fn is_archive(path: &str) -> bool {
+    [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst"].iter().any(|it| path.ends_with(it))
+}
+
+/// Where a file lands that a pattern selects: by its name, or, of a directory, below it.
+fn pattern_target(pattern: &str, input: &str, to: &str, into_directory: bool) -> Option<String> {
+    let above = input.match_indices('/').map(|(at, _)| at).chain([input.len()]);
+    let hit = above.into_iter().find(|at| super::files::matches(pattern, &input[..*at]))?;
+    let name = input[..hit].rsplit('/').next().unwrap_or_default();
+    let rest = &input[hit..];
+    Some(match (rest.is_empty(), into_directory) {
+        (true, true) => join(to, name),
+        (true, false) => to.to_owned(),
+        (false, _) => join(to, rest.trim_start_matches('/')),
+    })
+}
+
+impl State {
+    /// The build whose program lies at a path.
+    pub fn program_at(&self, path: &str) -> Option<usize> {
+        if let Some(File { origin: Origin::Program(build), .. }) = self.files.get(path) {
+            return Some(*build);
+        }
+        let (directory, _) = path.rsplit_once('/')?;
+        let made = self.outputs.iter().rev().find(|(output, _)| output == directory);
+        made.map(|(_, build)| *build)
+    }
+
+    /// Whether something is at a path; `None` where that is not known.
+    pub fn presence(&self, path: &str, context: &Context) -> Option<bool> {
+        let among = |map: &BTreeMap<String, File>| {
+            let mut from = map.range(path.to_owned()..).take(1);
+            from.any(|(found, _)| below(found, path).is_some())
+        };
+        if among(&self.files) || self.outputs.iter().any(|(output, _)| below(output, path).is_some()) {
+            return Some(true);
+        }
+        if self.program_at(path).is_some() {
+            return Some(true);
+        }
+        let mut unknown = self.opaque.is_some();
+        for tree in &self.trees {
+            if below(&tree.at, path).is_some() {
+                return Some(true);
+            }
+            let Some(rest) = below(path, &tree.at) else { continue };
+            match &tree.source {
+                Some(source) => {
+                    let source = join(source, rest);
+                    if context.has(&source) && context.sends(&source) {
+                        return Some(true);
+                    }
+                    unknown |= context.incomplete;
+                }
+                None => unknown = true,
+            }
+        }
+        if unknown { None } else { Some(false) }
+    }
+}
+
+/// The stages' packages, for rules that ask what is installed.
+pub fn installed(trace: &Trace, stage: usize) -> &BTreeSet<String> {
+    static NONE: BTreeSet<String> = BTreeSet::new();
+    trace.stages.get(stage).map_or(&NONE, |it| &it.state.packages)
+}
