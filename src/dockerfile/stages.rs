@@ -169,6 +169,11 @@ impl Stages {
         chain
     }
 
+    /// The built stage rests on this one.
+    pub fn goes_on_to_last(&self, stage: usize) -> bool {
+        self.all.get(stage).is_some_and(|it| it.used)
+    }
+
     /// How a stage is spoken of: its name or its number.
     pub fn name(&self, stage: usize) -> String {
         let name = self.all.get(stage).and_then(|it| it.name.clone());

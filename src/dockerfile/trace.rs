@@ -32,6 +32,10 @@ pub struct Made {
     pub manifest: Origin,
     /// Cargo compiles it in this build, instead of calling it fresh.
     pub rebuilt: bool,
+    /// An earlier build made the unit, and this one makes it again.
+    pub again: bool,
+    /// The build that made it, by its number.
+    pub compiled_by: usize,
 }
 
 impl Made {
@@ -56,8 +60,10 @@ pub struct Build {
     pub cook: bool,
     /// Where the workspace's root manifest lies; `None`: not known.
     pub workspace: Option<String>,
-    /// The target directory by its path; `None`: not known.
+    /// The target directory, in its mount's own name space; `None`: not known.
     pub target_dir: Option<String>,
+    /// The target directory by its path.
+    pub target_path: Option<String>,
     /// The cache mount that holds it, by its id.
     pub mount: Option<String>,
     /// `release`, `x86_64-unknown-linux-musl/release`; `None`: not known.
@@ -414,8 +420,7 @@ impl Tracer<'_> {
                     self.unknown_tree(&to);
                 }
                 None => {
-                    let to = if parents { join(&to, &path) } else { to.clone() };
-                    self.copy_from_context(&path, &to, into_directory && !parents);
+                    self.copy_from_context(&path, &to, into_directory, parents);
                 }
             }
         }
@@ -437,7 +442,7 @@ impl Tracer<'_> {
         self.state.trees.push(Tree { at, source: None });
     }
 
-    fn copy_from_context(&mut self, source: &str, to: &str, into_directory: bool) {
+    fn copy_from_context(&mut self, source: &str, to: &str, into_directory: bool, parents: bool) {
         let source = join("", source.trim_start_matches('/'));
         let is_pattern = source.contains(['*', '?', '[']);
         let is_directory = source.is_empty() || self.context.directories.contains(&source);
@@ -446,7 +451,10 @@ impl Tracer<'_> {
             if !self.context.files.contains(input) || !self.context.sends(input) {
                 continue;
             }
-            let target = if is_pattern {
+            let target = if parents {
+                let hit = self.context.selected(&source).any(|it| it == input);
+                hit.then(|| join(to, input))
+            } else if is_pattern {
                 pattern_target(&source, input, to, into_directory)
             } else if is_directory {
                 below(input, &source).map(|rest| join(to, rest))
@@ -462,7 +470,7 @@ impl Tracer<'_> {
             }
         }
         let (at, _) = self.placed(to);
-        if is_pattern || self.context.incomplete {
+        if is_pattern || parents || self.context.incomplete {
             self.state.trees.push(Tree { at, source: None });
         } else {
             let name = source.rsplit('/').next().unwrap_or_default();
@@ -577,7 +585,7 @@ impl Tracer<'_> {
             let Some(target) = &bind.target else { continue };
             let stage = bind.from.as_deref().map(|name| self.stages.find(name));
             match stage {
-                None => self.copy_from_context(&bind.source, target, false),
+                None => self.copy_from_context(&bind.source, target, false, false),
                 Some(Some(stage)) if stage < self.stage => {
                     let text = Text { value: bind.source.clone(), span: bind.span.clone() };
                     let taken = self.trace.taken.len();

@@ -184,6 +184,7 @@ impl Tracer<'_> {
                 .map(|triple| Some(format!("{}/{}", triple.as_deref()?.trim_end_matches(".json"), profile.as_deref()?)))
                 .collect(),
         };
+        let target_path = target_dir.clone();
         let (target_dir, mount) = match target_dir.map(|it| self.placed(&it)) {
             Some((placed, mount)) => (Some(placed), mount),
             None => (None, None),
@@ -196,6 +197,7 @@ impl Tracer<'_> {
             cook,
             workspace: root,
             target_dir,
+            target_path,
             mount,
             outputs,
             triples,
@@ -409,6 +411,7 @@ impl Tracer<'_> {
             };
             let before = self.state.units.get(&key);
             // A build script that does not say when it wants to run again runs after any change.
+            let again = before.is_some();
             let script_reruns = parts.1.is_some() && !package.build_script_reruns_on_change;
             let edits = self.state.edits;
             let rebuilt = before.is_none_or(|unit| {
@@ -440,6 +443,8 @@ impl Tracer<'_> {
             build.made.push(Made {
                 compiled_from: unit.map_or(Origin::Unknown, |unit| unit.root.clone()),
                 manifest: unit.map_or(Origin::Unknown, |unit| unit.manifest.clone()),
+                compiled_by: unit.map_or(0, |unit| unit.build),
+                again: again && rebuilt,
                 root: file.origin,
                 path,
                 rebuilt,
