@@ -87,6 +87,9 @@ pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) ->
         }
     }
     let absolute = fs::canonicalize(own).unwrap_or_else(|_| own.to_owned());
+    if sources.is_empty() && let Some(above) = workspace_above(&absolute) {
+        return (above, false);
+    }
     let mut best: Option<(usize, PathBuf)> = None;
     let mut tried = 0;
     let mut directory = Some(absolute.as_path());
@@ -110,6 +113,25 @@ pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) ->
         Some((count, at)) if count > 0 && count * 2 >= sources.len() => (at, count + 1 >= sources.len() || count >= 3),
         _ => (absolute, false),
     }
+}
+
+/// A member's folder is hardly a context: cargo needs the workspace around it.
+fn workspace_above(own: &Path) -> Option<PathBuf> {
+    let has_workspace = |at: &Path| {
+        text(&at.join("Cargo.toml")).is_some_and(|it| it.lines().any(|line| line.trim() == "[workspace]"))
+    };
+    if !own.join("Cargo.toml").is_file() || has_workspace(own) || own.join(".git").exists() {
+        return None;
+    }
+    for at in own.ancestors().skip(1).take(6) {
+        if has_workspace(at) {
+            return Some(at.to_owned());
+        }
+        if at.join(".git").exists() {
+            break;
+        }
+    }
+    None
 }
 
 /// Lists a context.
@@ -197,7 +219,10 @@ pub fn load_workspace(root: &Path, context: &Context, source: &Source) -> Result
     command.other_options(["--offline".to_owned()]);
     command.env("RUSTUP_AUTO_INSTALL", "0").env("CARGO_CACHE_RUSTC_INFO", "0");
     let metadata = command.exec().map_err(|error| first_line(&error.to_string()))?;
-    Ok(Some(workspace(root, &metadata)))
+    match workspace(root, &metadata) {
+        Some(workspace) => Ok(Some(workspace)),
+        None => Err("the workspace's root lies outside of the context".to_owned()),
+    }
 }
 
 fn first_line(text: &str) -> String {
@@ -226,14 +251,14 @@ fn choose_manifest(context: &Context, source: &Source) -> Option<String> {
     named.map(|it| (**it).clone())
 }
 
-fn workspace(root: &Path, metadata: &Metadata) -> Workspace {
+fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
     let root = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
     let relative = |path: &Path| -> Option<String> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         Some(path.strip_prefix(&root).ok()?.to_string_lossy().into_owned())
     };
     let root_directory = metadata.workspace_root.as_std_path();
-    let Some(at) = relative(root_directory) else { return Workspace::default() };
+    let at = relative(root_directory)?;
     let manifest = text(&root_directory.join("Cargo.toml")).and_then(|it| it.parse::<toml::Table>().ok());
     let manifest = manifest.unwrap_or_default();
     let listed: Vec<String> = manifest
@@ -272,7 +297,7 @@ fn workspace(root: &Path, metadata: &Metadata) -> Workspace {
         let targets = it.get("toolchain")?.get("targets")?.as_array()?.clone();
         Some(targets.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect())
     });
-    Workspace {
+    Some(Workspace {
         root: at,
         packages,
         profiles: profiles.map(|it| it.keys().cloned().collect()).unwrap_or_default(),
@@ -283,7 +308,7 @@ fn workspace(root: &Path, metadata: &Metadata) -> Workspace {
         has_toolchain_file: toolchain.is_some(),
         spawns_processes: false,
         guessed: false,
-    }
+    })
 }
 
 fn package(

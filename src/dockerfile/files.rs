@@ -126,13 +126,14 @@ pub fn matches(pattern: &str, path: &str) -> bool {
         let character = path.get(t).copied();
         match next {
             '*' if pattern.get(p + 1) == Some(&'*') => {
-                let after = if pattern.get(p + 2) == Some(&'/') { p + 3 } else { p + 2 };
-                open.push((after, t));
-                if let Some(character) = character {
+                let slash = pattern.get(p + 2) == Some(&'/');
+                let after = if slash { p + 3 } else { p + 2 };
+                // `**/` ends where a name begins.
+                if !slash || t == 0 || path.get(t - 1) == Some(&'/') {
+                    open.push((after, t));
+                }
+                if character.is_some() {
                     open.push((p, t + 1));
-                    if character == '/' {
-                        open.push((after, t + 1));
-                    }
                 }
             }
             '*' => {
@@ -187,6 +188,9 @@ mod tests {
             ("target", "crates/a/target/x", true),
             ("**/target", "crates/a/target/x", false),
             ("**/target", "target/x", false),
+            ("**/.*", "config/app.yaml", true),
+            ("**/.*", "config/.env", false),
+            ("a**b", "axx/yb", false),
             ("*", "src/main.rs", false),
             ("*\n!src", "src/main.rs", true),
             ("*\n!src/**\n!Cargo.toml", "Cargo.lock", false),

@@ -1,7 +1,7 @@
 //! Follows every stage instruction by instruction: which files are where and how old, what cargo would
 //! compile and what it would call fresh, what is copied from where. Nothing is run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cargo_command::CargoCommand;
@@ -182,6 +182,8 @@ pub struct Trace {
     pub taken: Vec<Taken>,
     /// In order.
     pub cleaned: Vec<Cleaned>,
+    /// COPY of a path that is not known: to which stage, from which.
+    pub unknown_taken: Vec<(usize, usize)>,
 }
 
 /// Follows all stages.
@@ -411,6 +413,7 @@ impl Tracer<'_> {
         let parents = flag("parents").is_some();
         for source in sources {
             let Some(path) = self.expanded(&source.value) else {
+                self.trace.unknown_taken.extend(from.map(|from| (self.stage, from)));
                 self.unknown_tree(&to);
                 continue;
             };
@@ -719,6 +722,23 @@ impl State {
         made.map(|(_, build)| *build)
     }
 
+    /// The context's file that lies at a path, where it was copied from there.
+    pub fn context_path(&self, path: &str) -> Option<String> {
+        self.trees.iter().rev().find_map(|tree| {
+            let rest = below(path, &tree.at)?;
+            Some(join(tree.source.as_ref()?, rest))
+        })
+    }
+
+    /// Something that nobody knows was copied to a path, around it or below it.
+    pub fn is_unknown_at(&self, path: &str) -> bool {
+        self.trees.iter().any(|tree| {
+            tree.source.is_none()
+                && tree.at != "/"
+                && (below(path, &tree.at).is_some() || below(&tree.at, path).is_some())
+        })
+    }
+
     /// Whether something is at a path; `None` where that is not known.
     pub fn presence(&self, path: &str, context: &Context) -> Option<bool> {
         let among = |map: &BTreeMap<String, File>| {
@@ -752,8 +772,3 @@ impl State {
     }
 }
 
-/// The stages' packages, for rules that ask what is installed.
-pub fn installed(trace: &Trace, stage: usize) -> &BTreeSet<String> {
-    static NONE: BTreeSet<String> = BTreeSet::new();
-    trace.stages.get(stage).map_or(&NONE, |it| &it.state.packages)
-}

@@ -294,7 +294,9 @@ impl Tracer<'_> {
             self.dependencies_first(*index, &mut seen, &mut order);
         }
         // Cargo reads the manifest of every member, whatever it builds.
-        for other in &workspace.packages {
+        let root_manifest = self.state.files.get(&self.placed(&join(root, "Cargo.toml")).0);
+        let real = root_manifest.is_some_and(|it| it.origin == Origin::Context(workspace.manifest()));
+        for other in workspace.packages.iter().filter(|_| real) {
             let Some(rest) = below(&other.directory, &workspace.root) else { continue };
             let manifest = join(root, &join(rest, "Cargo.toml"));
             if other.required && !self.state.files.contains_key(&self.placed(&manifest).0) {

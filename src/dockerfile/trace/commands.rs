@@ -70,9 +70,10 @@ impl Tracer<'_> {
             "rustup" => self.rustup(command),
             "git" | "tar" | "unzip" | "curl" | "wget" | "cargo-binstall" | "dpkg" | "npm" | "pnpm" | "yarn"
             | "pip" | "pip3" | "corepack" | "add-apt-repository" | "gunzip" | "7z" => {
-                self.state.unknown_installs = true;
+                // A checkout brings no program into the path.
+                self.state.unknown_installs |= program != "git";
                 if matches!(program.as_str(), "git" | "tar" | "unzip") {
-                    let directory = command.directory.clone().unwrap_or_else(|| "/".to_owned());
+                    let directory = self.unpacked_to(command, &program);
                     self.unknown_tree(&directory);
                 }
                 if matches!(program.as_str(), "curl" | "wget") && command.piped_into.is_some() {
@@ -115,6 +116,26 @@ impl Tracer<'_> {
         }
     }
 
+
+    /// Where `git clone`, `tar -C` and `unzip -d` put what they unpack.
+    fn unpacked_to(&self, command: &RanCommand, program: &str) -> String {
+        let here = command.directory.clone().unwrap_or_else(|| "/".to_owned());
+        let words: Vec<&str> = command.rest().iter().filter_map(|it| it.value.as_deref()).collect();
+        let option = match program {
+            "tar" => "-C",
+            "unzip" => "-d",
+            _ if words.contains(&"clone") => {
+                let named = words.iter().rev().find(|it| !it.starts_with('-') && **it != "clone");
+                let Some(last) = named else { return here };
+                let name = last.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+                let own = if last.contains(':') { name.trim_end_matches(".git") } else { last };
+                return join(&here, own);
+            }
+            _ => return here,
+        };
+        let to = words.iter().position(|it| *it == option).and_then(|at| words.get(at + 1));
+        to.map_or(here.clone(), |to| join(&here, to))
+    }
 
     /// A file is written: a manifest counts its edits, because cargo tells them apart by content.
     pub(super) fn written(&mut self, path: &str, origin: Origin, time: u64) {

@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    if dockerfile.workspace.guessed {
+    if dockerfile.workspace.guessed || dockerfile.workspace.packages.is_empty() {
         return Outcome::not_applicable("what the workspace holds is not known");
     }
     let mut findings = Vec::new();

@@ -24,6 +24,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let of_stage = |build: &&Build| dockerfile.goes_on(taken.from, build.stage);
         let all: Vec<&Build> = dockerfile.trace.builds.iter().filter(of_stage).collect();
         let known = all.iter().all(|it| it.target_path.is_some() && it.outputs.iter().all(Option::is_some));
+        let state = dockerfile.trace.stages.get(taken.from).map(|it| &it.state);
+        if taken.build.is_none() && state.is_some_and(|it| it.is_unknown_at(&taken.path)) {
+            continue;
+        }
         let inside = |build: &&&Build| {
             build.target_path.as_deref().is_some_and(|it| below(&taken.path, it).is_some_and(|it| it.contains('/')))
         };

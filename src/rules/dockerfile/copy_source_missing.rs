@@ -22,6 +22,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     if context.incomplete {
         return Outcome::open("not all files of the context are known");
     }
+    if !context.certain && dockerfile.workspace.guessed {
+        return Outcome::open("which directory is the context is not known");
+    }
     let mut findings = Vec::new();
     for (stage, _, instruction) in dockerfile.instructions() {
         let Kind::Copy { flags, sources, add, .. } = &instruction.kind else { continue };
@@ -34,7 +37,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 continue;
             }
             let path = join("", source.value.trim_start_matches("/"));
-            if path.is_empty() {
+            // git's own directory differs from checkout to checkout; what cargo built is another rule's.
+            let other = path == ".git" || path.starts_with(".git/") || path.split('/').any(|it| it == "target");
+            if path.is_empty() || other {
                 continue;
             }
             let there = context.has(&path);

@@ -27,6 +27,12 @@ const TOOLS: &[(&str, &[&str])] = &[
     ("jq", &["jq"]),
 ];
 
+/// Packages that bring no interpreter with them.
+const LIGHT: &[&str] = &[
+    "ca-certificates", "curl", "wget", "git", "tzdata", "openssl", "libssl", "libgcc", "musl-dev", "gcc", "pkg",
+    "bash", "tini", "dumb-init", "libpq",
+];
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
     let state = &trace.state;
@@ -84,7 +90,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     if path.starts_with('/') && path.contains('.') && absent(path) {
         return finding(format!("nothing copies `{path}` into the image")).into();
     }
-    if path.ends_with(".py") && lacks("python3", &["python3", "python"]) {
+    let copied = state.context_path(path).unwrap_or_else(|| path.to_owned());
+    let light = |package: &String| LIGHT.iter().any(|it| package.starts_with(it));
+    if (path.ends_with(".py") || copied.ends_with(".py")) && state.packages.iter().all(light) && lacks("python3", &["python3", "python"]) {
         return finding(format!("`{path}` is a Python script, and nothing installs Python in {}", image.name()))
             .fix(install_line(&image.distribution, "python3"))
             .into();
@@ -119,6 +127,7 @@ mod tests {
             ("alpine:3.20", "COPY entrypoint.sh /c.py\nHEALTHCHECK CMD /c.py", Some(3)),
             ("debian:bookworm-slim", "RUN apt-get update && apt-get install -y curl\nHEALTHCHECK CMD curl x", None),
             ("alpine:3.20", "HEALTHCHECK CMD wget -q x", None),
+            ("alpine:3.20", "RUN apk add python3\nCOPY entrypoint.sh /c.py\nHEALTHCHECK CMD /c.py", None),
             ("scratch", "COPY --from=curlimages/curl /usr/bin/curl /usr/bin/curl\nHEALTHCHECK CMD [\"/usr/bin/curl\"]", None),
             ("debian:bookworm-slim", "RUN ./install.sh\nHEALTHCHECK CMD curl x", None),
             ("debian:bookworm-slim", "HEALTHCHECK CMD [\"/usr/local/bin/my-app\", \"check\"]", None),

@@ -36,7 +36,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let older = dockerfile.builds().find(|(other, it)| {
             *other < number && same(it) && dockerfile.goes_on(build.stage, it.stage)
         });
-        let shipped = dockerfile.trace.taken.iter().any(|it| it.build == Some(number));
+        let output = |it: &str| build.outputs.iter().flatten().any(|output| it.ends_with(output.as_str()));
+        let shipped = dockerfile.trace.taken.iter().any(|it| {
+            it.build == Some(number) || it.from == build.stage && it.from != it.stage && output(it.path.trim_end_matches('/'))
+        }) || dockerfile.trace.unknown_taken.iter().any(|(_, from)| *from == build.stage);
         let Some((_, older)) = older.filter(|_| !told && shipped && build.target_dir.is_some()) else {
             continue;
         };
