@@ -678,7 +678,9 @@ fn paths_beyond_the_budget_are_refused_with_their_layer() {
         interest.budget = Arc::new(Budget::new(limit));
         let loaded = load(&reference, None, &interest, &mut |_| Ok(()));
         match loaded {
-            Ok(_) => assert!(fits, "{limit}"),
+            Ok(loaded) => {
+                assert!(fits && loaded.image.files.nodes.contains(b"/directory/04999"), "{limit}");
+            }
             Err(Failure { layer, why }) => {
                 let want = format!("the paths of its files need more than {limit} bytes of memory");
                 assert_eq!((why.to_string(), fits), (want, false));
