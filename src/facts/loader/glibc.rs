@@ -8,8 +8,7 @@ use super::search::{
     Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
 };
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::DF_1_NODEFLIB;
+use crate::facts::binary::{Linking, linking::DF_1_NODEFLIB};
 use crate::facts::image::elf_tree::ElfTree;
 use crate::facts::image::tree::{Errno, resolve};
 

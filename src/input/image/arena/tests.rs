@@ -1,3 +1,5 @@
+//! The arena against a map of whole paths, and what it charges.
+
 use std::collections::BTreeMap;
 
 use super::*;
