@@ -16,6 +16,7 @@ pub mod account;
 pub mod command;
 pub mod contents;
 pub mod elf_tree;
+pub mod machine_of_root;
 mod read;
 pub mod shell;
 pub mod tree;
@@ -122,7 +123,7 @@ impl Image {
         reference: &OsStr,
         query: &Query,
         seen: &(dyn Fn(&Binary, &[u8]) + Sync),
-    ) -> Result<Image, crate::input::Error> {
+    ) -> Result<Image, crate::input::image::Error> {
         read::read(reference, query, seen)
     }
 

@@ -87,6 +87,18 @@ impl Why {
     }
 }
 
+/// There is no such image, or it is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("{reference}: {}{source}", layer.as_ref().map(|layer| format!("{layer}: ")).unwrap_or_default())]
+pub struct Error {
+    /// The reference, as typed.
+    pub reference: String,
+    /// The layer, as `layer 2 of 3 (sha256:…)`.
+    pub layer: Option<String>,
+    /// What is wrong.
+    pub source: Why,
+}
+
 /// What a path of an image is, as `lstat` would say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

@@ -1,7 +1,14 @@
 //! Single files of an image, whole, as they lie: a program and the record of its build.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::image::config::Platform;
 use super::image::directory::Root;
@@ -9,8 +16,7 @@ use super::image::layer::{Interest, Member, Want};
 use super::image::load::{self, Failure};
 use super::image::reference::Reference;
 use super::image::spill::Spill;
-use super::image::{MAX_CONTENTS, Why, name};
-use super::{Error, file};
+use super::image::{Error, MAX_CONTENTS, Why, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
 ///
@@ -21,11 +27,7 @@ pub fn read(
     platform: Option<&Platform>,
     paths: &[&str],
 ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-    let fail = |failure: Failure| Error::Image {
-        reference: reference.to_string_lossy().into_owned(),
-        layer: failure.layer,
-        source: failure.why,
-    };
+    let fail = |failure: Failure| failure.of(reference);
     match Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))? {
         Reference::Directory(path) => {
             let root = Root::open(&path).map_err(|error| fail(error.into()))?;
@@ -67,7 +69,19 @@ pub fn is_image(words: &OsStr) -> bool {
         return true;
     }
     let path = Path::new(words);
-    path.is_dir() || file::head(path, 512).is_ok_and(|head| is_archive(&head))
+    path.is_dir() || head(path).is_ok_and(|head| is_archive(&head))
+}
+
+/// The first block of a regular file; opened so that nothing waits.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// tar, gzip or zstd, by their own marks.

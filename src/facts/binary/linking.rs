@@ -4,6 +4,8 @@ use std::io::{Read, Seek};
 
 use object::read::{ReadCache, ReadRef};
 
+use crate::facts::machine;
+
 mod dynamic;
 mod loader_text;
 mod raw;
@@ -234,6 +236,11 @@ impl Linking {
     /// Whether addresses are 64 bits wide.
     pub fn is_64(&self) -> bool {
         self.ident[4] == 2
+    }
+
+    /// What images call the machine that the file is for; `None` where they have no name for it.
+    pub fn architecture(&self) -> Option<&'static str> {
+        machine::architecture(self.machine, self.is_64(), self.is_little_endian())
     }
 
     /// Whether the least significant byte comes first.

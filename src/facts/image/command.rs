@@ -432,6 +432,44 @@ mod tests {
     }
 
     #[test]
+    fn scripts_that_lead_to_one_another_are_not_followed_for_ever() {
+        let ends = |tree: &Memory, words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let config = Config { entrypoint: words, ..Config::default() };
+            commands(tree, &config).remove(0).end
+        };
+        let tree = tree()
+            .file("/self", 0o755, "#!/self\n")
+            .file("/ping", 0o755, "#!/pong\n")
+            .file("/pong", 0o755, "#!/ping\n")
+            .link("/other", "/linked")
+            .file("/linked", 0o755, "#!/other x\n")
+            .file("/again", 0o755, "#!/bin/sh\nexec /again\n")
+            .file("/by-env", 0o755, "#!/usr/bin/env -S /by-env\n")
+            .file("/read", 0o755, "sh /read\n")
+            .file("/sourced", 0o755, "#!/bin/sh\nset -- \"$@\" \"$@\"\nexec /sourced \"$@\"\n")
+            .file("/a", 0o755, "#!/b\n")
+            .file("/b", 0o755, "#!/bin/sh\nexec /app\n");
+        for words in [
+            &["/self"][..],
+            &["/ping"],
+            &["/other"],
+            &["/again"],
+            &["/by-env"],
+            &["sh", "-c", "/read"],
+            &["tini", "--", "/self"],
+            &["env", "-S", "env /self"],
+            &["/sourced", "x"],
+        ] {
+            assert!(matches!(ends(&tree, words), End::Unknown(_)), "{words:?}");
+        }
+        // Each step may be there once.
+        assert_eq!(ends(&tree, &["/b"]), End::Program("/usr/local/bin/app".to_owned()));
+        let wrappers = [&["tini", "--"][..], &["env"; 6], &["/b"]].concat();
+        assert_eq!(ends(&tree, &wrappers), End::Program("/usr/local/bin/app".to_owned()));
+    }
+
+    #[test]
     fn a_program_gets_what_scripts_and_wrappers_set() {
         let lines = |command: &Command| {
             let mut lines = command.environment.clone();

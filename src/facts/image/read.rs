@@ -10,12 +10,11 @@ use super::elf_tree::ElfTree;
 use super::tree::{Directory, Kind, Tree, resolve};
 use super::{Files, Image, Query, Sibling};
 use crate::facts::Binary;
-use crate::input;
 use crate::input::image::directory::{Root, is_own_root};
 use crate::input::image::layer::{Interest, Member};
 use crate::input::image::load::{self, Failure, Loaded, Parts};
 use crate::input::image::reference::Reference;
-use crate::input::image::{MAX_CONTENTS, Why};
+use crate::input::image::{Error, MAX_CONTENTS, Why};
 
 /// Directories that are looked into for programs of a root; a root of more is not walked further.
 const MAX_DIRECTORIES: usize = 200_000;
@@ -23,13 +22,9 @@ const MAX_DIRECTORIES: usize = 200_000;
 /// Gets every Rust program with its bytes.
 pub type Seen<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
 
-pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, input::Error> {
+pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, Error> {
     let shown = reference.to_string_lossy().into_owned();
-    let fail = |failure: Failure| input::Error::Image {
-        reference: shown.clone(),
-        layer: failure.layer,
-        source: failure.why,
-    };
+    let fail = |failure: Failure| failure.of(reference);
     let parsed = Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))?;
     let mut image = match &parsed {
         Reference::Directory(path) => directory(path, query, seen).map_err(fail)?,

@@ -6,6 +6,7 @@ use super::{Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
 use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::machine_of_root;
 use crate::facts::image::tree::{Entry, Errno, Kind, resolve};
 use crate::facts::machine;
 
@@ -58,7 +59,7 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> Exec
     }
     let machine = start
         .machine
-        .or_else(|| Some(machine::neighbour(tree)?.1.machine))
+        .or_else(|| Some(machine_of_root::neighbour(tree)?.1.machine))
         .unwrap_or(subject.machine);
     if !runs(machine, subject.machine) {
         let because = format!(

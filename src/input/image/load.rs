@@ -59,6 +59,14 @@ impl<W: Into<Why>> From<W> for Failure {
     }
 }
 
+impl Failure {
+    /// The failure with the reference that was typed.
+    pub fn of(self, reference: &std::ffi::OsStr) -> super::Error {
+        let reference = reference.to_string_lossy().into_owned();
+        super::Error { reference, layer: self.layer, source: self.why }
+    }
+}
+
 /// Gets the same image for other platforms, one at a time, as far as their blobs are there.
 pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
 

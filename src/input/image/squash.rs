@@ -38,7 +38,7 @@ pub struct Ambiguous {
 }
 
 /// What engines were measured to disagree on: umoci 0.4.7, podman 4.3.1 and Docker 20.10.24 and
-/// 26.1.5, the latter with containerd's store and with its own (`tests/image_tools/trees.rs`).
+/// 26.1.5, the latter with containerd's store and with its own (`tests/it/image/engines.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
     /// A file below a name that a lower layer made a link: written through the link, or instead of it.
