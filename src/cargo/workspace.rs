@@ -22,7 +22,6 @@ pub mod rustflags;
 pub mod target;
 pub mod toml_tree;
 
-use crate::cargo::target_dir::outputs::{Output, Outputs, find_outputs};
 use crate::cargo::workspace::config::Config;
 
 use crate::cargo::error::Error;
@@ -326,7 +325,7 @@ pub(super) fn rustc_program(query: &Query, config: &Config) -> PathBuf {
 }
 
 /// Every target that rustc knows by name.
-fn known_targets(query: &Query, config: &Config) -> Vec<String> {
+pub(crate) fn known_targets(query: &Query, config: &Config) -> Vec<String> {
     let program = rustc_program(query, config);
     let output = query.command(&program).args(["--print", "target-list"]).output();
     let output = output.map(|output| output.stdout).unwrap_or_default();
