@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use binlint::rootfs::MAX_CONTENTS;
+use binlint::rootfs::budget::Budget;
 use binlint::rootfs::document::config::Platform;
 use binlint::rootfs::layer::tar::Reader;
 use binlint::rootfs::layer::{Interest, Want};
