@@ -1,14 +1,15 @@
 //! What was typed, and which room answers it.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod build;
 pub mod check;
-mod comparing;
+pub mod comparing;
+pub mod dockerfile;
 pub mod freshen;
 pub mod image;
 pub mod inspect;
@@ -18,9 +19,10 @@ pub mod output;
 pub mod record;
 pub mod recording;
 pub mod rules;
+pub mod subject;
 pub mod verify;
 
-use output::Failure;
+use crate::cli::output::Failure;
 
 /// Everything denied by no rule.
 pub const CLEAN: u8 = 0;
@@ -55,6 +57,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Run `cargo build`, record what it built from what, and judge it
     Build(build::Build),
+    /// Judge Dockerfiles before anything is built
+    Dockerfile(Box<dockerfile::Words>),
     /// Make cargo compile again what does not match its sources, whatever their dates say
     Freshen(freshen::Freshen),
     /// Write down what cargo's programs were built from
@@ -86,6 +90,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Check(words)) => check::run(&words, below()),
             Some(Command::Inspect(words)) => inspect::run(&words),
             Some(Command::Build(words)) => build::run(&words),
+            Some(Command::Dockerfile(words)) => dockerfile::run(&words, below()),
             Some(Command::Freshen(words)) => freshen::run(&words),
             Some(Command::Record(words)) => record::run(&words),
             Some(Command::Verify(words)) => verify::run(&words, below()),
@@ -94,13 +99,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     });
     answer.unwrap_or_else(|failure| {
-        match failure {
-            // The reader of a pipe has seen enough.
-            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return CLEAN,
-            failure => {
-                let _ = writeln!(io::stderr(), "error: {failure}");
-            }
-        }
+        // Nothing is left to do when not even this can be said.
+        let _ = writeln!(output::stderr(), "error: {failure}");
         FAILED
     })
 }

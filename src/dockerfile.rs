@@ -10,6 +10,7 @@ pub mod files;
 mod guess;
 pub mod ignore;
 pub mod parse;
+pub mod patch;
 pub mod run_commands;
 pub mod shell;
 pub mod shipping;
@@ -81,14 +82,8 @@ impl Dockerfile {
             Stages::new(&parsed.instructions, &options.build_arguments, options.stage.as_deref())?;
         let workspace = workspace.unwrap_or_else(|| guess::workspace(source.text()));
         let context = context.unwrap_or_else(|| guess::context(&workspace));
-        let trace = trace::trace(
-            &source,
-            &parsed,
-            &stages,
-            &options.build_arguments,
-            &context,
-            &workspace,
-        );
+        let trace =
+            trace::trace(&source, &parsed, &stages, &options.build_arguments, &context, &workspace);
         let ignores = ignore::find(&source, &parsed.instructions);
         let path = path.to_owned();
         let notes = Vec::new();
@@ -118,19 +113,24 @@ impl Dockerfile {
     /// Stages that the built one rests on, with what happens in them.
     pub fn used(&self) -> impl Iterator<Item = (usize, &Stage, &StageTrace)> {
         let all = self.stages.all.iter().zip(&self.trace.stages).enumerate();
-        all.filter(|(_, (stage, _))| stage.used).map(|(index, (stage, trace))| (index, stage, trace))
+        all.filter(|(_, (stage, _))| stage.used)
+            .map(|(index, (stage, trace))| (index, stage, trace))
     }
 
     /// Instructions of stages that are used, with their stage.
     pub fn instructions(&self) -> impl Iterator<Item = (usize, usize, &Instruction)> {
         self.used().flat_map(move |(stage, it, _)| {
-            it.instructions.clone().filter_map(move |index| Some((stage, index, self.instruction(index)?)))
+            it.instructions
+                .clone()
+                .filter_map(move |index| Some((stage, index, self.instruction(index)?)))
         })
     }
 
     /// Nothing is built by cargo, and nothing that it built is copied: this is another's Dockerfile.
     pub fn is_of_rust(&self) -> bool {
-        let cargo = |text: &str| text.contains("cargo") || text.contains("rustc") || text.contains("target/");
+        let cargo = |text: &str| {
+            text.contains("cargo") || text.contains("rustc") || text.contains("target/")
+        };
         !self.trace.builds.is_empty()
             || self.parsed.instructions.iter().any(|it| match &it.kind {
                 Kind::Run { .. } | Kind::Copy { .. } | Kind::Cmd(_) | Kind::Entrypoint(_) => {

@@ -4,22 +4,21 @@
 //! The modules stand in the order in which the data walks through them; `ARCHITECTURE.md` draws it.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod input;
-
-pub mod attest;
-
+pub mod binary;
+pub mod cargo;
+pub mod cli;
+pub mod config;
 pub mod dockerfile;
-
-pub mod facts;
-
+pub mod fact;
+pub mod lint;
+pub mod provenance;
+pub mod report;
+pub mod rootfs;
 pub mod rule;
 pub mod rules;
-
-pub mod config;
-pub mod lint;
-
-pub mod record;
-pub mod report;
-
-pub mod cli;
+pub mod session;
+pub mod start;
+pub mod subject;
+pub mod toolchain;

@@ -1,10 +1,12 @@
 //! Runs every rule over the facts under the levels: the one place where the three meet.
 
-use crate::config::{Config, Date, Waiver};
-use crate::facts::Facts;
+use crate::config::date::Date;
+use crate::config::{Config, Waiver};
+use crate::dockerfile::Dockerfile;
 use crate::report::{Checked, Judged, Report, Waived};
-use crate::rule::{Finding, Level, Outcome};
+use crate::rule::{Check, Finding, Level, Location, Outcome, Rule};
 use crate::rules;
+use crate::subject::Facts;
 
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {
@@ -31,10 +33,27 @@ fn judge(
     let mut all = Vec::new();
     for &rule in rules::ALL {
         let level = config.level(rule);
-        if level == Level::Allow {
+        // A Dockerfile is no program, and no program is a Dockerfile.
+        let of_dockerfile = matches!(rule.check, Check::Dockerfile(_));
+        if level == Level::Allow || of_dockerfile != facts.dockerfile.is_some() {
             continue;
         }
         let outcome = rule.check.run(facts);
+        if let Some(dockerfile) = &facts.dockerfile
+            && let Some((rest, waived)) = ignored(rule, &outcome, dockerfile)
+        {
+            all.push(Checked {
+                rule,
+                level: weigh(level, &waived.0),
+                outcome: waived.0,
+                waived: Some(waived.1),
+            });
+            if rest.findings().is_empty() {
+                continue;
+            }
+            all.push(Checked { rule, level: weigh(level, &rest), outcome: rest, waived: None });
+            continue;
+        }
         let holding = config.waivers.iter().position(|waiver| holds(waiver, rule.id, name, today));
         let waived = match (&outcome, holding) {
             (Outcome::Fail(_), Some(index)) => {
@@ -47,6 +66,29 @@ fn judge(
         all.push(Checked { rule, level: weigh(level, &outcome), outcome, waived });
     }
     all
+}
+
+/// Findings of a Dockerfile that its own comments accept, apart from the rest; `None` where there are none.
+fn ignored(
+    rule: &Rule,
+    outcome: &Outcome,
+    dockerfile: &Dockerfile,
+) -> Option<(Outcome, (Outcome, Waived))> {
+    let accepts = |finding: &Finding| {
+        let Location::Line { line, .. } = &finding.location else { return None };
+        dockerfile.ignores.iter().find(|it| {
+            (it.rule == rule.id || it.rule == rule.group.name())
+                && !it.reason.is_empty()
+                && (it.from..=it.to).contains(line)
+        })
+    };
+    let (accepted, rest): (Vec<&Finding>, Vec<&Finding>) =
+        outcome.findings().iter().partition(|it| accepts(it).is_some());
+    let ignore = accepted.first().and_then(|it| accepts(it))?;
+    let place = format!("{}:{}", dockerfile.path, ignore.line);
+    let waived = Waived { reason: ignore.reason.clone(), place };
+    let accepted = accepted.into_iter().cloned().collect();
+    Some((rest.into_iter().cloned().collect(), (accepted, waived)))
 }
 
 /// A failed outcome weighs as much as its heaviest finding; anything else as its rule.
@@ -78,9 +120,9 @@ fn idle_waiver(waiver: &Waiver, today: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::{Hardening, Relro};
     use crate::config::Source;
-    use crate::facts::Binary;
-    use crate::facts::binary::{Hardening, Relro};
 
     const RULE: &str = "partial-relro";
 

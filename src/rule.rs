@@ -3,11 +3,19 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::facts::build::Origin;
-use crate::facts::image::command::{By, Command, Failure, FailureKind};
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::Origin;
+use crate::dockerfile::{Dockerfile, Span};
+use crate::provenance::record::Record;
 #[cfg(test)]
-use crate::facts::image::{Config, tree::Memory};
-use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
+use crate::rootfs::document::config::Config;
+use crate::start::command::{By, Command, Failure, FailureKind};
+use crate::start::image::Image;
+#[cfg(test)]
+use crate::start::image::elf_tree::Memory;
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
@@ -134,6 +142,20 @@ impl Rule {
         self.check.run(&Facts { image: Some(image), ..Facts::default() })
     }
 
+    /// The lines of a Dockerfile that are found, with the level that counts there.
+    pub fn of_dockerfile(&self, dockerfile: &Dockerfile) -> Vec<(u32, Level)> {
+        let Check::Dockerfile(check) = self.check else {
+            panic!("{} reads no Dockerfile", self.id)
+        };
+        let found = |finding: &Finding| match finding.location {
+            Location::Line { line, .. } => {
+                (line, finding.at_most.map_or(self.level, |cap| cap.min(self.level)))
+            }
+            ref other => panic!("{}: {other}", self.id),
+        };
+        check(dockerfile).findings().iter().map(found).collect()
+    }
+
     /// The answer for an image of these files that runs these words.
     pub fn of_entrypoint(&self, files: Memory, words: &[&str]) -> Outcome {
         let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
@@ -190,6 +212,8 @@ pub enum Check {
     Load(fn(&Binary, &Image, &LoadPlan) -> Outcome),
     /// Needs the subject and a record of its build.
     Record(fn(&Binary, &Record) -> Outcome),
+    /// Needs a Dockerfile, beside its context and workspace as far as they are known.
+    Dockerfile(fn(&Dockerfile) -> Outcome),
     /// Weighs whatever there is; the check itself says what is missing.
     Facts(fn(&Facts) -> Outcome),
 }
@@ -201,6 +225,7 @@ impl Check {
         let build = || facts.build.as_ref().ok_or("no Cargo workspace was given");
         let image = || facts.image.as_ref().ok_or("no image was given");
         let load = || facts.load.as_ref().ok_or("no image was given");
+        let dockerfile = || facts.dockerfile.as_ref().ok_or("no Dockerfile was given");
         let record = || facts.record.as_ref().ok_or("no record was given");
         let answer = || -> Result<Outcome, &'static str> {
             Ok(match self {
@@ -218,6 +243,7 @@ impl Check {
                     }
                 }
                 Check::Record(check) => check(binary()?, record()?),
+                Check::Dockerfile(check) => dockerfile_outcome(dockerfile()?, *check),
                 Check::Facts(check) => check(facts),
             })
         };
@@ -233,8 +259,24 @@ impl Check {
             Check::Carried(_) => "binary, image",
             Check::Load(_) => "binary, image, loader",
             Check::Record(_) => "binary, record",
+            Check::Dockerfile(_) => "Dockerfile",
             Check::Facts(_) => "whatever is given",
         }
+    }
+}
+
+/// What is not understood of a Dockerfile is never in order because of that.
+fn dockerfile_outcome(dockerfile: &Dockerfile, check: fn(&Dockerfile) -> Outcome) -> Outcome {
+    let outcome = check(dockerfile);
+    let unclear = || {
+        dockerfile.used().flat_map(|(_, _, it)| &it.unclear).next().map(|(_, place, why)| {
+            let line = dockerfile.source.position(*place).line;
+            Outcome::open(format!("line {line} is not understood: {why}"))
+        })
+    };
+    match outcome {
+        Outcome::Pass => unclear().unwrap_or(Outcome::Pass),
+        outcome => outcome,
     }
 }
 
@@ -343,6 +385,17 @@ pub struct Finding {
     /// The finding never counts for more than this, whatever the rule's level: evidence that
     /// is weaker than the rule's own says `Some(Level::Warn)`.
     pub at_most: Option<Level>,
+    /// The one right correction of a Dockerfile, where there is exactly one.
+    pub edit: Option<Edit>,
+}
+
+/// A correction of a text: these bytes become that text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Bytes of the file.
+    pub span: Span,
+    /// What is to stand there.
+    pub text: String,
 }
 
 impl Finding {
@@ -354,7 +407,35 @@ impl Finding {
             evidence: Vec::new(),
             fix: None,
             at_most: None,
+            edit: None,
         }
+    }
+
+    /// A finding at a place of a Dockerfile, with its line.
+    pub fn in_dockerfile(
+        dockerfile: &Dockerfile,
+        span: &Span,
+        message: impl Into<String>,
+    ) -> Finding {
+        let position = dockerfile.position(span);
+        let location = Location::Line {
+            path: dockerfile.path.clone(),
+            line: position.line,
+            column: position.column,
+            text: dockerfile.source.line(position.line).trim().to_owned(),
+        };
+        Finding::new(location, message)
+    }
+
+    /// Sets the one right correction.
+    pub fn edit(mut self, span: Span, text: impl Into<String>) -> Finding {
+        self.edit = Some(Edit { span, text: text.into() });
+        self
+    }
+
+    /// Caps the finding at a warning unless its evidence is sure.
+    pub fn sure_only(self, sure: bool) -> Finding {
+        if sure { self } else { self.at_most_warn() }
     }
 
     /// Adds a piece of evidence.
@@ -396,6 +477,17 @@ pub enum Location {
         /// Line from 1, where it is known.
         line: Option<u32>,
     },
+    /// A place in a file outside the image, with its line.
+    Line {
+        /// As the user would type it.
+        path: String,
+        /// From 1.
+        line: u32,
+        /// From 1, in characters.
+        column: u32,
+        /// The line as it stands, without its indentation.
+        text: String,
+    },
     /// A path inside the image.
     ImagePath(String),
     /// A field of the image's configuration: `Entrypoint`.
@@ -427,6 +519,7 @@ impl fmt::Display for Location {
             Location::Offset(offset) => write!(f, "offset {offset:#x}"),
             Location::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
             Location::File { path, line: None } => f.write_str(path),
+            Location::Line { path, line, column, .. } => write!(f, "{path}:{line}:{column}"),
             Location::ImagePath(path) => write!(f, "image {path}"),
             Location::ImageConfig(field) => write!(f, "image config {field}"),
         }

@@ -1,17 +1,21 @@
 //! The workspace that a record is compared with: the record is written anew from it, with the words
 //! that the build got, and every field that differs is named.
 
-use std::path::Path;
-
-use super::check::{self, Selection};
-use super::output::Failure;
-use super::recording::{Features, Gathered, Program};
-use crate::facts::Build;
-use crate::facts::record::made::{Request, is_profile_setting, is_triple};
-use crate::facts::record::{Difference, Record, tied};
-use crate::input::cargo::{self, Asked, Query, Workspace};
-use crate::input::{self, file};
-use crate::record::{self, compare::compare};
+use crate::cargo::build::Build;
+use crate::cargo::error;
+use crate::cargo::fs;
+use crate::cargo::workspace;
+use crate::cargo::workspace::{Asked, Query, Workspace};
+use crate::cli::check;
+use crate::cli::check::Selection;
+use crate::cli::output::Failure;
+use crate::cli::recording::{Features, Gathered, Program};
+use crate::cli::subject::Origin;
+use crate::provenance::build_facts::{Request, is_profile_setting, is_triple};
+use crate::provenance::compare::compare;
+use crate::provenance::create;
+use crate::provenance::record::{Difference, Record};
+use crate::provenance::source_proof;
 
 /// A record, and the words under which its workspace is looked at.
 pub struct Expected {
@@ -60,17 +64,16 @@ pub fn compare_with(
     record: &mut Record,
     workspace: &Workspace,
     expected: &Expected,
-    subject: Program<'_>,
+    (origin, subject): (&Origin, Program<'_>),
 ) -> Result<(), Failure> {
-    let path = Path::new(&subject.binary.path);
+    let name = subject.binary.path.rsplit('/').next().unwrap_or_default();
     let query = &of_package(&expected.query, record, workspace);
-    let outputs = outputs(record, workspace, query, path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let bin = record.bin().unwrap_or(&name);
+    let outputs = outputs(record, workspace, query, origin)?;
+    let bin = record.bin().unwrap_or(name);
     let output = outputs
         .built
         .iter()
-        .find(|output| output.path.file_name().is_some_and(|file| *file == *name))
+        .find(|output| output.path.file_name().is_some_and(|file| file == name))
         .or_else(|| outputs.built.iter().find(|output| output.bin == bin))
         .or(outputs.built.first())
         .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
@@ -78,7 +81,7 @@ pub fn compare_with(
     let recorded = record.source_files();
     let built = (&outputs, output);
     let gathered = Gathered::new(query, workspace, built, request, subject, &recorded)?;
-    let now = record::provenance(gathered.made(None));
+    let now = create::provenance(gathered.made(None));
     let (mut differences, open) = compare(&record.provenance, &now);
     differences.extend(other_crates(record, gathered.build()));
     differences.extend(other_features(workspace, gathered.build()));
@@ -118,11 +121,12 @@ fn of_package(query: &Query, record: &Record, workspace: &Workspace) -> Query {
 
 /// Crates that the record says something of and the program is not made of, and the reverse.
 fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
-    let (Some(recorded), Some(now)) = (record.ties(), tied::names(build)) else {
+    let (Some(recorded), Some(now)) = (record.ties(), source_proof::names(build)) else {
         return Vec::new();
     };
-    let field =
-        |name: &str| format!("buildDefinition.internalParameters.{}.{name}", tied::COMPILED);
+    let field = |name: &str| {
+        format!("buildDefinition.internalParameters.{}.{name}", source_proof::COMPILED)
+    };
     let is_now = |name: &str| now.iter().any(|it| it == name);
     let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
         field: field(name),
@@ -178,8 +182,10 @@ fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
 /// Whether cargo could have taken this as `--config`: a setting, or a file that is there.
 fn is_setting(word: &str, workspace: &Workspace) -> bool {
     word.parse::<toml::Table>().is_ok()
-        || input::record::is_file(&workspace.query.cwd.join(word))
-        || input::record::is_file(&workspace.metadata.workspace_root.as_std_path().join(word))
+        || crate::provenance::fs::is_file(&workspace.query.cwd.join(word))
+        || crate::provenance::fs::is_file(
+            &workspace.metadata.workspace_root.as_std_path().join(word),
+        )
 }
 
 /// The workspace; for the target that the record names, where none was named, cargo knows it and
@@ -187,17 +193,18 @@ fn is_setting(word: &str, workspace: &Workspace) -> bool {
 ///
 /// # Errors
 /// No workspace, or one that cargo refuses.
-pub fn workspace(query: &Query, record: &Record, program: &Path) -> Result<Workspace, Failure> {
-    let here = cargo::workspace(query)?;
+pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Workspace, Failure> {
+    let here = workspace::workspace(query)?;
     let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
     let recorded = record.parameter("target").filter(is_other);
     if let Some(recorded) = recorded.filter(|_| query.targets.is_empty()) {
         let cross = Query { targets: vec![recorded.to_owned()], ..query.clone() };
         // A target that somebody wrote into the record by hand is none that was built for, and
         // none that cargo knows.
-        if let Ok(workspace) = cargo::workspace(&cross) {
-            let is_built = cargo::outputs(&workspace, &cross).is_ok();
-            let is_anothers = || holding(&here, query, program).is_none();
+        if let Ok(workspace) = workspace::workspace(&cross) {
+            let is_built =
+                crate::cargo::target_dir::outputs::find_outputs(&workspace, &cross).is_ok();
+            let is_anothers = || holding(&here, query, origin).is_none();
             if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
             }
@@ -207,11 +214,19 @@ pub fn workspace(query: &Query, record: &Record, program: &Path) -> Result<Works
 }
 
 /// The build in whose directory the program lies.
-fn holding(workspace: &Workspace, query: &Query, program: &Path) -> Option<cargo::Outputs> {
-    cargo::outputs::profile_names(workspace).into_iter().find_map(|profile| {
-        let outputs =
-            cargo::outputs(workspace, &Query { profile: Some(profile), ..query.clone() }).ok()?;
-        let is_it = outputs.built.iter().any(|output| file::is_same(&output.path, program));
+fn holding(
+    workspace: &Workspace,
+    query: &Query,
+    origin: &Origin,
+) -> Option<crate::cargo::target_dir::outputs::Outputs> {
+    let program = origin.on_this_machine()?;
+    crate::cargo::target_dir::outputs::profile_names(workspace).into_iter().find_map(|profile| {
+        let outputs = crate::cargo::target_dir::outputs::find_outputs(
+            workspace,
+            &Query { profile: Some(profile), ..query.clone() },
+        )
+        .ok()?;
+        let is_it = outputs.built.iter().any(|output| fs::is_same(&output.path, program));
         is_it.then_some(outputs)
     })
 }
@@ -223,19 +238,20 @@ fn outputs(
     record: &Record,
     workspace: &Workspace,
     query: &Query,
-    program: &Path,
-) -> Result<cargo::Outputs, Failure> {
+    origin: &Origin,
+) -> Result<crate::cargo::target_dir::outputs::Outputs, Failure> {
     if query.profile.is_none()
-        && let Some(outputs) = holding(workspace, query, program)
+        && let Some(outputs) = holding(workspace, query, origin)
     {
         return Ok(outputs);
     }
-    let known =
-        |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
+    let known = |profile: &&str| {
+        crate::cargo::target_dir::outputs::profile_names(workspace).iter().any(|it| it == profile)
+    };
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
-    match cargo::outputs(workspace, &wanted) {
-        Err(input::Error::NotBuilt { .. }) => {}
+    match crate::cargo::target_dir::outputs::find_outputs(workspace, &wanted) {
+        Err(error::Error::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }
     if wanted.bins.is_empty() {

@@ -7,10 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
-use super::output::Failure;
-use crate::facts::image::{Image, Platform, Query};
-use crate::facts::{Binary, Build, Facts, LoadPlan};
-use crate::input::image::reference::Reference;
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cli::output::Failure;
+use crate::cli::subject::{Origin, Subject};
+use crate::rootfs::document::config::Platform;
+use crate::rootfs::reference::Reference;
+use crate::start::image::{Image, Query};
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// The runtime image.
 #[derive(Debug, Clone, Default, Args)]
@@ -87,7 +92,7 @@ impl Runtime {
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.
-pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
+pub fn subjects(image: &Image, seen: Seen) -> Vec<Subject> {
     let seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let commands: Vec<&str> =
         image.commands.iter().filter_map(|command| command.program()).collect();
@@ -113,7 +118,7 @@ pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
             let at = binary.path.clone();
             let mut facts = Facts { binary: Some(binary), build, ..Facts::default() };
             attach(&mut facts, image, &at);
-            (at, facts)
+            Subject { name: at, origin: Origin::Image, facts }
         })
         .collect()
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::levels::Levels;
-use super::output::{Failure, Output};
-use crate::report::{self, Report};
+use crate::cli::levels::Levels;
+use crate::cli::output::{Failure, Output};
+use crate::report;
+use crate::report::Report;
 
 /// Options of every command that judges.
 #[derive(Debug, Clone, Default, Args)]
@@ -37,6 +38,14 @@ pub enum Format {
 }
 
 impl Judging {
+    /// Prints a text that is no report.
+    ///
+    /// # Errors
+    /// The file or the pipe refuses it.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        self.output.write(|to, _| to.write_all(text.as_bytes()))
+    }
+
     /// Prints the report, and returns the exit code that it means.
     ///
     /// # Errors
@@ -46,6 +55,6 @@ impl Judging {
             Format::Table => report::table::write(report, style, to),
             Format::Json => report::json::write(report, to),
         })?;
-        Ok(if report.is_clean(self.strict) { super::CLEAN } else { super::DENIED })
+        Ok(if report.is_clean(self.strict) { crate::cli::CLEAN } else { crate::cli::DENIED })
     }
 }

@@ -116,7 +116,10 @@ fn rows() -> &'static [Vec<&'static str>] {
     static ROWS: OnceLock<Vec<Vec<&'static str>>> = OnceLock::new();
     ROWS.get_or_init(|| {
         let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
-        lines.map(|line| line.split('\t').collect()).filter(|row: &Vec<_>| row.len() == 20).collect()
+        lines
+            .map(|line| line.split('\t').collect())
+            .filter(|row: &Vec<_>| row.len() == 20)
+            .collect()
     })
 }
 
@@ -207,7 +210,11 @@ mod tests {
             ("rust", "debian trixie", Some((2, 41))),
             ("rust:1.97.1-alpine3.22", "alpine", None),
             ("lukemathwalker/cargo-chef:latest-rust-1.86", "debian bookworm", Some((2, 36))),
-            ("lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie", "debian trixie", Some((2, 41))),
+            (
+                "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie",
+                "debian trixie",
+                Some((2, 41)),
+            ),
             ("debian:12-slim", "debian bookworm", Some((2, 36))),
             ("debian:bookworm-20250101-slim@sha256:abc", "debian bookworm", Some((2, 36))),
             ("ubuntu:jammy", "ubuntu 22.04", Some((2, 35))),
@@ -217,13 +224,18 @@ mod tests {
             assert_eq!(known(reference), Some((name.to_owned(), glibc)), "{reference}");
         }
         // Nobody knows these: 1.71 and 1.89 fell into the days of a switch.
-        for reference in ["rust:1.71.1", "rust:1.89", "example.org/own:1", "busyboxes", "debian:sid"] {
+        for reference in
+            ["rust:1.71.1", "rust:1.89", "example.org/own:1", "busyboxes", "debian:sid"]
+        {
             let libc = identify(reference).and_then(|it| it.glibc());
             assert_eq!(libc, None, "{reference}");
         }
         assert!(identify("rust:latest").is_some_and(|it| it.floating));
         let target = |it: &str| identify(it).and_then(|it| it.cargo_build_target);
-        assert_eq!(target("messense/rust-musl-cross:aarch64-musl").as_deref(), Some("aarch64-unknown-linux-musl"));
+        assert_eq!(
+            target("messense/rust-musl-cross:aarch64-musl").as_deref(),
+            Some("aarch64-unknown-linux-musl")
+        );
         assert_eq!(target("clux/muslrust:stable").as_deref(), Some("x86_64-unknown-linux-musl"));
         assert!(!identify("gcr.io/distroless/static").unwrap().shell);
     }

@@ -96,11 +96,48 @@ impl Profile {
 }
 
 const VALUES: &[&str] = &[
-    "--profile", "--target", "--target-dir", "--manifest-path", "-p", "--package", "--bin", "--exclude",
-    "--features", "-F", "--config", "-Z", "--color", "-j", "--jobs", "--message-format", "--root",
-    "--recipe-path", "--path", "--example", "--test", "--bench", "--git", "--branch", "--tag", "--rev",
-    "--version", "--vers", "--registry", "--index", "--name", "--edition", "--vcs", "-C", "--bin-name",
-    "--artifact-dir", "--out-dir", "--crate-type", "--lockfile-path", "--timings", "--glibc", "--zig",
+    "--profile",
+    "--target",
+    "--target-dir",
+    "--manifest-path",
+    "-p",
+    "--package",
+    "--bin",
+    "--exclude",
+    "--features",
+    "-F",
+    "--config",
+    "-Z",
+    "--color",
+    "-j",
+    "--jobs",
+    "--message-format",
+    "--root",
+    "--recipe-path",
+    "--path",
+    "--example",
+    "--test",
+    "--bench",
+    "--git",
+    "--branch",
+    "--tag",
+    "--rev",
+    "--version",
+    "--vers",
+    "--registry",
+    "--index",
+    "--name",
+    "--edition",
+    "--vcs",
+    "-C",
+    "--bin-name",
+    "--artifact-dir",
+    "--out-dir",
+    "--crate-type",
+    "--lockfile-path",
+    "--timings",
+    "--glibc",
+    "--zig",
 ];
 
 /// Reads the arguments behind the program; `None` stands for a word without a known value.
@@ -149,9 +186,10 @@ pub fn read(arguments: &[Option<String>]) -> CargoCommand {
         }
         let (name, joined) = match argument.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => match argument.get(..2).filter(|it| {
-                ["-p", "-F", "-j", "-Z", "-C"].contains(it) && argument.len() > 2
-            }) {
+            None => match argument
+                .get(..2)
+                .filter(|it| ["-p", "-F", "-j", "-Z", "-C"].contains(it) && argument.len() > 2)
+            {
                 Some(short) => (short.to_owned(), Some(argument[2..].to_owned())),
                 None => (argument.clone(), None),
             },
@@ -224,9 +262,7 @@ impl CargoCommand {
                 if word(1) == "build" { Verb::Build } else { Verb::Unknown }
             }
             "run" | "r" => Verb::Run,
-            "install" => {
-                Verb::Install
-            }
+            "install" => Verb::Install,
             "check" | "c" | "clippy" | "doc" | "d" | "fmt" => Verb::Check,
             "test" | "t" | "bench" | "nextest" => Verb::Test,
             "clean" => Verb::Clean,
@@ -239,9 +275,10 @@ impl CargoCommand {
                 }
             }
             "new" | "init" => Verb::New,
-            "" | "fetch" | "vendor" | "generate-lockfile" | "update" | "tree" | "metadata" | "version"
-            | "search" | "login" | "audit" | "deny" | "sqlx" | "binstall" | "uninstall" | "pkgid"
-            | "help" | "config" | "machete" | "add" | "about" | "strip" | "cache" => Verb::Other,
+            "" | "fetch" | "vendor" | "generate-lockfile" | "update" | "tree" | "metadata"
+            | "version" | "search" | "login" | "audit" | "deny" | "sqlx" | "binstall"
+            | "uninstall" | "pkgid" | "help" | "config" | "machete" | "add" | "about" | "strip"
+            | "cache" => Verb::Other,
             _ => Verb::Unknown,
         };
         if self.profile == Profile::Named(String::new()) {
@@ -257,7 +294,9 @@ impl CargoCommand {
     /// It compiles a workspace's programs into its target directory.
     pub fn builds(&self) -> bool {
         let local = self.verb != Verb::Install || self.path.is_some();
-        matches!(self.verb, Verb::Build | Verb::Run | Verb::Install) && local && !self.compiles_nothing
+        matches!(self.verb, Verb::Build | Verb::Run | Verb::Install)
+            && local
+            && !self.compiles_nothing
     }
 }
 
@@ -280,7 +319,9 @@ mod tests {
         assert_eq!(profile("build --profile ?"), None);
         assert_eq!(profile("install --path .").as_deref(), Some("release"));
         assert_eq!(profile("install --path . --debug").as_deref(), Some("debug"));
-        let all = of("+nightly build --release --target x -p a -pb --bin c --features d,e --locked -- --cfg f");
+        let all = of(
+            "+nightly build --release --target x -p a -pb --bin c --features d,e --locked -- --cfg f",
+        );
         assert_eq!(all.verb, Verb::Build);
         assert_eq!(all.targets, [Some("x".to_owned())]);
         assert_eq!(all.packages, [Some("a".to_owned()), Some("b".to_owned())]);

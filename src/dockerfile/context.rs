@@ -1,12 +1,15 @@
 //! Reads what lies beside a Dockerfile: the files of its context, the ignore files, what git tracks, and
 //! what cargo says of the workspace. The only file of this folder that touches the disk.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cargo_metadata::{Metadata, MetadataCommand, Package as MetadataPackage, TargetKind};
+
+use crate::cargo::workspace::git::tracked_files;
 
 use super::files::{Context, ignore_patterns};
 use super::parse::{Kind, Parsed};
@@ -36,6 +39,55 @@ pub fn read(path: &Path) -> Result<Source, Error> {
     Source::decode(&fs::read(path).map_err(failed)?)
 }
 
+/// A Dockerfile with its context and workspace.
+///
+/// # Errors
+/// It cannot be read, is no Dockerfile, or has no such stage.
+pub fn load(
+    file: &Path,
+    name: &str,
+    given: Option<&Path>,
+    options: &super::Options,
+) -> Result<super::Dockerfile, Error> {
+    let source = read(file)?;
+    let parsed = super::parse::parse(&source)?;
+    let (root, certain) = find_context(file, &parsed, given);
+    if !root.is_dir() {
+        return Err(Error::whole("the context is no directory"));
+    }
+    let context = load_context(&root, file, certain);
+    let mut notes = Vec::new();
+    let mut workspace = match load_workspace(&root, &context, &source) {
+        Ok(workspace) => workspace,
+        Err(why) => {
+            notes.push(format!("linted without the workspace, so it warns at most: {why}"));
+            None
+        }
+    };
+    if let Some(workspace) = &mut workspace {
+        workspace.spawns_processes = spawns_processes(&root, &context, workspace);
+    }
+    let mut dockerfile = super::Dockerfile::new(name, source, Some(context), workspace, options)?;
+    dockerfile.notes = notes;
+    Ok(dockerfile)
+}
+
+/// Writes a corrected Dockerfile: beside it first, so that the old one stays whole.
+///
+/// # Errors
+/// The disk refuses it.
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    use std::io::Write;
+    let failed = |error: std::io::Error| Error::whole(format!("cannot write it: {error}"));
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    beside.write_all(text.as_bytes()).map_err(failed)?;
+    let permissions = fs::metadata(path).map_err(failed)?.permissions();
+    beside.as_file().set_permissions(permissions).map_err(failed)?;
+    beside.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
 /// The Dockerfiles of a directory: `Dockerfile*`, `*.dockerfile`, `Containerfile*`, at its root, in
 /// `docker/` and in the folders of members.
 pub fn find_dockerfiles(root: &Path) -> Vec<PathBuf> {
@@ -63,7 +115,9 @@ pub fn find_dockerfiles(root: &Path) -> Vec<PathBuf> {
 fn is_dockerfile(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let begins = ["dockerfile", "containerfile"].iter().any(|it| {
-        lower.strip_prefix(it).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
+        lower
+            .strip_prefix(it)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
     });
     let other = [".dockerignore", ".md", ".rs", ".sh", ".j2", ".tmpl", ".template"];
     let ends = lower.ends_with(".dockerfile") || lower.ends_with(".containerfile");
@@ -76,18 +130,25 @@ pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) ->
     if let Some(given) = given {
         return (given.to_owned(), true);
     }
-    let own = dockerfile.parent().map_or(Path::new("."), |it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
+    let own = dockerfile
+        .parent()
+        .map_or(Path::new("."), |it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
     let mut sources = Vec::new();
     for instruction in &parsed.instructions {
         if let Kind::Copy { flags, sources: paths, .. } = &instruction.kind
             && !flags.iter().any(|it| it.name == "from")
         {
-            let plain = paths.iter().map(|it| it.value.as_str()).filter(|it| !it.contains(['$', '*', '?', '[', ':']));
+            let plain = paths
+                .iter()
+                .map(|it| it.value.as_str())
+                .filter(|it| !it.contains(['$', '*', '?', '[', ':']));
             sources.extend(plain.map(|it| join("", it)).filter(|it| !it.is_empty()));
         }
     }
     let absolute = fs::canonicalize(own).unwrap_or_else(|_| own.to_owned());
-    if sources.is_empty() && let Some(above) = workspace_above(&absolute) {
+    if sources.is_empty()
+        && let Some(above) = workspace_above(&absolute)
+    {
         return (above, false);
     }
     let mut best: Option<(usize, PathBuf)> = None;
@@ -110,7 +171,9 @@ pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) ->
     }
     match best {
         // Most of the sources are there: the others are missing, whoever builds it.
-        Some((count, at)) if count > 0 && count * 2 >= sources.len() => (at, count + 1 >= sources.len() || count >= 3),
+        Some((count, at)) if count > 0 && count * 2 >= sources.len() => {
+            (at, count + 1 >= sources.len() || count >= 3)
+        }
         _ => (absolute, false),
     }
 }
@@ -118,7 +181,8 @@ pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) ->
 /// A member's folder is hardly a context: cargo needs the workspace around it.
 fn workspace_above(own: &Path) -> Option<PathBuf> {
     let has_workspace = |at: &Path| {
-        text(&at.join("Cargo.toml")).is_some_and(|it| it.lines().any(|line| line.trim() == "[workspace]"))
+        text(&at.join("Cargo.toml"))
+            .is_some_and(|it| it.lines().any(|line| line.trim() == "[workspace]"))
     };
     if !own.join("Cargo.toml").is_file() || has_workspace(own) || own.join(".git").exists() {
         return None;
@@ -154,7 +218,10 @@ pub fn load_context(root: &Path, dockerfile: &Path, certain: bool) -> Context {
             if is_directory {
                 context.directories.insert(path.clone());
                 // What lies there matters to nobody, and may be large.
-                let skipped = file == ".git" || file == "target" || file == "node_modules" || kind.is_symlink();
+                let skipped = file == ".git"
+                    || file == "target"
+                    || file == "node_modules"
+                    || kind.is_symlink();
                 if !skipped {
                     open.push((entry.path(), path));
                 }
@@ -184,19 +251,7 @@ fn git_patterns(text: &str) -> Vec<String> {
 
 fn tracked(root: &Path) -> Option<BTreeSet<String>> {
     let inside = root.ancestors().any(|it| it.join(".git").exists());
-    if !inside {
-        return None;
-    }
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(root)
-        .args(["-c", "core.fsmonitor=false", "ls-files", "-z"])
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .output()
-        .ok()
-        .filter(|it| it.status.success())?;
-    let names = output.stdout.split(|byte| *byte == 0).filter(|it| !it.is_empty());
-    Some(names.filter_map(|it| String::from_utf8(it.to_vec()).ok()).collect())
+    inside.then(|| tracked_files(root)).flatten()
 }
 
 fn text(path: &Path) -> Option<String> {
@@ -209,7 +264,11 @@ fn text(path: &Path) -> Option<String> {
 
 /// What cargo says of the workspace in a context; `None` where there is none, or `Err` why it cannot be
 /// told. The Dockerfile's text decides between several.
-pub fn load_workspace(root: &Path, context: &Context, source: &Source) -> Result<Option<Workspace>, String> {
+pub fn load_workspace(
+    root: &Path,
+    context: &Context,
+    source: &Source,
+) -> Result<Option<Workspace>, String> {
     let Some(manifest) = choose_manifest(context, source) else { return Ok(None) };
     let path = root.join(&manifest);
     // Started at the root of the disk, cargo reads no configuration of the checkout and rustup follows no
@@ -246,7 +305,8 @@ fn choose_manifest(context: &Context, source: &Source) -> Option<String> {
     }
     let named = manifests.iter().filter(|it| depth(it) == least).find(|it| {
         let directory = it.trim_end_matches("/Cargo.toml");
-        source.text().contains(&format!("{directory}/")) || source.text().contains(&format!("{directory} "))
+        source.text().contains(&format!("{directory}/"))
+            || source.text().contains(&format!("{directory} "))
     });
     named.map(|it| (**it).clone())
 }
@@ -259,7 +319,8 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
     };
     let root_directory = metadata.workspace_root.as_std_path();
     let at = relative(root_directory)?;
-    let manifest = text(&root_directory.join("Cargo.toml")).and_then(|it| it.parse::<toml::Table>().ok());
+    let manifest =
+        text(&root_directory.join("Cargo.toml")).and_then(|it| it.parse::<toml::Table>().ok());
     let manifest = manifest.unwrap_or_default();
     let listed: Vec<String> = manifest
         .get("workspace")
@@ -271,7 +332,9 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
     let members: Vec<&MetadataPackage> = metadata.workspace_packages();
     let mut packages: Vec<Package> = members
         .iter()
-        .filter_map(|it| package(it, &relative, &at, &listed, defaults.contains(it.id.repr.as_str())))
+        .filter_map(|it| {
+            package(it, &relative, &at, &listed, defaults.contains(it.id.repr.as_str()))
+        })
         .collect();
     // A path dependency of what must be there must be there.
     let mut open: Vec<String> =
@@ -285,11 +348,12 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
     let profiles = manifest.get("profile").and_then(|it| it.as_table());
     let lock = text(&root_directory.join("Cargo.lock")).unwrap_or_default();
     let locked = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-    let config = [".cargo/config.toml", ".cargo/config"].iter().find_map(|it| text(&root_directory.join(it)));
+    let config = [".cargo/config.toml", ".cargo/config"]
+        .iter()
+        .find_map(|it| text(&root_directory.join(it)));
     let config = config.and_then(|it| it.parse::<toml::Table>().ok()).unwrap_or_default();
-    let build = |key: &str| {
-        config.get("build").and_then(|it| it.get(key)?.as_str()).map(str::to_owned)
-    };
+    let build =
+        |key: &str| config.get("build").and_then(|it| it.get(key)?.as_str()).map(str::to_owned);
     let toolchain = ["rust-toolchain.toml", "rust-toolchain"]
         .iter()
         .find_map(|it| text(&root_directory.join(it)));

@@ -71,7 +71,8 @@ impl Context {
                 None => (false, pattern.as_str()),
             };
             let pattern = pattern.trim_end_matches('/');
-            let anchored = pattern.trim_start_matches('/').contains('/') || pattern.starts_with('/');
+            let anchored =
+                pattern.trim_start_matches('/').contains('/') || pattern.starts_with('/');
             let pattern = pattern.trim_start_matches('/');
             let mut parts = path.split('/');
             let hit = if anchored {
@@ -105,7 +106,8 @@ fn matches_or_above(pattern: &str, path: &str) -> bool {
 
 /// Go's `filepath.Match` with `**`, as ignore files and COPY have it.
 pub fn matches(pattern: &str, path: &str) -> bool {
-    let (pattern, path): (Vec<char>, Vec<char>) = (pattern.chars().collect(), path.chars().collect());
+    let (pattern, path): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), path.chars().collect());
     if !pattern.iter().any(|c| "*?[\\".contains(*c)) {
         return pattern == path;
     }
@@ -145,7 +147,8 @@ pub fn matches(pattern: &str, path: &str) -> bool {
             '?' if character.is_some_and(|it| it != '/') => open.push((p + 1, t + 1)),
             '[' => {
                 let Some(length) = pattern[p..].iter().position(|it| *it == ']') else { continue };
-                let (mut set, not) = (&pattern[p + 1..p + length], pattern.get(p + 1) == Some(&'^'));
+                let (mut set, not) =
+                    (&pattern[p + 1..p + length], pattern.get(p + 1) == Some(&'^'));
                 if not {
                     set = &set[1..];
                 }
@@ -208,9 +211,15 @@ mod tests {
     #[test]
     fn sources_are_found_as_files_directories_and_patterns() {
         let context = context(&["src/main.rs", "Cargo.toml", "a/b/c.rs"], "");
-        for (source, there) in
-            [("src", true), (".", true), ("./Cargo.toml", true), ("Cargo.loc[k]", false), ("Cargo.*", true), ("x", false), ("empty/", true)]
-        {
+        for (source, there) in [
+            ("src", true),
+            (".", true),
+            ("./Cargo.toml", true),
+            ("Cargo.loc[k]", false),
+            ("Cargo.*", true),
+            ("x", false),
+            ("empty/", true),
+        ] {
             assert_eq!(context.has(source), there, "{source}");
         }
         assert_eq!(context.selected("a").collect::<Vec<_>>(), ["a/b/c.rs"]);

@@ -25,7 +25,8 @@ pub fn workspace(text: &str) -> Workspace {
         }
     }
     // `/app/src/main.rs` and `src/main.rs` are of one package.
-    let absolute: Vec<String> = directories.iter().filter(|it| text.contains(&format!("/{it}/src/"))).cloned().collect();
+    let absolute: Vec<String> =
+        directories.iter().filter(|it| text.contains(&format!("/{it}/src/"))).cloned().collect();
     let packages = directories.into_iter().map(|directory| {
         let name = directory.rsplit('/').next().unwrap_or_default();
         let name = if name.is_empty() { "app".to_owned() } else { name.to_owned() };
@@ -39,7 +40,11 @@ pub fn workspace(text: &str) -> Workspace {
             ..Package::default()
         }
     });
-    let packages = packages.filter(|it| !absolute.contains(&it.directory) || it.directory.is_empty() || !text.contains(&format!(" /{}/src", it.directory)));
+    let packages = packages.filter(|it| {
+        !absolute.contains(&it.directory)
+            || it.directory.is_empty()
+            || !text.contains(&format!(" /{}/src", it.directory))
+    });
     Workspace { packages: packages.collect(), guessed: true, ..Workspace::default() }
 }
 

@@ -271,7 +271,9 @@ impl Walker<'_> {
 
     fn and_or(&mut self, first: &Node, rest: &[(Operator, Node)]) {
         let succeeds_after = |index: usize| {
-            rest.iter().skip(index).any(|(operator, node)| *operator == Operator::Or && succeeds(node))
+            rest.iter()
+                .skip(index)
+                .any(|(operator, node)| *operator == Operator::Or && succeeds(node))
         };
         let mask = succeeds_after(0).then_some(Masked::OrSucceeds);
         let mut outcome = None;
@@ -290,7 +292,9 @@ impl Walker<'_> {
                 Some(false) => {}
                 Some(true) => self.with_mask(mask, |walker| outcome = walker.outcome(node)),
                 // What a test decides may not run; what follows a program that works, does.
-                None if *operator == Operator::Or || is_test(if index == 0 { first } else { &rest[index - 1].1 }) => {
+                None if *operator == Operator::Or
+                    || is_test(if index == 0 { first } else { &rest[index - 1].1 }) =>
+                {
                     self.with_mask(mask, |walker| walker.maybe(|walker| walker.node(node)));
                 }
                 None => self.with_mask(mask, |walker| outcome = walker.outcome(node)),
@@ -356,7 +360,8 @@ impl Walker<'_> {
 
     fn for_loop(&mut self, name: &str, words: &[Word], body: &[Node]) {
         let words: Vec<Argument> = words.iter().flat_map(|word| self.words(word)).collect();
-        let known = words.len() <= MAX_ROUNDS && words.iter().all(|it| it.value.is_some() && !it.pattern);
+        let known =
+            words.len() <= MAX_ROUNDS && words.iter().all(|it| it.value.is_some() && !it.pattern);
         if known && !words.is_empty() {
             for word in words {
                 self.set(name, word.value);
@@ -403,9 +408,8 @@ impl Walker<'_> {
     /// The words that a word expands to.
     fn words(&mut self, word: &Word) -> Vec<Argument> {
         let argument = self.one(word);
-        let splits = word.parts.iter().any(|part| {
-            matches!(part, Part::Variable { quoted: false, .. })
-        });
+        let splits =
+            word.parts.iter().any(|part| matches!(part, Part::Variable { quoted: false, .. }));
         match &argument.value {
             Some(value) if splits && (value.contains(' ') || value.is_empty()) => value
                 .split_whitespace()
@@ -413,7 +417,9 @@ impl Walker<'_> {
                 .collect(),
             Some(value) if self.start.bash && argument.raw.contains('{') => {
                 let each = braces(value);
-                each.into_iter().map(|it| Argument { value: Some(it), ..argument.clone() }).collect()
+                each.into_iter()
+                    .map(|it| Argument { value: Some(it), ..argument.clone() })
+                    .collect()
             }
             _ => vec![argument],
         }
@@ -709,8 +715,10 @@ fn braces(text: &str) -> Vec<String> {
 
 /// Takes away programs that run another one: `env A=b`, `sudo`, `exec`, `nice`, `xargs`, ….
 fn unwrap(arguments: &mut Vec<Argument>, variables: &mut Arc<Variables>) {
-    const PLAIN: &[&str] =
-        &["sudo", "exec", "command", "nice", "nohup", "time", "env", "builtin", "doas", "chronic", "unbuffer"];
+    const PLAIN: &[&str] = &[
+        "sudo", "exec", "command", "nice", "nohup", "time", "env", "builtin", "doas", "chronic",
+        "unbuffer",
+    ];
     let mut rounds = BTreeSet::new();
     while let Some(first) = arguments.first().and_then(|it| it.value.clone()) {
         let name = first.rsplit('/').next().unwrap_or_default();

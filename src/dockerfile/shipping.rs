@@ -49,7 +49,9 @@ impl Dockerfile {
             let outputs = self.trace.stages.get(taken.from).map(|it| it.state.outputs.as_slice());
             let inside = || {
                 let outputs = outputs.unwrap_or_default().iter().rev();
-                outputs.into_iter().find(|(output, _)| below(output, &taken.path).is_some() && taken.path != "/")
+                outputs
+                    .into_iter()
+                    .find(|(output, _)| below(output, &taken.path).is_some() && taken.path != "/")
             };
             let number = taken.build.or_else(|| inside().map(|(_, build)| *build));
             let Some(build) = number.and_then(|it| self.trace.builds.get(it)) else { continue };
@@ -77,7 +79,8 @@ impl Dockerfile {
         for (number, build) in self.builds().filter(|(_, build)| !build.cook) {
             for made in build.made.iter().filter(|it| it.is_stale()) {
                 let later = self.trace.builds.iter().skip(number + 1).any(|it| {
-                    self.goes_on(it.stage, build.stage) && it.made.iter().any(|other| other.key == made.key)
+                    self.goes_on(it.stage, build.stage)
+                        && it.made.iter().any(|other| other.key == made.key)
                 });
                 let Some(stub) = self.trace.builds.get(made.compiled_by).filter(|_| !later) else {
                     continue;

@@ -109,9 +109,8 @@ impl Stages {
 
     /// A stage by its name or number; of several of one name the last.
     pub fn find(&self, name: &str) -> Option<usize> {
-        let named = |stage: &Stage| {
-            stage.name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name))
-        };
+        let named =
+            |stage: &Stage| stage.name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name));
         let by_name = self.all.iter().rposition(named);
         by_name.or_else(|| name.parse().ok().filter(|index| *index < self.all.len()))
     }
@@ -159,7 +158,8 @@ impl Stages {
     /// The stage and those that it begins from, itself first.
     pub fn chain(&self, stage: usize) -> Vec<usize> {
         let mut chain = vec![stage];
-        while let Some(Base::Stage(base)) = chain.last().and_then(|it| self.all.get(*it)).map(|it| &it.base)
+        while let Some(Base::Stage(base)) =
+            chain.last().and_then(|it| self.all.get(*it)).map(|it| &it.base)
         {
             if chain.contains(base) {
                 break;

@@ -66,7 +66,12 @@ pub fn of_workspace(text: &str) -> Dockerfile {
         };
         workspace.packages = vec![app, lib1];
         let files = [
-            "Cargo.toml", "Cargo.lock", "app/Cargo.toml", "app/src/main.rs", "lib1/Cargo.toml", "lib1/src/lib.rs",
+            "Cargo.toml",
+            "Cargo.lock",
+            "app/Cargo.toml",
+            "app/src/main.rs",
+            "lib1/Cargo.toml",
+            "lib1/src/lib.rs",
         ];
         *it = context(&files, Some("target"));
     })

@@ -263,7 +263,8 @@ impl Tracer<'_> {
     }
 
     fn first_state(&self, known: Option<&super::base_images::BaseImage>) -> State {
-        let mut state = State { workdir: "/".to_owned(), workdir_known: known.is_some(), ..State::default() };
+        let mut state =
+            State { workdir: "/".to_owned(), workdir_known: known.is_some(), ..State::default() };
         let variables = Arc::make_mut(&mut state.variables);
         if let Some(image) = known {
             state.workdir.clone_from(&image.workdir);
@@ -307,7 +308,9 @@ impl Tracer<'_> {
             .filter_map(|(target, mount)| Some((target.len(), below(path, target)?, mount)))
             .max_by_key(|(length, ..)| *length);
         match holding {
-            Some((_, rest, mount)) => (join(&format!("/mount:{}", mount.key), rest), Some(mount.key.clone())),
+            Some((_, rest, mount)) => {
+                (join(&format!("/mount:{}", mount.key), rest), Some(mount.key.clone()))
+            }
             None => (path.to_owned(), None),
         }
     }
@@ -342,8 +345,10 @@ impl Tracer<'_> {
                 }
             }
             Kind::Env(pairs) => {
-                let values: Vec<_> =
-                    pairs.iter().map(|(name, value)| (name.clone(), self.expanded(value))).collect();
+                let values: Vec<_> = pairs
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.expanded(value)))
+                    .collect();
                 for (name, value) in values {
                     self.state.environment.insert(name.clone());
                     Arc::make_mut(&mut self.state.variables).insert(name, value);
@@ -371,7 +376,8 @@ impl Tracer<'_> {
             Kind::Entrypoint(_) => {
                 self.state.entrypoint = Some(self.instruction);
                 // An ENTRYPOINT forgets the CMD of the image below it.
-                let own = self.stages.all[self.stage].instructions.contains(&self.state.cmd.unwrap_or(0));
+                let own =
+                    self.stages.all[self.stage].instructions.contains(&self.state.cmd.unwrap_or(0));
                 if !own {
                     self.state.cmd = None;
                 }
@@ -419,7 +425,9 @@ impl Tracer<'_> {
             };
             match from {
                 Some(stage) => self.copy_from_stage(stage, &path, source, &to, into_directory),
-                None if add && (path.contains("://") || path.starts_with("git@") || is_archive(&path)) => {
+                None if add
+                    && (path.contains("://") || path.starts_with("git@") || is_archive(&path)) =>
+                {
                     self.unknown_tree(&to);
                 }
                 None => {
@@ -536,7 +544,9 @@ impl Tracer<'_> {
         }
         for tree in &from.trees {
             if let Some(rest) = below(&tree.at, &path) {
-                self.state.trees.push(Tree { at: join(&target, rest), source: tree.source.clone() });
+                self.state
+                    .trees
+                    .push(Tree { at: join(&target, rest), source: tree.source.clone() });
             } else if let Some(rest) = below(&path, &tree.at) {
                 let source = tree.source.as_ref().map(|it| join(it, rest));
                 self.state.trees.push(Tree { at: target.clone(), source });
@@ -583,7 +593,8 @@ impl Tracer<'_> {
         let mounts: Vec<Mount> =
             flags.iter().filter(|it| it.name == "mount").map(|it| self.mount(it)).collect();
         let binds: Vec<Mount> = mounts.iter().filter(|it| it.kind == "bind").cloned().collect();
-        let before = (!binds.is_empty()).then(|| (self.state.files.clone(), self.state.trees.clone()));
+        let before =
+            (!binds.is_empty()).then(|| (self.state.files.clone(), self.state.trees.clone()));
         for bind in &binds {
             let Some(target) = &bind.target else { continue };
             let stage = bind.from.as_deref().map(|name| self.stages.find(name));
@@ -624,7 +635,9 @@ impl Tracer<'_> {
         if let Some((files, trees)) = before {
             for bind in &binds {
                 let Some(target) = &bind.target else { continue };
-                self.state.files.retain(|path, _| below(path, target).is_none() || path.starts_with("/mount:"));
+                self.state
+                    .files
+                    .retain(|path, _| below(path, target).is_none() || path.starts_with("/mount:"));
                 let held = files.iter().filter(|(path, _)| below(path, target).is_some());
                 self.state.files.extend(held.map(|(path, file)| (path.clone(), file.clone())));
             }
@@ -637,7 +650,8 @@ impl Tracer<'_> {
         let name = shell.first().map(String::as_str).unwrap_or("/bin/sh");
         let options = || shell.iter().skip(1);
         Start {
-            errexit: options().any(|it| it.starts_with('-') && it.contains('e') && !it.starts_with("--")),
+            errexit: options()
+                .any(|it| it.starts_with('-') && it.contains('e') && !it.starts_with("--")),
             pipefail: options().any(|it| it == "pipefail"),
             bash: name.ends_with("bash"),
             ..Start::default()
@@ -683,7 +697,9 @@ impl Tracer<'_> {
         let mut whole = text.clone();
         whole.text.push('\n');
         for heredoc in heredocs {
-            whole.text.push_str(self.source.text().get(heredoc.body.start..heredoc.end).unwrap_or_default());
+            whole.text.push_str(
+                self.source.text().get(heredoc.body.start..heredoc.end).unwrap_or_default(),
+            );
         }
         vec![follow(&whole, start)]
     }
@@ -695,7 +711,9 @@ impl Tracer<'_> {
 }
 
 fn is_archive(path: &str) -> bool {
-    [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst"].iter().any(|it| path.ends_with(it))
+    [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst"]
+        .iter()
+        .any(|it| path.ends_with(it))
 }
 
 /// Where a file lands that a pattern selects: by its name, or, of a directory, below it.
@@ -745,7 +763,9 @@ impl State {
             let mut from = map.range(path.to_owned()..).take(1);
             from.any(|(found, _)| below(found, path).is_some())
         };
-        if among(&self.files) || self.outputs.iter().any(|(output, _)| below(output, path).is_some()) {
+        if among(&self.files)
+            || self.outputs.iter().any(|(output, _)| below(output, path).is_some())
+        {
             return Some(true);
         }
         if self.program_at(path).is_some() {
@@ -771,4 +791,3 @@ impl State {
         if unknown { None } else { Some(false) }
     }
 }
-

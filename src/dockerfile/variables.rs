@@ -7,8 +7,15 @@ pub type Variables = BTreeMap<String, Option<String>>;
 
 /// Arguments that the builder sets once a stage declares them.
 pub const PLATFORM_ARGUMENTS: &[&str] = &[
-    "TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "BUILDPLATFORM", "BUILDOS", "BUILDARCH",
-    "BUILDVARIANT", "TARGETSTAGE",
+    "TARGETPLATFORM",
+    "TARGETOS",
+    "TARGETARCH",
+    "TARGETVARIANT",
+    "BUILDPLATFORM",
+    "BUILDOS",
+    "BUILDARCH",
+    "BUILDVARIANT",
+    "TARGETSTAGE",
 ];
 
 /// Expands `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}` as instructions do; `None` where a
@@ -96,7 +103,11 @@ pub fn operate(
                 (":-" | ":=", Some(Some(text))) if text.is_empty() => word(rest),
                 (":-" | "-" | ":=" | "=" | ":?", Some(_)) => set,
                 (":+", Some(Some(text))) => {
-                    if text.is_empty() { Some(String::new()) } else { word(rest) }
+                    if text.is_empty() {
+                        Some(String::new())
+                    } else {
+                        word(rest)
+                    }
                 }
                 ("+", Some(Some(_))) => word(rest),
                 ("%%" | "%" | "##" | "#", Some(Some(text))) => {

@@ -62,7 +62,8 @@ impl Tracer<'_> {
         let mut directory = Some(from.to_owned());
         while let Some(at) = directory {
             if let Some(file) = self.state.files.get(&self.placed(&join(&at, "Cargo.toml")).0) {
-                let member = |path: &str| workspace.packages.iter().position(|it| it.manifest() == path);
+                let member =
+                    |path: &str| workspace.packages.iter().position(|it| it.manifest() == path);
                 let of_member = |index: usize| {
                     let package = workspace.packages.get(index)?;
                     let rest = below(&package.directory, &workspace.root)?;
@@ -96,9 +97,9 @@ impl Tracer<'_> {
                     }
                 };
             }
-            directory = at.rsplit_once('/').map(|(above, _)| {
-                if above.is_empty() { "/".to_owned() } else { above.to_owned() }
-            });
+            directory = at
+                .rsplit_once('/')
+                .map(|(above, _)| if above.is_empty() { "/".to_owned() } else { above.to_owned() });
             if at == "/" {
                 break;
             }
@@ -119,7 +120,10 @@ impl Tracer<'_> {
         for (name, value) in command.variables.iter() {
             let counts = matches!(
                 name.as_str(),
-                "RUSTFLAGS" | "CARGO_ENCODED_RUSTFLAGS" | "CARGO_BUILD_RUSTFLAGS" | "RUSTUP_TOOLCHAIN"
+                "RUSTFLAGS"
+                    | "CARGO_ENCODED_RUSTFLAGS"
+                    | "CARGO_BUILD_RUSTFLAGS"
+                    | "RUSTUP_TOOLCHAIN"
             ) || name.starts_with("CARGO_PROFILE_")
                 || name.starts_with("CARGO_TARGET_") && name.ends_with("_RUSTFLAGS");
             if counts {
@@ -132,7 +136,12 @@ impl Tracer<'_> {
         Some(all)
     }
 
-    fn begin(&self, command: &RanCommand, cargo: &CargoCommand, cook: bool) -> (Build, Option<Place>) {
+    fn begin(
+        &self,
+        command: &RanCommand,
+        cargo: &CargoCommand,
+        cook: bool,
+    ) -> (Build, Option<Place>) {
         let from = match &cargo.manifest_path {
             None => match &cargo.path {
                 Some(Some(path)) => command.directory.as_deref().map(|it| join(it, path)),
@@ -156,7 +165,8 @@ impl Tracer<'_> {
         let directory = |value: Option<String>| {
             value.and_then(|it| command.directory.as_deref().map(|from| join(from, &it)))
         };
-        let in_config = self.workspace.config_target_dir.as_ref().filter(|_| place.is_some() || cook);
+        let in_config =
+            self.workspace.config_target_dir.as_ref().filter(|_| place.is_some() || cook);
         let target_dir = match (&cargo.target_dir, self.variable(command, "CARGO_TARGET_DIR")) {
             (Some(typed), _) => directory(typed.clone()),
             (None, Some(value)) => directory(value),
@@ -165,7 +175,8 @@ impl Tracer<'_> {
                 None => root.as_deref().map(|it| join(it, "target")),
             },
         };
-        let triples = match (cargo.targets.as_slice(), self.variable(command, "CARGO_BUILD_TARGET")) {
+        let triples = match (cargo.targets.as_slice(), self.variable(command, "CARGO_BUILD_TARGET"))
+        {
             ([], Some(value)) => vec![value],
             ([], None) => self.workspace.config_target.clone().map(Some).into_iter().collect(),
             (typed, _) => typed.to_vec(),
@@ -174,14 +185,24 @@ impl Tracer<'_> {
         let zig = cargo.subcommand == "zigbuild";
         let triples: Vec<Option<String>> = triples
             .into_iter()
-            .map(|it| it.map(|it| if zig { it.split('.').next().unwrap_or_default().to_owned() } else { it }))
+            .map(|it| {
+                it.map(
+                    |it| if zig { it.split('.').next().unwrap_or_default().to_owned() } else { it },
+                )
+            })
             .collect();
         let profile = cargo.profile.directory().map(str::to_owned);
         let outputs = match triples.as_slice() {
             [] => vec![profile.clone()],
             triples => triples
                 .iter()
-                .map(|triple| Some(format!("{}/{}", triple.as_deref()?.trim_end_matches(".json"), profile.as_deref()?)))
+                .map(|triple| {
+                    Some(format!(
+                        "{}/{}",
+                        triple.as_deref()?.trim_end_matches(".json"),
+                        profile.as_deref()?
+                    ))
+                })
                 .collect(),
         };
         let target_path = target_dir.clone();
@@ -217,8 +238,10 @@ impl Tracer<'_> {
         for input in inputs {
             let Some(rest) = below(&input, &self.workspace.root) else { continue };
             let path = join(&root, rest);
-            let over_context =
-                matches!(self.state.files.get(&path), Some(File { origin: Origin::Context(_), .. }));
+            let over_context = matches!(
+                self.state.files.get(&path),
+                Some(File { origin: Origin::Context(_), .. })
+            );
             self.written(&path, Origin::Skeleton { over_context }, self.time);
         }
         if !cargo.compiles_nothing && !cargo.check_only {
@@ -295,7 +318,8 @@ impl Tracer<'_> {
         }
         // Cargo reads the manifest of every member, whatever it builds.
         let root_manifest = self.state.files.get(&self.placed(&join(root, "Cargo.toml")).0);
-        let real = root_manifest.is_some_and(|it| it.origin == Origin::Context(workspace.manifest()));
+        let real =
+            root_manifest.is_some_and(|it| it.origin == Origin::Context(workspace.manifest()));
         for other in workspace.packages.iter().filter(|_| real) {
             let Some(rest) = below(&other.directory, &workspace.root) else { continue };
             let manifest = join(root, &join(rest, "Cargo.toml"));
@@ -309,7 +333,15 @@ impl Tracer<'_> {
             let mut libraries = BTreeMap::new();
             for index in &order {
                 let bins = selected.contains(index);
-                self.compile_package(build, root, &target_dir, &output, *index, bins, &mut libraries);
+                self.compile_package(
+                    build,
+                    root,
+                    &target_dir,
+                    &output,
+                    *index,
+                    bins,
+                    &mut libraries,
+                );
             }
         }
     }
@@ -323,7 +355,9 @@ impl Tracer<'_> {
         if !names.is_empty() {
             let named = |index: &usize| {
                 packages.get(*index).is_some_and(|it| {
-                    names.iter().any(|name| name.split(['@', ':', '#']).next() == Some(it.name.as_str()))
+                    names
+                        .iter()
+                        .any(|name| name.split(['@', ':', '#']).next() == Some(it.name.as_str()))
                 })
             };
             return all.filter(named).collect();
@@ -350,7 +384,8 @@ impl Tracer<'_> {
                 continue;
             }
             stack.push((index, true));
-            for name in packages.get(index).map(|it| it.dependencies.as_slice()).unwrap_or_default() {
+            for name in packages.get(index).map(|it| it.dependencies.as_slice()).unwrap_or_default()
+            {
                 if let Some(below) = packages.iter().position(|it| it.name == *name) {
                     stack.push((below, false));
                 }
@@ -397,7 +432,10 @@ impl Tracer<'_> {
                 let asked = build.cargo.bins.is_empty()
                     || build.cargo.bins.iter().any(|it| it.as_deref().is_none_or(|it| it == name));
                 let only_library = build.cargo.selectors.iter().any(|it| it == "--lib");
-                if asked && !only_library && let Some(file) = at(self, path) {
+                if asked
+                    && !only_library
+                    && let Some(file) = at(self, path)
+                {
                     targets.push((format!("bin {name}"), file));
                 }
             }

@@ -30,7 +30,8 @@ impl Tracer<'_> {
                 unit.removed = true;
             }
         }
-        let written = command.arguments.iter().map(|it| it.raw.as_str()).collect::<Vec<_>>().join(" ");
+        let written =
+            command.arguments.iter().map(|it| it.raw.as_str()).collect::<Vec<_>>().join(" ");
         self.trace.cleaned.push(Cleaned {
             stage: self.stage,
             instruction: self.instruction,
@@ -54,7 +55,8 @@ impl Tracer<'_> {
             if value.starts_with('-') {
                 continue;
             }
-            let Some(directory) = command.directory.as_deref().or(value.starts_with('/').then_some("/"))
+            let Some(directory) =
+                command.directory.as_deref().or(value.starts_with('/').then_some("/"))
             else {
                 hits.extend(self.state.units.keys().cloned());
                 continue;
@@ -115,11 +117,12 @@ impl Tracer<'_> {
                 || profile.is_none_or(|profile| key.output.rsplit('/').next() == Some(profile));
             let triple = match cargo.targets.as_slice() {
                 [] => everything || !key.output.contains('/'),
-                targets => targets.iter().any(|target| {
-                    target.as_deref().is_none_or(|it| key.output.starts_with(it))
-                }),
+                targets => targets
+                    .iter()
+                    .any(|target| target.as_deref().is_none_or(|it| key.output.starts_with(it))),
             };
-            let directory = target_dir.is_none() || key.target_dir.ends_with(target_dir.as_deref().unwrap_or_default());
+            let directory = target_dir.is_none()
+                || key.target_dir.ends_with(target_dir.as_deref().unwrap_or_default());
             package && output && triple && directory
         };
         let hits: Vec<UnitKey> = self.state.units.keys().filter(|it| hit(it)).cloned().collect();

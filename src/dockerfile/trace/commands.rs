@@ -6,8 +6,26 @@ use crate::dockerfile::stages::File;
 
 /// Programs that run what nobody can see from here.
 const OPAQUE: &[&str] = &[
-    "make", "just", "task", "ninja", "cmake", "meson", "bazel", "python", "python3", "perl", "ruby",
-    "cross", "xargs", "parallel", "eval", "mise", "nix", "nix-build", "rsync", "ansible-playbook",
+    "make",
+    "just",
+    "task",
+    "ninja",
+    "cmake",
+    "meson",
+    "bazel",
+    "python",
+    "python3",
+    "perl",
+    "ruby",
+    "cross",
+    "xargs",
+    "parallel",
+    "eval",
+    "mise",
+    "nix",
+    "nix-build",
+    "rsync",
+    "ansible-playbook",
 ];
 
 impl Tracer<'_> {
@@ -64,12 +82,14 @@ impl Tracer<'_> {
                 }
             }
             "mkdir" | "" => {}
-            "apt-get" | "apt" | "apk" | "dnf" | "microdnf" | "yum" | "zypper" | "pacman" | "tdnf" => {
+            "apt-get" | "apt" | "apk" | "dnf" | "microdnf" | "yum" | "zypper" | "pacman"
+            | "tdnf" => {
                 self.install(command);
             }
             "rustup" => self.rustup(command),
-            "git" | "tar" | "unzip" | "curl" | "wget" | "cargo-binstall" | "dpkg" | "npm" | "pnpm" | "yarn"
-            | "pip" | "pip3" | "corepack" | "add-apt-repository" | "gunzip" | "7z" => {
+            "git" | "tar" | "unzip" | "curl" | "wget" | "cargo-binstall" | "dpkg" | "npm"
+            | "pnpm" | "yarn" | "pip" | "pip3" | "corepack" | "add-apt-repository" | "gunzip"
+            | "7z" => {
                 // A checkout brings no program into the path.
                 self.state.unknown_installs |= program != "git";
                 if matches!(program.as_str(), "git" | "tar" | "unzip") {
@@ -115,7 +135,6 @@ impl Tracer<'_> {
             }
         }
     }
-
 
     /// Where `git clone`, `tar -C` and `unzip -d` put what they unpack.
     fn unpacked_to(&self, command: &RanCommand, program: &str) -> String {
@@ -214,7 +233,12 @@ impl Tracer<'_> {
         let names: Vec<&str> = words
             .windows(2)
             .filter(|pair| matches!(pair[0], "-name" | "-iname" | "-path" | "-wholename"))
-            .filter(|pair| words.iter().position(|it| it == &pair[1]).is_some_and(|at| at < 2 || words[at - 2] != "-not" && words[at - 2] != "!"))
+            .filter(|pair| {
+                words
+                    .iter()
+                    .position(|it| it == &pair[1])
+                    .is_some_and(|at| at < 2 || words[at - 2] != "-not" && words[at - 2] != "!")
+            })
             .map(|pair| pair[1])
             .collect();
         let roots: Vec<String> = words
@@ -228,7 +252,10 @@ impl Tracer<'_> {
                 || names.iter().any(|it| {
                     crate::dockerfile::files::matches(it, name)
                         || it.contains('/')
-                            && crate::dockerfile::files::matches(&it.replace('/', "\u{1}"), &path.replace('/', "\u{1}"))
+                            && crate::dockerfile::files::matches(
+                                &it.replace('/', "\u{1}"),
+                                &path.replace('/', "\u{1}"),
+                            )
                 })
         };
         let touches = words.iter().any(|it| it.contains("touch")) || command.piped_into.is_some();
@@ -289,7 +316,10 @@ impl Tracer<'_> {
             written: argument.value.clone().unwrap_or_default(),
             span: argument.span.clone(),
             by: by.to_owned(),
-            conditional: command.conditional || command.masked.is_some_and(|it| it != super::super::run_commands::Masked::Followed),
+            conditional: command.conditional
+                || command
+                    .masked
+                    .is_some_and(|it| it != super::super::run_commands::Masked::Followed),
             mount,
             build,
             builds_before: self.trace.builds.len(),
@@ -300,9 +330,10 @@ impl Tracer<'_> {
     fn copy_files(&mut self, command: &RanCommand, program: &str) {
         let mut paths = self.paths(command);
         let makes_directories = program == "install" && has_option(command, 'd');
-        let to_option = command.rest().iter().position(|it| {
-            matches!(it.value.as_deref(), Some("-t" | "--target-directory"))
-        });
+        let to_option = command
+            .rest()
+            .iter()
+            .position(|it| matches!(it.value.as_deref(), Some("-t" | "--target-directory")));
         let to = match to_option.and_then(|at| command.rest().get(at + 1)) {
             Some(directory) => {
                 paths.retain(|it| it.span != directory.span);
@@ -313,7 +344,9 @@ impl Tracer<'_> {
         let Some(to) = to.filter(|_| !makes_directories) else { return };
         if program == "install" {
             // `-m 755`, `-o root`: modes and owners are no files.
-            paths.retain(|it| it.value.as_deref().is_none_or(|it| it.contains(['/', '.']) || paths_are_names(it)));
+            paths.retain(|it| {
+                it.value.as_deref().is_none_or(|it| it.contains(['/', '.']) || paths_are_names(it))
+            });
         }
         let Some(target) = self.path(command, to) else {
             paths.iter().for_each(|argument| self.take(command, argument, program));
@@ -357,8 +390,12 @@ impl Tracer<'_> {
     }
 
     fn install(&mut self, command: &RanCommand) {
-        let words: Vec<Option<&str>> = command.rest().iter().map(|it| it.value.as_deref()).collect();
-        let installs = words.iter().flatten().any(|it| matches!(*it, "install" | "add" | "-S" | "-Sy" | "-Syu"));
+        let words: Vec<Option<&str>> =
+            command.rest().iter().map(|it| it.value.as_deref()).collect();
+        let installs = words
+            .iter()
+            .flatten()
+            .any(|it| matches!(*it, "install" | "add" | "-S" | "-Sy" | "-Syu"));
         if !installs {
             return;
         }
@@ -374,7 +411,8 @@ impl Tracer<'_> {
                 Some(option) if option.starts_with('-') => {}
                 Some(package) => {
                     let name = package.split(['=', '~', '>', '<', '@']).next().unwrap_or_default();
-                    let name = name.strip_suffix(":amd64").or(name.strip_suffix(":arm64")).unwrap_or(name);
+                    let name =
+                        name.strip_suffix(":amd64").or(name.strip_suffix(":arm64")).unwrap_or(name);
                     self.state.packages.insert(name.to_owned());
                 }
             }
@@ -382,7 +420,8 @@ impl Tracer<'_> {
     }
 
     fn rustup(&mut self, command: &RanCommand) {
-        let words: Vec<Option<&str>> = command.rest().iter().map(|it| it.value.as_deref()).collect();
+        let words: Vec<Option<&str>> =
+            command.rest().iter().map(|it| it.value.as_deref()).collect();
         let is_add = words.contains(&Some("add")) && words.contains(&Some("target"));
         if is_add {
             for word in words.iter().skip_while(|it| **it != Some("add")).skip(1) {
@@ -396,7 +435,8 @@ impl Tracer<'_> {
             }
             return;
         }
-        let mut named = words.iter().skip_while(|it| !matches!(it, Some("-t" | "--target"))).skip(1);
+        let mut named =
+            words.iter().skip_while(|it| !matches!(it, Some("-t" | "--target"))).skip(1);
         match named.next() {
             Some(Some(list)) => self.state.targets.extend(list.split(',').map(str::to_owned)),
             Some(None) => self.state.unknown_targets = true,

@@ -13,7 +13,9 @@ pub static RULE: Rule = Rule {
     why: "It is empty there: all platforms share one cache, or the wrong branch runs.",
     fix: "Declare it in the stage: `ARG TARGETPLATFORM`.",
     symptoms: &[],
-    references: &["https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -21,7 +23,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for (_, index, instruction) in dockerfile.instructions() {
         let Kind::Run { .. } = &instruction.kind else { continue };
-        let Some((stage, _, trace)) = dockerfile.used().find(|(_, stage, _)| stage.instructions.contains(&index)) else {
+        let Some((stage, _, trace)) =
+            dockerfile.used().find(|(_, stage, _)| stage.instructions.contains(&index))
+        else {
             continue;
         };
         let text = dockerfile.text(&instruction.span);
@@ -37,8 +41,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 || text.contains(&format!("{name}="));
             // What a stage below declares does not reach this one; what it exports does.
             if used && !set {
-                let message = format!("{name} is empty here: stage {} does not declare it", dockerfile.stages.name(stage));
-                findings.push(Finding::in_dockerfile(dockerfile, &instruction.span, message).fix(format!("ARG {name}")));
+                let message = format!(
+                    "{name} is empty here: stage {} does not declare it",
+                    dockerfile.stages.name(stage)
+                );
+                findings.push(
+                    Finding::in_dockerfile(dockerfile, &instruction.span, message)
+                        .fix(format!("ARG {name}")),
+                );
                 break;
             }
         }
@@ -55,7 +65,12 @@ mod tests {
     fn arguments_are_declared_where_they_are_used() {
         let found = |text: &str| RULE.of_dockerfile(&testing::of(text));
         assert_eq!(found("FROM rust:1.95\nRUN echo $TARGETARCH\n"), [(2, Level::Warn)]);
-        assert_eq!(found("FROM rust:1.95 AS a\nARG TARGETPLATFORM\nFROM a\nRUN --mount=type=cache,id=x-${TARGETPLATFORM},target=/x ls\n"), [(4, Level::Warn)]);
+        assert_eq!(
+            found(
+                "FROM rust:1.95 AS a\nARG TARGETPLATFORM\nFROM a\nRUN --mount=type=cache,id=x-${TARGETPLATFORM},target=/x ls\n"
+            ),
+            [(4, Level::Warn)]
+        );
         for good in [
             "FROM rust:1.95\nARG TARGETARCH\nRUN echo $TARGETARCH\n",
             "FROM rust:1.95\nRUN TARGETARCH=x; echo $TARGETARCH\n",

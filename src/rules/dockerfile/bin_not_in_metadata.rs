@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn names_are_those_of_the_workspace() {
         let found = |arguments: &str| {
-            let text = format!("FROM rust:1.95\nWORKDIR /app\nCOPY . .\nRUN cargo build {arguments}\n");
+            let text =
+                format!("FROM rust:1.95\nWORKDIR /app\nCOPY . .\nRUN cargo build {arguments}\n");
             let dockerfile = testing::changed(&text, |workspace, _| {
                 workspace.locked.insert("serde".to_owned());
             });
@@ -63,7 +64,14 @@ mod tests {
         };
         assert_eq!(found("--bin server"), [(4, Level::Deny)]);
         assert_eq!(found("-p my_app"), [(4, Level::Deny)]);
-        for good in ["--bin my-app", "-p my-app", "-p my-app@1.2.3", "-p serde", "--bin $NAME", "--bin 'my-*'"] {
+        for good in [
+            "--bin my-app",
+            "-p my-app",
+            "-p my-app@1.2.3",
+            "-p serde",
+            "--bin $NAME",
+            "--bin 'my-*'",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

@@ -20,10 +20,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for (_, _, trace) in dockerfile.used() {
         for (_, mounts) in &trace.mounts {
-            let caches: Vec<_> = mounts.iter().filter(|it| it.kind == "cache" && it.id.is_some()).collect();
+            let caches: Vec<_> =
+                mounts.iter().filter(|it| it.kind == "cache" && it.id.is_some()).collect();
             for (index, mount) in caches.iter().enumerate() {
                 let same = caches[..index].iter().find(|it| {
-                    it.key == mount.key && it.from == mount.from && it.source == mount.source && it.target != mount.target
+                    it.key == mount.key
+                        && it.from == mount.from
+                        && it.source == mount.source
+                        && it.target != mount.target
                 });
                 let Some(other) = same else { continue };
                 let message = format!(

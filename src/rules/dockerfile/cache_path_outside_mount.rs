@@ -29,7 +29,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 && build.target_path.as_deref().is_some_and(|it| below(&taken.path, it).is_some())
         };
         let before = taken.builds_before;
-        let mut builds = dockerfile.trace.builds.iter().take(before).filter(|it| of_stage(it)).peekable();
+        let mut builds =
+            dockerfile.trace.builds.iter().take(before).filter(|it| of_stage(it)).peekable();
         let Some(first) = builds.peek().copied() else { continue };
         if !builds.all(|it| it.mount.is_some()) {
             continue;
@@ -61,14 +62,39 @@ mod tests {
         let head = "FROM rust:1.95 AS builder\nWORKDIR /app\nCOPY . .\n";
         let mount = "RUN --mount=type=cache,target=/app/target";
         for (run, copy, line) in [
-            (format!("{mount} cargo build --release\nRUN cp target/release/my-app /x"), "/x", Some(5)),
-            (format!("{mount} cargo build --release\nRUN true"), "/app/target/release/my-app", Some(7)),
-            (format!("{mount} cargo build --release && cp target/release/my-app /x\nRUN true"), "/x", None),
-            (format!("{mount} cargo build --release\n{mount} cp target/release/my-app /x"), "/x", None),
-            (format!("{mount},id=$UNKNOWN cargo build --release\nRUN true"), "/app/target/release/my-app", Some(7)),
-            ("RUN --mount=type=cache,target=/root/.cargo cargo build --release\nRUN true".into(), "/app/target/release/my-app", None),
+            (
+                format!("{mount} cargo build --release\nRUN cp target/release/my-app /x"),
+                "/x",
+                Some(5),
+            ),
+            (
+                format!("{mount} cargo build --release\nRUN true"),
+                "/app/target/release/my-app",
+                Some(7),
+            ),
+            (
+                format!("{mount} cargo build --release && cp target/release/my-app /x\nRUN true"),
+                "/x",
+                None,
+            ),
+            (
+                format!("{mount} cargo build --release\n{mount} cp target/release/my-app /x"),
+                "/x",
+                None,
+            ),
+            (
+                format!("{mount},id=$UNKNOWN cargo build --release\nRUN true"),
+                "/app/target/release/my-app",
+                Some(7),
+            ),
+            (
+                "RUN --mount=type=cache,target=/root/.cargo cargo build --release\nRUN true".into(),
+                "/app/target/release/my-app",
+                None,
+            ),
         ] {
-            let text = format!("{head}{run}\nFROM debian:trixie-slim\nCOPY --from=builder {copy} /app\n");
+            let text =
+                format!("{head}{run}\nFROM debian:trixie-slim\nCOPY --from=builder {copy} /app\n");
             let expected: Vec<_> = line.map(|it| (it, Level::Deny)).into_iter().collect();
             assert_eq!(RULE.of_dockerfile(&testing::of(&text)), expected, "{run}");
         }

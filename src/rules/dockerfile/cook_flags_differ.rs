@@ -22,21 +22,34 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (number, build) in builds.iter().filter(|(_, it)| !it.cook) {
         let cooks: Vec<&Build> = builds
             .iter()
-            .filter(|(other, it)| other < number && it.cook && dockerfile.goes_on(build.stage, it.stage))
+            .filter(|(other, it)| {
+                other < number && it.cook && dockerfile.goes_on(build.stage, it.stage)
+            })
             .map(|(_, it)| *it)
             .collect();
-        let known = |it: &Build| it.outputs.iter().all(Option::is_some) && it.rustflags.is_some() && it.cargo.complete;
-        if cooks.is_empty() || build.ran.conditional || !known(build) || !cooks.iter().all(|it| known(it)) {
+        let known = |it: &Build| {
+            it.outputs.iter().all(Option::is_some) && it.rustflags.is_some() && it.cargo.complete
+        };
+        if cooks.is_empty()
+            || build.ran.conditional
+            || !known(build)
+            || !cooks.iter().all(|it| known(it))
+        {
             continue;
         }
         let differences: Vec<Vec<String>> = cooks.iter().map(|it| differences(it, build)).collect();
         // One cook for each build is how several are made: any that fits is enough.
-        let Some(least) = differences.iter().min_by_key(|it| it.len()).filter(|it| !it.is_empty()) else { continue };
+        let Some(least) = differences.iter().min_by_key(|it| it.len()).filter(|it| !it.is_empty())
+        else {
+            continue;
+        };
         let message = format!("the cook had {}", least.join(", "));
-        findings.push(Finding::in_dockerfile(dockerfile, &build.ran.span, message).evidence(format!(
-            "cooked in line {}",
-            dockerfile.position(&cooks[0].ran.span).line
-        )));
+        findings.push(
+            Finding::in_dockerfile(dockerfile, &build.ran.span, message).evidence(format!(
+                "cooked in line {}",
+                dockerfile.position(&cooks[0].ran.span).line
+            )),
+        );
     }
     findings.into_iter().collect()
 }
@@ -47,7 +60,11 @@ fn differences(cook: &Build, build: &Build) -> Vec<String> {
         outputs.iter().flatten().cloned().collect::<Vec<_>>().join(", ")
     };
     if !build.outputs.iter().all(|it| cook.outputs.contains(it)) {
-        all.push(format!("another profile or target: {} for {}", text(&cook.outputs), text(&build.outputs)));
+        all.push(format!(
+            "another profile or target: {} for {}",
+            text(&cook.outputs),
+            text(&build.outputs)
+        ));
     }
     if cook.target_path != build.target_path {
         all.push("another target directory".to_owned());
@@ -80,7 +97,10 @@ mod tests {
             ("cargo chef cook", "cargo build --release"),
             ("cargo chef cook --release", "RUSTFLAGS=-g cargo build --release"),
             ("cargo chef cook --release", "cargo build --release --all-features"),
-            ("cargo chef cook --release", "cargo build --release --target x86_64-unknown-linux-gnu"),
+            (
+                "cargo chef cook --release",
+                "cargo build --release --target x86_64-unknown-linux-gnu",
+            ),
         ] {
             assert_eq!(found(cook, build), [(5, Level::Warn)], "{cook} {build}");
         }

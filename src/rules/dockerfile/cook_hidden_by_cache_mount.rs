@@ -12,7 +12,10 @@ pub static RULE: Rule = Rule {
     why: "A mount hides the directory of the layer below it: every dependency is compiled again into the mount.",
     fix: "Use one of the two: cargo-chef without a mount on target, or the mount without cargo-chef.",
     symptoms: &[],
-    references: &["https://github.com/LukeMathWalker/cargo-chef", "https://docs.docker.com/reference/dockerfile/#run---mounttypecache"],
+    references: &[
+        "https://github.com/LukeMathWalker/cargo-chef",
+        "https://docs.docker.com/reference/dockerfile/#run---mounttypecache",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -31,8 +34,12 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let Some((_, cook)) = cook.filter(|(_, cook)| cook.mount != build.mount) else { continue };
         let line = dockerfile.position(&cook.ran.span).line;
         let message = match (&cook.mount, &build.mount) {
-            (None, _) => format!("line {line} cooked into the layer, and this build looks into a cache mount"),
-            (_, None) => format!("line {line} cooked into a cache mount that this build does not have"),
+            (None, _) => format!(
+                "line {line} cooked into the layer, and this build looks into a cache mount"
+            ),
+            (_, None) => {
+                format!("line {line} cooked into a cache mount that this build does not have")
+            }
             _ => format!("line {line} cooked into another cache mount"),
         };
         findings.push(Finding::in_dockerfile(dockerfile, &build.ran.span, message));

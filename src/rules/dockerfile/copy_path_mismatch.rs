@@ -19,19 +19,26 @@ pub static RULE: Rule = Rule {
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
-    for taken in dockerfile.trace.taken.iter().filter(|it| it.there != Some(true) || it.build.is_some()) {
+    for taken in
+        dockerfile.trace.taken.iter().filter(|it| it.there != Some(true) || it.build.is_some())
+    {
         let used = dockerfile.stages.all.get(taken.stage).is_some_and(|it| it.used);
         let of_stage = |build: &&Build| dockerfile.goes_on(taken.from, build.stage);
         let all: Vec<&Build> = dockerfile.trace.builds.iter().filter(of_stage).collect();
-        let known = all.iter().all(|it| it.target_path.is_some() && it.outputs.iter().all(Option::is_some));
+        let known =
+            all.iter().all(|it| it.target_path.is_some() && it.outputs.iter().all(Option::is_some));
         let state = dockerfile.trace.stages.get(taken.from).map(|it| &it.state);
         if taken.build.is_none() && state.is_some_and(|it| it.is_unknown_at(&taken.path)) {
             continue;
         }
         let inside = |build: &&&Build| {
-            build.target_path.as_deref().is_some_and(|it| below(&taken.path, it).is_some_and(|it| it.contains('/')))
+            build
+                .target_path
+                .as_deref()
+                .is_some_and(|it| below(&taken.path, it).is_some_and(|it| it.contains('/')))
         };
-        let Some(near) = all.iter().find(inside).filter(|_| used && known && taken.mount.is_none()) else {
+        let Some(near) = all.iter().find(inside).filter(|_| used && known && taken.mount.is_none())
+        else {
             continue;
         };
         // A path in a mount is another rule's.
@@ -39,12 +46,19 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             continue;
         }
         let name = taken.path.rsplit('/').next().unwrap_or_default();
-        let bins: Vec<&str> =
-            dockerfile.workspace.packages.iter().flat_map(|it| &it.binaries).map(|(name, _)| name.as_str()).collect();
-        let before = dockerfile.trace.builds.iter().take(taken.builds_before).filter(of_stage).count();
+        let bins: Vec<&str> = dockerfile
+            .workspace
+            .packages
+            .iter()
+            .flat_map(|it| &it.binaries)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let before =
+            dockerfile.trace.builds.iter().take(taken.builds_before).filter(of_stage).count();
         let message = if taken.build.is_some() {
             let plain = !name.contains('.') && !bins.is_empty() && !bins.contains(&name);
-            let other = ["deps", "build", "examples", "incremental", "release", "debug"].contains(&name);
+            let other =
+                ["deps", "build", "examples", "incremental", "release", "debug"].contains(&name);
             if dockerfile.workspace.guessed || !plain || other {
                 continue;
             }
@@ -54,7 +68,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         } else {
             let output = near.outputs.first().cloned().flatten().unwrap_or_default();
             let real = join(near.target_path.as_deref().unwrap_or_default(), &output);
-            format!("no build writes `{}`: line {} writes into {real}", taken.written, dockerfile.position(&near.ran.span).line)
+            format!(
+                "no build writes `{}`: line {} writes into {real}",
+                taken.written,
+                dockerfile.position(&near.ran.span).line
+            )
         };
         let output = near.outputs.first().cloned().flatten().unwrap_or_default();
         let real = join(near.target_path.as_deref().unwrap_or_default(), &output);
@@ -62,7 +80,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let sure = taken.there == Some(false) || taken.build.is_some();
         let finding = Finding::in_dockerfile(dockerfile, &taken.span, message)
             .fix(dockerfile.text(&taken.span).replace(&taken.written, &join(&real, bin)))
-            .sure_only(sure && !taken.conditional && near.opaque.is_none() && !near.ran.conditional);
+            .sure_only(
+                sure && !taken.conditional && near.opaque.is_none() && !near.ran.conditional,
+            );
         findings.push(finding);
     }
     findings.into_iter().collect()
@@ -87,14 +107,22 @@ mod tests {
             ("RUN cargo build", release, Some(6)),
             ("RUN cargo build --profile dist", release, Some(6)),
             ("RUN cargo build --release --target x86_64-unknown-linux-gnu", release, Some(6)),
-            ("ENV CARGO_BUILD_TARGET=x86_64-unknown-linux-gnu\nRUN cargo build --release", release, Some(7)),
+            (
+                "ENV CARGO_BUILD_TARGET=x86_64-unknown-linux-gnu\nRUN cargo build --release",
+                release,
+                Some(7),
+            ),
             ("RUN strip target/release/my-app && cargo build --release", release, Some(4)),
             ("RUN cargo build --release", "/app/target/release/other", Some(6)),
             ("RUN cargo build --release", release, None),
             ("RUN cargo build --release", "/app/target/release/", None),
             ("RUN cargo build --profile dist", "/app/target/dist/my-app", None),
             ("RUN cargo build --release --target $T", release, None),
-            ("RUN cargo build && mkdir -p target/release && cp target/debug/my-app target/release/", release, None),
+            (
+                "RUN cargo build && mkdir -p target/release && cp target/debug/my-app target/release/",
+                release,
+                None,
+            ),
             ("RUN if [ -f x ]; then cargo build; else cargo build --release; fi", release, None),
             ("RUN cargo build --release --target-dir /t", "/t/release/my-app", None),
             ("RUN make", release, None),

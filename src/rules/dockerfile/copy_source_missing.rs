@@ -13,7 +13,10 @@ pub static RULE: Rule = Rule {
     why: "The step fails with `not found`: always, or wherever the repository was checked out anew.",
     fix: "Name the file as it is called, commit it, or take it out of `.dockerignore`.",
     symptoms: &[Symptom::Stderr("failed to compute cache key")],
-    references: &["https://docs.docker.com/reference/dockerfile/#copy", "https://docs.docker.com/build/concepts/context/#dockerignore-files"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#copy",
+        "https://docs.docker.com/build/concepts/context/#dockerignore-files",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -38,14 +41,17 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
             let path = join("", source.value.trim_start_matches("/"));
             // git's own directory differs from checkout to checkout; what cargo built is another rule's.
-            let other = path == ".git" || path.starts_with(".git/") || path.split('/').any(|it| it == "target");
+            let other = path == ".git"
+                || path.starts_with(".git/")
+                || path.split('/').any(|it| it == "target");
             if path.is_empty() || other {
                 continue;
             }
             let there = context.has(&path);
-            let tracked = context.tracked.as_ref().is_none_or(|it| {
-                it.contains(&path) || !context.files.contains(&path)
-            });
+            let tracked = context
+                .tracked
+                .as_ref()
+                .is_none_or(|it| it.contains(&path) || !context.files.contains(&path));
             let made = context.git_ignores(&path);
             let message = match () {
                 () if !there && made && path != "Cargo.lock" => {
@@ -58,7 +64,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 () if !tracked => format!("git does not track `{path}`: a fresh checkout lacks it"),
                 () => continue,
             };
-            let sure = context.certain && (there && tracked || !there && !(made && path != "Cargo.lock"));
+            let sure =
+                context.certain && (there && tracked || !there && !(made && path != "Cargo.lock"));
             let mut finding = Finding::in_dockerfile(dockerfile, &source.span, message)
                 .sure_only(sure && dockerfile.stages.goes_on_to_last(stage));
             if path == "Cargo.lock" {

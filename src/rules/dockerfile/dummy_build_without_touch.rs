@@ -12,7 +12,10 @@ pub static RULE: Rule = Rule {
     why: "Cargo compares times. A file that COPY brings keeps the time of the checkout, which is older than the stub's build: cargo prints Finished, compiles nothing, and the image ships an empty program that exits 0.",
     fix: "Touch the sources behind their COPY: `RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
     symptoms: &[Symptom::Silence, Symptom::ExitCode(0)],
-    references: &["https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html", "https://docs.docker.com/reference/dockerfile/#copy"],
+    references: &[
+        "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
+        "https://docs.docker.com/reference/dockerfile/#copy",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -55,9 +58,12 @@ fn never_built(dockerfile: &Dockerfile) -> Vec<Finding> {
         });
         // A later build of the same directory is looked at for itself.
         let later = dockerfile.builds().any(|(_, it)| {
-            !it.cook && it.target_dir == shipped.build.target_dir && it.outputs == shipped.build.outputs
+            !it.cook
+                && it.target_dir == shipped.build.target_dir
+                && it.outputs == shipped.build.outputs
         });
-        let Some(made) = made.filter(|it| shipped.build.cook && stub(&it.compiled_from) && !later) else {
+        let Some(made) = made.filter(|it| shipped.build.cook && stub(&it.compiled_from) && !later)
+        else {
             continue;
         };
         let span = &shipped.taken.span;
@@ -93,18 +99,34 @@ mod tests {
             ("RUN touch src/main.rs\nCOPY . .\nRUN cargo build --release\n", Some(7)),
             ("COPY . .\nRUN cargo install --path .\n", Some(6)),
             ("COPY src ./src\nRUN touch src/main.rs\nRUN cargo build --release\n", None),
-            ("COPY src ./src\nRUN find . -name '*.rs' -exec touch {} + && cargo build --release\n", None),
+            (
+                "COPY src ./src\nRUN find . -name '*.rs' -exec touch {} + && cargo build --release\n",
+                None,
+            ),
             ("COPY src ./src\nRUN touch $(find src -name '*.rs'); cargo build --release\n", None),
-            ("COPY src ./src\nRUN cat src/main.rs > t && mv t src/main.rs && cargo build --release\n", None),
+            (
+                "COPY src ./src\nRUN cat src/main.rs > t && mv t src/main.rs && cargo build --release\n",
+                None,
+            ),
             ("COPY src ./src\nRUN RUSTFLAGS=-g cargo build --release\n", None),
             ("COPY src ./src\nRUN cargo build --release --features x\n", None),
             ("COPY src ./src\nRUN cargo build --release --target-dir /other\n", None),
-            ("RUN cargo clean --release -p my-app\nCOPY src ./src\nRUN cargo build --release\n", None),
-            ("RUN rm -rf target/release/.fingerprint/my-app-*\nCOPY src ./src\nRUN cargo build --release\n", None),
+            (
+                "RUN cargo clean --release -p my-app\nCOPY src ./src\nRUN cargo build --release\n",
+                None,
+            ),
+            (
+                "RUN rm -rf target/release/.fingerprint/my-app-*\nCOPY src ./src\nRUN cargo build --release\n",
+                None,
+            ),
             ("COPY src ./src\nRUN ./build.sh\n", None),
         ] {
             let found = RULE.of_dockerfile(&testing::of(&format!("{HEAD}{middle}{TAIL}")));
-            assert_eq!(found, expected.map(|line| (line, Level::Deny)).into_iter().collect::<Vec<_>>(), "{middle}");
+            assert_eq!(
+                found,
+                expected.map(|line| (line, Level::Deny)).into_iter().collect::<Vec<_>>(),
+                "{middle}"
+            );
         }
     }
 

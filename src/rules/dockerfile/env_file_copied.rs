@@ -25,7 +25,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
         for source in sources {
             let name = source.value.rsplit('/').next().unwrap_or_default();
-            let sample = ["example", "sample", "template", "dist", "test"].iter().any(|it| name.contains(it));
+            let sample = ["example", "sample", "template", "dist", "test"]
+                .iter()
+                .any(|it| name.contains(it));
             if (name == ".env" || name.starts_with(".env.")) && !sample {
                 let message = format!("`{}` is in every copy of the image", source.value);
                 findings.push(Finding::in_dockerfile(dockerfile, &source.span, message));
@@ -42,7 +44,9 @@ mod tests {
 
     #[test]
     fn secrets_stay_out_of_the_image() {
-        let found = |copy: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\nCOPY {copy} /\n")));
+        let found = |copy: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\nCOPY {copy} /\n")))
+        };
         assert_eq!(found(".env"), [(2, Level::Warn)]);
         assert_eq!(found("a/.env.production"), [(2, Level::Warn)]);
         assert_eq!(found(".env.example"), []);

@@ -26,23 +26,34 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let Some(instruction) = dockerfile.instruction(index) else { continue };
         let (Kind::Cmd(form) | Kind::Entrypoint(form)) = &instruction.kind else { continue };
         let Form::Exec(words) = form else { continue };
-        let Some(first) = words.first().filter(|it| it.value.trim().contains(' ')) else { continue };
+        let Some(first) = words.first().filter(|it| it.value.trim().contains(' ')) else {
+            continue;
+        };
         let path = join(&state.workdir, &first.value);
         if dockerfile.context.has(&first.value) || state.files.contains_key(&path) {
             continue;
         }
-        let message = format!("no program is called `{}`: the exec form has one element a word", first.value);
+        let message =
+            format!("no program is called `{}`: the exec form has one element a word", first.value);
         let mut finding = Finding::in_dockerfile(dockerfile, &first.span, message);
         // Without quotes and signs of the shell there is one way to split it.
-        let plain = first.value.chars().all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
+        let plain =
+            first.value.chars().all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
         if plain {
-            let each: Vec<String> = first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
+            let each: Vec<String> =
+                first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
             let list = each.join(", ");
-            let keyword = if matches!(instruction.kind, Kind::Cmd(_)) { "CMD" } else { "ENTRYPOINT" };
-            let rest: String = words.iter().skip(1).map(|it| format!(", {}", dockerfile.text(&it.span))).collect();
+            let keyword =
+                if matches!(instruction.kind, Kind::Cmd(_)) { "CMD" } else { "ENTRYPOINT" };
+            let rest: String =
+                words.iter().skip(1).map(|it| format!(", {}", dockerfile.text(&it.span))).collect();
             finding = finding.fix(format!("{keyword} [{list}{rest}]"));
             let quoted = dockerfile.text(&first.span).starts_with('"');
-            let span = if quoted { first.span.clone() } else { first.span.start.saturating_sub(1)..first.span.end + 1 };
+            let span = if quoted {
+                first.span.clone()
+            } else {
+                first.span.start.saturating_sub(1)..first.span.end + 1
+            };
             let whole = dockerfile.text(&span);
             if whole.starts_with('"') && whole.ends_with('"') {
                 finding = finding.edit(span, list);
@@ -60,7 +71,8 @@ mod tests {
 
     #[test]
     fn words_are_elements() {
-        let found = |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
+        let found =
+            |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
         assert_eq!(found("CMD [\"cepler --help\"]"), [(2, Level::Deny)]);
         assert_eq!(found("ENTRYPOINT [\"./app -v\", \"x\"]"), [(2, Level::Deny)]);
         for good in [

@@ -24,13 +24,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for index in [state.entrypoint, cmd].into_iter().flatten() {
         let Some(instruction) = dockerfile.instruction(index) else { continue };
-        let (Kind::Cmd(Form::Exec(words)) | Kind::Entrypoint(Form::Exec(words))) = &instruction.kind else {
+        let (Kind::Cmd(Form::Exec(words)) | Kind::Entrypoint(Form::Exec(words))) =
+            &instruction.kind
+        else {
             continue;
         };
         let Some(first) = words.first() else { continue };
-        let named = first.value.split('$').skip(1).any(|it| {
-            it.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic())
-        });
+        let named =
+            first.value.split('$').skip(1).any(|it| {
+                it.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic())
+            });
         if !named {
             continue;
         }
@@ -52,10 +55,17 @@ mod tests {
 
     #[test]
     fn only_a_shell_expands() {
-        let found = |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\nENV APP=x\n{last}\n")));
+        let found = |last: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\nENV APP=x\n{last}\n")))
+        };
         assert_eq!(found("CMD [\"./${APP}\"]"), [(3, Level::Deny)]);
         assert_eq!(found("ENTRYPOINT [\"/bin/$APP\", \"x\"]"), [(3, Level::Deny)]);
-        for good in ["CMD ./$APP", "CMD [\"sh\", \"-c\", \"$APP\"]", "CMD [\"a$\"]", "ENTRYPOINT [\"a\"]\nCMD [\"$APP\"]"] {
+        for good in [
+            "CMD ./$APP",
+            "CMD [\"sh\", \"-c\", \"$APP\"]",
+            "CMD [\"a$\"]",
+            "ENTRYPOINT [\"a\"]\nCMD [\"$APP\"]",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

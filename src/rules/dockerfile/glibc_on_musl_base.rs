@@ -25,25 +25,35 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             Some(Libc::None) => "no C library",
             _ => continue,
         };
-        let Some(dynamic) = dockerfile.is_dynamic_gnu(shipped.build, shipped.builder) else { continue };
-        let Some(state) = dockerfile.trace.stages.get(dockerfile.stages.last).map(|it| &it.state) else {
+        let Some(dynamic) = dockerfile.is_dynamic_gnu(shipped.build, shipped.builder) else {
+            continue;
+        };
+        let Some(state) = dockerfile.trace.stages.get(dockerfile.stages.last).map(|it| &it.state)
+        else {
             continue;
         };
         let compatible = ["gcompat", "libc6-compat", "glibc", "glibc-bin"];
         let helped = compatible.iter().any(|it| state.packages.contains(*it));
-        let loaders = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-linux-x86-64.so.2"];
+        let loaders = [
+            "/lib64/ld-linux-x86-64.so.2",
+            "/lib/ld-linux-aarch64.so.1",
+            "/lib/ld-linux-x86-64.so.2",
+        ];
         let without = |path: &str| state.presence(path, &dockerfile.context) == Some(false);
         if !dynamic || helped || !loaders.iter().all(|it| without(it)) {
             continue;
         }
-        let Some(stage) = dockerfile.stages.chain(shipped.taken.stage).last().copied() else { continue };
+        let Some(stage) = dockerfile.stages.chain(shipped.taken.stage).last().copied() else {
+            continue;
+        };
         let Some(stage) = dockerfile.stages.all.get(stage) else { continue };
         let message = format!(
             "the program is built for glibc in line {} and shipped on {}, which has {missing}",
             dockerfile.position(&shipped.build.ran.span).line,
             runtime.name()
         );
-        let certain = shipped.build.triples.iter().all(|it| it.is_some()) && !shipped.build.ran.conditional;
+        let certain =
+            shipped.build.triples.iter().all(|it| it.is_some()) && !shipped.build.ran.conditional;
         let finding = Finding::in_dockerfile(dockerfile, &stage.span, message)
             .fix("FROM gcr.io/distroless/cc-debian12")
             .sure_only(certain && shipped.build.cargo.complete);
@@ -66,10 +76,25 @@ mod tests {
             ("rust:1.95", "RUN cargo build --release", "scratch", true),
             ("rust:1.95", "RUN cargo build --release", "gcr.io/distroless/static-debian12", true),
             ("rust:1.95", "RUN cargo build --release", "gcr.io/distroless/cc-debian12", false),
-            ("rust:1.95", "RUN cargo build --release", "alpine:3.20\nRUN apk add --no-cache gcompat", false),
-            ("rust:1.95", "ENV RUSTFLAGS='-C target-feature=+crt-static'\nRUN cargo build --release", "scratch", false),
+            (
+                "rust:1.95",
+                "RUN cargo build --release",
+                "alpine:3.20\nRUN apk add --no-cache gcompat",
+                false,
+            ),
+            (
+                "rust:1.95",
+                "ENV RUSTFLAGS='-C target-feature=+crt-static'\nRUN cargo build --release",
+                "scratch",
+                false,
+            ),
             ("rust:1.95-alpine", "RUN cargo build --release", "scratch", false),
-            ("clux/muslrust:stable", "RUN cargo build --release && cp target/*/release/my-app /x", "scratch", false),
+            (
+                "clux/muslrust:stable",
+                "RUN cargo build --release && cp target/*/release/my-app /x",
+                "scratch",
+                false,
+            ),
             ("own", "RUN cargo build --release", "scratch", false),
             ("rust:1.95", "RUN cargo build --release", "frolvlad/alpine-glibc", false),
         ] {
@@ -78,7 +103,11 @@ mod tests {
                  COPY --from=builder /app/target/release/my-app /usr/local/bin/my-app\n"
             );
             let found = RULE.of_dockerfile(&testing::of(&text));
-            assert_eq!(found.iter().any(|it| it.1 == Level::Deny), bad, "{builder} {run} {runtime}: {found:?}");
+            assert_eq!(
+                found.iter().any(|it| it.1 == Level::Deny),
+                bad,
+                "{builder} {run} {runtime}: {found:?}"
+            );
         }
     }
 }

@@ -29,8 +29,21 @@ const TOOLS: &[(&str, &[&str])] = &[
 
 /// Packages that bring no interpreter with them.
 const LIGHT: &[&str] = &[
-    "ca-certificates", "curl", "wget", "git", "tzdata", "openssl", "libssl", "libgcc", "musl-dev", "gcc", "pkg",
-    "bash", "tini", "dumb-init", "libpq",
+    "ca-certificates",
+    "curl",
+    "wget",
+    "git",
+    "tzdata",
+    "openssl",
+    "libssl",
+    "libgcc",
+    "musl-dev",
+    "gcc",
+    "pkg",
+    "bash",
+    "tini",
+    "dumb-init",
+    "libpq",
 ];
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
@@ -41,17 +54,25 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     };
     let Kind::Healthcheck(Some(form)) = &instruction.kind else { return Outcome::Pass };
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
-    let start = Start { variables: state.variables.clone(), directory: Some(state.workdir.clone()), ..Start::default() };
+    let start = Start {
+        variables: state.variables.clone(),
+        directory: Some(state.workdir.clone()),
+        ..Start::default()
+    };
     let absent = |path: &str| state.presence(path, &dockerfile.context) == Some(false);
     let finding = |message: String| Finding::in_dockerfile(dockerfile, &instruction.span, message);
     let script = match form {
         Form::Exec(words) => {
             let Some(first) = words.first() else { return Outcome::Pass };
             if first.value.trim().contains(' ') && !state.files.contains_key(&first.value) {
-                let each: Vec<String> = first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
-                return finding(format!("no program is called `{}`: the exec form has one element a word", first.value))
-                    .fix(format!("HEALTHCHECK CMD [{}]", each.join(", ")))
-                    .into();
+                let each: Vec<String> =
+                    first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
+                return finding(format!(
+                    "no program is called `{}`: the exec form has one element a word",
+                    first.value
+                ))
+                .fix(format!("HEALTHCHECK CMD [{}]", each.join(", ")))
+                .into();
             }
             follow_exec(words, &start)
         }
@@ -73,8 +94,12 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let places = ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"];
     let nowhere = |name: &str| places.iter().all(|it| absent(&format!("{it}/{name}")));
     let lacks = |name: &str, packages: &[&str]| {
-        let brought = packages.iter().any(|it| state.packages.iter().any(|package| package.starts_with(it)));
-        !brought && !image.tools.iter().any(|it| it == name) && nowhere(name) && !state.unknown_installs
+        let brought =
+            packages.iter().any(|it| state.packages.iter().any(|package| package.starts_with(it)));
+        !brought
+            && !image.tools.iter().any(|it| it == name)
+            && nowhere(name)
+            && !state.unknown_installs
     };
     let path = first.arguments.first().and_then(|it| it.value.as_deref()).unwrap_or_default();
     if let Some((name, packages)) = TOOLS.iter().find(|(name, _)| *name == program)
@@ -92,10 +117,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     }
     let copied = state.context_path(path).unwrap_or_else(|| path.to_owned());
     let light = |package: &String| LIGHT.iter().any(|it| package.starts_with(it));
-    if (path.ends_with(".py") || copied.ends_with(".py")) && state.packages.iter().all(light) && lacks("python3", &["python3", "python"]) {
-        return finding(format!("`{path}` is a Python script, and nothing installs Python in {}", image.name()))
-            .fix(install_line(&image.distribution, "python3"))
-            .into();
+    if (path.ends_with(".py") || copied.ends_with(".py"))
+        && state.packages.iter().all(light)
+        && lacks("python3", &["python3", "python"])
+    {
+        return finding(format!(
+            "`{path}` is a Python script, and nothing installs Python in {}",
+            image.name()
+        ))
+        .fix(install_line(&image.distribution, "python3"))
+        .into();
     }
     Outcome::Pass
 }
@@ -103,7 +134,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 fn install_line(distribution: &str, package: &str) -> String {
     match distribution {
         "alpine" => format!("RUN apk add --no-cache {package}"),
-        _ => format!("RUN apt-get update && apt-get install -y --no-install-recommends {package} && rm -rf /var/lib/apt/lists/*"),
+        _ => format!(
+            "RUN apt-get update && apt-get install -y --no-install-recommends {package} && rm -rf /var/lib/apt/lists/*"
+        ),
     }
 }
 
@@ -125,16 +158,36 @@ mod tests {
             ("debian:bookworm-slim", "HEALTHCHECK CMD [\"curl -f http://localhost/\"]", Some(2)),
             ("debian:bookworm-slim", "HEALTHCHECK CMD /check.sh", Some(2)),
             ("alpine:3.20", "COPY entrypoint.sh /c.py\nHEALTHCHECK CMD /c.py", Some(3)),
-            ("debian:bookworm-slim", "RUN apt-get update && apt-get install -y curl\nHEALTHCHECK CMD curl x", None),
+            (
+                "debian:bookworm-slim",
+                "RUN apt-get update && apt-get install -y curl\nHEALTHCHECK CMD curl x",
+                None,
+            ),
             ("alpine:3.20", "HEALTHCHECK CMD wget -q x", None),
-            ("alpine:3.20", "RUN apk add python3\nCOPY entrypoint.sh /c.py\nHEALTHCHECK CMD /c.py", None),
-            ("scratch", "COPY --from=curlimages/curl /usr/bin/curl /usr/bin/curl\nHEALTHCHECK CMD [\"/usr/bin/curl\"]", None),
+            (
+                "alpine:3.20",
+                "RUN apk add python3\nCOPY entrypoint.sh /c.py\nHEALTHCHECK CMD /c.py",
+                None,
+            ),
+            (
+                "scratch",
+                "COPY --from=curlimages/curl /usr/bin/curl /usr/bin/curl\nHEALTHCHECK CMD [\"/usr/bin/curl\"]",
+                None,
+            ),
             ("debian:bookworm-slim", "RUN ./install.sh\nHEALTHCHECK CMD curl x", None),
-            ("debian:bookworm-slim", "HEALTHCHECK CMD [\"/usr/local/bin/my-app\", \"check\"]", None),
+            (
+                "debian:bookworm-slim",
+                "HEALTHCHECK CMD [\"/usr/local/bin/my-app\", \"check\"]",
+                None,
+            ),
             ("own:1", curl, None),
             ("rust:1.95", curl, None),
             ("debian:bookworm-slim", "HEALTHCHECK CMD curl x\nHEALTHCHECK NONE", None),
-            ("debian:bookworm-slim", "COPY entrypoint.sh /check.sh\nHEALTHCHECK CMD /check.sh", None),
+            (
+                "debian:bookworm-slim",
+                "COPY entrypoint.sh /check.sh\nHEALTHCHECK CMD /check.sh",
+                None,
+            ),
         ] {
             let expected: Vec<_> = line.map(|it| (it, Level::Deny)).into_iter().collect();
             assert_eq!(found(image, rest), expected, "{image} {rest}");

@@ -24,10 +24,13 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             continue;
         }
         for source in sources {
-            let parts: Vec<&str> = source.value.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
+            let parts: Vec<&str> =
+                source.value.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
             let at = parts.iter().position(|it| *it == "target");
             let built = at.is_some_and(|at| {
-                parts.get(at + 1).is_none_or(|it| ["release", "debug"].contains(it) || it.contains('-') || it.contains('$'))
+                parts.get(at + 1).is_none_or(|it| {
+                    ["release", "debug"].contains(it) || it.contains('-') || it.contains('$')
+                })
             });
             if built {
                 let message = format!("`{}` was built outside of this Dockerfile", source.value);
@@ -46,10 +49,15 @@ mod tests {
     #[test]
     fn programs_come_from_a_stage() {
         let found = |copy: &str| {
-            RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95 AS b\nFROM debian:trixie\nCOPY {copy}\n")))
+            RULE.of_dockerfile(&testing::of(&format!(
+                "FROM rust:1.95 AS b\nFROM debian:trixie\nCOPY {copy}\n"
+            )))
         };
         assert_eq!(found("target/release/app /app"), [(3, Level::Warn)]);
-        assert_eq!(found("./crates/x/target/x86_64-unknown-linux-musl/release/app /"), [(3, Level::Warn)]);
+        assert_eq!(
+            found("./crates/x/target/x86_64-unknown-linux-musl/release/app /"),
+            [(3, Level::Warn)]
+        );
         for good in ["--from=b /target/release/app /", "src/target/mod.rs /", "targets /"] {
             assert_eq!(found(good), [], "{good}");
         }

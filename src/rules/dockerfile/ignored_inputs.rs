@@ -24,7 +24,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     }
     let root = &dockerfile.workspace.root;
     let mut inputs = dockerfile.workspace.inputs();
-    for name in ["rust-toolchain.toml", "rust-toolchain", ".cargo/config.toml", ".cargo/config", ".sqlx"] {
+    for name in
+        ["rust-toolchain.toml", "rust-toolchain", ".cargo/config.toml", ".cargo/config", ".sqlx"]
+    {
         inputs.push(join(root, name));
     }
     let there = |it: &str| context.files.contains(it) || context.directories.contains(it);
@@ -38,12 +40,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
         for source in sources {
             let directory = join("", source.value.trim_start_matches('/'));
-            let mut lost = kept.iter().filter(|it| below(it, &directory).is_some_and(|it| !it.is_empty()));
+            let mut lost =
+                kept.iter().filter(|it| below(it, &directory).is_some_and(|it| !it.is_empty()));
             if let Some(first) = lost.next() {
                 let more = lost.count();
                 let others = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let message = format!("`.dockerignore` keeps {first}{others} from the builder");
-                findings.push(Finding::in_dockerfile(dockerfile, &source.span, message).fix(format!("echo '!{first}' >> .dockerignore")));
+                findings.push(
+                    Finding::in_dockerfile(dockerfile, &source.span, message)
+                        .fix(format!("echo '!{first}' >> .dockerignore")),
+                );
             }
         }
     }

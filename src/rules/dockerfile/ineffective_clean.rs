@@ -12,7 +12,10 @@ pub static RULE: Rule = Rule {
     why: "Cargo names files after crates (`my_app-…`), not packages (`my-app-…`), cleans the debug profile unless `--release` is said, and looks at neither the program itself nor the sources that were removed: it ships the stub.",
     fix: "Say `cargo clean --release -p NAME`, or touch the sources behind their COPY.",
     symptoms: &[Symptom::Silence],
-    references: &["https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html", "https://doc.rust-lang.org/cargo/commands/cargo-clean.html"],
+    references: &[
+        "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
+        "https://doc.rust-lang.org/cargo/commands/cargo-clean.html",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -29,7 +32,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             if cleaned.hits.is_empty() {
                 "this takes away nothing that cargo looks at".to_owned()
             } else {
-                format!("this takes away {}, and not its {}", cleaned.hits[0].target, first.made.key.target)
+                format!(
+                    "this takes away {}, and not its {}",
+                    cleaned.hits[0].target, first.made.key.target
+                )
             },
         );
         let output = &first.made.key.output;
@@ -41,7 +47,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let line = format!("RUN cargo clean{profile} -p {}", first.made.key.package);
         findings.push(
             Finding::in_dockerfile(dockerfile, &cleaned.span, message)
-                .evidence(format!("line {} calls it fresh", dockerfile.position(&first.build.ran.span).line))
+                .evidence(format!(
+                    "line {} calls it fresh",
+                    dockerfile.position(&first.build.ran.span).line
+                ))
                 .fix(line)
                 .sure_only(first.sure),
         );
@@ -73,11 +82,14 @@ mod tests {
             ("cargo clean", false),
             ("rm -rf $(find target -name 'my*')", false),
         ] {
-            let text = format!("{HEAD}RUN {clean}\nCOPY src ./src\nRUN cargo build --release\n{TAIL}");
+            let text =
+                format!("{HEAD}RUN {clean}\nCOPY src ./src\nRUN cargo build --release\n{TAIL}");
             let expected: &[(u32, Level)] = if bad { &[(5, Level::Deny)] } else { &[] };
             assert_eq!(RULE.of_dockerfile(&testing::of(&text)), expected, "{clean}");
             // Where something else helps, nothing is wrong.
-            let text = format!("{HEAD}RUN {clean}\nCOPY src ./src\nRUN touch src/main.rs && cargo build --release\n{TAIL}");
+            let text = format!(
+                "{HEAD}RUN {clean}\nCOPY src ./src\nRUN touch src/main.rs && cargo build --release\n{TAIL}"
+            );
             assert_eq!(RULE.of_dockerfile(&testing::of(&text)), [], "{clean}");
         }
     }

@@ -22,7 +22,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     let builds: Vec<_> = dockerfile.builds().collect();
     for (number, build) in &builds {
-        let later = builds.iter().any(|(other, it)| other > number && it.stage == build.stage && !it.cook);
+        let later =
+            builds.iter().any(|(other, it)| other > number && it.stage == build.stage && !it.cook);
         let left = build.made.iter().find(|it| {
             matches!(it.manifest, Origin::Skeleton { .. }) && matches!(it.root, Origin::Context(_))
         });
@@ -32,15 +33,25 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             continue;
         }
         let message = if made.is_stale() {
-            format!("`{}` stays the stub that cargo-chef compiled: its manifest never comes back", made.key.package)
+            format!(
+                "`{}` stays the stub that cargo-chef compiled: its manifest never comes back",
+                made.key.package
+            )
         } else {
-            format!("`{}` is compiled as version 0.0.1: its manifest stays cargo-chef's", made.key.package)
+            format!(
+                "`{}` is compiled as version 0.0.1: its manifest stays cargo-chef's",
+                made.key.package
+            )
         };
-        let sure = !dockerfile.workspace.guessed && build.opaque.is_none() && !build.ran.conditional;
-        let span = sources_copy(dockerfile, build.stage, build.instruction).unwrap_or(&build.ran.span);
+        let sure =
+            !dockerfile.workspace.guessed && build.opaque.is_none() && !build.ran.conditional;
+        let span =
+            sources_copy(dockerfile, build.stage, build.instruction).unwrap_or(&build.ran.span);
         findings.push(
             Finding::in_dockerfile(dockerfile, span, message)
-                .evidence("cargo-chef writes manifests with the version 0.0.1 and stubs for the sources")
+                .evidence(
+                    "cargo-chef writes manifests with the version 0.0.1 and stubs for the sources",
+                )
                 .fix("COPY . .")
                 .sure_only(sure),
         );
@@ -51,7 +62,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 /// The last COPY from the context before a build.
 fn sources_copy(dockerfile: &Dockerfile, stage: usize, before: usize) -> Option<&Span> {
     let range = dockerfile.stages.all.get(stage)?.instructions.clone();
-    let copies = range.rev().filter(|index| *index < before).filter_map(|it| dockerfile.instruction(it));
+    let copies =
+        range.rev().filter(|index| *index < before).filter_map(|it| dockerfile.instruction(it));
     let mut copies = copies.filter(|it| {
         matches!(&it.kind, Kind::Copy { flags, .. } if !flags.iter().any(|it| it.name == "from"))
     });
@@ -65,14 +77,18 @@ mod tests {
 
     const HEAD: &str = "FROM rust:1.95-bookworm AS planner\nWORKDIR /app\nCOPY . .\nRUN cargo chef prepare\n\
                         FROM rust:1.95-bookworm AS builder\nWORKDIR /app\n";
-    const COOK: &str = "COPY --from=planner /app/recipe.json recipe.json\nRUN cargo chef cook --release\n";
+    const COOK: &str =
+        "COPY --from=planner /app/recipe.json recipe.json\nRUN cargo chef cook --release\n";
     const TAIL: &str = "FROM debian:bookworm-slim\nCOPY --from=builder /app/target/release/my-app /usr/local/bin/\n";
 
     #[test]
     fn manifests_must_come_back_behind_a_cook() {
         for (back, expected) in [
             ("COPY src ./src\nRUN cargo build --release\n", &[(9_u32, Level::Deny)] as &[_]),
-            ("COPY src ./src\nRUN touch src/main.rs && cargo build --release\n", &[(9, Level::Deny)]),
+            (
+                "COPY src ./src\nRUN touch src/main.rs && cargo build --release\n",
+                &[(9, Level::Deny)],
+            ),
             ("COPY . .\nRUN cargo build --release\n", &[]),
             ("COPY Cargo.toml Cargo.lock ./\nCOPY src ./src\nRUN cargo build --release\n", &[]),
         ] {

@@ -27,20 +27,30 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             Some(Masked::Tested) | None => continue,
         };
         let same = |it: &Build| {
-            it.target_dir == build.target_dir && it.outputs.iter().any(|output| build.outputs.contains(output))
+            it.target_dir == build.target_dir
+                && it.outputs.iter().any(|output| build.outputs.contains(output))
         };
         // A later build that may fail tells.
         let told = dockerfile.builds().any(|(other, it)| {
-            other > number && same(it) && it.ran.masked.is_none() && dockerfile.goes_on(it.stage, build.stage)
+            other > number
+                && same(it)
+                && it.ran.masked.is_none()
+                && dockerfile.goes_on(it.stage, build.stage)
         });
         let older = dockerfile.builds().find(|(other, it)| {
             *other < number && same(it) && dockerfile.goes_on(build.stage, it.stage)
         });
-        let output = |it: &str| build.outputs.iter().flatten().any(|output| it.ends_with(output.as_str()));
-        let shipped = dockerfile.trace.taken.iter().any(|it| {
-            it.build == Some(number) || it.from == build.stage && it.from != it.stage && output(it.path.trim_end_matches('/'))
-        }) || dockerfile.trace.unknown_taken.iter().any(|(_, from)| *from == build.stage);
-        let Some((_, older)) = older.filter(|_| !told && shipped && build.target_dir.is_some()) else {
+        let output =
+            |it: &str| build.outputs.iter().flatten().any(|output| it.ends_with(output.as_str()));
+        let shipped =
+            dockerfile.trace.taken.iter().any(|it| {
+                it.build == Some(number)
+                    || it.from == build.stage
+                        && it.from != it.stage
+                        && output(it.path.trim_end_matches('/'))
+            }) || dockerfile.trace.unknown_taken.iter().any(|(_, from)| *from == build.stage);
+        let Some((_, older)) = older.filter(|_| !told && shipped && build.target_dir.is_some())
+        else {
             continue;
         };
         // Where later commands of the RUN need nothing of it, an older program is as good to them.
@@ -76,7 +86,10 @@ mod tests {
             ("RUN cargo build --release && strip target/release/my-app || true", true),
             ("RUN touch src/main.rs && cargo build --release", false),
             ("RUN set -e; touch src/main.rs; cargo build --release; echo done", false),
-            ("SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN cargo build --release | tee /log", false),
+            (
+                "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN cargo build --release | tee /log",
+                false,
+            ),
             ("RUN cargo build --release || exit 1", false),
             ("RUN cargo build --release || true\nRUN cargo build --release", false),
         ] {
@@ -85,7 +98,9 @@ mod tests {
             assert_eq!(!found.is_empty(), bad, "{run}: {found:?}");
         }
         // Without a stub the copy fails: it is noticed.
-        let text = format!("FROM rust:1.95 AS builder\nWORKDIR /app\nCOPY . .\nRUN cargo build --release || true\n{TAIL}");
+        let text = format!(
+            "FROM rust:1.95 AS builder\nWORKDIR /app\nCOPY . .\nRUN cargo build --release || true\n{TAIL}"
+        );
         assert_eq!(RULE.of_dockerfile(&testing::of(&text)), []);
     }
 }

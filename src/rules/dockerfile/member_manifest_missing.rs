@@ -52,7 +52,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 fn edits_root(dockerfile: &Dockerfile, build: &Build) -> bool {
     dockerfile.trace.stages.iter().flat_map(|it| &it.steps).any(|step| {
         step.instruction <= build.instruction
-            && (step.ran.program() == "sed" || step.ran.redirects.iter().any(|it| it.1.raw.contains("Cargo.toml")))
+            && (step.ran.program() == "sed"
+                || step.ran.redirects.iter().any(|it| it.1.raw.contains("Cargo.toml")))
             && (step.ran.arguments.iter().any(|it| it.raw.ends_with("Cargo.toml"))
                 || step.ran.redirects.iter().any(|it| it.1.raw.contains("Cargo.toml")))
     })
@@ -66,7 +67,9 @@ mod tests {
     #[test]
     fn every_named_member_is_there() {
         let found = |copies: &str| {
-            let text = format!("FROM rust:1.95\nWORKDIR /app\nCOPY Cargo.toml Cargo.lock ./\n{copies}RUN cargo build\n");
+            let text = format!(
+                "FROM rust:1.95\nWORKDIR /app\nCOPY Cargo.toml Cargo.lock ./\n{copies}RUN cargo build\n"
+            );
             RULE.of_dockerfile(&testing::of_workspace(&text))
         };
         assert_eq!(found("COPY app/Cargo.toml app/\n"), [(5, Level::Deny)]);

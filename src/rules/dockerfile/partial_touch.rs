@@ -12,7 +12,9 @@ pub static RULE: Rule = Rule {
     why: "The program is the real one, but a library of the workspace in it is still the stub: missing functions at best, old behaviour without a word at worst.",
     fix: "Touch the sources of every member: `RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
     symptoms: &[],
-    references: &["https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html"],
+    references: &[
+        "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -52,7 +54,8 @@ mod tests {
                     COPY app/Cargo.toml app/\nCOPY lib1/Cargo.toml lib1/\n\
                     RUN mkdir -p app/src lib1/src && echo 'fn main() {}' > app/src/main.rs && touch lib1/src/lib.rs \\\n\
                     && cargo build --release\nCOPY . .\n";
-        let tail = "FROM debian:bookworm-slim\nCOPY --from=builder /app/target/release/my-app /app\n";
+        let tail =
+            "FROM debian:bookworm-slim\nCOPY --from=builder /app/target/release/my-app /app\n";
         let partial = format!("{head}RUN touch app/src/main.rs && cargo build --release\n{tail}");
         assert_eq!(RULE.of_dockerfile(&testing::of_workspace(&partial)), [(9, Level::Deny)]);
         for whole in [
@@ -60,7 +63,11 @@ mod tests {
             "RUN for i in app/src/main.rs lib1/src/lib.rs; do touch $i; done; cargo build --release\n",
             "RUN find . -name '*.rs' | xargs touch && cargo build --release\n",
         ] {
-            assert_eq!(RULE.of_dockerfile(&testing::of_workspace(&format!("{head}{whole}{tail}"))), [], "{whole}");
+            assert_eq!(
+                RULE.of_dockerfile(&testing::of_workspace(&format!("{head}{whole}{tail}"))),
+                [],
+                "{whole}"
+            );
         }
     }
 }

@@ -17,29 +17,45 @@ pub static RULE: Rule = Rule {
 };
 
 const MARKS: &[&str] = &[
-    "SECRET", "TOKEN", "PASSWORD", "PASSWD", "ACCESS_KEY", "API_KEY", "PRIVATE_KEY", "CREDENTIALS", "DATABASE_URL",
+    "SECRET",
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "ACCESS_KEY",
+    "API_KEY",
+    "PRIVATE_KEY",
+    "CREDENTIALS",
+    "DATABASE_URL",
 ];
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for (_, _, instruction) in dockerfile.instructions() {
         let names: Vec<(&String, Option<&str>)> = match &instruction.kind {
-            Kind::Arg(pairs) => pairs.iter().map(|(name, value)| (name, value.as_deref())).collect(),
-            Kind::Env(pairs) => pairs.iter().map(|(name, value)| (name, Some(value.as_str()))).collect(),
+            Kind::Arg(pairs) => {
+                pairs.iter().map(|(name, value)| (name, value.as_deref())).collect()
+            }
+            Kind::Env(pairs) => {
+                pairs.iter().map(|(name, value)| (name, Some(value.as_str()))).collect()
+            }
             _ => continue,
         };
         for (name, value) in names {
             let upper = name.to_ascii_uppercase();
             let marked = MARKS.iter().any(|it| upper.contains(it));
-            let named = ["_FILE", "_PATH", "_ID", "_NAME", "_TTL", "_EXPIRY"].iter().any(|it| upper.ends_with(it));
+            let named = ["_FILE", "_PATH", "_ID", "_NAME", "_TTL", "_EXPIRY"]
+                .iter()
+                .any(|it| upper.ends_with(it));
             // A database without a password in its address is no secret.
             let address = upper.contains("DATABASE_URL");
-            let harmless = value.is_some_and(|it| it.is_empty() || address && !it.contains('@') && !it.contains('$'));
+            let harmless = value.is_some_and(|it| {
+                it.is_empty() || address && !it.contains('@') && !it.contains('$')
+            });
             if marked && !named && !harmless {
                 let message = format!("{name} stays in the image's history");
-                findings.push(Finding::in_dockerfile(dockerfile, &instruction.span, message).fix(format!(
-                    "RUN --mount=type=secret,id={name},env={name} cargo build --release"
-                )));
+                findings.push(Finding::in_dockerfile(dockerfile, &instruction.span, message).fix(
+                    format!("RUN --mount=type=secret,id={name},env={name} cargo build --release"),
+                ));
                 break;
             }
         }
@@ -54,11 +70,22 @@ mod tests {
 
     #[test]
     fn secrets_are_mounted() {
-        let found = |line: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\n{line}\n")));
-        for bad in ["ARG AWS_SECRET_ACCESS_KEY", "ENV TOKEN=abc", "ARG DATABASE_URL", "ENV DATABASE_URL=postgres://a:b@c/d"] {
+        let found =
+            |line: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\n{line}\n")));
+        for bad in [
+            "ARG AWS_SECRET_ACCESS_KEY",
+            "ENV TOKEN=abc",
+            "ARG DATABASE_URL",
+            "ENV DATABASE_URL=postgres://a:b@c/d",
+        ] {
             assert_eq!(found(bad), [(2, Level::Warn)], "{bad}");
         }
-        for good in ["ARG RUST_VERSION", "ENV TOKEN_FILE=/run/secrets/t", "ENV DATABASE_URL=sqlite:x.db", "ENV PASSWORD=\"\""] {
+        for good in [
+            "ARG RUST_VERSION",
+            "ENV TOKEN_FILE=/run/secrets/t",
+            "ENV DATABASE_URL=sqlite:x.db",
+            "ENV PASSWORD=\"\"",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

@@ -12,7 +12,10 @@ pub static RULE: Rule = Rule {
     why: "Cargo compares times, and a checkout of another branch may be older than what the mount holds: the build of branch A ships branch B, without a word. Two architectures overwrite each other.",
     fix: "Give the mount an id of the branch and the platform, or touch the sources in the same RUN: `find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
     symptoms: &[],
-    references: &["https://docs.docker.com/reference/dockerfile/#run---mounttypecache", "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#run---mounttypecache",
+        "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -21,8 +24,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (_, build) in dockerfile.builds().filter(|(_, it)| !it.cook) {
         let Some(key) = &build.mount else { continue };
         let Some(trace) = dockerfile.trace.stages.get(build.stage) else { continue };
-        let mounts = trace.mounts.iter().filter(|it| it.0 == build.instruction).flat_map(|it| &it.1);
-        let Some(mount) = mounts.into_iter().find(|it| it.kind == "cache" && it.key == *key) else { continue };
+        let mounts =
+            trace.mounts.iter().filter(|it| it.0 == build.instruction).flat_map(|it| &it.1);
+        let Some(mount) = mounts.into_iter().find(|it| it.kind == "cache" && it.key == *key) else {
+            continue;
+        };
         let id = mount.id.as_deref().unwrap_or_default();
         // An argument beside the platform's: what it stands for is the user's to know.
         let own = id.split('$').skip(1).any(|it| {
@@ -32,17 +38,24 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let before = trace.steps.iter().take_while(|it| it.ran.span != build.ran.span);
         let touches = before.filter(|it| it.instruction == build.instruction).any(|it| {
             let words = || it.ran.arguments.iter().map(|it| it.raw.as_str());
-            it.ran.program() == "touch" || words().any(|it| it == "touch") || it.ran.piped_into.as_deref() == Some("xargs")
+            it.ran.program() == "touch"
+                || words().any(|it| it == "touch")
+                || it.ran.piped_into.as_deref() == Some("xargs")
         });
         if own || touches {
             continue;
         }
         let message = match &mount.id {
-            None => "the target directory is a cache mount that every build of this path shares".to_owned(),
-            Some(id) => format!("the target directory is a cache mount that every branch shares: id={id}"),
+            None => "the target directory is a cache mount that every build of this path shares"
+                .to_owned(),
+            Some(id) => {
+                format!("the target directory is a cache mount that every branch shares: id={id}")
+            }
         };
-        let finding = Finding::in_dockerfile(dockerfile, &mount.span, message)
-            .fix(format!("find . -name '*.rs' -not -path './target/*' -exec touch {{}} + && {}", dockerfile.text(&build.ran.span)));
+        let finding = Finding::in_dockerfile(dockerfile, &mount.span, message).fix(format!(
+            "find . -name '*.rs' -not -path './target/*' -exec touch {{}} + && {}",
+            dockerfile.text(&build.ran.span)
+        ));
         if !findings.iter().any(|other| other.location == finding.location) {
             findings.push(finding);
         }
@@ -58,7 +71,9 @@ mod tests {
     #[test]
     fn a_mount_is_of_one_branch() {
         let found = |mount: &str, run: &str| {
-            let text = format!("FROM rust:1.95\nWORKDIR /app\nARG REF\nCOPY . .\nRUN --mount=type=cache,{mount} {run}\n");
+            let text = format!(
+                "FROM rust:1.95\nWORKDIR /app\nARG REF\nCOPY . .\nRUN --mount=type=cache,{mount} {run}\n"
+            );
             RULE.of_dockerfile(&testing::of(&text))
         };
         assert_eq!(found("target=/app/target", "cargo build"), [(5, Level::Warn)]);

@@ -24,9 +24,13 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let without = image.is_some_and(|it| !it.shell)
             && state.shell.is_none()
             && ["/bin/sh", "/busybox/sh", "/bin/busybox"].iter().all(|it| {
-                state.presence(it, &dockerfile.context) != Some(true) && !state.files.contains_key(*it)
+                state.presence(it, &dockerfile.context) != Some(true)
+                    && !state.files.contains_key(*it)
             })
-            && !state.trees.iter().any(|it| it.source.is_none() && ["/", "/bin"].contains(&it.at.as_str()));
+            && !state
+                .trees
+                .iter()
+                .any(|it| it.source.is_none() && ["/", "/bin"].contains(&it.at.as_str()));
         if !without {
             continue;
         }
@@ -36,7 +40,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let (what, form) = match &instruction.kind {
                 Kind::Run { form, .. } => ("RUN", form),
                 Kind::Cmd(form) if last && state.cmd == Some(at) => ("CMD", form),
-                Kind::Entrypoint(form) if last && state.entrypoint == Some(at) => ("ENTRYPOINT", form),
+                Kind::Entrypoint(form) if last && state.entrypoint == Some(at) => {
+                    ("ENTRYPOINT", form)
+                }
                 _ => continue,
             };
             let Form::Shell(text) = form else { continue };
@@ -45,9 +51,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
             let message = format!("{what} in shell form, and the image has no /bin/sh");
             let mut finding = Finding::in_dockerfile(dockerfile, &instruction.span, message);
-            let plain = text.text.trim().chars().all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
+            let plain = text
+                .text
+                .trim()
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
             if plain && what != "RUN" {
-                let each: Vec<String> = text.text.split_whitespace().map(|it| format!("\"{it}\"")).collect();
+                let each: Vec<String> =
+                    text.text.split_whitespace().map(|it| format!("\"{it}\"")).collect();
                 let line = format!("{what} [{}]", each.join(", "));
                 finding = finding.fix(line.clone()).edit(instruction.span.clone(), line);
             }
@@ -66,7 +77,10 @@ mod tests {
     fn a_shell_form_needs_a_shell() {
         let found = |text: &str| RULE.of_dockerfile(&testing::of(text));
         assert_eq!(found("FROM scratch\nCOPY . /\nCMD /app -v\n"), [(3, Level::Deny)]);
-        assert_eq!(found("FROM gcr.io/distroless/cc-debian12\nRUN ls\nENTRYPOINT [\"/app\"]\n"), [(2, Level::Deny)]);
+        assert_eq!(
+            found("FROM gcr.io/distroless/cc-debian12\nRUN ls\nENTRYPOINT [\"/app\"]\n"),
+            [(2, Level::Deny)]
+        );
         for good in [
             "FROM scratch\nCMD [\"/app\"]\n",
             "FROM debian:trixie-slim\nCMD /app\n",

@@ -17,8 +17,8 @@ pub static RULE: Rule = Rule {
 };
 
 const PROGRAMS: &[&str] = &[
-    "cargo", "apt-get", "apt", "apk", "rustup", "cp", "mv", "rm", "mkdir", "touch", "curl", "wget", "make",
-    "strip", "chmod", "git", "cd", "echo", "find",
+    "cargo", "apt-get", "apt", "apk", "rustup", "cp", "mv", "rm", "mkdir", "touch", "curl", "wget",
+    "make", "strip", "chmod", "git", "cd", "echo", "find",
 ];
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
@@ -26,7 +26,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (_, _, trace) in dockerfile.used() {
         for step in trace.steps.iter().filter(|it| it.ran.program() == "set") {
             let rest = step.ran.rest();
-            let word = |it: usize| rest.get(it).and_then(|it| it.value.as_deref()).unwrap_or_default();
+            let word =
+                |it: usize| rest.get(it).and_then(|it| it.value.as_deref()).unwrap_or_default();
             let mut first = 0;
             while word(first).starts_with(['-', '+']) && word(first) != "--" {
                 first += if word(first).ends_with('o') { 2 } else { 1 };
@@ -60,12 +61,17 @@ mod tests {
 
     #[test]
     fn options_end_before_a_command() {
-        let found = |run: &str| {
-            RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nRUN {run}\n")))
-        };
+        let found =
+            |run: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nRUN {run}\n")));
         assert_eq!(found("set -eux \\\n    cargo build --release"), [(2, Level::Deny)]);
         assert_eq!(found("set -euo pipefail cargo build"), [(2, Level::Deny)]);
-        for good in ["set -eux; cargo build", "set -e && cargo build", "set -o pipefail; a", "set -- cargo", "set cargo"] {
+        for good in [
+            "set -eux; cargo build",
+            "set -e && cargo build",
+            "set -o pipefail; a",
+            "set -- cargo",
+            "set cargo",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

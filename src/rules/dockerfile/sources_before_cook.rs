@@ -24,7 +24,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             *other > number && !it.cook && dockerfile.goes_on(it.stage, cook.stage)
         });
         let Some((_, build)) = later.last() else { continue };
-        let Some(made) = build.made.iter().find(|it| over(&it.root) && over(&it.compiled_from)) else {
+        let Some(made) = build.made.iter().find(|it| over(&it.root) && over(&it.compiled_from))
+        else {
             continue;
         };
         let message = format!(
@@ -48,7 +49,8 @@ mod tests {
 
     const HEAD: &str = "FROM rust:1.95-bookworm AS planner\nWORKDIR /app\nCOPY . .\nRUN cargo chef prepare\n\
                         FROM rust:1.95-bookworm AS builder\nWORKDIR /app\n";
-    const COOK: &str = "COPY --from=planner /app/recipe.json recipe.json\nRUN cargo chef cook --release\n";
+    const COOK: &str =
+        "COPY --from=planner /app/recipe.json recipe.json\nRUN cargo chef cook --release\n";
     const TAIL: &str = "FROM debian:bookworm-slim\nCOPY --from=builder /app/target/release/my-app /usr/local/bin/\n";
 
     #[test]

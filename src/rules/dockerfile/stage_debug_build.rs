@@ -22,13 +22,20 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let debug = shipped.build.cargo.profile == Profile::Named("dev".to_owned());
         let stages = dockerfile.stages.all.get(shipped.taken.stage);
         let name = stages.and_then(|it| it.name.clone()).unwrap_or_default();
-        if !debug || shipped.build.cook || ["dev", "debug", "test"].iter().any(|it| name.contains(it)) {
+        if !debug
+            || shipped.build.cook
+            || ["dev", "debug", "test"].iter().any(|it| name.contains(it))
+        {
             continue;
         }
         let span = &shipped.build.ran.span;
-        let finding = Finding::in_dockerfile(dockerfile, span, "the program of this debug build is shipped")
-            .evidence(format!("taken in line {}", dockerfile.position(&shipped.taken.span).line))
-            .fix(format!("RUN {} --release", dockerfile.text(span)));
+        let finding =
+            Finding::in_dockerfile(dockerfile, span, "the program of this debug build is shipped")
+                .evidence(format!(
+                    "taken in line {}",
+                    dockerfile.position(&shipped.taken.span).line
+                ))
+                .fix(format!("RUN {} --release", dockerfile.text(span)));
         if !findings.iter().any(|other| other.location == finding.location) {
             findings.push(finding);
         }
@@ -49,7 +56,10 @@ mod tests {
             )))
         };
         assert_eq!(found("cargo build", "/app/target/debug/my-app", "run"), [(4, Level::Warn)]);
-        assert_eq!(found("cargo build && cp target/debug/my-app /m", "/m", "run"), [(4, Level::Warn)]);
+        assert_eq!(
+            found("cargo build && cp target/debug/my-app /m", "/m", "run"),
+            [(4, Level::Warn)]
+        );
         assert_eq!(found("cargo build --release", "/app/target/release/my-app", "run"), []);
         assert_eq!(found("cargo build --profile $P", "/app/target/debug/my-app", "run"), []);
         assert_eq!(found("cargo build", "/app/target/debug/my-app", "dev"), []);

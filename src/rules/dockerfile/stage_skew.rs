@@ -28,10 +28,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let (Some(built), Some(there)) = (builder.glibc(), runtime.glibc()) else { continue };
         let dynamic = dockerfile.is_dynamic_gnu(shipped.build, Some(builder));
         // std asks for nothing newer than 2.39.
-        if built <= there || there >= SPAWN || dynamic == Some(false) || shipped.build.cargo.subcommand == "zigbuild" {
+        if built <= there
+            || there >= SPAWN
+            || dynamic == Some(false)
+            || shipped.build.cargo.subcommand == "zigbuild"
+        {
             continue;
         }
-        let Some(stage) = dockerfile.stages.chain(shipped.taken.stage).last().copied() else { continue };
+        let Some(stage) = dockerfile.stages.chain(shipped.taken.stage).last().copied() else {
+            continue;
+        };
         let Some(stage) = dockerfile.stages.all.get(stage) else { continue };
         let surely = built >= FLOOR && there < FLOOR
             || built >= SPAWN && there < SPAWN && dockerfile.workspace.spawns_processes;
@@ -39,10 +45,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let text = |(major, minor): (u32, u32)| format!("{major}.{minor}");
         let message = format!(
             "the program is built on {} (glibc {}) and shipped on {} (glibc {})",
-            builder.name(), text(built), runtime.name(), text(there)
+            builder.name(),
+            text(built),
+            runtime.name(),
+            text(there)
         );
         let mut finding = Finding::in_dockerfile(dockerfile, &stage.span, message)
-            .evidence(format!("built in line {}", dockerfile.position(&shipped.build.ran.span).line))
+            .evidence(format!(
+                "built in line {}",
+                dockerfile.position(&shipped.build.ran.span).line
+            ))
             .sure_only(surely && !floating && dynamic.is_some() && !shipped.build.ran.conditional);
         if floating {
             finding = finding.evidence("a tag without a release: what it names today is said here");
@@ -60,7 +72,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 /// The runtime image of the builder's release.
 fn same_release(builder: &BaseImage, runtime: &str) -> Option<String> {
     let release = builder.release.as_deref().filter(|_| builder.distribution == "debian")?;
-    let debian = runtime.starts_with("debian:") || runtime.starts_with("ubuntu") || runtime == "debian";
+    let debian =
+        runtime.starts_with("debian:") || runtime.starts_with("ubuntu") || runtime == "debian";
     debian.then(|| format!("debian:{release}-slim"))
 }
 
@@ -70,13 +83,17 @@ mod tests {
     use crate::dockerfile::testing;
 
     const BUILDER: &str = "FROM rust:1.95-bookworm AS builder\nWORKDIR /app\nCOPY . .\n";
-    const COPY: &str = "COPY --from=builder /app/target/release/my-app /usr/local/bin/my-app\nCMD [\"my-app\"]\n";
+    const COPY: &str =
+        "COPY --from=builder /app/target/release/my-app /usr/local/bin/my-app\nCMD [\"my-app\"]\n";
 
     #[test]
     fn the_runtime_must_not_be_older() {
         let found = |builder: &str, runtime: &str, run: &str, spawns: bool| {
-            let text = format!("FROM {builder} AS builder\nWORKDIR /app\nCOPY . .\n{run}\nFROM {runtime}\n{COPY}");
-            let dockerfile = testing::changed(&text, |workspace, _| workspace.spawns_processes = spawns);
+            let text = format!(
+                "FROM {builder} AS builder\nWORKDIR /app\nCOPY . .\n{run}\nFROM {runtime}\n{COPY}"
+            );
+            let dockerfile =
+                testing::changed(&text, |workspace, _| workspace.spawns_processes = spawns);
             RULE.of_dockerfile(&dockerfile)
         };
         let build = "RUN cargo build --release";
@@ -99,6 +116,14 @@ mod tests {
         let other = "RUN cargo build --release --target x86_64-unknown-linux-musl && mkdir -p target/release \
                      && cp target/x86_64-unknown-linux-musl/release/my-app target/release/my-app";
         assert_eq!(found("rust:1.76", "debian:buster", other, false), []);
-        assert_eq!(found("rust:1.76", "debian:buster", "ENV RUSTFLAGS='-C target-feature=+crt-static'\nRUN cargo build --release", false), []);
+        assert_eq!(
+            found(
+                "rust:1.76",
+                "debian:buster",
+                "ENV RUSTFLAGS='-C target-feature=+crt-static'\nRUN cargo build --release",
+                false
+            ),
+            []
+        );
     }
 }

@@ -29,9 +29,18 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let directory = join("", source.value.trim_start_matches('/'));
             let target = join(&directory, "target");
             let of_cargo = context.files.contains(&join(&directory, "Cargo.toml"));
-            if of_cargo && context.directories.contains(&target) && context.sends(&format!("{target}/release/app")) {
-                let message = format!("`{}` holds the directory `{target}`, and `.dockerignore` lets it through", source.value);
-                findings.push(Finding::in_dockerfile(dockerfile, &source.span, message).fix(format!("echo {target} >> .dockerignore")));
+            if of_cargo
+                && context.directories.contains(&target)
+                && context.sends(&format!("{target}/release/app"))
+            {
+                let message = format!(
+                    "`{}` holds the directory `{target}`, and `.dockerignore` lets it through",
+                    source.value
+                );
+                findings.push(
+                    Finding::in_dockerfile(dockerfile, &source.span, message)
+                        .fix(format!("echo {target} >> .dockerignore")),
+                );
             }
         }
     }
@@ -46,12 +55,13 @@ mod tests {
     #[test]
     fn what_this_machine_built_stays_here() {
         let found = |copy: &str, ignore: Option<&str>, there: bool| {
-            let dockerfile = testing::changed(&format!("FROM rust:1.95\nCOPY {copy} /app\n"), |_, context| {
-                context.ignore = ignore.map(crate::dockerfile::files::ignore_patterns);
-                if there {
-                    context.directories.insert("target".to_owned());
-                }
-            });
+            let dockerfile =
+                testing::changed(&format!("FROM rust:1.95\nCOPY {copy} /app\n"), |_, context| {
+                    context.ignore = ignore.map(crate::dockerfile::files::ignore_patterns);
+                    if there {
+                        context.directories.insert("target".to_owned());
+                    }
+                });
             RULE.of_dockerfile(&dockerfile)
         };
         assert_eq!(found(".", None, true), [(2, Level::Warn)]);

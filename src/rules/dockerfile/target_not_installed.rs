@@ -21,7 +21,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (_, build) in dockerfile.builds() {
         let (_, image) = dockerfile.stages.image(build.stage);
         let Some(image) = image.filter(|it| it.cargo_home.is_some()) else { continue };
-        let Some(state) = dockerfile.trace.stages.get(build.stage).map(|it| &it.state) else { continue };
+        let Some(state) = dockerfile.trace.stages.get(build.stage).map(|it| &it.state) else {
+            continue;
+        };
         let further = build.cargo.further.iter().any(|it| it.contains("build-std"));
         let opaque = build.opaque.is_some() || state.unknown_targets || further;
         for triple in build.triples.iter().flatten() {
@@ -66,14 +68,23 @@ mod tests {
         };
         let musl = "RUN cargo build --target x86_64-unknown-linux-musl";
         assert_eq!(found("rust:1.95", musl), [(4, Level::Deny)]);
-        assert_eq!(found("rust:1.95", "RUN cargo build --target wasm32-unknown-unknown"), [(4, Level::Deny)]);
+        assert_eq!(
+            found("rust:1.95", "RUN cargo build --target wasm32-unknown-unknown"),
+            [(4, Level::Deny)]
+        );
         for (image, run) in [
-            ("rust:1.95", "RUN rustup target add x86_64-unknown-linux-musl && cargo build --target x86_64-unknown-linux-musl"),
+            (
+                "rust:1.95",
+                "RUN rustup target add x86_64-unknown-linux-musl && cargo build --target x86_64-unknown-linux-musl",
+            ),
             ("rust:1.95", "RUN cargo build --target aarch64-unknown-linux-gnu"),
             ("rust:1.95-alpine", musl),
             ("clux/muslrust:stable", musl),
             ("own", musl),
-            ("rust:1.95", "RUN rustup target add $T && cargo build --target x86_64-unknown-linux-musl"),
+            (
+                "rust:1.95",
+                "RUN rustup target add $T && cargo build --target x86_64-unknown-linux-musl",
+            ),
             ("rust:1.95", "RUN ./setup.sh && cargo build --target x86_64-unknown-linux-musl"),
         ] {
             assert_eq!(found(image, run), [], "{image} {run}");

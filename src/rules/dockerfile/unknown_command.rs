@@ -12,24 +12,136 @@ pub static RULE: Rule = Rule {
     why: "The step fails with 127, or, where the failure is hidden, does nothing.",
     fix: "Write the program's name as it is.",
     symptoms: &[Symptom::ExitCode(127)],
-    references: &["https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02"],
+    references: &[
+        "https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02",
+    ],
     check: Check::Dockerfile(check),
 };
 
 /// What RUN lines of Rust projects run most, and what a mistyped name must be near to.
 const COMMON: &[&str] = &[
-    "cargo", "apt-get", "rustup", "mkdir", "touch", "chmod", "chown", "strip", "rustc", "useradd", "adduser",
-    "groupadd", "addgroup", "update-ca-certificates", "rm", "cp", "mv", "echo", "curl", "wget", "find", "apk",
+    "cargo",
+    "apt-get",
+    "rustup",
+    "mkdir",
+    "touch",
+    "chmod",
+    "chown",
+    "strip",
+    "rustc",
+    "useradd",
+    "adduser",
+    "groupadd",
+    "addgroup",
+    "update-ca-certificates",
+    "rm",
+    "cp",
+    "mv",
+    "echo",
+    "curl",
+    "wget",
+    "find",
+    "apk",
 ];
 
 /// Programs with such names that there are.
 const OTHERS: &[&str] = &[
-    "cargo-chef", "uv", "jq", "yq", "go", "gh", "ls", "ln", "cd", "sh", "su", "id", "ps", "df", "du", "tr",
-    "cat", "cut", "nm", "rg", "fd", "bc", "dd", "ar", "as", "ld", "cc", "vi", "w3m", "mc", "pip", "npm", "apt",
-    "dpkg", "rdc", "rsync", "rpm", "rmdir", "cmp", "cpp", "mtr", "mvn", "kind", "fine", "test", "true", "case",
-    "time", "type", "tee", "env", "exec", "eval", "exit", "set", "let", "lua", "man", "nl", "nc", "od", "pr",
-    "sc", "tc", "wc", "xz", "gpg", "git", "ssh", "scp", "ip", "curls", "cro", "rv", "rc", "rz", "ck", "cs", "ct",
-    "mb", "mm", "mt", "mx", "pc", "rx", "sv", "ed", "ex", "ul", "hg", "adk", "ack", "awk", "ask", "zip", "tar",
+    "cargo-chef",
+    "uv",
+    "jq",
+    "yq",
+    "go",
+    "gh",
+    "ls",
+    "ln",
+    "cd",
+    "sh",
+    "su",
+    "id",
+    "ps",
+    "df",
+    "du",
+    "tr",
+    "cat",
+    "cut",
+    "nm",
+    "rg",
+    "fd",
+    "bc",
+    "dd",
+    "ar",
+    "as",
+    "ld",
+    "cc",
+    "vi",
+    "w3m",
+    "mc",
+    "pip",
+    "npm",
+    "apt",
+    "dpkg",
+    "rdc",
+    "rsync",
+    "rpm",
+    "rmdir",
+    "cmp",
+    "cpp",
+    "mtr",
+    "mvn",
+    "kind",
+    "fine",
+    "test",
+    "true",
+    "case",
+    "time",
+    "type",
+    "tee",
+    "env",
+    "exec",
+    "eval",
+    "exit",
+    "set",
+    "let",
+    "lua",
+    "man",
+    "nl",
+    "nc",
+    "od",
+    "pr",
+    "sc",
+    "tc",
+    "wc",
+    "xz",
+    "gpg",
+    "git",
+    "ssh",
+    "scp",
+    "ip",
+    "curls",
+    "cro",
+    "rv",
+    "rc",
+    "rz",
+    "ck",
+    "cs",
+    "ct",
+    "mb",
+    "mm",
+    "mt",
+    "mx",
+    "pc",
+    "rx",
+    "sv",
+    "ed",
+    "ex",
+    "ul",
+    "hg",
+    "adk",
+    "ack",
+    "awk",
+    "ask",
+    "zip",
+    "tar",
 ];
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
@@ -37,7 +149,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (_, _, trace) in dockerfile.used() {
         for step in &trace.steps {
             let Some(first) = step.ran.arguments.first() else { continue };
-            let Some(name) = first.value.as_deref().filter(|it| !it.contains('/') && *it == first.raw) else {
+            let Some(name) =
+                first.value.as_deref().filter(|it| !it.contains('/') && *it == first.raw)
+            else {
                 continue;
             };
             if COMMON.contains(&name) || OTHERS.contains(&name) || step.ran.conditional {
@@ -56,7 +170,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let message = format!("no program is called `{name}`: `{meant}` is meant");
             findings.push(
                 Finding::in_dockerfile(dockerfile, &first.span, message)
-                    .fix(format!("RUN {}", dockerfile.text(&step.ran.span).replacen(name, meant, 1)))
+                    .fix(format!(
+                        "RUN {}",
+                        dockerfile.text(&step.ran.span).replacen(name, meant, 1)
+                    ))
                     .edit(first.span.clone(), *meant),
             );
         }
@@ -68,7 +185,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 fn is_slip(name: &str, meant: &str) -> bool {
     let swapped = || {
         let (name, meant) = (name.as_bytes(), meant.as_bytes());
-        let differ: Vec<usize> = (0..name.len().min(meant.len())).filter(|at| name[*at] != meant[*at]).collect();
+        let differ: Vec<usize> =
+            (0..name.len().min(meant.len())).filter(|at| name[*at] != meant[*at]).collect();
         matches!(differ.as_slice(), [a, b] if a + 1 == *b && name[*a] == meant[*b] && name[*b] == meant[*a])
             && name.len() == meant.len()
     };
@@ -84,11 +202,25 @@ mod tests {
 
     #[test]
     fn names_are_written_as_they_are() {
-        let found = |run: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nRUN {run}\n")));
+        let found =
+            |run: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nRUN {run}\n")));
         assert_eq!(found("cargp build --release"), [(2, Level::Deny)]);
         assert_eq!(found("rn src/*.rs"), [(2, Level::Deny)]);
-        assert_eq!(found("aptget update && apt-gte install -y x"), [(2, Level::Deny), (2, Level::Deny)]);
-        for good in ["cargo build", "uv pip", "jq . /x", "rm -rf /x", "apt install -y x", "pacman -S x", "./cargp", "$X build", "mold /x"] {
+        assert_eq!(
+            found("aptget update && apt-gte install -y x"),
+            [(2, Level::Deny), (2, Level::Deny)]
+        );
+        for good in [
+            "cargo build",
+            "uv pip",
+            "jq . /x",
+            "rm -rf /x",
+            "apt install -y x",
+            "pacman -S x",
+            "./cargp",
+            "$X build",
+            "mold /x",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
         assert_eq!(found("apt-get install -y cargp && cargp x"), []);

@@ -27,8 +27,12 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         if let Some(at) = text.find(mark) {
             let start = instruction.span.start + at;
             findings.push(
-                Finding::in_dockerfile(dockerfile, &(start..start + mark.len()), "the processor of the building machine is taken")
-                    .fix("-C target-cpu=x86-64-v2"),
+                Finding::in_dockerfile(
+                    dockerfile,
+                    &(start..start + mark.len()),
+                    "the processor of the building machine is taken",
+                )
+                .fix("-C target-cpu=x86-64-v2"),
             );
         }
     }
@@ -42,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_level_is_named() {
-        let found = |line: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\n{line}\n")));
+        let found =
+            |line: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\n{line}\n")));
         assert_eq!(found("ENV RUSTFLAGS=\"-C target-cpu=native\""), [(2, Level::Warn)]);
         assert_eq!(found("RUN RUSTFLAGS='-Ctarget-cpu=native' cargo build"), [(2, Level::Warn)]);
         assert_eq!(found("ENV RUSTFLAGS=\"-C target-cpu=x86-64-v2\""), []);

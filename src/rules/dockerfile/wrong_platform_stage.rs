@@ -18,15 +18,23 @@ pub static RULE: Rule = Rule {
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let chain = dockerfile.stages.chain(dockerfile.stages.last);
-    let Some(stage) = chain.last().and_then(|it| dockerfile.stages.all.get(*it)) else { return Outcome::Pass };
+    let Some(stage) = chain.last().and_then(|it| dockerfile.stages.all.get(*it)) else {
+        return Outcome::Pass;
+    };
     let platform = stage.platform.as_deref().unwrap_or_default();
-    let runs = dockerfile.last().is_some_and(|(_, it)| it.state.cmd.is_some() || it.state.entrypoint.is_some());
+    let runs = dockerfile
+        .last()
+        .is_some_and(|(_, it)| it.state.cmd.is_some() || it.state.entrypoint.is_some());
     if !platform.contains("BUILDPLATFORM") || !runs {
         return Outcome::Pass;
     }
-    Finding::in_dockerfile(dockerfile, &stage.span, "the image that is shipped is of the builder's platform")
-        .fix(format!("FROM {}", stage.image.value))
-        .into()
+    Finding::in_dockerfile(
+        dockerfile,
+        &stage.span,
+        "the image that is shipped is of the builder's platform",
+    )
+    .fix(format!("FROM {}", stage.image.value))
+    .into()
 }
 
 #[cfg(test)]
@@ -37,7 +45,10 @@ mod tests {
     #[test]
     fn the_shipped_image_is_of_the_target() {
         let found = |text: &str| RULE.of_dockerfile(&testing::of(text));
-        assert_eq!(found("FROM --platform=$BUILDPLATFORM debian:trixie\nCMD [\"x\"]\n"), [(1, Level::Warn)]);
+        assert_eq!(
+            found("FROM --platform=$BUILDPLATFORM debian:trixie\nCMD [\"x\"]\n"),
+            [(1, Level::Warn)]
+        );
         for good in [
             "FROM --platform=$BUILDPLATFORM rust:1.95 AS b\nFROM debian:trixie\nCMD [\"x\"]\n",
             "FROM --platform=$TARGETPLATFORM debian:trixie\nCMD [\"x\"]\n",

@@ -1,0 +1,93 @@
+//! What cannot be if a crate was compiled from these sources.
+
+/// One thing that cannot be if the crate was compiled from these sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The source, relative to the workspace where it lies in it.
+    pub path: String,
+    /// From 1, where there is one.
+    pub line: Option<u32>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What contradicts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The crate has this file now, and was compiled without it.
+    NotCompiled,
+    /// The crate was compiled from this file, and has it no more.
+    Gone,
+    /// The crate's metadata or Cargo's list has another digest of this file.
+    OtherDigest {
+        /// `MD5`, `BLAKE3`, `SHA-256`.
+        algorithm: &'static str,
+        /// The digest that was kept, lower-case hex.
+        compiled: String,
+        /// That of the file, lower-case hex.
+        now: String,
+    },
+    /// The file is another than when `freshen` last knew the crate to match it.
+    Changed,
+    /// The program panics at a place where no token starts.
+    NoToken {
+        /// From 1.
+        column: u32,
+        /// The number of lines of the file.
+        lines: u32,
+    },
+    /// The program panics in a file that is not there.
+    NoFile,
+    /// `main` prints this text, and the program does not hold it.
+    TextMissing(String),
+    /// The library makes this name public, and its metadata does not have it.
+    NotNamed(String),
+    /// Its `main` cannot be compiled from the one in the file, and how.
+    OtherMain(String),
+    /// Of its texts so few are in the program that they are another one's.
+    OtherTexts {
+        /// In the program.
+        found: usize,
+        /// In the sources.
+        wanted: usize,
+    },
+}
+
+impl Contradiction {
+    /// One clause for a person.
+    pub fn describe(&self) -> String {
+        let path = &self.path;
+        match (&self.kind, self.line) {
+            (Kind::NotCompiled, _) => format!("{path} is a part of the crate and was not compiled"),
+            (Kind::Gone, _) => format!("it was compiled from {path}, which is gone"),
+            (Kind::OtherDigest { algorithm, compiled, now }, _) => {
+                format!("{path} is not what was compiled: {algorithm} {compiled} then, {now} now")
+            }
+            (Kind::Changed, _) => {
+                format!("{path} is not what was compiled, by the digest that `freshen` kept")
+            }
+            (Kind::NoToken { lines, .. }, Some(line)) if line > *lines => {
+                format!("the program can panic at {path}:{line}, past the end ({lines} lines)")
+            }
+            (Kind::NoToken { column, .. }, line) => format!(
+                "the program can panic at {path}:{}:{column}, where no token starts",
+                line.unwrap_or(0)
+            ),
+            (Kind::NoFile, line) => format!(
+                "the program can panic at {path}:{}, and there is no such file",
+                line.unwrap_or(0)
+            ),
+            (Kind::NotNamed(name), _) => {
+                format!("{path} makes `{name}` public, which the compiled library does not have")
+            }
+            (Kind::OtherMain(how), _) => how.clone(),
+            (Kind::OtherTexts { found, wanted }, _) => {
+                format!("only {found} of {wanted} texts of its sources are in the program")
+            }
+            (Kind::TextMissing(text), line) => format!(
+                "`main` prints {text:?} at {path}:{}, which is nowhere in the program",
+                line.unwrap_or(0)
+            ),
+        }
+    }
+}
