@@ -14,9 +14,11 @@ pub mod dockerfile {
     pub mod copy_path_mismatch;
     pub mod copy_source_missing;
     pub mod dummy_build_without_touch;
+    pub mod end_of_life_base;
     pub mod env_file_copied;
     pub mod exec_form_with_space;
     pub mod exec_form_with_variable;
+    pub mod floating_base;
     pub mod glibc_on_musl_base;
     pub mod healthcheck_broken;
     pub mod host_target_copied;
@@ -25,16 +27,26 @@ pub mod dockerfile {
     pub mod manifest_not_restored_after_cook;
     pub mod masked_build_failure;
     pub mod member_manifest_missing;
+    pub mod missing_locked;
+    pub mod no_dependency_layer;
     pub mod partial_touch;
     pub mod secret_in_arg;
     pub mod shared_target_cache;
     pub mod shell_form_without_shell;
     pub mod shell_swallows_command;
     pub mod sources_before_cook;
+    pub mod stage_arguments_lost;
     pub mod stage_debug_build;
+    pub mod stage_signals_lost;
     pub mod stage_skew;
+    pub mod stage_volume_not_writable;
+    pub mod stage_without_certificates;
+    pub mod stage_without_command;
+    pub mod stage_without_library;
+    pub mod strip_by_hand;
     pub mod target_not_ignored;
     pub mod target_not_installed;
+    pub mod toolchain_in_runtime;
     pub mod unknown_command;
     pub mod unnamed_cpu;
     pub mod wrong_platform_stage;
@@ -186,9 +198,11 @@ pub static ALL: &[&Rule] = &[
     &dockerfile::copy_path_mismatch::RULE,
     &dockerfile::copy_source_missing::RULE,
     &dockerfile::dummy_build_without_touch::RULE,
+    &dockerfile::end_of_life_base::RULE,
     &dockerfile::env_file_copied::RULE,
     &dockerfile::exec_form_with_space::RULE,
     &dockerfile::exec_form_with_variable::RULE,
+    &dockerfile::floating_base::RULE,
     &dockerfile::glibc_on_musl_base::RULE,
     &dockerfile::healthcheck_broken::RULE,
     &dockerfile::host_target_copied::RULE,
@@ -197,16 +211,26 @@ pub static ALL: &[&Rule] = &[
     &dockerfile::manifest_not_restored_after_cook::RULE,
     &dockerfile::masked_build_failure::RULE,
     &dockerfile::member_manifest_missing::RULE,
+    &dockerfile::missing_locked::RULE,
+    &dockerfile::no_dependency_layer::RULE,
     &dockerfile::partial_touch::RULE,
     &dockerfile::secret_in_arg::RULE,
     &dockerfile::shared_target_cache::RULE,
     &dockerfile::shell_form_without_shell::RULE,
     &dockerfile::shell_swallows_command::RULE,
     &dockerfile::sources_before_cook::RULE,
+    &dockerfile::stage_arguments_lost::RULE,
     &dockerfile::stage_debug_build::RULE,
+    &dockerfile::stage_signals_lost::RULE,
     &dockerfile::stage_skew::RULE,
+    &dockerfile::stage_volume_not_writable::RULE,
+    &dockerfile::stage_without_certificates::RULE,
+    &dockerfile::stage_without_command::RULE,
+    &dockerfile::stage_without_library::RULE,
+    &dockerfile::strip_by_hand::RULE,
     &dockerfile::target_not_ignored::RULE,
     &dockerfile::target_not_installed::RULE,
+    &dockerfile::toolchain_in_runtime::RULE,
     &dockerfile::unknown_command::RULE,
     &dockerfile::unnamed_cpu::RULE,
     &dockerfile::wrong_platform_stage::RULE,

@@ -2,7 +2,6 @@
 
 use super::Dockerfile;
 use super::base_images::BaseImage;
-use super::cargo_command::Verb;
 use super::stages::Origin;
 use super::trace::{Build, Made, Taken};
 use super::workspace::below;
@@ -106,13 +105,13 @@ impl Dockerfile {
         all
     }
 
-    /// Whether a program is linked against a C library at run time: `None` where flags or targets are not
-    /// known. Rust's musl targets are static unless told otherwise.
+    /// Whether a program is linked against glibc at run time: `None` where flags or targets are not
+    /// known.
     pub fn is_dynamic_gnu(&self, build: &Build, builder: Option<&BaseImage>) -> Option<bool> {
         use super::base_images::Libc;
         let flags = build.rustflags.as_deref()?;
-        if flags.contains("crt-static") || build.cargo.verb == Verb::Unknown {
-            return (flags.contains("-crt-static")).then_some(true).or(Some(false));
+        if flags.contains("+crt-static") {
+            return Some(false);
         }
         if build.triples.is_empty() {
             return match builder?.libc? {
