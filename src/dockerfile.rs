@@ -18,6 +18,7 @@ pub mod source;
 pub mod stages;
 #[cfg(test)]
 pub mod testing;
+pub mod tools;
 pub mod trace;
 pub mod variables;
 pub mod workspace;

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::base_images::{BaseImage, identify};
+use super::files::Context;
 use super::parse::{Instruction, Kind, Text};
 use super::source::Span;
 use super::variables::{PLATFORM_ARGUMENTS, Variables, expand};
+use super::workspace::{below, join};
 
 /// What a stage begins from.
 #[derive(Debug, Clone, PartialEq)]
@@ -302,8 +304,64 @@ pub struct State {
 }
 
 impl State {
-    /// The file at an absolute path.
-    pub fn file(&self, path: &str) -> Option<&File> {
-        self.files.get(path)
+    /// The build whose program lies at a path.
+    pub fn program_at(&self, path: &str) -> Option<usize> {
+        if let Some(File { origin: Origin::Program(build), .. }) = self.files.get(path) {
+            return Some(*build);
+        }
+        let (directory, _) = path.rsplit_once('/')?;
+        let made = self.outputs.iter().rev().find(|(output, _)| output == directory);
+        made.map(|(_, build)| *build)
+    }
+
+    /// The context's file that lies at a path, where it was copied from there.
+    pub fn context_path(&self, path: &str) -> Option<String> {
+        self.trees.iter().rev().find_map(|tree| {
+            let rest = below(path, &tree.at)?;
+            Some(join(tree.source.as_ref()?, rest))
+        })
+    }
+
+    /// Something that nobody knows was copied to a path, around it or below it.
+    pub fn is_unknown_at(&self, path: &str) -> bool {
+        self.trees.iter().any(|tree| {
+            tree.source.is_none()
+                && tree.at != "/"
+                && (below(path, &tree.at).is_some() || below(&tree.at, path).is_some())
+        })
+    }
+
+    /// Whether something is at a path; `None` where that is not known.
+    pub fn presence(&self, path: &str, context: &Context) -> Option<bool> {
+        let among = |map: &BTreeMap<String, File>| {
+            let mut from = map.range(path.to_owned()..).take(1);
+            from.any(|(found, _)| below(found, path).is_some())
+        };
+        if among(&self.files)
+            || self.outputs.iter().any(|(output, _)| below(output, path).is_some())
+        {
+            return Some(true);
+        }
+        if self.program_at(path).is_some() {
+            return Some(true);
+        }
+        let mut unknown = self.opaque.is_some();
+        for tree in &self.trees {
+            if below(&tree.at, path).is_some() {
+                return Some(true);
+            }
+            let Some(rest) = below(path, &tree.at) else { continue };
+            match &tree.source {
+                Some(source) => {
+                    let source = join(source, rest);
+                    if context.has(&source) && context.sends(&source) {
+                        return Some(true);
+                    }
+                    unknown |= context.incomplete;
+                }
+                None => unknown = true,
+            }
+        }
+        if unknown { None } else { Some(false) }
     }
 }

@@ -22,7 +22,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (_, stage, _) in dockerfile.used() {
         let Base::Image(Some(reference), known) = &stage.base else { continue };
         let (_, tag) = split(reference);
-        let version = tag.split(['-', '.']).any(|it| it.chars().all(|c| c.is_ascii_digit()) && !it.is_empty())
+        let version = tag
+            .split(['-', '.'])
+            .any(|it| it.chars().all(|c| c.is_ascii_digit()) && !it.is_empty())
             && tag.contains('.');
         let rust = known.as_ref().is_some_and(|it| it.cargo_home.is_some());
         if !reference.contains('@') && rust && !version {
@@ -40,11 +42,25 @@ mod tests {
 
     #[test]
     fn images_have_versions() {
-        let found = |image: &str| RULE.of_dockerfile(&testing::of(&format!("FROM {image}\nRUN cargo build\n")));
-        for bad in ["rust", "rust:latest", "rust:1", "rust:bookworm", "lukemathwalker/cargo-chef:latest-rust-1"] {
+        let found = |image: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM {image}\nRUN cargo build\n")))
+        };
+        for bad in [
+            "rust",
+            "rust:latest",
+            "rust:1",
+            "rust:bookworm",
+            "lukemathwalker/cargo-chef:latest-rust-1",
+        ] {
             assert_eq!(found(bad), [(1, Level::Allow)], "{bad}");
         }
-        for good in ["rust:1.95", "rust:1.95-bookworm", "lukemathwalker/cargo-chef:latest-rust-1.95", "rust@sha256:ab", "own"] {
+        for good in [
+            "rust:1.95",
+            "rust:1.95-bookworm",
+            "lukemathwalker/cargo-chef:latest-rust-1.95",
+            "rust@sha256:ab",
+            "own",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

@@ -17,35 +17,6 @@ pub static RULE: Rule = Rule {
     check: Check::Dockerfile(check),
 };
 
-/// Tools that health checks use, with the packages that bring them.
-const TOOLS: &[(&str, &[&str])] = &[
-    ("curl", &["curl"]),
-    ("wget", &["wget", "busybox"]),
-    ("python3", &["python3", "python3-minimal", "python"]),
-    ("python", &["python", "python-is-python3", "python2"]),
-    ("node", &["nodejs"]),
-    ("jq", &["jq"]),
-];
-
-/// Packages that bring no interpreter with them.
-const LIGHT: &[&str] = &[
-    "ca-certificates",
-    "curl",
-    "wget",
-    "git",
-    "tzdata",
-    "openssl",
-    "libssl",
-    "libgcc",
-    "musl-dev",
-    "gcc",
-    "pkg",
-    "bash",
-    "tini",
-    "dumb-init",
-    "libpq",
-];
-
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
     let state = &trace.state;
@@ -59,7 +30,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         directory: Some(state.workdir.clone()),
         ..Start::default()
     };
-    let absent = |path: &str| state.presence(path, &dockerfile.context) == Some(false);
+    let absent = |path: &str| dockerfile.is_absent(state, path);
     let finding = |message: String| Finding::in_dockerfile(dockerfile, &instruction.span, message);
     let script = match form {
         Form::Exec(words) => {
@@ -91,36 +62,24 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some(image) = image else { return Outcome::open("the base image is not known") };
     let Some(first) = script.commands.first() else { return Outcome::Pass };
     let program = first.program();
-    let places = ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"];
-    let nowhere = |name: &str| places.iter().all(|it| absent(&format!("{it}/{name}")));
-    let lacks = |name: &str, packages: &[&str]| {
-        let brought =
-            packages.iter().any(|it| state.packages.iter().any(|package| package.starts_with(it)));
-        !brought
-            && !image.tools.iter().any(|it| it == name)
-            && nowhere(name)
-            && !state.unknown_installs
-    };
     let path = first.arguments.first().and_then(|it| it.value.as_deref()).unwrap_or_default();
-    if let Some((name, packages)) = TOOLS.iter().find(|(name, _)| *name == program)
-        && (!path.starts_with('/') || path == format!("/usr/bin/{name}"))
+    if Dockerfile::is_tool(program)
+        && (!path.starts_with('/') || path == format!("/usr/bin/{program}"))
     {
-        if lacks(name, packages) {
-            return finding(format!("nothing installs `{name}` in {}", image.name()))
-                .fix(install_line(&image.distribution, packages[0]))
-                .into();
-        }
-        return Outcome::Pass;
+        let Some(package) = dockerfile.missing_package(state, image, program) else {
+            return Outcome::Pass;
+        };
+        return finding(format!("nothing installs `{program}` in {}", image.name()))
+            .fix(install_line(&image.distribution, package))
+            .into();
     }
     if path.starts_with('/') && path.contains('.') && absent(path) {
         return finding(format!("nothing copies `{path}` into the image")).into();
     }
     let copied = state.context_path(path).unwrap_or_else(|| path.to_owned());
-    let light = |package: &String| LIGHT.iter().any(|it| package.starts_with(it));
-    if (path.ends_with(".py") || copied.ends_with(".py"))
-        && state.packages.iter().all(light)
-        && lacks("python3", &["python3", "python"])
-    {
+    let python = path.ends_with(".py") || copied.ends_with(".py");
+    let light = Dockerfile::has_light_packages(state);
+    if python && light && dockerfile.missing_package(state, image, "python3").is_some() {
         return finding(format!(
             "`{path}` is a Python script, and nothing installs Python in {}",
             image.name()

@@ -23,7 +23,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let finding = Finding::in_dockerfile(dockerfile, span, "this build may change Cargo.lock");
         // Behind the subcommand: `cargo build --locked --release`.
         let words = &build.ran.arguments;
-        let verb = words.iter().find(|it| it.value.as_deref() == Some(build.cargo.subcommand.as_str()));
+        let verb =
+            words.iter().find(|it| it.value.as_deref() == Some(build.cargo.subcommand.as_str()));
         findings.push(match verb {
             Some(verb) if build.cargo.subcommand != "auditable" => {
                 let at = verb.span.end;
@@ -45,10 +46,17 @@ mod tests {
 
     #[test]
     fn builds_are_locked() {
-        let found = |run: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nCOPY . .\nRUN {run}\n")));
+        let found = |run: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nCOPY . .\nRUN {run}\n")))
+        };
         assert_eq!(found("cargo build --release"), [(3, Level::Allow)]);
         assert_eq!(found("cargo install --path ."), [(3, Level::Allow)]);
-        for good in ["cargo build --locked", "cargo build --frozen", "cargo check", "cargo install sqlx-cli"] {
+        for good in [
+            "cargo build --locked",
+            "cargo build --frozen",
+            "cargo check",
+            "cargo install sqlx-cli",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

@@ -20,16 +20,23 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     let builds: Vec<_> = dockerfile.builds().collect();
     for (number, build) in builds.iter().filter(|(_, it)| !it.cook) {
-        let earlier = builds.iter().any(|(other, it)| {
-            other < number && dockerfile.goes_on(build.stage, it.stage)
-        });
+        let earlier = builds
+            .iter()
+            .any(|(other, it)| other < number && dockerfile.goes_on(build.stage, it.stage));
         let Some(trace) = dockerfile.trace.stages.get(build.stage) else { continue };
-        let cached = trace.mounts.iter().any(|(at, mounts)| *at == build.instruction && mounts.iter().any(|it| it.kind == "cache"));
+        let cached = trace.mounts.iter().any(|(at, mounts)| {
+            *at == build.instruction && mounts.iter().any(|it| it.kind == "cache")
+        });
         let fetched = trace.steps.iter().any(|it| {
-            it.instruction < build.instruction && it.ran.arguments.iter().any(|it| it.raw == "vendor")
+            it.instruction < build.instruction
+                && it.ran.arguments.iter().any(|it| it.raw == "vendor")
         });
         if !earlier && !cached && !fetched {
-            findings.push(Finding::in_dockerfile(dockerfile, &build.ran.span, "nothing keeps what the dependencies compiled to"));
+            findings.push(Finding::in_dockerfile(
+                dockerfile,
+                &build.ran.span,
+                "nothing keeps what the dependencies compiled to",
+            ));
         }
     }
     findings.into_iter().take(1).collect()
@@ -42,7 +49,9 @@ mod tests {
 
     #[test]
     fn dependencies_are_kept() {
-        let found = |rest: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nWORKDIR /app\n{rest}\n")));
+        let found = |rest: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nWORKDIR /app\n{rest}\n")))
+        };
         assert_eq!(found("COPY . .\nRUN cargo build"), [(4, Level::Allow)]);
         for good in [
             "RUN cargo chef cook\nCOPY . .\nRUN cargo build",

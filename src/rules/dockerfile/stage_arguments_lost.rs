@@ -12,7 +12,9 @@ pub static RULE: Rule = Rule {
     why: "`sh -c 'app'` takes what follows for its own: the program starts without the arguments, and nobody says so.",
     fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`.",
     symptoms: &[],
-    references: &["https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
+    ],
     check: Check::Dockerfile(check),
 };
 
@@ -20,7 +22,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
     let state = &trace.state;
     let entrypoint = state.entrypoint.and_then(|it| dockerfile.instruction(it));
-    let Some((instruction, cmd)) = entrypoint.zip(state.cmd.and_then(|it| dockerfile.instruction(it))) else {
+    let Some((instruction, cmd)) =
+        entrypoint.zip(state.cmd.and_then(|it| dockerfile.instruction(it)))
+    else {
         return Outcome::Pass;
     };
     let Kind::Entrypoint(form) = &instruction.kind else { return Outcome::Pass };
@@ -30,8 +34,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let takes_none = match form {
         Form::Shell(_) => true,
         Form::Exec(words) => {
-            let word = |index: usize| words.get(index).map(|it| it.value.as_str()).unwrap_or_default();
-            let shell = ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
+            let word =
+                |index: usize| words.get(index).map(|it| it.value.as_str()).unwrap_or_default();
+            let shell =
+                ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
             // A script that speaks of its arguments gets them; without one, CMD is the script.
             shell && word(1) == "-c" && words.len() > 2 && !word(2).contains(['@', '*', '0', '1'])
         }
@@ -39,10 +45,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     if !takes_none {
         return Outcome::Pass;
     }
-    Finding::in_dockerfile(dockerfile, &instruction.span, "what CMD says never reaches the program behind this shell")
-        .evidence(format!("CMD stands in line {}", dockerfile.position(&cmd.span).line))
-        .fix("ENTRYPOINT [\"/app\"]")
-        .into()
+    Finding::in_dockerfile(
+        dockerfile,
+        &instruction.span,
+        "what CMD says never reaches the program behind this shell",
+    )
+    .evidence(format!("CMD stands in line {}", dockerfile.position(&cmd.span).line))
+    .fix("ENTRYPOINT [\"/app\"]")
+    .into()
 }
 
 #[cfg(test)]
@@ -52,9 +62,13 @@ mod tests {
 
     #[test]
     fn arguments_reach_the_program() {
-        let found = |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
+        let found =
+            |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
         assert_eq!(found("ENTRYPOINT /app\nCMD [\"-v\"]"), [(2, Level::Warn)]);
-        assert_eq!(found("ENTRYPOINT [\"sh\", \"-c\", \"/app\"]\nCMD [\"-v\"]"), [(2, Level::Warn)]);
+        assert_eq!(
+            found("ENTRYPOINT [\"sh\", \"-c\", \"/app\"]\nCMD [\"-v\"]"),
+            [(2, Level::Warn)]
+        );
         for good in [
             "ENTRYPOINT [\"/app\"]\nCMD [\"-v\"]",
             "ENTRYPOINT /app",

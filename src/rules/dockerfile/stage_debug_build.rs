@@ -24,7 +24,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let name = stages.and_then(|it| it.name.clone()).unwrap_or_default();
         if !debug
             || shipped.build.cook
-            || ["dev", "debug", "test"].iter().any(|it| name.contains(it))
+            || ["dev", "debug", "test"]
+                .iter()
+                .any(|it| name.contains(it) || dockerfile.path.contains(it))
         {
             continue;
         }

@@ -20,15 +20,21 @@ pub static RULE: Rule = Rule {
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
     let state = &trace.state;
-    let Some(instruction) = state.entrypoint.or(state.cmd).and_then(|it| dockerfile.instruction(it)) else {
+    let Some(instruction) =
+        state.entrypoint.or(state.cmd).and_then(|it| dockerfile.instruction(it))
+    else {
         return Outcome::Pass;
     };
-    let (Kind::Entrypoint(form) | Kind::Cmd(form)) = &instruction.kind else { return Outcome::Pass };
+    let (Kind::Entrypoint(form) | Kind::Cmd(form)) = &instruction.kind else {
+        return Outcome::Pass;
+    };
     let text = match form {
         Form::Shell(text) => text.text.clone(),
         Form::Exec(words) => {
-            let word = |index: usize| words.get(index).map(|it| it.value.clone()).unwrap_or_default();
-            let shell = ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
+            let word =
+                |index: usize| words.get(index).map(|it| it.value.clone()).unwrap_or_default();
+            let shell =
+                ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
             if !shell || word(1) != "-c" {
                 return Outcome::Pass;
             }
@@ -41,7 +47,12 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     if !several || ends_in_exec(nodes.last()) {
         return Outcome::Pass;
     }
-    Finding::in_dockerfile(dockerfile, &instruction.span, "a shell stays as process 1 and keeps the signals").into()
+    Finding::in_dockerfile(
+        dockerfile,
+        &instruction.span,
+        "a shell stays as process 1 and keeps the signals",
+    )
+    .into()
 }
 
 fn ends_in_exec(node: Option<&Node>) -> bool {
@@ -55,7 +66,8 @@ fn ends_in_exec(node: Option<&Node>) -> bool {
         }
         Some(Node::Group(nodes, _) | Node::Subshell(nodes, _)) => ends_in_exec(nodes.last()),
         Some(Node::If(branches, otherwise)) => {
-            branches.iter().all(|(_, body)| ends_in_exec(body.last())) && ends_in_exec(otherwise.last())
+            branches.iter().all(|(_, body)| ends_in_exec(body.last()))
+                && ends_in_exec(otherwise.last())
         }
         _ => false,
     }
@@ -68,10 +80,17 @@ mod tests {
 
     #[test]
     fn the_last_command_takes_the_shells_place() {
-        let found = |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
+        let found =
+            |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
         assert_eq!(found("CMD migrate && /app"), [(2, Level::Warn)]);
         assert_eq!(found("ENTRYPOINT [\"sh\", \"-c\", \"a; b\"]"), [(2, Level::Warn)]);
-        for good in ["CMD migrate && exec /app", "CMD /app", "CMD [\"/app\"]", "CMD a; exec b", "ENTRYPOINT [\"/x.sh\"]"] {
+        for good in [
+            "CMD migrate && exec /app",
+            "CMD /app",
+            "CMD [\"/app\"]",
+            "CMD a; exec b",
+            "ENTRYPOINT [\"/x.sh\"]",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

@@ -31,10 +31,15 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         // Whoever speaks of the directory may have given it away.
         let chain = dockerfile.stages.chain(dockerfile.stages.last);
         let spoken = chain.iter().filter_map(|it| dockerfile.stages.all.get(*it)).any(|stage| {
-            stage.instructions.clone().filter(|it| it != index).filter_map(|it| dockerfile.instruction(it)).any(|it| {
-                let text = dockerfile.text(&it.span);
-                !matches!(it.kind, Kind::Other(_)) && text.contains(path.trim_end_matches('/'))
-            })
+            stage
+                .instructions
+                .clone()
+                .filter(|it| it != index)
+                .filter_map(|it| dockerfile.instruction(it))
+                .any(|it| {
+                    let text = dockerfile.text(&it.span);
+                    !matches!(it.kind, Kind::Other(_)) && text.contains(path.trim_end_matches('/'))
+                })
         });
         if let Some(instruction) = dockerfile.instruction(*index).filter(|_| own && !spoken) {
             let message = format!("`{path}` is root's, and the program runs as {name}");
@@ -54,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_volume_is_given_to_its_user() {
-        let found = |text: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{text}\n")));
+        let found =
+            |text: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{text}\n")));
         assert_eq!(found("USER 1000\nVOLUME /data"), [(3, Level::Warn)]);
         assert_eq!(found("VOLUME [\"/data\"]\nUSER app:app"), [(2, Level::Warn)]);
         for good in [

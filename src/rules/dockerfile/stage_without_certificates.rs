@@ -17,11 +17,13 @@ pub static RULE: Rule = Rule {
 };
 
 /// Crates that read the system's certificates.
-const READERS: &[&str] = &["openssl-probe", "rustls-native-certs", "rustls-platform-verifier", "native-tls"];
+const READERS: &[&str] =
+    &["openssl-probe", "rustls-native-certs", "rustls-platform-verifier", "native-tls"];
 /// Clients of HTTPS.
 const CLIENTS: &[&str] = &["reqwest", "hyper-rustls", "ureq", "awc", "isahc", "surf", "tonic"];
 /// Packages that bring them, themselves or by what they need.
-const BRINGERS: &[&str] = &["ca-certificates", "openssl", "curl", "libcurl4", "git", "python3", "openjdk", "nodejs"];
+const BRINGERS: &[&str] =
+    &["ca-certificates", "openssl", "curl", "libcurl4", "git", "python3", "openjdk", "nodejs"];
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let locked = &dockerfile.workspace.locked;
@@ -39,15 +41,24 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let brought = image.certificates
         || state.unknown_installs
         || state.packages.iter().any(|it| BRINGERS.iter().any(|bringer| it.starts_with(bringer)));
-    let places = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"];
+    let places = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/ssl/cert.pem",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+    ];
     let copied = places.iter().any(|it| state.presence(it, &dockerfile.context) != Some(false))
         || state.variables.contains_key("SSL_CERT_FILE")
         || dockerfile.stages.all[dockerfile.stages.last].instructions.clone().any(|it| {
             // Put somewhere of its own.
-            let text = dockerfile.instruction(it).map(|it| dockerfile.text(&it.span)).unwrap_or_default();
-            text.contains("/certs") || text.contains("ca-certificates") || text.contains("ca-bundle")
+            let text =
+                dockerfile.instruction(it).map(|it| dockerfile.text(&it.span)).unwrap_or_default();
+            text.contains("/certs")
+                || text.contains("ca-certificates")
+                || text.contains("ca-bundle")
         });
-    let Some(shipped) = shipped.first().filter(|_| !brought && !copied) else { return Outcome::Pass };
+    let Some(shipped) = shipped.first().filter(|_| !brought && !copied) else {
+        return Outcome::Pass;
+    };
     let stage = &dockerfile.stages.all[dockerfile.stages.last];
     let line = match image.distribution.as_str() {
         "alpine" => "RUN apk add --no-cache ca-certificates".to_owned(),
@@ -56,7 +67,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             format!("COPY --from={from} /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/")
         }
         _ => "RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && \
-              rm -rf /var/lib/apt/lists/*".to_owned(),
+              rm -rf /var/lib/apt/lists/*"
+            .to_owned(),
     };
     Finding::in_dockerfile(dockerfile, &stage.span, format!("{} has no certificates", image.name()))
         .evidence(format!("Cargo.lock has {reader}"))

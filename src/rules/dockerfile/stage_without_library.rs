@@ -18,7 +18,22 @@ pub static RULE: Rule = Rule {
 
 /// A crate, what it would have to be vendored by, the library's file, packages that bring it.
 const NEEDS: &[(&str, &str, &str, &[&str])] = &[
-    ("openssl-sys", "openssl-src", "libssl", &["libssl", "openssl", "ca-certificates", "curl", "libcurl", "libpq", "git", "python3", "wget"]),
+    (
+        "openssl-sys",
+        "openssl-src",
+        "libssl",
+        &[
+            "libssl",
+            "openssl",
+            "ca-certificates",
+            "curl",
+            "libcurl",
+            "libpq",
+            "git",
+            "python3",
+            "wget",
+        ],
+    ),
     ("pq-sys", "pq-src", "libpq", &["libpq", "postgresql"]),
 ];
 
@@ -38,19 +53,31 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             continue;
         }
         for (name, vendored, library, packages) in NEEDS {
-            let brought = state.packages.iter().any(|it| packages.iter().any(|package| it.starts_with(package)))
+            let brought = state
+                .packages
+                .iter()
+                .any(|it| packages.iter().any(|package| it.starts_with(package)))
                 || *library == "libssl" && image.libssl.is_some();
-            let copied = ["/usr/lib", "/lib", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64"].iter().any(|it| {
-                state.is_unknown_at(it)
-                    || state.files.keys().any(|file| file.starts_with(&format!("{it}/{library}")))
-            });
+            let copied = ["/usr/lib", "/lib", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64"]
+                .iter()
+                .any(|it| {
+                    state.is_unknown_at(it)
+                        || state
+                            .files
+                            .keys()
+                            .any(|file| file.starts_with(&format!("{it}/{library}")))
+                });
             if !locked.contains(*name) || locked.contains(*vendored) || brought || copied {
                 continue;
             }
             let stage = &dockerfile.stages.all[dockerfile.stages.last];
             findings.push(
-                Finding::in_dockerfile(dockerfile, &stage.span, format!("{} has no {library}", image.name()))
-                    .evidence(format!("Cargo.lock has {name}, and nothing that builds {library} in")),
+                Finding::in_dockerfile(
+                    dockerfile,
+                    &stage.span,
+                    format!("{} has no {library}", image.name()),
+                )
+                .evidence(format!("Cargo.lock has {name}, and nothing that builds {library} in")),
             );
         }
     }
@@ -81,7 +108,10 @@ mod tests {
             ("USER a", &["rustls"]),
             ("RUN apt-get update && apt-get install -y ca-certificates", &["openssl-sys"]),
             ("RUN apt-get install -y libpq5", &["pq-sys"]),
-            ("COPY --from=b /usr/lib/x86_64-linux-gnu/libssl.so.3 /usr/lib/x86_64-linux-gnu/", &["openssl-sys"]),
+            (
+                "COPY --from=b /usr/lib/x86_64-linux-gnu/libssl.so.3 /usr/lib/x86_64-linux-gnu/",
+                &["openssl-sys"],
+            ),
             ("RUN ./install.sh", &["openssl-sys"]),
         ] {
             assert_eq!(found("debian:bookworm-slim", rest, locked), [], "{rest} {locked:?}");

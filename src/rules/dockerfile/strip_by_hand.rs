@@ -34,8 +34,15 @@ mod tests {
 
     #[test]
     fn the_profile_strips() {
-        let found = |run: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nWORKDIR /app\nCOPY . .\nRUN {run}\n")));
-        assert_eq!(found("cargo build --release && strip target/release/my-app"), [(4, Level::Allow)]);
+        let found = |run: &str| {
+            RULE.of_dockerfile(&testing::of(&format!(
+                "FROM rust:1.95\nWORKDIR /app\nCOPY . .\nRUN {run}\n"
+            )))
+        };
+        assert_eq!(
+            found("cargo build --release && strip target/release/my-app"),
+            [(4, Level::Allow)]
+        );
         assert_eq!(found("cargo build --release && strip /usr/bin/x"), []);
         assert_eq!(found("cargo build --release"), []);
     }

@@ -22,7 +22,12 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let rust = image.is_some_and(|it| it.cargo_home.is_some());
     let starts = trace.state.cmd.is_some() || trace.state.entrypoint.is_some();
     if rust && starts {
-        return Finding::in_dockerfile(dockerfile, &stage.span, "the shipped image carries the compiler").into();
+        return Finding::in_dockerfile(
+            dockerfile,
+            &stage.span,
+            "the shipped image carries the compiler",
+        )
+        .into();
     }
     Outcome::Pass
 }

@@ -19,130 +19,15 @@ pub static RULE: Rule = Rule {
 };
 
 /// What RUN lines of Rust projects run most, and what a mistyped name must be near to.
-const COMMON: &[&str] = &[
-    "cargo",
-    "apt-get",
-    "rustup",
-    "mkdir",
-    "touch",
-    "chmod",
-    "chown",
-    "strip",
-    "rustc",
-    "useradd",
-    "adduser",
-    "groupadd",
-    "addgroup",
-    "update-ca-certificates",
-    "rm",
-    "cp",
-    "mv",
-    "echo",
-    "curl",
-    "wget",
-    "find",
-    "apk",
-];
+const COMMON: &str = "cargo apt-get rustup mkdir touch chmod chown strip rustc useradd adduser groupadd \
+    addgroup update-ca-certificates rm cp mv echo curl wget find apk";
 
 /// Programs with such names that there are.
-const OTHERS: &[&str] = &[
-    "cargo-chef",
-    "uv",
-    "jq",
-    "yq",
-    "go",
-    "gh",
-    "ls",
-    "ln",
-    "cd",
-    "sh",
-    "su",
-    "id",
-    "ps",
-    "df",
-    "du",
-    "tr",
-    "cat",
-    "cut",
-    "nm",
-    "rg",
-    "fd",
-    "bc",
-    "dd",
-    "ar",
-    "as",
-    "ld",
-    "cc",
-    "vi",
-    "w3m",
-    "mc",
-    "pip",
-    "npm",
-    "apt",
-    "dpkg",
-    "rdc",
-    "rsync",
-    "rpm",
-    "rmdir",
-    "cmp",
-    "cpp",
-    "mtr",
-    "mvn",
-    "kind",
-    "fine",
-    "test",
-    "true",
-    "case",
-    "time",
-    "type",
-    "tee",
-    "env",
-    "exec",
-    "eval",
-    "exit",
-    "set",
-    "let",
-    "lua",
-    "man",
-    "nl",
-    "nc",
-    "od",
-    "pr",
-    "sc",
-    "tc",
-    "wc",
-    "xz",
-    "gpg",
-    "git",
-    "ssh",
-    "scp",
-    "ip",
-    "curls",
-    "cro",
-    "rv",
-    "rc",
-    "rz",
-    "ck",
-    "cs",
-    "ct",
-    "mb",
-    "mm",
-    "mt",
-    "mx",
-    "pc",
-    "rx",
-    "sv",
-    "ed",
-    "ex",
-    "ul",
-    "hg",
-    "adk",
-    "ack",
-    "awk",
-    "ask",
-    "zip",
-    "tar",
-];
+const OTHERS: &str = "cargo-chef uv jq yq go gh ls ln cd sh su id ps df du tr cat cut nm rg fd bc dd ar as \
+    ld cc vi w3m mc pip npm apt dpkg rdc rsync rpm rmdir cmp cpp mtr mvn kind fine test \
+    true case time type tee env exec eval exit set let lua man nl nc od pr sc tc wc xz \
+    gpg git ssh scp ip curls cro rv rc rz ck cs ct mb mm mt mx pc rx sv ed ex ul hg adk \
+    ack awk ask zip tar";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -154,10 +39,13 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             else {
                 continue;
             };
-            if COMMON.contains(&name) || OTHERS.contains(&name) || step.ran.conditional {
+            let known = |list: &str| list.split_whitespace().any(|it| it == name);
+            if known(COMMON) || known(OTHERS) || step.ran.conditional {
                 continue;
             }
-            let Some(meant) = COMMON.iter().find(|it| is_slip(name, it)) else { continue };
+            let Some(meant) = COMMON.split_whitespace().find(|it| is_slip(name, it)) else {
+                continue;
+            };
             let state = &trace.state;
             let opaque = state.unknown_installs && name.len() > 3;
             let installed = state.packages.iter().any(|it| it == name)
@@ -174,7 +62,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                         "RUN {}",
                         dockerfile.text(&step.ran.span).replacen(name, meant, 1)
                     ))
-                    .edit(first.span.clone(), *meant),
+                    .edit(first.span.clone(), meant),
             );
         }
     }
