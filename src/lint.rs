@@ -38,7 +38,10 @@ fn judge(
         if level == Level::Allow || of_dockerfile != facts.dockerfile.is_some() {
             continue;
         }
-        let outcome = rule.check.run(facts);
+        let mut outcome = rule.check.run(facts);
+        if of_dockerfile {
+            outcome = printable(outcome);
+        }
         if let Some(dockerfile) = &facts.dockerfile
             && let Some((rest, waived)) = ignored(rule, &outcome, dockerfile)
         {
@@ -66,6 +69,32 @@ fn judge(
         all.push(Checked { rule, level: weigh(level, &outcome), outcome, waived });
     }
     all
+}
+
+/// Nothing that stands in a Dockerfile reaches a report as control bytes or as an endless line.
+fn printable(outcome: Outcome) -> Outcome {
+    const MAX_CHARS: usize = 1_000;
+    let clean = |text: &mut String| {
+        let hidden = |c: char| {
+            c.is_control() && c != '\n'
+                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        if text.len() > MAX_CHARS || text.contains(hidden) {
+            let shown = text.chars().take(MAX_CHARS);
+            *text = shown.map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect();
+        }
+    };
+    let Outcome::Fail(mut findings) = outcome else { return outcome };
+    for finding in &mut findings {
+        clean(&mut finding.message);
+        finding.evidence.iter_mut().for_each(clean);
+        finding.fix.iter_mut().for_each(clean);
+        if let Location::Line { text, path, .. } = &mut finding.location {
+            clean(text);
+            clean(path);
+        }
+    }
+    Outcome::Fail(findings)
 }
 
 /// Findings of a Dockerfile that its own comments accept, apart from the rest; `None` where there are none.

@@ -2,6 +2,7 @@
 //! has one right correction.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
@@ -11,9 +12,11 @@ use crate::cli::check::configuration;
 use crate::cli::judging::Judging;
 use crate::cli::output::Failure;
 use crate::config::date::Date;
+use crate::config::find_rule;
 use crate::dockerfile::{Dockerfile, Options, context, patch};
 use crate::lint::lint;
 use crate::report::Report;
+use crate::rule::Group;
 use crate::subject::Facts;
 
 /// Words after `dockerfile`.
@@ -84,13 +87,36 @@ pub fn run(words: &Words, matches: &ArgMatches) -> Result<u8, Failure> {
         correct(&report, words, &mut errors)?;
     }
     for error in &errors {
-        report.notes.push(format!("error: {error}"));
+        // Nothing is left to do when not even this can be said.
+        let _ = writeln!(crate::cli::output::stderr(), "error: {error}");
     }
-    if words.dry_run {
+    report.notes.extend(unheard(&report));
+    if words.dry_run || report.subjects.is_empty() {
         return Ok(if errors.is_empty() { crate::cli::CLEAN } else { crate::cli::FAILED });
     }
     let code = words.judging.answer(&report)?;
     Ok(if errors.is_empty() { code } else { crate::cli::FAILED })
+}
+
+/// Comments that ignore nothing: a rule that there is not, or no reason.
+fn unheard(report: &Report) -> Vec<String> {
+    let dockerfiles = report.subjects.iter().filter_map(|it| it.facts.dockerfile.as_ref());
+    let mut notes = Vec::new();
+    for dockerfile in dockerfiles {
+        for ignore in &dockerfile.ignores {
+            let place = format!("{}:{}", dockerfile.path, ignore.line);
+            let group = Group::ALL.iter().any(|it| it.name() == ignore.rule);
+            match find_rule(&ignore.rule) {
+                Err(why) if !group => notes.push(format!("{place}: {why}")),
+                _ if ignore.reason.is_empty() => notes.push(format!(
+                    "{place}: `binlint: ignore={}` has no reason behind it, and counts for nothing",
+                    ignore.rule
+                )),
+                _ => {}
+            }
+        }
+    }
+    notes
 }
 
 fn load(

@@ -25,6 +25,11 @@ mod cli {
     mod recorded;
 }
 
+mod dockerfile {
+    mod command;
+    mod twins;
+}
+
 mod freshness {
     mod contents;
     mod docker;

@@ -84,9 +84,24 @@ impl Tracer<'_> {
             }
             self.state.outputs.retain(|(output, _)| !gone(output));
         }
+        if self.workspace.guessed && hits.is_empty() && about_target && self.may_hit(command) {
+            hits = self.state.units.keys().cloned().collect();
+        }
         if about_target || !hits.is_empty() {
             self.record_clean(command, hits);
         }
+    }
+
+    /// Where names of packages are not known: whether the files may be those of some crate. Crates have
+    /// no dashes in their names, and cargo looks at nothing outside of these two directories.
+    fn may_hit(&self, command: &RanCommand) -> bool {
+        let paths = command.rest().iter().filter_map(|it| it.value.as_deref());
+        paths.filter(|it| !it.starts_with('-')).any(|path| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let name = name.split(['*', '?', '[']).next().unwrap_or_default();
+            path.contains("/.fingerprint/")
+                || path.contains("/deps/") && !name.trim_end_matches('-').contains('-')
+        })
     }
 
     /// Something removes what cannot be told: all of it may be gone.
@@ -103,6 +118,7 @@ impl Tracer<'_> {
         let target_dir = cargo.target_dir.clone().flatten();
         let hit = |key: &UnitKey| {
             let package = match &named {
+                _ if self.workspace.guessed => true,
                 None => true,
                 Some(named) => {
                     named.is_empty()
@@ -133,7 +149,9 @@ impl Tracer<'_> {
         }
         // Nothing of the workspace lies there yet, or the package is a dependency: no attempt.
         let own = named.is_none_or(|named| {
-            named.is_empty() || named.iter().any(|name| self.workspace.package(name).is_some())
+            self.workspace.guessed
+                || named.is_empty()
+                || named.iter().any(|name| self.workspace.package(name).is_some())
         });
         if !self.state.units.is_empty() && own {
             self.record_clean(command, hits);

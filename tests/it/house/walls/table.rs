@@ -100,6 +100,7 @@ pub const FILES: Word = Word {
     methods: PATH_METHODS,
     may: &[
         "cargo/fs",
+        "dockerfile/context",
         "rootfs/source",
         "rootfs/tree/host_directory",
         "provenance/fs",
