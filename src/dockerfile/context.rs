@@ -57,17 +57,19 @@ pub fn load(
     }
     let context = load_context(&root, file, certain);
     let mut notes = Vec::new();
-    let mut workspace = match load_workspace(&root, &context, &source) {
+    let workspace = match load_workspace(&root, &context, &source) {
         Ok(workspace) => workspace,
         Err(why) => {
             notes.push(format!("linted without the workspace, so it warns at most: {why}"));
             None
         }
     };
-    if let Some(workspace) = &mut workspace {
-        workspace.spawns_processes = spawns_processes(&root, &context, workspace);
-    }
     let mut dockerfile = super::Dockerfile::new(name, source, Some(context), workspace, options)?;
+    // The sources are read only where it matters.
+    if dockerfile.asks_for_processes() {
+        dockerfile.workspace.spawns_processes =
+            spawns_processes(&root, &dockerfile.context, &dockerfile.workspace);
+    }
     dockerfile.notes = notes;
     Ok(dockerfile)
 }

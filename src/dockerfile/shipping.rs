@@ -61,6 +61,17 @@ impl Dockerfile {
         all
     }
 
+    /// Whether it matters if the program starts processes: std asks glibc 2.39 for it, and the runtime has
+    /// an older one than the builder.
+    pub fn asks_for_processes(&self) -> bool {
+        const SPAWN: (u32, u32) = (2, 39);
+        let glibc = |image: Option<&BaseImage>| image.and_then(BaseImage::glibc);
+        self.shipped().iter().any(|it| {
+            glibc(it.builder).is_some_and(|it| it >= SPAWN)
+                && glibc(it.runtime).is_some_and(|it| it < SPAWN)
+        })
+    }
+
     /// Builds of stages that are used, with their numbers.
     pub fn builds(&self) -> impl Iterator<Item = (usize, &Build)> {
         let used = |build: &Build| self.stages.all.get(build.stage).is_some_and(|it| it.used);

@@ -1,3 +1,5 @@
+//! Instructions, here-documents and their places.
+
 use super::*;
 
 fn kinds(text: &str) -> Vec<Kind> {

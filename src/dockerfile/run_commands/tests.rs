@@ -1,3 +1,5 @@
+//! What scripts come to.
+
 use super::*;
 
 fn followed(text: &str) -> Vec<String> {

@@ -1,3 +1,5 @@
+//! Scripts of all forms, and what is none.
+
 use super::*;
 
 /// The commands of a script, each as its literal words, wherever they stand.
