@@ -23,12 +23,15 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for (_, index, instruction) in dockerfile.instructions() {
         let Kind::Run { .. } = &instruction.kind else { continue };
+        let text = dockerfile.text(&instruction.span);
+        if !text.contains('$') || !PLATFORM_ARGUMENTS.iter().any(|it| text.contains(it)) {
+            continue;
+        }
         let Some((stage, _, trace)) =
             dockerfile.used().find(|(_, stage, _)| stage.instructions.contains(&index))
         else {
             continue;
         };
-        let text = dockerfile.text(&instruction.span);
         for name in PLATFORM_ARGUMENTS {
             let used = [format!("${name}"), format!("${{{name}")].iter().any(|mark| {
                 text.match_indices(mark.as_str()).any(|(at, _)| {

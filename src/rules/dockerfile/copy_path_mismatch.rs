@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::trace::Build;
+use crate::dockerfile::trace::{Build, Taken};
 use crate::dockerfile::workspace::{below, join};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
 
@@ -19,8 +19,18 @@ pub static RULE: Rule = Rule {
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
-    for taken in
-        dockerfile.trace.taken.iter().filter(|it| it.there != Some(true) || it.build.is_some())
+    let packages = &dockerfile.workspace.packages;
+    let names: Vec<&str> =
+        packages.iter().flat_map(|it| &it.binaries).map(|(name, _)| name.as_str()).collect();
+    let is_bin = |path: &str| path.rsplit('/').next().is_some_and(|name| names.contains(&name));
+    // A binary that a build makes where it is taken from is in order.
+    let asked = |it: &&Taken| it.there != Some(true) || it.build.is_some();
+    for taken in dockerfile
+        .trace
+        .taken
+        .iter()
+        .filter(asked)
+        .filter(|it| it.build.is_none() || !is_bin(&it.path))
     {
         let used = dockerfile.stages.all.get(taken.stage).is_some_and(|it| it.used);
         let of_stage = |build: &&Build| dockerfile.goes_on(taken.from, build.stage);
@@ -46,13 +56,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             continue;
         }
         let name = taken.path.rsplit('/').next().unwrap_or_default();
-        let bins: Vec<&str> = dockerfile
-            .workspace
-            .packages
-            .iter()
-            .flat_map(|it| &it.binaries)
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let bins = &names;
         let before =
             dockerfile.trace.builds.iter().take(taken.builds_before).filter(of_stage).count();
         let message = if taken.build.is_some() {

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
-
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use std::collections::BTreeSet;
 
 pub static RULE: Rule = Rule {
     id: "no-dependency-layer",
@@ -19,7 +19,9 @@ pub static RULE: Rule = Rule {
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     let builds: Vec<_> = dockerfile.builds().collect();
-    for (number, build) in builds.iter().filter(|(_, it)| !it.cook) {
+    let mut stages = BTreeSet::new();
+    // Of each stage the first build decides.
+    for (number, build) in builds.iter().filter(|(_, it)| !it.cook && stages.insert(it.stage)) {
         let earlier = builds
             .iter()
             .any(|(other, it)| other < number && dockerfile.goes_on(build.stage, it.stage));
