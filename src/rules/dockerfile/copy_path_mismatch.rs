@@ -24,7 +24,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         packages.iter().flat_map(|it| &it.binaries).map(|(name, _)| name.as_str()).collect();
     let is_bin = |path: &str| path.rsplit('/').next().is_some_and(|name| names.contains(&name));
     // A binary that a build makes where it is taken from is in order.
-    let asked = |it: &&Taken| it.there != Some(true) || it.build.is_some();
+    let guessed = dockerfile.workspace.guessed;
+    let asked = |it: &&Taken| it.there != Some(true) || it.build.is_some() && !guessed;
     for taken in dockerfile
         .trace
         .taken
@@ -63,7 +64,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let plain = !name.contains('.') && !bins.is_empty() && !bins.contains(&name);
             let other =
                 ["deps", "build", "examples", "incremental", "release", "debug"].contains(&name);
-            if dockerfile.workspace.guessed || !plain || other {
+            // A step may have given it that name.
+            let renamed = state.is_some_and(|it| it.files.contains_key(&taken.path));
+            if dockerfile.workspace.guessed || !plain || other || renamed {
                 continue;
             }
             format!("no binary of the workspace is called `{name}`")
@@ -119,6 +122,11 @@ mod tests {
             ("RUN strip target/release/my-app && cargo build --release", release, Some(4)),
             ("RUN cargo build --release", "/app/target/release/other", Some(6)),
             ("RUN cargo build --release", release, None),
+            (
+                "RUN cargo build --release && mv target/release/my-app target/release/other",
+                "/app/target/release/other",
+                None,
+            ),
             ("RUN cargo build --release", "/app/target/release/", None),
             ("RUN cargo build --profile dist", "/app/target/dist/my-app", None),
             ("RUN cargo build --release --target $T", release, None),
