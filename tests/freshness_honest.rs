@@ -127,6 +127,47 @@ fn what_cargo_says_of_the_package_is_no_leak() {
     assert_eq!(place.check(&[]).outcome("embedded-build-env"), "pass");
 }
 
+/// Code that nobody calls, whose texts look like those of the standard library or a dependency.
+#[test]
+fn texts_of_unused_code_that_look_like_others_are_not_missed() {
+    let main = "mod a;\nfn main() {\n    println!(\"{}\", a::f(std::env::args().count()));\n}\n";
+    let used = "pub fn f(i: usize) -> u8 {\n    [1, 2, 3][i]\n}\n";
+    for unused in [
+        "#[allow(dead_code)]\npub struct E(u8);\nimpl std::fmt::Display for E {\n    \
+         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {\n        match self.0 {\n            \
+         0 => write!(f, \"Unhandled internal error: {}\", self.0),\n            \
+         _ => f.write_str(\"input stream did not contain valid UTF-8\"),\n        }\n    }\n}\n",
+        "#[allow(dead_code)]\npub fn explain() {\n    \
+         println!(\"called `Option::unwrap()` on a `None` value in the parser\");\n}\n",
+        // Both ends are as in the standard library.
+        "#[allow(dead_code)]\npub fn explain() {\n    \
+         println!(\"called `Option::unwrap()` on an odd `None` value\");\n}\n",
+    ] {
+        is_never_accused(&[("src/main.rs", main), ("src/a.rs", &format!("{used}{unused}"))]);
+    }
+}
+
+/// Thirty texts of which the program has none: it calls nothing of what has them.
+#[test]
+fn a_health_check_that_shares_a_module_with_its_server_is_not_another_program() {
+    let messages = (0..40).fold(String::new(), |all, n| {
+        all + &format!("            {n} => \"the request failed because of problem {n}\",\n")
+    });
+    let errors = format!(
+        "pub const PORT: u16 = 8080;\npub fn text(n: usize) -> &'static str {{\n    match n {{\n{messages}            \
+         _ => \"\",\n    }}\n}}\n"
+    );
+    let main = "#[allow(dead_code)]\nmod errors;\nuse std::process::ExitCode;\nfn main() -> ExitCode {\n    \
+                match std::net::TcpStream::connect((\"127.0.0.1\", errors::PORT)) {\n        \
+                Ok(_) => ExitCode::SUCCESS,\n        Err(_) => ExitCode::FAILURE,\n    }\n}\n";
+    let abort = "[profile.release]\npanic = \"abort\"\n";
+    is_never_accused(&[
+        ("Cargo.toml", &manifest("my-app", abort)),
+        ("src/main.rs", main),
+        ("src/errors.rs", &errors),
+    ]);
+}
+
 /// One changed word in a message that `main` does not print itself.
 #[test]
 fn an_edited_text_is_shown_as_the_program_has_it() {

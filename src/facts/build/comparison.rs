@@ -10,11 +10,10 @@ use super::Build;
 use super::cfg::Cfg;
 use super::contradiction::{Contradiction, Kind};
 use super::crate_state::{CrateState, Role};
-use super::evidence::{self, Names, Texts};
+use super::evidence::{self, Libraries, Names, Texts};
 use super::features::Declared;
 use super::freshness::{Baked, Compared, NoCommit};
 use super::ledger::{self, Ledger};
-use super::literals::Presence;
 use super::module_tree;
 use super::units::{Unit, UnitKind, made_of};
 use crate::facts::binary::memory::Memory;
@@ -186,12 +185,26 @@ impl<'a> Comparison<'a> {
         };
         (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
-            match evidence::texts(states, mapped, names, &mut self.reader) {
+            let profile =
+                states.first().and_then(|state| Some(state.unit.as_ref()?.profile.clone()));
+            let libraries = profile.as_deref().map(|profile| self.libraries(&place, profile));
+            match evidence::texts(states, mapped, names, libraries.as_ref(), &mut self.reader) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }
         }
         against
+    }
+
+    /// The libraries that programs of this profile are linked with.
+    fn libraries<'p>(&self, place: &'p Place<'_>, profile: &'p Path) -> Libraries<'p> {
+        let targets = self.packages.iter().flat_map(|package| &package.targets);
+        Libraries {
+            build_dir: &place.build_dir,
+            profile,
+            triples: place.triple.iter().chain(&place.host).map(String::as_str).collect(),
+            own: targets.map(|target| target.name.replace('-', "_")).collect(),
+        }
     }
 
     /// What should name a commit in these crates and names none.
@@ -206,15 +219,11 @@ impl<'a> Comparison<'a> {
         let program = program.and_then(|it| snapshot(&it.path, LARGEST_PROGRAM).ok().flatten());
         let mut states = self.crates(units, index);
         let (Some(program), Some(_)) = (program, states.first()) else { return states };
-        let against = self.against(&mut states, &program.bytes, false);
+        self.against(&mut states, &program.bytes, false);
         let state = &mut states[0];
         let path = state.root.clone();
         if let Some(why) = state.other_main(&main_fn::read(&program.bytes).main) {
             let kind = Kind::OtherMain(why);
-            state.contradictions.push(Contradiction { path, line: None, kind });
-        } else if against.locations.fitting == 0 && against.texts.presence.is_another_program() {
-            let Presence { found, wanted, .. } = against.texts.presence;
-            let kind = Kind::OtherTexts { found, wanted };
             state.contradictions.push(Contradiction { path, line: None, kind });
         }
         states

@@ -19,11 +19,13 @@ use super::units::{Unit, UnitKind};
 use crate::facts::binary::PanicLocation;
 use crate::input::sources::{self, Reader, snapshot};
 
+mod linked;
 mod scripts;
 mod texts;
 mod untouched;
 mod versions;
 
+pub use linked::Libraries;
 pub use scripts::build_script;
 pub use texts::{EditedText, Texts, texts};
 pub use untouched::untouched_since;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::linked::Libraries;
 use super::{Names, SHOWN, Shown, contradict};
 use crate::facts::build::cfg::Compiled;
 use crate::facts::build::contradiction::Kind;
@@ -39,6 +40,8 @@ pub struct EditedText {
     pub inside: String,
     /// Whether both ends of the text are there, too.
     pub whole: bool,
+    /// Why it may be a text of somebody else's code, where that is not ruled out.
+    pub undecided: Option<String>,
 }
 
 impl EditedText {
@@ -146,6 +149,7 @@ pub fn texts(
     states: &mut [CrateState],
     program: &[u8],
     names: Names<'_>,
+    libraries: Option<&Libraries<'_>>,
     reader: &mut Reader,
 ) -> Result<Texts, String> {
     let of_program = states.iter_mut().find(|state| state.role == Role::Program);
@@ -176,12 +180,23 @@ pub fn texts(
     };
     let wanted: Vec<&[u8]> = missing.iter().map(|(_, text)| text.bytes.as_slice()).collect();
     let edited = edited::find(&wanted, program, is_known).into_iter().take(SHOWN);
+    let edited: Vec<edited::Edited> = edited.collect();
+    let parts: Vec<&[u8]> = edited.iter().map(|it| &wanted[it.index][it.part.clone()]).collect();
+    let of_others = match libraries {
+        Some(libraries) => libraries.hold(&parts, program),
+        None => Err("nothing here tells what it was linked with".to_owned()),
+    };
+    let is_others = |at: usize| of_others.as_ref().is_ok_and(|held| held.get(at) == Some(&true));
     let edited = edited
-        .map(|it| EditedText {
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !is_others(*at))
+        .map(|(_, it)| EditedText {
             source: shown(&missing[it.index], names),
             file: missing[it.index].0.to_path_buf(),
-            inside: it.inside,
+            inside: it.inside.clone(),
             whole: it.whole,
+            undecided: of_others.as_ref().err().cloned(),
         })
         .collect();
     Ok(Texts { presence, missing: of_own, edited, unreached })
