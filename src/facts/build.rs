@@ -27,6 +27,7 @@ pub mod lock;
 pub mod metadata;
 pub mod module_tree;
 pub mod profile;
+pub mod reach;
 pub mod resolve;
 pub mod rustflags;
 pub mod scan;

@@ -15,6 +15,7 @@ use super::features::Declared;
 use super::freshness::{Baked, Compared, NoCommit};
 use super::ledger::{self, Ledger};
 use super::module_tree;
+use super::reach::{Crates, Reach};
 use super::units::{Unit, UnitKind, made_of};
 use crate::facts::binary::memory::Memory;
 use crate::facts::binary::{locations, main_fn};
@@ -104,6 +105,7 @@ impl<'a> Comparison<'a> {
             .filter_map(|index| self.of_unit(&units[index], own.as_ref()))
             .collect();
         states.sort_by_key(|state| state.role);
+        follow_main(&mut states);
         states
     }
 
@@ -126,6 +128,7 @@ impl<'a> Comparison<'a> {
             }
         }
         states.sort_by_key(|state| state.role);
+        follow_main(&mut states);
         states
     }
 
@@ -298,6 +301,9 @@ impl<'a> Comparison<'a> {
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
         }
+        if state.role == Role::BuildScript {
+            follow_main(std::slice::from_mut(state));
+        }
         evidence::build_script(state, names);
         if let Some(ledger) = &self.ledger {
             evidence::remembered(state, names, ledger, &mut self.reader);
@@ -344,6 +350,7 @@ impl<'a> Comparison<'a> {
         CrateState {
             role,
             package: package.name.to_string(),
+            crate_name: target.name.replace('-', "_"),
             version: package.version.to_string(),
             declared: self.declared(package),
             directory: directory(package).to_path_buf(),
@@ -357,6 +364,7 @@ impl<'a> Comparison<'a> {
             newer: Vec::new(),
             level: Vec::new(),
             late: Vec::new(),
+            reach: Reach::default(),
             open,
         }
     }
@@ -422,6 +430,19 @@ pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf
     }
     // A directory of its own for what is built says nothing of where the sources were.
     above(&build_dir, built_in.strip_prefix(workspace).ok()?)
+}
+
+/// What the first crate's `main` does in any case, followed through all of these.
+fn follow_main(states: &mut [CrateState]) {
+    let called = |it: &&CrateState| !matches!(it.role, Role::BuildScript | Role::BuildScriptRun);
+    let reach = {
+        let Some(first) = states.first() else { return };
+        let Some(main) = first.main() else { return };
+        let others = states[1..].iter().filter(called);
+        let crates: Vec<&CrateState> = std::iter::once(first).chain(others).collect();
+        Crates::new(&crates).of(main)
+    };
+    states[0].reach = reach;
 }
 
 fn directory(package: &MetadataPackage) -> &Path {

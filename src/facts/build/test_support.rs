@@ -4,6 +4,7 @@ use super::Build;
 use super::crate_state::{CrateState, Role};
 use super::features::Declared;
 use super::freshness::{Freshness, Origin};
+use super::reach::Reach;
 use super::units::Unit;
 use crate::input::moment::Moment;
 use crate::input::target_dir::{Layout, RawUnit};
@@ -35,6 +36,7 @@ pub fn state(role: Role) -> CrateState {
     CrateState {
         role,
         package: if role == Role::Member { "member".into() } else { "app".into() },
+        crate_name: "app".into(),
         version: "0.1.0".into(),
         declared: Declared::default(),
         directory: "/ws".into(),
@@ -48,6 +50,7 @@ pub fn state(role: Role) -> CrateState {
         newer: Vec::new(),
         level: Vec::new(),
         late: Vec::new(),
+        reach: Reach::default(),
         open: Vec::new(),
     }
 }

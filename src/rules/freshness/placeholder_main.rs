@@ -1,5 +1,6 @@
 use crate::facts::binary::{CrateSource, Kind, MainVerdict};
 use crate::facts::build::healing;
+use crate::facts::build::reach::Reach;
 use crate::facts::{Binary, Facts};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
@@ -11,8 +12,10 @@ pub static RULE: Rule = Rule {
     summary: "`main` does nothing, or prints a placeholder",
     what: "The machine code of user `main`, also in a stripped program: it returns at once, it \
            prints `Hello, world!`, or it stops at a placeholder. The rule denies with a second signal \
-           that more was meant: the sources' `main` does something else, the package depends on \
-           something or has more modules, the image exposes a port. Without one it is a warning.",
+           that more was meant: the sources' `main`, followed through the crates at hand, does what no \
+           optimiser leaves out; other evidence contradicts the sources; the image exposes a port. A \
+           `main` that only calls code that is not at hand, or of which the features leave nothing, is \
+           a warning; one that may come to nothing is left open.",
     why: "A Dockerfile that caches dependencies compiles `fn main() {}` first. When cargo keeps that \
           program, the container starts, prints nothing and exits with code 0: no error anywhere.",
     fix: "Build the real sources: the finding of `stale-by-mtime` names the line; `cargo binlint \
@@ -47,6 +50,22 @@ fn check(facts: &Facts) -> Outcome {
         Sources::Agree => of_image(facts),
         Sources::Contradict(why) => vec![why],
         Sources::Silent(signals) => [signals, of_binary(binary), of_image(facts)].concat(),
+        Sources::ByFeature(file) if of_image(facts).is_empty() => {
+            return by_feature(what, &file, binary);
+        }
+        Sources::Unsure(place, Reach::Nothing) if of_image(facts).is_empty() => {
+            return Outcome::open(format!(
+                "{what}, and the one at {place} may come to nothing; build it anew, with `cargo \
+                 binlint freshen` before, to know"
+            ));
+        }
+        Sources::Unsure(place, _) if of_image(facts).is_empty() => {
+            let message = format!("{what}, and the one at {place} calls code that is not at hand");
+            let finding = Finding::new(Location::Subject, message);
+            let finding = finding.evidence(binary.main.evidence.clone()).evidence(USUAL_CAUSE);
+            return build_again(finding, facts).at_most_warn().into();
+        }
+        Sources::ByFeature(_) | Sources::Unsure(..) => of_image(facts),
     };
     let message = match signals.first() {
         Some(signal) => format!("{what}, yet {signal}"),
@@ -54,14 +73,25 @@ fn check(facts: &Facts) -> Outcome {
     };
     let finding = Finding::new(Location::Subject, message).evidence(binary.main.evidence.clone());
     let finding = signals.iter().skip(1).cloned().fold(finding, Finding::evidence);
-    let finding = match &facts.build {
+    let finding = build_again(finding, facts);
+    if signals.is_empty() { finding.at_most_warn().into() } else { finding.into() }
+}
+
+fn build_again(finding: Finding, facts: &Facts) -> Finding {
+    match &facts.build {
         Some(build) => {
             let program: Vec<_> = build.freshness.program().into_iter().collect();
             finding.fix(healing::touch_and_build(build, &program))
         }
         None => finding.evidence(USUAL_CAUSE).fix("touch src/main.rs && cargo build --release"),
-    };
-    if signals.is_empty() { finding.at_most_warn().into() } else { finding.into() }
+    }
+}
+
+/// Such a program is what was asked for, and mostly not what was meant.
+fn by_feature(what: &str, file: &str, binary: &Binary) -> Outcome {
+    let message = format!("{what} with these features: {file} has more under others");
+    let finding = Finding::new(Location::File { path: file.to_owned(), line: None }, message);
+    finding.evidence(binary.main.evidence.clone()).at_most_warn().into()
 }
 
 /// Without the sources beside it a program cannot tell more of how it came about.
@@ -76,6 +106,10 @@ enum Sources {
     Contradict(String),
     /// They have no `main` to compare with, but may say that more was meant.
     Silent(Vec<String>),
+    /// Of the `main` in this file nothing is compiled with these features.
+    ByFeature(String),
+    /// The `main` at this place may come to nothing, and as far as it could be followed.
+    Unsure(String, Reach),
 }
 
 fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
@@ -97,9 +131,16 @@ fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
     if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
         return Sources::Contradict(contradiction.describe());
     }
-    match program.filter(|program| program.main().is_some()) {
-        Some(it) if verdict != MainVerdict::Empty || !it.hardly_empty() => Sources::Agree,
-        Some(_) | None => Sources::Silent(build.beside_main()),
+    let Some(program) = program else { return Sources::Silent(build.beside_main()) };
+    if verdict == MainVerdict::Empty && program.is_empty_by_feature() {
+        return Sources::ByFeature(program.root.clone());
+    }
+    match program.main() {
+        Some(_) if verdict != MainVerdict::Empty || !program.may_come_to_nothing() => {
+            Sources::Agree
+        }
+        Some(main) => Sources::Unsure(format!("{}:{}", program.root, main.line), program.reach),
+        None => Sources::Silent(build.beside_main()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! is never followed in its source, since only its execution would show what it does.
 
 use super::{LARGEST_METADATA, Names, contradict, positions, texts};
-use crate::facts::binary::{MainVerdict, locations, main_fn};
+use crate::facts::binary::{locations, main_fn};
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::units::Unit;
@@ -24,30 +24,9 @@ pub fn build_script(state: &mut CrateState, names: Names<'_>) {
         return;
     };
     let _ = texts::printed(state, &program.bytes, names);
-    if let Some(how) = other_script(state, &program.bytes) {
+    if let Some(how) = state.other_main(&main_fn::read(&program.bytes).main) {
         contradict(state, state.root.clone(), None, Kind::OtherMain(how));
     }
     let places = locations::read(&program.bytes, locations::Limits::default());
     let _ = positions(std::slice::from_mut(state), &places, names, &mut Reader::default());
-}
-
-/// How `main` of a build script's program cannot be the one in its source. A script that only calls
-/// others prints nothing itself; but when not one text of its source is inside either, an empty
-/// `main` is another one.
-fn other_script(state: &CrateState, program: &[u8]) -> Option<String> {
-    let verdict = main_fn::read(program).main;
-    let how = state.other_main(&verdict);
-    let calls = state.main().is_some_and(|main| main.calls);
-    how.or_else(|| {
-        let presence = texts::presence(state, program).ok()?;
-        let is_empty = verdict.value == Some(MainVerdict::Empty);
-        let none = presence.wanted > 0 && presence.found == 0;
-        let wanted = presence.wanted;
-        (is_empty && calls && none).then(|| {
-            format!(
-                "its `main` does nothing, and none of the {wanted} texts of {} is inside",
-                state.root
-            )
-        })
-    })
 }
