@@ -195,6 +195,12 @@ impl Binary {
         let record =
             headers.section(".dep-v0").and_then(|section| section.bytes(contents?, MAX_RECORD));
         self.read_rust(&tables, text.as_ref(), contents, record);
+        let names = headers.section(".strtab").filter(|_| self.symbols == Some(Symbols::Present));
+        let names = names.and_then(|section| section.bytes(contents?, u64::MAX));
+        if let (Some(true), Some(text), Some(names)) = (self.rust.value, &text, names) {
+            let has_symbol = signals::has_overflow_symbol(names);
+            self.overflow_checks = signals::overflow_checks(text, Some(has_symbol));
+        }
         self.linking = Some(linking);
     }
 

@@ -1,4 +1,4 @@
-use crate::facts::{Binary, Build};
+use crate::facts::{Binary, Build, Confidence};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -7,10 +7,11 @@ pub static RULE: Rule = Rule {
     level: Level::Allow,
     since: "0.1.0",
     summary: "arithmetic overflow is checked although the profile says that it wraps",
-    what: "Looks for at least two of the texts `attempt to add/subtract/multiply with overflow`, \
-           which only checked arithmetic refers to, and compares with `overflow-checks` of the \
-           resolved profile and the flags in effect. A program without these texts proves nothing: \
-           the compiler may have shown that no operation can overflow.",
+    what: "Looks for the symbols of the functions that checked arithmetic panics with and for the \
+           texts `attempt to add/subtract/multiply with overflow`, and compares with \
+           `overflow-checks` of the resolved profile and the flags in effect. Texts without symbols \
+           may be data, and none at all proves nothing: the compiler may have shown that no operation \
+           can overflow.",
     why: "Arithmetic that was meant to wrap panics, or the other way round: the program is not what \
           this configuration builds.",
     fix: "Build again in the environment that is linted, or set `overflow-checks` where it is meant.",
@@ -30,6 +31,12 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (None, _) => Outcome::open(binary.overflow_checks.evidence.clone()),
         (Some(_), true) => {
             Outcome::open("the profile checks arithmetic, but nothing in the program shows a check")
+        }
+        (Some(_), false) if binary.overflow_checks.confidence < Confidence::High => {
+            Outcome::open(format!(
+                "in the program: {}, which it may hold as data",
+                binary.overflow_checks.evidence
+            ))
         }
         (Some(_), false) if build.overridden.iter().any(|key| key == "overflow-checks") => {
             Outcome::open("an override turns the checks on for some packages only")
