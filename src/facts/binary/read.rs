@@ -216,6 +216,8 @@ impl Binary {
         self.machine = triple::machine(linking);
         self.interpreter = linking.interpreter.clone();
         self.needed = linking.needed.clone();
+        let compilers = headers.comment.iter().filter(|it| it.starts_with("GCC: ("));
+        self.c_compilers = compilers.cloned().collect();
         self.runpath = linking.runpath.clone();
         self.rpath = linking.rpath.clone();
         self.soname = linking.soname.clone();

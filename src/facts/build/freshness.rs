@@ -227,6 +227,16 @@ impl<'a> Inner<'a> {
 }
 
 impl Freshness {
+    /// Whether the subject is an output of the target directory, or one that was stripped, and the
+    /// directory was filled here.
+    pub fn is_made_here(&self) -> bool {
+        let is_output = matches!(
+            self.origin,
+            Origin::Output | Origin::Differs { same_build_id: Some(true), .. }
+        );
+        self.read && is_output && self.made_at.is_none()
+    }
+
     /// The program's own crate.
     pub fn program(&self) -> Option<&CrateState> {
         self.crates.first().filter(|state| state.role == Role::Program)
