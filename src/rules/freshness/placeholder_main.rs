@@ -1,4 +1,5 @@
 use crate::facts::binary::{CrateSource, Kind, MainVerdict};
+use crate::facts::build::empty_main::Sources;
 use crate::facts::build::healing;
 use crate::facts::build::reach::Reach;
 use crate::facts::{Binary, Facts};
@@ -44,7 +45,7 @@ fn check(facts: &Facts) -> Outcome {
         Some(verdict @ MainVerdict::HelloWorld) => ("`main` prints `Hello, world!`", verdict),
         Some(verdict @ MainVerdict::PlaceholderText) => ("`main` is a placeholder", verdict),
     };
-    let signals = match of_sources(facts, verdict) {
+    let signals = match Sources::of(facts.build.as_ref(), binary, verdict) {
         // Stubs in the stage agree with the stub that was built; the image knows better.
         Sources::Agree if of_image(facts).is_empty() => return Outcome::Pass,
         Sources::Agree => of_image(facts),
@@ -97,52 +98,6 @@ fn by_feature(what: &str, file: &str, binary: &Binary) -> Outcome {
 /// Without the sources beside it a program cannot tell more of how it came about.
 const USUAL_CAUSE: &str = "such a `main` is what Dockerfiles compile first to cache dependencies, \
                            and what cargo keeps while the real sources are dated earlier";
-
-/// What the sources say of a `main` that is a placeholder.
-enum Sources {
-    /// It is one in the sources, too.
-    Agree,
-    /// It is another, and how.
-    Contradict(String),
-    /// They have no `main` to compare with, but may say that more was meant.
-    Silent(Vec<String>),
-    /// Of the `main` in this file nothing is compiled with these features.
-    ByFeature(String),
-    /// The `main` at this place may come to nothing, and as far as it could be followed.
-    Unsure(String, Reach),
-}
-
-fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
-    let Some(build) = facts.build.as_ref().filter(|build| build.freshness.read) else {
-        return Sources::Silent(Vec::new());
-    };
-    let freshness = &build.freshness;
-    if freshness.chef_stubs {
-        return Sources::Contradict("the sources are the stubs of `cargo chef cook`".to_owned());
-    }
-    let binary = facts.binary.as_ref();
-    let program = freshness.program();
-    if let (Some(program), Some(binary)) = (program, binary)
-        && program.other_main(&binary.main).is_some()
-        && let Some(place) = program.main_place()
-    {
-        return Sources::Contradict(format!("the one at {place} does something else"));
-    }
-    if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
-        return Sources::Contradict(contradiction.describe());
-    }
-    let Some(program) = program else { return Sources::Silent(build.beside_main()) };
-    if verdict == MainVerdict::Empty && program.is_empty_by_feature() {
-        return Sources::ByFeature(program.root.clone());
-    }
-    match program.main() {
-        Some(_) if verdict != MainVerdict::Empty || !program.may_come_to_nothing() => {
-            Sources::Agree
-        }
-        Some(main) => Sources::Unsure(format!("{}:{}", program.root, main.line), program.reach),
-        None => Sources::Silent(build.beside_main()),
-    }
-}
 
 fn of_image(facts: &Facts) -> Vec<String> {
     let ports = facts.image.iter().flat_map(|image| image.exposed_ports());

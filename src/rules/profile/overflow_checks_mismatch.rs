@@ -41,16 +41,19 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Some(_), false) if build.overridden.iter().any(|key| key == "overflow-checks") => {
             Outcome::open("an override turns the checks on for some packages only")
         }
-        (Some(_), false) => Finding::new(
-            Location::from(&wanted.origin),
-            format!(
-                "the program checks arithmetic for overflow, but by {} profile {} does not",
-                wanted.origin, build.profile.name
-            ),
-        )
-        .evidence(format!("in the program: {}", binary.overflow_checks.evidence))
-        .fix(build.command())
-        .into(),
+        (Some(_), false) => match build.may_be_inline("overflow-checks", "true") {
+            Some(why) => Outcome::open(why),
+            None => Finding::new(
+                Location::from(&wanted.origin),
+                format!(
+                    "the program checks arithmetic for overflow, but by {} profile {} does not",
+                    wanted.origin, build.profile.name
+                ),
+            )
+            .evidence(format!("in the program: {}", binary.overflow_checks.evidence))
+            .fix(build.command())
+            .into(),
+        },
     }
 }
 
