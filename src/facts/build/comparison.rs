@@ -191,7 +191,13 @@ impl<'a> Comparison<'a> {
             let profile =
                 states.first().and_then(|state| Some(state.unit.as_ref()?.profile.clone()));
             let libraries = profile.as_deref().map(|profile| self.libraries(&place, profile));
-            match evidence::texts(states, mapped, names, libraries.as_ref(), &mut self.reader) {
+            match evidence::compare_texts(
+                states,
+                mapped,
+                names,
+                libraries.as_ref(),
+                &mut self.reader,
+            ) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     symptoms: &[Symptom::Behaviour("works with one container engine and not with another")],
     references: &[
         "OCI image specification, layer.md: Applying Changesets",
-        "tests/image_tools/engines.rs: Docker 26.1.5 with either store, podman 4.3.1, umoci 0.4.7",
+        "tests/it/image/engines.rs: Docker 26.1.5 with either store, podman 4.3.1, umoci 0.4.7",
     ],
     check: Check::Image(check),
 };
