@@ -1,7 +1,9 @@
-use crate::facts::image::account::Release;
-use crate::facts::record::Fate;
-use crate::facts::{Binary, Facts, Record};
+use crate::binary::Binary;
+use crate::provenance::record::Record;
+use crate::provenance::subject_match::Fate;
+use crate::rootfs::tree::users::Release;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "base-skew",
@@ -93,9 +95,9 @@ fn minor(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Image;
-    use crate::facts::build::freshness::{Lies, Origin};
-    use crate::facts::build::test_support::build_of;
+    use crate::cargo::freshness::{Lies, Origin};
+    use crate::cargo::test_support::build_of;
+    use crate::start::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
 

@@ -1,5 +1,7 @@
-use crate::facts::binary::Panic;
-use crate::facts::{Binary, Build, Confidence};
+use crate::binary::Binary;
+use crate::binary::Panic;
+use crate::cargo::build::Build;
+use crate::fact::Confidence;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -73,8 +75,8 @@ fn name(panic: Panic) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::build::{Origin, Profile, Setting};
+    use crate::cargo::workspace::profile::{Origin, Profile, Setting};
+    use crate::fact::Fact;
 
     fn build(panic: Panic) -> Build {
         let origin = Origin::File {
@@ -108,7 +110,7 @@ mod tests {
     /// `CARGO_PROFILE_RELEASE_PANIC` in a Dockerfile: a plain build would unmake the right program.
     #[test]
     fn another_builds_program_may_have_got_it_by_a_variable() {
-        use crate::facts::build::freshness::{Lies, Origin as Found};
+        use crate::cargo::freshness::{Lies, Origin as Found};
         for (same_build_id, name) in [(None, "open"), (Some(false), "open"), (Some(true), "fail")] {
             let mut build = build(Panic::Unwind);
             build.profile.name = "release".into();
