@@ -107,12 +107,12 @@ impl Config {
     }
 }
 
-/// The rule of this name.
+/// The rule that has this name or had it earlier.
 ///
 /// # Errors
 /// There is none; the message suggests the nearest.
 pub fn find_rule(name: &str) -> Result<&'static Rule, String> {
-    rules::ALL.iter().find(|rule| rule.id == name).copied().ok_or_else(|| unknown("rule", name))
+    rules::ALL.iter().find(|rule| rule.is_named(name)).copied().ok_or_else(|| unknown("rule", name))
 }
 
 fn find(name: &str) -> Result<Scope, String> {

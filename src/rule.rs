@@ -15,26 +15,81 @@ use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
 pub struct Rule {
     /// Kebab case, equal to the file name; names the defect, so that `-A <id>` reads as English.
     pub id: &'static str,
+    /// Earlier ids, which configuration, options and `explain` still accept.
+    pub aliases: &'static [&'static str],
     /// The question that this rule belongs to.
     pub group: Group,
     /// The level unless configuration says otherwise.
     pub level: Level,
     /// The first version that had the rule.
     pub since: &'static str,
+    /// Whether users can rely on the rule and on its id.
+    pub status: Status,
     /// One line, lower case, no full stop: what is wrong when the rule fails.
     pub summary: &'static str,
-    /// What is looked at, and when the answer is fail.
+    /// What is checked, and when the outcome is fail.
     pub what: &'static str,
-    /// What happens to the user of a program that fails.
+    /// What happens to the user of a binary that fails.
     pub why: &'static str,
-    /// What to do, with a line that can be pasted where there is one.
+    /// How to fix it, with a line that can be pasted where there is one.
     pub fix: &'static str,
+    /// Why a finding of this rule can be without a fix line; `None` if every finding has one.
+    pub no_fix_line: Option<&'static str>,
     /// What a person sees who has this defect; `diagnose` ranks by it.
     pub symptoms: &'static [Symptom],
-    /// Specifications, threads and measurements that the rule rests on.
+    /// URLs (`https://…`) and man pages (`ld.so(8)`) that the rule rests on.
     pub references: &'static [&'static str],
-    /// The check; its signature is the list of facts it needs.
+    /// The check; it declares the facts it needs.
     pub check: Check,
+}
+
+/// Where the pages of the rules are published, with a final slash. Empty while they are published
+/// nowhere: a page is then named by its path in the repository.
+const PAGES: &str = "";
+
+impl Rule {
+    /// The address of the rule's page: `docs/rules/ID.md` in the repository unless it is published.
+    pub fn url(&self) -> String {
+        let base = if PAGES.is_empty() { "docs/rules/" } else { PAGES };
+        format!("{base}{}.md", self.id)
+    }
+
+    /// Whether the rule is called by this name now, or was called so earlier.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.id == name || self.aliases.contains(&name)
+    }
+}
+
+/// Whether users can rely on a rule and on its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The id and the meaning stay.
+    Stable,
+    /// The rule has a new id; the old ones are its aliases.
+    Renamed {
+        /// The version that renamed it.
+        since: &'static str,
+        /// Why the old id was wrong.
+        reason: &'static str,
+    },
+    /// The rule will be removed.
+    Deprecated {
+        /// The version that deprecated it.
+        since: &'static str,
+        /// Why, and what to use instead.
+        reason: &'static str,
+    },
+}
+
+impl Status {
+    /// The status in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Stable => "stable",
+            Status::Renamed { .. } => "renamed",
+            Status::Deprecated { .. } => "deprecated",
+        }
+    }
 }
 
 /// The question a rule helps to answer.
@@ -171,7 +226,99 @@ pub enum Symptom {
     Behaviour(&'static str),
 }
 
-/// A check: the facts it needs are its signature, so no check ever sees an input that was not given.
+/// As a list on the rule's page shows it.
+impl fmt::Display for Symptom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Symptom::ExitCode(code) => write!(f, "exit code {code}"),
+            Symptom::Silence => f.write_str("no output at all"),
+            Symptom::Stderr(text) => write!(f, "on standard error: `{text}`"),
+            Symptom::Client(text) => write!(f, "a client reports: `{text}`"),
+            Symptom::Behaviour(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An input that a check reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The binary that is linted.
+    Binary,
+    /// The Cargo workspace and target directory that the binary should come from.
+    Cargo,
+    /// The container image or root file system.
+    Image,
+    /// What the loader of the image would do with the binary.
+    Loader,
+    /// A provenance record of the binary's build.
+    Record,
+    /// The table `[expect]` of the configuration.
+    Expectations,
+}
+
+impl Need {
+    /// The input's name in `rules` and on the rule's page.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Need::Binary => "binary",
+            Need::Cargo => "Cargo",
+            Need::Image => "image",
+            Need::Loader => "loader",
+            Need::Record => "record",
+            Need::Expectations => "[expect]",
+        }
+    }
+
+    /// Why a rule that requires the input is not applicable to these facts.
+    fn missing(self, facts: &Facts) -> Option<&'static str> {
+        let (is_missing, why) = match self {
+            Need::Binary => (facts.binary.is_none(), NO_BINARY),
+            Need::Cargo => (facts.build.is_none(), NO_BUILD),
+            Need::Image => (facts.image.is_none(), NO_IMAGE),
+            Need::Loader => (facts.load.is_none(), NO_IMAGE),
+            Need::Record => (facts.record.is_none(), NO_RECORD),
+            // Which key is missing is for the check to say.
+            Need::Expectations => (false, ""),
+        };
+        is_missing.then_some(why)
+    }
+}
+
+const NO_BINARY: &str = "no binary was given";
+const NO_BUILD: &str = "no Cargo workspace was given";
+const NO_IMAGE: &str = "no image was given";
+const NO_RECORD: &str = "no record was given";
+
+/// The inputs that a check declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Without any one of these the rule is not applicable.
+    pub required: &'static [Need],
+    /// These are read as well when they are given.
+    pub optional: &'static [Need],
+}
+
+impl Needs {
+    /// Needs all of the first, and reads the second too when they are given.
+    pub const fn new(required: &'static [Need], optional: &'static [Need]) -> Needs {
+        Needs { required, optional }
+    }
+}
+
+/// `binary, image (optional: Cargo)`.
+impl fmt::Display for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names =
+            |needs: &[Need]| needs.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+        f.write_str(&names(self.required))?;
+        if self.optional.is_empty() {
+            return Ok(());
+        }
+        write!(f, " (optional: {})", names(self.optional))
+    }
+}
+
+/// A check: it declares the facts it needs, so no check ever sees an input that was not given.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// Needs the subject alone.
@@ -190,18 +337,18 @@ pub enum Check {
     Load(fn(&Binary, &Image, &LoadPlan) -> Outcome),
     /// Needs the subject and a record of its build.
     Record(fn(&Binary, &Record) -> Outcome),
-    /// Weighs whatever there is; the check itself says what is missing.
-    Facts(fn(&Facts) -> Outcome),
+    /// Needs what it declares, and weighs the optional inputs that are given.
+    Facts(Needs, fn(&Facts) -> Outcome),
 }
 
 impl Check {
     /// Runs the check. The one place where a missing input becomes *not applicable*.
     pub fn run(&self, facts: &Facts) -> Outcome {
-        let binary = || facts.binary.as_ref().ok_or("no program was given");
-        let build = || facts.build.as_ref().ok_or("no Cargo workspace was given");
-        let image = || facts.image.as_ref().ok_or("no image was given");
-        let load = || facts.load.as_ref().ok_or("no image was given");
-        let record = || facts.record.as_ref().ok_or("no record was given");
+        let binary = || facts.binary.as_ref().ok_or(NO_BINARY);
+        let build = || facts.build.as_ref().ok_or(NO_BUILD);
+        let image = || facts.image.as_ref().ok_or(NO_IMAGE);
+        let load = || facts.load.as_ref().ok_or(NO_IMAGE);
+        let record = || facts.record.as_ref().ok_or(NO_RECORD);
         let answer = || -> Result<Outcome, &'static str> {
             Ok(match self {
                 Check::Binary(check) => check(binary()?),
@@ -218,23 +365,30 @@ impl Check {
                     }
                 }
                 Check::Record(check) => check(binary()?, record()?),
-                Check::Facts(check) => check(facts),
+                Check::Facts(needs, check) => {
+                    match needs.required.iter().find_map(|need| need.missing(facts)) {
+                        Some(why) => return Err(why),
+                        None => check(facts),
+                    }
+                }
             })
         };
         answer().unwrap_or_else(Outcome::not_applicable)
     }
 
     /// What the check reads, for `rules` and the docs.
-    pub const fn needs(&self) -> &'static str {
-        match self {
-            Check::Binary(_) => "binary",
-            Check::Build(_) => "binary, Cargo",
-            Check::Image(_) | Check::Command(_) => "image",
-            Check::Carried(_) => "binary, image",
-            Check::Load(_) => "binary, image, loader",
-            Check::Record(_) => "binary, record",
-            Check::Facts(_) => "whatever is given",
-        }
+    pub const fn needs(&self) -> Needs {
+        use Need::{Binary, Cargo, Image, Loader, Record};
+        let required: &'static [Need] = match self {
+            Check::Binary(_) => &[Binary],
+            Check::Build(_) => &[Binary, Cargo],
+            Check::Image(_) | Check::Command(_) => &[Image],
+            Check::Carried(_) => &[Binary, Image],
+            Check::Load(_) => &[Binary, Image, Loader],
+            Check::Record(_) => &[Binary, Record],
+            Check::Facts(needs, _) => return *needs,
+        };
+        Needs::new(required, &[])
     }
 }
 

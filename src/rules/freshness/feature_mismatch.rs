@@ -4,13 +4,15 @@ use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::freshness::Origin;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "feature-mismatch",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was compiled with other features than the manifest or the command asks for",
     what: "The features in the fingerprint of the units that made the program. They must hold \
            whatever they turn on in today's manifest, or the manifest has changed since; and they \
@@ -23,8 +25,9 @@ pub static RULE: Rule = Rule {
           meant, for cargo keeps both and hands out the last. The program starts, and what the \
           feature brings is missing.",
     fix: "Give every `cargo build` of the stage the same words, and copy the output of the last.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("a feature is on in the manifest and off in the program")],
-    references: &["https://doc.rust-lang.org/cargo/reference/features.html", "docs/freshness.md"],
+    references: &["https://doc.rust-lang.org/cargo/reference/features.html"],
     check: Check::Build(check),
 };
 

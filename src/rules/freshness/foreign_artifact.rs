@@ -5,13 +5,15 @@ use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::freshness::{Lies, Origin};
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "foreign-artifact",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is none of the outputs of this target directory, or was built elsewhere",
     what: "The program against every output of the target directory, byte by byte, then by \
            build-id, which outlives `strip`. Another build's program is denied where it lies in the \
@@ -24,6 +26,7 @@ pub static RULE: Rule = Rule {
           the stage, and what it holds is copied on or called fresh: a program for another system, \
           of another state, by another compiler.",
     fix: "Put `target` into `.dockerignore`, and copy what this build made.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("version `GLIBC_"),
         Symptom::Stderr("exec format error"),
@@ -32,7 +35,6 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://docs.docker.com/build/concepts/context/#dockerignore-files",
         "https://github.com/rust-lang/rust/issues/70666",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };

@@ -1,12 +1,14 @@
 use crate::facts::build::freshness::Freshness;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "masked-version",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is what cargo-chef compiled in the place of the sources",
     what: "`cargo chef cook` masks the version of every local package as 0.0.1 and writes stubs in \
            the place of the sources. The rule fails when the program or its dep-info carries 0.0.1 \
@@ -16,6 +18,7 @@ pub static RULE: Rule = Rule {
           nothing.",
     fix: "In the build stage: `COPY --from=planner /app/recipe.json .`, `RUN cargo chef cook \
           --release`, then `COPY . .`, then `RUN cargo build --release`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Silence,
         Symptom::ExitCode(0),

@@ -1,13 +1,17 @@
 use crate::facts::binary::{CrateSource, Kind, MainVerdict};
 use crate::facts::build::healing;
 use crate::facts::{Binary, Facts};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "placeholder-main",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "`main` does nothing, or prints a placeholder",
     what: "The machine code of user `main`, also in a stripped program: it returns at once, it \
            prints `Hello, world!`, or it stops at a placeholder. The rule denies with a second signal \
@@ -17,14 +21,15 @@ pub static RULE: Rule = Rule {
           program, the container starts, prints nothing and exits with code 0: no error anywhere.",
     fix: "Build the real sources: the finding of `stale-by-mtime` names the line; `cargo binlint \
           freshen` before the build does it for good.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Silence,
         Symptom::ExitCode(0),
         Symptom::Behaviour("`docker ps` shows Exited (0), Kubernetes shows Completed"),
         Symptom::Client("connection reset by peer"),
     ],
-    references: &["https://github.com/rust-lang/cargo/issues/7181", "docs/freshness.md"],
-    check: Check::Facts(check),
+    references: &["https://github.com/rust-lang/cargo/issues/7181"],
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Image]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

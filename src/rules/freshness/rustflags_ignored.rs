@@ -3,13 +3,15 @@ use crate::facts::build::healing;
 use crate::facts::build::rustflags::options;
 use crate::facts::build::{Origin, RustFlag};
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "rustflags-ignored",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was compiled without the RUSTFLAGS that are asked for here",
     what: "The flags in the fingerprint of the unit that made the program against the flags that \
            cargo would hand to rustc here: `CARGO_ENCODED_RUSTFLAGS`, else `RUSTFLAGS`, else \
@@ -23,6 +25,7 @@ pub static RULE: Rule = Rule {
           stage; the program was not built again, or the copy of an earlier build ships. It is then \
           not static, not for the CPU, or not remapped as it was meant.",
     fix: "Set the flags in one place only, and build again.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags",

@@ -3,13 +3,15 @@ use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::freshness::Origin;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-by-mtime",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "cargo calls the program fresh although it was not compiled from these sources",
     what: "Every file that Cargo lists for the program is dated before its build began, so Cargo \
            will not compile it again, while the contents prove that something else was compiled: a \
@@ -24,6 +26,7 @@ pub static RULE: Rule = Rule {
           (`touch src/main.rs`), or put `cargo binlint freshen` there, which does it for exactly the \
           crates that need it. `cargo clean -p` works only with the same `--release`, `--profile` \
           and `--target` as the build.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Silence,
         Symptom::ExitCode(0),
@@ -33,7 +36,6 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://github.com/rust-lang/cargo/issues/7181",
         "https://github.com/rust-lang/cargo/issues/9312",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };

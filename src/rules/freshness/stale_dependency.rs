@@ -1,12 +1,14 @@
 use crate::facts::build::Locked;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-dependency",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program holds a version of a dependency that Cargo.lock does not",
     what: "The packages that can be named in the program, by the paths of panic locations and by \
            cargo-auditable's section, against the packages of `Cargo.lock`. One that is not locked is \
@@ -15,10 +17,11 @@ pub static RULE: Rule = Rule {
           or it was built without `--locked` from another lockfile. Every audit of the lockfile is \
           then about another program.",
     fix: "Build again from this lockfile: `cargo build --locked`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("a fix of a dependency is in the lockfile and not in effect")],
     references: &[
-        "docs/freshness.md",
         "https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options",
+        "https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html",
     ],
     check: Check::Build(check),
 };

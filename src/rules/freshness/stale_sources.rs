@@ -4,13 +4,15 @@ use crate::facts::build::evidence::{EditedText, Shown};
 use crate::facts::build::healing;
 use crate::facts::build::literals::Presence;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-sources",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was compiled from other sources than these",
     what: "Every panicking call keeps its file, line and column in the program, even when it is \
            stripped; in the sources a token must start there. The texts that `main` prints must be \
@@ -21,8 +23,12 @@ pub static RULE: Rule = Rule {
           program, and nothing in the image says so.",
     fix: "Build again from these sources. If cargo answers `Finished` without `Compiling`, the \
           finding of `stale-by-mtime` says why and what to type.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("a change that was made is not there")],
-    references: &["docs/freshness.md", "https://github.com/rust-lang/cargo/issues/7181"],
+    references: &[
+        "https://github.com/rust-lang/cargo/issues/7181",
+        "https://doc.rust-lang.org/std/panic/struct.Location.html",
+    ],
     check: Check::Build(check),
 };
 

@@ -1,19 +1,22 @@
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stale-toolchain",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was compiled by another rustc than the one that is used here",
     what: "The commit or version of rustc in the program against `rustc -vV` in this directory, \
            which obeys `rust-toolchain.toml`, and against the version that this file pins.",
     why: "A program of another compiler was not built by this stage: it comes from a cache, from the \
           host, or `rust-toolchain.toml` was not copied into the stage.",
     fix: "Copy `rust-toolchain.toml` into the stage before the build, and build again.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["https://rust-lang.github.io/rustup/overrides.html", "docs/freshness.md"],
+    references: &["https://rust-lang.github.io/rustup/overrides.html"],
     check: Check::Build(check),
 };
 

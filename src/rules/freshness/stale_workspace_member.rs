@@ -3,13 +3,15 @@ use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::freshness::Freshness;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-workspace-member",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a path dependency or build script inside was compiled from other sources",
     what: "For every crate that lies in a directory and that the program was linked with: the MD5 \
            of each source that rustc keeps in the crate's metadata, the list of files it was compiled \
@@ -21,11 +23,11 @@ pub static RULE: Rule = Rule {
           old generated code or `None` in `option_env!`.",
     fix: "Touch the root file of every member, not of the program alone, or put `cargo binlint \
           freshen` before the build.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("the program is new, a library in it behaves as before")],
     references: &[
         "https://github.com/rust-lang/cargo/issues/12370",
         "https://github.com/rust-lang/cargo/issues/7181",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };

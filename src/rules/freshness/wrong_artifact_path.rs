@@ -1,13 +1,15 @@
 use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::healing;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-artifact-path",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "this build does not write the program to this path",
     what: "Files of the program's name and profile under every target's directory. The rule fails \
            when one of them is newer than the program and is for the same machine, or lies where the \
@@ -18,6 +20,7 @@ pub static RULE: Rule = Rule {
           there, and a `COPY` of that path ships it for ever.",
     fix: "Copy from the directory that the build writes to; `cargo build --message-format=json` \
           names it as `executable`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("changes build without an error and never arrive")],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/build-cache.html",

@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "executable-stack",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the stack may be executed as code",
     what: "`PT_GNU_STACK` must be there and without the execute flag. On machines whose kernel \
            makes stacks executable when the segment is missing, a missing segment counts as well.",
@@ -13,11 +15,9 @@ pub static RULE: Rule = Rule {
            always an accident of one assembly file without a `.note.GNU-stack` section.",
     fix: "Find the object without `.note.GNU-stack`, usually assembly built by a build script, and \
            add the section there; or link with `-C link-arg=-Wl,-z,noexecstack`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &[
-        "ld(1), -z noexecstack",
-        "https://wiki.gentoo.org/wiki/Hardened/GNU_stack_quickstart",
-    ],
+    references: &["ld(1)", "https://wiki.gentoo.org/wiki/Hardened/GNU_stack_quickstart"],
     check: Check::Binary(check),
 };
 

@@ -1,19 +1,22 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "insecure-runpath",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the loader searches a directory that others may write to",
     what: "Every entry of `DT_RPATH` and `DT_RUNPATH` should be absolute, or begin with `$ORIGIN`, \
            and should not lie below a directory that everybody may write to (`/tmp`, `/var/tmp`, \
            `/dev/shm`). An empty entry means the current directory.",
     why: "Whoever can put a file into that directory decides which code the program loads.",
     fix: "Remove the entry (`patchelf --remove-rpath PROGRAM`), or make it `$ORIGIN/../lib`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["ld.so(8), section on rpath token expansion", "CWE-426, untrusted search path"],
+    references: &["ld.so(8)", "https://cwe.mitre.org/data/definitions/426.html"],
     check: Check::Binary(check),
 };
 

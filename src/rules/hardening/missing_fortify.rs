@@ -1,18 +1,21 @@
 use crate::facts::Binary;
 use crate::facts::binary::foreign::Guarded;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-fortify",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "C code in the program does not use the checked functions of the C library",
     what: "Looks for checked functions (`__memcpy_chk` and its like) among the symbols that the program takes from the C library, when the symbol table names objects made of C or C++. Pure Rust calls none of the functions that have a checked twin.",
     why: "An overflow that glibc could have noticed at run time goes unnoticed.",
     fix: "Give the C compiler the flags in the build stage: CFLAGS=\"-O2 -D_FORTIFY_SOURCE=2\".",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["gcc(1), -fstack-protector-strong", "feature_test_macros(7), _FORTIFY_SOURCE"],
+    references: &["gcc(1)", "feature_test_macros(7)"],
     check: Check::Binary(check),
 };
 

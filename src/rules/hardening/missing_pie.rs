@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::Kind;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-pie",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is always loaded at the same address",
     what: "An ELF executable should be position independent (`ET_DYN`), a Mach-O should have \
            `MH_PIE`, a PE a dynamic base.",
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
     fix: "Position independence is rustc's default wherever the target allows it. Look for `-C \
            relocation-model=static`, `-no-pie` or an old musl toolchain, or ask for it: `-C \
            relocation-model=pie`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#relocation-model"],
     check: Check::Binary(check),

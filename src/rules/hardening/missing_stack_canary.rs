@@ -1,18 +1,21 @@
 use crate::facts::Binary;
 use crate::facts::binary::foreign::Guarded;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-stack-canary",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "C code in the program has no stack canaries",
     what: "Looks for `__stack_chk_fail` among the symbols that the program takes from the C library, when the symbol table names objects made of C, C++ or assembly. Pure Rust has no canaries and needs none: its bounds are checked. Nor does this linter ask for CET or BTI: the linker sets their mark only when every object has it, and rustc's objects have not.",
     why: "An overflow of a buffer on the stack of a C function goes unnoticed until it is exploited.",
     fix: "Give the C compiler the flag in the build stage: CFLAGS=-fstack-protector-strong.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["gcc(1), -fstack-protector-strong", "feature_test_macros(7), _FORTIFY_SOURCE"],
+    references: &["gcc(1)", "https://gcc.gnu.org/onlinedocs/gcc/Instrumentation-Options.html"],
     check: Check::Binary(check),
 };
 

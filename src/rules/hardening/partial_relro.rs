@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::Relro;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "partial-relro",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the loader's tables stay writable while the program runs",
     what: "A dynamically linked or static-pie program should have a `PT_GNU_RELRO` segment and bind \
            every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`); any of the three \
@@ -15,10 +17,11 @@ pub static RULE: Rule = Rule {
           library function.",
     fix: "Full RELRO is rustc's default on Linux. Look for `-C relro-level`, `-z lazy` or `-z norelro` in \
           RUSTFLAGS, `.cargo/config.toml` and build scripts, or ask for it: `-C relro-level=full`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/rustc/codegen-options/index.html#relro-level",
-        "ld(1), -z relro and -z now",
+        "ld(1)",
     ],
     check: Check::Binary(check),
 };

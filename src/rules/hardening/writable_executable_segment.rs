@@ -1,22 +1,22 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "writable-executable-segment",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a part of the program may be both written and executed",
     what: "No loaded segment may carry the write and the execute flag at once.",
     why: "Code that can be overwritten is code that an attacker can replace; hardened kernels and \
            SELinux refuse to load it.",
     fix: "Find what asked for it: a linker script, `-Wl,-N`, `-Wl,--omagic`, or a packer that \
            unpacks in place. Ship the program unpacked.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &[
-        "ELF gABI, chapter 5: program header, p_flags",
-        "execmod in the SELinux notebook",
-    ],
+    references: &["elf(5)", "ld(1)"],
     check: Check::Binary(check),
 };
 

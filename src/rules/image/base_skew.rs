@@ -1,13 +1,17 @@
 use crate::facts::image::account::Release;
 use crate::facts::record::Fate;
 use crate::facts::{Facts, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "base-skew",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was built on another distribution than the one it runs on",
     what: "Compares /etc/os-release of the machine that builds, here or by the record of the \
            program's build, with that of the image, for programs that use the image's libraries.",
@@ -15,12 +19,20 @@ pub static RULE: Rule = Rule {
            breaks with the next tag of either base.",
     fix: "Use one release for both stages: `FROM rust:1-bookworm` with `FROM \
            debian:bookworm-slim`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("version `GLIBC_"),
         Symptom::Stderr("cannot open shared object file"),
     ],
-    references: &["docker-rust 89", "docker-rust 105", "release-plz 1118"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/rust-lang/docker-rust/issues/89",
+        "https://github.com/rust-lang/docker-rust/issues/105",
+        "os-release(5)",
+    ],
+    check: Check::Facts(
+        Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo, Need::Record]),
+        check,
+    ),
 };
 
 fn check(facts: &Facts) -> Outcome {

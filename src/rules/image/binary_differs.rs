@@ -1,11 +1,13 @@
 use crate::facts::{Binary, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "binary-differs",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image carries another file than the one that was built",
     what: "Compares the SHA-256 of the program that was built with that of the file at its \
            place in the image.",
@@ -13,8 +15,12 @@ pub static RULE: Rule = Rule {
            layer, another target directory, a file of the host.",
     fix: "Copy the file that this build made: `COPY --from=build PATH /usr/local/bin/NAME`; \
            where the image strips it on purpose, strip it in the build (`strip = true`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("old behaviour after a new build")],
-    references: &["clickup-cli 108", "Codewhale 587", "dbx 9519"],
+    references: &[
+        "https://docs.docker.com/build/cache/invalidation/",
+        "https://docs.docker.com/build/building/multi-stage/",
+    ],
     check: Check::Carried(check),
 };
 

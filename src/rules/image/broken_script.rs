@@ -1,12 +1,14 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "broken-script",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a script that the image runs has a first line that the kernel cannot follow",
     what: "Follows `#!` lines of the scripts that Entrypoint, Cmd and health check run: \
            carriage returns, a missing first line, an interpreter that is not in the image.",
@@ -14,12 +16,17 @@ pub static RULE: Rule = Rule {
            format error`.",
     fix: "Check the script out with line feeds (`*.sh text eol=lf` in .gitattributes), and \
            begin it with an interpreter that the image has.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("no such file or directory"),
         Symptom::Stderr("exec format error"),
         Symptom::ExitCode(1),
     ],
-    references: &["OxiCloud 289", "docker/cli 3993", "distroless 1040"],
+    references: &[
+        "execve(2)",
+        "https://github.com/docker/cli/issues/3993",
+        "https://git-scm.com/docs/gitattributes",
+    ],
     check: Check::Command(check),
 };
 

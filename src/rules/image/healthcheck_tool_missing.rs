@@ -1,23 +1,26 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-tool-missing",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the health check runs something that the image does not have",
     what: "Resolves the health check's command as the engine does.",
     why: "The container runs and is never healthy: orchestrators restart it or send it no \
            traffic.",
     fix: "Let the program check itself (`HEALTHCHECK CMD [\"/usr/local/bin/NAME\", \
            \"health\"]`), or install the tool.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("executable file not found in $PATH"),
         Symptom::Behaviour("the container is `unhealthy`"),
     ],
-    references: &["readur 149", "MAS 3741"],
+    references: &["https://docs.docker.com/reference/dockerfile/#healthcheck"],
     check: Check::Command(check),
 };
 

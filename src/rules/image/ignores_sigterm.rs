@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "ignores-sigterm",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is process 1 and nothing in it handles SIGTERM",
     what: "Looks at an image that exposes a port and runs the program without an init process, \
            and for crates that handle signals.",
@@ -13,9 +17,14 @@ pub static RULE: Rule = Rule {
            stop waits ten seconds and then kills, requests and data in flight included.",
     fix: "Handle it (`tokio::signal::unix`, `ctrlc`), or put an init process before the \
            program (`ENTRYPOINT [\"tini\", \"--\", …]`, `docker run --init`).",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(137), Symptom::Behaviour("`docker stop` takes ten seconds")],
-    references: &["redlib 205", "rustical 223", "xberg 1147", "speedtest-rust 32"],
-    check: Check::Facts(check),
+    references: &[
+        "kill(2)",
+        "https://docs.docker.com/reference/cli/docker/container/stop/",
+        "https://github.com/redlib-org/redlib/issues/205",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

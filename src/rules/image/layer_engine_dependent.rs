@@ -1,12 +1,14 @@
 use crate::facts::Image;
 use crate::facts::image::Ambiguous;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "layer-engine-dependent",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "container engines do not agree on what a path of the image is",
     what: "Looks at what each layer does where engines were seen to come to different trees: \
            files below a link or a file of a lower layer, hard links to lower layers, paths \
@@ -15,11 +17,9 @@ pub static RULE: Rule = Rule {
            engine writes through the link and another hides every library, the loader \
            included.",
     fix: "Let the layer write to the real path (`COPY libfoo.so /usr/lib/` rather than `/lib/`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("works with one container engine and not with another")],
-    references: &[
-        "OCI image specification, layer.md: Applying Changesets",
-        "tests/image_tools/engines.rs: Docker 26.1.5 with either store, podman 4.3.1, umoci 0.4.7",
-    ],
+    references: &["https://github.com/opencontainers/image-spec/blob/main/layer.md"],
     check: Check::Image(check),
 };
 

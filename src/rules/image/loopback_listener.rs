@@ -1,29 +1,32 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "loopback-listener",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program holds a loopback address with the port that the image exposes",
     what: "Looks for `127.0.0.1:PORT`, `localhost:PORT` and `[::1]:PORT` in the program with a \
            PORT of EXPOSE; and for Rocket, which binds 127.0.0.1 unless told otherwise.",
     why: "A server that binds the loopback address of its container answers nobody outside of \
            it.",
     fix: "Bind `0.0.0.0` or `[::]`, best from the environment: `ENV HOST=0.0.0.0`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Client("Connection reset by peer"),
         Symptom::Client("Empty reply from server"),
     ],
     references: &[
-        "lares 1",
-        "grpc-rust 72",
-        "Rocket 1478",
-        "Rocket 1811",
-        "conjure-verification 15",
+        "ip(7)",
+        "https://github.com/rwf2/Rocket/issues/1478",
+        "https://docs.docker.com/engine/network/",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,11 +1,13 @@
 use crate::facts::{Binary, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-assets",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program loads templates from a directory that the image does not have",
     what: "Looks for the pattern of a template engine in the program (`templates/**/*`) and \
            for that directory below WorkingDir.",
@@ -13,10 +15,14 @@ pub static RULE: Rule = Rule {
            in the build stage.",
     fix: "Copy it beside the program (`COPY --from=build /app/templates ./templates`), or \
            build it in (`include_str!`, `rust-embed`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr(
         "Os { code: 2, kind: NotFound, message: \"No such file or directory\" }",
     )],
-    references: &["webapp.rs 519", "crusty-rustacean 4", "hoprnet 7677"],
+    references: &[
+        "https://docs.docker.com/build/building/multi-stage/",
+        "https://doc.rust-lang.org/std/macro.include_str.html",
+    ],
     check: Check::Carried(check),
 };
 

@@ -1,11 +1,15 @@
 use crate::facts::{Facts, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "missing-ca-certificates",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program trusts the system's certificates and the image has none",
     what: "Looks in the program for TLS that reads the system's roots (rustls-native-certs, \
            rustls-platform-verifier, native-tls, openssl), and in the image for the files that \
@@ -15,13 +19,18 @@ pub static RULE: Rule = Rule {
            add ca-certificates`), copy them (`COPY --from=build \
            /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/`), or build the roots in \
            (`webpki-roots`).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("No CA certificates were loaded from the system"),
         Symptom::Stderr("unable to get local issuer certificate"),
         Symptom::Stderr("UnknownIssuer"),
     ],
-    references: &["rustic 1777", "reqwest 2988", "cddns 51", "xenos 5"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/seanmonstar/reqwest/issues/2988",
+        "https://docs.rs/rustls-native-certs",
+        "https://docs.rs/openssl-probe",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 /// Where the crates look: openssl-probe 0.2, and Go's list that it follows.

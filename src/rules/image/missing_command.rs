@@ -1,12 +1,14 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-command",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "what the image runs is not in it",
     what: "Resolves Entrypoint and Cmd as the engine does: PATH of Env, WorkingDir, links \
            inside the image, init wrappers, `exec` in short scripts. Fails when a file on that \
@@ -14,12 +16,13 @@ pub static RULE: Rule = Rule {
     why: "The container does not start: the program was renamed, copied to another place, or \
            is looked for relative to another directory.",
     fix: "Copy the program to the path that the command names, or name the path where it is.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("executable file not found in $PATH"),
         Symptom::Stderr("no such file or directory"),
         Symptom::ExitCode(127),
     ],
-    references: &["docker-rust (jimmycuadra) 14", "openfairdb 130", "mecha-agent 29"],
+    references: &["https://docs.docker.com/reference/dockerfile/#entrypoint", "execvp(3)"],
     check: Check::Command(check),
 };
 

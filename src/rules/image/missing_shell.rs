@@ -1,23 +1,29 @@
 use crate::facts::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-shell",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a command in shell form, and no shell in the image",
     what: "Looks at commands and health checks that are a shell and a line for it, and for \
            that shell in the image.",
     why: "Images from scratch and distroless images have no shell; the container does not start.",
     fix: "Write the command in exec form, as a JSON array: `ENTRYPOINT \
            [\"/usr/local/bin/NAME\", \"ARG\"]`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("exec: \"/bin/sh\": stat /bin/sh: no such file or directory"),
         Symptom::ExitCode(127),
     ],
-    references: &["hello-world 44", "event-provenance-registry 42"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",
+        "https://github.com/docker-library/hello-world/issues/44",
+    ],
     check: Check::Command(check),
 };
 

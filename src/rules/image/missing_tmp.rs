@@ -1,18 +1,23 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "missing-tmp",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program makes temporary files and the image has no /tmp",
     what: "Looks for crates that make temporary files, and for /tmp (or TMPDIR) in the image.",
     why: "The first temporary file fails: an image from scratch has no /tmp.",
     fix: "Make it in the last stage: `COPY --from=build --chmod=1777 /tmp /tmp`, or mount one.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("No such file or directory (os error 2) at path \"/tmp/.tmp")],
-    references: &["failures catalogue C17"],
-    check: Check::Facts(check),
+    references: &["https://docs.rs/tempfile", "https://doc.rust-lang.org/std/env/fn.temp_dir.html"],
+    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

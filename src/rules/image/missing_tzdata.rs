@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "missing-tzdata",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program asks for a time zone and the image has no list of them",
     what: "Looks for a program that reads /usr/share/zoneinfo while the image has none, and \
            for what says that a zone is wanted: TZ in Env, or a crate that knows zones by name \
@@ -13,13 +17,18 @@ pub static RULE: Rule = Rule {
     why: "The zone is not found, or times are silently in UTC.",
     fix: "Install tzdata in the last stage, or take the copy that the crate can bring (`jiff` \
            with `tzdb-bundle-always`, `chrono-tz`).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("failed to find timezone"),
         Symptom::Stderr("unable to parse localtime info"),
         Symptom::Behaviour("times are in UTC"),
     ],
-    references: &["jiff 159", "zhang 175", "chrono 755"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/BurntSushi/jiff/issues/159",
+        "https://github.com/chronotope/chrono/issues/755",
+        "tzset(3)",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,18 +1,25 @@
 use crate::facts::Image;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-user",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image runs as a user that it does not have",
     what: "Looks for the names in User among the image's own /etc/passwd and /etc/group. \
            Numbers need no entry.",
     why: "The engine refuses to start the container.",
     fix: "Name the user by number (`USER 10001:10001`), or create it in the last stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("unable to find user"), Symptom::ExitCode(125)],
-    references: &["function-shell 24", "distroless 277"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#user",
+        "https://github.com/GoogleContainerTools/distroless/issues/277",
+        "passwd(5)",
+    ],
     check: Check::Image(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::Image;
 use crate::facts::image::command::is_shell;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "no-command",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image says nothing of what to run, or only what it inherited: a shell",
     what: "Looks at Entrypoint and Cmd of an image that holds the program. Fails when both are \
            empty, and when all there is is a bare shell as the Cmd of a base image.",
@@ -14,8 +16,11 @@ pub static RULE: Rule = Rule {
            terminal, which ends at once: exit code 0 and not a word, exactly like a program \
            whose main is empty.",
     fix: "End the last stage with `ENTRYPOINT [\"/usr/local/bin/NAME\"]`.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(0), Symptom::Silence, Symptom::Stderr("No command specified")],
-    references: &["docker run, measured with Docker 20.10.24"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
+    ],
     check: Check::Image(check),
 };
 

@@ -1,13 +1,17 @@
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::facts::loader::Problem;
 use crate::facts::{Facts, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "not-executable",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "what the image runs may not be executed",
     what: "Resolves Entrypoint and Cmd and looks at the permission bits of every file on the \
            way, as the user whom the image or a wrapper (`gosu`, `su-exec`) names, and at those \
@@ -17,13 +21,17 @@ pub static RULE: Rule = Rule {
            drop the executable bit.",
     fix: "Set the bit where the file enters the image: `COPY --chmod=0755 NAME \
            /usr/local/bin/NAME`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("permission denied"),
         Symptom::Stderr("Permission denied"),
         Symptom::ExitCode(126),
     ],
-    references: &["docuum 157", "railway cli 531", "seaweedfs 9616", "github-backup 110"],
-    check: Check::Facts(check),
+    references: &[
+        "execve(2)",
+        "https://docs.docker.com/reference/dockerfile/#copy---chown---chmod",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Loader]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

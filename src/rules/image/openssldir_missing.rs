@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "openssldir-missing",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the OpenSSL inside the program looks for its files where the image has none",
     what: "Reads OPENSSLDIR out of a linked-in OpenSSL and looks for `cert.pem` and `certs` \
            there, unless SSL_CERT_FILE or SSL_CERT_DIR leads elsewhere or openssl-probe is \
@@ -14,9 +18,10 @@ pub static RULE: Rule = Rule {
            looks in /usr/local/ssl, or in a directory of the machine that built it.",
     fix: "Set `ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt`, or call \
            `openssl_probe::init_openssl_env_vars`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("certificate verify failed")],
-    references: &["rust-openssl 1650", "rust-openssl 829", "cross 119", "acme-client 32"],
-    check: Check::Facts(check),
+    references: &["https://docs.rs/openssl-probe", "https://github.com/cross-rs/cross/issues/119"],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

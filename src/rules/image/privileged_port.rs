@@ -1,18 +1,21 @@
 use crate::facts::Image;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "privileged-port",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a user other than root is to bind a port below 1024",
     what: "Compares EXPOSE with User.",
     why: "Docker 20.10 and later let everybody bind every port of a container; Kubernetes on \
            older nodes, Podman without root and host networking do not.",
     fix: "Listen on a port above 1023 and publish it as the other one: `-p 80:8080`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Permission denied (os error 13)")],
-    references: &["static-web-server 42", "vaultwarden 411"],
+    references: &["ip(7)", "https://github.com/dani-garcia/vaultwarden/issues/411"],
     check: Check::Image(check),
 };
 

@@ -1,17 +1,20 @@
 use crate::facts::Image;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "root-user",
+    aliases: &[],
     group: Group::Image,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image runs as root",
     what: "Looks whether User is empty, root or 0.",
     why: "Whoever breaks into the program is root in the container.",
     fix: "Add `USER 10001:10001` to the last stage.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["Kubernetes pod security standard: restricted"],
+    references: &["https://kubernetes.io/docs/concepts/security/pod-security-standards/"],
     check: Check::Image(check),
 };
 

@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "seccomp-sensitive",
+    aliases: &[],
     group: Group::Image,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program asks for system calls that container engines refuse",
     what: "Looks for crates that use io_uring, which Docker's and containerd's default filters \
            refuse.",
@@ -13,9 +17,14 @@ pub static RULE: Rule = Rule {
            the same machine outside.",
     fix: "Give the program another way (a feature that turns io_uring off), or a filter of its \
            own (`--security-opt seccomp=PROFILE`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Operation not permitted (os error 1)")],
-    references: &["spider 243", "feldera 3193", "quilkin 1184", "moby 46762"],
-    check: Check::Facts(check),
+    references: &[
+        "https://docs.docker.com/engine/security/seccomp/",
+        "io_uring(7)",
+        "https://github.com/moby/moby/pull/46762",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,19 +1,24 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "silent-logging",
+    aliases: &[],
     group: Group::Image,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program logs by RUST_LOG and the image does not set it",
     what: "Looks for env_logger in the program and for RUST_LOG in Env.",
     why: "Without RUST_LOG env_logger prints errors only: a program that works looks like one \
            that hangs.",
     fix: "Add `ENV RUST_LOG=info` to the last stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Silence],
-    references: &["rubble 13", "rustpad 22", "pyrsia 251"],
-    check: Check::Facts(check),
+    references: &["https://docs.rs/env_logger"],
+    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,20 +1,23 @@
 use crate::facts::image::command::End;
 use crate::facts::{Binary, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "unlinted-binary",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image runs something else than the program that was judged",
     what: "Compares what Entrypoint and Cmd come to with the place of the program in the image.",
     why: "A report about one program says nothing of the one that runs: a second binary of the \
            workspace, the base image's own command.",
     fix: "Point the command at the program, or judge what it runs (`cargo binlint --image \
            IMAGE` without `--binary`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("another program answers")],
-    references: &["stale twins: failures catalogue A5"],
+    references: &["https://docs.docker.com/reference/dockerfile/#entrypoint"],
     check: Check::Carried(check),
 };
 

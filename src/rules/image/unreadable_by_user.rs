@@ -2,13 +2,15 @@ use crate::facts::Image;
 use crate::facts::image::account::Identity;
 use crate::facts::image::command::{By, Failure, FailureKind, Step};
 use crate::facts::image::tree::{Entry, parent};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "unreadable-by-user",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the user that the image runs as may not execute the program",
     what: "Looks at owner, group and permission bits of every file that the engine executes for \
            the image's User, and of the directories above it.",
@@ -16,9 +18,9 @@ pub static RULE: Rule = Rule {
            and say \"permission denied\", others keep the superuser's capabilities until the \
            first program runs.",
     fix: "Let everybody read and execute what is run: `COPY --chmod=0755`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("permission denied"), Symptom::ExitCode(126)],
     references: &[
-        "static-web-server 42",
         "https://github.com/opencontainers/runc/issues/3715",
         "https://github.com/moby/moby/pull/36587",
     ],

@@ -1,22 +1,28 @@
 use crate::facts::Image;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "volume-over-binary",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a volume of the image lies over the program",
     what: "Compares VOLUME with the files that the command goes through.",
     why: "A volume that was filled by an older image hides the program of the new one: updates \
            have no effect, and a volume that is mounted empty hides it altogether.",
     fix: "Keep programs and data apart: programs below /usr/local/bin, volumes below \
            /var/lib/NAME.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Behaviour("old behaviour after an update"),
         Symptom::Stderr("no such file or directory"),
     ],
-    references: &["failures catalogue B10"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#volume",
+        "https://docs.docker.com/engine/storage/volumes/",
+    ],
     check: Check::Image(check),
 };
 

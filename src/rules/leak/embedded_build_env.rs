@@ -1,11 +1,13 @@
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-build-env",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a variable of the build's environment is baked into the program",
     what: "The variables that the code of the workspace reads with `env!` or `option_env!`, by \
            cargo's list of them, whose value is found in the program. Those that cargo or a build \
@@ -14,6 +16,7 @@ pub static RULE: Rule = Rule {
           with `strings`, and that no setting of the container changes any more.",
     fix: "Read the variable when the program runs (`env::var`); give secrets to a build with \
           `RUN --mount=type=secret`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/std/macro.env.html",

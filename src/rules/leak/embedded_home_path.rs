@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-home-path",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program names a person or a directory of the build machine",
     what: "Looks for directories below `/home`, `/Users` or `C:\\\\Users` in the source paths that \
            panics print. Stripping does not remove them.",
@@ -13,8 +15,13 @@ pub static RULE: Rule = Rule {
            differ.",
     fix: "RUSTFLAGS=\"--remap-path-prefix=$HOME=~\" cargo build --release; on nightly, `trim-paths` \
            in the profile. C code needs its own flag: `-ffile-prefix-map`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["rust 75799, 40552", "https://doc.rust-lang.org/rustc/remap-source-paths.html"],
+    references: &[
+        "https://doc.rust-lang.org/rustc/remap-source-paths.html",
+        "https://github.com/rust-lang/rust/issues/75799",
+        "https://github.com/rust-lang/rust/issues/40552",
+    ],
     check: Check::Binary(check),
 };
 

@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "embedded-manifest-dir",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the path of the build tree is baked into the program by CARGO_MANIFEST_DIR",
     what: "Code of the workspace that uses `env!(\"CARGO_MANIFEST_DIR\")`, by rustc's list of the \
            variables it read, where the directory's path is found in the program. An image that has \
@@ -15,9 +19,10 @@ pub static RULE: Rule = Rule {
           directory`.",
     fix: "Embed the files (`include_str!`, `include_bytes!`), or read the directory's name from an \
           argument or variable when the program runs.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("No such file or directory (os error 2)")],
     references: &["https://doc.rust-lang.org/cargo/reference/environment-variables.html"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Cargo], &[Need::Image]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-secret",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a secret of the build machine lies in the program in plain text",
     what: "Looks for private keys in PEM armour with their whole body, and for the values of \
            environment variables whose names say that they are secret (TOKEN, SECRET, PASSWORD, \
@@ -15,8 +17,12 @@ pub static RULE: Rule = Rule {
            published once stay published.",
     fix: "Revoke the secret first. Then read it when the program runs, or in the build through \
            `RUN --mount=type=secret`; `env!` and `option_env!` bake it in.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["sui 448", "divviup-api 2263", "https://docs.docker.com/build/building/secrets/"],
+    references: &[
+        "https://docs.docker.com/build/building/secrets/",
+        "https://cwe.mitre.org/data/definitions/798.html",
+    ],
     check: Check::Binary(check),
 };
 

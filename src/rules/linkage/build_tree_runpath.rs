@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "build-tree-runpath",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the loader searches a directory of the machine it was built on",
     what: "No entry of `DT_RPATH` or `DT_RUNPATH` should lie in a build tree: cargo's `target`, a \
            home directory, rustup's or cargo's own, Nix's or Conda's store. The rule is about \
@@ -14,6 +16,7 @@ pub static RULE: Rule = Rule {
            found, or, where anybody can create the path, not the right ones.",
     fix: "Copy the libraries beside the program and say so: `-C \
            link-arg=-Wl,-rpath,$ORIGIN/../lib`, or `patchelf --set-rpath`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["ld.so(8)", "https://github.com/pykeio/ort/issues/85"],
     check: Check::Binary(check),

@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "dlopen-in-static",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a static musl program loads libraries while it runs",
     what: "A static musl program should not call `dlopen`: musl's static `dlopen` is a stub that \
            only fails. The stub is told by its message, and is linked in only where something \
@@ -15,8 +17,9 @@ pub static RULE: Rule = Rule {
            `load-dynamic` features and SQLite extensions do not work.",
     fix: "Link musl dynamically (`RUSTFLAGS=\"-C target-feature=-crt-static\"`), or link the \
            library in.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Dynamic loading not supported")],
-    references: &["musl src/ldso/dlopen.c", "https://github.com/rusqlite/rusqlite/issues/990"],
+    references: &["dlopen(3)", "https://github.com/rusqlite/rusqlite/issues/990"],
     check: Check::Binary(check),
 };
 

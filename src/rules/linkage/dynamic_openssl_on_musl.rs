@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::{Format, Kind};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "dynamic-openssl-on-musl",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a program without a loader needs shared libraries",
     what: "A program without `PT_INTERP` should have no `DT_NEEDED`: nothing loads what it needs. \
            It comes about when a static musl program is linked with a dynamic OpenSSL of Alpine.",
@@ -14,6 +16,7 @@ pub static RULE: Rule = Rule {
            code 139.",
     fix: "Link the library in (`openssl = { features = [\"vendored\"] }`, rustls), or link musl \
            dynamically: `RUSTFLAGS=\"-C target-feature=-crt-static\"`.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(139), Symptom::Silence],
     references: &[
         "https://github.com/rust-lang/rust/issues/106982",

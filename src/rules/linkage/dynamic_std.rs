@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "dynamic-std",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program needs Rust's standard library as a shared library",
     what: "A program that is linked with `-C prefer-dynamic` (or against a `dylib` crate) needs \
            `libstd-HASH.so` of exactly the compiler that built it. No distribution's runtime \
@@ -15,9 +19,10 @@ pub static RULE: Rule = Rule {
            which sets `LD_LIBRARY_PATH`.",
     fix: "Drop `-C prefer-dynamic` from RUSTFLAGS and the `dylib` crate type (bevy's \
            `dynamic_linking`), or copy the library beside the program.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("libstd-"), Symptom::ExitCode(127)],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#prefer-dynamic"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Image, Need::Loader]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

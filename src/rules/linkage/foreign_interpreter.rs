@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "foreign-interpreter",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program names a loader of the machine it was built on",
     what: "`PT_INTERP` should be the path that the distributions agree on. Toolchains of Nix, \
            Guix, Conda, Linuxbrew and sysroots of build trees write their own, which exists on \
@@ -14,12 +18,13 @@ pub static RULE: Rule = Rule {
            program that is there.",
     fix: "Build outside that toolchain, or write the usual path: `patchelf --set-interpreter \
            /lib64/ld-linux-x86-64.so.2 PROGRAM`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("no such file or directory"), Symptom::ExitCode(127)],
     references: &[
         "https://github.com/nix-community/nix-ld/issues/60",
         "https://github.com/elastic/devfiler/issues/95",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Image]), check),
 };
 
 /// Prefixes under which a toolchain installs a loader of its own.

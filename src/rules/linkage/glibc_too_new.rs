@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "glibc-too-new",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image's glibc is older than the one the program was linked against",
     what: "Each `GLIBC_` version that the program and its libraries require of glibc without the \
            WEAK flag has to be defined by the glibc in the image.",
@@ -15,8 +17,9 @@ pub static RULE: Rule = Rule {
            which a floating tag such as `rust:1` brings about without any change of yours.",
     fix: "Name the same release on both stages, or build against an old glibc: `cargo zigbuild \
            --target x86_64-unknown-linux-gnu.2.17`, or without one: a musl target.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("version `GLIBC_"), Symptom::ExitCode(1)],
-    references: &["glibc elf/dl-version.c", "https://github.com/rust-lang/docker-rust/issues/105"],
+    references: &["ld.so(8)", "https://github.com/rust-lang/docker-rust/issues/105"],
     check: Check::Load(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-interpreter",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program's loader is not in the image",
     what: "A dynamically linked program names its loader in `PT_INTERP`. The kernel has to find \
            it in the image, links followed, as an executable file for the same machine.",
@@ -15,15 +17,13 @@ pub static RULE: Rule = Rule {
            there.",
     fix: "Link the C library in (`RUSTFLAGS=\"-C target-feature=+crt-static\"`, or a musl \
            target), or take a base image with the C library that the program was linked against.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("no such file or directory"),
         Symptom::Stderr("required file not found"),
         Symptom::ExitCode(127),
     ],
-    references: &[
-        "Linux fs/binfmt_elf.c, load_elf_binary",
-        "https://github.com/docker-library/hello-world/issues/44",
-    ],
+    references: &["execve(2)", "elf(5)", "https://github.com/docker-library/hello-world/issues/44"],
     check: Check::Load(check),
 };
 

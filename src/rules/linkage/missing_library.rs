@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "missing-library",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a shared library that the program needs is not in the image",
     what: "Every library of the closure of `DT_NEEDED` has to be found by the image's own loader: \
            `DT_RPATH` and `DT_RUNPATH`, `LD_LIBRARY_PATH` of the image, the loader's cache, its \
@@ -16,16 +18,13 @@ pub static RULE: Rule = Rule {
            127.",
     fix: "Install the package that holds the library in the runtime stage, take a base image \
            that has it, or link it in (a `vendored` or `bundled` feature of the -sys crate).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("error while loading shared libraries"),
         Symptom::Stderr("Error loading shared library"),
         Symptom::ExitCode(127),
     ],
-    references: &[
-        "ld.so(8)",
-        "glibc elf/dl-load.c, _dl_map_object",
-        "musl ldso/dynlink.c, load_library",
-    ],
+    references: &["ld.so(8)", "ldconfig(8)"],
     check: Check::Load(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::loader::{Family, Verdict};
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "mixed-libc",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "glibc and musl meet in one process",
     what: "A program that was linked against glibc should not be loaded by musl's loader (through \
            `gcompat`, `libc6-compat` or a link under glibc's name), and no library of the closure \
@@ -16,9 +18,10 @@ pub static RULE: Rule = Rule {
            relocating /app: __res_init: symbol not found\", or a crash later.",
     fix: "Build for musl (`--target x86_64-unknown-linux-musl`), or take a base image with \
            glibc.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Error relocating"), Symptom::Stderr("symbol not found")],
     references: &[
-        "musl ldso/dynlink.c, load_library",
+        "https://wiki.musl-libc.org/functional-differences-from-glibc.html",
         "https://github.com/orhun/git-cliff/issues/1034",
     ],
     check: Check::Load(check),

@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "preload-missing",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image preloads a library that the loader cannot load",
     what: "What `LD_PRELOAD` of the image or its `/etc/ld.so.preload` names should be a library \
            for the program's machine that the loader finds.",
@@ -15,8 +17,9 @@ pub static RULE: Rule = Rule {
            say. A path with the architecture in it breaks on the other platform of a \
            multi-platform image.",
     fix: "Install the library, or name it without a path: `ENV LD_PRELOAD=libjemalloc.so.2`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("cannot be preloaded")],
-    references: &["ld.so(8), LD_PRELOAD", "https://github.com/getsentry/snuba/issues/5274"],
+    references: &["ld.so(8)", "https://github.com/getsentry/snuba/issues/5274"],
     check: Check::Load(check),
 };
 

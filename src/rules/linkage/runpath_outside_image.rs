@@ -1,17 +1,20 @@
 use crate::facts::{Binary, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "runpath-outside-image",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the loader searches a directory that the image does not have",
     what: "Each absolute entry of `DT_RPATH` and `DT_RUNPATH` should be a directory of the image.",
     why: "The entry was written for another machine. Libraries that were meant to come from \
            there are missing or come from elsewhere.",
     fix: "Remove the entry (`patchelf --remove-rpath PROGRAM`), or copy the libraries to where \
            it points.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["ld.so(8)"],
     check: Check::Carried(check),

@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "static-glibc-nss",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a static glibc program looks up names through libraries that it loads itself",
     what: "A program with glibc inside should not use its name service: `getaddrinfo`, `getpwnam` \
            and the like. They are told by `/etc/nsswitch.conf` in the program's text.",
@@ -15,11 +17,9 @@ pub static RULE: Rule = Rule {
            SIGSEGV in `getaddrinfo`.",
     fix: "Build for musl, whose resolver needs no libraries, or link glibc dynamically; or use a \
            resolver in Rust (hickory).",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("look-ups of names fail or crash"), Symptom::ExitCode(139)],
-    references: &[
-        "https://github.com/rust-lang/rust/issues/100711",
-        "glibc FAQ: even statically linked programs need some shared libraries",
-    ],
+    references: &["https://github.com/rust-lang/rust/issues/100711", "nsswitch.conf(5)"],
     check: Check::Binary(check),
 };
 

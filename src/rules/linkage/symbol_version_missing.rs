@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "symbol-version-missing",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a library in the image does not define a version that is required of it",
     what: "Each version that the program and its libraries require of a library other than glibc \
            without the WEAK flag has to be defined by the file that the loader finds.",
@@ -14,15 +16,13 @@ pub static RULE: Rule = Rule {
            older build of the library, or one that was built without versions.",
     fix: "Install the library's release that the build stage linked against, or link it in (a \
            `vendored` feature).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("not found (required by"),
         Symptom::Stderr("Inconsistency detected by ld.so"),
         Symptom::ExitCode(1),
     ],
-    references: &[
-        "glibc elf/dl-version.c",
-        "https://github.com/mozilla-services/autopush-rs/issues/124",
-    ],
+    references: &["ld.so(8)", "https://github.com/mozilla-services/autopush-rs/issues/124"],
     check: Check::Load(check),
 };
 

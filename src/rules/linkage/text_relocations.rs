@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "text-relocations",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the loader has to write to the program's code",
     what: "The program should not have `DT_TEXTREL` or `DF_TEXTREL`: its read-only segments would \
            be made writable while it is loaded. It comes from assembly or C objects that were not \
@@ -14,11 +16,9 @@ pub static RULE: Rule = Rule {
            and the code is not shared between processes.",
     fix: "Compile the C and assembly objects with `-fPIC`. On RISC-V an old binutils writes the \
            tag for nothing.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &[
-        "System V gABI, chapter 5, DT_TEXTREL",
-        "https://wiki.gentoo.org/wiki/Hardened/Textrels_Guide",
-    ],
+    references: &["elf(5)", "https://wiki.gentoo.org/wiki/Hardened/Textrels_Guide"],
     check: Check::Binary(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "undefined-symbol",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "no library in the image defines a symbol that the program needs",
     what: "Each symbol that a relocation of the program or of its libraries asks for, by name and \
            version, has to be defined by a file of the closure, unless it is weak. A symbol that \
@@ -15,12 +17,13 @@ pub static RULE: Rule = Rule {
            with lazy binding, in the middle of the work.",
     fix: "Take the library's release that the build stage linked against. For a glibc program on \
            musl see `mixed-libc`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("symbol lookup error"),
         Symptom::Stderr("symbol not found"),
         Symptom::ExitCode(127),
     ],
-    references: &["glibc elf/dl-lookup.c, check_match", "musl ldso/dynlink.c, do_relocs"],
+    references: &["ld.so(8)", "elf(5)"],
     check: Check::Load(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::Facts;
 use crate::facts::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "unexpected-libc",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is linked against another C library than was asked for",
     what: "With `libc` in the configuration or a `--target` that names one, the program should be \
            linked that way: `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
@@ -15,12 +17,13 @@ pub static RULE: Rule = Rule {
            dynamic musl programs, and rustc will.",
     fix: "Say it: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or `-crt-static`, with the \
            target named.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://github.com/rust-lang/compiler-team/issues/422",
         "https://doc.rust-lang.org/reference/linkage.html",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "weak-only-version",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program insists on a newer glibc for functions it can do without",
     what: "A version that only weak symbols ask for should carry the WEAK flag in `DT_VERNEED`. \
            Without it the loader insists on the version although the program would run without \
@@ -15,11 +17,9 @@ pub static RULE: Rule = Rule {
            raises the floor to glibc 2.39 although the rest stops at 2.34.",
     fix: "Link against an older glibc: `cargo zigbuild --target x86_64-unknown-linux-gnu.2.34`, \
            or build in an image of the oldest release that is to be served.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("version `GLIBC_")],
-    references: &[
-        "glibc elf/dl-version.c, match_symbol",
-        "https://github.com/rust-lang/rust/issues/36826",
-    ],
+    references: &["ld.so(8)", "https://github.com/rust-lang/rust/issues/36826"],
     check: Check::Binary(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::loader::Problem;
 use crate::facts::{Binary, Image, LoadPlan};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-class-library",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a library is in the image for another machine only",
     what: "A loader passes over libraries of another ELF class or machine (musl's loads the \
            latter and fails at their relocations). The rule fails when the only files of a needed \
@@ -15,12 +17,13 @@ pub static RULE: Rule = Rule {
            file\" or \"wrong ELF class\".",
     fix: "Copy the library for the program's own machine: take it from a stage of the same \
            `--platform`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("wrong ELF class"),
         Symptom::Stderr("unsupported relocation type"),
         Symptom::ExitCode(127),
     ],
-    references: &["glibc elf/dl-load.c, open_verify"],
+    references: &["ld.so(8)", "elf(5)"],
     check: Check::Load(check),
 };
 

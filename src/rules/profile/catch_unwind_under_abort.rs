@@ -1,12 +1,14 @@
 use crate::facts::binary::Panic;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "catch-unwind-under-abort",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a crate that lives on catching panics is in a program that aborts",
     what: "Looks in a program with panic=abort for packages whose documented work is to catch a \
            panic: in the dependency graph with its features, or, without a graph, among the crates \
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
           exception of the host language or a retried query ends the whole process instead.",
     fix: "Remove `panic = \"abort\"` where the finding names it, or remove the layer that cannot \
           work.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::ExitCode(134),
         Symptom::Client("connection closed in the middle of a request"),
@@ -22,9 +25,8 @@ pub static RULE: Rule = Rule {
     ],
     references: &[
         "https://doc.rust-lang.org/std/panic/fn.catch_unwind.html",
-        "nteract 1955",
-        "teos 57",
-        "dendrite 37",
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
+        "https://github.com/nteract/nteract/issues/1955",
     ],
     check: Check::Build(check),
 };

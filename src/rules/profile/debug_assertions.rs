@@ -1,11 +1,13 @@
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-assertions",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "debug assertions are compiled into an optimised program",
     what: "Looks in the program for the text of the checks that only `debug-assertions` compiles in \
            (`unsafe precondition(s) violated`), and compares with the resolved profile and the \
@@ -13,15 +15,13 @@ pub static RULE: Rule = Rule {
     why: "Every `debug_assert!` of every dependency can end the program, and each costs time; \
           authors put checks there that they do not expect in production.",
     fix: "Set `debug-assertions = false` where the finding says that it is turned on, and build again.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("unsafe precondition(s) violated"),
         Symptom::Stderr("assertion failed"),
         Symptom::Behaviour("slower than expected"),
     ],
-    references: &[
-        "https://doc.rust-lang.org/cargo/reference/profiles.html#debug-assertions",
-        "kilt-node 62",
-    ],
+    references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#debug-assertions"],
     check: Check::Build(check),
 };
 

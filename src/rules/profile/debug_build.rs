@@ -1,12 +1,14 @@
 use crate::facts::binary::DebugInfo;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-build",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is a debug build",
     what: "Fails when the resolved profile compiles without optimisation, and when the program has \
            all the marks of such a build (debug assertions, overflow checks, debug information) \
@@ -16,14 +18,14 @@ pub static RULE: Rule = Rule {
           not have.",
     fix: "Build with `--release` and copy from `target/release`. If a profile of your own is meant, \
           give it `opt-level = 3`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Behaviour("an order of magnitude slower than expected"),
         Symptom::Behaviour("assets are missing that the program embeds"),
     ],
     references: &[
-        "hoprnet 6349: 99 instead of 765 packets a second",
-        "rust-embed 247",
-        "torizon 53",
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#dev",
+        "https://github.com/hoprnet/hoprnet/issues/6349",
     ],
     check: Check::Build(check),
 };

@@ -1,13 +1,15 @@
 use crate::facts::binary::DebugInfo;
 use crate::facts::build::{DebugLevel, Setting, Strip};
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-info-shipped",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program carries its debug information into the image",
     what: "Looks for DWARF (`.debug_info`, `.debug_line`) inside the program of an optimised \
            profile, and names the setting that keeps it there.",
@@ -16,6 +18,7 @@ pub static RULE: Rule = Rule {
     fix: "Keep it beside the program instead: `split-debuginfo = \"packed\"` leaves a `.dwp` file at \
           home, `strip = \"debuginfo\"` drops it. Line numbers in backtraces are worth \
           `debug = \"line-tables-only\"`, which is far smaller; allow the rule if that is the choice.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("the image is several times larger than the code")],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/profiles.html#debug",

@@ -2,13 +2,15 @@ use crate::facts::binary::LtoShape;
 use crate::facts::build::Lto;
 use crate::facts::build::rustflags::codegen;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "lto-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "link-time optimisation went another way than the profile says",
     what: "Compares the shape that the start code of a Rust program has, which tells `lto = \"fat\"` \
            from everything else, with `lto` of the resolved profile. Thin and none cannot be told \
@@ -17,6 +19,7 @@ pub static RULE: Rule = Rule {
           nothing; and it is not what this configuration builds.",
     fix: "Build again in the environment that is linted; look for `CARGO_PROFILE_<NAME>_LTO` in the \
           environment of the one or the other.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("the program is larger or slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#lto"],
     check: Check::Build(check),

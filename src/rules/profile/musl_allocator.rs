@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::LibcName;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "musl-allocator",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "threads share musl's allocator, which has one lock",
     what: "Looks for a program that uses musl's C library, holds the code of a crate that runs \
            threads, and has no allocator of its own.",
@@ -14,8 +16,12 @@ pub static RULE: Rule = Rule {
           than with glibc.",
     fix: "Give the program an allocator: `mimalloc` or `tikv-jemallocator` as `#[global_allocator]`, \
           under `#[cfg(target_env = \"musl\")]` if the others keep theirs.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("slow on many cores, where the same code on glibc is not")],
-    references: &["rust 70108", "rspack 6072: 1.7 s became 6.4 s", "web-frameworks 4094"],
+    references: &[
+        "https://github.com/rust-lang/rust/issues/70108",
+        "https://github.com/web-infra-dev/rspack/issues/6072",
+    ],
     check: Check::Binary(check),
 };
 

@@ -1,12 +1,14 @@
 use crate::facts::binary::Symbols;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "no-backtrace-names",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a backtrace of the program has no names",
     what: "Looks for the table of symbols, from which the standard library takes the names of a \
            backtrace's functions.",
@@ -14,8 +16,13 @@ pub static RULE: Rule = Rule {
           it prints `<unknown>`: the one panic in production cannot be explained.",
     fix: "`strip = \"debuginfo\"` keeps the names and drops the rest; `debug = \"line-tables-only\"` \
           with `strip = \"none\"` adds files and lines.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("<unknown>"), Symptom::Stderr("stack backtrace:")],
-    references: &["rust 147846", "polkadot 5828", "backtrace-rs 461"],
+    references: &[
+        "https://doc.rust-lang.org/std/backtrace/index.html",
+        "https://github.com/rust-lang/rust/issues/147846",
+        "https://github.com/rust-lang/backtrace-rs/issues/461",
+    ],
     check: Check::Build(check),
 };
 

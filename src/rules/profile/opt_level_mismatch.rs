@@ -1,12 +1,14 @@
 use crate::facts::binary::Optimisation;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "opt-level-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was optimised in another way than its profile says",
     what: "Looks whether the standard library's start-up was inlined into C's `main`, which it never \
            is at `opt-level` 0 and z, and compares with `opt-level` of the resolved profile and the \
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
     why: "A program that was meant to be fast is not, and it is not what this configuration builds.",
     fix: "Build again in the environment that is linted; look for `CARGO_PROFILE_<NAME>_OPT_LEVEL` \
           and for `-C opt-level` in RUSTFLAGS.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#opt-level"],
     check: Check::Build(check),

@@ -1,11 +1,13 @@
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "overflow-checks-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "arithmetic overflow is checked although the profile says that it wraps",
     what: "Looks for at least two of the texts `attempt to add/subtract/multiply with overflow`, \
            which only checked arithmetic refers to, and compares with `overflow-checks` of the \
@@ -14,6 +16,7 @@ pub static RULE: Rule = Rule {
     why: "Arithmetic that was meant to wrap panics, or the other way round: the program is not what \
           this configuration builds.",
     fix: "Build again in the environment that is linted, or set `overflow-checks` where it is meant.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("attempt to add with overflow"),
         Symptom::Stderr("attempt to subtract with overflow"),

@@ -1,12 +1,14 @@
 use crate::facts::binary::Panic;
 use crate::facts::{Binary, Build, Confidence};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "panic-strategy-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program panics in another way than its profile says",
     what: "Compares the panic strategy that the program was compiled with, read from the text that \
            only unwinding code refers to, with `panic` of the resolved profile (manifest, \
@@ -17,6 +19,7 @@ pub static RULE: Rule = Rule {
           this configuration builds: it is stale, or was built with other variables.",
     fix: "Build again in the environment that is linted. If the difference was meant, say it where \
           it is decided: the finding names the file and the key.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::ExitCode(134),
         Symptom::Behaviour("one panic ends the process although panics are caught"),
@@ -24,9 +27,7 @@ pub static RULE: Rule = Rule {
     ],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
-        "nteract 1955",
-        "tokio 2002",
-        "dendrite 37",
+        "https://github.com/tokio-rs/tokio/issues/2002",
     ],
     check: Check::Build(check),
 };

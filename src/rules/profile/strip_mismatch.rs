@@ -1,13 +1,15 @@
 use crate::facts::binary::{DebugInfo, Format, Symbols};
 use crate::facts::build::{Origin, Strip};
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "strip-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is stripped more or less than its profile says",
     what: "Compares what is left in an ELF program (`.symtab`, `.debug_*`) with `strip` of the \
            resolved profile, `-C strip` and the linker's own `-s` and `-S`. Without a word about \
@@ -19,12 +21,13 @@ pub static RULE: Rule = Rule {
     fix: "Strip in one place. Let cargo do it (`strip = \"symbols\"` in the profile) and drop \
           `strip` commands from Dockerfiles and scripts, or build again if the profile was changed \
           after the build.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour(
         "backtraces have no names, or the image is larger than it should be",
     )],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/profiles.html#strip",
-        "cargo pull request 13257: strip debuginfo when debuginfo is not requested",
+        "https://github.com/rust-lang/cargo/pull/13257",
     ],
     check: Check::Build(check),
 };

@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "unexpected-allocator",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program allocates with another allocator than expected",
     what: "Compares the allocator whose text or symbols are in the program with the one that the \
            configuration expects (`expect.allocator`).",
@@ -13,9 +17,10 @@ pub static RULE: Rule = Rule {
           feature or a `cfg` quietly left out is noticed only in production.",
     fix: "Look at the `#[global_allocator]` and at the `cfg` and features around it, and build with \
           them.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("memory use or latency differ from the same code elsewhere")],
     references: &["https://doc.rust-lang.org/std/alloc/index.html#the-global_allocator-attribute"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

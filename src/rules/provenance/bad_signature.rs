@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::record::{Record, Signature};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "bad-signature",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the record was not signed by the owner of the given key",
     what: "With `--key`, the record has to stand in an envelope that carries exactly one signature, made \
            by one of the given keys over the very bytes that are read. A record without a signature fails \
@@ -14,6 +16,7 @@ pub static RULE: Rule = Rule {
     why: "The record was changed, was signed by somebody else, or was never signed: it proves nothing.",
     fix: "Ask the one who recorded for the public key that belongs to the record, or record again with \
           your own: `cargo binlint record --key key.pem`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://github.com/secure-systems-lab/dsse/blob/master/protocol.md"],
     check: Check::Record(check),

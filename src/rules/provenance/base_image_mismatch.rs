@@ -2,13 +2,15 @@ use crate::facts::Facts;
 use crate::facts::record::base_images::{from_lines_of, stage_of};
 use crate::facts::record::claims::{contradictions, normal};
 use crate::facts::record::{Dockerfile, ImageBuild, Record, Role};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "base-image-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image was built on other base images than the Dockerfile or the record says",
     what: "BuildKit's provenance of the image names every base image with its digest and the line that \
            pulled it. They are compared with the `FROM` lines of the Dockerfile, digests included, and \
@@ -17,9 +19,10 @@ pub static RULE: Rule = Rule {
           are three, and a program linked on one distribution may not start on another.",
     fix: "Pin base images by digest: `FROM rust:1.95-bookworm@sha256:…`, and build with \
           `--provenance=mode=max`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/metadata/attestations/slsa-provenance/"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Record], &[Need::Binary, Need::Image]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

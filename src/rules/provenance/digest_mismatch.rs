@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::record::{Fate, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "digest-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is not the one that the record is about",
     what: "The SHA-256 of the program, without a record embedded in it, is compared with the digest of \
            the record's subject. Where they differ, the build-id, the sections that neither `strip` nor \
@@ -17,6 +19,7 @@ pub static RULE: Rule = Rule {
           digest may come from other sources, whatever lies beside it.",
     fix: "Write the record after the last step that changes the program, or ship the program that the \
           record is about: `cargo binlint build --release`, then `COPY` both.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md",

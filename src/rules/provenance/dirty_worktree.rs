@@ -1,18 +1,21 @@
 use crate::facts::Binary;
 use crate::facts::record::Record;
 use crate::facts::record::made::COMMIT;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "dirty-worktree",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was built from a work tree that no commit holds",
     what: "The record says whether git knew of changes that were not committed, of files that it did \
            neither track nor ignore, or of sources that it ignored, when the program was built.",
     why: "Checking out the recorded commit does not give the sources of this program back.",
     fix: "Commit or discard what `git status` lists, then build and record again.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["git-status(1)", "https://pkg.go.dev/runtime/debug#BuildSetting"],
     check: Check::Record(check),

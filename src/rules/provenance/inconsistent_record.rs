@@ -1,13 +1,15 @@
 use crate::facts::Binary;
 use crate::facts::record::Record;
 use crate::facts::record::consistency::contradictions;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "inconsistent-record",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the record contradicts itself, its subject or its own specification",
     what: "The build type must be one that is known, the parameters and fields those that it defines, \
            the digest of all sources the one of the listed files, no dependency listed twice, and what the \
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
     why: "A record that nobody can have written this way was changed by hand, or by a program that means \
           something else by the same words.",
     fix: "Record again: `cargo binlint record`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/verifying-artifacts#step-2-check-expectations"],
     check: Check::Record(check),

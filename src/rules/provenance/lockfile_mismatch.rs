@@ -1,13 +1,15 @@
 use crate::facts::Binary;
 use crate::facts::binary::Crate;
 use crate::facts::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "lockfile-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the locked packages are not those that the record names",
     what: "The record's packages and the digest of its `Cargo.lock` are compared with the workspace's \
            lockfile now, where a workspace is given, and in any case with the packages that \
@@ -16,6 +18,7 @@ pub static RULE: Rule = Rule {
           lockfile does not show may be in it.",
     fix: "Build with the lockfile that is committed, and record again: \
           `cargo binlint build --release --locked`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://slsa.dev/spec/v1.0/provenance#resolvedDependencies",

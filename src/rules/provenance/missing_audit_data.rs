@@ -1,17 +1,20 @@
 use crate::facts::Binary;
 use crate::facts::binary::CrateSource;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-audit-data",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program carries no list of its crates for scanners",
     what: "cargo-auditable writes the resolved packages into the section `.dep-v0`; vulnerability scanners \
            read it.",
     why: "Without it a scanner of images sees a Rust program as one opaque file, and no advisory matches.",
     fix: "Build with cargo-auditable: `cargo auditable build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://github.com/rust-secure-code/cargo-auditable"],
     check: Check::Binary(check),

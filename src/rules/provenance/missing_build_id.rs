@@ -1,19 +1,22 @@
 use crate::facts::Binary;
 use crate::facts::binary::Format;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-build-id",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program carries no build-id",
     what: "An ELF program should have an `NT_GNU_BUILD_ID` note, a Mach-O one an `LC_UUID`.",
     why: "Without it a stripped program, its debug information and a crash dump cannot be told to belong \
           together.",
     fix: "Ask the linker for one: `RUSTFLAGS=\"-C link-arg=-Wl,--build-id=sha1\"`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["ld(1), --build-id", "https://fedoraproject.org/wiki/Releases/FeatureBuildId"],
+    references: &["ld(1)", "https://fedoraproject.org/wiki/Releases/FeatureBuildId"],
     check: Check::Binary(check),
 };
 

@@ -1,18 +1,21 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-record",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "nothing says what the program was built from",
     what: "A record is looked for inside the program, beside it, and where `--record` points.",
     why: "From the program alone its sources, flags and base image can only be guessed.",
     fix: "Let the build write a record: `cargo binlint build --release --embed`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/levels#build-l1"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Record]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

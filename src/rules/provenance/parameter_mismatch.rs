@@ -1,13 +1,15 @@
 use crate::facts::Binary;
 use crate::facts::binary::Panic;
 use crate::facts::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "parameter-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the record's parameters are not those of this program or this workspace",
     what: "What the record says was asked for (package, binary, profile, target, features, configuration, \
            flags, the profile as cargo resolves it, times) is compared with what the same words mean in \
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
     why: "The program was built for something else, or the record was changed by hand.",
     fix: "Give `verify` the words that the build got (`--release`, `--target`, `--features`, …), or build \
           and record again: `cargo binlint build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#externalParameters"],
     check: Check::Record(check),

@@ -1,12 +1,16 @@
 use crate::facts::Facts;
 use crate::facts::build::freshness::NoCommit;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "placeholder-version",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the version inside is the placeholder of a build that saw no repository",
     what: "What the code asked the build for: variables of `env!` and `option_env!` and constants \
            of generated files (shadow-rs, built) that should name a commit and are empty, `unknown` \
@@ -16,6 +20,7 @@ pub static RULE: Rule = Rule {
           a report of a defect names no commit.",
     fix: "Give the values to the build: `--build-arg VERGEN_GIT_SHA=$(git rev-parse HEAD)` and an \
           `ARG` of that name in the stage; or take `.git` out of `.dockerignore`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour(
         "`--version` prints VERGEN_… or `unknown` in the place of a commit",
     )],
@@ -24,7 +29,7 @@ pub static RULE: Rule = Rule {
         "https://docs.rs/shadow-rs",
         "https://github.com/paradigmxyz/reth/issues/21384",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

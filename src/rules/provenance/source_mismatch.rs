@@ -1,19 +1,22 @@
 use crate::facts::Binary;
 use crate::facts::record::made::SOURCES;
 use crate::facts::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "source-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the workspace's sources are not those that the record names",
     what: "The record's list of source files, with their digests, is compared with what the same listing \
            finds in the workspace now: a file that changed, is gone or is new. A commit other than the \
            recorded one is a warning where every file is the recorded one.",
     why: "The program was built from other sources than these: what is reviewed here is not what ships.",
     fix: "Check out the recorded commit, or build and record again: `cargo binlint build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#resolvedDependencies"],
     check: Check::Record(check),

@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::record::{Fate, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stripped-after-build",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the recorded program was stripped after it was recorded",
     what: "The digest is another, but entry point, program headers and the bytes of every loaded segment \
            are the recorded ones: only what is never loaded was taken away.",
@@ -14,6 +16,7 @@ pub static RULE: Rule = Rule {
           names that a backtrace needs are gone.",
     fix: "Let cargo strip, so that the record is about the file that ships: `strip = true` in \
           `[profile.release]`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#strip", "strip(1)"],
     check: Check::Record(check),

@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "toolchain-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the toolchain is not the one that the record names",
     what: "The compiler that the program itself names is compared with the recorded `rustc -vV`. Where a \
            workspace is given, the toolchain, linker, C library and distribution of this machine are \
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
           recorded one.",
     fix: "Pin the toolchain in `rust-toolchain.toml` and the build stage's image by its digest, and \
           verify in the stage that built.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#internalParameters"],
     check: Check::Record(check),

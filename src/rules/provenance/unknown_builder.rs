@@ -1,21 +1,24 @@
 use crate::facts::Facts;
 use crate::facts::record::made::SELF_ATTESTED;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "unknown-builder",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the record was made by a builder that is not trusted here",
     what: "The record's builder identity is looked for among the builders that the configuration names. \
            Where it names none, only the identity that this program itself writes is taken: the build \
            that vouches for itself.",
     why: "Who built decides how much a record is worth; an identity that nobody agreed on is worth nothing.",
     fix: "Name the builders that you trust: `builders = [\"…\"]` under `[expect]` of the configuration.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#builder.id"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Record], &[Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

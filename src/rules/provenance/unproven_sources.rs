@@ -1,13 +1,15 @@
 use crate::facts::Binary;
 use crate::facts::record::Record;
 use crate::facts::record::tied::Tie;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "unproven-sources",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "nothing proves that the program was compiled from the recorded sources",
     what: "The record says of each crate that lies in a directory whether the build that wrote the \
            record compiled it, whether cargo called it fresh and its contents prove that, or whether \
@@ -15,8 +17,12 @@ pub static RULE: Rule = Rule {
     why: "Cargo compares dates. A crate that it calls fresh may have been compiled from other sources \
           that were dated alike, and then the recorded list is not what is inside.",
     fix: "Let cargo compile what is not proven: `cargo binlint build --release --ensure-fresh`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["docs/provenance.md", "docs/freshness.md"],
+    references: &[
+        "https://slsa.dev/spec/v1.0/provenance#resolvedDependencies",
+        "https://github.com/rust-lang/cargo/issues/7181",
+    ],
     check: Check::Record(check),
 };
 

@@ -1,18 +1,21 @@
 use crate::facts::Binary;
 use crate::facts::record::{Record, Signature};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "unsigned-record",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "nobody signed the record",
     what: "A record is a bare statement, or it stands in an envelope that carries a signature.",
     why: "Whoever can replace the program can replace a bare record with it. Unsigned, a record documents \
           and does not prove.",
     fix: "Sign when recording: `openssl genpkey -algorithm ed25519 -out key.pem`, then \
           `cargo binlint record --key key.pem`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://github.com/secure-systems-lab/dsse"],
     check: Check::Record(check),

@@ -1,11 +1,15 @@
 use crate::facts::{Build, Facts};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "cpu-level-too-high",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program needs processor instructions that the machines it runs on may lack",
     what: "Compares the x86-64 level (v1 to v4) that the program needs with the one that is expected \
            (`[expect] cpu-level`, otherwise 1). `-C target-cpu` and `-C target-feature` in the flags \
@@ -16,13 +20,14 @@ pub static RULE: Rule = Rule {
           measure, so the same Dockerfile makes another program on another runner.",
     fix: "Take `-C target-cpu` out of RUSTFLAGS and `.cargo/config.toml`, name the level that all your \
           machines have (`-C target-cpu=x86-64-v2`), or say so: `[expect] cpu-level = 3`.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132), Symptom::Silence, Symptom::Stderr("Illegal instruction")],
     references: &[
-        "rustfs 1900 and 1838",
-        "reth 22596",
-        "x86-64 psABI, section 3.1.1: micro-architecture levels",
+        "https://gitlab.com/x86-psABIs/x86-64-ABI",
+        "https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu",
+        "https://github.com/paradigmxyz/reth/issues/22596",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

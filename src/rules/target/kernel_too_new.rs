@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "kernel-too-new",
+    aliases: &[],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program refuses to start on kernels that are still in use",
     what: "Reads the oldest kernel that the C library's start code accepts (`NT_GNU_ABI_TAG`) and \
            compares it with 4.18, the kernel of the oldest distribution that is still widely run \
@@ -14,8 +16,12 @@ pub static RULE: Rule = Rule {
            reaches `main`. Containers share the host's kernel, so no base image can help.",
     fix: "Build on a distribution whose glibc was configured for the older kernel, or link \
            statically against musl: `cargo build --release --target x86_64-unknown-linux-musl`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("FATAL: kernel too old")],
-    references: &["Linux Standard Base, .note.ABI-tag", "glibc, configure --enable-kernel"],
+    references: &[
+        "https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/noteabitag.html",
+        "ld.so(8)",
+    ],
     check: Check::Binary(check),
 };
 

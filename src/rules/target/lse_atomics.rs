@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "lse-atomics",
+    aliases: &[],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program needs atomic instructions that older arm64 processors lack",
     what: "Looks for `-C target-feature=+lse` and for a `-C target-cpu` newer than the first arm64 \
            processors in what rustc was told. The default asks the processor at run time and is \
@@ -15,13 +19,13 @@ pub static RULE: Rule = Rule {
            ends the program with SIGILL, exit code 132, and no message.",
     fix: "Remove `-C target-feature=+lse` and `-C target-cpu=native` (or a CPU newer than Armv8.0) \
            from RUSTFLAGS; the default `aarch64-unknown-linux-gnu` asks at run time.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132), Symptom::Silence],
     references: &[
-        "restate 5123",
-        "openobserve 966",
-        "rustc: -Z outline-atomics, on by default for aarch64 Linux",
+        "https://doc.rust-lang.org/rustc/codegen-options/index.html#target-feature",
+        "https://github.com/restatedev/restate/issues/5123",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// Processors and levels without LSE, in the names that LLVM knows them by.

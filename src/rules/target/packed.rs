@@ -1,11 +1,13 @@
 use crate::facts::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "packed",
+    aliases: &[],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program was packed by a tool that hides what it is",
     what: "Looks for the header that UPX leaves in every file it packs.",
     why: "A packed program decompresses itself into memory that is writable and executable: \
@@ -13,8 +15,12 @@ pub static RULE: Rule = Rule {
            memory is not shared between containers, and no scanner or linter can see into it.",
     fix: "Ship the program unpacked (`upx -d PROGRAM`); strip it and let the registry compress the \
            layer.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(139), Symptom::Silence],
-    references: &["upx threads 534 (Rust on arm64)", "opencontainers/selinux 198"],
+    references: &[
+        "https://github.com/upx/upx/issues/534",
+        "https://github.com/opencontainers/selinux/issues/198",
+    ],
     check: Check::Binary(check),
 };
 

@@ -1,11 +1,15 @@
 use crate::facts::Facts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "page-size-baked",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the allocator was configured for smaller memory pages than arm64 kernels use",
     what: "jemalloc bakes the page size of its configuration (`LG_PAGE`) into the program. On arm64, \
            where kernels have pages of 4, 16 or 64 KiB, it must have been configured for 64 KiB.",
@@ -13,12 +17,16 @@ pub static RULE: Rule = Rule {
           allocation: `<jemalloc>: Unsupported system page size`, then `memory allocation of 16 bytes \
           failed`. No setting at run time helps.",
     fix: "JEMALLOC_SYS_WITH_LG_PAGE=16 cargo build --release, after `cargo clean -p tikv-jemalloc-sys`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("<jemalloc>: Unsupported system page size"),
         Symptom::ExitCode(134),
     ],
-    references: &["qdrant 3831", "stalwart 578", "rauthy 1287", "oxc 3783"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/qdrant/qdrant/issues/3831",
+        "https://docs.rs/crate/tikv-jemalloc-sys/latest",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// 64 KiB, the largest page of an arm64 kernel, as a power of two.

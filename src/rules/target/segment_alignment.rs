@@ -1,12 +1,14 @@
 use crate::facts::Binary;
 use crate::facts::binary::Format;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "segment-alignment",
+    aliases: &[],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program cannot be loaded where memory pages are 64 KiB",
     what: "On arm64 every loaded segment should be aligned to 64 KiB (`p_align`), because kernels \
            with 4, 16 and 64 KiB pages are all in use.",
@@ -14,8 +16,9 @@ pub static RULE: Rule = Rule {
            load command alignment not page-aligned`) or maps its segments over each other.",
     fix: "Link with `-C link-arg=-Wl,-z,max-page-size=65536`; it is the default of GNU ld and lld \
            for arm64 Linux, so look for what lowered it.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("ELF load command alignment not page-aligned")],
-    references: &["elf(5), p_align", "Linux, arch/arm64: CONFIG_ARM64_64K_PAGES"],
+    references: &["elf(5)", "ld(1)"],
     check: Check::Binary(check),
 };
 

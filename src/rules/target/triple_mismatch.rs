@@ -1,12 +1,16 @@
 use crate::facts::build::target::difference;
 use crate::facts::{Confidence, Facts};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "triple-mismatch",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is for another target than the one asked for",
     what: "Compares the target that the file's header, its C library and its notes tell with the \
            expected one: the configuration's, else `--target` or `build.target`, else the host. Only \
@@ -16,6 +20,7 @@ pub static RULE: Rule = Rule {
           with `no such file or directory`; the build that made it looked successful.",
     fix: "Build with the target and copy from its own directory: `target/<triple>/release`, not \
           `target/release`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("exec format error"),
         Symptom::Stderr("no such file or directory"),
@@ -23,10 +28,9 @@ pub static RULE: Rule = Rule {
     ],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/config.html#buildtarget",
-        "typst 5290",
-        "Codewhale 587",
+        "https://github.com/typst/typst/issues/5290",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

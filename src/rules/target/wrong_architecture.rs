@@ -1,12 +1,14 @@
 use crate::facts::machine::{self, architecture};
 use crate::facts::{Binary, Image};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-architecture",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is for another machine than the image",
     what: "Compares the machine in the program's ELF header with the platform of the image's \
            configuration; where there is none, with the image's own programs.",
@@ -14,8 +16,12 @@ pub static RULE: Rule = Rule {
            tests it there and for nobody else.",
     fix: "Build for the image's platform: `cargo build --target TRIPLE` by TARGETARCH, and no \
            `--platform=$BUILDPLATFORM` on the last stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("exec format error"), Symptom::ExitCode(1)],
-    references: &["typst 5290", "replex 48", "rudolfs 87", "docker-rust 147"],
+    references: &[
+        "https://docs.docker.com/build/building/multi-platform/",
+        "https://github.com/typst/typst/issues/5290",
+    ],
     check: Check::Carried(check),
 };
 

@@ -2,24 +2,30 @@ use crate::facts::Image;
 use crate::facts::image::Sibling;
 use crate::facts::image::command::Command;
 use crate::facts::machine::architecture;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-platform-in-index",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "an index lists an image for a platform that its programs are not for",
     what: "Compares, for every image of an index, the platform that the index gives it, the \
            one that its configuration gives it, and the machine of the programs that it runs.",
     why: "Engines fetch by the index: on that platform the container does not start.",
     fix: "Build each platform of the index with its own target (`--platform \
            linux/amd64,linux/arm64` and TARGETARCH).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("exec format error"),
         Symptom::Stderr("does not match the detected host platform"),
     ],
-    references: &["typst 5290", "caesura 96"],
+    references: &[
+        "https://github.com/opencontainers/image-spec/blob/main/image-index.md",
+        "https://github.com/typst/typst/issues/5290",
+    ],
     check: Check::Image(check),
 };
 
