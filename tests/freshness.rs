@@ -214,7 +214,7 @@ fn what_cargo_chef_leaves_in_the_place_of_the_sources_is_denied() {
     fs::remove_file(place.path("src/server.rs")).unwrap();
     place.build(&[]);
     let judged = place.check(&[]);
-    judged.denies("masked-version", &["cargo chef cook"]);
+    judged.denies("cargo-chef-stub", &["cargo chef cook"]);
     judged.denies("placeholder-main", &["stubs"]);
     // The same program against the sources outside of the stage.
     let outside = Place::new();

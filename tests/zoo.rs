@@ -219,13 +219,13 @@ const ANIMALS: &[Animal] = &[
         name: "lazy",
         source: SERVER,
         flags: &["-Crelro-level=partial", "-Clink-arg=-Wl,-z,lazy"],
-        bites: &["partial-relro"],
+        bites: &["relro-not-full"],
     },
     Animal {
         name: "no-relro",
         source: SERVER,
         flags: &["-Crelro-level=off", "-Clink-arg=-Wl,-z,norelro"],
-        bites: &["partial-relro"],
+        bites: &["relro-not-full"],
     },
     Animal {
         name: "stack",
@@ -284,7 +284,7 @@ const ANIMALS: &[Animal] = &[
 /// that has them.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("musl-allocator", "tests/corpus.rs"),
-    ("packed", "tests/provenance.rs"),
+    ("upx-packed", "tests/provenance.rs"),
     ("dlopen-in-static", "tests/start.rs"),
     ("dynamic-openssl-on-musl", "tests/start.rs"),
 ];

@@ -405,7 +405,7 @@ const SHIPS: &[Ship] = &[
 /// The rules whose bite needs a whole engine or another machine, and the test that has them.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("wrong-platform-in-index", "tests/image_tools/forms.rs"),
-    ("base-skew", "tests/image_cli.rs"),
+    ("distro-mismatch", "tests/image_cli.rs"),
 ];
 
 fn is_meant(rule: &binlint::rule::Rule) -> bool {

@@ -6,12 +6,15 @@ use crate::rule::{
 };
 
 pub static RULE: Rule = Rule {
-    id: "base-skew",
-    aliases: &[],
+    id: "distro-mismatch",
+    aliases: &["base-skew"],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    status: Status::Stable,
+    status: Status::Renamed {
+        since: "0.1.0",
+        reason: "it compares distributions, not base images",
+    },
     summary: "the program was built on another distribution than the one it runs on",
     what: "Compares /etc/os-release of the machine that builds, here or by the record of the \
            program's build, with that of the image, for programs that use the image's libraries.",

@@ -3,12 +3,12 @@ use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
-    id: "masked-version",
-    aliases: &[],
+    id: "cargo-chef-stub",
+    aliases: &["masked-version"],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    status: Status::Stable,
+    status: Status::Renamed { since: "0.1.0", reason: "the defect is the stub, not its version" },
     summary: "the program is what cargo-chef compiled in the place of the sources",
     what: "`cargo chef cook` masks the version of every local package as 0.0.1 and writes stubs in \
            the place of the sources. The rule fails when the program or its dep-info carries 0.0.1 \

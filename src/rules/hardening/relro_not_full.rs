@@ -3,12 +3,15 @@ use crate::facts::binary::Relro;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
-    id: "partial-relro",
-    aliases: &[],
+    id: "relro-not-full",
+    aliases: &["partial-relro"],
     group: Group::Hardening,
     level: Level::Warn,
     since: "0.1.0",
-    status: Status::Stable,
+    status: Status::Renamed {
+        since: "0.1.0",
+        reason: "the rule also fails when there is no RELRO at all",
+    },
     summary: "the loader's tables stay writable while the program runs",
     what: "A dynamically linked or static-pie program should have a `PT_GNU_RELRO` segment and bind \
            every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`); any of the three \

@@ -2,12 +2,12 @@ use crate::facts::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
-    id: "packed",
-    aliases: &[],
+    id: "upx-packed",
+    aliases: &["packed"],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
-    status: Status::Stable,
+    status: Status::Renamed { since: "0.1.0", reason: "UPX is the only packer that it recognises" },
     summary: "the program was packed by a tool that hides what it is",
     what: "Looks for the header that UPX leaves in every file it packs.",
     why: "A packed program decompresses itself into memory that is writable and executable: \
