@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(weigh(Level::Deny, &weak.clone().into()), Level::Warn);
         let strong = Finding { at_most: None, ..weak.clone() };
         assert_eq!(weigh(Level::Deny, &Outcome::Fail(vec![weak, strong])), Level::Deny);
-        assert_eq!(weigh(Level::Deny, &Outcome::Pass), Level::Deny);
+        assert_eq!(weigh(Level::Deny, &Outcome::pass("nothing")), Level::Deny);
     }
 
     #[test]

@@ -284,10 +284,20 @@ impl Need {
     }
 }
 
-const NO_BINARY: &str = "no binary was given";
-const NO_BUILD: &str = "no Cargo workspace was given";
-const NO_IMAGE: &str = "no image was given";
-const NO_RECORD: &str = "no record was given";
+/// Why a rule that needs a binary is not applicable without one.
+pub const NO_BINARY: &str = "no binary was given";
+/// Why a rule that needs an image is not applicable without one.
+pub const NO_IMAGE: &str = "no image was given";
+/// What a rule that needs the binary's build in the target directory is missing.
+pub const NO_UNIT: &str = "no build of this binary was found in the target directory; lint the \
+                           binary that cargo built here, in the stage that builds it";
+/// What a rule that needs the sources is missing.
+pub const NOT_COMPARED: &str = "the sources were not compared with the binary; run the linter in \
+                                the workspace that built it";
+/// Why a rule that needs a Cargo workspace is not applicable without one.
+pub const NO_BUILD: &str = "no Cargo workspace was given";
+/// Why a rule that needs a record is not applicable without one.
+pub const NO_RECORD: &str = "no record was given";
 
 /// The inputs that a check declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -360,7 +370,7 @@ impl Check {
                     let plan = load()?;
                     match (check(binary()?, image()?, plan), &plan.open) {
                         // What the plan did not come to is not in order because of that.
-                        (Outcome::Pass, Some(why)) => Outcome::open(why.clone()),
+                        (Outcome::Pass(_), Some(why)) => Outcome::open(why.clone()),
                         (outcome, _) => outcome,
                     }
                 }
@@ -373,7 +383,16 @@ impl Check {
                 }
             })
         };
-        answer().unwrap_or_else(Outcome::not_applicable)
+        let outcome = answer().unwrap_or_else(Outcome::not_applicable);
+        match outcome {
+            Outcome::Fail(mut findings) if is_of_image(facts) => {
+                for fix in findings.iter_mut().filter_map(|it| it.fix.as_mut()) {
+                    *fix = in_dockerfile(fix);
+                }
+                Outcome::Fail(findings)
+            }
+            outcome => outcome,
+        }
     }
 
     /// What the check reads, for `rules` and the docs.
@@ -394,7 +413,9 @@ impl Check {
 
 fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Finding>) -> Outcome {
     if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
+        return Outcome::not_applicable(
+            "a root file system has no configuration that says what it runs",
+        );
     }
     let finding = |command: &Command| {
         let failure = command.failure()?;
@@ -420,8 +441,28 @@ fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Findi
     };
     let open = image.commands.iter().find_map(|it| it.unknown().filter(|_| would_speak(it)));
     match open.filter(|_| findings.is_empty()) {
-        Some(why) => Outcome::open(format!("what the image runs cannot be told: {why}")),
-        None => findings.into_iter().collect(),
+        Some(why) => Outcome::open(format!(
+            "what the image runs is not known: {why}; start the container to settle it"
+        )),
+        None => Outcome::of(findings, found_of(image)),
+    }
+}
+
+/// What every command of the image comes to, for the rule that has nothing against it.
+fn found_of(image: &Image) -> String {
+    let of_command = |command: &Command| {
+        let field = command.field;
+        match (command.failure(), command.program()) {
+            (Some(failure), _) => {
+                format!("{field} fails for another reason ({})", failure.message)
+            }
+            (None, Some(program)) => format!("{field} runs {program}"),
+            (None, None) => format!("{field} runs {}", command.words.join(" ")),
+        }
+    };
+    match image.commands.iter().map(of_command).collect::<Vec<_>>() {
+        commands if commands.is_empty() => "the image runs no command".to_owned(),
+        commands => commands.join("; "),
     }
 }
 
@@ -429,23 +470,37 @@ fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Findi
 /// never "pass".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Looked at, and in order.
-    Pass,
+    /// Checked, and in order; what was found, as one line: `RELRO: full; bound at start`.
+    Pass(Cow<'static, str>),
     /// At least one finding.
     Fail(Vec<Finding>),
     /// The question does not arise for this subject, and why.
     NotApplicable(Cow<'static, str>),
-    /// The evidence is not enough to decide, and what is missing.
+    /// Inconclusive: the evidence is not enough to decide. What is missing and how to settle it.
     Open(Cow<'static, str>),
 }
 
 impl Outcome {
+    /// In order, and what was found.
+    pub fn pass(found: impl Into<Cow<'static, str>>) -> Outcome {
+        Outcome::Pass(found.into())
+    }
+
+    /// A fail with these findings; without any a pass, and what was found.
+    pub fn of(
+        findings: impl IntoIterator<Item = Finding>,
+        found: impl Into<Cow<'static, str>>,
+    ) -> Outcome {
+        let findings: Vec<Finding> = findings.into_iter().collect();
+        if findings.is_empty() { Outcome::pass(found) } else { Outcome::Fail(findings) }
+    }
+
     /// The question does not arise.
     pub fn not_applicable(why: impl Into<Cow<'static, str>>) -> Outcome {
         Outcome::NotApplicable(why.into())
     }
 
-    /// The evidence is not enough.
+    /// Inconclusive, with what is missing and how to settle it.
     pub fn open(why: impl Into<Cow<'static, str>>) -> Outcome {
         Outcome::Open(why.into())
     }
@@ -453,7 +508,7 @@ impl Outcome {
     /// The outcome's name in every report.
     pub const fn name(&self) -> &'static str {
         match self {
-            Outcome::Pass => "pass",
+            Outcome::Pass(_) => "pass",
             Outcome::Fail(_) => "fail",
             Outcome::NotApplicable(_) => "not-applicable",
             Outcome::Open(_) => "open",
@@ -464,7 +519,7 @@ impl Outcome {
     pub fn findings(&self) -> &[Finding] {
         match self {
             Outcome::Fail(findings) => findings,
-            Outcome::Pass | Outcome::NotApplicable(_) | Outcome::Open(_) => &[],
+            Outcome::Pass(_) | Outcome::NotApplicable(_) | Outcome::Open(_) => &[],
         }
     }
 }
@@ -472,14 +527,6 @@ impl Outcome {
 impl From<Finding> for Outcome {
     fn from(finding: Finding) -> Outcome {
         Outcome::Fail(vec![finding])
-    }
-}
-
-/// No finding is a pass.
-impl FromIterator<Finding> for Outcome {
-    fn from_iter<I: IntoIterator<Item = Finding>>(findings: I) -> Outcome {
-        let findings: Vec<Finding> = findings.into_iter().collect();
-        if findings.is_empty() { Outcome::Pass } else { Outcome::Fail(findings) }
     }
 }
 
@@ -523,10 +570,86 @@ impl Finding {
         self
     }
 
+    /// Sets the line to paste: cargo's, or for a binary that surely is not Rust what its own build
+    /// has to change.
+    pub fn fix_for(
+        self,
+        binary: &Binary,
+        rust: impl Into<String>,
+        other: impl Into<String>,
+    ) -> Finding {
+        match binary.rust.value {
+            Some(false) => self.fix(other),
+            _ => self.fix(rust),
+        }
+    }
+
     /// Caps the finding at a warning, because its evidence is weaker than the rule's own.
     pub fn at_most_warn(mut self) -> Finding {
         self.at_most = Some(Level::Warn);
         self
+    }
+}
+
+/// Whether the subject is a file that was found in the image.
+fn is_of_image(facts: &Facts) -> bool {
+    let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else { return false };
+    image.programs.iter().any(|program| program.path == binary.path)
+}
+
+/// The commands with which fix lines begin, where they are not variables.
+const COMMANDS: &[&str] = &["cargo", "patchelf", "sed", "upx"];
+
+/// A fix line of a binary that lies in an image: the image is built by its Dockerfile, and what is
+/// touched or built on the host never gets there. Every other line stays as it is.
+fn in_dockerfile(line: &str) -> String {
+    if line.starts_with("touch ")
+        && let Some((_, build)) = line.split_once(" && ")
+    {
+        return format!("RUN cargo binlint freshen && {build}");
+    }
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let is_variable = first.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty()
+            && name.chars().all(|it| it.is_ascii_uppercase() || "_0123456789".contains(it))
+    });
+    if COMMANDS.contains(&first) || is_variable { format!("RUN {line}") } else { line.to_owned() }
+}
+
+/// The architecture of the binary, as targets name it; x86_64 where it is not known.
+pub fn arch_of(binary: &Binary) -> &'static str {
+    binary.machine.as_ref().map_or("x86_64", |machine| machine.arch)
+}
+
+/// The line of a build stage that compiles for an image's architecture (`arm64`). `docker build
+/// --platform` alone makes images with foreign binaries, where a stage compiles for its own machine.
+pub fn compile_for(architecture: &str) -> String {
+    let arch = match architecture {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "386" => "i686",
+        "ppc64le" => "powerpc64le",
+        "riscv64" => "riscv64gc",
+        "s390x" => "s390x",
+        other => return format!("in the build stage, compile for {other} and copy that output"),
+    };
+    let triple = format!("{arch}-unknown-linux-gnu");
+    format!("RUN cargo build --release --target {triple} # then copy from target/{triple}/release")
+}
+
+/// The line that puts the build stage on the release of the runtime image.
+pub fn same_release(image: &Image) -> String {
+    let release = image.release.clone().unwrap_or_default();
+    let branch = release.version.split('.').take(2).collect::<Vec<_>>().join(".");
+    match release.id.as_str() {
+        "debian" if !release.codename.is_empty() => {
+            format!("FROM rust:{} # the build stage on the release of this image", release.codename)
+        }
+        "alpine" if !branch.is_empty() => {
+            format!("FROM rust:alpine{branch} # the build stage on the release of this image")
+        }
+        "" => "use one release of one distribution in the build stage and in the image".to_owned(),
+        _ => format!("build on {}, the release of this image", release.name()),
     }
 }
 
@@ -574,7 +697,7 @@ impl From<&Origin> for Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Location::Subject => f.write_str("the program"),
+            Location::Subject => f.write_str("the binary"),
             Location::Segment(name) => write!(f, "segment {name}"),
             Location::Section(name) => write!(f, "section {name}"),
             Location::Dynamic(tag) => write!(f, "dynamic entry {tag}"),
@@ -584,5 +707,43 @@ impl fmt::Display for Location {
             Location::ImagePath(path) => write!(f, "image {path}"),
             Location::ImageConfig(field) => write!(f, "image config {field}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_for_a_binary_in_an_image_belongs_into_its_dockerfile() {
+        for (line, expected) in [
+            (
+                "touch src/main.rs && cargo build --release",
+                "RUN cargo binlint freshen && cargo build --release",
+            ),
+            ("cargo build --release", "RUN cargo build --release"),
+            ("RUSTFLAGS=\"-C a\" cargo build", "RUN RUSTFLAGS=\"-C a\" cargo build"),
+            ("ENV RUST_LOG=info", "ENV RUST_LOG=info"),
+            ("USER 10001:10001", "USER 10001:10001"),
+            ("strip = true # in [profile.release]", "strip = true # in [profile.release]"),
+        ] {
+            assert_eq!(in_dockerfile(line), expected);
+        }
+    }
+
+    /// The same finding about a file of this machine, and about one that was found in an image.
+    #[test]
+    fn only_a_binary_of_an_image_is_fixed_in_a_dockerfile() {
+        let check =
+            |_: &Binary| Finding::new(Location::Subject, "x").fix("cargo build --release").into();
+        let binary = Binary { path: "/app".to_owned(), ..Binary::default() };
+        let mut facts = Facts { binary: Some(binary.clone()), ..Facts::default() };
+        let fix = |facts: &Facts| Check::Binary(check).run(facts).findings()[0].fix.clone();
+        assert_eq!(fix(&facts).as_deref(), Some("cargo build --release"));
+        facts.image = Some(Image::default());
+        assert_eq!(fix(&facts).as_deref(), Some("cargo build --release"));
+        let programs = vec![std::sync::Arc::new(binary)];
+        facts.image = Some(Image { programs, ..Image::default() });
+        assert_eq!(fix(&facts).as_deref(), Some("RUN cargo build --release"));
     }
 }

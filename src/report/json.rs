@@ -178,8 +178,8 @@ fn outcome(checked: &Checked) -> OutcomeEntry<'_> {
         level: checked.level.name(),
         outcome: checked.outcome.name(),
         reason: match &checked.outcome {
-            Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
-            Outcome::Pass | Outcome::Fail(_) => None,
+            Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
+            Outcome::Fail(_) => None,
         },
         waived: checked
             .waived

@@ -102,7 +102,7 @@ fn row(table: &mut Table, checked: &Checked, style: Style) {
         (Outcome::Fail(_), Level::Deny) => ("deny", Color::Red),
         (Outcome::Fail(_), _) => ("warn", Color::Yellow),
         (Outcome::Open(_), _) => ("open", Color::Magenta),
-        (Outcome::Pass, _) => ("pass", Color::Green),
+        (Outcome::Pass(_), _) => ("pass", Color::Green),
         (Outcome::NotApplicable(_), _) => ("n/a", Color::DarkGrey),
     };
     table.add_row([
@@ -116,8 +116,9 @@ fn row(table: &mut Table, checked: &Checked, style: Style) {
 fn seen(checked: &Checked, style: Style) -> String {
     let mut lines = Vec::new();
     match &checked.outcome {
-        Outcome::Pass => lines.push(format!("not so: {}", checked.rule.summary)),
-        Outcome::NotApplicable(why) | Outcome::Open(why) => lines.push(why.to_string()),
+        Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => {
+            lines.push(why.to_string());
+        }
         Outcome::Fail(findings) => {
             for finding in findings {
                 lines.push(finding.message.clone());

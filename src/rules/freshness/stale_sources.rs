@@ -1,10 +1,13 @@
 use crate::facts::build::contradiction::{Contradiction, Kind};
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::evidence::{EditedText, Shown};
+use crate::facts::build::freshness::Freshness;
 use crate::facts::build::healing;
 use crate::facts::build::literals::Presence;
 use crate::facts::{Binary, Build};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "stale-sources",
@@ -13,48 +16,42 @@ pub static RULE: Rule = Rule {
     level: Level::Deny,
     since: "0.1.0",
     status: Status::Stable,
-    summary: "the program was compiled from other sources than these",
-    what: "Every panicking call keeps its file, line and column in the program, even when it is \
-           stripped; in the sources a token must start there. The texts that `main` prints must be \
-           inside, and of the long texts of the program's crate nearly all; one that is missing must \
-           not be there in another form. The metadata of its own library holds an MD5 of every file. \
-           One impossible place is a contradiction: in builds from the sources at hand there is none.",
-    why: "What ships is not what was reviewed. The fix that is in the repository is not in the \
-          program, and nothing in the image says so.",
-    fix: "Build again from these sources. If cargo answers `Finished` without `Compiling`, the \
-          finding of `stale-by-mtime` says why and what to type.",
+    summary: "the binary was compiled from other sources than these",
+    what: "Every call that can panic leaves its file, line and column in the binary, even in a \
+           stripped one; at each such place the sources must have the start of a token. The texts \
+           that `main` prints must be in the binary, and nearly all long texts of its crate, in \
+           the same form. The metadata of the package's own library has an MD5 of every file.",
+    why: "What ships is not what was reviewed, and nothing in the image says so.",
+    fix: "Build again. If cargo does not compile the crate, see the finding of `stale-by-mtime`.",
     no_fix_line: None,
-    symptoms: &[Symptom::Behaviour("a change that was made is not there")],
-    references: &[
-        "https://github.com/rust-lang/cargo/issues/7181",
-        "https://doc.rust-lang.org/std/panic/struct.Location.html",
-    ],
+    symptoms: &[Symptom::Behaviour("a change in the sources has no effect")],
+    references: &["https://github.com/rust-lang/cargo/issues/7181"],
     check: Check::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     if !freshness.read {
-        return Outcome::open("the sources were not compared with the program");
+        return Outcome::open(NOT_COMPARED);
     }
     let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
-    let mut findings: Vec<Finding> =
-        own.iter().filter_map(|state| of_crate(state, build)).collect();
+    let mut findings: Vec<_> = own.iter().filter_map(|state| of_crate(state, build)).collect();
     let texts = &freshness.texts;
     // Where places of the program fit the sources, missing texts may be of code that nobody calls.
     let fits = findings.is_empty() && freshness.locations.fitting > 0;
     let mut undecided = None;
     if texts.presence.is_older() {
         let Presence { found, wanted, .. } = texts.presence;
-        let what = format!("only {found} of {wanted} texts of its sources are in the program");
+        let what = format!("only {found} of {wanted} texts of the sources are in the binary");
         match fits {
-            true => undecided = Some(format!("{what}; nobody may call the code of the others")),
+            true => undecided = Some(format!("{what}; uncalled code may hold the others")),
             false => findings.push(of_share(&what, build, !findings.is_empty())),
         }
     }
     if let Some(Shown { path, line, text }) = &texts.unreached {
-        let what = format!("`main` prints {text:?} at {path}:{line}, which is nowhere inside");
-        undecided = Some(format!("{what}; something before it may never return"));
+        let what =
+            format!("`main` prints {text:?} at {path}:{line}, which the binary does not have");
+        undecided = Some(format!("{what}; a call before it may never return"));
     }
     findings.extend(of_edited(build, !findings.is_empty()));
     if !findings.is_empty() {
@@ -64,22 +61,25 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let unread = own.iter().find(unread).map(|state| state.open[0].clone());
     let compared = own.iter().any(|it| it.agreements > 0) || texts.presence.percent().is_some();
     match undecided.or(unread) {
-        Some(why) => Outcome::open(why),
-        None if compared => Outcome::Pass,
-        None => Outcome::open("the program holds nothing that its sources could contradict"),
+        Some(why) => Outcome::open(format!("{why}; build again to be sure")),
+        None if compared => Outcome::pass(places(freshness)),
+        None => Outcome::open("nothing in the binary can be compared; build again to be sure"),
     }
+}
+
+fn places(Freshness { locations, .. }: &Freshness) -> String {
+    format!("{} of {} panic locations match the sources", locations.fitting, locations.checked)
 }
 
 fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
     let texts = &build.freshness.texts;
     let (message, denied) = match texts.presence.is_another_program() {
-        true => (format!("{what}: it is another program"), true),
-        false => (format!("{what}: it is probably older"), is_stale),
+        true => (format!("{what}: it was built from another program"), true),
+        false => (format!("{what}: it was probably built from older sources"), is_stale),
     };
     let missing = texts.missing.iter().take(5);
-    let finding = missing.fold(Finding::new(Location::Subject, message), |finding, it| {
-        finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
-    });
+    let missing = missing.map(|it| format!("{}:{}: {:?}", it.path, it.line, it.text));
+    let finding = missing.fold(Finding::new(Location::Subject, message), Finding::evidence);
     let program: Vec<&CrateState> = build.freshness.program().into_iter().collect();
     let finding = finding.fix(healing::build_again(build, &program));
     if denied { finding } else { finding.at_most_warn() }
@@ -93,10 +93,9 @@ fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
     let place = Location::File { path: first.source.path.clone(), line: Some(first.source.line) };
     let more = edited[1..].iter().take(4).map(EditedText::describe);
     let finding = more.fold(Finding::new(place, first.describe()), Finding::evidence);
-    let crates = build.freshness.crates.iter();
-    let of_crate = |state: &&CrateState| edited.iter().any(|it| state.has(&it.file));
-    let finding =
-        finding.fix(healing::build_again(build, &crates.filter(of_crate).collect::<Vec<_>>()));
+    let mut crates: Vec<&CrateState> = build.freshness.crates.iter().collect();
+    crates.retain(|state| edited.iter().any(|it| state.has(&it.file)));
+    let finding = finding.fix(healing::build_again(build, &crates));
     let denied = is_stale || edited.len() > 1 || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
@@ -111,17 +110,12 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
     let more = ours.clone().count();
     let others = if more == 0 { String::new() } else { format!(" ({more} more)") };
     let place = Location::File { path: first.path.clone(), line: first.line };
-    let mut finding = Finding::new(place, format!("{}{others}", first.describe()));
-    finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
-    let compared = build.freshness.locations;
-    finding = finding.evidence(format!(
-        "{} of {} panic locations fit the sources",
-        compared.fitting, compared.checked
-    ));
-    for (file, when) in state.newer.iter().take(3) {
-        finding = finding.evidence(format!("{file} was written at {when}, after the build began"));
-    }
-    Some(finding.fix(healing::build_again(build, &[state])))
+    let finding = Finding::new(place, format!("{}{others}", first.describe()));
+    let finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
+    let finding = finding.evidence(places(&build.freshness));
+    let newer = state.newer.iter().take(3);
+    let newer = newer.map(|(file, when)| format!("{file} was modified at {when}, after the build"));
+    Some(newer.fold(finding, Finding::evidence).fix(healing::build_again(build, &[state])))
 }
 
 #[cfg(test)]
@@ -149,7 +143,7 @@ mod tests {
         let kind = Kind::NotCompiled;
         program.contradictions.push(Contradiction { path: "src/a.rs".into(), line: None, kind });
         let old = check(&Binary::default(), &build_of(vec![program.clone()]));
-        assert_eq!(old, Outcome::Pass);
+        assert_eq!(old.name(), "pass");
         program.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![program]));
         assert_eq!(outcome.findings().len(), 1);

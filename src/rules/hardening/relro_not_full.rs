@@ -12,14 +12,15 @@ pub static RULE: Rule = Rule {
         since: "0.1.0",
         reason: "the rule also fails when there is no RELRO at all",
     },
-    summary: "the loader's tables stay writable while the program runs",
-    what: "A dynamically linked or static-pie program should have a `PT_GNU_RELRO` segment and bind \
-           every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`); any of the three \
-           flags counts, because linkers differ in which one they write.",
-    why: "A writable global offset table turns one stray write into control over the next call of a \
-          library function.",
-    fix: "Full RELRO is rustc's default on Linux. Look for `-C relro-level`, `-z lazy` or `-z norelro` in \
-          RUSTFLAGS, `.cargo/config.toml` and build scripts, or ask for it: `-C relro-level=full`.",
+    summary: "RELRO is missing or partial: the global offset table stays writable",
+    what: "A dynamically linked or static-pie binary must have a segment `PT_GNU_RELRO`, and must \
+           bind every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`; linkers \
+           differ in which of the three they set, and any counts).",
+    why: "With a writable global offset table, one stray write controls the next call of a library \
+           function.",
+    fix: "Full RELRO is rustc's default on Linux. Look for `-C relro-level`, `-z lazy` or `-z \
+           norelro` in RUSTFLAGS, `.cargo/config.toml` and build scripts, or request it: `-C \
+           relro-level=full`.",
     no_fix_line: None,
     symptoms: &[],
     references: &[
@@ -33,10 +34,10 @@ fn check(binary: &Binary) -> Outcome {
     let (message, evidence) = match binary.hardening.relro {
         None => {
             return Outcome::not_applicable(
-                "the format has no RELRO, or nothing in the file is relocated",
+                "the file format has no RELRO, or nothing in the file is relocated",
             );
         }
-        Some(Relro::Full) => return Outcome::Pass,
+        Some(Relro::Full) => return Outcome::pass("RELRO: full; symbols are bound at start"),
         Some(Relro::Partial) => {
             ("RELRO is partial: symbols are bound lazily", "PT_GNU_RELRO without BIND_NOW")
         }
@@ -44,7 +45,11 @@ fn check(binary: &Binary) -> Outcome {
     };
     Finding::new(Location::Segment("PT_GNU_RELRO"), message)
         .evidence(evidence)
-        .fix("RUSTFLAGS=\"-C relro-level=full\" cargo build --release")
+        .fix_for(
+            binary,
+            "RUSTFLAGS=\"-C relro-level=full\" cargo build --release",
+            "link with -Wl,-z,relro,-z,now",
+        )
         .into()
 }
 
@@ -59,7 +64,7 @@ mod tests {
             hardening: Hardening { relro, ..Hardening::default() },
             ..Binary::default()
         };
-        assert_eq!(check(&with(Some(Relro::Full))), Outcome::Pass);
+        assert_eq!(check(&with(Some(Relro::Full))).name(), "pass");
         assert_eq!(check(&with(Some(Relro::Partial))).findings().len(), 1);
         assert_eq!(check(&with(Some(Relro::None))).findings().len(), 1);
         assert!(matches!(check(&with(None)), Outcome::NotApplicable(_)));

@@ -2,7 +2,8 @@ use crate::facts::image::account::Release;
 use crate::facts::record::Fate;
 use crate::facts::{Facts, Record};
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    same_release,
 };
 
 pub static RULE: Rule = Rule {
@@ -15,13 +16,13 @@ pub static RULE: Rule = Rule {
         since: "0.1.0",
         reason: "it compares distributions, not base images",
     },
-    summary: "the program was built on another distribution than the one it runs on",
-    what: "Compares /etc/os-release of the machine that builds, here or by the record of the \
-           program's build, with that of the image, for programs that use the image's libraries.",
-    why: "Libraries of another release have other versions, names and places: what links today \
-           breaks with the next tag of either base.",
-    fix: "Use one release for both stages: `FROM rust:1-bookworm` with `FROM \
-           debian:bookworm-slim`.",
+    summary: "the binary was built on another distribution release than the image has",
+    what: "For a binary that uses libraries of the image, the rule compares the /etc/os-release of \
+           the machine that built it with that of the image. The build machine is known if this is \
+           the build stage, or from the record of the build.",
+    why: "Libraries of another release have other versions, names and paths. What works today can \
+           break with the next update of either base image.",
+    fix: "Use one release in both stages: `FROM rust:1-bookworm` with `FROM debian:bookworm-slim`.",
     no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("version `GLIBC_"),
@@ -40,35 +41,39 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     let recorded = || facts.record.as_ref().and_then(recorded);
     let Some((built_on, source)) =
         image.built_on.clone().map(|it| (it, "this machine")).or_else(recorded)
     else {
-        return Outcome::not_applicable("what the program was built on is not known here");
+        return Outcome::not_applicable("the distribution that built the binary is not known here");
     };
     if binary.interpreter.is_none() && binary.needed.is_empty() {
-        return Outcome::not_applicable("the program uses none of the image's libraries");
+        return Outcome::not_applicable("the binary uses no library of the image");
     }
     let Some(runs_on) = &image.release else {
-        return Outcome::open("the image does not say what distribution it is");
+        return Outcome::open("the image has no /etc/os-release; compare the releases by hand");
     };
     // Of two releases with a codename the codename counts: sid and trixie share a version at times.
-    let same_release = match (built_on.version.as_str(), runs_on.version.as_str()) {
+    let is_same = match (built_on.version.as_str(), runs_on.version.as_str()) {
         ("", _) | (_, "") => built_on.codename == runs_on.codename,
         (one, other) => one == other || (built_on.id == "alpine" && minor(one) == minor(other)),
     };
-    if built_on.id == runs_on.id && same_release {
-        return Outcome::Pass;
+    if built_on.id == runs_on.id && is_same {
+        return Outcome::pass(format!("built on {}, like the image", built_on.name()));
     }
     Finding::new(
         Location::ImagePath("/etc/os-release".to_owned()),
-        format!("built on {}, runs on {}", built_on.name(), runs_on.name()),
+        format!(
+            "the binary was built on {}, but the image has {}",
+            built_on.name(),
+            runs_on.name()
+        ),
     )
-    .evidence(format!("{source} says what it was built on"))
-    .evidence(format!("the program needs {}", binary.needed.join(", ")))
-    .fix(format!("build on {}", runs_on.name()))
+    .evidence(format!("{source} tells what it was built on"))
+    .evidence(format!("the binary needs {}", binary.needed.join(", ")))
+    .fix(same_release(image))
     .into()
 }
 

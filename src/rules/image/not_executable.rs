@@ -12,15 +12,14 @@ pub static RULE: Rule = Rule {
     level: Level::Deny,
     since: "0.1.0",
     status: Status::Stable,
-    summary: "what the image runs may not be executed",
-    what: "Resolves Entrypoint and Cmd and looks at the permission bits of every file on the \
-           way, as the user whom the image or a wrapper (`gosu`, `su-exec`) names, and at those \
-           of the program that is judged. What the engine itself executes, some engines execute \
-           with the superuser's capabilities: `unreadable-by-user` speaks of that.",
-    why: "The container does not start. CI systems that hand files from one job to another \
-           drop the executable bit.",
-    fix: "Set the bit where the file enters the image: `COPY --chmod=0755 NAME \
-           /usr/local/bin/NAME`.",
+    summary: "the file that the image runs is not executable",
+    what: "The rule resolves Entrypoint and Cmd and checks the permission bits of every file on \
+           the way, as the user that the image or a wrapper (`gosu`, `su-exec`) names. It also \
+           checks the linted binary. Some engines start the first file with the capabilities of \
+           root; `unreadable-by-user` covers that case.",
+    why: "The container does not start. CI systems that pass files from one job to another often \
+           drop the execute bit.",
+    fix: "Set the bit where the file enters the image: `COPY --chmod=0755`.",
     no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("permission denied"),
@@ -46,9 +45,9 @@ fn check(facts: &Facts) -> Outcome {
 fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     let uid = command.identity.uid;
     let message = match failure.kind {
-        FailureKind::NotExecutable => format!("`{}` may not be executed", failure.name),
-        FailureKind::Refused => format!("user {uid} may not execute `{}`", failure.name),
-        FailureKind::Unreadable => format!("user {uid} may not read `{}`", failure.name),
+        FailureKind::NotExecutable => format!("`{}` is not executable", failure.name),
+        FailureKind::Refused => format!("user {uid} cannot execute `{}`", failure.name),
+        FailureKind::Unreadable => format!("user {uid} cannot read `{}`", failure.name),
         _ => return None,
     };
     if command.role != Role::Start {
@@ -59,11 +58,11 @@ fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Fin
     let (at, mode) = (&failure.at, entry.mode);
     if failure.kind == FailureKind::NotExecutable {
         finding.evidence.push(format!("{at} has mode {mode:04o}"));
-        return Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")));
+        return Some(finding.fix(format!("add --chmod=0755 to the COPY that writes {at}")));
     }
     let (owner, group) = (entry.uid, entry.gid);
     finding.evidence.push(format!("{at} has mode {mode:04o}, owner {owner}, group {group}"));
-    Some(finding.fix(format!("RUN chmod a+rx {at}")))
+    Some(finding.fix(format!("add --chmod=0755 to the COPY that writes {at}")))
 }
 
 /// A program that no command runs, or nobody knows whether one does.
@@ -75,10 +74,10 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
     })?;
     let at = facts.image.as_ref()?.subject_at.as_ref().unwrap_or(&binary.path);
     let finding =
-        Finding::new(Location::ImagePath(at.clone()), format!("`{at}` may not be executed"));
+        Finding::new(Location::ImagePath(at.clone()), format!("`{at}` is not executable"));
     let said = load.errors.first().cloned().into_iter();
     let finding = said.fold(finding.evidence(because.clone()), Finding::evidence);
-    Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")))
+    Some(finding.fix(format!("add --chmod=0755 to the COPY that writes {at}")))
 }
 
 #[cfg(test)]
@@ -95,12 +94,12 @@ mod tests {
         let failed = RULE.of_entrypoint(Memory::default().file("/app", 0o644, "x"), &["/app"]);
         assert_eq!(failed.findings()[0].evidence[1], "/app has mode 0644");
         assert_eq!(
-            RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &["/app"]),
-            Outcome::Pass
+            RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &["/app"]).name(),
+            "pass"
         );
         assert_eq!(
-            RULE.of_entrypoint(Memory::default(), &["/app"]),
-            Outcome::Pass,
+            RULE.of_entrypoint(Memory::default(), &["/app"]).name(),
+            "pass",
             "missing-command"
         );
     }
@@ -123,8 +122,8 @@ mod tests {
             RULE.of_image(Image::of(tree, Some(config)))
         };
         let shell = ["sh", "-c", "exec /opt/app"];
-        assert_eq!(outcome(&shell, "app", 0o755, 0o755), Outcome::Pass);
-        assert_eq!(outcome(&shell, "", 0o700, 0o700), Outcome::Pass);
+        assert_eq!(outcome(&shell, "app", 0o755, 0o755).name(), "pass");
+        assert_eq!(outcome(&shell, "", 0o700, 0o700).name(), "pass");
         let gosu = ["gosu", "app", "/opt/app"];
         for (words, user, mode, directory, evidence) in [
             (&shell[..], "app", 0o700, 0o755, "/opt/app has mode 0700, owner 0, group 0"),
@@ -137,7 +136,7 @@ mod tests {
             assert_eq!(finding.evidence.last().map(String::as_str), Some(evidence), "{words:?}");
         }
         // The engine may still be the superuser.
-        assert_eq!(outcome(&["/opt/app"], "app", 0o700, 0o700), Outcome::Pass);
+        assert_eq!(outcome(&["/opt/app"], "app", 0o700, 0o700).name(), "pass");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 use crate::facts::Facts;
 use crate::facts::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, arch_of,
+};
 
 pub static RULE: Rule = Rule {
     id: "unexpected-libc",
@@ -9,14 +11,14 @@ pub static RULE: Rule = Rule {
     level: Level::Warn,
     since: "0.1.0",
     status: Status::Stable,
-    summary: "the program is linked against another C library than was asked for",
-    what: "With `libc` in the configuration or a `--target` that names one, the program should be \
-           linked that way: `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
-    why: "A static program runs in any image, a dynamic one only where its loader and libraries \
-           are. Some targets and distributions change the default: Alpine's own rustc makes \
-           dynamic musl programs, and rustc will.",
-    fix: "Say it: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or `-crt-static`, with the \
-           target named.",
+    summary: "the binary is linked with another C library than expected",
+    what: "If binlint.toml has `libc` under `[expect]`, the binary must be linked that way: \
+           `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
+    why: "A static binary runs in any image, a dynamic one only where its loader and libraries \
+           are. Some targets and distributions have other defaults: Alpine's own rustc builds \
+           dynamic musl binaries, and rustc's default for musl will change.",
+    fix: "Set it explicitly: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or `-crt-static`, \
+           together with `--target`.",
     no_fix_line: None,
     symptoms: &[],
     references: &[
@@ -28,13 +30,14 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts) -> Outcome {
     let Some(expected) = expected(facts) else {
-        return Outcome::not_applicable("no C library was asked for");
+        return Outcome::not_applicable("`[expect] libc` is not set");
     };
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!("which C library: {}", binary.libc.name.evidence));
+        return Outcome::open(format!(
+            "the C library is not known ({}); look at `readelf -d`",
+            binary.libc.name.evidence
+        ));
     };
     let name = match name {
         LibcName::Glibc => "glibc",
@@ -47,23 +50,20 @@ fn check(facts: &Facts) -> Outcome {
     };
     let is = format!("{name}-{linkage}");
     if is == expected {
-        return Outcome::Pass;
+        return Outcome::pass(format!("linked with {is}, as expected"));
     }
+    let arch = arch_of(binary);
+    let target = |name: &str| format!("cargo build --release --target {arch}-unknown-linux-{name}");
+    let crt_static = |sign: char| format!("RUSTFLAGS=\"-C target-feature={sign}crt-static\"");
     let fix = match expected.as_str() {
-        "musl-static" => {
-            "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target x86_64-unknown-linux-musl"
-        }
-        "musl-dynamic" => {
-            "RUSTFLAGS=\"-C target-feature=-crt-static\" cargo build --release --target x86_64-unknown-linux-musl"
-        }
-        "glibc-static" => {
-            "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target x86_64-unknown-linux-gnu"
-        }
-        _ => "cargo build --release --target x86_64-unknown-linux-gnu",
+        "musl-static" => format!("{} {}", crt_static('+'), target("musl")),
+        "musl-dynamic" => format!("{} {}", crt_static('-'), target("musl")),
+        "glibc-static" => format!("{} {}", crt_static('+'), target("gnu")),
+        _ => target("gnu"),
     };
-    Finding::new(Location::Subject, format!("the program is {is}, and {expected} was asked for"))
+    Finding::new(Location::Subject, format!("the binary is {is}, but {expected} is expected"))
         .evidence(binary.libc.name.evidence.clone())
-        .fix(fix)
+        .fix_for(binary, fix, format!("link with {expected}"))
         .into()
 }
 
@@ -92,7 +92,7 @@ mod tests {
             policy: Policy { libc: expected.map(str::to_owned), ..Policy::default() },
             ..Facts::default()
         };
-        assert_eq!(check(&facts(Some("glibc-dynamic"))), Outcome::Pass);
+        assert_eq!(check(&facts(Some("glibc-dynamic"))).name(), "pass");
         assert_eq!(check(&facts(Some("musl-static"))).findings().len(), 1);
         assert_eq!(check(&facts(None)).name(), "not-applicable");
     }

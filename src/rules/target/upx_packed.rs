@@ -8,12 +8,12 @@ pub static RULE: Rule = Rule {
     level: Level::Warn,
     since: "0.1.0",
     status: Status::Renamed { since: "0.1.0", reason: "UPX is the only packer that it recognises" },
-    summary: "the program was packed by a tool that hides what it is",
-    what: "Looks for the header that UPX leaves in every file it packs.",
-    why: "A packed program decompresses itself into memory that is writable and executable: \
-           hardened kernels kill it, on some machines it dies with no message (exit code 139), its \
-           memory is not shared between containers, and no scanner or linter can see into it.",
-    fix: "Ship the program unpacked (`upx -d PROGRAM`); strip it and let the registry compress the \
+    summary: "the binary is packed with UPX",
+    what: "The rule looks for the header that UPX writes into every file that it packs.",
+    why: "A packed binary unpacks itself into memory that is writable and executable. Hardened \
+           kernels kill it; on some machines it ends without a message (exit code 139). Containers \
+           cannot share its memory, and no scanner or linter sees its contents.",
+    fix: "Ship the unpacked binary (`upx -d FILE`). Strip it, and let the registry compress the \
            layer.",
     no_fix_line: None,
     symptoms: &[Symptom::ExitCode(139), Symptom::Silence],
@@ -27,13 +27,15 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary) -> Outcome {
     match (binary.packer, binary.format) {
         (Some(packer), _) => {
-            Finding::new(Location::Subject, format!("the program is packed with {packer}"))
+            Finding::new(Location::Subject, format!("the binary is packed with {packer}"))
                 .evidence(format!("{packer}'s header is in the file"))
-                .fix("upx -d PROGRAM")
+                .fix(format!("upx -d {}", binary.path))
                 .into()
         }
-        (None, Some(_)) => Outcome::Pass,
-        (None, None) => Outcome::open("the file's format is not known"),
+        (None, Some(_)) => Outcome::pass("no header of a packer"),
+        (None, None) => {
+            Outcome::open("the file format is not recognised; look at the output of file(1)")
+        }
     }
 }
 
@@ -46,7 +48,7 @@ mod tests {
     fn a_packed_file_fails() {
         let of = |packer, format| Binary { packer, format, ..Binary::default() };
         assert_eq!(check(&of(Some("UPX"), Some(Format::Elf))).name(), "fail");
-        assert_eq!(check(&of(None, Some(Format::Elf))), Outcome::Pass);
+        assert_eq!(check(&of(None, Some(Format::Elf))).name(), "pass");
         assert_eq!(check(&of(None, None)).name(), "open");
     }
 }
