@@ -179,6 +179,10 @@ fn stripped_packed_patched_and_rebuilt_are_told_apart() {
         let (code, failed, said) = changed("u1", Some(upx));
         assert_eq!((code, failed.as_str()), (1, "digest-mismatch"));
         assert!(said.contains("was packed"), "{said}");
+        let words = ["check", "--binary", &shop.path("u1")];
+        let linted = shop.command(env!("CARGO_BIN_EXE_cargo-binlint"), &words).output().unwrap();
+        let linted = String::from_utf8_lossy(&linted.stdout).into_owned();
+        assert!(linted.contains("upx-packed"), "{linted}");
         runs(&shop.root.join("u1"));
     }
 

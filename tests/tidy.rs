@@ -143,6 +143,24 @@ fn is_man_page(reference: &str) -> bool {
         && section.chars().all(|it| it.is_ascii_alphanumeric())
 }
 
+/// Whoever is told of a fault is told what to do, or why no line can say it.
+#[test]
+fn every_rule_has_a_fix_line_or_says_why_there_is_none() {
+    for rule in rules::ALL {
+        let file = format!("src/rules/{}/{}.rs", rule.group.name(), rule.id.replace('-', "_"));
+        let code = code(Path::new(&file));
+        let prints = code.contains(".fix(") || code.contains(".fix_for(");
+        let reason = rule.no_fix_line.map(str::trim);
+        assert!(prints || reason.is_some(), "{}: neither a fix line nor a reason", rule.id);
+        assert!(reason.is_none_or(|it| !it.is_empty() && !it.ends_with('.')), "{}", rule.id);
+        for placeholder in ["NAME", "PROGRAM"] {
+            let is_there = code.contains(&format!("/{placeholder}\\\""))
+                || code.contains(&format!(" {placeholder}\""));
+            assert!(!is_there, "{}: a line with `{placeholder}` cannot be pasted", rule.id);
+        }
+    }
+}
+
 #[test]
 fn every_name_of_a_rule_is_its_own() {
     let groups = Group::ALL.iter().map(|group| group.name());

@@ -316,6 +316,11 @@ fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
                 Outcome::Pass(_) => spared.insert(rule.id, animal.name).is_none(),
                 _ => false,
             };
+            for finding in outcome.findings() {
+                if finding.fix.is_none() && rule.no_fix_line.is_none() {
+                    wrong.push(format!("{}: {} has no fix: {finding:?}", animal.name, rule.id));
+                }
+            }
             if matches!(outcome, Outcome::Fail(_)) != expected {
                 wrong.push(format!("{}: {} says {outcome:?}", animal.name, rule.id));
             }
