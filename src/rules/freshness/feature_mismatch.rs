@@ -28,7 +28,9 @@ pub static RULE: Rule = Rule {
     fix: "Pass the same feature options to every `cargo build` of the stage, and copy the output \
            of the last one. Give the same options to `cargo binlint`.",
     no_fix_line: None,
-    symptoms: &[Symptom::Behaviour("a feature is on in the manifest and off in the program")],
+    symptoms: &[Symptom::Behaviour(
+        "the manifest enables a feature, but the binary behaves as without it",
+    )],
     references: &["https://doc.rust-lang.org/cargo/reference/features.html"],
     check: Check::Build(check),
 };
