@@ -289,7 +289,7 @@ pub const NO_BINARY: &str = "no binary was given";
 /// Why a rule that needs an image is not applicable without one.
 pub const NO_IMAGE: &str = "no image was given";
 /// What a rule that needs the binary's build in the target directory is missing.
-pub const NO_UNIT: &str = "no build of this binary was found in the target directory; lint the \
+pub const NO_UNIT: &str = "no unit of this binary was found in the target directory; lint the \
                            binary that cargo built here, in the stage that builds it";
 /// What a rule that needs the sources is missing.
 pub const NOT_COMPARED: &str = "the sources were not compared with the binary; run the linter in \
