@@ -1,6 +1,6 @@
 //! The profile that cargo resolves for a binary, and where each of its values is decided.
 //!
-//! Equal to what `cargo build --unit-graph` says; `tests/unit_graph.rs` holds it to that. The
+//! Equal to what `cargo build --unit-graph` says; `tests/it/cargo/unit_graph.rs` holds it to that. The
 //! order of precedence is the one of the reference's chapters *Profiles* and *Configuration*.
 
 use std::fmt;

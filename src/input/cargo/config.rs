@@ -2,7 +2,9 @@
 //! environment, and `--config`, in cargo's own order.
 //!
 //! The rules are those of the reference's chapter *Configuration* and were compared with
-//! `cargo config get` (`tests/unit_graph.rs`).
+//! `cargo config get` (`tests/it/cargo/unit_graph.rs`).
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

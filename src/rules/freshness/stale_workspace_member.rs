@@ -18,7 +18,9 @@ pub static RULE: Rule = Rule {
     what: "The rule looks at every local crate that is linked into the binary: the MD5 of each \
            source file, which rustc keeps in the metadata of the crate; the list of files that the \
            crate was compiled from; and the panic locations in these files. For a build script it \
-           compares what the script has to print, and where it can panic.",
+           compares what its program has to print, and where it can panic. What its run read is known \
+           where `rerun-if-changed` lists it or `freshen` kept its digest; anything else is \
+           inconclusive.",
     why: "A placeholder was compiled for the whole workspace, and then only `main.rs` of the \
            binary was touched. The new `main` is linked with the old library. That compiles if the \
            names are the same, and the library behaves as before. A build script that does not run \
@@ -92,12 +94,8 @@ fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
         ));
     }
     match state.role {
-        Role::BuildScriptRun => state.late.first().map(|file| {
-            format!(
-                "{file} was replaced after the build script of `{}` ran, but its modification time \
-                 is older, so cargo does not run the script again; run `cargo binlint freshen`",
-                state.package
-            )
+        Role::BuildScriptRun => state.undecided_run().map(|why| {
+            format!("{why}; run `cargo binlint freshen` before the build, or build again")
         }),
         Role::BuildScript | Role::Member => state.undecided_by_dates().or_else(|| {
             let why = format!(
@@ -115,6 +113,7 @@ mod tests {
     use super::*;
     use crate::facts::build::contradiction::Kind;
     use crate::facts::build::test_support::{build_of, state};
+    use crate::input::moment::Moment;
 
     #[test]
     fn another_digest_names_the_member_and_touches_it() {
@@ -146,6 +145,23 @@ mod tests {
     fn a_late_input_of_a_build_script_leaves_it_open() {
         let mut run = state(Role::BuildScriptRun);
         run.late.push("data/a.txt".into());
+        let outcome = check(&Binary::default(), &build_of(vec![run]));
+        let says = |why: &str| why.contains("data/a.txt") && why.contains("freshen");
+        assert!(matches!(outcome, Outcome::Open(why) if says(&why)));
+    }
+
+    #[test]
+    fn a_run_whose_inputs_have_the_digests_that_were_kept_passes() {
+        let mut run = state(Role::BuildScriptRun);
+        run.late.push("data/a.txt".into());
+        run.proven = true;
+        assert_eq!(check(&Binary::default(), &build_of(vec![run])), Outcome::Pass);
+    }
+
+    #[test]
+    fn a_later_input_of_a_build_script_leaves_it_open() {
+        let mut run = state(Role::BuildScriptRun);
+        run.newer.push(("data/a.txt".into(), Moment::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![run]));
         assert!(matches!(outcome, Outcome::Open(why) if why.contains("data/a.txt")));
     }

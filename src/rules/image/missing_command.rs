@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn a_command_that_is_not_there_fails() {

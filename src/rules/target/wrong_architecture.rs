@@ -1,4 +1,4 @@
-use crate::facts::machine::{self, architecture};
+use crate::facts::image::machine_of_root;
 use crate::facts::{Binary, Image};
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
@@ -32,7 +32,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(linking) = &binary.linking else {
         return Outcome::open("the binary cannot be read as ELF; look at the output of file(1)");
     };
-    let Some(own) = architecture(linking) else {
+    let Some(own) = linking.architecture() else {
         return Outcome::open(format!(
             "machine {} of the ELF header has no name in image platforms; compare it with the image by hand",
             linking.machine
@@ -76,15 +76,15 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 
 /// A program of the image itself, and its machine.
 fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
-    let (path, linking) = machine::neighbour(&*image.files)?;
-    Some((path, architecture(&linking)?))
+    let (path, linking) = machine_of_root::neighbour(&*image.files)?;
+    Some((path, linking.architecture()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::image::{Config, Platform};
 
     fn linking(machine: u16, class: u8) -> Linking {

@@ -1,7 +1,6 @@
 use crate::facts::Image;
 use crate::facts::image::Sibling;
 use crate::facts::image::command::Command;
-use crate::facts::machine::architecture;
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
@@ -66,7 +65,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
         );
     }
     for (path, linking) in &sibling.programs {
-        let machine = architecture(linking);
+        let machine = linking.architecture();
         if let Some(machine) = machine.filter(|machine| *machine != listed.architecture) {
             findings.push(
                 Finding::new(
