@@ -1,10 +1,12 @@
-use crate::facts::build::contradiction::{Contradiction, Kind};
-use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::evidence::{EditedText, Shown};
-use crate::facts::build::freshness::Freshness;
-use crate::facts::build::healing;
-use crate::facts::build::literals::Presence;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::evidence::Shown;
+use crate::cargo::evidence::mismatch::{Contradiction, Kind};
+use crate::cargo::evidence::texts::EditedText;
+use crate::cargo::fix_commands;
+use crate::cargo::freshness::Freshness;
+use crate::cargo::source::string_literals::Presence;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
 };
@@ -81,7 +83,7 @@ fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
     let missing = missing.map(|it| format!("{}:{}: {:?}", it.path, it.line, it.text));
     let finding = missing.fold(Finding::new(Location::Subject, message), Finding::evidence);
     let program: Vec<&CrateState> = build.freshness.program().into_iter().collect();
-    let finding = finding.fix(healing::build_again(build, &program));
+    let finding = finding.fix(fix_commands::build_again(build, &program));
     if denied { finding } else { finding.at_most_warn() }
 }
 
@@ -95,7 +97,7 @@ fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
     let finding = more.fold(Finding::new(place, first.describe()), Finding::evidence);
     let mut crates: Vec<&CrateState> = build.freshness.crates.iter().collect();
     crates.retain(|state| edited.iter().any(|it| state.has(&it.file)));
-    let finding = finding.fix(healing::build_again(build, &crates));
+    let finding = finding.fix(fix_commands::build_again(build, &crates));
     let denied = is_stale || edited.len() > 1 || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
@@ -115,15 +117,15 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
     let finding = finding.evidence(places(&build.freshness));
     let newer = state.newer.iter().take(3);
     let newer = newer.map(|(file, when)| format!("{file} was modified at {when}, after the build"));
-    Some(newer.fold(finding, Finding::evidence).fix(healing::build_again(build, &[state])))
+    Some(newer.fold(finding, Finding::evidence).fix(fix_commands::build_again(build, &[state])))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::freshness::Compared;
-    use crate::facts::build::test_support::{build_of, state};
-    use crate::input::moment::Moment;
+    use crate::cargo::file_time::Moment;
+    use crate::cargo::freshness::Compared;
+    use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn an_impossible_place_is_named_with_its_line() {

@@ -1,5 +1,6 @@
-use crate::facts::binary::Rustc;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::binary::Rustc;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -71,13 +72,13 @@ fn found(inside: &Rustc) -> String {
 
 fn with_evidence(finding: Finding, binary: &Binary, build: &Build) -> Outcome {
     let finding = binary.rustc.evidence.iter().take(2).cloned().fold(finding, Finding::evidence);
-    finding.fix(crate::facts::build::healing::build_command(build)).into()
+    finding.fix(crate::cargo::fix_commands::build_command(build)).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::Toolchain;
+    use crate::cargo::build::Toolchain;
 
     fn outcome(inside: (&str, char), here: (&str, char), pinned: Option<&str>) -> Outcome {
         let mut binary = Binary::default();

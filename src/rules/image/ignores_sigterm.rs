@@ -1,8 +1,9 @@
-use crate::facts::image::command::Command;
-use crate::facts::{Facts, Image};
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::start::command::Command;
+use crate::start::image::Image;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "ignores-sigterm",
@@ -90,10 +91,12 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource, Linking};
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::elf::Linking;
+    use crate::binary::{Crate, CrateSource};
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(name: &str, from: CrateSource, entrypoint: &[&str]) -> Outcome {
         let crates = vec![Crate { name: name.into(), version: "1.0.0".into(), from }];

@@ -1,7 +1,8 @@
-use crate::facts::{Facts, Image};
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::start::image::Image;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-ca-certificates",
@@ -113,10 +114,10 @@ fn has_roots(image: &Image) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Binary;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
         let crates = crates

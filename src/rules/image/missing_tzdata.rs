@@ -1,7 +1,7 @@
-use crate::facts::Facts;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-tzdata",
@@ -71,10 +71,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], zone: &str, tree: Memory) -> Outcome {
         let crates = crates

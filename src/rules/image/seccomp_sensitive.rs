@@ -1,7 +1,7 @@
-use crate::facts::Facts;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "seccomp-sensitive",
@@ -51,8 +51,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::start::image::Image;
 
     #[test]
     fn io_uring_is_named() {

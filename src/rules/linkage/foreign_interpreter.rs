@@ -1,7 +1,7 @@
-use crate::facts::Facts;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "foreign-interpreter",
@@ -84,8 +84,9 @@ fn usual(arch: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn with(path: &str) -> Facts {
         let interpreter = Some(path.to_owned());

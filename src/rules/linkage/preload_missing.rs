@@ -1,6 +1,8 @@
-use crate::facts::loader::Problem;
-use crate::facts::{Binary, Image, LoadPlan};
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "preload-missing",
@@ -55,8 +57,8 @@ fn finding(problem: &Problem) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn what_is_ignored_fails() {

@@ -1,6 +1,7 @@
-use crate::facts::binary::DebugInfo;
-use crate::facts::build::Origin;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::binary::DebugInfo;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::Origin;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -86,15 +87,15 @@ fn optimised(build: &Build) -> String {
 }
 
 fn release(build: &Build) -> String {
-    let profile = crate::facts::build::Profile::release();
+    let profile = crate::cargo::workspace::profile::Profile::release();
     Build { profile, ..build.clone() }.command()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::build::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::fact::Fact;
 
     fn build(told: Profile) -> Build {
         Build { profile: told.clone(), told, ..Build::default() }

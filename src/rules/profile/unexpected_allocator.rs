@@ -1,7 +1,7 @@
-use crate::facts::Facts;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unexpected-allocator",
@@ -45,7 +45,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::fact::Fact;
+    use crate::subject::Policy;
 
     #[test]
     fn only_an_expectation_can_be_missed() {

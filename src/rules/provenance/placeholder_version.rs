@@ -1,9 +1,9 @@
-use crate::facts::Facts;
-use crate::facts::build::crate_state::Role;
-use crate::facts::build::freshness::NoCommit;
+use crate::cargo::crate_freshness::Role;
+use crate::cargo::freshness::NoCommit;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-version",
@@ -77,7 +77,8 @@ fn said(it: &NoCommit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build};
+    use crate::binary::Binary;
+    use crate::cargo::build::Build;
 
     fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {
         let mut build = Build::default();

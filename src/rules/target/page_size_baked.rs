@@ -1,7 +1,7 @@
-use crate::facts::Facts;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "page-size-baked",
@@ -69,8 +69,10 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::{Binary, Build, Fact};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::cargo::build::Build;
+    use crate::fact::Fact;
 
     #[test]
     fn arm64_wants_jemalloc_for_64_kib() {

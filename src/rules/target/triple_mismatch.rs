@@ -1,8 +1,10 @@
-use crate::facts::build::target::difference;
-use crate::facts::{Build, Confidence, Facts};
+use crate::cargo::build::Build;
+use crate::cargo::workspace::target::difference;
+use crate::fact::Confidence;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
 };
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "triple-mismatch",
@@ -82,7 +84,10 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::cargo::build::Build;
+    use crate::fact::Fact;
+    use crate::subject::Policy;
 
     #[test]
     fn the_expectation_comes_first_then_the_target_then_the_host() {

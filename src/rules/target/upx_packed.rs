@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -42,7 +42,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Format;
+    use crate::binary::Format;
 
     #[test]
     fn a_packed_file_fails() {
