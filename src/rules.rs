@@ -54,9 +54,9 @@ pub mod dockerfile {
 
 /// Is this the code that was written?
 pub mod freshness {
+    pub mod cargo_chef_stub;
     pub mod feature_mismatch;
     pub mod foreign_artifact;
-    pub mod masked_version;
     pub mod placeholder_main;
     pub mod rustflags_ignored;
     pub mod stale_by_mtime;
@@ -74,15 +74,15 @@ pub mod hardening {
     pub mod missing_fortify;
     pub mod missing_pie;
     pub mod missing_stack_canary;
-    pub mod partial_relro;
+    pub mod relro_not_full;
     pub mod writable_executable_segment;
 }
 
 /// Will it run in this image?
 pub mod image {
-    pub mod base_skew;
     pub mod binary_differs;
     pub mod broken_script;
+    pub mod distro_mismatch;
     pub mod healthcheck_tool_missing;
     pub mod ignores_sigterm;
     pub mod layer_engine_dependent;
@@ -178,10 +178,10 @@ pub mod target {
     pub mod cpu_level_too_high;
     pub mod kernel_too_new;
     pub mod lse_atomics;
-    pub mod packed;
     pub mod page_size_baked;
     pub mod segment_alignment;
     pub mod triple_mismatch;
+    pub mod upx_packed;
     pub mod wrong_architecture;
     pub mod wrong_platform_in_index;
 }
@@ -234,9 +234,9 @@ pub static ALL: &[&Rule] = &[
     &dockerfile::unknown_command::RULE,
     &dockerfile::unnamed_cpu::RULE,
     &dockerfile::wrong_platform_stage::RULE,
+    &freshness::cargo_chef_stub::RULE,
     &freshness::feature_mismatch::RULE,
     &freshness::foreign_artifact::RULE,
-    &freshness::masked_version::RULE,
     &freshness::placeholder_main::RULE,
     &freshness::rustflags_ignored::RULE,
     &freshness::stale_by_mtime::RULE,
@@ -250,11 +250,11 @@ pub static ALL: &[&Rule] = &[
     &hardening::missing_fortify::RULE,
     &hardening::missing_pie::RULE,
     &hardening::missing_stack_canary::RULE,
-    &hardening::partial_relro::RULE,
+    &hardening::relro_not_full::RULE,
     &hardening::writable_executable_segment::RULE,
-    &image::base_skew::RULE,
     &image::binary_differs::RULE,
     &image::broken_script::RULE,
+    &image::distro_mismatch::RULE,
     &image::healthcheck_tool_missing::RULE,
     &image::ignores_sigterm::RULE,
     &image::layer_engine_dependent::RULE,
@@ -330,10 +330,10 @@ pub static ALL: &[&Rule] = &[
     &target::cpu_level_too_high::RULE,
     &target::kernel_too_new::RULE,
     &target::lse_atomics::RULE,
-    &target::packed::RULE,
     &target::page_size_baked::RULE,
     &target::segment_alignment::RULE,
     &target::triple_mismatch::RULE,
+    &target::upx_packed::RULE,
     &target::wrong_architecture::RULE,
     &target::wrong_platform_in_index::RULE,
 ];

@@ -25,6 +25,7 @@ use crate::cargo::target_dir::rmeta::{Recorded, recorded_digest};
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 
 pub mod edited_strings;
+pub mod linked;
 pub mod mismatch;
 pub mod scripts;
 pub mod texts;

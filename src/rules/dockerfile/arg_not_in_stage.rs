@@ -1,23 +1,29 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
 use crate::dockerfile::variables::PLATFORM_ARGUMENTS;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "arg-not-in-stage",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "an argument of the platform is used in a stage that does not declare it",
     what: "Looks for TARGETPLATFORM, TARGETARCH and their like in mounts and RUN lines of stages without `ARG` of that name.",
     why: "It is empty there: all platforms share one cache, or the wrong branch runs.",
     fix: "Declare it in the stage: `ARG TARGETPLATFORM`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope",
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "arguments of the platform are declared where they are used";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -56,7 +62,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "bin-not-in-metadata",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "cargo is asked for a binary or package that the workspace does not have",
     what: "Compares `--bin` and `-p` of every build with what cargo says of the workspace.",
     why: "Cargo refuses the build: `no bin target named`.",
     fix: "Use a name that `cargo metadata` has.",
+    no_fix_line: Some("a workspace without binaries has no name to suggest"),
     symptoms: &[Symptom::Stderr("no bin target named")],
     references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every binary and package that is asked for is in the workspace";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     if dockerfile.workspace.guessed || dockerfile.workspace.packages.is_empty() {
@@ -44,7 +50,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "cache-id-collision",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "two cache mounts of one RUN are one directory",
     what: "Looks for cache mounts of one RUN with the same id and different targets.",
     why: "Mounts of one id are one directory: the registry, the git checkouts and the target directory are mixed.",
     fix: "Give each mount an id of its own.",
+    no_fix_line: Some("which of the mounts keeps its id is the user's choice"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#run---mounttypecache"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "each cache mount of a RUN has its own directory";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -40,7 +46,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

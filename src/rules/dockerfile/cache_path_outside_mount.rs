@@ -1,21 +1,27 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::trace::Build;
 use crate::dockerfile::workspace::below;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "cache-path-outside-mount",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program lies in a cache mount that is not there any more",
     what: "Looks for paths in a target directory that a RUN had as a cache mount, read by another RUN without the mount or by COPY --from.",
     why: "A cache mount is no part of the stage: outside of its RUN the directory is empty, and the step fails. Where an older layer has a file there, that one is taken.",
     fix: "Copy the program out in the same RUN: `RUN --mount=type=cache,target=/app/target cargo build --release && cp target/release/app /app/app`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#run---mounttypecache"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no step reads a cache mount that it does not have";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -49,7 +55,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .sure_only(!opaque && !taken.conditional && !first.ran.conditional),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::trace::Build;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "cook-flags-differ",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the dependencies are cooked with other flags than they are built with",
     what: "Compares profile, target, target directory, features and flags for rustc of `cargo chef cook` with those of the builds behind it.",
     why: "Cargo keeps what was compiled under other flags apart: every dependency is compiled twice, and the cook is for nothing.",
     fix: "Say the same to both: `cargo chef cook --release --features x` and `cargo build --release --features x`; set RUSTFLAGS by ENV before the cook.",
+    no_fix_line: Some("which of the two is meant is not known"),
     symptoms: &[],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "builds are as their cooks";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -51,7 +57,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             )),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 fn differences(cook: &Build, build: &Build) -> Vec<String> {

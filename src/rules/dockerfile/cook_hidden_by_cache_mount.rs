@@ -1,16 +1,19 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "cook-hidden-by-cache-mount",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "what was cooked lies in the layer, and the build looks into a cache mount",
     what: "Looks for builds whose target directory is a cache mount that the cook before it did not have, or the other way round.",
     why: "A mount hides the directory of the layer below it: every dependency is compiled again into the mount.",
     fix: "Use one of the two: cargo-chef without a mount on target, or the mount without cargo-chef.",
+    no_fix_line: Some("either the cook or the mount goes"),
     symptoms: &[],
     references: &[
         "https://github.com/LukeMathWalker/cargo-chef",
@@ -18,6 +21,9 @@ pub static RULE: Rule = Rule {
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "builds see what was cooked";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -44,7 +50,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         };
         findings.push(Finding::in_dockerfile(dockerfile, &build.ran.span, message));
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

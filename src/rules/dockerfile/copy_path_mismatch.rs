@@ -1,21 +1,27 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::trace::{Build, Taken};
 use crate::dockerfile::workspace::{below, join};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "copy-path-mismatch",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is taken from where no build writes it",
     what: "Compares paths in a target directory that COPY --from, cp or strip take with the directories that the builds before it write into: profile, `--target`, `--target-dir`, the working directory.",
     why: "The step fails. Where an older program lies at the path, that one is shipped.",
     fix: "Take it from where cargo writes it: `target/PROFILE/NAME`, or `target/TRIPLE/PROFILE/NAME` with `--target`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/build-cache.html"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every program is taken from where a build writes it";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -92,7 +98,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             );
         findings.push(finding);
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
 use crate::dockerfile::workspace::join;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "copy-source-missing",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "COPY names a file that the builder does not get",
     what: "Looks for each source of COPY and ADD in the build context, behind `.dockerignore`, and among the files that git tracks.",
     why: "The step fails with `not found`: always, or wherever the repository was checked out anew.",
     fix: "Name the file as it is called, commit it, or take it out of `.dockerignore`.",
+    no_fix_line: Some("only the user knows what the file is called"),
     symptoms: &[Symptom::Stderr("failed to compute cache key")],
     references: &[
         "https://docs.docker.com/reference/dockerfile/#copy",
@@ -19,6 +22,9 @@ pub static RULE: Rule = Rule {
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every source of COPY is in the context";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let context = &dockerfile.context;
@@ -74,7 +80,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 /// An exception lets a part of a directory through.

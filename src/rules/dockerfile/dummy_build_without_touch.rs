@@ -1,16 +1,19 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::stages::Origin;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "dummy-build-without-touch",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the real sources are older than the stub that was compiled, so cargo ships the stub",
     what: "Follows which file cargo compiled each crate from, and whether anything makes it younger before the build that counts: a build of a stub, a COPY of the sources, and a build that calls the crate fresh.",
     why: "Cargo compares times. A file that COPY brings keeps the time of the checkout, which is older than the stub's build: cargo prints Finished, compiles nothing, and the image ships an empty program that exits 0.",
     fix: "Touch the sources behind their COPY: `RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
+    no_fix_line: Some("no one line touches more than six files, or files of unknown names"),
     symptoms: &[Symptom::Silence, Symptom::ExitCode(0)],
     references: &[
         "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
@@ -18,6 +21,9 @@ pub static RULE: Rule = Rule {
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no program is compiled from a stub where its sources were replaced";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let stale = dockerfile.stale();
@@ -44,7 +50,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
     }
     findings.extend(never_built(dockerfile));
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 /// Programs that are taken although nothing but a stub was ever compiled.

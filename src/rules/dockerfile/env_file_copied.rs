@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "env-file-copied",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a file of secrets is copied into the image",
     what: "Looks for `.env` files among the sources of COPY.",
     why: "Whoever has the image has the secrets; and the file is not in the repository, so that another machine cannot build.",
     fix: "Give the values when the container starts: `docker run --env-file .env`.",
+    no_fix_line: Some("where the values come from is the user's choice"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/secrets/"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no `.env` file is copied";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -34,7 +40,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,24 +1,30 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, Kind};
 use crate::dockerfile::workspace::join;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "exec-form-with-space",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the whole command line is one element of the exec form",
     what: "Looks at the first element of the last CMD or ENTRYPOINT in JSON form: a blank in it, and no such file.",
     why: "The exec form runs no shell: the element is the file's name. The container ends at once: `executable file not found`.",
     fix: "One element for each word: `CMD [\"app\", \"--help\"]`.",
+    no_fix_line: Some("where there are quotes, only the user knows where a word ends"),
     symptoms: &[Symptom::ExitCode(127), Symptom::Stderr("executable file not found in $PATH")],
     references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "the exec form has one element a word";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let cmd = state.cmd.filter(|_| state.entrypoint.is_none());
     let mut findings = Vec::new();
@@ -61,7 +67,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
         findings.push(finding);
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

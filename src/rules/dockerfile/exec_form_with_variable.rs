@@ -1,24 +1,30 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, Kind};
 use crate::dockerfile::variables::expand;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "exec-form-with-variable",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the exec form names its program by a variable that nobody expands",
     what: "Looks for `$NAME` in the first element of the last CMD or ENTRYPOINT in JSON form.",
     why: "The exec form runs no shell: the file is looked for under the name `${APP}` itself. The container ends at once with 127.",
     fix: "Write the program's name, or ask a shell: `CMD [\"sh\", \"-c\", \"exec ./$APP\"]`.",
+    no_fix_line: Some("where the variable is not known, neither is the program"),
     symptoms: &[Symptom::ExitCode(127)],
     references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "the exec form names its program";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let cmd = state.cmd.filter(|_| state.entrypoint.is_none());
     let mut findings = Vec::new();
@@ -45,7 +51,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
         findings.push(finding);
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

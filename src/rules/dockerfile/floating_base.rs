@@ -1,21 +1,27 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::split;
 use crate::dockerfile::stages::Base;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "floating-base",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the builder's image has no version of Rust in its tag",
     what: "Looks for images of Rust and cargo-chef whose tag follows new releases.",
     why: "The same commit builds with another compiler, and on another release of Debian, from one day to the next.",
     fix: "Name both: `FROM rust:1.95-bookworm`.",
+    no_fix_line: Some("which version was tested is not known"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every image of Rust has a version";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -32,7 +38,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(Finding::in_dockerfile(dockerfile, &stage.image.span, message));
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

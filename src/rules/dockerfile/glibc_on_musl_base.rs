@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::Libc;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "glibc-on-musl-base",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a program for glibc is shipped on an image without glibc",
     what: "Looks which C library the shipped program needs (the builder's image, the target, `crt-static`) and which one the runtime image has: alpine, scratch, busybox and distroless/static have no glibc.",
     why: "The kernel finds no `/lib64/ld-linux-x86-64.so.2`: the container ends at once with `no such file or directory`, though the file is there.",
     fix: "Ship on an image with glibc (`debian:bookworm-slim`, `gcr.io/distroless/cc-debian12`), or build with `--target x86_64-unknown-linux-musl`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("no such file or directory")],
     references: &["https://doc.rust-lang.org/rustc/platform-support.html"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no program for glibc is shipped on an image without it";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -61,7 +67,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

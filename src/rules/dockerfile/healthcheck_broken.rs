@@ -1,29 +1,35 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, Kind};
 use crate::dockerfile::run_commands::{Start, follow, follow_exec};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-broken",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the health check cannot run in its image",
     what: "Looks at the last HEALTHCHECK: a shell where there is none, a tool that neither the base image nor a package brings, a whole command line as one element, a file that nothing copies.",
     why: "The container runs and is called unhealthy; who waits for it waits for ever, or starts it again and again.",
     fix: "Install the tool, or ask the program itself: `HEALTHCHECK CMD [\"/app\", \"healthcheck\"]`.",
+    no_fix_line: Some("a file that is missing is the user's to make"),
     symptoms: &[Symptom::Behaviour("the container is unhealthy")],
     references: &["https://docs.docker.com/reference/dockerfile/#healthcheck"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "nothing is missing that the health check runs";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let Some(instruction) = state.healthcheck.and_then(|it| dockerfile.instruction(it)) else {
         return Outcome::not_applicable("there is no health check");
     };
-    let Kind::Healthcheck(Some(form)) = &instruction.kind else { return Outcome::Pass };
+    let Kind::Healthcheck(Some(form)) = &instruction.kind else { return Outcome::pass(PASS) };
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
     let start = Start {
         variables: state.variables.clone(),
@@ -34,7 +40,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let finding = |message: String| Finding::in_dockerfile(dockerfile, &instruction.span, message);
     let script = match form {
         Form::Exec(words) => {
-            let Some(first) = words.first() else { return Outcome::Pass };
+            let Some(first) = words.first() else { return Outcome::pass(PASS) };
             if first.value.trim().contains(' ') && !state.files.contains_key(&first.value) {
                 let each: Vec<String> =
                     first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
@@ -60,14 +66,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         return Outcome::open(format!("the health check is not understood: {why}"));
     }
     let Some(image) = image else { return Outcome::open("the base image is not known") };
-    let Some(first) = script.commands.first() else { return Outcome::Pass };
+    let Some(first) = script.commands.first() else { return Outcome::pass(PASS) };
     let program = first.program();
     let path = first.arguments.first().and_then(|it| it.value.as_deref()).unwrap_or_default();
     if Dockerfile::is_tool(program)
         && (!path.starts_with('/') || path == format!("/usr/bin/{program}"))
     {
         let Some(package) = dockerfile.missing_package(state, image, program) else {
-            return Outcome::Pass;
+            return Outcome::pass(PASS);
         };
         return finding(format!("nothing installs `{program}` in {}", image.name()))
             .fix(install_line(&image.distribution, package))
@@ -87,7 +93,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         .fix(install_line(&image.distribution, "python3"))
         .into();
     }
-    Outcome::Pass
+    Outcome::pass(PASS)
 }
 
 fn install_line(distribution: &str, package: &str) -> String {

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "host-target-copied",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a program that was built outside of the image is copied into it",
     what: "Looks for COPY from the context of a path in a target directory.",
     why: "Nothing in the image's build says what the program was built from, and a program of this machine may need another C library or processor than the image has.",
     fix: "Build it in a stage, and copy it with `COPY --from=builder`.",
+    no_fix_line: Some("a stage that builds is more than a line"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#copy"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no program comes out of a target directory of the host";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -38,7 +44,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,26 +1,32 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
 use crate::dockerfile::workspace::{below, join};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "ignored-inputs",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "`.dockerignore` keeps from the builder what cargo reads",
     what: "Looks for Cargo.lock, build scripts, rust-toolchain files, `.cargo`, `.sqlx`, migrations and the workspace's own manifests and root files that a COPY of their directory would bring if `.dockerignore` let them.",
     why: "Another toolchain, other versions of the dependencies, other flags: the image holds another build than the one that was tested, or the build stops.",
     fix: "Take them out of `.dockerignore`, e.g. by `!Cargo.lock`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "`.dockerignore` keeps nothing that cargo reads";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let context = &dockerfile.context;
     if context.ignore.is_none() || dockerfile.workspace.guessed {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     }
     let root = &dockerfile.workspace.root;
     let mut inputs = dockerfile.workspace.inputs();
@@ -54,7 +60,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
     }
     // Once is enough.
-    findings.into_iter().take(1).collect()
+    Outcome::of(findings.into_iter().take(1), PASS)
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "ineffective-clean",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a step that should make cargo compile again takes away the wrong files",
     what: "Looks at `rm` in a target directory and at `cargo clean` between the build of a stub and the build that counts, and whether a crate stays stale all the same.",
     why: "Cargo names files after crates (`my_app-…`), not packages (`my-app-…`), cleans the debug profile unless `--release` is said, and looks at neither the program itself nor the sources that were removed: it ships the stub.",
     fix: "Say `cargo clean --release -p NAME`, or touch the sources behind their COPY.",
+    no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &[
         "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
@@ -18,6 +21,10 @@ pub static RULE: Rule = Rule {
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str =
+    "every step that cleans takes away what cargo looks at, or nothing depends on it";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let stale = dockerfile.stale();
@@ -55,7 +62,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .sure_only(first.sure),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -2,21 +2,27 @@ use crate::dockerfile::Dockerfile;
 use crate::dockerfile::Span;
 use crate::dockerfile::parse::Kind;
 use crate::dockerfile::stages::Origin;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "manifest-not-restored-after-cook",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "after `cargo chef cook` the manifests stay cargo-chef's own",
     what: "Looks for builds after a `cook` in the same stage under the manifests that cargo-chef wrote, while the sources came back.",
     why: "cargo-chef writes every version as 0.0.1. The program says 0.0.1 wherever it says its version, and a package without a library is not compiled again at all: its empty stub is shipped, without a word.",
     fix: "Copy everything back behind the cook: `COPY . .`, or `COPY Cargo.toml Cargo.lock build.rs ./` beside `COPY src ./src`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Silence, Symptom::Behaviour("the program says that it is version 0.0.1")],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no build is under a manifest of cargo-chef";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -56,7 +62,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .sure_only(sure),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 /// The last COPY from the context before a build.

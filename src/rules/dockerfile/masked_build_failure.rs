@@ -1,21 +1,27 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::run_commands::Masked;
 use crate::dockerfile::trace::Build;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "masked-build-failure",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "nobody notices when the build fails, and an older program is shipped in its place",
     what: "Looks for builds whose failure is hidden (`|| true`, a pipe without `pipefail`, a following command without `set -e`) while a stub or a program of cargo-chef lies where the program is copied from.",
     why: "When the code does not compile, the image is built all the same, with the stub in it.",
     fix: "Let the build fail: no `|| true` behind it, `SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]` before a pipe, `&&` or `set -e` between commands.",
+    no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &["https://docs.docker.com/build/building/best-practices/#using-pipes"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "a build that fails is noticed, or nothing older lies in its place";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -64,7 +70,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .sure_only(!build.ran.conditional),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,21 +1,27 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::trace::Build;
 use crate::dockerfile::workspace::below;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "member-manifest-missing",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a member's manifest is not there when cargo reads the workspace",
     what: "Compares the manifests that a build finds with those that the root manifest and path dependencies name.",
     why: "Cargo reads the manifest of every member, whatever it builds: `failed to load manifest for workspace member`.",
     fix: "Copy every member's manifest (and a stub of its root file) before the first build.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("failed to load manifest for workspace member")],
     references: &["https://doc.rust-lang.org/cargo/reference/workspaces.html"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "cargo finds the manifests that it reads";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     if dockerfile.workspace.guessed {
@@ -46,7 +52,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             .sure_only(!build.ran.conditional),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 fn edits_root(dockerfile: &Dockerfile, build: &Build) -> bool {

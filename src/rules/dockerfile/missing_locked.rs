@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-locked",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "cargo may build with other versions of the dependencies than Cargo.lock says",
     what: "Looks for builds without `--locked` or `--frozen`.",
     why: "Where Cargo.lock does not fit the manifests, cargo writes another one and builds with it: the image holds versions that nobody tested.",
     fix: "Say `cargo build --release --locked`.",
+    no_fix_line: Some("a build through another tool has its own way"),
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every build is locked";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -36,7 +42,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             _ => finding,
         });
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 use std::collections::BTreeSet;
 
 pub static RULE: Rule = Rule {
     id: "no-dependency-layer",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "each change of a source compiles every dependency again",
     what: "Looks for builds right behind a COPY of the whole context, without a cook, a stub build or a cache mount before.",
     why: "A build of minutes where seconds would do.",
     fix: "Use cargo-chef, or `RUN --mount=type=cache,target=/usr/local/cargo/registry` with a target directory of its own.",
+    no_fix_line: Some("there are several ways, each of several lines"),
     symptoms: &[],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "dependencies are kept apart from the sources";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -41,7 +47,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             ));
         }
     }
-    findings.into_iter().take(1).collect()
+    Outcome::of(findings.into_iter().take(1), PASS)
 }
 
 #[cfg(test)]

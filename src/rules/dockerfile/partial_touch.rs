@@ -1,22 +1,28 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "partial-touch",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "only some of the stubbed crates are compiled again",
     what: "As `dummy-build-without-touch`, where the build compiles some of the crates again and calls others fresh.",
     why: "The program is the real one, but a library of the workspace in it is still the stub: missing functions at best, old behaviour without a word at worst.",
     fix: "Touch the sources of every member: `RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
+    no_fix_line: Some("no one line touches more than six files, or files of unknown names"),
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no crate stays a stub beside crates that are compiled again";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -40,7 +46,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
         findings.push(finding);
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

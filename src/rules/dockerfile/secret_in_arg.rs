@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "secret-in-arg",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a secret is given as a build argument or written into ENV",
     what: "Looks for names of ARG and ENV that say secret, token, password or access key.",
     why: "Arguments and ENV stay in the image's history: `docker history` shows them to everybody who has the image.",
     fix: "Mount it: `RUN --mount=type=secret,id=NAME,env=NAME cargo build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/secrets/"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no argument is called a secret";
 
 const MARKS: &[&str] = &[
     "SECRET",
@@ -60,7 +66,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

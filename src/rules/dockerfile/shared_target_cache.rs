@@ -1,16 +1,19 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "shared-target-cache",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "all branches and architectures share one target directory in a cache mount",
     what: "Looks for builds whose target directory is a cache mount without an `id`, or with one that holds no argument of its own, and that touch no sources first.",
     why: "Cargo compares times, and a checkout of another branch may be older than what the mount holds: the build of branch A ships branch B, without a word. Two architectures overwrite each other.",
     fix: "Give the mount an id of the branch and the platform, or touch the sources in the same RUN: `find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://docs.docker.com/reference/dockerfile/#run---mounttypecache",
@@ -18,6 +21,9 @@ pub static RULE: Rule = Rule {
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no target directory is a cache mount of all branches";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -60,7 +66,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

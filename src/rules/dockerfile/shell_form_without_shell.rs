@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, Kind};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "shell-form-without-shell",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a shell form stands in an image without a shell",
     what: "Looks for RUN, CMD and ENTRYPOINT in shell form in stages of scratch and distroless images, where nothing copies a shell.",
     why: "`/bin/sh` is not there: the build stops, or the container ends at once.",
     fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`; run what needs a shell in an earlier stage.",
+    no_fix_line: Some("where there are signs of the shell, another program must read them"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#shell-form"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every shell form has its shell";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -65,7 +71,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "shell-swallows-command",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "`set` takes the command as its own arguments",
     what: "Looks for `set` with options and then a program's name: a `;` or `&&` is missing.",
     why: "`set -eux cargo build` sets the shell's arguments and succeeds. Nothing is built.",
     fix: "Put a `;` behind the options: `RUN set -eux; cargo build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#set"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no `set` takes a command for its argument";
 
 const PROGRAMS: &[&str] = &[
     "cargo", "apt-get", "apt", "apk", "rustup", "cp", "mv", "rm", "mkdir", "touch", "curl", "wget",
@@ -51,7 +57,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             );
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

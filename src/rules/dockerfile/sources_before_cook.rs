@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::stages::Origin;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "sources-before-cook",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "`cargo chef cook` writes its stubs over the sources",
     what: "Looks for a `cook` in a directory that holds the sources already, and whether a COPY brings them back before the build that counts.",
     why: "cargo-chef replaces every manifest and every root file by a stub. What is built next is the stub: the image ships an empty program.",
     fix: "Cook before the sources are copied: `COPY --from=planner /app/recipe.json .`, `RUN cargo chef cook --release`, then `COPY . .`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no cook writes over sources that are built";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -39,7 +45,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .sure_only(!dockerfile.workspace.guessed && build.opaque.is_none()),
         );
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, Kind};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stage-arguments-lost",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the arguments of CMD and of `docker run` never reach the program",
     what: "Looks for an ENTRYPOINT in shell form, or of `sh -c`, beside a CMD.",
     why: "`sh -c 'app'` takes what follows for its own: the program starts without the arguments, and nobody says so.",
     fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
@@ -18,18 +21,21 @@ pub static RULE: Rule = Rule {
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "no shell stands between the arguments and the program";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let entrypoint = state.entrypoint.and_then(|it| dockerfile.instruction(it));
     let Some((instruction, cmd)) =
         entrypoint.zip(state.cmd.and_then(|it| dockerfile.instruction(it)))
     else {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     };
-    let Kind::Entrypoint(form) = &instruction.kind else { return Outcome::Pass };
+    let Kind::Entrypoint(form) = &instruction.kind else { return Outcome::pass(PASS) };
     if matches!(&cmd.kind, Kind::Cmd(Form::Exec(words)) if words.is_empty()) {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     }
     let takes_none = match form {
         Form::Shell(_) => true,
@@ -43,7 +49,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
     };
     if !takes_none {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     }
     Finding::in_dockerfile(
         dockerfile,

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::cargo_command::Profile;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stage-debug-build",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the shipped program is built without optimisation",
     what: "Looks for the profile of the build whose program the last stage takes.",
     why: "A debug build is many times slower and larger, and checks what a release does not.",
     fix: "Say `cargo build --release`, and take the program from target/release.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no debug build is shipped";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -42,7 +48,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

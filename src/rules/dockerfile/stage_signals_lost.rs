@@ -1,32 +1,38 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, Kind};
 use crate::dockerfile::shell::{Node, parse};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stage-signals-lost",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a shell stays in front of the program, and keeps its signals",
     what: "Looks for a shell form of CMD or ENTRYPOINT, or `sh -c`, that runs more than one command and does not end in `exec`.",
     why: "The shell is process 1: it takes SIGTERM for itself, the program is killed after ten seconds, and loses what it had not written.",
     fix: "Put `exec` before the last command: `CMD prepare && exec /app`.",
+    no_fix_line: Some("which command is the program is not known"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#shell-form-entrypoint-example"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "no shell stays in front of the program";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let Some(instruction) =
         state.entrypoint.or(state.cmd).and_then(|it| dockerfile.instruction(it))
     else {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     };
     let (Kind::Entrypoint(form) | Kind::Cmd(form)) = &instruction.kind else {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     };
     let text = match form {
         Form::Shell(text) => text.text.clone(),
@@ -36,7 +42,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let shell =
                 ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
             if !shell || word(1) != "-c" {
-                return Outcome::Pass;
+                return Outcome::pass(PASS);
             }
             word(2)
         }
@@ -45,7 +51,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     // One command alone is what a shell becomes by itself, in most shells.
     let several = nodes.len() > 1 || matches!(nodes.first(), Some(Node::AndOr(..) | Node::Pipe(_)));
     if !several || ends_in_exec(nodes.last()) {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     }
     Finding::in_dockerfile(
         dockerfile,

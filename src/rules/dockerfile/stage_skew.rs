@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::BaseImage;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stage-skew",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the runtime image's glibc is older than what the program was built with",
     what: "Compares the base images of the stage that builds and of the stage that ships, where the table of base images knows both.",
     why: "A program that was linked against glibc 2.34 or later asks for it by version: on an older one the loader refuses it with `GLIBC_2.34 not found`. Between newer versions only what uses their functions fails: std asks for 2.39 where it starts processes.",
     fix: "Build and ship on one release, e.g. `FROM rust:1-bookworm` and `FROM debian:bookworm-slim`.",
+    no_fix_line: Some("only for Debian's images is the release's name the tag"),
     symptoms: &[Symptom::Stderr("version `GLIBC_2.34' not found"), Symptom::ExitCode(1)],
     references: &["https://sourceware.org/glibc/wiki/Release/2.34"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "the runtime's glibc is new enough for what is shipped, or not known";
 
 /// From glibc 2.34 on every program asks for 2.34: `__libc_start_main` got a new version there.
 const FLOOR: (u32, u32) = (2, 34);
@@ -66,7 +72,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(finding);
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 /// The runtime image of the builder's release.

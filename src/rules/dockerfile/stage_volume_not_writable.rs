@@ -1,28 +1,34 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stage-volume-not-writable",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program may not write into its volume",
     what: "Looks for VOLUME in stages that end under a user of their own, where no step makes the directory or gives it to that user.",
     why: "A new volume takes the owner of the directory in the image: root, where nothing made it. The program ends with `Permission denied`.",
     fix: "Make it before VOLUME: `RUN mkdir -p /data && chown app:app /data`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#volume"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "volumes are the user's, or the program is root";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let user = state.user.as_deref().unwrap_or("root");
     let name = user.split(':').next().unwrap_or_default();
     if ["", "root", "0"].contains(&name) || state.opaque.is_some() {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     }
     let range = dockerfile.stages.all.get(dockerfile.stages.last).map(|it| it.instructions.clone());
     let mut findings = Vec::new();
@@ -49,7 +55,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             );
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

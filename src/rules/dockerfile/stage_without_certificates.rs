@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stage-without-certificates",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program asks the system for certificates, and the image has none",
     what: "Looks in Cargo.lock for crates that read the system's certificates, and in the last stage for an image or package that brings them.",
     why: "Every HTTPS connection fails: `unable to get local issuer certificate`.",
     fix: "Install them: `RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("unable to get local issuer certificate")],
     references: &["https://docs.rs/openssl-probe"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "certificates are there, or nobody asks for them";
 
 /// Crates that read the system's certificates.
 const READERS: &[&str] =
@@ -33,7 +39,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some(reader) = READERS.iter().find(reads) else {
         return Outcome::not_applicable("no crate of Cargo.lock reads the system's certificates");
     };
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
     let Some(image) = image else { return Outcome::open("the base image is not known") };
@@ -57,7 +63,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 || text.contains("ca-bundle")
         });
     let Some(shipped) = shipped.first().filter(|_| !brought && !copied) else {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     };
     let stage = &dockerfile.stages.all[dockerfile.stages.last];
     let line = match image.distribution.as_str() {

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stage-without-library",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program needs a library that the image does not have",
     what: "Looks in Cargo.lock for crates that link OpenSSL or libpq of the system, and in the last stage for an image or package that brings the library.",
     why: "The loader refuses the program: `error while loading shared libraries`.",
     fix: "Install it in the last stage: `libssl3`, `libpq5`; or build it in (the feature `vendored`).",
+    no_fix_line: Some("the package's name differs from release to release"),
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["https://docs.rs/openssl/latest/openssl/#vendored"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no library of the lockfile is known to be missing";
 
 /// A crate, what it would have to be vendored by, the library's file, packages that bring it.
 const NEEDS: &[(&str, &str, &str, &[&str])] = &[
@@ -41,7 +47,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let locked = &dockerfile.workspace.locked;
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
     let Some(image) = image else { return Outcome::open("the base image is not known") };
-    let Some((_, trace)) = dockerfile.last() else { return Outcome::Pass };
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let mut findings = Vec::new();
     for shipped in dockerfile.shipped().iter().take(1) {
@@ -81,7 +87,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             );
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

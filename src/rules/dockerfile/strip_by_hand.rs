@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "strip-by-hand",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is stripped by a command, not by its profile",
     what: "Looks for `strip` on what cargo built.",
     why: "The record of the build names a program that is not the one that is shipped.",
     fix: "Say `strip = true` in `[profile.release]`.",
+    no_fix_line: Some("the line belongs into Cargo.toml"),
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#strip"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no program of cargo's is stripped by a command";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -24,7 +30,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             findings.push(Finding::in_dockerfile(dockerfile, &taken.span, message));
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

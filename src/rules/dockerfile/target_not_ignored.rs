@@ -1,21 +1,27 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
 use crate::dockerfile::workspace::join;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "target-not-ignored",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the target directory of this machine is sent into the image",
     what: "Looks for COPY of a directory that holds a `target` now which `.dockerignore` lets through.",
     why: "Gigabytes are sent at each build. Where the machine's rustc is the image's, cargo calls this machine's programs fresh, and ships them.",
     fix: "Write `target` into `.dockerignore`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no target directory of the host is sent";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let context = &dockerfile.context;
@@ -44,7 +50,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::Libc;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "target-not-installed",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "cargo is asked for a target that no step installs",
     what: "Looks for `--target` and CARGO_BUILD_TARGET of builds on Rust's own images without a `rustup target add`, where the target is not the image's own.",
     why: "rustc ends with `can't find crate for std` (E0463).",
     fix: "Install it first: `RUN rustup target add x86_64-unknown-linux-musl`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("can't find crate for `std`")],
     references: &["https://rust-lang.github.io/rustup/cross-compilation.html"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every target that is built for is installed, or may be the builder's own";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
@@ -52,7 +58,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             }
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

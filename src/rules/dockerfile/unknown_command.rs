@@ -1,22 +1,28 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "unknown-command",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "a command is mistyped",
     what: "Looks for programs of RUN that no known program is called, that differ in one letter from one that such lines use, and that nothing before installs or copies.",
     why: "The step fails with 127, or, where the failure is hidden, does nothing.",
     fix: "Write the program's name as it is.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(127)],
     references: &[
         "https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02",
     ],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no command is near to a common one without being it";
 
 /// What RUN lines of Rust projects run most, and what a mistyped name must be near to.
 const COMMON: &str = "cargo apt-get rustup mkdir touch chmod chown strip rustc useradd adduser groupadd \
@@ -66,7 +72,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             );
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 /// One letter is another, is missing, is too much, or has changed places.

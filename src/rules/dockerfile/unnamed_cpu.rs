@@ -1,20 +1,26 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::Kind;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "unnamed-cpu",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the program is compiled for the processor of whatever machine builds it",
     what: "Looks for `target-cpu=native` in RUSTFLAGS of ENV, ARG and RUN.",
     why: "On an older processor it ends with SIGILL at some instruction.",
     fix: "Name a level: `-C target-cpu=x86-64-v2`.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132)],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu"],
     check: Check::Dockerfile(check),
 };
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no processor of the building machine is taken";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
@@ -36,7 +42,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             );
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, PASS)
 }
 
 #[cfg(test)]

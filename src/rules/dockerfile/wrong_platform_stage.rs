@@ -1,32 +1,38 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-platform-stage",
+    aliases: &[],
     group: Group::Dockerfile,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the last stage is of the builder's platform, not of the one that is asked for",
     what: "Looks for `--platform=$BUILDPLATFORM` at the last stage.",
     why: "With `--platform linux/arm64` the image says arm64 and holds programs of the machine that built it: `exec format error`.",
     fix: "Leave `--platform` to stages that only build.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("exec format error")],
     references: &["https://docs.docker.com/build/building/multi-platform/"],
     check: Check::Dockerfile(check),
 };
 
+/// What is said where nothing is wrong.
+const PASS: &str = "the last stage is of the target's platform";
+
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let chain = dockerfile.stages.chain(dockerfile.stages.last);
     let Some(stage) = chain.last().and_then(|it| dockerfile.stages.all.get(*it)) else {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     };
     let platform = stage.platform.as_deref().unwrap_or_default();
     let runs = dockerfile
         .last()
         .is_some_and(|(_, it)| it.state.cmd.is_some() || it.state.entrypoint.is_some());
     if !platform.contains("BUILDPLATFORM") || !runs {
-        return Outcome::Pass;
+        return Outcome::pass(PASS);
     }
     Finding::in_dockerfile(
         dockerfile,
