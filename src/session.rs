@@ -13,6 +13,8 @@ pub mod fs;
 pub mod gather;
 pub mod image_subjects;
 pub mod inspect;
+pub mod linter;
+pub mod opened;
 pub mod record;
 pub mod records;
 pub mod select;

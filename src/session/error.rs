@@ -4,6 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why the work could not be done. Each message says in one line what happened and what to do.
+///
+/// ```
+/// let error = binlint::inspect("notes.txt", b"no program").unwrap_err();
+/// assert!(matches!(error, binlint::Error::Usage(_)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

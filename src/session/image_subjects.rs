@@ -53,14 +53,7 @@ impl Options {
                 )),
             };
         };
-        let platform = match &self.platform {
-            Some(text) => Some(Platform::parse(text).ok_or_else(|| {
-                Error::Usage(format!(
-                    "--platform {text}: write OS/ARCH or OS/ARCH/VARIANT, as in linux/arm/v7"
-                ))
-            })?),
-            None => None,
-        };
+        let platform = self.platform.as_deref().map(platform).transpose()?;
         let at = self
             .at
             .as_ref()
@@ -68,6 +61,18 @@ impl Options {
         let query = Query { platform, find_programs: true, at, built_here };
         Ok(Some(Image::read(reference, &query, seen)?))
     }
+}
+
+/// The platform of this name.
+///
+/// # Errors
+/// The name is none.
+pub fn platform(text: &str) -> Result<Platform, Error> {
+    Platform::parse(text).ok_or_else(|| {
+        Error::Usage(format!(
+            "--platform {text}: write OS/ARCH or OS/ARCH/VARIANT, as in linux/arm/v7"
+        ))
+    })
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.

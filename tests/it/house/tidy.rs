@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use binlint::rule::{Group, Rule, Symptom};
-use binlint::rules;
+use binlint::internals::rule::{Group, Rule, Symptom};
+use binlint::internals::rules;
 
 /// The rooms and the rooms each may look into; `ARCHITECTURE.md` explains the table.
 const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
@@ -171,6 +171,7 @@ fn rule_page(rule: &Rule) -> String {
                 Symptom::Stderr(text) => writeln!(page, "- on standard error: `{text}`"),
                 Symptom::Client(text) => writeln!(page, "- a client sees: {text}"),
                 Symptom::Behaviour(text) => writeln!(page, "- {text}"),
+                other => panic!("{}: {other:?} has no line on the page", rule.id),
             }
             .unwrap();
         }
