@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use binlint::config::Config;
-use binlint::config::date::Date;
-use binlint::dockerfile::{Options, context};
-use binlint::lint::lint;
-use binlint::rule::Level;
-use binlint::subject::Facts;
+use binlint::Level;
+use binlint::internals::config::Config;
+use binlint::internals::config::date::Date;
+use binlint::internals::dockerfile::{Options, context};
+use binlint::internals::lint::lint;
+use binlint::internals::subject::Facts;
 
 const TWINS: &str = "testdata/dockerfiles";
 

@@ -7,13 +7,13 @@ use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use binlint::rootfs::document::digest::Digest;
-use binlint::rootfs::layer::{Interest, Member, Want};
-use binlint::rootfs::load::{Failure, Loaded, load, load_stream};
-use binlint::rootfs::reference::Reference;
-use binlint::rootfs::spill::Spill;
-use binlint::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
-use binlint::start::image::extract::MAX_LINKING_BYTES;
+use binlint::internals::rootfs::document::digest::Digest;
+use binlint::internals::rootfs::layer::{Interest, Member, Want};
+use binlint::internals::rootfs::load::{Failure, Loaded, load, load_stream};
+use binlint::internals::rootfs::reference::Reference;
+use binlint::internals::rootfs::spill::Spill;
+use binlint::internals::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
+use binlint::internals::start::image::extract::MAX_LINKING_BYTES;
 
 use crate::support::layers::*;
 use crate::support::slow;

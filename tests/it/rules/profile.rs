@@ -6,15 +6,15 @@ use std::process::Command;
 
 use crate::support::cargo::{build, query, write};
 use crate::support::slow;
-use binlint::binary::Binary;
-use binlint::binary::Panic;
-use binlint::cargo::build::Build;
-use binlint::cargo::target_dir::outputs::find_outputs;
-use binlint::cargo::workspace::profile::{Lto, Strip};
-use binlint::cargo::workspace::{Query, workspace};
-use binlint::rule::{Level, Outcome};
-use binlint::rules;
-use binlint::subject::Facts;
+use binlint::internals::binary::Binary;
+use binlint::internals::binary::Panic;
+use binlint::internals::cargo::build::Build;
+use binlint::internals::cargo::target_dir::outputs::find_outputs;
+use binlint::internals::cargo::workspace::profile::{Lto, Strip};
+use binlint::internals::cargo::workspace::{Query, workspace};
+use binlint::internals::rule::{Level, Outcome};
+use binlint::internals::rules;
+use binlint::internals::subject::Facts;
 
 /// One program and all that is known of it.
 struct Program {
