@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::cargo::{environment, write};
-use crate::support::slow;
+use crate::support::slow::{self, Need};
 use binlint::facts::binary::Panic;
 use binlint::facts::build::{Build, DebugLevel, Lto, Origin, Profile};
 use binlint::input::cargo::{self, Output, Outputs, Query};
@@ -432,9 +432,10 @@ fn included_files() {
 #[test]
 fn workspaces_drawn_at_random() {
     let mut draw = Draw(0x005e_ed0f_b111);
-    let cases: Vec<Case> = (0..120).map(|_| draw.case()).collect();
+    let count = if slow::is_left_out(Need::Time) { 24 } else { 120 };
+    let cases: Vec<Case> = (0..count).map(|_| draw.case()).collect();
     let accepted = compare(&cases);
-    assert!(accepted >= 90, "cargo refused {} of {}", cases.len() - accepted, cases.len());
+    assert!(accepted * 4 >= count * 3, "cargo refused {} of {count}", count - accepted);
 }
 
 const SETTINGS: &[(&str, &[&str])] = &[
