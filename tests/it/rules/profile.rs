@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::cargo::{build, query, write};
-use crate::support::slow;
+use crate::support::slow::{self, Need};
 use binlint::facts::binary::Panic;
 use binlint::facts::build::{Lto, Strip};
 use binlint::facts::{Binary, Build, Facts};
@@ -104,7 +104,8 @@ fn program(query: &Query, profile: &str, settings: &[(&str, &str)]) -> Program {
 fn programs(query: &Query) -> Vec<Program> {
     let mut programs = Vec::new();
     // Every strategy with every stripping; the other settings go round.
-    let ltos = ["false", "thin", "fat", "off"];
+    let few = slow::is_left_out(Need::Time);
+    let ltos = if few { ["false", "off"].repeat(2) } else { vec!["false", "thin", "fat", "off"] };
     let levels = ["3", "s", "z", "1", "2"];
     let mut turn = 0;
     for panic in ["unwind", "abort"] {
@@ -117,7 +118,9 @@ fn programs(query: &Query) -> Vec<Program> {
                 ];
                 settings.extend(strip.map(|it| ("STRIP", it)));
                 settings.extend(debug.map(|it| ("DEBUG", it)));
-                programs.push(program(query, "release", &settings));
+                if !few || turn % 3 == 0 {
+                    programs.push(program(query, "release", &settings));
+                }
                 turn += 1;
             }
         }
@@ -174,7 +177,8 @@ fn verdicts_agree_with_readelf_and_the_settings() {
     }
     println!("pass, fail, not-applicable, open: {counts:?}");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(counts[0] > 1000 && counts[1] > 500, "{counts:?}");
+    let pairs = programs.len() * programs.len();
+    assert!(counts[0] > pairs && counts[1] * 2 > pairs, "{counts:?} of {pairs}");
 }
 
 /// What each rule must say of the subject under the maker's profile. The truth about the program
