@@ -1,7 +1,7 @@
 //! What was typed, and which room answers it.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -18,6 +18,7 @@ pub mod output;
 pub mod record;
 pub mod recording;
 pub mod rules;
+mod subject;
 pub mod verify;
 
 use output::Failure;
@@ -94,13 +95,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     });
     answer.unwrap_or_else(|failure| {
-        match failure {
-            // The reader of a pipe has seen enough.
-            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return CLEAN,
-            failure => {
-                let _ = writeln!(io::stderr(), "error: {failure}");
-            }
-        }
+        // Nothing is left to do when not even this can be said.
+        let _ = writeln!(output::stderr(), "error: {failure}");
         FAILED
     })
 }

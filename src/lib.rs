@@ -4,6 +4,9 @@
 //! The modules stand in the order in which the data walks through them; `ARCHITECTURE.md` draws it.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
+pub mod fact;
 
 pub mod input;
 

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::facts::build::Origin;
 use crate::facts::image::command::{By, Command, Failure, FailureKind};
 #[cfg(test)]
-use crate::facts::image::{Config, tree::Memory};
+use crate::facts::image::{Config, elf_tree::Memory};
 use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every

@@ -3,7 +3,7 @@
 #![no_main]
 
 use binlint::facts::binary::Linking;
-use binlint::facts::image::tree::Memory;
+use binlint::facts::image::elf_tree::Memory;
 use binlint::facts::image::{Config, Image};
 use binlint::facts::{Binary, Facts};
 use binlint::rules;

@@ -1,14 +1,14 @@
 //! `build`: cargo's own build, then a record of what it made, then the check.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::check;
 use super::freshen;
-use super::output::Failure;
+use super::output::{self, Failure};
 use super::recording::{self, Features, Gathered, Writing, beside};
 use crate::facts::build::ledger::Verdict;
 use crate::facts::record::made::Request;
@@ -60,10 +60,10 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         return Ok(code);
     }
     for other in &others {
-        writeln!(io::stderr(), "note: {other} gets no record: it is no binary of a package")?;
+        writeln!(output::stderr(), "note: {other} gets no record: it is no binary of a package")?;
     }
     if programs.is_empty() {
-        writeln!(io::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
+        writeln!(output::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
         return Ok(super::CLEAN);
     }
     let workspace = cargo::workspace(&query)?;
@@ -76,7 +76,7 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         let answer =
             record(program, built, (&workspace, request), (&crates, &units), &words.writing)?;
         if let Err(why) = answer {
-            writeln!(io::stderr(), "error: {why}")?;
+            writeln!(output::stderr(), "error: {why}")?;
             refused = true;
         }
     }
@@ -218,7 +218,7 @@ fn record(
     let answer = gathered.record(crates, units, &to, writing)?;
     if answer.is_ok() {
         let made = if program.fresh { "fresh, not rebuilt" } else { "built" };
-        writeln!(io::stderr(), "{:>12} {} ({made})", "Recorded", to.display())?;
+        writeln!(output::stderr(), "{:>12} {} ({made})", "Recorded", to.display())?;
     }
     Ok(answer)
 }

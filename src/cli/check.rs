@@ -8,6 +8,7 @@ use super::image::{self, Runtime, Seen};
 use super::judging::Judging;
 use super::output::Failure;
 use super::recording::{self, Features};
+use super::subject::{Origin, Subject as Linted};
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
 use crate::facts::build::freshness::{self, Comparisons};
@@ -133,7 +134,8 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
                 // What the image would run is judged though it is nothing of ours, or nothing.
                 None if image.programs.is_empty() && image.config.is_some() => {
                     let facts = Facts { image: Some(image.clone()), ..Facts::default() };
-                    vec![(image.reference.clone(), facts)]
+                    let name = image.reference.clone();
+                    vec![Linted { name, origin: Origin::Image, facts }]
                 }
                 None if image.programs.is_empty() => {
                     return Err(Failure::Words(format!(
@@ -147,8 +149,14 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
-        notes.extend(base_images::of_image(image).iter().flat_map(base_images::told));
-        for (name, facts) in subjects.iter_mut().filter(|(_, facts)| facts.image.is_none()) {
+        notes.extend(
+            base_images::of_statements(&image.statements, image.digest.as_deref())
+                .iter()
+                .flat_map(base_images::told),
+        );
+        for Linted { name, facts, .. } in
+            subjects.iter_mut().filter(|subject| subject.facts.image.is_none())
+        {
             image::carry(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())
             {
@@ -187,19 +195,21 @@ pub(super) fn made(
         if let Some(build) = &mut facts.build {
             build.freshness.newer_twin = None;
         }
-        subjects.push((output.bin.clone(), facts));
+        let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
+        subjects.push(Linted { name, origin, facts });
     }
     Judging::default().answer(&judged(subjects, None, notes, &config)?)
 }
 
 /// The subjects with the records that they have, under every rule.
 fn judged(
-    mut subjects: Vec<(String, Facts)>,
+    mut subjects: Vec<Linted>,
     record: Option<&Path>,
     notes: Vec<String>,
     config: &Config,
 ) -> Result<Report, Failure> {
     recording::attach(&mut subjects, record)?;
+    let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
     let mut report = lint(subjects, config, Date::from_unix_seconds(input::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)
@@ -247,7 +257,7 @@ impl<'a> Here<'a> {
             None => return None,
         }
         let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::outputs(workspace, &query)
+        let outputs = cargo::find_outputs(workspace, &query)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
             .or_else(|| never_built(workspace, &query))?;
@@ -273,7 +283,7 @@ impl<'a> Here<'a> {
         let here = Here::new(self.workspace, &query);
         // What is left of an earlier build is this workspace's, even if no target has its name.
         here.named(&image::file_name(path)).or_else(|| {
-            let outputs = cargo::outputs(self.workspace, &query).ok()?;
+            let outputs = cargo::find_outputs(self.workspace, &query).ok()?;
             Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
         })
     }
@@ -338,8 +348,8 @@ pub(super) fn configuration(
 }
 
 /// What cargo built here, one subject a binary.
-fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<(String, Facts)>, Failure> {
-    let outputs = cargo::outputs(here.workspace, here.query)?;
+fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failure> {
+    let outputs = cargo::find_outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
@@ -348,7 +358,8 @@ fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<(String, Facts)
     for output in &outputs.built {
         let build = Build::new(here.workspace, &outputs, output);
         let facts = facts(&output.path, here.query, Some((here, build)))?;
-        subjects.push((output.bin.clone(), facts));
+        let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
+        subjects.push(Linted { name, origin, facts });
     }
     Ok(subjects)
 }
@@ -366,8 +377,8 @@ fn built_for(
     here: &Here<'_>,
     image: &Image,
     notes: &mut Vec<String>,
-) -> Result<Option<Vec<(String, Facts)>>, Failure> {
-    let outputs = match cargo::outputs(here.workspace, here.query) {
+) -> Result<Option<Vec<Linted>>, Failure> {
+    let outputs = match cargo::find_outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
         Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
             return Ok(None);
@@ -399,20 +410,17 @@ fn look_closer(
 }
 
 /// A file that the user named; the workspace's build belongs to it when it bears a bin's name.
-fn given(
-    path: &Path,
-    query: &cargo::Query,
-    here: Option<&Here<'_>>,
-) -> Result<(String, Facts), Failure> {
+fn given(path: &Path, query: &cargo::Query, here: Option<&Here<'_>>) -> Result<Linted, Failure> {
     let build = here.and_then(|here| Some((here, here.of_file(path)?)));
-    Ok((image::file_name(path), facts(path, query, build)?))
+    let facts = facts(path, query, build)?;
+    Ok(Linted { name: image::file_name(path), origin: Origin::Host(path.to_owned()), facts })
 }
 
 /// That nothing was compared with the workspace, since no name says which program it would be.
-fn nameless(here: &Here<'_>, subjects: &[(String, Facts)]) -> Option<String> {
+fn nameless(here: &Here<'_>, subjects: &[Linted]) -> Option<String> {
     let bins = bins(here.workspace, here.query);
-    let (name, _) = subjects.iter().find(|(_, facts)| facts.binary.is_some())?;
-    if bins.is_empty() || subjects.iter().any(|(_, facts)| facts.build.is_some()) {
+    let name = &subjects.iter().find(|it| it.facts.binary.is_some())?.name;
+    if bins.is_empty() || subjects.iter().any(|it| it.facts.build.is_some()) {
         return None;
     }
     let bins = bins.join("`, `");

@@ -1,5 +1,7 @@
 //! `cargo binlint freshen`: makes cargo compile again exactly what does not match its sources.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Write};
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::check::Selection;
-use super::output::Failure;
+use super::output::{self, Failure};
 use crate::facts::build::comparison;
 use crate::facts::build::evidence;
 use crate::facts::build::fingerprint::Local;
@@ -308,7 +310,7 @@ fn say(
     dry: bool,
     unreadable: Option<&str>,
 ) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let verb = if dry { "would compile again" } else { "compiles again" };
     for (unit, why) in stale {
         let what = match &unit.kind {

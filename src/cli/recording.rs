@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::check::Selection;
-use super::output::Failure;
+use super::output::{self, Failure};
+use super::subject::Subject;
 use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
 use crate::facts::build::freshness::{self, Comparisons};
 use crate::facts::build::ledger::Verdict;
 use crate::facts::record::made::{Git, Request, Sources, Stage, places_of_sources};
 use crate::facts::record::tied::{self, Earlier, Seen, Tie, Ties};
 use crate::facts::record::{Fate, Made, Record, embedded};
-use crate::facts::{Binary, Build, Facts};
+use crate::facts::{Binary, Build};
 use crate::input::build::Crate;
 use crate::input::cargo::{Asked, Output, Outputs, Query, Workspace};
 use crate::input::{file, git, keys, record as files, toolchain};
@@ -237,7 +238,7 @@ impl<'a> Gathered<'a> {
             }
         };
         self.write(&ties, to, words)?;
-        let mut said = std::io::stderr().lock();
+        let mut said = output::stderr();
         for note in self.notes() {
             writeln!(said, "note: {note}")?;
         }
@@ -411,26 +412,34 @@ pub fn find(
 
 /// Gives each program of this machine its record, for a check that was asked for no verdict on
 /// it: the named one, else the one inside, else the one beside if it is about this program. One
-/// that an earlier build left there is no record of this one.
+/// that an earlier build left there is no record of this one. Nothing is looked up here for a
+/// program of an image, whatever path it bears.
 ///
 /// # Errors
-/// A named record that is none, or one for several programs.
-pub fn attach(subjects: &mut [(String, Facts)], named: Option<&Path>) -> Result<(), Failure> {
+/// A named record that is none, or one for several programs or for one of an image.
+pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Failure> {
     if let (Some(named), 2..) = (named, subjects.len()) {
         let named = named.display();
         return Err(Failure::Words(format!(
             "--record {named} is about one program; name it with --bin"
         )));
     }
-    for (_, facts) in subjects {
+    for Subject { name, origin, facts } in subjects {
         let Some(binary) = &facts.binary else { continue };
-        let path = Path::new(&binary.path);
+        let Some(path) = origin.on_this_machine() else {
+            let Some(named) = named else { continue };
+            return Err(Failure::Words(format!(
+                "--record {}: {name} lies in an image; `verify IMAGE --record FILE --at {name}` \
+                 holds a record against it",
+                named.display()
+            )));
+        };
         let beside_it = beside(path);
         let is_beside = files::is_file(&beside_it);
         if named.is_none() && binary.record.is_none() && !is_beside {
             continue;
         }
-        // A program of an image may bear the name of another one of this machine.
+        // The file may have been written anew since.
         let program = file::read(path).unwrap_or_default();
         if binary.sha256.as_deref() != Some(sha256_hex(&program).as_str()) {
             continue;

@@ -106,8 +106,8 @@ pub struct Binary {
     pub private_keys: Vec<u64>,
     /// Names of the environment's secrets whose values lie in the file.
     pub environment_secrets: Vec<String>,
-    /// The record of its build that it carries.
-    pub record: Option<crate::facts::record::Carried>,
+    /// The record of its build that it carries, as the bytes of its section.
+    pub record: Option<Box<[u8]>>,
     /// Source files of C, C++ and assembly whose objects were linked in; `None` without a symbol
     /// table, and for static programs, whose C library is all C.
     pub foreign_sources: Option<Vec<String>>,

@@ -30,7 +30,6 @@ pub mod profile;
 pub mod resolve;
 pub mod rustflags;
 pub mod scan;
-pub mod script;
 pub mod spec;
 pub mod target;
 #[cfg(test)]

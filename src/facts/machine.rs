@@ -1,10 +1,5 @@
 //! The machines that programs are made for, by ELF's numbers, Go's words and Rust's.
 
-use std::sync::Arc;
-
-use super::binary::Linking;
-use super::image::tree::{Tree, resolve};
-
 /// One machine as images name it. Where `None` stands, class or byte order say nothing more.
 struct Machine {
     /// `e_machine` (ELF gABI).
@@ -46,12 +41,12 @@ const fn mips(is_64: bool, is_little_endian: bool, architecture: &'static str) -
 }
 
 /// What images call the machine that a file is for; `None` for one that they have no name for.
-pub fn architecture(linking: &Linking) -> Option<&'static str> {
+pub fn architecture(elf: u16, is_64: bool, is_little_endian: bool) -> Option<&'static str> {
     let fits = |asked: Option<bool>, is: bool| asked.is_none_or(|asked| asked == is);
     let found = MACHINES.iter().find(|machine| {
-        machine.elf == linking.machine
-            && fits(machine.is_64, linking.is_64())
-            && fits(machine.is_little_endian, linking.is_little_endian())
+        machine.elf == elf
+            && fits(machine.is_64, is_64)
+            && fits(machine.is_little_endian, is_little_endian)
     })?;
     Some(found.architecture)
 }
@@ -71,42 +66,13 @@ pub fn name(elf: u16) -> String {
     }
 }
 
-/// The first of the programs that nearly every image has, by which one without a configuration
-/// shows what it is for.
-pub fn neighbour(tree: &dyn Tree) -> Option<(&'static str, Arc<Linking>)> {
-    const PROGRAMS: &[&str] = &[
-        "/bin/sh",
-        "/bin/busybox",
-        "/usr/bin/env",
-        "/usr/bin/dpkg",
-        "/sbin/ldconfig",
-        "/lib64/ld-linux-x86-64.so.2",
-        "/lib/ld-linux-aarch64.so.1",
-        "/lib/ld-linux-armhf.so.3",
-        "/lib/ld-linux-riscv64-lp64d.so.1",
-        "/lib64/ld64.so.2",
-        "/lib/ld64.so.1",
-        "/lib/ld-musl-x86_64.so.1",
-        "/lib/ld-musl-aarch64.so.1",
-        "/lib/ld-musl-armhf.so.1",
-    ];
-    PROGRAMS.iter().find_map(|path| {
-        let there = resolve(tree, path.as_bytes()).ok()?;
-        Some((*path, tree.linking(&there.path)?.ok()?))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_machine_has_one_name_each_way() {
-        let of = |machine, class, order| {
-            let mut linking = Linking { machine, ..Linking::default() };
-            (linking.ident[4], linking.ident[5]) = (class, order);
-            architecture(&linking)
-        };
+        let of = |machine, class, order| architecture(machine, class == 2, order == 1);
         assert_eq!(of(62, 2, 1), Some("amd64"));
         assert_eq!(of(62, 1, 1), Some("amd64"), "x32 runs under the same kernel");
         assert_eq!(of(8, 1, 1), Some("mipsle"));

@@ -3,6 +3,8 @@
 //! Nothing is written: cargo is only asked for metadata, and only with flags under which it may
 //! neither touch `Cargo.lock` nor use the network.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +16,7 @@ pub mod outputs;
 pub mod tree;
 
 pub use config::Config;
-pub use outputs::{Output, Outputs, outputs};
+pub use outputs::{Output, Outputs, find_outputs};
 
 use super::{Error, TextFile, read_text};
 

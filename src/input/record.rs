@@ -1,5 +1,7 @@
 //! Reads records and the sources of a build; writes records beside programs.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Reads what Cargo keeps in its target and build directories about each unit it compiled.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::HashMap;
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};

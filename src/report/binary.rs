@@ -240,7 +240,8 @@ impl<'a> From<&'a Binary> for Entry<'a> {
     }
 }
 
-fn of_record(record: &crate::facts::record::Carried) -> RecordEntry {
+fn of_record(record: &Box<[u8]>) -> RecordEntry {
+    let record = crate::facts::record::Carried::parse(record);
     RecordEntry {
         signed: record.signed,
         summary: record.summary.clone(),

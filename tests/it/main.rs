@@ -20,7 +20,9 @@ mod cargo {
 
 mod cli {
     mod check;
+    mod hostile;
     mod inspect;
+    mod recorded;
 }
 
 mod freshness {
@@ -38,6 +40,7 @@ mod freshness {
 mod house {
     mod contributing;
     mod tidy;
+    mod walls;
 }
 
 mod image {

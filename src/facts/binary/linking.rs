@@ -3,7 +3,8 @@
 use std::io::{Read, Seek};
 
 use object::read::{ReadCache, ReadRef};
-use serde::{Deserialize, Serialize};
+
+use crate::facts::machine;
 
 mod dynamic;
 mod loader_text;
@@ -18,7 +19,7 @@ pub use versions::{VersionDefinition, VersionNeed};
 use raw::Raw;
 
 /// What the loader sees of one ELF file. Sections are never looked at: the loader has none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Linking {
     /// `e_ident`, which the loader compares byte by byte.
     pub ident: [u8; 16],
@@ -89,7 +90,7 @@ pub enum Depth {
 }
 
 /// Why a file is not ELF, in the loader's own terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotElf {
     /// Shorter than an ELF header.
     TooShort,
@@ -100,7 +101,7 @@ pub enum NotElf {
 }
 
 /// One program header.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Segment {
     /// `p_type`.
     pub kind: u32,
@@ -119,7 +120,7 @@ pub struct Segment {
 }
 
 /// The oldest kernel that the file's C library works with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AbiTag {
     /// 0 Linux, 1 Hurd, 2 Solaris, 3 FreeBSD.
     pub system: u32,
@@ -203,9 +204,43 @@ impl Linking {
         Linking::read(&ReadCache::new(file), Depth::Symbols)
     }
 
+    /// Bytes of memory that this takes.
+    pub fn memory(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+        let texts = |all: &[String]| {
+            all.iter().map(|text| size_of::<String>() + text.capacity()).sum::<usize>()
+        };
+        let needs = |need: &VersionNeed| {
+            size_of::<VersionNeed>() + need.library.capacity() + need.name.capacity()
+        };
+        let definitions =
+            |it: &VersionDefinition| size_of::<VersionDefinition>() + it.name.capacity();
+        let filters =
+            |(library, _): &(String, bool)| size_of::<(String, bool)>() + library.capacity();
+        let loader = |loader: &LoaderText| texts(&loader.directories) + text(&loader.cache);
+        size_of::<Linking>()
+            + self.segments.capacity() * size_of::<Segment>()
+            + [&self.interpreter, &self.soname, &self.rpath, &self.runpath]
+                .map(text)
+                .iter()
+                .sum::<usize>()
+            + texts(&self.needed)
+            + texts(&self.notes)
+            + self.filters.iter().map(filters).sum::<usize>()
+            + self.version_needs.iter().map(needs).sum::<usize>()
+            + self.version_definitions.iter().map(definitions).sum::<usize>()
+            + self.symbols.as_ref().map_or(0, Symbols::memory)
+            + self.loader.as_ref().map_or(0, loader)
+    }
+
     /// Whether addresses are 64 bits wide.
     pub fn is_64(&self) -> bool {
         self.ident[4] == 2
+    }
+
+    /// What images call the machine that the file is for; `None` where they have no name for it.
+    pub fn architecture(&self) -> Option<&'static str> {
+        machine::architecture(self.machine, self.is_64(), self.is_little_endian())
     }
 
     /// Whether the least significant byte comes first.

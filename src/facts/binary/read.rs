@@ -17,7 +17,7 @@ use super::text::{Needle, Text};
 use super::triple::{self, ArmBarriers};
 use super::{Binary, DebugInfo, Fact, Format, Hardening, Kind, LibcName, Relro, Symbols, foreign};
 use super::{crates, isa, leaks, macho, main_fn, pe, signals, wasm};
-use crate::facts::record::Carried;
+use crate::facts::record::embedded;
 
 /// cargo-auditable's section: 4 kB for the largest programs known.
 const MAX_RECORD: u64 = 4 << 20;
@@ -68,7 +68,7 @@ impl Binary {
             if binary.format == Some(Format::Elf) && binary.interpreter.is_some() {
                 binary.foreign_sources = foreign::sources(bytes);
             }
-            binary.record = Carried::read(bytes);
+            binary.record = embedded::find(bytes).map(Box::from);
             // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
             binary.sha256 = digest.and_then(|thread| thread.join().ok());
             Ok(binary)

@@ -186,7 +186,7 @@ impl<'a> Comparison<'a> {
         };
         (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
-            match evidence::texts(states, mapped, names, &mut self.reader) {
+            match evidence::compare_texts(states, mapped, names, &mut self.reader) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }
@@ -288,7 +288,6 @@ impl<'a> Comparison<'a> {
         evidence::digests(state, names, &mut self.reader);
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
-            evidence::script_run(state, names, &mut self.reader);
         }
         evidence::build_script(state, names);
         if let Some(ledger) = &self.ledger {

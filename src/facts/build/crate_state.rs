@@ -128,6 +128,27 @@ impl CrateState {
         None
     }
 
+    /// Why nobody knows whether a build script's run read the files as they are now.
+    pub fn undecided_run(&self) -> Option<String> {
+        if self.proven {
+            return None;
+        }
+        let package = &self.package;
+        if let Some((file, when)) = self.newer.first() {
+            return Some(format!(
+                "{file} was written at {when}, after the build script of `{package}` ran: cargo would \
+                 run it again"
+            ));
+        }
+        let late = self.late.first().map(|file| {
+            format!(
+                "{file} came here after the build script of `{package}` ran and is dated before it: \
+                 cargo will not run it again, and nothing here kept what it read"
+            )
+        });
+        late.or_else(|| self.open.first().cloned())
+    }
+
     /// Whether this file is one of its sources now.
     pub fn has(&self, path: &Path) -> bool {
         self.tree.as_ref().is_some_and(|tree| tree.file(path).is_some())

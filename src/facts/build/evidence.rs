@@ -1,5 +1,7 @@
 //! The pieces of evidence that sources and a compiled crate give for or against each other.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,7 @@ use super::freshness::{Baked, Compared, Subject};
 use super::ledger::Ledger;
 use super::metadata::{Recorded, recorded_digest};
 use super::module_tree::{ModuleTree, normalized};
-use super::scan::{TokenStarts, starts};
+use super::scan::{self, TokenStarts, starts};
 use super::units::{Unit, UnitKind};
 use crate::facts::binary::PanicLocation;
 use crate::input::sources::{self, Reader, snapshot};
@@ -24,8 +26,8 @@ mod texts;
 mod untouched;
 mod versions;
 
-pub use scripts::{build_script, script_run};
-pub use texts::{EditedText, Texts, texts};
+pub use scripts::build_script;
+pub use texts::{EditedText, Texts, compare_texts};
 pub use untouched::untouched_since;
 pub use versions::no_commits;
 
@@ -229,7 +231,7 @@ pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
 /// each of them as text. A procedural macro's library has those that its attributes give, and what
 /// another shared library has is not known.
 fn public_names(source: &[u8], has_metadata: bool) -> Vec<String> {
-    let file = std::str::from_utf8(source).ok().and_then(|text| syn::parse_file(text).ok());
+    let file = std::str::from_utf8(source).ok().and_then(|text| scan::parse(text).ok());
     let public = |item: syn::Item| {
         let (attributes, visibility, name) = match item {
             syn::Item::Fn(it) => (it.attrs, it.vis, it.sig.ident),

@@ -191,7 +191,8 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::{Entry, Kind, Memory};
+    use super::super::elf_tree::Memory;
+    use super::super::tree::{Entry, Kind};
     use super::*;
 
     #[test]

@@ -10,7 +10,8 @@ use super::search::{
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::DF_1_NODEFLIB;
-use crate::facts::image::tree::{Errno, Tree, resolve};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Errno, resolve};
 
 mod symbols;
 mod versions;
@@ -33,7 +34,7 @@ struct Object {
 /// A process while it is being put together.
 struct Process<'a> {
     start: &'a Start,
-    tree: &'a dyn Tree,
+    tree: &'a dyn ElfTree,
     loader: &'a Linking,
     /// In the order of loading; the program first, the loader second.
     objects: Vec<Object>,
@@ -57,7 +58,7 @@ pub(super) fn load(
     draft: &mut Draft,
     subject: Arc<Linking>,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     interpreter: &Interpreter,
 ) {
     let mut process = Process::new(subject, start, tree, interpreter);
@@ -87,7 +88,7 @@ impl<'a> Process<'a> {
     fn new(
         subject: Arc<Linking>,
         start: &'a Start,
-        tree: &'a dyn Tree,
+        tree: &'a dyn ElfTree,
         interpreter: &'a Interpreter,
     ) -> Process<'a> {
         let loader = &*interpreter.linking;

@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use crate::facts::binary::linking::{ET_DYN, Linking, LoaderText, PT_INTERP, Segment};
     use crate::facts::image::Config;
-    use crate::facts::image::contents::Kept;
-    use crate::facts::image::tree::{Entry, Kind, Memory};
+    use crate::facts::image::elf_tree::Memory;
+    use crate::facts::image::tree::{Entry, Kind};
 
     fn subject() -> Binary {
         let segment = |kind| Segment { kind, ..Segment::default() };
@@ -158,7 +158,7 @@ mod tests {
             tree.insert(b"/opt", entry(Kind::Directory, directory));
             let linking = subject().linking.map(std::sync::Arc::new).unwrap();
             tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
-            tree.keep(b"/opt/app", &Kept::Elf(Ok(linking)));
+            tree.keep_elf(b"/opt/app", linking);
             let entrypoint = entrypoint.iter().map(|it| (*it).to_owned()).collect();
             let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
             let image = Image::of(tree, Some(config)).seen_from("/opt/app");

@@ -6,7 +6,8 @@ use super::search::{Interpreter, absolute, directory_of};
 use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{ET_DYN, ET_EXEC};
-use crate::facts::image::tree::{Errno, Kind, Tree, resolve};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Errno, Kind, resolve};
 
 /// Where Alpine's `gcompat` keeps what it preloads.
 pub(super) const GCOMPAT: &str = "/lib/libgcompat.so.0";
@@ -23,7 +24,7 @@ struct Object {
 
 struct Process<'a> {
     start: &'a Start,
-    tree: &'a dyn Tree,
+    tree: &'a dyn ElfTree,
     interpreter: &'a Interpreter,
     /// The program, then libraries in the order of loading; the loader where it was first named.
     objects: Vec<Object>,
@@ -47,7 +48,7 @@ pub(super) fn load(
     draft: &mut Draft,
     subject: Arc<Linking>,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     interpreter: &Interpreter,
     first_preload: Option<&str>,
 ) {
@@ -82,7 +83,7 @@ pub(super) fn load_through_gcompat(
     draft: &mut Draft,
     subject: Arc<Linking>,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     interpreter: &Interpreter,
 ) {
     let directory = resolve(tree, b"/lib").map(|found| found.path).unwrap_or_default();
@@ -104,7 +105,7 @@ pub(super) fn load_through_gcompat(
 
 /// `/etc/ld-musl-ARCH.path`, below the prefix that the loader itself lies in; an unreadable file
 /// means no directory at all.
-fn system_directories(tree: &dyn Tree, interpreter: &Interpreter) -> Vec<String> {
+fn system_directories(tree: &dyn ElfTree, interpreter: &Interpreter) -> Vec<String> {
     let path = &interpreter.path;
     let prefix = directory_of(path).rfind('/').map_or("", |at| &path[..at]);
     let file_name = path.rsplit('/').next().unwrap_or_default();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::facts::binary::Linking;
 use crate::facts::binary::linking::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
-use crate::facts::image::tree::{Errno, Kind, Tree, resolve};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Errno, Kind, resolve};
 
 /// What became of a candidate.
 pub(super) enum Open {
@@ -23,7 +24,7 @@ pub(super) enum Open {
 }
 
 /// Looks at an absolute path with the eyes of a loader.
-pub(super) fn open(tree: &dyn Tree, path: &str, loader: &Linking) -> Open {
+pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &Linking) -> Open {
     let resolved = match resolve(tree, path.as_bytes()) {
         Ok(resolved) => resolved,
         Err(not) => return Open::Absent(not.why),

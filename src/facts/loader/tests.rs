@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::binary::linking::{ET_DYN, PT_INTERP, Segment};
-use crate::facts::image::tree::Memory;
+use crate::facts::image::elf_tree::Memory;
 
 const ELIBBAD: &str = "accessing a corrupted shared library";
 

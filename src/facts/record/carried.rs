@@ -18,15 +18,14 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// The record in the section of this program; `None` when there is none.
-    pub fn read(program: &[u8]) -> Option<Carried> {
-        let bytes = embedded::find(program)?;
+    /// What the bytes of a program's section are: a record, or what keeps them from being one.
+    pub fn parse(bytes: &[u8]) -> Carried {
         let broken = |error: attest::Error| Carried {
             statement: None,
             signed: false,
             summary: format!("the section {} {error}", embedded::SECTION),
         };
-        Some(Carried::of(bytes).unwrap_or_else(broken))
+        Carried::of(bytes).unwrap_or_else(broken)
     }
 
     fn of(bytes: &[u8]) -> Result<Carried, attest::Error> {
@@ -79,8 +78,9 @@ mod tests {
     #[test]
     fn what_is_inside_is_told_or_called_broken() {
         let program = sample(64, true);
-        assert_eq!(Carried::read(&program), None);
-        let broken = Carried::read(&embedded::embed(&program, b"{}").unwrap()).unwrap();
+        let read = |program: &[u8]| embedded::find(program).map(Carried::parse);
+        assert_eq!(read(&program), None);
+        let broken = read(&embedded::embed(&program, b"{}").unwrap()).unwrap();
         assert_eq!((broken.statement, broken.signed), (None, false));
         assert!(broken.summary.contains(".binlint"), "{}", broken.summary);
         let digest = "ab".repeat(32);
@@ -101,7 +101,7 @@ mod tests {
             },
         });
         let carrying = embedded::embed(&program, statement.to_string().as_bytes()).unwrap();
-        let carried = Carried::read(&carrying).unwrap();
+        let carried = read(&carrying).unwrap();
         assert_eq!(
             carried.summary,
             "shop, profile release, commit cd with changes, sources abababababab; self-attested, unsigned"

@@ -4,6 +4,8 @@
 //! The rules are those of the reference's chapter *Configuration* and were compared with
 //! `cargo config get` (`tests/it/cargo/unit_graph.rs`).
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

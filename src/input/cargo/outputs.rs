@@ -1,5 +1,7 @@
 //! Where cargo puts the binaries, and which build is the newest.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -44,7 +46,7 @@ pub struct Output {
 ///
 /// # Errors
 /// A package, binary or profile that does not exist, or nothing built.
-pub fn outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
+pub fn find_outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
     let bins = selected_bins(workspace, query)?;
     let known = profile_names(workspace);
     let profiles: Vec<String> = match &query.profile {

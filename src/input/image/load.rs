@@ -59,6 +59,14 @@ impl<W: Into<Why>> From<W> for Failure {
     }
 }
 
+impl Failure {
+    /// The failure with the reference that was typed.
+    pub fn of(self, reference: &std::ffi::OsStr) -> super::Error {
+        let reference = reference.to_string_lossy().into_owned();
+        super::Error { reference, layer: self.layer, source: self.why }
+    }
+}
+
 /// Gets the same image for other platforms, one at a time, as far as their blobs are there.
 pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
 
@@ -128,7 +136,7 @@ impl Loader<'_> {
         let Some(layer) = packed_root else {
             return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
         };
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
         let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
@@ -509,7 +517,7 @@ impl Loader<'_> {
             store.layer(path, &expected, interest)
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         let mut unverified = 0;
         let mut lay = |index: usize, layer: Result<Layer, Why>| {
             let layer = layer.map_err(|why| failed(index, why))?;

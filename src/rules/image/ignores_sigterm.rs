@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::{Crate, CrateSource, Linking};
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::{Binary, Image};
 
     fn outcome(name: &str, from: CrateSource, entrypoint: &[&str]) -> Outcome {

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::hints::Hints;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn templates_lie_below_the_working_directory() {

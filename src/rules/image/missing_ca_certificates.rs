@@ -99,7 +99,7 @@ mod tests {
     use crate::facts::Binary;
     use crate::facts::binary::{Crate, CrateSource};
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
         let crates = crates

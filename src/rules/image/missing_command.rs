@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::rule::Outcome;
 
     #[test]

@@ -49,7 +49,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::rule::Outcome;
 
     #[test]

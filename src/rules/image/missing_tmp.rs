@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::{Crate, CrateSource};
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::{Binary, Image};
 
     fn outcome(name: &str, from: CrateSource, tree: Memory) -> Outcome {

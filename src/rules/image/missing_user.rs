@@ -43,7 +43,7 @@ fn check(image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn a_name_needs_an_entry_and_a_number_does_not() {

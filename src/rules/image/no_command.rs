@@ -50,7 +50,7 @@ fn check(image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     fn outcome(entrypoint: &[&str], cmd: &[&str]) -> Outcome {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();

@@ -78,8 +78,8 @@ mod tests {
     use super::*;
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
-    use crate::facts::image::contents::Kept;
-    use crate::facts::image::tree::{Entry, Kind, Memory};
+    use crate::facts::image::elf_tree::Memory;
+    use crate::facts::image::tree::{Entry, Kind};
     use crate::facts::{Binary, LoadPlan};
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
                 .file("/etc/passwd", 0o644, "root:x:0:0\napp:x:1000:1000\n");
             tree.insert(b"/opt", entry(Kind::Directory, directory));
             tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, mode));
-            tree.keep(b"/opt/app", &Kept::Elf(Ok(Linking::default().into())));
+            tree.keep_elf(b"/opt/app", Linking::default());
             let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
             let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
             RULE.of_image(Image::of(tree, Some(config)))

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::hints::Hints;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::{Binary, Image};
 
     fn outcome(directory: Option<&str>, tree: Memory, env: &[&str]) -> Outcome {

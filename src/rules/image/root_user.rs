@@ -33,7 +33,7 @@ fn check(image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn only_another_number_is_not_root() {

@@ -70,15 +70,15 @@ mod tests {
     use super::*;
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
-    use crate::facts::image::contents::Kept;
-    use crate::facts::image::tree::{Kind, Memory};
+    use crate::facts::image::elf_tree::Memory;
+    use crate::facts::image::tree::Kind;
 
     fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
         let mut tree = Memory::default().elf("/opt/app", Linking::default());
         let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
         tree.insert(b"/opt", entry(Kind::Directory, directory));
         tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
-        tree.keep(b"/opt/app", &Kept::Elf(Ok(std::sync::Arc::new(Linking::default()))));
+        tree.keep_elf(b"/opt/app", Linking::default());
         let config =
             Config { user: user.into(), entrypoint: vec!["/opt/app".into()], ..Config::default() };
         check(&Image::of(tree, Some(config)))

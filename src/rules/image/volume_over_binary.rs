@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::facts::binary::Linking;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn a_volume_above_the_program_hides_it() {

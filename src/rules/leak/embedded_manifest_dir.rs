@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::{Build, Image};
 
     fn facts(manifest_dir: Option<&str>, image: Option<Image>) -> Facts {

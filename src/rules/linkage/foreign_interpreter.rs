@@ -78,7 +78,7 @@ fn usual(arch: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
     use crate::facts::{Binary, Image};
 
     fn with(path: &str) -> Facts {

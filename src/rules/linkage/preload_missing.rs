@@ -49,7 +49,7 @@ fn finding(problem: &Problem) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn what_is_ignored_fails() {

@@ -37,7 +37,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
 
     #[test]
     fn absolute_directories_are_looked_for() {

@@ -9,7 +9,7 @@ use crate::support::cargo::{build, cargo, query, write};
 use crate::support::slow;
 use binlint::facts::Build;
 use binlint::input::Error;
-use binlint::input::cargo::{Query, outputs, workspace};
+use binlint::input::cargo::{Query, find_outputs, workspace};
 
 const HOST: &str = "host-tuple";
 
@@ -39,7 +39,7 @@ fn project() -> (tempfile::TempDir, Query) {
 
 fn found(query: &Query) -> Vec<PathBuf> {
     let workspace = workspace(query).unwrap();
-    let outputs = outputs(&workspace, query).unwrap();
+    let outputs = find_outputs(&workspace, query).unwrap();
     let mut paths: Vec<PathBuf> = outputs.built.into_iter().map(|it| it.path).collect();
     paths.sort();
     paths
@@ -71,7 +71,7 @@ fn profiles_have_directories() {
     let later = SystemTime::now() + Duration::from_secs(60);
     File::options().append(true).open(&dist).unwrap().set_modified(later).unwrap();
     let workspace = workspace(&query).unwrap();
-    let outputs = outputs(&workspace, &query).unwrap();
+    let outputs = find_outputs(&workspace, &query).unwrap();
     assert_eq!(outputs.profile, "dist");
     assert_eq!(outputs.why, "the most recently built, before release, dev");
 }
@@ -95,7 +95,7 @@ fn the_target_directory_is_where_cargo_says() {
     agree(&release, &["--release"]);
     let facts = {
         let workspace = workspace(&release).unwrap();
-        let outputs = outputs(&workspace, &release).unwrap();
+        let outputs = find_outputs(&workspace, &release).unwrap();
         Build::new(&workspace, &outputs, &outputs.built[0])
     };
     assert_eq!(facts.target_dir, query.cwd.join("six"));
@@ -115,7 +115,7 @@ fn a_target_has_a_directory() {
     write(&query.cwd.join("target/llvm-cov-target/debug/my-app"), "");
     // Not asked for, but the only build that there is.
     assert_eq!(found(&query), found(&typed));
-    let outputs = outputs(&workspace(&query).unwrap(), &query).unwrap();
+    let outputs = find_outputs(&workspace(&query).unwrap(), &query).unwrap();
     assert_eq!(outputs.target.as_deref(), Some(host.as_str()));
 
     agree(&with_env(&query, "CARGO_BUILD_TARGET", &host), &["--release"]);
@@ -149,7 +149,8 @@ fn packages_and_binaries_are_selected_as_cargo_does() {
     };
     assert_eq!(found(&elsewhere), paths(&["tool"]));
 
-    let error = |query: &Query| outputs(&workspace(query).unwrap(), query).unwrap_err().to_string();
+    let error =
+        |query: &Query| find_outputs(&workspace(query).unwrap(), query).unwrap_err().to_string();
     assert_eq!(
         error(&bin("secnd")),
         "no binary `secnd` in `library`, `my-app`, `tool`; did you mean `second`?"
@@ -232,7 +233,7 @@ fn nothing_is_written() {
     build(&query, &[]);
     let look = || {
         let workspace = workspace(&query).unwrap();
-        let outputs = outputs(&workspace, &query).unwrap();
+        let outputs = find_outputs(&workspace, &query).unwrap();
         Build::new(&workspace, &outputs, &outputs.built[0])
     };
     let unchanged = |expect_graph: bool| {

@@ -3,7 +3,7 @@
 use crate::support::cargo::{cargo, query, write};
 use binlint::facts::Build;
 use binlint::facts::build::rustflags::RustFlag;
-use binlint::input::cargo::{Query, outputs, workspace};
+use binlint::input::cargo::{Query, find_outputs, workspace};
 
 /// Configuration in the workspace and above it, then variables.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
@@ -25,7 +25,7 @@ fn by_cargo(query: &Query, words: &[&str]) -> Vec<String> {
 
 fn by_us(query: &Query) -> Vec<RustFlag> {
     let workspace = workspace(query).unwrap();
-    let outputs = outputs(&workspace, query).unwrap();
+    let outputs = find_outputs(&workspace, query).unwrap();
     Build::new(&workspace, &outputs, &outputs.built[0]).rustflags
 }
 

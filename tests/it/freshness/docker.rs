@@ -98,14 +98,8 @@ const SCENARIOS: &[Scenario] = &[
     stale("script-stub", "script", "no greeting\n", &["stale-workspace-member"], &[]),
     honest("script-touched", "script", "hello from the data\n"),
     stale("old-output", "script", "hello from another branch\n", &["stale-workspace-member"], &[]),
-    // Nothing keeps what the script read; it is plain enough to be followed.
-    stale(
-        "unseen-output",
-        "script",
-        "hello from another branch\n",
-        &["stale-workspace-member"],
-        &[],
-    ),
+    // Nothing kept what the script read, so nothing can be denied; the answer is open.
+    stale("unseen-output", "script", "hello from another branch\n", &[], &[]),
     honest("new-output", "script", "hello from the data\n"),
     honest("output-freshened", "script", "hello from the data\n"),
     stale("shared-cache", "app", FETCHES, &["stale-by-mtime", "stale-sources"], &["stale-sources"]),

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use binlint::input::image::digest::Digest;
-use binlint::input::image::layer::{Interest, Reduced, Want};
+use binlint::input::image::layer::{Interest, Member, Want};
 use binlint::input::image::load::{Failure, Loaded, load, load_stream};
 use binlint::input::image::reference::Reference;
+use binlint::input::image::spill::Spill;
 use binlint::input::image::{MAX_CONTENTS, VERIFY_PLAIN};
 
 use crate::support::layers::*;
@@ -276,19 +277,17 @@ fn write_saved(path: &Path, size: u64, small: &[u8]) {
 }
 
 fn read(reference: &str) -> Result<Loaded, String> {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced {
-        tag: 0,
-        bytes: bytes.to_vec(),
-    });
+    let spill = Spill::default();
+    let keep = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
     let reference = Reference::parse(OsStr::new(reference)).unwrap();
     load(&reference, None, &interest, &mut |_| Ok(())).map_err(said)
 }
 
 fn read_stream(archive: Vec<u8>) -> Result<Loaded, String> {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced {
-        tag: 0,
-        bytes: bytes.to_vec(),
-    });
+    let spill = Spill::default();
+    let keep = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
     load_stream(Box::new(Cursor::new(archive)), None, &interest, &mut |_| Ok(())).map_err(said)
 }
 

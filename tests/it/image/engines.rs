@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use binlint::input::image::MAX_CONTENTS;
-use binlint::input::image::layer::{Interest, Reduced, Want};
+use binlint::input::image::layer::{Interest, Want};
 use binlint::input::image::load::load;
 use binlint::input::image::reference::Reference;
 
 use crate::support::layers::archive;
 use crate::support::newer_engine::{Engine, Keeps, root, run};
 use crate::support::squash_corpus::squash_corpus;
-use crate::support::trees::{layout_of, shown, umoci};
+use crate::support::trees::{keep, layout_of, shown, umoci};
 
 /// What one of them makes of a case: its tree, or why it refuses.
 type Outcome = Result<String, String>;
@@ -87,9 +87,7 @@ fn cases() -> Vec<Case> {
     let case = |(name, layers): (&'static str, Vec<Vec<Vec<u8>>>)| {
         let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
         let layout = layout_of(directory.path(), &layers);
-        let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| {
-            Reduced { tag: 0, bytes: bytes.to_vec() }
-        });
+        let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
         let reference = Reference::Layout { path: layout.clone(), tag: None };
         let ours =
             load(&reference, None, &interest, &mut |_| Ok(())).map(|loaded| loaded.image.files);

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use binlint::input::image::MAX_CONTENTS;
 use binlint::input::image::config::Platform;
-use binlint::input::image::layer::{Interest, Reduced, Want};
+use binlint::input::image::layer::{Interest, Want};
 use binlint::input::image::load::{Failure, Loaded, Parts, load};
 use binlint::input::image::reference::Reference;
 use binlint::input::image::tar::Reader;
@@ -30,10 +30,7 @@ fn read_beside(
     let reference = Reference::parse(OsStr::new(reference))
         .map_err(|why| Failure { layer: None, why: binlint::input::image::Why::new(why) })?;
     let wish = wish.map(|wish| Platform::parse(wish).unwrap());
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced {
-        tag: 0,
-        bytes: bytes.to_vec(),
-    });
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
     load(&reference, wish.as_ref(), &interest, &mut |parts| {
         see(parts);
         Ok(())

@@ -9,7 +9,7 @@ use crate::support::slow::{self, Need};
 use binlint::facts::binary::Panic;
 use binlint::facts::build::{Lto, Strip};
 use binlint::facts::{Binary, Build, Facts};
-use binlint::input::cargo::{Query, outputs, workspace};
+use binlint::input::cargo::{Query, find_outputs, workspace};
 use binlint::rule::{Level, Outcome};
 use binlint::rules;
 
@@ -85,7 +85,7 @@ fn program(query: &Query, profile: &str, settings: &[(&str, &str)]) -> Program {
     }
     let made = build(&query, &["--profile", profile]);
     let workspace = workspace(&query).unwrap();
-    let outputs = outputs(&workspace, &query).unwrap();
+    let outputs = find_outputs(&workspace, &query).unwrap();
     assert_eq!(made, [outputs.built[0].path.clone()]);
     let listing = sections(&made[0]).unwrap();
     let binary = Binary::full("app", &std::fs::read(&made[0]).unwrap(), false).unwrap();
@@ -261,7 +261,7 @@ fn a_finding_names_the_line_that_decides() {
     // The setting comes after the build, as it does when somebody forgets to build again.
     write(&root.join(".cargo/config.toml"), "[profile.release]\nstrip = true\npanic = \"abort\"\n");
     let workspace = workspace(&query).unwrap();
-    let outputs = outputs(&workspace, &query).unwrap();
+    let outputs = find_outputs(&workspace, &query).unwrap();
     let binary =
         Binary::full("app", &std::fs::read(&outputs.built[0].path).unwrap(), false).unwrap();
     let build = Build::new(&workspace, &outputs, &outputs.built[0]);

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use binlint::facts::binary::Linking;
 use binlint::facts::image::account::Identity;
-use binlint::facts::image::tree::{Directory, Tree, resolve};
+use binlint::facts::image::elf_tree::ElfTree;
+use binlint::facts::image::tree::{Directory, resolve};
 use binlint::facts::loader::{LoadPlan, Stage, Start, Verdict, plan};
 use binlint::input::image::directory::Root;
 

@@ -2,12 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
-use binlint::input::image::Kind;
-use binlint::input::image::paths::Node;
+use binlint::input::image::arena::Node;
+use binlint::input::image::layer::Member;
+use binlint::input::image::spill::Spill;
 use binlint::input::image::squash::Squashed;
+use binlint::input::image::{Kind, Payload, Why};
 
 use super::layers::{image, index, named};
+
+/// The contents of the files of every image that a test reads.
+static CONTENTS: LazyLock<Spill> = LazyLock::new(Spill::default);
+
+/// Keeps a file's contents for [`shown`].
+pub fn keep(_: &Member<'_>, bytes: &[u8]) -> Result<Payload, Why> {
+    CONTENTS.put(bytes)
+}
 
 /// `d/ f=contents l->target`, sorted.
 pub fn shown(files: &Squashed) -> String {
@@ -18,13 +29,14 @@ pub fn shown(files: &Squashed) -> String {
             Kind::Directory => format!("{path}/"),
             Kind::Symlink(target) => format!("{path}->{}", String::from_utf8_lossy(target)),
             Kind::File { .. } => {
-                let contents = files.contents(node).unwrap().unwrap_or_default();
+                let contents = node.contents.map(|kept| CONTENTS.get(kept).unwrap());
+                let contents = contents.unwrap_or_default();
                 format!("{path}={}", String::from_utf8_lossy(&contents))
             }
             Kind::Other => format!("{path}?"),
         });
     };
-    files.nodes.for_each(shown).unwrap();
+    files.nodes.for_each(shown);
     all.retain(|line: &String| line != "/");
     all.sort();
     all.join(" ")

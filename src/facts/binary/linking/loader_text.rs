@@ -1,13 +1,12 @@
 //! What glibc's loader was built to do, out of its own text: every distribution builds its own.
 
 use object::read::ReadRef;
-use serde::{Deserialize, Serialize};
 
 use super::Linking;
 use super::raw::Raw;
 
 /// The choices that are compiled into one build of `ld.so`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoaderText {
     /// The directories that are searched last, in order, each with a final slash
     /// (`system_dirs` of `elf/dl-load.c`).

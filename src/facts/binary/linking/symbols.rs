@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use object::read::ReadRef;
-use serde::{Deserialize, Serialize};
 
 use super::dynamic::Tables;
 use super::raw::{Memory, Raw};
 
 /// The symbols of one file, small enough to keep those of every library of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Symbols {
     /// What relocations ask of other files: first those of the data, then those of the procedure
     /// linkage table, each in the table's own order.
@@ -42,7 +41,7 @@ pub struct Reference<'a> {
     pub copied: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StoredReference {
     name_at: u32,
     name_len: u16,
@@ -104,6 +103,13 @@ impl Symbols {
             symbols.names.push_str(name);
         }
         symbols
+    }
+
+    /// Bytes of memory that this takes beside itself.
+    pub(super) fn memory(&self) -> usize {
+        self.references.capacity() * size_of::<StoredReference>()
+            + self.names.capacity()
+            + self.exports.capacity() * size_of::<u64>()
     }
 
     /// How many symbols other files can find here.

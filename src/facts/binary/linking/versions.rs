@@ -1,12 +1,11 @@
 //! Symbol versions: what a file requires of others (`DT_VERNEED`) and what it defines (`DT_VERDEF`).
 
 use object::read::ReadRef;
-use serde::{Deserialize, Serialize};
 
 use super::raw::Memory;
 
 /// One version that a file requires of one library.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionNeed {
     /// The library, as `DT_NEEDED` names it (`vn_file`).
     pub library: String,
@@ -23,7 +22,7 @@ pub struct VersionNeed {
 }
 
 /// One version that a file defines.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionDefinition {
     /// The version (`vda_name` of the first entry).
     pub name: String,

@@ -142,7 +142,7 @@ fn all_return(called: &BTreeSet<String>, state: &CrateState) -> bool {
 /// # Errors
 ///
 /// In words, when they cannot be searched for.
-pub fn texts(
+pub fn compare_texts(
     states: &mut [CrateState],
     program: &[u8],
     names: Names<'_>,
