@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod build;
 pub mod check;
-mod comparing;
+pub mod comparing;
 pub mod freshen;
 pub mod image;
 pub mod inspect;
@@ -18,10 +18,10 @@ pub mod output;
 pub mod record;
 pub mod recording;
 pub mod rules;
-mod subject;
+pub mod subject;
 pub mod verify;
 
-use output::Failure;
+use crate::cli::output::Failure;
 
 /// Everything denied by no rule.
 pub const CLEAN: u8 = 0;

@@ -3,14 +3,14 @@
 //! Lowest first: a rule's own level, `[workspace.metadata.binlint]`, `[package.metadata.binlint]`,
 //! `binlint.toml`, then `-A`, `-W` and `-D` in the order they were typed.
 
-use crate::facts::Policy;
 use crate::rule::{Group, Level, Rule};
 use crate::rules;
+use crate::subject::Policy;
 
-mod date;
-mod table;
+pub mod date;
+pub mod table;
 
-pub use date::Date;
+use crate::config::date::Date;
 
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,21 +6,18 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod binary;
+pub mod cargo;
+pub mod cli;
+pub mod config;
 pub mod fact;
-
-pub mod input;
-
-pub mod attest;
-
-pub mod facts;
-
+pub mod lint;
+pub mod provenance;
+pub mod report;
+pub mod rootfs;
 pub mod rule;
 pub mod rules;
-
-pub mod config;
-pub mod lint;
-
-pub mod record;
-pub mod report;
-
-pub mod cli;
+pub mod session;
+pub mod start;
+pub mod subject;
+pub mod toolchain;

@@ -1,10 +1,11 @@
 //! Runs every rule over the facts under the levels: the one place where the three meet.
 
-use crate::config::{Config, Date, Waiver};
-use crate::facts::Facts;
+use crate::config::date::Date;
+use crate::config::{Config, Waiver};
 use crate::report::{Checked, Judged, Report, Waived};
 use crate::rule::{Finding, Level, Outcome};
 use crate::rules;
+use crate::subject::Facts;
 
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {
@@ -78,9 +79,9 @@ fn idle_waiver(waiver: &Waiver, today: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::{Hardening, Relro};
     use crate::config::Source;
-    use crate::facts::Binary;
-    use crate::facts::binary::{Hardening, Relro};
 
     const RULE: &str = "partial-relro";
 

@@ -3,11 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::facts::build::Origin;
-use crate::facts::image::command::{By, Command, Failure, FailureKind};
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::Origin;
+use crate::provenance::record::Record;
 #[cfg(test)]
-use crate::facts::image::{Config, elf_tree::Memory};
-use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
+use crate::rootfs::document::config::Config;
+use crate::start::command::{By, Command, Failure, FailureKind};
+use crate::start::image::Image;
+use crate::start::image::elf_tree::Memory;
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.

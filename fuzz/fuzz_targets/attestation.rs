@@ -2,12 +2,12 @@
 //! again. A record that is put into a program comes out again as it was.
 #![no_main]
 
-use binlint::attest::buildkit::ImageBuild;
-use binlint::attest::keys::{PublicKey, SecretKey};
-use binlint::attest::slsa::Provenance;
-use binlint::attest::statement::Statement;
-use binlint::attest::{self, dsse};
-use binlint::facts::record::embedded;
+use binlint::provenance::buildkit::ImageBuild;
+use binlint::provenance::keys::{PublicKey, SecretKey};
+use binlint::provenance::slsa::Provenance;
+use binlint::provenance::statement::Statement;
+use binlint::provenance::{attestation, dsse};
+use binlint::binary::elf::record_section;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,14 +15,14 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = PublicKey::from_pem(text);
         let _ = SecretKey::from_pem(text);
     }
-    if let Some(without) = embedded::without(bytes)
-        && let Some(record) = embedded::find(bytes)
+    if let Some(without) = record_section::without(bytes)
+        && let Some(record) = record_section::find(bytes)
     {
-        let again = embedded::embed(&without, record).expect("it was in there");
-        assert_eq!(embedded::find(&again), Some(record));
-        assert_eq!(embedded::without(&again).as_ref(), Some(&without));
+        let again = record_section::embed(&without, record).expect("it was in there");
+        assert_eq!(record_section::find(&again), Some(record));
+        assert_eq!(record_section::without(&again).as_ref(), Some(&without));
     }
-    let Ok(attestation) = attest::read(bytes) else { return };
+    let Ok(attestation) = attestation::read(bytes) else { return };
     if let Some(envelope) = attestation.envelope() {
         assert!(envelope.verify(&[]).is_err(), "nobody's key made this");
         let again = dsse::Envelope::from_json(envelope.to_json().as_bytes()).expect("our own");

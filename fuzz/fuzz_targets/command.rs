@@ -2,10 +2,12 @@
 //! something, and every rule about an image has an answer.
 #![no_main]
 
-use binlint::facts::binary::Linking;
-use binlint::facts::image::elf_tree::Memory;
-use binlint::facts::image::{Config, Image};
-use binlint::facts::{Binary, Facts};
+use binlint::binary::elf::Linking;
+use binlint::start::image::elf_tree::Memory;
+use binlint::rootfs::document::config::Config;
+use binlint::start::image::Image;
+use binlint::binary::Binary;
+use binlint::subject::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;
 

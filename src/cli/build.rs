@@ -6,14 +6,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::check;
-use super::freshen;
-use super::output::{self, Failure};
-use super::recording::{self, Features, Gathered, Writing, beside};
-use crate::facts::build::ledger::Verdict;
-use crate::facts::record::made::Request;
-use crate::input::build::{Built, Crate, Program, build};
-use crate::input::cargo::{self, Output, Outputs, Query, Workspace};
+use crate::cargo::build_command::{Built, Crate, Program, build};
+use crate::cargo::freshen_state::Verdict;
+use crate::cargo::target_dir::outputs::{Output, Outputs};
+use crate::cargo::workspace;
+use crate::cargo::workspace::{Query, Workspace};
+use crate::cli::check;
+use crate::cli::freshen;
+use crate::cli::output;
+use crate::cli::output::Failure;
+use crate::cli::recording;
+use crate::cli::recording::{Features, Gathered, Writing, beside};
+use crate::provenance::build_facts::Request;
 
 /// Words after `build`: our own, then cargo's.
 #[derive(Debug, Clone, Default, Args)]
@@ -64,9 +68,9 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
     }
     if programs.is_empty() {
         writeln!(output::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
-        return Ok(super::CLEAN);
+        return Ok(crate::cli::CLEAN);
     }
-    let workspace = cargo::workspace(&query)?;
+    let workspace = workspace::workspace(&query)?;
     let units = freshen::known(&query, &workspace);
     let made: Vec<(Outputs, Output)> =
         programs.iter().map(|program| located(program, &workspace, &query)).collect();
@@ -80,9 +84,9 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
             refused = true;
         }
     }
-    let judged = if words.no_check { super::CLEAN } else { check::made(&workspace, &made)? };
+    let judged = if words.no_check { crate::cli::CLEAN } else { check::made(&workspace, &made)? };
     // A finding says more than that there is no record.
-    Ok(if refused && judged == super::CLEAN { super::FAILED } else { judged })
+    Ok(if refused && judged == crate::cli::CLEAN { crate::cli::FAILED } else { judged })
 }
 
 /// Our own words may stand among cargo's: they are taken out, wherever they stand.
@@ -226,7 +230,7 @@ fn record(
 /// The target that was asked for and whose directory the program lies in.
 fn target_of(program: &Program, workspace: &Workspace) -> Option<String> {
     let in_its_directory = |target: &&String| {
-        let stem = cargo::outputs::stem(target);
+        let stem = crate::cargo::target_dir::outputs::stem(target);
         program.path.iter().any(|part| part == stem)
     };
     workspace.targets.iter().find(in_its_directory).cloned()

@@ -7,11 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
-use super::output::Failure;
-use super::subject::{Origin, Subject};
-use crate::facts::image::{Image, Platform, Query};
-use crate::facts::{Binary, Build, Facts, LoadPlan};
-use crate::input::image::reference::Reference;
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cli::output::Failure;
+use crate::cli::subject::{Origin, Subject};
+use crate::rootfs::document::config::Platform;
+use crate::rootfs::reference::Reference;
+use crate::start::image::{Image, Query};
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// The runtime image.
 #[derive(Debug, Clone, Default, Args)]

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::output::{Failure, Output};
-use crate::facts::Binary;
-use crate::input::file;
+use crate::binary::Binary;
+use crate::cargo::fs;
+use crate::cli::output::{Failure, Output};
 use crate::report;
 use crate::report::binary::{Answer, Entry};
 
@@ -67,7 +67,7 @@ pub fn run(words: &Inspect) -> Result<u8, Failure> {
         Format::Json => report::binary::write(&entries(&answers), to),
         Format::Jsonl => report::binary::write_lines(&entries(&answers), to),
     })?;
-    Ok(if failed { super::FAILED } else { super::CLEAN })
+    Ok(if failed { crate::cli::FAILED } else { crate::cli::CLEAN })
 }
 
 fn entries(answers: &[(String, Result<Binary, String>)]) -> Vec<Answer<'_>> {
@@ -88,7 +88,7 @@ fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
             jobs.push(Ok(Job { path: path.clone(), named: true }));
             continue;
         }
-        match file::walk(path) {
+        match fs::walk(path) {
             Ok(found) => jobs.extend(found.into_iter().map(|one| match one {
                 Ok(path) => Ok(Job { path, named: false }),
                 Err(error) => Err((path.clone(), error.to_string())),
@@ -146,7 +146,7 @@ fn answers(
 
 fn facts(job: &Job, words: &Inspect) -> Facts {
     if !job.named {
-        match file::looks_like_a_program(&job.path) {
+        match fs::looks_like_a_program(&job.path) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(error) => return Some(Err(error.to_string())),
@@ -162,10 +162,10 @@ fn facts(job: &Job, words: &Inspect) -> Facts {
 fn read(path: &Path, words: &Inspect) -> Result<Binary, String> {
     let shown = path.display().to_string();
     if words.quick {
-        let file = file::open(path).map_err(|error| error.to_string())?;
+        let file = fs::open(path).map_err(|error| error.to_string())?;
         return Binary::quick(shown, file).map_err(|error| error.to_string());
     }
-    let bytes = file::read(path).map_err(|error| error.to_string())?;
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
     Binary::full(shown, &bytes, !words.no_digest).map_err(|error| error.to_string())
 }
 

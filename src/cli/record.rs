@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::check::Selection;
-use super::freshen;
-use super::output::{self, Failure};
-use super::recording::{Features, Gathered, Program, Writing, beside, read_program};
-use crate::input::cargo;
+use crate::cargo::workspace;
+use crate::cli::check::Selection;
+use crate::cli::freshen;
+use crate::cli::output;
+use crate::cli::output::Failure;
+use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
 
 /// Words after `record`.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,8 +33,8 @@ pub struct Record {
 pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
     let query = words.features.query(&words.selection)?;
-    let workspace = cargo::workspace(&query)?;
-    let outputs = cargo::find_outputs(&workspace, &query)?;
+    let workspace = workspace::workspace(&query)?;
+    let outputs = crate::cargo::target_dir::outputs::find_outputs(&workspace, &query)?;
     if words.output.is_some() && outputs.built.len() > 1 {
         return Err(Failure::Words(format!(
             "--output takes one record, and {} programs are built; name one with --bin",
@@ -50,5 +51,5 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
         writeln!(output::stdout(), "{}", to.display())?;
     }
-    Ok(super::CLEAN)
+    Ok(crate::cli::CLEAN)
 }

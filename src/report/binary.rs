@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::words;
-use crate::facts::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
-use crate::facts::{Confidence, Fact};
+use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
+use crate::fact::{Confidence, Fact};
+use crate::report::words;
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.inspect/1";
@@ -241,7 +241,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
 }
 
 fn of_record(record: &Box<[u8]>) -> RecordEntry {
-    let record = crate::facts::record::Carried::parse(record);
+    let record = crate::provenance::embedded_record::Carried::parse(record);
     RecordEntry {
         signed: record.signed,
         summary: record.summary.clone(),
@@ -249,7 +249,7 @@ fn of_record(record: &Box<[u8]>) -> RecordEntry {
     }
 }
 
-fn of_crate(it: &crate::facts::binary::Crate) -> CrateEntry<'_> {
+fn of_crate(it: &crate::binary::Crate) -> CrateEntry<'_> {
     CrateEntry {
         name: &it.name,
         version: &it.version,

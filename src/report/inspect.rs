@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::binary::{debug_info, lto, relro};
-use super::table::{Detail, Style};
-use super::words;
-use crate::facts::Binary;
-use crate::facts::record::Carried;
+use crate::binary::Binary;
+use crate::provenance::embedded_record::Carried;
+use crate::report::binary::{debug_info, lto, relro};
+use crate::report::table::{Detail, Style};
+use crate::report::words;
 
 /// More than this many get a line each instead of a sheet.
 const SHEETS: usize = 4;

@@ -1,5 +1,6 @@
-use crate::facts::build::Locked;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::lockfile::Locked;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -62,7 +63,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
         _ => format!("the program holds {name} {version}, Cargo.lock has {}", versions.join(", ")),
     };
     let path = build.workspace_root.join("Cargo.lock").display().to_string();
-    let command = crate::facts::build::healing::build_command(build);
+    let command = crate::cargo::fix_commands::build_command(build);
     Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("{name}-{version} names a source file in the program"))
         .fix(format!("{command} --locked"))
@@ -71,7 +72,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
+    use crate::binary::{Crate, CrateSource};
 
     fn outcome(inside: &[(&str, &str)], locked: &[(&str, &str)]) -> Outcome {
         let crates = inside

@@ -1,7 +1,8 @@
-use crate::facts::image::account::Release;
-use crate::facts::record::Fate;
-use crate::facts::{Facts, Record};
+use crate::provenance::record::Record;
+use crate::provenance::subject_match::Fate;
+use crate::rootfs::tree::users::Release;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "base-skew",
@@ -78,7 +79,8 @@ fn minor(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::start::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
 

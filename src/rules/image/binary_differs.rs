@@ -1,5 +1,6 @@
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "binary-differs",

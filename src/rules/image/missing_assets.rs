@@ -1,5 +1,6 @@
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-assets",
@@ -46,9 +47,9 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::hints::Hints;
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::binary::detect::runtime_needs::Hints;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn templates_lie_below_the_working_directory() {

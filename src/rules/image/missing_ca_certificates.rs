@@ -1,5 +1,6 @@
-use crate::facts::{Facts, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-ca-certificates",
@@ -96,10 +97,10 @@ fn has_roots(image: &Image) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Binary;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
         let crates = crates

@@ -1,6 +1,6 @@
-use crate::facts::Image;
-use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-shell",
@@ -48,9 +48,9 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::binary::elf::Linking;
     use crate::rule::Outcome;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_line_needs_a_shell() {

@@ -1,7 +1,8 @@
-use crate::facts::image::command::{Command, Failure, FailureKind, Role};
-use crate::facts::loader::Problem;
-use crate::facts::{Facts, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::image::Image;
+use crate::start::loader::Problem;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "not-executable",
@@ -76,11 +77,12 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::image::tree::{Entry, Kind};
-    use crate::facts::{Binary, LoadPlan};
+    use crate::binary::Binary;
+    use crate::binary::elf::Linking;
+    use crate::rootfs::document::config::Config;
+    use crate::rootfs::{Entry, Kind};
+    use crate::start::image::elf_tree::Memory;
+    use crate::start::loader::LoadPlan;
 
     #[test]
     fn a_file_without_the_bit_fails() {

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "openssldir-missing",
@@ -47,10 +47,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::hints::Hints;
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::detect::runtime_needs::Hints;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(directory: Option<&str>, tree: Memory, env: &[&str]) -> Outcome {
         let hints = Hints { openssl_directory: directory.map(str::to_owned), ..Hints::default() };

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "seccomp-sensitive",
@@ -42,8 +42,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::start::image::Image;
 
     #[test]
     fn io_uring_is_named() {

@@ -1,6 +1,7 @@
-use crate::facts::image::command::End;
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::End;
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "unlinted-binary",
@@ -50,9 +51,9 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::binary::elf::Linking;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(entrypoint: &[&str]) -> Outcome {
         let tree =

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "dynamic-std",
@@ -45,8 +45,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::loader::Library;
-    use crate::facts::{Binary, LoadPlan};
+    use crate::binary::Binary;
+    use crate::start::loader::Library;
+    use crate::start::loader::LoadPlan;
 
     #[test]
     fn fails_where_the_image_lacks_it() {

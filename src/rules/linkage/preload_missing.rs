@@ -1,6 +1,8 @@
-use crate::facts::loader::Problem;
-use crate::facts::{Binary, Image, LoadPlan};
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "preload-missing",
@@ -48,8 +50,8 @@ fn finding(problem: &Problem) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Config;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn what_is_ignored_fails() {

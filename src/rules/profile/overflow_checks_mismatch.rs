@@ -1,4 +1,5 @@
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -50,8 +51,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::build::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::fact::Fact;
 
     #[test]
     fn only_checks_that_nobody_asked_for_fail() {

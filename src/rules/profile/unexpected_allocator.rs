@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unexpected-allocator",
@@ -40,7 +40,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::fact::Fact;
+    use crate::subject::Policy;
 
     #[test]
     fn only_an_expectation_can_be_missed() {

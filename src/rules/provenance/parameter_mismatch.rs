@@ -1,6 +1,6 @@
-use crate::facts::Binary;
-use crate::facts::binary::Panic;
-use crate::facts::record::{Part, Record};
+use crate::binary::Binary;
+use crate::binary::Panic;
+use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -64,8 +64,8 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::record::Difference;
+    use crate::fact::Fact;
+    use crate::provenance::record::Difference;
     use serde_json::json;
 
     #[test]

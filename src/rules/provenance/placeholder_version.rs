@@ -1,6 +1,6 @@
-use crate::facts::Facts;
-use crate::facts::build::freshness::NoCommit;
+use crate::cargo::freshness::NoCommit;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-version",
@@ -59,7 +59,8 @@ fn said(it: &NoCommit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build};
+    use crate::binary::Binary;
+    use crate::cargo::build::Build;
 
     fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {
         let mut build = Build::default();

@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::record::{Part, Record};
+use crate::binary::Binary;
+use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -50,8 +50,8 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Rustc;
-    use crate::facts::record::Difference;
+    use crate::binary::Rustc;
+    use crate::provenance::record::Difference;
     use serde_json::json;
 
     #[test]

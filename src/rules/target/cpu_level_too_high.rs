@@ -1,5 +1,6 @@
-use crate::facts::{Build, Facts};
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "cpu-level-too-high",
@@ -83,9 +84,12 @@ fn name(level: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::build::{Origin, RustFlag};
-    use crate::facts::{Binary, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::cargo::workspace::profile::Origin;
+    use crate::cargo::workspace::rustflags::RustFlag;
+    use crate::fact::Fact;
+    use crate::subject::Policy;
 
     fn facts(cpu_level: Fact<u8>, flag: Option<&str>, expected: Option<u8>) -> Facts {
         let machine = Some(Machine { arch: "x86_64", bits: 64, little_endian: true });

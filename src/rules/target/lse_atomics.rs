@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "lse-atomics",
@@ -72,9 +72,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::build::{Origin, RustFlag};
-    use crate::facts::{Binary, Build};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::cargo::build::Build;
+    use crate::cargo::workspace::profile::Origin;
+    use crate::cargo::workspace::rustflags::RustFlag;
 
     fn facts(arch: &'static str, word: Option<&str>) -> Facts {
         let flag = |word: &str| RustFlag {

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "page-size-baked",
@@ -56,8 +56,10 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::{Binary, Build, Fact};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::cargo::build::Build;
+    use crate::fact::Fact;
 
     #[test]
     fn arm64_wants_jemalloc_for_64_kib() {

@@ -1,6 +1,7 @@
-use crate::facts::build::target::difference;
-use crate::facts::{Confidence, Facts};
+use crate::cargo::workspace::target::difference;
+use crate::fact::Confidence;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "triple-mismatch",
@@ -63,7 +64,10 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::cargo::build::Build;
+    use crate::fact::Fact;
+    use crate::subject::Policy;
 
     #[test]
     fn the_expectation_comes_first_then_the_target_then_the_host() {

@@ -1,6 +1,7 @@
-use crate::facts::image::machine_of_root;
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::image::machine_of_root;
 
 pub static RULE: Rule = Rule {
     id: "wrong-architecture",
@@ -74,9 +75,9 @@ fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::image::{Config, Platform};
+    use crate::binary::elf::Linking;
+    use crate::rootfs::document::config::{Config, Platform};
+    use crate::start::image::elf_tree::Memory;
 
     fn linking(machine: u16, class: u8) -> Linking {
         let mut linking = Linking { machine, ..Linking::default() };

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use binlint::facts::Binary;
+use binlint::binary::Binary;
 
 use crate::support::corpus::Extent;
 use crate::support::noise::Noise;

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use binlint::facts::{Binary, Fact};
+use binlint::binary::Binary;
+use binlint::fact::Fact;
 
 use crate::support::noise::Noise;
 

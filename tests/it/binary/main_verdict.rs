@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use binlint::facts::binary::MainVerdict::{self, Empty, HelloWorld, PlaceholderText, Real};
-use binlint::facts::binary::{LtoShape, main_fn};
+use binlint::binary::MainVerdict;
+use binlint::binary::MainVerdict::{Empty, HelloWorld, PlaceholderText, Real};
+use binlint::binary::{LtoShape, main_fn};
 
 use crate::support::noise::Noise;
 use crate::support::program;

@@ -9,9 +9,12 @@ use std::process::Command;
 
 use crate::support::cargo::{environment, write};
 use crate::support::slow::{self, Need};
-use binlint::facts::binary::Panic;
-use binlint::facts::build::{Build, DebugLevel, Lto, Origin, Profile};
-use binlint::input::cargo::{self, Output, Outputs, Query};
+use binlint::binary::Panic;
+use binlint::cargo::build::Build;
+use binlint::cargo::target_dir::outputs::{Output, Outputs};
+use binlint::cargo::workspace;
+use binlint::cargo::workspace::Query;
+use binlint::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile};
 use serde_json::{Value, json};
 
 /// One generated workspace and the command that would build it.
@@ -147,7 +150,7 @@ impl Workspace {
     }
 
     fn by_us(&self) -> Build {
-        let workspace = cargo::workspace(&self.query).unwrap();
+        let workspace = workspace::workspace(&self.query).unwrap();
         let package = workspace.selected(&self.query).unwrap()[0].id.clone();
         let output = Output {
             package,

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::slow::{self, Need};
-use binlint::attest::{Descriptor, sha256_hex};
-use binlint::facts::record::{Fate, Subject, Traces, embedded};
+use binlint::binary::elf::record_section;
+use binlint::provenance::attestation::sha256_hex;
+use binlint::provenance::statement::Descriptor;
+use binlint::provenance::subject_match::{Fate, Subject, Traces};
 
 const RECORD: &[u8] = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
 
@@ -38,10 +40,10 @@ fn recorded(program: &[u8]) -> Vec<Descriptor> {
 /// embedding twice is embedding once, other readers find nothing wrong.
 fn embed(path: &Path) -> PathBuf {
     let program = fs::read(path).unwrap();
-    let carrying = embedded::embed(&program, RECORD).unwrap_or_else(|| panic!("{path:?}"));
-    assert_eq!(embedded::find(&carrying), Some(RECORD), "{path:?}");
-    assert_eq!(embedded::without(&carrying).as_ref(), Some(&program), "{path:?}");
-    assert_eq!(embedded::embed(&carrying, RECORD).as_ref(), Some(&carrying));
+    let carrying = record_section::embed(&program, RECORD).unwrap_or_else(|| panic!("{path:?}"));
+    assert_eq!(record_section::find(&carrying), Some(RECORD), "{path:?}");
+    assert_eq!(record_section::without(&carrying).as_ref(), Some(&program), "{path:?}");
+    assert_eq!(record_section::embed(&carrying, RECORD).as_ref(), Some(&carrying));
     assert_eq!(Subject::read(&recorded(&program), &carrying).fate, Fate::Same, "{path:?}");
     let to = path.with_extension("carrying");
     fs::write(&to, &carrying).unwrap();
@@ -61,7 +63,7 @@ fn fate(recorded: &[Descriptor], now: &Path) -> Fate {
 }
 
 fn keeps_the_record(path: &Path) -> bool {
-    embedded::find(&fs::read(path).unwrap()) == Some(RECORD)
+    record_section::find(&fs::read(path).unwrap()) == Some(RECORD)
 }
 
 #[test]
@@ -199,6 +201,6 @@ fn very_many_sections_and_none_are_carried_or_refused_in_words() {
     must("objcopy", &["--strip-all", text(&many), text(&home.path().join("x"))]);
     // More than the header can count in its own field.
     let more = fs::read(program(66_000)).unwrap();
-    assert_eq!(embedded::embed(&more, RECORD), None);
+    assert_eq!(record_section::embed(&more, RECORD), None);
     assert!(Traces::of(&more).loaded.is_none() || Traces::of(&more).build_id.is_none());
 }

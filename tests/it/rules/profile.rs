@@ -6,12 +6,15 @@ use std::process::Command;
 
 use crate::support::cargo::{build, query, write};
 use crate::support::slow::{self, Need};
-use binlint::facts::binary::Panic;
-use binlint::facts::build::{Lto, Strip};
-use binlint::facts::{Binary, Build, Facts};
-use binlint::input::cargo::{Query, find_outputs, workspace};
+use binlint::binary::Binary;
+use binlint::binary::Panic;
+use binlint::cargo::build::Build;
+use binlint::cargo::target_dir::outputs::find_outputs;
+use binlint::cargo::workspace::profile::{Lto, Strip};
+use binlint::cargo::workspace::{Query, workspace};
 use binlint::rule::{Level, Outcome};
 use binlint::rules;
+use binlint::subject::Facts;
 
 /// One program and all that is known of it.
 struct Program {
