@@ -7,7 +7,7 @@ use object::{Object, ObjectSegment};
 use crate::binary::elf::segments::{AARCH64, Elf, X86_64};
 
 /// Most segments that are looked at; real programs have up to about twenty.
-const MAX_SEGMENTS: usize = 64;
+pub(crate) const MAX_SEGMENTS: usize = 64;
 
 /// Most pointers that relocations may write; a program of 500 MB has about a million.
 pub(crate) const MAX_POINTERS: usize = 4 << 20;
@@ -62,7 +62,7 @@ pub struct Encoding {
 
 /// How a pointer looks in the file, where no relocation replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PointerForm {
+pub(crate) enum PointerForm {
     /// The address itself.
     Plain,
     /// Perhaps a link of dyld's chain: the low 36 bits are an address, or an offset from the
@@ -222,7 +222,7 @@ impl<'a> Memory<'a> {
 
 impl Segment {
     /// A segment whose part of the file really is in the file; neither writable nor executable.
-    fn within(
+    pub(crate) fn within(
         bytes: &[u8],
         address: u64,
         offset: u64,

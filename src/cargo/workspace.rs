@@ -326,7 +326,7 @@ pub(super) fn rustc_program(query: &Query, config: &Config) -> PathBuf {
 }
 
 /// Every target that rustc knows by name.
-fn known_targets(query: &Query, config: &Config) -> Vec<String> {
+pub(crate) fn known_targets(query: &Query, config: &Config) -> Vec<String> {
     let program = rustc_program(query, config);
     let output = query.command(&program).args(["--print", "target-list"]).output();
     let output = output.map(|output| output.stdout).unwrap_or_default();

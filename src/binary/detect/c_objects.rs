@@ -48,7 +48,7 @@ const AT_MOST: usize = 16;
 
 /// The source files that other compilers made objects of: each object names its own with a symbol
 /// of type `STT_FILE` (ELF gABI, chapter 4). `None` without a symbol table.
-pub(super) fn sources(bytes: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn sources(bytes: &[u8]) -> Option<Vec<String>> {
     match bytes.get(4) {
         Some(1) => of_class::<elf::FileHeader32<object::Endianness>>(bytes),
         Some(2) => of_class::<elf::FileHeader64<object::Endianness>>(bytes),

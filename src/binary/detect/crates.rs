@@ -56,7 +56,7 @@ const RELEASE_HOMES: &[&str] = &[
 /// component `NAME-VERSION` directly inside a folder that only cargo, a distribution or
 /// `cargo vendor` fills. Never wrong where it was measured, and about half of what is there:
 /// code that cannot panic leaves no path.
-pub(super) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Crate> {
+pub(crate) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Crate> {
     let mut found: BTreeMap<(String, String), Doubt> = BTreeMap::new();
     let mut std_apart = false;
     let (mut prebuilt, mut rust_src) = (false, false);
@@ -185,7 +185,7 @@ struct Package {
 ///
 /// # Errors
 /// One line, when the section is none: damaged, or unpacking to more than any record.
-pub(super) fn from_record(section: &[u8]) -> Result<Vec<Crate>, String> {
+pub(crate) fn from_record(section: &[u8]) -> Result<Vec<Crate>, String> {
     let mut json = Vec::new();
     let unpacked = ZlibDecoder::new(section).take(MAX_RECORD + 1).read_to_end(&mut json);
     unpacked.map_err(|_| ".dep-v0 is no zlib stream".to_string())?;
@@ -208,7 +208,7 @@ pub(super) fn from_record(section: &[u8]) -> Result<Vec<Crate>, String> {
 }
 
 /// Both lists as one: a crate whose code was seen says so, the record adds what leaves no path.
-pub(super) fn merge(seen: Vec<Crate>, recorded: Vec<Crate>) -> Vec<Crate> {
+pub(crate) fn merge(seen: Vec<Crate>, recorded: Vec<Crate>) -> Vec<Crate> {
     let mut all: BTreeMap<(String, String), CrateSource> = BTreeMap::new();
     for it in recorded.into_iter().chain(seen) {
         all.insert((it.name, it.version), it.from);

@@ -9,7 +9,7 @@ use crate::fact::Fact;
 
 /// What the formats' own tables say, as far as Rust is concerned.
 #[derive(Debug, Default)]
-pub(super) struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// The strings of `.comment`.
     pub comment: &'a [String],
     /// The libraries that are loaded with the file.
@@ -28,7 +28,7 @@ pub(super) struct Tables<'a> {
 }
 
 /// Whether Rust code is inside.
-pub(super) fn language(tables: &Tables<'_>, text: Option<&Text>) -> Fact<bool> {
+pub(crate) fn language(tables: &Tables<'_>, text: Option<&Text>) -> Fact<bool> {
     if let Some(comment) =
         tables.comment.iter().find(|comment| comment.starts_with("rustc version"))
     {
@@ -98,7 +98,7 @@ fn is_rust_library(name: &str) -> bool {
 }
 
 /// What a panic does.
-pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
+pub(crate) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
     let imports =
         |wanted: &str| tables.imports.iter().any(|name| name.trim_start_matches('_') == wanted);
     // Only panic_unwind raises; landing pads of the prebuilt standard library import the rest in
@@ -151,7 +151,7 @@ pub(super) fn panic(tables: &Tables<'_>, text: Option<&Text>) -> Fact<Panic> {
 }
 
 /// The compiler, from every source that names it.
-pub(super) fn rustc(tables: &Tables<'_>, text: Option<&Text>) -> Rustc {
+pub(crate) fn rustc(tables: &Tables<'_>, text: Option<&Text>) -> Rustc {
     let mut rustc = Rustc::default();
     let of_comment =
         tables.comment.iter().filter_map(|comment| comment.strip_prefix("rustc version "));

@@ -5,7 +5,7 @@ use crate::binary::string_scan::{Needle, Text};
 use crate::fact::Fact;
 
 /// Fills in the facts of a Rust program that rest on its texts.
-pub(super) fn read(binary: &mut Binary, text: &Text) {
+pub(crate) fn read(binary: &mut Binary, text: &Text) {
     binary.allocator = allocator(text);
     binary.tls = tls(binary, text);
     binary.debug_assertions = debug_assertions(binary, text);
@@ -18,7 +18,7 @@ pub(super) fn read(binary: &mut Binary, text: &Text) {
 const JEMALLOC_MESSAGES: u64 = 8;
 
 /// Fills in what the texts of any program say.
-pub(super) fn read_any(binary: &mut Binary, text: &Text) {
+pub(crate) fn read_any(binary: &mut Binary, text: &Text) {
     binary.dlopen_stub = text.has(Needle::NoDynamicLoading);
 }
 

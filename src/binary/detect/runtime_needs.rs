@@ -18,7 +18,7 @@ const MOST: usize = 16;
 
 impl Hints {
     /// Looks around the places that the one pass over the bytes found.
-    pub(super) fn read(bytes: &[u8], text: &Text) -> Hints {
+    pub(crate) fn read(bytes: &[u8], text: &Text) -> Hints {
         let mut hints = Hints::default();
         for place in text.places(Needle::Loopback) {
             let rest = bytes.get(place.end..).unwrap_or_default();

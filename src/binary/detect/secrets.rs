@@ -32,7 +32,7 @@ const SECRET_NAMES: &[&str] = &[
 
 /// Where private keys in PEM armour lie, as offsets in bytes. The armour alone is no key: every
 /// PEM parser holds the text of its first line (RFC 7468, section 10).
-pub(super) fn private_keys(bytes: &[u8], text: &Text) -> Vec<u64> {
+pub(crate) fn private_keys(bytes: &[u8], text: &Text) -> Vec<u64> {
     text.places(Needle::PrivateKey)
         .filter(|end_of_label| bytes.get(end_of_label.end..).is_some_and(has_key_body))
         .map(|end_of_label| end_of_label.start)
@@ -89,7 +89,7 @@ fn is_secret(name: &str, value: &str) -> bool {
 }
 
 /// The homes in the paths that panics print: `/home/alice`, `/Users/alice`, `C:\Users\alice`.
-pub(super) fn homes(locations: &[PanicLocation]) -> Vec<String> {
+pub(crate) fn homes(locations: &[PanicLocation]) -> Vec<String> {
     let found: BTreeSet<&str> =
         locations.iter().filter_map(|location| home(&location.path)).collect();
     found.into_iter().map(str::to_owned).collect()

@@ -12,7 +12,7 @@ use crate::fact::Fact;
 
 /// What the triple needs to know of the code on 32-bit ARM.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ArmBarriers {
+pub(crate) struct ArmBarriers {
     /// `dmb ish`: ARMv7 and later.
     pub dmb: u64,
     /// `mcr p15, 0, rN, c7, c10, 5`: how ARMv6 says the same.
@@ -20,7 +20,7 @@ pub(super) struct ArmBarriers {
 }
 
 /// The machine of the header, by Rust's `target_arch`.
-pub(super) fn machine(linking: &Linking) -> Option<Machine> {
+pub(crate) fn machine(linking: &Linking) -> Option<Machine> {
     let arch = match ElfMachine(linking.machine) {
         elf::EM_X86_64 => "x86_64",
         elf::EM_386 => "x86",
@@ -149,7 +149,7 @@ fn needs_freebsd(linking: &Linking) -> bool {
 }
 
 /// Fills in the C library; `imports` are the undefined symbols where they were read.
-pub(super) fn libc(
+pub(crate) fn libc(
     headers: &Headers,
     linking: &Linking,
     imports: Option<&[String]>,
@@ -294,7 +294,7 @@ fn inside(
 }
 
 /// The triple, from machine, system and C library.
-pub(super) fn triple(
+pub(crate) fn triple(
     headers: &Headers,
     linking: &Linking,
     libc: &Libc,

@@ -16,7 +16,7 @@ const MAX_SMALL: u64 = 64 * 1024;
 /// What sections and notes say. Nothing here is larger than the caps above, whatever the file
 /// says.
 #[derive(Debug, Default)]
-pub(super) struct Headers {
+pub(crate) struct Headers {
     pub sections: Vec<Section>,
     pub notes: Vec<Note>,
     /// The strings of `.comment`: the compilers and linkers that had a part in the file.
@@ -30,7 +30,7 @@ pub(super) struct Headers {
 
 /// One section header.
 #[derive(Debug, Clone)]
-pub(super) struct Section {
+pub(crate) struct Section {
     pub name: String,
     pub kind: u32,
     pub flags: u64,
@@ -204,7 +204,7 @@ fn read_notes(mut bytes: &[u8], align: u64, to: &mut Headers) {
 }
 
 /// Text up to the first NUL; what is not UTF-8 is replaced, as it is only ever shown.
-pub(super) fn c_string(bytes: &[u8]) -> String {
+pub(crate) fn c_string(bytes: &[u8]) -> String {
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len()).min(MAX_NAME as usize);
     text(&bytes[..end])
 }

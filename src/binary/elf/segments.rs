@@ -77,7 +77,7 @@ struct Relocation {
 }
 
 /// Lays out an ELF file of any class and byte order.
-pub(super) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
     let encoding = Encoding { wide: *bytes.get(4)? == 2, little_endian: *bytes.get(5)? != 2 };
     let wide = encoding.wide;
     let at = |narrow_offset, wide_offset| if wide { wide_offset } else { narrow_offset };
