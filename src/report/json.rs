@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::{Checked, Judged, Report, Summary, binary};
+use crate::report::{Checked, Report, SubjectReport, Summary, binary};
 use crate::rule::{Finding, Outcome};
 use crate::start::image::Image;
 use crate::start::loader::{LoadPlan, Stage};
@@ -77,6 +77,7 @@ struct ImageEntry<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeEntry<'a> {
     rule: &'static str,
+    url: String,
     group: &'static str,
     #[cfg_attr(test, schemars(extend("enum" = ["allow", "warn", "deny"])))]
     level: &'static str,
@@ -131,7 +132,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to)
 }
 
-fn subject(judged: &Judged) -> SubjectEntry<'_> {
+fn subject(judged: &SubjectReport) -> SubjectEntry<'_> {
     SubjectEntry {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
@@ -174,12 +175,13 @@ fn image(image: &Image) -> ImageEntry<'_> {
 fn outcome(checked: &Checked) -> OutcomeEntry<'_> {
     OutcomeEntry {
         rule: checked.rule.id,
+        url: checked.rule.url(),
         group: checked.rule.group.name(),
         level: checked.level.name(),
         outcome: checked.outcome.name(),
         reason: match &checked.outcome {
-            Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
-            Outcome::Pass | Outcome::Fail(_) => None,
+            Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
+            Outcome::Fail(_) => None,
         },
         waived: checked
             .waived

@@ -9,12 +9,12 @@ use std::process::Command;
 
 use crate::support::cargo::{environment, write};
 use crate::support::slow::{self, Need};
-use binlint::binary::Panic;
-use binlint::cargo::build::Build;
-use binlint::cargo::target_dir::outputs::{Output, Outputs};
-use binlint::cargo::workspace;
-use binlint::cargo::workspace::Query;
-use binlint::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile};
+use binlint::internals::binary::Panic;
+use binlint::internals::cargo::build::Build;
+use binlint::internals::cargo::target_dir::outputs::{Output, Outputs};
+use binlint::internals::cargo::workspace;
+use binlint::internals::cargo::workspace::Query;
+use binlint::internals::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile};
 use serde_json::{Value, json};
 
 /// One generated workspace and the command that would build it.
