@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::cargo::{build, query, write};
-use crate::support::slow;
+use crate::support::slow::{self, Need};
 use binlint::internals::binary::Binary;
 use binlint::internals::binary::Panic;
 use binlint::internals::cargo::build::Build;
@@ -107,7 +107,8 @@ fn program(query: &Query, profile: &str, settings: &[(&str, &str)]) -> Program {
 fn programs(query: &Query) -> Vec<Program> {
     let mut programs = Vec::new();
     // Every strategy with every stripping; the other settings go round.
-    let ltos = ["false", "thin", "fat", "off"];
+    let few = slow::is_left_out(Need::Time);
+    let ltos = if few { ["false", "off"].repeat(2) } else { vec!["false", "thin", "fat", "off"] };
     let levels = ["3", "s", "z", "1", "2"];
     let mut turn = 0;
     for panic in ["unwind", "abort"] {
@@ -120,7 +121,9 @@ fn programs(query: &Query) -> Vec<Program> {
                 ];
                 settings.extend(strip.map(|it| ("STRIP", it)));
                 settings.extend(debug.map(|it| ("DEBUG", it)));
-                programs.push(program(query, "release", &settings));
+                if !few || turn % 3 == 0 {
+                    programs.push(program(query, "release", &settings));
+                }
                 turn += 1;
             }
         }
@@ -177,7 +180,8 @@ fn verdicts_agree_with_readelf_and_the_settings() {
     }
     println!("pass, fail, not-applicable, open: {counts:?}");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(counts[0] > 1000 && counts[1] > 500, "{counts:?}");
+    let pairs = programs.len() * programs.len();
+    assert!(counts[0] > pairs && counts[1] * 2 > pairs, "{counts:?} of {pairs}");
 }
 
 /// What each rule must say of the subject under the maker's profile. The truth about the program
