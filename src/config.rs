@@ -104,6 +104,14 @@ impl Config {
         Ok(())
     }
 
+    /// Whether anybody set a level for this rule or its group.
+    pub fn is_set(&self, rule: &'static Rule) -> bool {
+        self.settings.iter().any(|setting| match setting.scope {
+            Scope::Group(group) => group == rule.group,
+            Scope::Rule(named) => named == rule,
+        })
+    }
+
     /// The level that counts for this rule.
     pub fn level(&self, rule: &'static Rule) -> Level {
         let applies = |setting: &&Setting| match setting.scope {

@@ -63,6 +63,8 @@ pub struct Dockerfile {
     pub ignores: Vec<Ignore>,
     /// What could not be learnt, one sentence each.
     pub notes: Vec<String>,
+    /// Nobody asked about it: unless a level says otherwise, it warns at most.
+    pub advisory: bool,
 }
 
 impl Dockerfile {
@@ -88,7 +90,18 @@ impl Dockerfile {
         let ignores = ignore::find(&source, &parsed.instructions);
         let path = path.to_owned();
         let notes = Vec::new();
-        Ok(Dockerfile { path, source, parsed, stages, trace, context, workspace, ignores, notes })
+        Ok(Dockerfile {
+            path,
+            source,
+            parsed,
+            stages,
+            trace,
+            context,
+            workspace,
+            ignores,
+            notes,
+            advisory: false,
+        })
     }
 
     /// The line and column of a place.

@@ -32,7 +32,9 @@ fn judge(
 ) -> Vec<Checked> {
     let mut all = Vec::new();
     for &rule in rules::ALL {
-        let level = config.level(rule);
+        let advisory = facts.dockerfile.as_ref().is_some_and(|it| it.advisory);
+        let cap = if advisory && !config.is_set(rule) { Level::Warn } else { Level::Deny };
+        let level = config.level(rule).min(cap);
         // A Dockerfile is no program, and no program is a Dockerfile.
         let of_dockerfile = matches!(rule.check, Check::Dockerfile(_));
         if level == Level::Allow || of_dockerfile != facts.dockerfile.is_some() {

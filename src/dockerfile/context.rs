@@ -39,6 +39,16 @@ pub fn read(path: &Path) -> Result<Source, Error> {
     Source::decode(&fs::read(path).map_err(failed)?)
 }
 
+/// The Dockerfile beside a workspace, which nobody asked about: it warns at most. `None` where there is
+/// none.
+pub fn load_beside(file: &Path, name: &str) -> Option<Result<super::Dockerfile, Error>> {
+    if !file.is_file() {
+        return None;
+    }
+    let loaded = load(file, name, None, &super::Options::default());
+    Some(loaded.map(|it| super::Dockerfile { advisory: true, ..it }))
+}
+
 /// A Dockerfile with its context and workspace.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ impl Tracer<'_> {
             Some(None) => return self.unknown_tree(&to),
             Some(Some(name)) => match self.stages.find(&name).filter(|it| *it < self.stage) {
                 Some(stage) => Some(stage),
-                None => return self.copy_from_image(&name, sources, &to, into_directory),
+                None => return self.copy_from_image(sources, &to, into_directory),
             },
             None => None,
         };
@@ -52,8 +52,7 @@ impl Tracer<'_> {
     }
 
     /// What comes from an image that is no stage: one file is that file, a directory is anything.
-    fn copy_from_image(&mut self, image: &str, sources: &[Text], to: &str, into_directory: bool) {
-        let _ = image;
+    fn copy_from_image(&mut self, sources: &[Text], to: &str, into_directory: bool) {
         for source in sources {
             let name = source.value.rsplit('/').next().unwrap_or_default();
             let path = if into_directory { join(to, name) } else { to.to_owned() };

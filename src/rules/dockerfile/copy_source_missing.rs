@@ -70,8 +70,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 () if !tracked => format!("git does not track `{path}`: a fresh checkout lacks it"),
                 () => continue,
             };
-            let sure =
-                context.certain && (there && tracked || !there && !(made && path != "Cargo.lock"));
+            let is_made = made && path != "Cargo.lock";
+            let sure = context.certain && if there { tracked } else { !is_made };
             let mut finding = Finding::in_dockerfile(dockerfile, &source.span, message)
                 .sure_only(sure && dockerfile.stages.goes_on_to_last(stage));
             if path == "Cargo.lock" {

@@ -165,3 +165,34 @@ fn a_hundred_thousand_lines_and_a_context_outside_cost_little() {
     // A debug build on a busy machine; a release build needs less than one.
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
+
+/// `check` lints the workspace's own Dockerfile behind the programs, and warns at most unless told else.
+#[test]
+fn check_warns_of_the_dockerfile_beside_the_programs() {
+    let package = package();
+    let at = package.path();
+    let run = |program: &str, words: &[&str]| {
+        Command::new(program)
+            .current_dir(at)
+            .env_remove("CARGO_TARGET_DIR")
+            .args(words)
+            .output()
+            .unwrap()
+    };
+    assert!(run("cargo", &["build", "--offline"]).status.success());
+    let check = |words: &[&str]| {
+        let answer = run(env!("CARGO_BIN_EXE_cargo-binlint"), words);
+        let document: Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let last = document["subjects"].as_array().unwrap().last().unwrap().clone();
+        let outcomes = last["outcomes"].as_array().unwrap().clone();
+        let failed = outcomes.into_iter().find(|it| it["outcome"] == "fail").unwrap();
+        (last["name"].clone(), failed["rule"].clone(), failed["level"].clone())
+    };
+    let (name, rule, level) = check(&["check", "--format", "json"]);
+    assert_eq!(
+        (name, rule, level),
+        ("Dockerfile".into(), "dummy-build-without-touch".into(), "warn".into())
+    );
+    let (.., level) = check(&["check", "--format", "json", "-D", "dockerfile"]);
+    assert_eq!(level, "deny");
+}
