@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod judging;
 pub mod levels;
 pub mod output;
+pub mod rebuilding;
 pub mod record;
 pub mod recording;
 pub mod rules;
@@ -69,6 +70,11 @@ enum Command {
 
 /// Runs the program with these words, the program's own name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    // A rebuild runs this program behind cargo: what follows are rustc's words.
+    if let Some(code) = crate::cargo::rebuild::run_hidden(&words) {
+        return code;
+    }
     let matches = match Words::command().try_get_matches_from(without_subcommand_name(words)) {
         Ok(matches) => matches,
         Err(error) => {

@@ -9,6 +9,9 @@ pub mod input;
 
 pub mod attest;
 
+pub mod cargo;
+pub mod diff;
+
 pub mod facts;
 
 pub mod rule;

@@ -5,6 +5,7 @@ use crate::facts::Facts;
 use crate::report::{Checked, Judged, Report, Waived};
 use crate::rule::{Finding, Level, Outcome};
 use crate::rules;
+use crate::rules::freshness::not_reproduced;
 
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {
@@ -34,7 +35,7 @@ fn judge(
         if level == Level::Allow {
             continue;
         }
-        let outcome = rule.check.run(facts);
+        let outcome = not_reproduced::settle(rule.id, rule.check.run(facts), facts);
         let holding = config.waivers.iter().position(|waiver| holds(waiver, rule.id, name, today));
         let waived = match (&outcome, holding) {
             (Outcome::Fail(_), Some(index)) => {

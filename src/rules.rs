@@ -8,6 +8,7 @@ pub mod freshness {
     pub mod feature_mismatch;
     pub mod foreign_artifact;
     pub mod masked_version;
+    pub mod not_reproduced;
     pub mod placeholder_main;
     pub mod rustflags_ignored;
     pub mod stale_by_mtime;
@@ -143,6 +144,7 @@ pub static ALL: &[&Rule] = &[
     &freshness::feature_mismatch::RULE,
     &freshness::foreign_artifact::RULE,
     &freshness::masked_version::RULE,
+    &freshness::not_reproduced::RULE,
     &freshness::placeholder_main::RULE,
     &freshness::rustflags_ignored::RULE,
     &freshness::stale_by_mtime::RULE,

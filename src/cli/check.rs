@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args};
 use super::image::{self, Runtime, Seen};
 use super::judging::Judging;
 use super::output::Failure;
+use super::rebuilding::Rebuilding;
 use super::recording::{self, Features};
 use crate::config::{self, Config, Date};
 use crate::facts::binary::leaks;
@@ -34,6 +35,8 @@ pub struct Check {
     /// The record of the program's build [default: the one inside or beside it]
     #[arg(long, value_name = "FILE", help_heading = "Subject")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) rebuilding: Rebuilding,
     #[command(flatten)]
     judging: Judging,
 }
@@ -157,6 +160,10 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
         }
     }
     notes.extend(here.and_then(|here| nameless(here, &subjects)));
+    if let Some(here) = here {
+        let image = words.runtime.reference();
+        words.rebuilding.run(&mut subjects, here.workspace, &config, image.as_deref())?;
+    }
     judged(subjects, words.record.as_deref(), notes, &config)
 }
 

@@ -7,6 +7,7 @@ mod elf;
 pub mod foreign;
 pub mod hints;
 mod isa;
+pub mod layout;
 pub mod leaks;
 pub mod linking;
 pub mod locations;

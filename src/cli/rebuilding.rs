@@ -1,0 +1,151 @@
+//! `--rebuild`: which programs are compiled again, and what is told meanwhile.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+
+use super::output::Failure;
+use crate::cargo::rebuild::{self, Program, Rebuild, Request};
+use crate::config::Config;
+use crate::facts::{Build, Facts};
+use crate::input::cargo::Workspace;
+use crate::input::cargo::outputs::stem;
+
+/// Options of every command that can compile again.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Rebuild")]
+pub struct Rebuilding {
+    /// Compile the workspace's own crates again, beside the build, and compare the programs
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Keep the directory of the rebuild
+    #[arg(long)]
+    pub keep: bool,
+}
+
+impl Rebuilding {
+    /// Compiles again what can be, and puts the answers into the subjects' builds.
+    ///
+    /// # Errors
+    /// This program cannot be found again.
+    pub fn run(
+        &self,
+        subjects: &mut [(String, Facts)],
+        workspace: &Workspace,
+        config: &Config,
+        image: Option<&std::ffi::OsStr>,
+    ) -> Result<(), Failure> {
+        if !self.rebuild && !config.rebuild {
+            return Ok(());
+        }
+        let executable = std::env::current_exe()
+            .map_err(|error| Failure::Words(format!("--rebuild: {error}")))?;
+        let builds = subjects.iter().map(|(_, facts)| facts.build.as_ref());
+        let mut directories: Vec<PathBuf> =
+            builds.flatten().map(|build| build.profile_dir.clone()).collect();
+        directories.sort();
+        directories.dedup();
+        for directory in directories {
+            let is_here = |facts: &Facts| {
+                let build = facts.build.as_ref().filter(|_| facts.binary.is_some());
+                build.is_some_and(|build| build.profile_dir == directory)
+            };
+            let members: Vec<usize> =
+                (0..subjects.len()).filter(|index| is_here(&subjects[*index].1)).collect();
+            let programs = members.iter().filter_map(|index| program(&subjects[*index].1, image));
+            let programs: Vec<Program> = programs.collect();
+            let Some(build) = members.first().and_then(|it| subjects[*it].1.build.as_ref()) else {
+                continue;
+            };
+            let request = Request {
+                programs,
+                executable: executable.clone(),
+                keep: self.keep,
+                ..request(build, workspace)
+            };
+            let answers = rebuild_with_progress(&request);
+            for (index, answer) in members.into_iter().zip(answers) {
+                if let Some(build) = &mut subjects[index].1.build {
+                    build.rebuild = Some(answer);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rebuild_with_progress(request: &Request) -> Vec<Rebuild> {
+    let is_shown = io::stderr().is_terminal();
+    let start = Instant::now();
+    let answers = rebuild::rebuild(request, &|what| {
+        if is_shown {
+            let what: String = what.chars().filter(|it| !it.is_control()).take(60).collect();
+            let seconds = start.elapsed().as_secs();
+            let _ = write!(io::stderr(), "\r\x1b[K  Rebuilding {what} ({seconds} s)");
+        }
+    });
+    if is_shown {
+        let _ = write!(io::stderr(), "\r\x1b[K");
+    }
+    if let Some(kept) = answers.iter().find_map(|answer| answer.kept.as_ref()) {
+        let _ = writeln!(io::stderr(), "the rebuild is kept in {}", kept.display());
+    }
+    answers
+}
+
+/// The program of a subject: its file on this machine, or its bytes out of an image.
+fn program(facts: &Facts, image: Option<&std::ffi::OsStr>) -> Option<Program> {
+    let build = facts.build.as_ref()?;
+    let binary = facts.binary.as_ref()?;
+    let here = build.typed.cwd.join(&binary.path);
+    let is_here = image.is_none() || build.freshness.elsewhere.is_some() || here.is_file();
+    let bytes = image.filter(|_| !is_here).and_then(|reference| {
+        let found = crate::input::image_files::read(reference, None, &[&binary.path]).ok()?;
+        found.into_iter().next().flatten()
+    });
+    Some(Program {
+        package: build.package.name.clone(),
+        spec: format!("{}@{}", build.package.name, build.package.version),
+        bin: build.bin.clone(),
+        path: if bytes.is_some() { build.executable.clone() } else { here },
+        bytes,
+    })
+}
+
+fn request(build: &Build, workspace: &Workspace) -> Request {
+    let query = &workspace.query;
+    let mut arguments = Vec::new();
+    if let Some(path) = &query.manifest_path {
+        arguments.extend(["--manifest-path".to_owned(), path.display().to_string()]);
+    }
+    for config in &query.config {
+        arguments.extend(["--config".to_owned(), config.clone()]);
+    }
+    let packages = query.packages.iter().flat_map(|it| ["-p".to_owned(), it.clone()]);
+    let directory = build.profile_dir.file_name().unwrap_or_default();
+    let foreign = workspace.metadata.packages.iter().filter(|it| it.source.is_some());
+    Request {
+        cargo: query.cargo(),
+        cwd: query.cwd.clone(),
+        env: query.env.clone(),
+        arguments,
+        selection: packages.collect(),
+        features: query.asked.words(),
+        workspace_root: build.workspace_root.clone(),
+        build_dir: build.build_dir.clone(),
+        packages: build
+            .path_packages
+            .iter()
+            .map(|it| (it.name.clone(), it.version.clone(), it.root.clone()))
+            .collect(),
+        foreign: foreign
+            .filter_map(|it| it.manifest_path.as_std_path().parent().map(Path::to_owned))
+            .collect(),
+        profile: build.profile.name.clone(),
+        profile_directory: directory.to_string_lossy().into_owned(),
+        target: build.target.as_ref().map(|it| (it.clone(), stem(it).to_owned())),
+        ..Request::default()
+    }
+}
