@@ -1,13 +1,14 @@
 //! From what a rebuild made to what it says of the program.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::attempt::{Bench, Extent, Failure, Made, is_printed};
 use super::units::{Unit, Units, other_setting};
 use super::{Outcome, Program, Rebuild, Request, files};
-use crate::diff::{self, Cause, cause};
+use crate::diff::{self, Cause, cause, ranges};
 use crate::facts::binary::layout::Layout;
 
 /// No program is larger, in bytes.
@@ -226,7 +227,8 @@ impl Judge<'_> {
                 bench.old_workspace.display()
             ));
         }
-        let (old, new) = (mangling(judged), mangling(rebuilt));
+        let name = self.bench.request.programs[self.program].bin.replace('-', "_");
+        let (old, new) = (mangling(judged, &name), mangling(rebuilt, &name));
         if old != new && !made.words.environment.contains_key("RUSTC_BOOTSTRAP") {
             let mut words = made.words.clone();
             words.environment.insert("RUSTC_BOOTSTRAP".to_owned(), "1".to_owned());
@@ -299,8 +301,8 @@ impl Judge<'_> {
 
     /// All that differs is what a build script wrote.
     fn script_alone(&self, script: &Script, made: &Made) -> Rebuild {
-        let Script { package, old, new } = script;
-        let what = format!("the build script of `{package}` wrote {old:?}, and writes {new:?} now");
+        let Script { old, new, .. } = script;
+        let what = script.to_string();
         let again = self.again(&made.words, Extent::Full);
         let repeats = again.is_some_and(|(again, _)| {
             let unit = self.bench.own_graph(self.unit);
@@ -308,8 +310,9 @@ impl Judge<'_> {
                 difference_of_runs(self.bench, unit, &made.copy, &again.copy).is_none()
             })
         });
-        let is_of_the_day = (cause::is_moment(old) && cause::is_moment(new))
-            || (has_commit(old) && has_commit(new));
+        let is_of_the_day = [cause::is_moment, has_commit]
+            .iter()
+            .any(|is| changed_part(old, new).is_some_and(|(old, new)| is(&old) && is(&new)));
         let mut answer = match repeats && !is_of_the_day {
             true => Rebuild::new(Outcome::Different, what),
             false => Rebuild::new(
@@ -317,7 +320,7 @@ impl Judge<'_> {
                 format!("its own crates are what the sources compile to, but {what}"),
             ),
         };
-        answer.differences = vec![format!("build script of {package}: {old:?}, and now {new:?}")];
+        answer.differences = vec![format!("{old:?}, and now {new:?}")];
         answer
     }
 
@@ -352,9 +355,7 @@ impl Judge<'_> {
             let reason = format!("its sources compile to another program, first in {unit}");
             Rebuild::new(Outcome::Different, reason)
         };
-        if let Some(Script { package, old, new }) = script {
-            answer.differences.push(format!("build script of {package}: {old:?}, and now {new:?}"));
-        }
+        answer.differences.extend(script.map(|script| script.to_string()));
         answer.differences.extend(told(&comparison));
         answer.differences.truncate(MAX_TOLD);
         answer
@@ -391,8 +392,20 @@ fn is_compiled(path: &Path) -> bool {
 #[derive(Debug, Clone)]
 struct Script {
     package: String,
+    /// The file; `None` for what it told cargo.
+    file: Option<PathBuf>,
+    /// The first line that differs.
     old: String,
     new: String,
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Script { package, file, old, new } = self;
+        let (old, new) = changed_part(old, new).unwrap_or_else(|| (old.clone(), new.clone()));
+        let file = file.as_ref().map(|it| format!(" in {}", it.display())).unwrap_or_default();
+        write!(f, "the build script of `{package}` wrote {old:?}{file}, and writes {new:?} now")
+    }
 }
 
 fn difference_of_runs(bench: &Bench<'_>, unit: usize, one: &Path, other: &Path) -> Option<Script> {
@@ -406,7 +419,8 @@ fn difference_of_runs(bench: &Bench<'_>, unit: usize, one: &Path, other: &Path) 
         let at = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
         let cut =
             |text: Option<&String>| cause::line(text.map(String::as_bytes).unwrap_or_default());
-        Script { package: unit.package.clone(), old: cut(old.get(at)), new: cut(new.get(at)) }
+        let (old, new) = (cut(old.get(at)), cut(new.get(at)));
+        Script { package: unit.package.clone(), file: None, old, new }
     };
     let read = |top: &Path, path: &Path| files::read(&top.join(path), MAX_SOURCE);
     let (old, new) = (read(one, printed)?, read(other, printed)?);
@@ -422,9 +436,26 @@ fn difference_of_runs(bench: &Bench<'_>, unit: usize, one: &Path, other: &Path) 
     let (old, new) =
         (read(&judged, &path).unwrap_or_default(), read(&rebuilt, &path).unwrap_or_default());
     let mut script = script(&old, &files::replaced(&new, other_text, one_text));
-    script.old = format!("{}: {}", path.display(), script.old);
-    script.new = format!("{}: {}", path.display(), script.new);
+    script.file = Some(path);
     Some(script)
+}
+
+/// What two texts do not have in common, with what it is a part of: words, numbers and what stands
+/// in a date between them.
+fn changed_part(old: &str, new: &str) -> Option<(String, String)> {
+    const MAX_AROUND: usize = 24;
+    let (old, new) = (old.as_bytes(), new.as_bytes());
+    let range = ranges::differing(old, new);
+    let (first, last) = (range.first()?, range.last()?);
+    let part = |text: &[u8], from: usize, to: usize| {
+        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b":-. ".contains(byte);
+        let before = text[..from].iter().rev().take(MAX_AROUND).take_while(is_part).count();
+        let after = text[to..].iter().take(MAX_AROUND).take_while(is_part).count();
+        String::from_utf8_lossy(&text[from - before..to + after]).into_owned()
+    };
+    let (old, new) =
+        (part(old, first.old.start, last.old.end), part(new, first.new.start, last.new.end));
+    Some((old, new))
 }
 
 /// Whether a text holds what may be a commit: seven to forty hex digits in a row.
@@ -453,22 +484,43 @@ fn proven(judged: &[u8], rebuilt: &[u8]) -> Option<Rebuild> {
     Some(answer)
 }
 
+/// The differences for a person. That the build-id, which is a hash of the rest, differs too tells
+/// nothing beside others.
 fn told(comparison: &diff::Comparison) -> Vec<String> {
-    comparison.differences.iter().take(MAX_TOLD).map(ToString::to_string).collect()
+    let is_alone = comparison.causes().len() == 1;
+    let all = comparison.differences.iter();
+    let telling = all.filter(|it| is_alone || it.cause != Cause::BuildId);
+    telling.take(MAX_TOLD).map(ToString::to_string).collect()
 }
 
-/// Whether most symbols are written in Rust's newer form; `None` without any.
-fn mangling(program: &[u8]) -> Option<bool> {
+/// Whether a crate's symbols are written in Rust's newer form; `None` without any.
+fn mangling(program: &[u8], name: &str) -> Option<bool> {
     let layout = Layout::read(program)?;
-    let count =
-        |start: &str| layout.functions.iter().filter(|it| it.name.starts_with(start)).count();
-    let (new, old) = (count("_R"), count("_ZN"));
-    (new + old > 0).then_some(new > old)
+    let part = format!("{}{name}", name.len());
+    let own = layout.functions.iter().map(|it| &it.name).filter(|it| it.contains(&part));
+    let (new, old): (Vec<&String>, Vec<&String>) = own.partition(|it| it.starts_with("_R"));
+    (new.len() + old.len() > 0).then_some(new.len() > old.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_changed_of_a_line_may_be_a_date_or_a_commit() {
+        let is = |old: &str, new: &str, is: fn(&str) -> bool| {
+            changed_part(old, new).is_some_and(|(old, new)| is(&old) && is(&new))
+        };
+        let out = |number: u32| {
+            format!("N = {number}; \"/t/build/app-8d3f00e7f27cf319/out\" // 2026-11-29")
+        };
+        assert!(!is(&out(9090), &out(9091), has_commit));
+        assert!(!is(&out(9090), &out(9091), cause::is_moment));
+        assert!(is("GIT=1b2c3d4e", "GIT=2b2c3d4e", has_commit));
+        assert!(is("AT=2026-11-29", "AT=2026-11-30", cause::is_moment));
+        assert!(is("on Nov 29 2026", "on Nov 30 2026", cause::is_moment));
+        assert_eq!(changed_part("", ""), None);
+    }
 
     #[test]
     fn a_commit_is_hex_with_letters_and_digits() {

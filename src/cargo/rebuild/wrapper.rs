@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{files, process};
+use super::{files, process, units};
 
 /// Names the file with the [`Plan`]; where it is set, this program is the wrapper.
 pub const PLAN: &str = "BINLINT_REBUILD_PLAN";
@@ -80,7 +80,7 @@ impl Plan {
         let (Some(crate_name), false) = (crate_name, home.is_empty()) else {
             return Ok(Call { arguments, environment });
         };
-        let unit = arguments.iter().find_map(|it| it.strip_prefix("extra-filename=-"));
+        let unit = unit_hash(&arguments);
         let is_own = self.own.contains(&home);
         let package = named("CARGO_PKG_NAME");
         match unit {
@@ -143,6 +143,17 @@ impl Plan {
 struct Call {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
+}
+
+/// The hash of the unit that rustc is to compile: in the names of its files, or in the new layout in
+/// the directory that they go to.
+fn unit_hash(arguments: &[String]) -> Option<&str> {
+    let in_name = arguments.iter().find_map(|it| it.strip_prefix("extra-filename=-"));
+    in_name.filter(|it| units::is_unit_hash(it)).or_else(|| {
+        let directory = Path::new(after(arguments, "--out-dir")?);
+        let hash = directory.parent()?.file_name()?.to_str()?;
+        (directory.ends_with("out") && units::is_unit_hash(hash)).then_some(hash)
+    })
 }
 
 fn after<'a>(arguments: &'a [String], word: &str) -> Option<&'a str> {
@@ -222,6 +233,16 @@ mod tests {
         let question =
             Call { arguments: vec!["rustc".to_owned(), "-vV".to_owned()], ..call("", None) };
         assert_eq!(plan.rewrite(question.clone()), Ok(question));
+    }
+
+    #[test]
+    fn the_new_layout_tells_the_unit_by_its_directory() {
+        let mut new = call("/registry/itoa", None);
+        let out = |part: &str| format!("/t/release/build/itoa/fedcba9876543210/{part}");
+        new.arguments.extend(["--out-dir".to_owned(), out("out")]);
+        assert!(plan().rewrite(new.clone()).is_err());
+        *new.arguments.last_mut().unwrap() = "/tmp/autocfg".to_owned();
+        assert!(plan().rewrite(new).is_ok(), "a build script tries out the compiler");
     }
 
     #[test]
