@@ -233,10 +233,15 @@ impl Judge<'_> {
             let mut words = made.words.clone();
             words.environment.insert("RUSTC_BOOTSTRAP".to_owned(), "1".to_owned());
             let again = self.again(&words, Extent::Full);
-            let proof = again.and_then(|(_, bytes)| proven(judged, &bytes));
-            return proof.unwrap_or_else(|| {
-                Rebuild::not_possible("its symbols are written in another way: by another compiler, or with RUSTC_BOOTSTRAP")
-            });
+            return match again {
+                Some((_, bytes)) if let Some(proof) = proven(judged, &bytes) => proof,
+                Some((made, bytes)) if mangling(&bytes, &name) == old => {
+                    self.other(judged, &bytes, &made)
+                }
+                _ => Rebuild::not_possible(
+                    "its symbols are written in another way, as another compiler does",
+                ),
+            };
         }
         // What build scripts wrote may differ by itself: without that, do the sources differ?
         let script = graph.iter().find_map(|&unit| self.script_difference(unit, &made.copy));
