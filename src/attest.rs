@@ -14,9 +14,9 @@ pub mod slsa;
 pub mod statement;
 pub mod strict;
 
-pub use dsse::Envelope;
-pub use keys::{PublicKey, SecretKey};
-pub use statement::{Descriptor, Statement};
+use crate::attest::dsse::Envelope;
+use crate::attest::keys::{PublicKey, SecretKey};
+use crate::attest::statement::{Descriptor, Statement};
 
 /// No attestation that is read may be larger, in bytes. A statement that lists 100 000 source
 /// files has about 20 MiB.

@@ -1,14 +1,14 @@
 //! What was typed, and which room answers it.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod build;
 pub mod check;
-mod comparing;
+pub mod comparing;
 pub mod freshen;
 pub mod image;
 pub mod inspect;
@@ -19,9 +19,10 @@ pub mod rebuilding;
 pub mod record;
 pub mod recording;
 pub mod rules;
+pub mod subject;
 pub mod verify;
 
-use output::Failure;
+use crate::cli::output::Failure;
 
 /// Everything denied by no rule.
 pub const CLEAN: u8 = 0;
@@ -100,13 +101,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     });
     answer.unwrap_or_else(|failure| {
-        match failure {
-            // The reader of a pipe has seen enough.
-            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return CLEAN,
-            failure => {
-                let _ = writeln!(io::stderr(), "error: {failure}");
-            }
-        }
+        // Nothing is left to do when not even this can be said.
+        let _ = writeln!(output::stderr(), "error: {failure}");
         FAILED
     })
 }

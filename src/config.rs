@@ -7,10 +7,10 @@ use crate::facts::Policy;
 use crate::rule::{Group, Level, Rule};
 use crate::rules;
 
-mod date;
-mod table;
+pub mod date;
+pub mod table;
 
-pub use date::Date;
+use crate::config::date::Date;
 
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,20 +1,18 @@
 //! What is true of the program, of its build and of its image. No opinion lives here.
 
-use std::borrow::Cow;
-
-pub mod binary;
 pub mod build;
-mod crates;
+pub mod crates;
 pub mod image;
 pub mod loader;
-pub mod machine;
 pub mod record;
 
-pub use binary::Binary;
-pub use build::Build;
-pub use image::Image;
-pub use loader::LoadPlan;
-pub use record::Record;
+use crate::binary::Binary;
+use crate::facts::build::Build;
+use crate::facts::image::Image;
+use crate::facts::loader::LoadPlan;
+use crate::facts::record::Record;
+
+use crate::fact::{Confidence, Fact};
 
 /// Everything known about one subject; what was not given is `None`.
 #[derive(Debug, Default)]
@@ -46,56 +44,4 @@ pub struct Policy {
     pub cpu_level: Option<u8>,
     /// Builder identities that a record may name.
     pub builders: Vec<String>,
-}
-
-/// One thing that was asked of the bytes: its answer or none, and what says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact<T> {
-    /// `None`: could not be told.
-    pub value: Option<T>,
-    /// How sure the value is; the measurements behind it are in `docs/accuracy.md`.
-    pub confidence: Confidence,
-    /// Where it was read, or why it could not be.
-    pub evidence: Cow<'static, str>,
-}
-
-/// How sure a fact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Confidence {
-    /// Nothing is known.
-    None,
-    /// A hint: wrong in some of the measured programs.
-    Low,
-    /// Never wrong in the measured programs, but not a matter of definition.
-    High,
-    /// What the format's specification says.
-    Certain,
-}
-
-impl<T> Fact<T> {
-    /// A value that the format's specification settles.
-    pub fn certain(value: T, evidence: impl Into<Cow<'static, str>>) -> Fact<T> {
-        Fact { value: Some(value), confidence: Confidence::Certain, evidence: evidence.into() }
-    }
-
-    /// A value inferred by a method that was never wrong where it was measured.
-    pub fn high(value: T, evidence: impl Into<Cow<'static, str>>) -> Fact<T> {
-        Fact { value: Some(value), confidence: Confidence::High, evidence: evidence.into() }
-    }
-
-    /// A hint.
-    pub fn low(value: T, evidence: impl Into<Cow<'static, str>>) -> Fact<T> {
-        Fact { value: Some(value), confidence: Confidence::Low, evidence: evidence.into() }
-    }
-
-    /// No value, and why.
-    pub fn unknown(why: impl Into<Cow<'static, str>>) -> Fact<T> {
-        Fact { value: None, confidence: Confidence::None, evidence: why.into() }
-    }
-}
-
-impl<T> Default for Fact<T> {
-    fn default() -> Fact<T> {
-        Fact::unknown("not looked at")
-    }
 }

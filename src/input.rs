@@ -1,6 +1,6 @@
 //! The only room with disk, processes and network: hands bytes and cargo's own words to `facts`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub mod build;
 pub mod cargo;
@@ -17,6 +17,8 @@ pub mod sources;
 pub mod steady;
 pub mod target_dir;
 pub mod toolchain;
+
+use crate::input::file::{TextFile, read_text};
 
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -119,16 +121,6 @@ pub enum Error {
         /// The profiles that there are.
         known: Vec<String>,
     },
-    /// There is no such image, or it is damaged.
-    #[error("{reference}: {}{source}", layer.as_ref().map(|layer| format!("{layer}: ")).unwrap_or_default())]
-    Image {
-        /// As typed.
-        reference: String,
-        /// The layer, from 1, with its digest.
-        layer: Option<String>,
-        /// What is wrong.
-        source: image::Why,
-    },
     /// Cargo has not built any of the binaries yet.
     #[error("{} is not built: nothing in {}; run `{command}` first", list(bins), within.display())]
     NotBuilt {
@@ -139,45 +131,6 @@ pub enum Error {
         /// The command that builds them.
         command: String,
     },
-}
-
-/// A text file as it was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TextFile {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Its contents; bytes that are not UTF-8 are replaced.
-    pub text: String,
-}
-
-/// Reads a text file of at most `limit` bytes; `None` when there is none. A FIFO or a device is
-/// refused before it is opened, because opening one waits.
-///
-/// # Errors
-/// It cannot be read, is no regular file, or is larger than the limit.
-pub fn read_text(path: &Path, kind: &'static str, limit: u64) -> Result<Option<TextFile>, Error> {
-    let fail = |source| Error::Read { path: path.to_owned(), source };
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(fail(error)),
-    };
-    if !metadata.is_file() {
-        return Err(fail(std::io::Error::other("not a regular file")));
-    }
-    if metadata.len() > limit {
-        return Err(Error::TooLarge { path: path.to_owned(), kind, limit });
-    }
-    let bytes = std::fs::read(path).map_err(fail)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Some(TextFile { path: path.to_owned(), text }))
 }
 
 /// The nearest known name, as the end of a sentence.

@@ -4,23 +4,19 @@
 //! The modules stand in the order in which the data walks through them; `ARCHITECTURE.md` draws it.
 
 #![forbid(unsafe_code)]
-
-pub mod input;
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod attest;
-
+pub mod binary;
 pub mod cargo;
-pub mod diff;
-
-pub mod facts;
-
-pub mod rule;
-pub mod rules;
-
+pub mod cli;
 pub mod config;
+pub mod fact;
+pub mod facts;
+pub mod input;
 pub mod lint;
-
 pub mod record;
 pub mod report;
-
-pub mod cli;
+pub mod rule;
+pub mod rules;
+pub mod toolchain;

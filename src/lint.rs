@@ -1,6 +1,7 @@
 //! Runs every rule over the facts under the levels: the one place where the three meet.
 
-use crate::config::{Config, Date, Waiver};
+use crate::config::date::Date;
+use crate::config::{Config, Waiver};
 use crate::facts::Facts;
 use crate::report::{Checked, Judged, Report, Waived};
 use crate::rule::{Finding, Level, Outcome};
@@ -79,9 +80,9 @@ fn idle_waiver(waiver: &Waiver, today: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::{Hardening, Relro};
     use crate::config::Source;
-    use crate::facts::Binary;
-    use crate::facts::binary::{Hardening, Relro};
 
     const RULE: &str = "partial-relro";
 

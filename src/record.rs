@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::attest::sha256_hex;
 use crate::attest::slsa::{BuildDefinition, Builder, PROVENANCE_V1, Provenance, RunDetails};
 use crate::attest::statement::STATEMENT_V1;
-use crate::attest::{Descriptor, Statement, sha256_hex};
-use crate::facts::binary::Panic;
-use crate::facts::build::{Locked, Profile};
+use crate::attest::statement::{Descriptor, Statement};
+use crate::binary::Panic;
+use crate::binary::elf::record_section;
+use crate::facts::build::lock::Locked;
+use crate::facts::build::profile::Profile;
+use crate::facts::record::made::Made;
 use crate::facts::record::made::{
-    BUILD_TYPE, COMMIT, Git, LOCKFILE, SELF_ATTESTED, SOURCES, SourceFile, digest_of_all,
+    BUILD_TYPE, COMMIT, LOCKFILE, SELF_ATTESTED, SOURCES, digest_of_all,
 };
+use crate::facts::record::subject::{DIGEST_COVERS, Traces};
 use crate::facts::record::tied::COMPILED;
-use crate::facts::record::{DIGEST_COVERS, Made, Traces, embedded};
+use crate::input::git::Git;
+use crate::input::record::SourceFile;
 
 pub mod compare;
 
@@ -50,13 +56,13 @@ pub fn provenance(made: Made<'_>) -> Provenance {
 
 /// The program, its digest, and the traces by which it is known again when its bytes changed.
 fn subject(name: &str, program: &[u8], embed: bool) -> Descriptor {
-    let original = embedded::without(program);
+    let original = record_section::without(program);
     let bytes = original.as_deref().unwrap_or(program);
     let traces = Traces::of(bytes);
     let mut subject = Descriptor::named(name, sha256_hex(bytes));
     subject.annotations = traces.annotations();
     if embed || original.is_some() {
-        let covers = json!(embedded::DIGEST_COVERS);
+        let covers = json!(record_section::DIGEST_COVERS);
         subject.annotations.insert(DIGEST_COVERS.to_owned(), covers);
     }
     subject
@@ -250,4 +256,4 @@ fn percent_encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

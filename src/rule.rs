@@ -3,11 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::facts::build::Origin;
+use crate::binary::Binary;
+use crate::facts::Facts;
+use crate::facts::build::Build;
+use crate::facts::build::profile::Origin;
+use crate::facts::image::Image;
 use crate::facts::image::command::{By, Command, Failure, FailureKind};
+use crate::facts::image::elf_tree::Memory;
+use crate::facts::loader::LoadPlan;
+use crate::facts::record::Record;
 #[cfg(test)]
-use crate::facts::image::{Config, tree::Memory};
-use crate::facts::{Binary, Build, Facts, Image, LoadPlan, Record};
+use crate::input::image::config::Config;
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.

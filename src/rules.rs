@@ -1,4 +1,4 @@
-//! Every rule. Written by `tests/tidy.rs` from the files in `src/rules/`; do not edit.
+//! Every rule. Written by `cargo test` from the files in `src/rules/`; do not edit.
 #![allow(missing_docs, reason = "a rule file is documented by the fields of its rule")]
 
 use crate::rule::Rule;

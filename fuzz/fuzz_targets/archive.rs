@@ -4,9 +4,9 @@
 #![no_main]
 
 use binlint::input::image::digest::Digest;
-use binlint::input::image::layer::{Interest, Reduced, Want};
+use binlint::input::image::layer::{Interest, Want};
 use binlint::input::image::load::load_stream;
-use binlint::input::image::{MAX_CONTENTS, MAX_LAYERS};
+use binlint::input::image::{MAX_CONTENTS, Payload, MAX_LAYERS};
 use libfuzzer_sys::fuzz_target;
 
 /// No text in UTF-8 holds this byte.
@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     archive.extend([0; 1024]);
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() });
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes| Payload::new(bytes.len()));
     let archive = Box::new(std::io::Cursor::new(archive));
     if let Ok(loaded) = load_stream(archive, None, &interest, &mut |_| Ok(())) {
         let config = loaded.image.config.expect("every archive of documents has a configuration");

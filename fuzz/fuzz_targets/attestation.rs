@@ -6,8 +6,9 @@ use binlint::attest::buildkit::ImageBuild;
 use binlint::attest::keys::{PublicKey, SecretKey};
 use binlint::attest::slsa::Provenance;
 use binlint::attest::statement::Statement;
-use binlint::attest::{self, dsse};
-use binlint::facts::record::embedded;
+use binlint::attest;
+use binlint::attest::dsse;
+use binlint::binary::elf::record_section;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,12 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = PublicKey::from_pem(text);
         let _ = SecretKey::from_pem(text);
     }
-    if let Some(without) = embedded::without(bytes)
-        && let Some(record) = embedded::find(bytes)
+    if let Some(without) = record_section::without(bytes)
+        && let Some(record) = record_section::find(bytes)
     {
-        let again = embedded::embed(&without, record).expect("it was in there");
-        assert_eq!(embedded::find(&again), Some(record));
-        assert_eq!(embedded::without(&again).as_ref(), Some(&without));
+        let again = record_section::embed(&without, record).expect("it was in there");
+        assert_eq!(record_section::find(&again), Some(record));
+        assert_eq!(record_section::without(&again).as_ref(), Some(&without));
     }
     let Ok(attestation) = attest::read(bytes) else { return };
     if let Some(envelope) = attestation.envelope() {

@@ -4,7 +4,8 @@
 
 use std::io::Cursor;
 
-use binlint::facts::{Binary, Facts};
+use binlint::binary::Binary;
+use binlint::facts::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;
 

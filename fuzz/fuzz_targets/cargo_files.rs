@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use binlint::facts::build::{dep_info, fingerprint, ledger::Ledger, lock, metadata};
+use binlint::facts::build::{dep_info, fingerprint, lock, metadata};
+use binlint::facts::build::ledger::Ledger;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

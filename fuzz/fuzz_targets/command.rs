@@ -2,10 +2,12 @@
 //! something, and every rule about an image has an answer.
 #![no_main]
 
-use binlint::facts::binary::Linking;
-use binlint::facts::image::tree::Memory;
-use binlint::facts::image::{Config, Image};
-use binlint::facts::{Binary, Facts};
+use binlint::binary::elf::Linking;
+use binlint::facts::image::elf_tree::Memory;
+use binlint::input::image::config::Config;
+use binlint::facts::image::Image;
+use binlint::binary::Binary;
+use binlint::facts::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,17 +3,17 @@
 #![no_main]
 
 use binlint::input::image::compression::Compression;
-use binlint::input::image::layer::{Expected, Interest, Layer, Reduced, Want, read_stream};
+use binlint::input::image::layer::{Expected, Interest, Layer, Want, read_stream};
 use binlint::input::image::squash::Squashed;
-use binlint::input::image::{MAX_CONTENTS, parent};
+use binlint::input::image::{MAX_CONTENTS, Payload, parent};
 use libfuzzer_sys::fuzz_target;
 
 /// Where one layer ends and the next begins; no tar block begins like this.
 const NEXT: &[u8] = b"--next layer--";
 
 fuzz_target!(|bytes: &[u8]| {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() });
-    let mut files = Squashed::new(interest.spool.clone());
+    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes| Payload::new(bytes.len()));
+    let mut files = Squashed::new(interest.budget.clone());
     let mut rest = bytes;
     for index in 0..4 {
         let end = rest.windows(NEXT.len()).position(|window| window == NEXT);
@@ -26,12 +26,12 @@ fuzz_target!(|bytes: &[u8]| {
         rest = &rest[end + NEXT.len()..];
     }
     let mut all = Vec::new();
-    files.nodes.for_each(|path, _| all.push(path.to_vec())).expect("the file of pages");
+    files.nodes.for_each(|path, _| all.push(path.to_vec()));
     for path in all.into_iter().filter(|path| path != b"/") {
         assert!(path.starts_with(b"/") && !path.ends_with(b"/"), "{}", path.escape_ascii());
         let above = parent(&path);
         assert!(
-            above == b"/" || files.nodes.get(above).unwrap().is_some_and(|node| node.entry.is_directory()),
+            above == b"/" || files.nodes.get(above).is_some_and(|node| node.entry.is_directory()),
             "{} lies in no directory",
             path.escape_ascii()
         );

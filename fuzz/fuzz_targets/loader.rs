@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
-use binlint::facts::binary::Linking;
-use binlint::facts::image::tree::Memory;
+use binlint::binary::elf::Linking;
+use binlint::facts::image::elf_tree::Memory;
 use binlint::facts::loader::{Start, Verdict, plan};
 use libfuzzer_sys::fuzz_target;
 

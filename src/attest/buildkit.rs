@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::slsa::{PROVENANCE_V0_1, PROVENANCE_V0_2, PROVENANCE_V1};
-use super::{Error, Statement, dsse};
+use crate::attest::slsa::{PROVENANCE_V0_1, PROVENANCE_V0_2, PROVENANCE_V1};
+use crate::attest::statement::Statement;
+use crate::attest::{Error, dsse};
 
 /// One image's build, as BuildKit tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
-use super::statement::PAYLOAD_TYPE;
-use super::{Error, PublicKey, SecretKey, strict};
+use crate::attest::keys::{PublicKey, SecretKey};
+use crate::attest::statement::PAYLOAD_TYPE;
+use crate::attest::{Error, strict};
 
 /// Bytes, their type, and who vouches for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Envelope {
     /// # Errors
     /// What is no envelope, is cut off, or is too large.
     pub fn from_json(bytes: &[u8]) -> Result<Envelope, Error> {
-        if bytes.len() > super::MAX_BYTES {
+        if bytes.len() > crate::attest::MAX_BYTES {
             return Err(Error::TooLarge { size: bytes.len() });
         }
         let malformed = |reason: String| Error::malformed("a DSSE envelope", reason);

@@ -4,7 +4,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 
-use super::{Error, hex, sha256_hex};
+use crate::attest::{Error, hex, sha256_hex};
 
 /// A key that signs.
 pub enum SecretKey {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Envelope, Error};
+use crate::attest::Error;
+use crate::attest::dsse::Envelope;
 
 /// The media type of the bundle (Sigstore protobuf specs, `sigstore_bundle.proto`).
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";

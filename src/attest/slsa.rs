@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Descriptor, Error, Statement, strict};
+use crate::attest::statement::{Descriptor, Statement};
+use crate::attest::{Error, strict};
 
 /// `predicateType` of what this program writes.
 pub const PROVENANCE_V1: &str = "https://slsa.dev/provenance/v1";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Error, strict};
+use crate::attest::{Error, strict};
 
 /// `_type` of a statement (in-toto attestation spec v1, "Statement").
 pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
@@ -108,7 +108,7 @@ impl Statement {
     /// # Errors
     /// What is no statement at all, or too large.
     pub fn from_json_leniently(bytes: &[u8]) -> Result<Statement, Error> {
-        if bytes.len() > super::MAX_BYTES {
+        if bytes.len() > crate::attest::MAX_BYTES {
             return Err(Error::TooLarge { size: bytes.len() });
         }
         let malformed = |error| Error::malformed("an in-toto statement", error);

@@ -22,7 +22,7 @@ mod verdict;
 mod wrapper;
 
 #[cfg(unix)]
-pub use wrapper::run_hidden;
+pub use process::run_hidden;
 
 /// Without Unix there is no rebuild, and so nothing that is run for one.
 #[cfg(not(unix))]

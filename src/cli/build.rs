@@ -1,19 +1,23 @@
 //! `build`: cargo's own build, then a record of what it made, then the check.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::check;
-use super::freshen;
-use super::output::Failure;
-use super::recording::{self, Features, Gathered, Writing, beside};
+use crate::cli::check;
+use crate::cli::freshen;
+use crate::cli::output;
+use crate::cli::output::Failure;
+use crate::cli::recording;
+use crate::cli::recording::{Features, Gathered, Writing, beside};
 use crate::facts::build::ledger::Verdict;
 use crate::facts::record::made::Request;
 use crate::input::build::{Built, Crate, Program, build};
-use crate::input::cargo::{self, Output, Outputs, Query, Workspace};
+use crate::input::cargo;
+use crate::input::cargo::outputs::{Output, Outputs};
+use crate::input::cargo::{Query, Workspace};
 
 /// Words after `build`: our own, then cargo's.
 #[derive(Debug, Clone, Default, Args)]
@@ -60,11 +64,11 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         return Ok(code);
     }
     for other in &others {
-        writeln!(io::stderr(), "note: {other} gets no record: it is no binary of a package")?;
+        writeln!(output::stderr(), "note: {other} gets no record: it is no binary of a package")?;
     }
     if programs.is_empty() {
-        writeln!(io::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
-        return Ok(super::CLEAN);
+        writeln!(output::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
+        return Ok(crate::cli::CLEAN);
     }
     let workspace = cargo::workspace(&query)?;
     let units = freshen::known(&query, &workspace);
@@ -76,13 +80,13 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         let answer =
             record(program, built, (&workspace, request), (&crates, &units), &words.writing)?;
         if let Err(why) = answer {
-            writeln!(io::stderr(), "error: {why}")?;
+            writeln!(output::stderr(), "error: {why}")?;
             refused = true;
         }
     }
-    let judged = if words.no_check { super::CLEAN } else { check::made(&workspace, &made)? };
+    let judged = if words.no_check { crate::cli::CLEAN } else { check::made(&workspace, &made)? };
     // A finding says more than that there is no record.
-    Ok(if refused && judged == super::CLEAN { super::FAILED } else { judged })
+    Ok(if refused && judged == crate::cli::CLEAN { crate::cli::FAILED } else { judged })
 }
 
 /// Our own words may stand among cargo's: they are taken out, wherever they stand.
@@ -218,7 +222,7 @@ fn record(
     let answer = gathered.record(crates, units, &to, writing)?;
     if answer.is_ok() {
         let made = if program.fresh { "fresh, not rebuilt" } else { "built" };
-        writeln!(io::stderr(), "{:>12} {} ({made})", "Recorded", to.display())?;
+        writeln!(output::stderr(), "{:>12} {} ({made})", "Recorded", to.display())?;
     }
     Ok(answer)
 }

@@ -4,17 +4,27 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use super::image::{self, Runtime, Seen};
-use super::judging::Judging;
-use super::output::Failure;
-use super::rebuilding::Rebuilding;
-use super::recording::{self, Features};
-use crate::config::{self, Config, Date};
-use crate::facts::binary::leaks;
-use crate::facts::build::freshness::{self, Comparisons};
+use crate::binary::Binary;
+use crate::binary::detect::secrets;
+use crate::cli::image;
+use crate::cli::image::{Runtime, Seen};
+use crate::cli::judging::Judging;
+use crate::cli::output::Failure;
+use crate::cli::rebuilding::Rebuilding;
+use crate::cli::recording;
+use crate::cli::recording::Features;
+use crate::cli::subject::{Origin, Subject as Linted};
+use crate::config;
+use crate::config::Config;
+use crate::config::date::Date;
+use crate::facts::Facts;
+use crate::facts::build::Build;
+use crate::facts::build::freshness;
+use crate::facts::build::freshness::Comparisons;
+use crate::facts::image::Image;
 use crate::facts::record::base_images;
-use crate::facts::{Binary, Build, Facts, Image};
-use crate::input::{self, cargo};
+use crate::input;
+use crate::input::cargo;
 use crate::lint::lint;
 use crate::report::Report;
 
@@ -136,7 +146,8 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
                 // What the image would run is judged though it is nothing of ours, or nothing.
                 None if image.programs.is_empty() && image.config.is_some() => {
                     let facts = Facts { image: Some(image.clone()), ..Facts::default() };
-                    vec![(image.reference.clone(), facts)]
+                    let name = image.reference.clone();
+                    vec![Linted { name, origin: Origin::Image, facts }]
                 }
                 None if image.programs.is_empty() => {
                     return Err(Failure::Words(format!(
@@ -150,8 +161,14 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     };
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
-        notes.extend(base_images::of_image(image).iter().flat_map(base_images::told));
-        for (name, facts) in subjects.iter_mut().filter(|(_, facts)| facts.image.is_none()) {
+        notes.extend(
+            base_images::of_statements(&image.statements, image.digest.as_deref())
+                .iter()
+                .flat_map(base_images::told),
+        );
+        for Linted { name, facts, .. } in
+            subjects.iter_mut().filter(|subject| subject.facts.image.is_none())
+        {
             image::carry(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())
             {
@@ -173,7 +190,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
 /// As for [`run`].
 pub(super) fn made(
     workspace: &cargo::Workspace,
-    made: &[(cargo::Outputs, cargo::Output)],
+    made: &[(cargo::outputs::Outputs, cargo::outputs::Output)],
 ) -> Result<u8, Failure> {
     let mut packages: Vec<String> =
         made.iter().map(|(_, output)| output.package.repr.clone()).collect();
@@ -194,19 +211,21 @@ pub(super) fn made(
         if let Some(build) = &mut facts.build {
             build.freshness.newer_twin = None;
         }
-        subjects.push((output.bin.clone(), facts));
+        let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
+        subjects.push(Linted { name, origin, facts });
     }
     Judging::default().answer(&judged(subjects, None, notes, &config)?)
 }
 
 /// The subjects with the records that they have, under every rule.
 fn judged(
-    mut subjects: Vec<(String, Facts)>,
+    mut subjects: Vec<Linted>,
     record: Option<&Path>,
     notes: Vec<String>,
     config: &Config,
 ) -> Result<Report, Failure> {
     recording::attach(&mut subjects, record)?;
+    let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
     let mut report = lint(subjects, config, Date::from_unix_seconds(input::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)
@@ -244,7 +263,7 @@ impl<'a> Here<'a> {
     fn named(&self, name: &str) -> Option<Build> {
         let (workspace, query) = (self.workspace, self.query);
         let mut bins = bins(workspace, query);
-        let everything = || self::bins(workspace, &cargo::Query::default());
+        let everything = || crate::cli::check::bins(workspace, &cargo::Query::default());
         let asked = !query.packages.is_empty() || query.manifest_path.is_some();
         let is_meant =
             || !query.bins.is_empty() || (asked && !everything().iter().any(|it| it == name));
@@ -254,7 +273,7 @@ impl<'a> Here<'a> {
             None => return None,
         }
         let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::outputs(workspace, &query)
+        let outputs = cargo::outputs::find_outputs(workspace, &query)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
             .or_else(|| never_built(workspace, &query))?;
@@ -280,7 +299,7 @@ impl<'a> Here<'a> {
         let here = Here::new(self.workspace, &query);
         // What is left of an earlier build is this workspace's, even if no target has its name.
         here.named(&image::file_name(path)).or_else(|| {
-            let outputs = cargo::outputs(self.workspace, &query).ok()?;
+            let outputs = cargo::outputs::find_outputs(self.workspace, &query).ok()?;
             Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
         })
     }
@@ -310,21 +329,24 @@ pub(super) fn configuration(
     query: &cargo::Query,
     workspace: Option<&cargo::Workspace>,
 ) -> Result<Config, Failure> {
-    let mut files: Vec<(input::TextFile, &[&str])> = Vec::new();
+    let mut files: Vec<(input::file::TextFile, &[&str])> = Vec::new();
     let mut root = query.cwd.clone();
     if let Some(workspace) = workspace {
         root = workspace.metadata.workspace_root.clone().into();
         files.push((workspace.manifest.clone(), &["workspace", "metadata", "binlint"]));
         for package in workspace.selected(query)? {
-            let manifest =
-                input::read_text(package.manifest_path.as_std_path(), "manifest", LONGEST_TEXT)?;
+            let manifest = input::file::read_text(
+                package.manifest_path.as_std_path(),
+                "manifest",
+                LONGEST_TEXT,
+            )?;
             files.extend(
                 manifest.map(|file| (file, &["package", "metadata", "binlint"] as &[&str])),
             );
         }
     }
     let own = named.map_or_else(|| root.join("binlint.toml"), Path::to_owned);
-    match input::read_text(&own, "configuration", LONGEST_TEXT)? {
+    match input::file::read_text(&own, "configuration", LONGEST_TEXT)? {
         Some(file) => files.push((file, &[])),
         None if named.is_some() => {
             return Err(Failure::Words(format!(
@@ -345,8 +367,8 @@ pub(super) fn configuration(
 }
 
 /// What cargo built here, one subject a binary.
-fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<(String, Facts)>, Failure> {
-    let outputs = cargo::outputs(here.workspace, here.query)?;
+fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failure> {
+    let outputs = cargo::outputs::find_outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
@@ -355,13 +377,14 @@ fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<(String, Facts)
     for output in &outputs.built {
         let build = Build::new(here.workspace, &outputs, output);
         let facts = facts(&output.path, here.query, Some((here, build)))?;
-        subjects.push((output.bin.clone(), facts));
+        let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
+        subjects.push(Linted { name, origin, facts });
     }
     Ok(subjects)
 }
 
 /// Which build it is, and why this one.
-fn said(outputs: &cargo::Outputs) -> String {
+fn said(outputs: &cargo::outputs::Outputs) -> String {
     let target =
         outputs.target.as_ref().map_or_else(String::new, |target| format!(" for {target}"));
     format!("profile `{}`{target}: {}", outputs.profile, outputs.why)
@@ -373,8 +396,8 @@ fn built_for(
     here: &Here<'_>,
     image: &Image,
     notes: &mut Vec<String>,
-) -> Result<Option<Vec<(String, Facts)>>, Failure> {
-    let outputs = match cargo::outputs(here.workspace, here.query) {
+) -> Result<Option<Vec<Linted>>, Failure> {
+    let outputs = match cargo::outputs::find_outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
         Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
             return Ok(None);
@@ -399,27 +422,24 @@ fn look_closer(
 ) {
     let Some(digest) = binary.sha256.clone() else { return };
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let secrets = leaks::secrets_inside(bytes, environment);
+    let secrets = secrets::secrets_inside(bytes, environment);
     let name = image::file_name(Path::new(&binary.path));
     let build = here.and_then(|here| Some(here.compared(here.named(&name)?, binary, None, bytes)));
     seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest, (build, secrets));
 }
 
 /// A file that the user named; the workspace's build belongs to it when it bears a bin's name.
-fn given(
-    path: &Path,
-    query: &cargo::Query,
-    here: Option<&Here<'_>>,
-) -> Result<(String, Facts), Failure> {
+fn given(path: &Path, query: &cargo::Query, here: Option<&Here<'_>>) -> Result<Linted, Failure> {
     let build = here.and_then(|here| Some((here, here.of_file(path)?)));
-    Ok((image::file_name(path), facts(path, query, build)?))
+    let facts = facts(path, query, build)?;
+    Ok(Linted { name: image::file_name(path), origin: Origin::Host(path.to_owned()), facts })
 }
 
 /// That nothing was compared with the workspace, since no name says which program it would be.
-fn nameless(here: &Here<'_>, subjects: &[(String, Facts)]) -> Option<String> {
+fn nameless(here: &Here<'_>, subjects: &[Linted]) -> Option<String> {
     let bins = bins(here.workspace, here.query);
-    let (name, _) = subjects.iter().find(|(_, facts)| facts.binary.is_some())?;
-    if bins.is_empty() || subjects.iter().any(|(_, facts)| facts.build.is_some()) {
+    let name = &subjects.iter().find(|it| it.facts.binary.is_some())?.name;
+    if bins.is_empty() || subjects.iter().any(|it| it.facts.build.is_some()) {
         return None;
     }
     let bins = bins.join("`, `");
@@ -445,7 +465,7 @@ fn bins(workspace: &cargo::Workspace, query: &cargo::Query) -> Vec<String> {
 pub(super) fn never_built(
     workspace: &cargo::Workspace,
     query: &cargo::Query,
-) -> Option<cargo::Outputs> {
+) -> Option<cargo::outputs::Outputs> {
     let package = workspace.metadata.packages.iter().find(|package| {
         package.source.is_none()
             && package.targets.iter().any(|it| it.is_bin() && query.bins.contains(&it.name))
@@ -456,14 +476,21 @@ pub(super) fn never_built(
     let base = workspace.metadata.target_directory.as_std_path();
     let base = target.as_deref().map_or(base.to_owned(), |it| base.join(cargo::outputs::stem(it)));
     let directory = base.join(cargo::outputs::directory_name(&profile));
-    let output = cargo::Output {
+    let output = cargo::outputs::Output {
         package: package.id.clone(),
         bin: bin.name.clone(),
         path: directory.join(&bin.name),
         modified: std::time::SystemTime::UNIX_EPOCH,
     };
     let why = "it is not built here".to_owned();
-    Some(cargo::Outputs { profile, target, directory, why, built: vec![output], missing: vec![] })
+    Some(cargo::outputs::Outputs {
+        profile,
+        target,
+        directory,
+        why,
+        built: vec![output],
+        missing: vec![],
+    })
 }
 
 /// The facts of one file: its own, and those that the workspace's sources and target directory
@@ -484,7 +511,7 @@ fn facts(
         )));
     }
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    binary.environment_secrets = leaks::secrets_inside(&bytes, environment);
+    binary.environment_secrets = secrets::secrets_inside(&bytes, environment);
     let build = build.map(|(here, build)| here.compared(build, &binary, Some(path), &bytes));
     Ok(Facts { binary: Some(binary), build, ..Facts::default() })
 }

@@ -1,17 +1,20 @@
 //! The workspace that a record is compared with: the record is written anew from it, with the words
 //! that the build got, and every field that differs is named.
 
-use std::path::Path;
-
-use super::check::{self, Selection};
-use super::output::Failure;
-use super::recording::{Features, Gathered, Program};
-use crate::facts::Build;
+use crate::cli::check;
+use crate::cli::check::Selection;
+use crate::cli::output::Failure;
+use crate::cli::recording::{Features, Gathered, Program};
+use crate::cli::subject::Origin;
+use crate::facts::build::Build;
 use crate::facts::record::made::{Request, is_profile_setting, is_triple};
 use crate::facts::record::{Difference, Record, tied};
-use crate::input::cargo::{self, Asked, Query, Workspace};
-use crate::input::{self, file};
-use crate::record::{self, compare::compare};
+use crate::input;
+use crate::input::cargo;
+use crate::input::cargo::{Asked, Query, Workspace};
+use crate::input::file;
+use crate::record;
+use crate::record::compare::compare;
 
 /// A record, and the words under which its workspace is looked at.
 pub struct Expected {
@@ -60,17 +63,16 @@ pub fn compare_with(
     record: &mut Record,
     workspace: &Workspace,
     expected: &Expected,
-    subject: Program<'_>,
+    (origin, subject): (&Origin, Program<'_>),
 ) -> Result<(), Failure> {
-    let path = Path::new(&subject.binary.path);
+    let name = subject.binary.path.rsplit('/').next().unwrap_or_default();
     let query = &of_package(&expected.query, record, workspace);
-    let outputs = outputs(record, workspace, query, path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let bin = record.bin().unwrap_or(&name);
+    let outputs = outputs(record, workspace, query, origin)?;
+    let bin = record.bin().unwrap_or(name);
     let output = outputs
         .built
         .iter()
-        .find(|output| output.path.file_name().is_some_and(|file| *file == *name))
+        .find(|output| output.path.file_name().is_some_and(|file| file == name))
         .or_else(|| outputs.built.iter().find(|output| output.bin == bin))
         .or(outputs.built.first())
         .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
@@ -187,7 +189,7 @@ fn is_setting(word: &str, workspace: &Workspace) -> bool {
 ///
 /// # Errors
 /// No workspace, or one that cargo refuses.
-pub fn workspace(query: &Query, record: &Record, program: &Path) -> Result<Workspace, Failure> {
+pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Workspace, Failure> {
     let here = cargo::workspace(query)?;
     let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
     let recorded = record.parameter("target").filter(is_other);
@@ -196,8 +198,8 @@ pub fn workspace(query: &Query, record: &Record, program: &Path) -> Result<Works
         // A target that somebody wrote into the record by hand is none that was built for, and
         // none that cargo knows.
         if let Ok(workspace) = cargo::workspace(&cross) {
-            let is_built = cargo::outputs(&workspace, &cross).is_ok();
-            let is_anothers = || holding(&here, query, program).is_none();
+            let is_built = cargo::outputs::find_outputs(&workspace, &cross).is_ok();
+            let is_anothers = || holding(&here, query, origin).is_none();
             if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
             }
@@ -207,10 +209,18 @@ pub fn workspace(query: &Query, record: &Record, program: &Path) -> Result<Works
 }
 
 /// The build in whose directory the program lies.
-fn holding(workspace: &Workspace, query: &Query, program: &Path) -> Option<cargo::Outputs> {
+fn holding(
+    workspace: &Workspace,
+    query: &Query,
+    origin: &Origin,
+) -> Option<cargo::outputs::Outputs> {
+    let program = origin.on_this_machine()?;
     cargo::outputs::profile_names(workspace).into_iter().find_map(|profile| {
-        let outputs =
-            cargo::outputs(workspace, &Query { profile: Some(profile), ..query.clone() }).ok()?;
+        let outputs = cargo::outputs::find_outputs(
+            workspace,
+            &Query { profile: Some(profile), ..query.clone() },
+        )
+        .ok()?;
         let is_it = outputs.built.iter().any(|output| file::is_same(&output.path, program));
         is_it.then_some(outputs)
     })
@@ -223,10 +233,10 @@ fn outputs(
     record: &Record,
     workspace: &Workspace,
     query: &Query,
-    program: &Path,
-) -> Result<cargo::Outputs, Failure> {
+    origin: &Origin,
+) -> Result<cargo::outputs::Outputs, Failure> {
     if query.profile.is_none()
-        && let Some(outputs) = holding(workspace, query, program)
+        && let Some(outputs) = holding(workspace, query, origin)
     {
         return Ok(outputs);
     }
@@ -234,7 +244,7 @@ fn outputs(
         |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
-    match cargo::outputs(workspace, &wanted) {
+    match cargo::outputs::find_outputs(workspace, &wanted) {
         Err(input::Error::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }

@@ -1,5 +1,7 @@
 //! `cargo binlint freshen`: makes cargo compile again exactly what does not match its sources.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Write};
@@ -7,17 +9,21 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::check::Selection;
-use super::output::Failure;
+use crate::cli::check::Selection;
+use crate::cli::output;
+use crate::cli::output::Failure;
 use crate::facts::build::comparison;
 use crate::facts::build::evidence;
 use crate::facts::build::fingerprint::Local;
-use crate::facts::build::ledger::{self, Entry, Ledger, Now, Verdict};
+use crate::facts::build::ledger;
+use crate::facts::build::ledger::{Entry, Ledger, Now, Verdict};
 use crate::facts::build::units::{Unit, UnitKind};
 use crate::input::cargo;
 use crate::input::moment::Moment;
-use crate::input::sources::{self, Reader, files_below, snapshot};
-use crate::input::target_dir::{self, TargetDir};
+use crate::input::sources;
+use crate::input::sources::{Reader, files_below, snapshot};
+use crate::input::target_dir;
+use crate::input::target_dir::TargetDir;
 
 /// More files than a package has.
 const MOST_FILES: usize = 100_000;
@@ -81,7 +87,7 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
     if !quiet {
         say(&stale, fresh, check, unreadable.as_deref())?;
     }
-    Ok(if check && !stale.is_empty() { super::DENIED } else { super::CLEAN })
+    Ok(if check && !stale.is_empty() { crate::cli::DENIED } else { crate::cli::CLEAN })
 }
 
 /// What is known of each unit by its name in the ledger, for a record of what was built.
@@ -228,7 +234,7 @@ impl Place {
             sha256: file.as_ref().map(|file| evidence::sha256(&file.bytes)),
             md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(Moment(0), |file| file.modified),
-            steady_since: evidence::untouched_since(
+            steady_since: evidence::untouched::untouched_since(
                 path,
                 package,
                 &self.workspace,
@@ -308,7 +314,7 @@ fn say(
     dry: bool,
     unreadable: Option<&str>,
 ) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let verb = if dry { "would compile again" } else { "compiles again" };
     for (unit, why) in stale {
         let what = match &unit.kind {

@@ -7,9 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
-use super::output::Failure;
-use crate::facts::image::{Image, Platform, Query};
-use crate::facts::{Binary, Build, Facts, LoadPlan};
+use crate::binary::Binary;
+use crate::cli::output::Failure;
+use crate::cli::subject::{Origin, Subject};
+use crate::facts::Facts;
+use crate::facts::build::Build;
+use crate::facts::image::{Image, Query};
+use crate::facts::loader::LoadPlan;
+use crate::input::image::config::Platform;
 use crate::input::image::reference::Reference;
 
 /// The runtime image.
@@ -87,7 +92,7 @@ impl Runtime {
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.
-pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
+pub fn subjects(image: &Image, seen: Seen) -> Vec<Subject> {
     let seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let commands: Vec<&str> =
         image.commands.iter().filter_map(|command| command.program()).collect();
@@ -113,7 +118,7 @@ pub fn subjects(image: &Image, seen: Seen) -> Vec<(String, Facts)> {
             let at = binary.path.clone();
             let mut facts = Facts { binary: Some(binary), build, ..Facts::default() };
             attach(&mut facts, image, &at);
-            (at, facts)
+            Subject { name: at, origin: Origin::Image, facts }
         })
         .collect()
 }

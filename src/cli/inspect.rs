@@ -1,5 +1,7 @@
 //! `inspect`: the facts of any programs, judged by nothing.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -9,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::output::{Failure, Output};
-use crate::facts::Binary;
+use crate::binary::Binary;
+use crate::cli::output::{Failure, Output};
 use crate::input::file;
 use crate::report;
 use crate::report::binary::{Answer, Entry};
@@ -65,7 +67,7 @@ pub fn run(words: &Inspect) -> Result<u8, Failure> {
         Format::Json => report::binary::write(&entries(&answers), to),
         Format::Jsonl => report::binary::write_lines(&entries(&answers), to),
     })?;
-    Ok(if failed { super::FAILED } else { super::CLEAN })
+    Ok(if failed { crate::cli::FAILED } else { crate::cli::CLEAN })
 }
 
 fn entries(answers: &[(String, Result<Binary, String>)]) -> Vec<Answer<'_>> {

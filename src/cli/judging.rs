@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::levels::Levels;
-use super::output::{Failure, Output};
-use crate::report::{self, Report};
+use crate::cli::levels::Levels;
+use crate::cli::output::{Failure, Output};
+use crate::report;
+use crate::report::Report;
 
 /// Options of every command that judges.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,6 +47,6 @@ impl Judging {
             Format::Table => report::table::write(report, style, to),
             Format::Json => report::json::write(report, to),
         })?;
-        Ok(if report.is_clean(self.strict) { super::CLEAN } else { super::DENIED })
+        Ok(if report.is_clean(self.strict) { crate::cli::CLEAN } else { crate::cli::DENIED })
     }
 }

@@ -47,9 +47,42 @@ pub enum Failure {
     /// Something could not be read.
     #[error(transparent)]
     Input(#[from] crate::input::Error),
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(#[from] crate::input::image::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),
+}
+
+/// Standard output, or standard error, for every command. A reader that has gone away has seen
+/// enough: what else is written is dropped, and the exit code stays what it would have been.
+struct Patient<W>(W);
+
+/// Standard output.
+pub fn stdout() -> impl Write {
+    Patient(io::stdout().lock())
+}
+
+/// Standard error.
+pub fn stderr() -> impl Write {
+    Patient(io::stderr().lock())
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            answer => answer,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            answer => answer,
+        }
+    }
 }
 
 impl From<clap::Error> for Failure {
@@ -70,7 +103,7 @@ impl Output {
         let mut text = Vec::new();
         make(&mut text, self.style())?;
         match &self.output {
-            None => io::stdout().lock().write_all(&text)?,
+            None => stdout().write_all(&text)?,
             Some(path) => std::fs::write(path, &text).map_err(|error| {
                 Failure::Words(format!("cannot write {}: {error}", path.display()))
             })?,

@@ -1,17 +1,20 @@
 //! `--rebuild`: which programs are compiled again, and what is told meanwhile.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 
-use super::output::Failure;
 use crate::cargo::rebuild::{self, Program, Rebuild, Request};
+use crate::cli::output::Failure;
+use crate::cli::subject::Subject;
 use crate::config::Config;
-use crate::facts::{Build, Facts};
+use crate::facts::build::Build;
 use crate::input::cargo::Workspace;
 use crate::input::cargo::outputs::stem;
+use crate::input::image_files;
 
 /// Options of every command that can compile again.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,33 +35,32 @@ impl Rebuilding {
     /// This program cannot be found again.
     pub fn run(
         &self,
-        subjects: &mut [(String, Facts)],
+        subjects: &mut [Subject],
         workspace: &Workspace,
         config: &Config,
-        image: Option<&std::ffi::OsStr>,
+        image: Option<&OsStr>,
     ) -> Result<(), Failure> {
         if !self.rebuild && !config.rebuild {
             return Ok(());
         }
         let executable = std::env::current_exe()
             .map_err(|error| Failure::Words(format!("--rebuild: {error}")))?;
-        let builds = subjects.iter().map(|(_, facts)| facts.build.as_ref());
+        let builds = subjects.iter().map(|subject| subject.facts.build.as_ref());
         let mut directories: Vec<PathBuf> =
             builds.flatten().map(|build| build.profile_dir.clone()).collect();
         directories.sort();
         directories.dedup();
         for directory in directories {
-            let is_here = |facts: &Facts| {
+            let is_here = |index: &usize| {
+                let facts = &subjects[*index].facts;
                 let build = facts.build.as_ref().filter(|_| facts.binary.is_some());
                 build.is_some_and(|build| build.profile_dir == directory)
             };
-            let members: Vec<usize> =
-                (0..subjects.len()).filter(|index| is_here(&subjects[*index].1)).collect();
-            let programs = members.iter().filter_map(|index| program(&subjects[*index].1, image));
-            let programs: Vec<Program> = programs.collect();
-            let Some(build) = members.first().and_then(|it| subjects[*it].1.build.as_ref()) else {
-                continue;
-            };
+            let members: Vec<usize> = (0..subjects.len()).filter(is_here).collect();
+            let programs: Vec<Program> =
+                members.iter().filter_map(|index| program(&subjects[*index], image)).collect();
+            let build = members.first().and_then(|index| subjects[*index].facts.build.as_ref());
+            let Some(build) = build else { continue };
             let request = Request {
                 programs,
                 executable: executable.clone(),
@@ -67,7 +69,7 @@ impl Rebuilding {
             };
             let answers = rebuild_with_progress(&request);
             for (index, answer) in members.into_iter().zip(answers) {
-                if let Some(build) = &mut subjects[index].1.build {
+                if let Some(build) = &mut subjects[index].facts.build {
                     build.rebuild = Some(answer);
                 }
             }
@@ -96,20 +98,19 @@ fn rebuild_with_progress(request: &Request) -> Vec<Rebuild> {
 }
 
 /// The program of a subject: its file on this machine, or its bytes out of an image.
-fn program(facts: &Facts, image: Option<&std::ffi::OsStr>) -> Option<Program> {
-    let build = facts.build.as_ref()?;
-    let binary = facts.binary.as_ref()?;
-    let here = build.typed.cwd.join(&binary.path);
-    let is_here = image.is_none() || build.freshness.elsewhere.is_some() || here.is_file();
-    let bytes = image.filter(|_| !is_here).and_then(|reference| {
-        let found = crate::input::image_files::read(reference, None, &[&binary.path]).ok()?;
+fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
+    let build = subject.facts.build.as_ref()?;
+    let binary = subject.facts.binary.as_ref()?;
+    let here = subject.origin.on_this_machine();
+    let bytes = image.filter(|_| here.is_none()).and_then(|reference| {
+        let found = image_files::read(reference, None, &[&binary.path]).ok()?;
         found.into_iter().next().flatten()
     });
     Some(Program {
         package: build.package.name.clone(),
         spec: format!("{}@{}", build.package.name, build.package.version),
         bin: build.bin.clone(),
-        path: if bytes.is_some() { build.executable.clone() } else { here },
+        path: build.typed.cwd.join(here.unwrap_or(&build.executable)),
         bytes,
     })
 }

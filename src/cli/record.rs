@@ -1,14 +1,15 @@
 //! `record`: writes down what the programs of a build were built from.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::check::Selection;
-use super::freshen;
-use super::output::Failure;
-use super::recording::{Features, Gathered, Program, Writing, beside, read_program};
+use crate::cli::check::Selection;
+use crate::cli::freshen;
+use crate::cli::output;
+use crate::cli::output::Failure;
+use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
 use crate::input::cargo;
 
 /// Words after `record`.
@@ -33,7 +34,7 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
     let query = words.features.query(&words.selection)?;
     let workspace = cargo::workspace(&query)?;
-    let outputs = cargo::outputs(&workspace, &query)?;
+    let outputs = cargo::outputs::find_outputs(&workspace, &query)?;
     if words.output.is_some() && outputs.built.len() > 1 {
         return Err(Failure::Words(format!(
             "--output takes one record, and {} programs are built; name one with --bin",
@@ -48,7 +49,7 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
         let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
         gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
-        writeln!(io::stdout(), "{}", to.display())?;
+        writeln!(output::stdout(), "{}", to.display())?;
     }
-    Ok(super::CLEAN)
+    Ok(crate::cli::CLEAN)
 }

@@ -6,17 +6,32 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::check::Selection;
-use super::output::Failure;
-use crate::attest::{self, Envelope, PublicKey, SecretKey, sha256_hex, sigstore};
-use crate::facts::build::freshness::{self, Comparisons};
+use crate::attest;
+use crate::attest::dsse::Envelope;
+use crate::attest::keys::{PublicKey, SecretKey};
+use crate::attest::{sha256_hex, sigstore};
+use crate::binary::Binary;
+use crate::binary::elf::record_section;
+use crate::cli::check::Selection;
+use crate::cli::output;
+use crate::cli::output::Failure;
+use crate::cli::subject::Subject;
+use crate::facts::build::Build;
+use crate::facts::build::freshness;
+use crate::facts::build::freshness::Comparisons;
 use crate::facts::build::ledger::Verdict;
-use crate::facts::record::made::{Git, Request, Sources, Stage, places_of_sources};
-use crate::facts::record::tied::{self, Earlier, Seen, Tie, Ties};
-use crate::facts::record::{Fate, Made, Record, embedded};
-use crate::facts::{Binary, Build, Facts};
+use crate::facts::record::Record;
+use crate::facts::record::made::Made;
+use crate::facts::record::made::{Request, places_of_sources};
+use crate::facts::record::subject::Fate;
+use crate::facts::record::tied;
+use crate::facts::record::tied::{Earlier, Seen, Tie, Ties};
 use crate::input::build::Crate;
-use crate::input::cargo::{Asked, Output, Outputs, Query, Workspace};
+use crate::input::cargo::outputs::{Output, Outputs};
+use crate::input::cargo::{Asked, Query, Workspace};
+use crate::input::git::Git;
+use crate::input::record::Sources;
+use crate::input::toolchain::Stage;
 use crate::input::{file, git, keys, record as files, toolchain};
 use crate::record;
 
@@ -237,7 +252,7 @@ impl<'a> Gathered<'a> {
             }
         };
         self.write(&ties, to, words)?;
-        let mut said = std::io::stderr().lock();
+        let mut said = output::stderr();
         for note in self.notes() {
             writeln!(said, "note: {note}")?;
         }
@@ -264,7 +279,7 @@ impl<'a> Gathered<'a> {
 
     /// The records that earlier builds left beside the program, as far as they are about it.
     fn earlier(&self) -> Vec<Earlier> {
-        let original = embedded::without(self.program.bytes);
+        let original = record_section::without(self.program.bytes);
         let sha256 = sha256_hex(original.as_deref().unwrap_or(self.program.bytes));
         [BESIDE, EARLIER]
             .into_iter()
@@ -288,7 +303,7 @@ impl<'a> Gathered<'a> {
             true => files::remove(&beside)?,
             false => files::rename(&beside, &with_suffix(path, EARLIER))?,
         }
-        if let Some(original) = embedded::without(self.program.bytes) {
+        if let Some(original) = record_section::without(self.program.bytes) {
             files::write(path, &original)?;
         }
         Ok(())
@@ -310,7 +325,7 @@ impl<'a> Gathered<'a> {
             }
         };
         if words.embed {
-            let carrying = embedded::embed(program, &content).ok_or_else(|| {
+            let carrying = record_section::embed(program, &content).ok_or_else(|| {
                 let path = path.display();
                 Failure::Words(format!(
                     "{path} cannot carry a record: only an ELF file with fewer than 65279 \
@@ -402,8 +417,8 @@ pub fn find(
     if let Some(named) = named {
         return read(named).map(Some);
     }
-    if let Some(inside) = embedded::find(program) {
-        let origin = format!("the record in section {}", embedded::SECTION);
+    if let Some(inside) = record_section::find(program) {
+        let origin = format!("the record in section {}", record_section::SECTION);
         return Ok(Some(Record { embedded: true, ..read((origin, inside.to_vec()))? }));
     }
     beside()?.map(read).transpose()
@@ -411,26 +426,34 @@ pub fn find(
 
 /// Gives each program of this machine its record, for a check that was asked for no verdict on
 /// it: the named one, else the one inside, else the one beside if it is about this program. One
-/// that an earlier build left there is no record of this one.
+/// that an earlier build left there is no record of this one. Nothing is looked up here for a
+/// program of an image, whatever path it bears.
 ///
 /// # Errors
-/// A named record that is none, or one for several programs.
-pub fn attach(subjects: &mut [(String, Facts)], named: Option<&Path>) -> Result<(), Failure> {
+/// A named record that is none, or one for several programs or for one of an image.
+pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Failure> {
     if let (Some(named), 2..) = (named, subjects.len()) {
         let named = named.display();
         return Err(Failure::Words(format!(
             "--record {named} is about one program; name it with --bin"
         )));
     }
-    for (_, facts) in subjects {
+    for Subject { name, origin, facts } in subjects {
         let Some(binary) = &facts.binary else { continue };
-        let path = Path::new(&binary.path);
+        let Some(path) = origin.on_this_machine() else {
+            let Some(named) = named else { continue };
+            return Err(Failure::Words(format!(
+                "--record {}: {name} lies in an image; `verify IMAGE --record FILE --at {name}` \
+                 holds a record against it",
+                named.display()
+            )));
+        };
         let beside_it = beside(path);
         let is_beside = files::is_file(&beside_it);
         if named.is_none() && binary.record.is_none() && !is_beside {
             continue;
         }
-        // A program of an image may bear the name of another one of this machine.
+        // The file may have been written anew since.
         let program = file::read(path).unwrap_or_default();
         if binary.sha256.as_deref() != Some(sha256_hex(&program).as_str()) {
             continue;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::output::{Failure, Output};
+use crate::cli::output::{Failure, Output};
 use crate::config::find_rule;
 use crate::rule::{Group, Rule, Symptom};
 use crate::rules;
@@ -58,7 +58,7 @@ pub fn list(words: &List) -> Result<u8, Failure> {
             writeln!(to)
         }
     })?;
-    Ok(super::CLEAN)
+    Ok(crate::cli::CLEAN)
 }
 
 fn entry(rule: &Rule) -> Entry {
@@ -93,7 +93,7 @@ fn by_group(to: &mut dyn Write) -> io::Result<()> {
 pub fn explain(words: &Explain) -> Result<u8, Failure> {
     let rule = find_rule(&words.rule).map_err(Failure::Words)?;
     words.output.write(|to, style| page(rule, usize::from(style.width).min(90), to))?;
-    Ok(super::CLEAN)
+    Ok(crate::cli::CLEAN)
 }
 
 fn page(rule: &Rule, width: usize, to: &mut dyn Write) -> io::Result<()> {

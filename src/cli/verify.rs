@@ -4,17 +4,23 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use super::check::{self, Selection};
-use super::comparing;
-use super::judging::Judging;
-use super::output::Failure;
-use super::recording::{self, Features, Program};
-use crate::attest::PublicKey;
-use crate::config::Date;
+use crate::attest::keys::PublicKey;
+use crate::binary::Binary;
+use crate::cli::check;
+use crate::cli::check::Selection;
+use crate::cli::comparing;
+use crate::cli::judging::Judging;
+use crate::cli::output::Failure;
+use crate::cli::recording;
+use crate::cli::recording::{Features, Program};
+use crate::cli::subject::Origin;
+use crate::config::date::Date;
+use crate::facts::Facts;
 use crate::facts::image;
+use crate::facts::image::Image;
 use crate::facts::record::{Dockerfile, Record, base_images};
-use crate::facts::{Binary, Facts, Image};
-use crate::input::{self, file, image_files};
+use crate::input;
+use crate::input::{file, image_files};
 use crate::lint::lint;
 use crate::report::Report;
 use crate::rule::{Group, Level};
@@ -60,6 +66,7 @@ pub fn run(words: &Verify, matches: &ArgMatches) -> Result<u8, Failure> {
 /// What is verified: the bytes, how they are named, and what they were found in.
 struct Subject {
     shown: String,
+    origin: Origin,
     program: Vec<u8>,
     record: Option<Record>,
     image: Option<Image>,
@@ -67,7 +74,7 @@ struct Subject {
 
 fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let keys = recording::public_keys(&words.key)?;
-    let Subject { shown, program, record, image } =
+    let Subject { shown, origin, program, record, image } =
         match image_files::is_image(words.subject.as_os_str()) {
             true => in_image(words, &keys)?,
             false => on_this_machine(words, &keys)?,
@@ -84,20 +91,20 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let expected = comparing::expected(&words.selection, &words.features, &record)?;
     // Only a workspace that was named is compared with: the one around may be any.
     let workspace = match &words.selection.manifest_path {
-        Some(_) => Some(comparing::workspace(&expected.query, &record, &words.subject)?),
+        Some(_) => Some(comparing::workspace(&expected.query, &record, &origin)?),
         None => None,
     };
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
     if let Some(path) = &words.dockerfile {
-        let text = input::read_text(path, "Dockerfile", 4 << 20)?;
+        let text = input::file::read_text(path, "Dockerfile", 4 << 20)?;
         let text = text.ok_or_else(|| {
             Failure::Words(format!("--dockerfile {}: there is no such file", path.display()))
         })?;
         record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
     }
     if let Some(image) = &image {
-        record.image_build = base_images::of_image(image);
+        record.image_build = base_images::of_statements(&image.statements, image.digest.as_deref());
         if let (Some(build), Some(dockerfile)) = (&mut record.image_build, &record.dockerfile) {
             base_images::take_roles_from(build, dockerfile);
         }
@@ -105,7 +112,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     }
     if let Some(workspace) = &workspace {
         let subject = Program { path: None, bytes: &program, binary: &binary };
-        comparing::compare_with(&mut record, workspace, &expected, subject)?;
+        comparing::compare_with(&mut record, workspace, &expected, (&origin, subject))?;
         notes.extend(record.not_compared.iter().cloned());
     }
     let mut config =
@@ -138,7 +145,9 @@ fn on_this_machine(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failur
         there.then(|| recording::file_of_this_machine(&path)).transpose()
     };
     let record = recording::find(&program, named, beside, keys)?;
-    Ok(Subject { shown: words.subject.display().to_string(), program, record, image: None })
+    let (shown, origin) =
+        (words.subject.display().to_string(), Origin::Host(words.subject.clone()));
+    Ok(Subject { shown, origin, program, record, image: None })
 }
 
 fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
@@ -172,5 +181,6 @@ fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
         (Some(_), _) => beside.clone(),
     };
     let record = recording::find(&bytes, named, || Ok(beside), keys)?;
-    Ok(Subject { shown: program, program: bytes, record, image: Some(image) })
+    let origin = Origin::Image;
+    Ok(Subject { shown: program, origin, program: bytes, record, image: Some(image) })
 }

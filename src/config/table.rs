@@ -6,7 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, Date, Error, Scope, Setting, Source, Waiver, find, find_rule, nearest};
+use crate::config::date::Date;
+use crate::config::{Config, Error, Scope, Setting, Source, Waiver, find, find_rule, nearest};
 use crate::rule::Level;
 
 const KEYS: &[&str] = &["check", "levels", "expect", "waivers"];

@@ -7,8 +7,9 @@ use cargo_metadata::{DependencyKind, NodeDep, Package as MetadataPackage, Packag
 
 use crate::cargo::rebuild::Rebuild;
 use crate::input::cargo::outputs::stem;
+use crate::input::cargo::outputs::{Output, Outputs};
 use crate::input::cargo::tree::{Node, Place};
-use crate::input::cargo::{Asked, Output, Outputs, Query, Rustc, Workspace};
+use crate::input::cargo::{Asked, Query, Rustc, Workspace};
 use crate::input::page_size::jemalloc_page_bits;
 
 pub mod cfg;
@@ -31,20 +32,19 @@ pub mod profile;
 pub mod resolve;
 pub mod rustflags;
 pub mod scan;
-pub mod script;
 pub mod spec;
 pub mod target;
 #[cfg(test)]
-pub mod test_support;
+pub(crate) mod test_support;
 pub mod units;
 
-pub use freshness::Freshness;
-pub use lock::Locked;
-pub use profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
-pub use rustflags::{RustFlag, WithoutEffect};
+use crate::facts::build::freshness::Freshness;
+use crate::facts::build::lock::Locked;
+use crate::facts::build::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
+use crate::facts::build::rustflags::{RustFlag, WithoutEffect};
 
-use crate_state::Role;
-use resolve::{Sources, Unit};
+use crate::facts::build::crate_state::Role;
+use crate::facts::build::resolve::{Sources, Unit};
 
 /// The build of one subject.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 //! Which crates are in a program, by whatever source can tell.
 
-use super::Facts;
-use super::binary::CrateSource;
+use crate::binary::CrateSource;
+use crate::facts::Facts;
 
 impl Facts {
     /// Whether a crate is inside: by the program's own texts and record, or by what cargo would
@@ -31,9 +31,9 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Binary;
-    use super::super::binary::Crate;
     use super::*;
+    use crate::binary::Binary;
+    use crate::binary::Crate;
 
     #[test]
     fn only_a_complete_list_says_that_a_crate_is_missing() {

@@ -4,17 +4,20 @@ use std::ffi::OsStr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::Binary;
-pub use crate::input::image::config::{Config, Platform};
-pub use crate::input::image::squash::{Ambiguous, Pattern};
-use account::{Account, Release};
-use command::Command;
-use tree::{Memory, Resolved, Tree, Unresolved};
+use crate::binary::Binary;
+use crate::facts::image::account::{Account, Release};
+use crate::facts::image::command::Command;
+use crate::facts::image::elf_tree::{ElfTree, Memory};
+use crate::facts::image::tree::{Resolved, Unresolved};
+use crate::input::image::config::{Config, Platform};
+use crate::input::image::squash::{Ambiguous, Pattern};
 
 pub mod account;
 pub mod command;
 pub mod contents;
-mod read;
+pub mod elf_tree;
+pub mod machine_of_root;
+pub mod read;
 pub mod shell;
 pub mod tree;
 
@@ -68,16 +71,16 @@ pub struct Sibling {
     /// What the configuration says.
     pub config: Platform,
     /// The programs that it would start and the Rust programs in it: path and facts.
-    pub programs: Vec<(String, Arc<super::binary::Linking>)>,
+    pub programs: Vec<(String, Arc<crate::binary::elf::Linking>)>,
 }
 
 /// A tree that can be shared and that is empty by default.
 #[derive(Debug, Clone)]
-pub struct Files(Arc<dyn Tree>);
+pub struct Files(Arc<dyn ElfTree>);
 
 impl Files {
     /// Shares a tree.
-    pub fn new(tree: impl Tree + 'static) -> Files {
+    pub fn new(tree: impl ElfTree + 'static) -> Files {
         Files(Arc::new(tree))
     }
 }
@@ -89,9 +92,9 @@ impl Default for Files {
 }
 
 impl Deref for Files {
-    type Target = dyn Tree;
+    type Target = dyn ElfTree;
 
-    fn deref(&self) -> &(dyn Tree + 'static) {
+    fn deref(&self) -> &(dyn ElfTree + 'static) {
         &*self.0
     }
 }
@@ -120,12 +123,12 @@ impl Image {
         reference: &OsStr,
         query: &Query,
         seen: &(dyn Fn(&Binary, &[u8]) + Sync),
-    ) -> Result<Image, crate::input::Error> {
+    ) -> Result<Image, crate::input::image::Error> {
         read::read(reference, query, seen)
     }
 
     /// An image of these files and nothing else, for tests and for roots without configuration.
-    pub fn of(files: impl Tree + 'static, config: Option<Config>) -> Image {
+    pub fn of(files: impl ElfTree + 'static, config: Option<Config>) -> Image {
         let mut image = Image { config, files: Files::new(files), ..Image::default() };
         image.look();
         image

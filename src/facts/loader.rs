@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::binary::Linking;
-use super::image::account::Identity;
-use super::image::tree::{AsUser, Tree};
+use crate::binary::elf::Linking;
+use crate::facts::image::account::Identity;
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::AsUser;
 
-mod cache;
-mod glibc;
-mod in_image;
-mod kernel;
-mod musl;
-mod open;
-mod search;
+pub mod cache;
+pub mod glibc;
+pub mod in_image;
+pub mod kernel;
+pub mod musl;
+pub mod open;
+pub mod search;
 
 /// The predicted start of the subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -266,7 +267,7 @@ impl Start {
 /// What happens when the image's kernel is told to start the subject.
 ///
 /// The subject need not lie in the image yet: its mode and machine are judged by what is there.
-pub fn plan(subject: &Linking, start: &Start, tree: &dyn Tree) -> LoadPlan {
+pub fn plan(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> LoadPlan {
     let mut draft = Draft::default();
     let eyes = AsUser { tree, identity: start.identity.clone() };
     let first = if start.may_be_first { tree } else { &eyes };
@@ -308,7 +309,7 @@ fn load(
     draft: &mut Draft,
     subject: &Linking,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     path: String,
     real: Vec<u8>,
     loader: Arc<Linking>,
@@ -340,7 +341,7 @@ fn load(
 }
 
 /// Whose rules a loader follows, by what it offers: its name may be a link to another's.
-fn family(loader: &Linking, tree: &dyn Tree) -> Family {
+fn family(loader: &Linking, tree: &dyn ElfTree) -> Family {
     let offers =
         |name: &str| loader.symbols.as_ref().is_some_and(|it| it.definitions(name).count() > 0);
     if loader.loader.is_some() {

@@ -5,29 +5,30 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use crate::attest::Descriptor;
-pub use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
-pub use crate::attest::slsa::{BuildDefinition, Provenance};
-use crate::attest::{self, Attestation, PublicKey, Statement};
-use crate::facts::Binary;
-use crate::facts::binary::{Crate, CrateSource};
+use crate::attest;
+use crate::attest::Attestation;
+use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
+use crate::attest::keys::PublicKey;
+use crate::attest::slsa::{BuildDefinition, Provenance};
+use crate::attest::statement::Descriptor;
+use crate::attest::statement::Statement;
+use crate::binary::Binary;
+use crate::binary::{Crate, CrateSource};
 
 pub mod base_images;
-mod carried;
+pub mod carried;
 pub mod claims;
 pub mod consistency;
-pub mod elf;
-pub mod embedded;
 pub mod from_lines;
-mod instructions;
+pub mod instructions;
 pub mod made;
-mod subject;
+pub mod subject;
 pub mod tied;
 
-pub use carried::Carried;
-pub use made::Made;
-use made::Request;
-pub use subject::{DIGEST_COVERS, Fate, Subject, Traces};
+use crate::facts::record::carried::Carried;
+use crate::facts::record::made::Made;
+use crate::facts::record::made::Request;
+use crate::facts::record::subject::{DIGEST_COVERS, Fate, Subject, Traces};
 
 /// A record of the subject's build, read beside what is true now.
 #[derive(Debug, Clone, Default)]
@@ -117,7 +118,7 @@ impl Record {
         program: &[u8],
     ) -> Result<Record, attest::Error> {
         let mut payload = attestation.unverified_payload()?;
-        let keyid = |envelope: &attest::Envelope| {
+        let keyid = |envelope: &attest::dsse::Envelope| {
             let first = envelope.signatures.first();
             first.and_then(|signature| signature.keyid.clone()).unwrap_or_default()
         };

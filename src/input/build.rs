@@ -6,8 +6,8 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId, TargetKind};
 
-use super::Error;
-use super::cargo::Query;
+use crate::input::Error;
+use crate::input::cargo::Query;
 
 /// What a build did.
 #[derive(Debug, Clone, Default)]

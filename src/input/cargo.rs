@@ -3,6 +3,8 @@
 //! Nothing is written: cargo is only asked for metadata, and only with flags under which it may
 //! neither touch `Cargo.lock` nor use the network.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +15,11 @@ pub mod config;
 pub mod outputs;
 pub mod tree;
 
-pub use config::Config;
-pub use outputs::{Output, Outputs, outputs};
+use crate::input::cargo::config::Config;
+use crate::input::cargo::outputs::{Output, Outputs, find_outputs};
 
-use super::{Error, TextFile, read_text};
+use crate::input::Error;
+use crate::input::file::{TextFile, read_text};
 
 /// A manifest or lockfile larger than this is none; the largest known lockfiles are below 2 MiB.
 const LIMIT: u64 = 32 << 20;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::Error;
+use crate::input::Error;
 
 /// The largest program that is read whole, in bytes. The largest known to ship is a browser's
 /// library with its debug information, about 1 GB.
@@ -128,6 +128,45 @@ fn list(folder: &Path, found: &mut Vec<Result<PathBuf, Error>>) -> Result<(), Er
         }
     }
     Ok(())
+}
+
+/// A text file as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its contents; bytes that are not UTF-8 are replaced.
+    pub text: String,
+}
+
+/// Reads a text file of at most `limit` bytes; `None` when there is none. A FIFO or a device is
+/// refused before it is opened, because opening one waits.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is larger than the limit.
+pub fn read_text(path: &Path, kind: &'static str, limit: u64) -> Result<Option<TextFile>, Error> {
+    let fail = |source| Error::Read { path: path.to_owned(), source };
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    if !metadata.is_file() {
+        return Err(fail(std::io::Error::other("not a regular file")));
+    }
+    if metadata.len() > limit {
+        return Err(Error::TooLarge { path: path.to_owned(), kind, limit });
+    }
+    let bytes = std::fs::read(path).map_err(fail)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Some(TextFile { path: path.to_owned(), text }))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The commit that a workspace stands on, and whether something was changed since.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::read_text;
+use crate::input::file::read_text;
 
 /// The state of a work tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,8 +1,11 @@
 //! Container images: where they lie, how their layers are read, and what one file in them is.
 
 use std::io;
+use std::num::NonZeroU32;
 
+pub mod arena;
 pub mod blobs;
+pub mod budget;
 pub mod changes;
 pub mod compression;
 pub mod config;
@@ -12,23 +15,23 @@ pub mod directory;
 pub mod document;
 pub mod in_order;
 pub mod layer;
-mod leaf;
 pub mod load;
-mod packed;
-pub mod pages;
-pub mod paths;
 pub mod pieces;
 pub mod reference;
 pub mod source;
-pub mod spool;
+pub mod spill;
 pub mod squash;
 pub mod store;
 pub mod tar;
 
-/// Entries of one layer.
+/// Entries of all layers of an image; an entry that a higher layer writes again counts again.
 pub const MAX_ENTRIES: usize = 4_000_000;
-/// Entries of all layers of an image.
-pub const MAX_IMAGE_ENTRIES: usize = 8_000_000;
+/// Bytes of memory that the paths of an image may take, while its layers are read and afterwards:
+/// 150 for each of the most entries. A real entry takes some 60 and its name in the finished tree,
+/// and some 30 while its layer waits to be applied, so that a million of them fit into a program
+/// of 150 MB. What needs more, by long names or by many images for other platforms at a time, is
+/// refused.
+pub const MAX_PATH_BYTES: usize = 150 * MAX_ENTRIES;
 /// Members of an archive with an image in it: layers and documents.
 pub const MAX_MEMBERS: usize = 65_536;
 /// Bytes of a path in a layer; the kernel's own limit.
@@ -84,6 +87,18 @@ impl Why {
     }
 }
 
+/// There is no such image, or it is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("{reference}: {}{source}", layer.as_ref().map(|layer| format!("{layer}: ")).unwrap_or_default())]
+pub struct Error {
+    /// The reference, as typed.
+    pub reference: String,
+    /// The layer, as `layer 2 of 3 (sha256:…)`.
+    pub layer: Option<String>,
+    /// What is wrong.
+    pub source: Why,
+}
+
 /// What a path of an image is, as `lstat` would say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -113,13 +128,27 @@ pub enum Kind {
     Other,
 }
 
-/// What was kept of a file's contents.
+/// What the caller kept of a file's contents: its index in a table of the caller's own. Nothing
+/// here knows what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Contents {
-    /// What the bytes are, in the terms of who kept them.
-    pub tag: u8,
-    /// The bytes.
-    pub bytes: spool::Spooled,
+pub struct Payload(NonZeroU32);
+
+impl Payload {
+    /// What has this index.
+    ///
+    /// # Errors
+    ///
+    /// The index is beyond 32 bits.
+    pub fn new(index: usize) -> Result<Payload, Why> {
+        let number = index.checked_add(1).and_then(|number| u32::try_from(number).ok());
+        let number = number.and_then(NonZeroU32::new);
+        number.map(Payload).ok_or_else(|| Why::new("more files are kept than can be counted"))
+    }
+
+    /// Its index.
+    pub fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
 }
 
 impl Entry {

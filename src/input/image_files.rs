@@ -1,15 +1,23 @@
 //! Single files of an image, whole, as they lie: a program and the record of its build.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::image::config::Platform;
-use super::image::directory::Root;
-use super::image::layer::{Interest, Member, Reduced, Want};
-use super::image::load::{self, Failure};
-use super::image::reference::Reference;
-use super::image::{MAX_CONTENTS, Why, name};
-use super::{Error, file};
+use rustix::fs::OFlags;
+
+use crate::input::image::config::Platform;
+use crate::input::image::directory::Root;
+use crate::input::image::layer::{Interest, Member, Want};
+use crate::input::image::load;
+use crate::input::image::load::Failure;
+use crate::input::image::reference::Reference;
+use crate::input::image::spill::Spill;
+use crate::input::image::{Error, MAX_CONTENTS, Why, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
 ///
@@ -20,11 +28,7 @@ pub fn read(
     platform: Option<&Platform>,
     paths: &[&str],
 ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-    let fail = |failure: Failure| Error::Image {
-        reference: reference.to_string_lossy().into_owned(),
-        layer: failure.layer,
-        source: failure.why,
-    };
+    let fail = |failure: Failure| failure.of(reference);
     match Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))? {
         Reference::Directory(path) => {
             let root = Root::open(&path).map_err(|error| fail(error.into()))?;
@@ -39,18 +43,19 @@ pub fn read(
                 true => Want::Look(MAX_CONTENTS),
                 false => Want::Nothing,
             };
-            let reduce = |_: &Member<'_>, bytes: &[u8]| Reduced { tag: 0, bytes: bytes.to_vec() };
+            let spill = Spill::default();
+            let reduce = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
             let interest = Interest::new(&wanted, &reduce);
             let files = load::load(&parsed, platform, &interest, &mut |_| Ok(()))
                 .map_err(fail)?
                 .image
                 .files;
-            let contents = |path: &&str| match files.nodes.get(path.as_bytes())? {
-                Some(node) => files.contents(&node),
-                None => Ok(None),
+            let contents = |path: &&str| {
+                let node = files.nodes.get(path.as_bytes());
+                node.and_then(|node| node.contents).map(|kept| spill.get(kept)).transpose()
             };
-            let all = paths.iter().map(contents).collect::<Result<_, Why>>();
-            all.map_err(|why| fail(why.into()))
+            let all = paths.iter().map(contents).collect::<Result<_, _>>();
+            all.map_err(|error| fail(error.into()))
         }
     }
 }
@@ -65,7 +70,19 @@ pub fn is_image(words: &OsStr) -> bool {
         return true;
     }
     let path = Path::new(words);
-    path.is_dir() || file::head(path, 512).is_ok_and(|head| is_archive(&head))
+    path.is_dir() || head(path).is_ok_and(|head| is_archive(&head))
+}
+
+/// The first block of a regular file; opened so that nothing waits.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// tar, gzip or zstd, by their own marks.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Error, read_text};
+use crate::input::Error;
+use crate::input::file::read_text;
 
 /// A key file's text.
 ///

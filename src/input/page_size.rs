@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Error, read_text};
+use crate::input::Error;
+use crate::input::file::read_text;
 
 /// A build script's output is longer only when something went wrong, in bytes.
 const LONGEST_OUTPUT: u64 = 8 << 20;

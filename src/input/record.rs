@@ -1,11 +1,14 @@
 //! Reads records and the sources of a build; writes records beside programs.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::moment::Moment;
-use super::sources::files_below;
-use super::{Error, file, read_text};
+use crate::input::file::read_text;
+use crate::input::moment::Moment;
+use crate::input::sources::files_below;
+use crate::input::{Error, file};
 
 /// A record larger than this is none, in bytes.
 const RECORD_LIMIT: u64 = 64 << 20;

@@ -1,12 +1,14 @@
 //! Reads source files, each once, under a limit on their number and size.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::moment::Moment;
+use crate::input::moment::Moment;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]

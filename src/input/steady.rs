@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::moment::Moment;
+use crate::input::moment::Moment;
 
 /// The latest moment at which the file at `path`, or a directory between it and `root`, changed
 /// its inode: contents, name, place, owner, date. `root` itself is not looked at.

@@ -1,11 +1,13 @@
 //! Reads what Cargo keeps in its target and build directories about each unit it compiled.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::HashMap;
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
-use super::moment::Moment;
-use super::sources::snapshot;
+use crate::input::moment::Moment;
+use crate::input::sources::snapshot;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use super::cargo::tree::Value;
-use super::cargo::{self, Query, Workspace};
-use super::read_text;
+use crate::input::cargo;
+use crate::input::cargo::tree::Value;
+use crate::input::cargo::{Query, Workspace};
+use crate::input::file::read_text;
 
 /// What a build stage is made of; what could not be asked is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,13 +2,16 @@
 
 use serde_json::Value;
 
-use super::compare::compare;
-use super::*;
-use crate::facts::Build;
-use crate::facts::build::Origin;
-use crate::facts::build::{Package, RustFlag};
-use crate::facts::record::made::{Request, Sources, Stage};
+use crate::facts::build::Build;
+use crate::facts::build::Package;
+use crate::facts::build::profile::Origin;
+use crate::facts::build::rustflags::RustFlag;
+use crate::facts::record::made::Request;
 use crate::facts::record::tied::{Tie, Ties};
+use crate::input::record::Sources;
+use crate::input::toolchain::Stage;
+use crate::record::compare::compare;
+use crate::record::*;
 
 pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
     let locked = |name: &str, source: Option<&str>, checksum: Option<&str>| Locked {

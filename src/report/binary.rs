@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::words;
-use crate::facts::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
-use crate::facts::{Confidence, Fact};
+use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
+use crate::fact::{Confidence, Fact};
+use crate::report::words;
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.inspect/1";
@@ -240,7 +240,8 @@ impl<'a> From<&'a Binary> for Entry<'a> {
     }
 }
 
-fn of_record(record: &crate::facts::record::Carried) -> RecordEntry {
+fn of_record(record: &Box<[u8]>) -> RecordEntry {
+    let record = crate::facts::record::carried::Carried::parse(record);
     RecordEntry {
         signed: record.signed,
         summary: record.summary.clone(),
@@ -248,7 +249,7 @@ fn of_record(record: &crate::facts::record::Carried) -> RecordEntry {
     }
 }
 
-fn of_crate(it: &crate::facts::binary::Crate) -> CrateEntry<'_> {
+fn of_crate(it: &crate::binary::Crate) -> CrateEntry<'_> {
     CrateEntry {
         name: &it.name,
         version: &it.version,

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::binary::{debug_info, lto, relro};
-use super::table::{Detail, Style};
-use super::words;
-use crate::facts::Binary;
+use crate::binary::Binary;
+use crate::facts::record::carried::Carried;
+use crate::report::binary::{debug_info, lto, relro};
+use crate::report::table::{Detail, Style};
+use crate::report::words;
 
 /// More than this many get a line each instead of a sheet.
 const SHEETS: usize = 4;
@@ -97,7 +98,7 @@ fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     row("built with", built_with(binary));
     row("may read", list(&binary.may_read));
     row("crates", crates(binary, verbose));
-    row("record", binary.record.as_ref().map(|record| record.summary.clone()));
+    row("record", binary.record.as_ref().map(|record| Carried::parse(record).summary));
     if verbose {
         row("evidence", list(&binary.rustc.evidence));
     }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Checked, Judged, Report, Summary, binary};
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::loader::{LoadPlan, Stage};
+use crate::report::{Checked, Judged, Report, Summary, binary};
 use crate::rule::{Finding, Outcome};
 
 /// The version of the document; a name is only ever added.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
-use super::{Checked, Judged, Report, Summary, words};
+use crate::report::{Checked, Judged, Report, Summary, words};
 use crate::rule::{Level, Outcome};
 
 /// How the report is shown.

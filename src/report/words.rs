@@ -1,9 +1,7 @@
 //! Facts as a person reads them: one line a subject.
 
-use crate::facts::Binary;
-use crate::facts::binary::{
-    DebugInfo, Format, Kind, LibcName, Linkage, MainVerdict, Panic, Symbols,
-};
+use crate::binary::Binary;
+use crate::binary::{DebugInfo, Format, Kind, LibcName, Linkage, MainVerdict, Panic, Symbols};
 
 /// `x86_64-unknown-linux-gnu · glibc ≥ 2.34, dynamic · panic=unwind · stripped · rustc 1.95.0`.
 pub fn identity(binary: &Binary) -> String {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Adds pairs of commit and version to src/facts/binary/rustc-commits.tsv: rustc-commits.py FILE...
+"""Adds pairs of commit and version to src/toolchain/rustc-commits.tsv: rustc-commits.py FILE...
 
 A FILE is a program, or text. A pair is taken where both halves stand in one place: rustc's comment
 `rustc version 1.95.0 (59807616e 2026-04-14)` with a source path `/rustc/59807616e…/` of the same
@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-TABLE = pathlib.Path(__file__).resolve().parents[2] / "src/facts/binary/rustc-commits.tsv"
+TABLE = pathlib.Path(__file__).resolve().parents[2] / "src/toolchain/rustc-commits.tsv"
 VERSION = rb"(1\.\d{1,4}\.\d{1,3}(?:-nightly|-beta(?:\.\d+)?)?)"
 
 

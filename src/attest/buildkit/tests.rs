@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use crate::attest::buildkit::*;
 use crate::attest::dsse::encode;
 use crate::attest::statement::STATEMENT_V0_1;
 

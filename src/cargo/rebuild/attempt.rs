@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::files::{self, Borrowing, Scratch};
-use super::process::{Ended, Janitor, Run};
+use super::process::{self, Ended, Janitor, Run};
 use super::units::{self, Package, Places, Units};
 use super::wrapper::{MARK, PLAN, Plan};
 use super::{Program, Request};
@@ -82,7 +82,7 @@ impl<'a> Bench<'a> {
         if let Some((_, directory)) = &request.target {
             tops.insert(0, Path::new(directory).join(profile));
         }
-        tops.retain(|top| request.build_dir.join(top).is_dir());
+        tops.retain(|top| files::is_directory(&request.build_dir.join(top)));
         if tops.is_empty() {
             return Err(format!("{} holds nothing of this build", request.build_dir.display()));
         }
@@ -98,7 +98,12 @@ impl<'a> Bench<'a> {
         let old_build_dir = old_build_dir(&units, &tops).unwrap_or(request.build_dir.clone());
         let old_workspace = old_workspace(request, &old_build_dir);
         let own = units.own(&places, [&request.workspace_root, &old_workspace]);
-        let scratch = Scratch::new(&request.build_dir, request.keep)?;
+        let scratch = Scratch::new(
+            &request.build_dir,
+            &process::temporary(),
+            process::number(),
+            request.keep,
+        )?;
         let janitor = RefCell::new(Janitor::start(&request.executable, &scratch));
         let (runs, compiled) = (RefCell::default(), RefCell::default());
         Ok(Bench {

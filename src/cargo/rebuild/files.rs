@@ -5,6 +5,8 @@
 //! reached through symbolic links. A hard link in a Docker layer above the one of the build would
 //! copy the whole file up; a symbolic link costs nothing there, and works across file systems.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read, Write};
@@ -54,6 +56,11 @@ pub fn identity(path: &Path) -> Option<(u64, u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     let metadata = fs::metadata(path).ok()?;
     metadata.is_file().then(|| (metadata.dev(), metadata.ino(), metadata.size()))
+}
+
+/// Whether there is such a directory.
+pub fn is_directory(path: &Path) -> bool {
+    path.is_dir()
 }
 
 /// The directory that a path leads to, all links followed.
@@ -173,12 +180,17 @@ impl Scratch {
     ///
     /// # Errors
     /// In words: neither can be written.
-    pub fn new(build_dir: &Path, keep: bool) -> Result<Scratch, String> {
+    pub fn new(
+        build_dir: &Path,
+        temporary: &Path,
+        number: u32,
+        keep: bool,
+    ) -> Result<Scratch, String> {
         remove_abandoned(build_dir);
         let mut last = String::new();
-        for parent in [build_dir.to_owned(), std::env::temp_dir()] {
-            let times = times(&parent);
-            let path = real_path(&parent).join(format!("{PREFIX}{}", std::process::id()));
+        for parent in [build_dir, temporary] {
+            let times = times(parent);
+            let path = real_path(parent).join(format!("{PREFIX}{number}"));
             let made = fs::create_dir(&path).and_then(|()| {
                 let lock = File::create(path.join("lock"))?;
                 let _ = lock.try_lock();
@@ -189,7 +201,12 @@ impl Scratch {
                     if keep {
                         fs::write(path.join("kept"), b"").map_err(|error| told(&path, &error))?;
                     }
-                    return Ok(Scratch { path, parent: (parent, times), keep, _lock: lock });
+                    return Ok(Scratch {
+                        path,
+                        parent: (parent.to_owned(), times),
+                        keep,
+                        _lock: lock,
+                    });
                 }
                 Err(error) => last = told(&path, &error),
             }

@@ -2,6 +2,7 @@
 //! rebuild that was killed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::files::{self, Scratch};
-use super::wrapper::PLAN;
+use super::wrapper::{self, MARK, PLAN};
 
 /// Where it is set, this program waits for the rebuild that started it to end.
 pub const JANITOR: &str = "BINLINT_REBUILD_JANITOR";
@@ -76,7 +77,7 @@ impl Drop for Janitor {
 }
 
 /// The janitor's work: reads what there is to clean up, and does it when the rebuild is gone.
-pub fn clean_up_when_orphaned() {
+fn clean_up_when_orphaned() {
     let mut group = 0;
     let (mut remove, mut parent) = (None, None);
     let told = BufReader::new(std::io::stdin().lock().take(MAX_TOLD));
@@ -174,13 +175,41 @@ impl Run<'_> {
     }
 }
 
-/// Becomes the compiler that cargo asked for; returns only where that fails.
-pub fn become_rustc(arguments: &[String], environment: &BTreeMap<String, String>) -> u8 {
-    let Some((program, rest)) = arguments.split_first() else { return 1 };
+/// Runs as the wrapper, or as the one that cleans up after a rebuild that was killed, where the
+/// environment says so; returns the exit code. The first argument is this program's own name.
+pub fn run_hidden(arguments: &[OsString]) -> Option<u8> {
+    if std::env::var_os(JANITOR).is_some() {
+        clean_up_when_orphaned();
+        return Some(0);
+    }
+    let plan = std::env::var_os(PLAN)?;
+    let variables = std::env::vars_os();
     // Variables that are not UTF-8 stay as they are.
-    let mut command = Command::new(program);
-    command.args(rest).envs(environment).env_remove(PLAN);
-    let error = command.exec();
-    eprintln!("{}cannot run {program}: {error}", super::wrapper::MARK);
-    1
+    let environment = variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let arguments = arguments.get(1..).unwrap_or_default();
+    let call = wrapper::rewrite(Path::new(&plan), arguments, environment.collect());
+    let error = match call {
+        Ok((arguments, environment)) => become_rustc(&arguments, &environment),
+        Err(why) => why,
+    };
+    let _ = writeln!(std::io::stderr(), "{MARK}{error}");
+    Some(1)
+}
+
+/// Becomes the compiler that cargo asked for; returns only where that fails.
+fn become_rustc(arguments: &[String], environment: &BTreeMap<String, String>) -> String {
+    let Some((program, rest)) = arguments.split_first() else { return "no compiler".to_owned() };
+    let error = Command::new(program).args(rest).envs(environment).env_remove(PLAN).exec();
+    format!("cannot run {program}: {error}")
+}
+
+/// The directory for temporary files.
+pub fn temporary() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// The number of this process.
+pub fn number() -> u32 {
+    std::process::id()
 }

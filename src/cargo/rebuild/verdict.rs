@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::attempt::{Bench, Extent, Failure, Made, is_printed};
 use super::units::{Unit, Units, other_setting};
 use super::{Outcome, Program, Rebuild, Request, files};
-use crate::diff::{self, Cause, cause, ranges};
-use crate::facts::binary::layout::Layout;
+use crate::binary::diff::{self, Cause, cause, ranges};
+use crate::binary::layout::Layout;
 
 /// No program is larger, in bytes.
 const MAX_PROGRAM: u64 = 4 << 30;
@@ -435,7 +435,7 @@ fn difference_of_runs(bench: &Bench<'_>, unit: usize, one: &Path, other: &Path) 
     let home = printed.parent()?;
     // Beside what was printed, or in the new layout beside that directory.
     let out = [home.join("out"), home.parent()?.join("out")];
-    let out = out.iter().find(|it| one.join(it).is_dir())?;
+    let out = out.iter().find(|it| files::is_directory(&one.join(it)))?;
     let (judged, rebuilt) = (one.join(out), other.join(out));
     let path = files::first_difference((&judged, one_text), (&rebuilt, other_text), MAX_SOURCE)??;
     let (old, new) =

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{files, process, units};
+use super::{files, units};
 
 /// Names the file with the [`Plan`]; where it is set, this program is the wrapper.
 pub const PLAN: &str = "BINLINT_REBUILD_PLAN";
@@ -161,39 +161,23 @@ fn after<'a>(arguments: &'a [String], word: &str) -> Option<&'a str> {
     arguments.get(at + 1).map(String::as_str)
 }
 
-/// Runs as the wrapper, or as the one that cleans up after a rebuild that was killed, where the
-/// environment says so; returns the exit code.
-pub fn run_hidden(arguments: &[OsString]) -> Option<u8> {
-    if std::env::var_os(process::JANITOR).is_some() {
-        process::clean_up_when_orphaned();
-        return Some(0);
-    }
-    let plan = std::env::var_os(PLAN)?;
-    Some(wrap(Path::new(&plan), arguments))
-}
-
-fn wrap(plan: &Path, arguments: &[OsString]) -> u8 {
-    let Some(plan) = files::read(plan, MAX_FILE).as_deref().and_then(Plan::parse) else {
-        eprintln!("{MARK}the plan of the rebuild cannot be read");
-        return 1;
-    };
-    // What is not UTF-8 cannot be rewritten, and need not: cargo's own words are.
-    let text: Option<Vec<String>> =
-        arguments.iter().skip(1).map(|it| it.to_str().map(str::to_owned)).collect();
-    let Some(text) = text.filter(|it| !it.is_empty()) else {
-        eprintln!("{MARK}rustc's arguments are not UTF-8");
-        return 1;
-    };
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let call = Call { arguments: text, environment: environment.collect() };
-    match plan.rewrite(call) {
-        Ok(call) => process::become_rustc(&call.arguments, &call.environment),
-        Err(why) => {
-            eprintln!("{MARK}{why}");
-            1
-        }
-    }
+/// What rustc is to be called with instead, by the plan in this file; an error is why nothing may
+/// be compiled.
+///
+/// # Errors
+/// The plan cannot be read, or does not allow the unit.
+pub fn rewrite(
+    plan: &Path,
+    arguments: &[OsString],
+    environment: BTreeMap<String, String>,
+) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
+    let plan = files::read(plan, MAX_FILE).as_deref().and_then(Plan::parse);
+    let plan = plan.ok_or("the plan of the rebuild cannot be read")?;
+    let text = arguments.iter().map(|it| it.to_str().map(str::to_owned));
+    let arguments: Option<Vec<String>> = text.collect();
+    let arguments = arguments.ok_or("rustc's arguments are not UTF-8")?;
+    let call = plan.rewrite(Call { arguments, environment })?;
+    Ok((call.arguments, call.environment))
 }
 
 #[cfg(test)]

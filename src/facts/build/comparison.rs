@@ -6,20 +6,24 @@ use std::sync::Arc;
 
 use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, TargetKind};
 
-use super::Build;
-use super::cfg::Cfg;
-use super::contradiction::{Contradiction, Kind};
-use super::crate_state::{CrateState, Role};
-use super::evidence::{self, Names, Texts};
-use super::features::Declared;
-use super::freshness::{Baked, Compared, NoCommit};
-use super::ledger::{self, Ledger};
-use super::literals::Presence;
-use super::module_tree;
-use super::units::{Unit, UnitKind, made_of};
-use crate::facts::binary::memory::Memory;
-use crate::facts::binary::{locations, main_fn};
-use crate::input::sources::{self, Reader, snapshot};
+use crate::binary::address_space::Memory;
+use crate::binary::{main_fn, panic_locations};
+use crate::facts::build::Build;
+use crate::facts::build::cfg::Cfg;
+use crate::facts::build::contradiction::{Contradiction, Kind};
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::evidence;
+use crate::facts::build::evidence::Names;
+use crate::facts::build::evidence::texts::Texts;
+use crate::facts::build::features::Declared;
+use crate::facts::build::freshness::{Baked, Compared, NoCommit};
+use crate::facts::build::ledger;
+use crate::facts::build::ledger::Ledger;
+use crate::facts::build::literals::Presence;
+use crate::facts::build::module_tree;
+use crate::facts::build::units::{Unit, UnitKind, made_of};
+use crate::input::sources;
+use crate::input::sources::{Reader, snapshot};
 use crate::input::target_dir;
 
 /// Larger programs are not compared: no compiler has made one yet.
@@ -176,8 +180,8 @@ impl<'a> Comparison<'a> {
         let place = Arc::clone(&self.place);
         let names = place.names();
         let memory = Memory::read(program);
-        let limits = locations::Limits::default();
-        let places = memory.as_ref().map(|memory| locations::of(memory, limits));
+        let limits = panic_locations::Limits::default();
+        let places = memory.as_ref().map(|memory| panic_locations::of(memory, limits));
         let places = places.unwrap_or_default();
         let mapped = memory.as_ref().map_or(program, Memory::mapped);
         let mut against = Against {
@@ -186,7 +190,7 @@ impl<'a> Comparison<'a> {
         };
         (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
-            match evidence::texts(states, mapped, names, &mut self.reader) {
+            match evidence::texts::compare_texts(states, mapped, names, &mut self.reader) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }
@@ -197,7 +201,7 @@ impl<'a> Comparison<'a> {
     /// What should name a commit in these crates and names none.
     pub fn no_commits(&mut self, states: &[CrateState]) -> Vec<NoCommit> {
         let place = Arc::clone(&self.place);
-        evidence::no_commits(states, place.names(), &place.build_dir, &mut self.reader)
+        evidence::versions::no_commits(states, place.names(), &place.build_dir, &mut self.reader)
     }
 
     /// The crates of a program that Cargo made here, against its bytes.
@@ -288,9 +292,8 @@ impl<'a> Comparison<'a> {
         evidence::digests(state, names, &mut self.reader);
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
-            evidence::script_run(state, names, &mut self.reader);
         }
-        evidence::build_script(state, names);
+        evidence::scripts::build_script(state, names);
         if let Some(ledger) = &self.ledger {
             evidence::remembered(state, names, ledger, &mut self.reader);
         }

@@ -42,10 +42,6 @@ pub enum Kind {
     TextMissing(String),
     /// The library makes this name public, and its metadata does not have it.
     NotNamed(String),
-    /// The build script would print this now, made from the file, and did not.
-    NotPrinted(String),
-    /// The build script would write this file of `OUT_DIR` otherwise now, made from the file.
-    NotWritten(String),
     /// Its `main` cannot be compiled from the one in the file, and how.
     OtherMain(String),
     /// Of its texts so few are in the program that they are another one's.
@@ -83,14 +79,6 @@ impl Contradiction {
             ),
             (Kind::NotNamed(name), _) => {
                 format!("{path} makes `{name}` public, which the compiled library does not have")
-            }
-            (Kind::NotPrinted(what), _) => {
-                format!("with {path} as it is it would print `{what}`, and printed something else")
-            }
-            (Kind::NotWritten(name), _) => {
-                format!(
-                    "with {path} as it is it would write another {name} than the one that is there"
-                )
             }
             (Kind::OtherMain(how), _) => how.clone(),
             (Kind::OtherTexts { found, wanted }, _) => {

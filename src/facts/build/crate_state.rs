@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::contradiction::Contradiction;
-use super::features::Declared;
-use super::module_tree::ModuleTree;
-use super::scan::MainFunction;
-use super::units::Unit;
-use crate::facts::Fact;
-use crate::facts::binary::MainVerdict;
+use crate::binary::MainVerdict;
+use crate::fact::Fact;
+use crate::facts::build::contradiction::Contradiction;
+use crate::facts::build::features::Declared;
+use crate::facts::build::module_tree::ModuleTree;
+use crate::facts::build::scan::MainFunction;
+use crate::facts::build::units::Unit;
 use crate::input::moment::Moment;
 
 /// What a crate is to the subject.
@@ -126,6 +126,27 @@ impl CrateState {
             return Some(format!("{why}: cargo would not see what changed in it"));
         }
         None
+    }
+
+    /// Why nobody knows whether a build script's run read the files as they are now.
+    pub fn undecided_run(&self) -> Option<String> {
+        if self.proven {
+            return None;
+        }
+        let package = &self.package;
+        if let Some((file, when)) = self.newer.first() {
+            return Some(format!(
+                "{file} was written at {when}, after the build script of `{package}` ran: cargo would \
+                 run it again"
+            ));
+        }
+        let late = self.late.first().map(|file| {
+            format!(
+                "{file} came here after the build script of `{package}` ran and is dated before it: \
+                 cargo will not run it again, and nothing here kept what it read"
+            )
+        });
+        late.or_else(|| self.open.first().cloned())
     }
 
     /// Whether this file is one of its sources now.

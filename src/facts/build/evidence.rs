@@ -1,33 +1,38 @@
 //! The pieces of evidence that sources and a compiled crate give for or against each other.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use super::cfg::Compiled;
-use super::contradiction::{Contradiction, Kind};
-use super::crate_state::{CrateState, Role};
-use super::dep_info::Base;
-use super::fingerprint::Local;
-use super::freshness::{Baked, Compared, Subject};
-use super::ledger::Ledger;
-use super::metadata::{Recorded, recorded_digest};
-use super::module_tree::{ModuleTree, normalized};
-use super::scan::{TokenStarts, starts};
-use super::units::{Unit, UnitKind};
-use crate::facts::binary::PanicLocation;
-use crate::input::sources::{self, Reader, snapshot};
+use crate::binary::panic_locations::PanicLocation;
+use crate::facts::build::cfg::Compiled;
+use crate::facts::build::contradiction::{Contradiction, Kind};
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::dep_info::Base;
+use crate::facts::build::fingerprint::Local;
+use crate::facts::build::freshness::{Baked, Compared, Subject};
+use crate::facts::build::ledger::Ledger;
+use crate::facts::build::metadata::{Recorded, recorded_digest};
+use crate::facts::build::module_tree::{ModuleTree, normalized};
+use crate::facts::build::scan;
+use crate::facts::build::scan::positions::TokenStarts;
+use crate::facts::build::scan::starts;
+use crate::facts::build::units::{Unit, UnitKind};
+use crate::input::sources;
+use crate::input::sources::{Reader, snapshot};
 
-mod scripts;
-mod texts;
-mod untouched;
-mod versions;
+pub mod scripts;
+pub mod texts;
+pub mod untouched;
+pub mod versions;
 
-pub use scripts::{build_script, script_run};
-pub use texts::{EditedText, Texts, texts};
-pub use untouched::untouched_since;
-pub use versions::no_commits;
+use crate::facts::build::evidence::scripts::build_script;
+use crate::facts::build::evidence::texts::{EditedText, Texts, compare_texts};
+use crate::facts::build::evidence::untouched::untouched_since;
+use crate::facts::build::evidence::versions::no_commits;
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;
@@ -229,7 +234,7 @@ pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
 /// each of them as text. A procedural macro's library has those that its attributes give, and what
 /// another shared library has is not known.
 fn public_names(source: &[u8], has_metadata: bool) -> Vec<String> {
-    let file = std::str::from_utf8(source).ok().and_then(|text| syn::parse_file(text).ok());
+    let file = std::str::from_utf8(source).ok().and_then(|text| scan::parse(text).ok());
     let public = |item: syn::Item| {
         let (attributes, visibility, name) = match item {
             syn::Item::Fn(it) => (it.attrs, it.vis, it.sig.ident),
@@ -525,7 +530,7 @@ pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<
     let wanted = subject.build_id?;
     let file = snapshot(output, limit).ok().flatten()?;
     let bytes = std::io::Cursor::new(&file.bytes);
-    let other = crate::facts::binary::Binary::quick("", bytes).ok()?.build_id?;
+    let other = crate::binary::Binary::quick("", bytes).ok()?.build_id?;
     Some(other == wanted)
 }
 

@@ -7,17 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cargo_metadata::Metadata;
 
-use super::Build;
-use super::comparison::{self, Comparison, LARGEST_PROGRAM, Place, is_library};
-use super::crate_state::{CrateState, Role};
-use super::evidence::{self, Texts};
-use super::module_tree;
-use super::units::{Unit, UnitKind};
-use crate::facts::record::embedded;
+use crate::binary::elf::record_section;
+use crate::facts::build::Build;
+use crate::facts::build::comparison;
+use crate::facts::build::comparison::{Comparison, LARGEST_PROGRAM, Place, is_library};
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::evidence;
+use crate::facts::build::evidence::texts::Texts;
+use crate::facts::build::module_tree;
+use crate::facts::build::units::{Unit, UnitKind};
 use crate::input::cargo::Workspace;
 use crate::input::moment::Moment;
 use crate::input::sources::Reader;
-use crate::input::target_dir::{self, Output, TargetDir};
+use crate::input::target_dir;
+use crate::input::target_dir::{Output, TargetDir};
 
 /// What the target directory and the sources say of the subject.
 #[derive(Debug, Clone, Default)]
@@ -187,7 +190,7 @@ impl<'a> Comparisons<'a> {
     ///
     /// A record inside the subject is none of its own: Cargo made what is around it.
     pub fn of(&self, build: &Build, subject: Subject<'_>) -> Freshness {
-        let original = embedded::without(subject.bytes);
+        let original = record_section::without(subject.bytes);
         let subject = Subject { bytes: original.as_deref().unwrap_or(subject.bytes), ..subject };
         let read = || {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::crate_state::{CrateState, Role};
-use super::units::UnitKind;
-use super::{Build, Typed};
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::units::UnitKind;
+use crate::facts::build::{Build, Typed};
 
 /// The command that builds what the subject should be, `cargo build --release --target T`, and puts
 /// it where the subject lies.

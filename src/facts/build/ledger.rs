@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::units::{Unit, UnitKind};
+use crate::facts::build::units::{Unit, UnitKind};
 use crate::input::moment::Moment;
 
 /// The version of the file's format; another one is read as no ledger at all.
@@ -46,7 +46,7 @@ pub struct Entry {
 mod moment {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::Moment;
+    use crate::input::moment::Moment;
 
     pub fn serialize<S: Serializer>(moment: &Moment, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&moment.0.to_string())

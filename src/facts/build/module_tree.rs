@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use md5::Digest;
 
-use super::cfg::{Cfg, Compiled};
-use super::scan::{IncludePath, Scan, scan, starts};
+use crate::facts::build::cfg::{Cfg, Compiled};
+use crate::facts::build::scan::{IncludePath, Scan, scan, starts};
 use crate::input::moment::Moment;
 use crate::input::sources::Snapshot;
 

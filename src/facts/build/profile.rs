@@ -1,11 +1,11 @@
 //! The profile that cargo resolves for a binary, and where each of its values is decided.
 //!
-//! Equal to what `cargo build --unit-graph` says; `tests/unit_graph.rs` holds it to that. The
+//! Equal to what `cargo build --unit-graph` says; `tests/it/cargo/unit_graph.rs` holds it to that. The
 //! order of precedence is the one of the reference's chapters *Profiles* and *Configuration*.
 
 use std::fmt;
 
-use crate::facts::binary::Panic;
+use crate::binary::Panic;
 
 /// The settings that decide what a compiled program looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Resolves a profile: the manifest, `inherits`, configuration, environment, package overrides.
 
-use super::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
-use super::spec;
-use crate::facts::binary::Panic;
-use crate::input::cargo::Config;
+use crate::binary::Panic;
+use crate::facts::build::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
+use crate::facts::build::spec;
+use crate::input::cargo::config::Config;
 use crate::input::cargo::config::{Source, env_name};
 use crate::input::cargo::tree::{Node, Place, Value};
 

@@ -1,8 +1,8 @@
 //! The flags that cargo hands to rustc for a binary, and what they change in its profile.
 
-use super::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
-use super::resolve::{Sources, origin};
-use crate::facts::binary::Panic;
+use crate::binary::Panic;
+use crate::facts::build::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
+use crate::facts::build::resolve::{Sources, origin};
 use crate::input::cargo::config::Source;
 use crate::input::cargo::outputs::stem;
 use crate::input::cargo::tree::{Node, Value};
@@ -301,7 +301,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::input::cargo::Config;
+    use crate::input::cargo::config::Config;
     use crate::input::cargo::tree::{Node, Place};
 
     fn words(text: &str) -> Vec<RustFlag> {

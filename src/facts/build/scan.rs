@@ -8,15 +8,20 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
-use super::cfg::{Cfg, Compiled};
-use super::literals::{self, Text};
+use crate::facts::build::cfg::{Cfg, Compiled};
+use crate::facts::build::literals;
+use crate::facts::build::literals::Text;
 
-mod positions;
-mod shapes;
+pub mod depth;
+pub mod positions;
+pub mod shapes;
 
-pub use positions::TokenStarts;
+use crate::facts::build::scan::positions::TokenStarts;
 
-use shapes::{attribute, end_of_item, include_path, is_inert, is_pattern, main_body, recursion};
+use crate::facts::build::scan::depth::recursion;
+use crate::facts::build::scan::shapes::{
+    attribute, end_of_item, include_path, is_inert, is_pattern, main_body,
+};
 
 /// What one source file says.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +139,18 @@ const MAX_NESTING: usize = 300;
 /// How deep a parser could recurse at most; the stack of the reading thread is made for it.
 const MAX_RECURSION: usize = 20_000;
 
+/// The same of a tree that is kept and walked.
+const MAX_TREE: usize = 4_000;
+
+const TOO_DEEP: &str = "nested too deeply to be read";
+
+/// A larger source is not read, in bytes: a token takes many times its own length in memory.
+/// Generated bindings of 200,000 lines are smaller.
+const MAX_BYTES: usize = 16 << 20;
+
+/// A source of more tokens is not read.
+const MAX_TOKENS: usize = 3_000_000;
+
 /// Reads one source file.
 ///
 /// # Errors
@@ -141,19 +158,13 @@ const MAX_RECURSION: usize = 20_000;
 /// In words, when the text is not Rust: it cannot be split into tokens, or not parsed.
 pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
     let stream = tokens(source)?;
+    is_parsed(&stream)?;
     let mut spans = Vec::new();
-    collect(stream.clone(), 0, &mut spans)?;
+    collect(stream.clone(), &mut spans);
     let tokens = TokenStarts::new(source, &spans);
+    drop(spans);
     let calls = shapes::calls(stream.clone());
     let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, ..Scan::default() } };
-    if recursion(stream.clone(), 0) <= MAX_RECURSION {
-        syn::parse2::<syn::File>(stream.clone()).map_err(|error| {
-            let at = error.span().start();
-            format!("line {}: {error}", at.line)
-        })?;
-    } else {
-        return Err("nested too deeply to be read".to_owned());
-    }
     let place = Place {
         compiled: Compiled::Yes,
         inside: &[],
@@ -172,12 +183,54 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
 /// In words, when the text cannot be split into tokens.
 pub fn starts(source: &str) -> Result<TokenStarts, String> {
     let mut spans = Vec::new();
-    collect(tokens(source)?, 0, &mut spans)?;
+    collect(tokens(source)?, &mut spans);
     Ok(TokenStarts::new(source, &spans))
+}
+
+/// The syntax tree of a source file.
+///
+/// # Errors
+///
+/// In words, when the text is not Rust, or more of it than a parser is given.
+pub fn parse(source: &str) -> Result<syn::File, String> {
+    let stream = tokens(source)?;
+    if recursion(stream.clone(), 0) > MAX_TREE {
+        return Err(TOO_DEEP.to_owned());
+    }
+    syn::parse2(stream).map_err(|error| error.to_string())
+}
+
+/// Whether the tokens are Rust: items, one after the other, so that no more than one is in memory.
+fn is_parsed(stream: &TokenStream) -> Result<(), String> {
+    is_shallow(stream)?;
+    let fail = |error: syn::Error| format!("line {}: {error}", error.span().start().line);
+    let items = |input: syn::parse::ParseStream<'_>| {
+        input.call(syn::Attribute::parse_inner)?;
+        while !input.is_empty() {
+            input.parse::<syn::Item>()?;
+        }
+        Ok(())
+    };
+    let mut rest = stream.clone().into_iter().peekable();
+    while rest.peek().is_some() {
+        let piece = shapes::piece(&mut rest);
+        syn::parse::Parser::parse2(items, piece).map_err(fail)?;
+    }
+    Ok(())
+}
+
+fn is_shallow(stream: &TokenStream) -> Result<(), String> {
+    match recursion(stream.clone(), 0) {
+        0..=MAX_RECURSION => Ok(()),
+        _ => Err(TOO_DEEP.to_owned()),
+    }
 }
 
 fn tokens(source: &str) -> Result<TokenStream, String> {
     use std::borrow::Cow;
+    if source.len() > MAX_BYTES || most_tokens(source) > MAX_TOKENS {
+        return Err(format!("more than {} MB or {MAX_TOKENS} tokens", MAX_BYTES >> 20));
+    }
     // rustc forgets the byte order mark, and reads every line end as `\n`, also inside of a text.
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let source: Cow<'_, str> = match source.contains("\r\n") {
@@ -192,8 +245,38 @@ fn tokens(source: &str) -> Result<TokenStream, String> {
         }
         _ => source,
     };
-    source.parse().map_err(|error: proc_macro2::LexError| {
+    let stream: TokenStream = source.parse().map_err(|error: proc_macro2::LexError| {
         format!("line {}: {error}", error.span().start().line)
+    })?;
+    if is_nested_deeper(stream.clone(), MAX_NESTING) {
+        return Err(TOO_DEEP.to_owned());
+    }
+    Ok(stream)
+}
+
+/// As many tokens as the text can have at most: words, signs, and the attribute that a doc comment
+/// is. Telling it costs no memory; those in comments and texts are counted too.
+fn most_tokens(source: &str) -> usize {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+    let mut before = b' ';
+    let mut count = 0;
+    for byte in source.bytes() {
+        count += match byte {
+            b'/' => 3,
+            byte if is_word(byte) => usize::from(!is_word(before)),
+            byte => usize::from(byte.is_ascii_punctuation()),
+        };
+        before = byte;
+    }
+    count
+}
+
+fn is_nested_deeper(stream: TokenStream, than: usize) -> bool {
+    stream.into_iter().any(|token| match token {
+        TokenTree::Group(group) => {
+            than.checked_sub(1).is_none_or(|than| is_nested_deeper(group.stream(), than))
+        }
+        _ => false,
     })
 }
 
@@ -232,21 +315,17 @@ struct Attributes {
 }
 
 /// Where each token is, with the delimiters of groups.
-fn collect(stream: TokenStream, depth: usize, spans: &mut Vec<Span>) -> Result<(), String> {
-    if depth > MAX_NESTING {
-        return Err("nested too deeply to be read".to_owned());
-    }
+fn collect(stream: TokenStream, spans: &mut Vec<Span>) {
     for token in stream {
         match token {
             TokenTree::Group(group) => {
                 spans.push(group.span_open());
-                collect(group.stream(), depth + 1, spans)?;
+                collect(group.stream(), spans);
                 spans.push(group.span_close());
             }
             token => spans.push(token.span()),
         }
     }
-    Ok(())
 }
 
 impl Scanner<'_> {

@@ -3,14 +3,14 @@
 //! The grammar is that of `cargo help pkgid`: `name`, `name@1.2`, `name:1.2`, or an address with
 //! an optional kind before and an optional `#name@version` behind it.
 
-use super::resolve::Unit;
+use crate::facts::build::resolve::Unit;
 
 /// Whether a specification means this package.
 pub fn matches(spec: &str, unit: &Unit) -> bool {
     let Some((url, fragment)) = address(spec) else { return names(spec, unit) };
     let Some((own_url, _)) = unit.id.as_deref().and_then(address) else { return false };
     let (kind, place) = kind(url);
-    let (own_kind, own_place) = self::kind(own_url);
+    let (own_kind, own_place) = crate::facts::build::spec::kind(own_url);
     if place != own_place || (kind.is_some() && kind != own_kind) {
         return false;
     }

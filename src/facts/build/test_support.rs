@@ -1,10 +1,10 @@
 //! Builds made in memory, for the tests of the rules.
 
-use super::Build;
-use super::crate_state::{CrateState, Role};
-use super::features::Declared;
-use super::freshness::{Freshness, Origin};
-use super::units::Unit;
+use crate::facts::build::Build;
+use crate::facts::build::crate_state::{CrateState, Role};
+use crate::facts::build::features::Declared;
+use crate::facts::build::freshness::{Freshness, Origin};
+use crate::facts::build::units::Unit;
 use crate::input::moment::Moment;
 use crate::input::target_dir::{Layout, RawUnit};
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::dep_info::{self, DepInfo, Makefile};
-use super::fingerprint::{self, Fingerprint, Local};
+use crate::facts::build::dep_info;
+use crate::facts::build::dep_info::{DepInfo, Makefile};
+use crate::facts::build::fingerprint;
+use crate::facts::build::fingerprint::{Fingerprint, Local};
 use crate::input::moment::Moment;
 use crate::input::target_dir::{Layout, Output, RawUnit};
 

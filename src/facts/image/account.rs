@@ -1,6 +1,6 @@
 //! Distribution, release, users and groups: what an image's own small files say.
 
-use super::tree::{Tree, resolve};
+use crate::facts::image::tree::{Tree, resolve};
 
 /// Distribution and release (os-release(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub struct Identity {
 impl Identity {
     /// Whether the permission bits (`0o4` read, `0o2` write, `0o1` execute) are granted on an entry.
     /// Access control lists are not in the bits, so this is what an image without them grants.
-    pub fn may(&self, entry: &super::tree::Entry, bits: u32) -> bool {
+    pub fn may(&self, entry: &crate::input::image::Entry, bits: u32) -> bool {
         if self.uid == 0 {
             // Root reads everything and executes what anybody may execute.
             return bits & 0o1 == 0 || entry.is_directory() || entry.mode & 0o111 != 0;
@@ -191,8 +191,9 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::{Entry, Kind, Memory};
     use super::*;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::{Entry, Kind};
 
     #[test]
     fn a_release_is_read_through_its_link() {

@@ -1,14 +1,16 @@
 //! What a command of the image resolves to, as the engine, the kernel and a shell would go, step by step.
 
-use super::account::{Account, Identity};
-use super::shell::{Variable, Variables};
-use super::tree::{Entry, Link, Tree};
+use crate::facts::image::account::{Account, Identity};
+use crate::facts::image::command::walk::{Surroundings, Walk};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::shell::{Variable, Variables};
+use crate::facts::image::tree::Link;
+use crate::input::image::Entry;
 use crate::input::image::config::Config;
-use walk::{Surroundings, Walk};
 
-mod failure;
-mod walk;
-mod wrapper;
+pub mod failure;
+pub mod walk;
+pub mod wrapper;
 
 /// Where names are searched when `Env` has no `PATH` (the engines' own default).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -191,7 +193,7 @@ impl Command {
 }
 
 /// The commands that a configuration names, resolved.
-pub fn commands(tree: &dyn Tree, config: &Config) -> Vec<Command> {
+pub fn commands(tree: &dyn ElfTree, config: &Config) -> Vec<Command> {
     let mut commands = Vec::new();
     let words = [&config.entrypoint[..], &config.cmd[..]].concat();
     let field = if config.entrypoint.is_empty() { "Cmd" } else { "Entrypoint" };
@@ -213,7 +215,7 @@ pub fn commands(tree: &dyn Tree, config: &Config) -> Vec<Command> {
 }
 
 fn command(
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     config: &Config,
     role: Role,
     field: &'static str,
@@ -273,9 +275,9 @@ fn base(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Memory;
     use super::*;
-    use crate::facts::binary::Linking;
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
 
     fn tree() -> Memory {
         Memory::default()
@@ -428,6 +430,44 @@ mod tests {
         let command = start(&["sh", "-c", "app"], &[]);
         assert!(command.shell_form && !command.is_process_one());
         assert!(start(&["app"], &[]).is_process_one());
+    }
+
+    #[test]
+    fn scripts_that_lead_to_one_another_are_not_followed_for_ever() {
+        let ends = |tree: &Memory, words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let config = Config { entrypoint: words, ..Config::default() };
+            commands(tree, &config).remove(0).end
+        };
+        let tree = tree()
+            .file("/self", 0o755, "#!/self\n")
+            .file("/ping", 0o755, "#!/pong\n")
+            .file("/pong", 0o755, "#!/ping\n")
+            .link("/other", "/linked")
+            .file("/linked", 0o755, "#!/other x\n")
+            .file("/again", 0o755, "#!/bin/sh\nexec /again\n")
+            .file("/by-env", 0o755, "#!/usr/bin/env -S /by-env\n")
+            .file("/read", 0o755, "sh /read\n")
+            .file("/sourced", 0o755, "#!/bin/sh\nset -- \"$@\" \"$@\"\nexec /sourced \"$@\"\n")
+            .file("/a", 0o755, "#!/b\n")
+            .file("/b", 0o755, "#!/bin/sh\nexec /app\n");
+        for words in [
+            &["/self"][..],
+            &["/ping"],
+            &["/other"],
+            &["/again"],
+            &["/by-env"],
+            &["sh", "-c", "/read"],
+            &["tini", "--", "/self"],
+            &["env", "-S", "env /self"],
+            &["/sourced", "x"],
+        ] {
+            assert!(matches!(ends(&tree, words), End::Unknown(_)), "{words:?}");
+        }
+        // Each step may be there once.
+        assert_eq!(ends(&tree, &["/b"]), End::Program("/usr/local/bin/app".to_owned()));
+        let wrappers = [&["tini", "--"][..], &["env"; 6], &["/b"]].concat();
+        assert_eq!(ends(&tree, &wrappers), End::Program("/usr/local/bin/app".to_owned()));
     }
 
     #[test]

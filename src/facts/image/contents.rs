@@ -1,64 +1,94 @@
 //! What is kept of a file's contents while a layer passes by: facts of ELF files, small texts, nothing else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
-use super::tree::{Linked, Memory, TEXT_LIMIT};
-use crate::facts::Binary;
-use crate::facts::binary::Linking;
-use crate::input::image::Why;
-use crate::input::image::layer::{HEAD, Member, Reduced, Want};
+use crate::binary::Binary;
+use crate::binary::elf::Linking;
+use crate::facts::image::elf_tree::{Linked, Memory};
+use crate::facts::image::tree::TEXT_LIMIT;
+use crate::input::image::arena::Node;
+use crate::input::image::layer::{HEAD, Member, Want};
+use crate::input::image::spill::Spill;
 use crate::input::image::squash::Squashed;
+use crate::input::image::{Payload, Why};
 
 /// What is kept.
 #[derive(Debug, Clone)]
 pub enum Kept {
-    /// The bytes, or the first of them.
-    Text(Vec<u8>),
+    /// The bytes, or the first of them, by their place among the table's texts.
+    Text(Payload),
     /// What a loader reads.
     Elf(Linked),
-    /// What it reads of a Rust executable, and the number of the other facts.
-    Program(Arc<Linking>, u32),
+    /// What it reads of a Rust executable, and the other facts.
+    Program(Arc<Linking>, Arc<Binary>),
 }
 
-const TEXT: u8 = 0;
-const ELF: u8 = 1;
-const PROGRAM: u8 = 2;
-const NOT_ELF: u8 = 3;
+/// Bytes of memory that what loaders read of an image's files may take, with those of the same
+/// image for other platforms. A library takes some kilobytes; an image of 11 GB with 3 000 of them
+/// needs a tenth of it.
+pub const MAX_LINKING_BYTES: usize = 128 << 20;
 
-impl Kept {
-    /// As it lies in a spool.
-    pub fn pack(&self) -> Reduced {
-        // Facts are made of what always can be written down.
-        let packed = |linking: &Linking| postcard::to_allocvec(linking).unwrap_or_default();
-        match self {
-            Kept::Text(text) => Reduced { tag: TEXT, bytes: text.clone() },
-            Kept::Elf(Ok(linking)) => Reduced { tag: ELF, bytes: packed(linking) },
-            Kept::Elf(Err(why)) => {
-                Reduced { tag: NOT_ELF, bytes: postcard::to_allocvec(why).unwrap_or_default() }
-            }
-            Kept::Program(linking, number) => {
-                let mut bytes = number.to_le_bytes().to_vec();
-                bytes.extend(packed(linking));
-                Reduced { tag: PROGRAM, bytes }
-            }
+/// What is kept of an image's files, by the numbers that their nodes have.
+#[derive(Debug, Default)]
+pub struct Table {
+    kept: Mutex<All>,
+    texts: Spill,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    kept: Vec<Kept>,
+    /// What loaders read, in bytes.
+    linking: usize,
+    has_programs: bool,
+}
+
+impl Table {
+    /// Keeps something.
+    ///
+    /// # Errors
+    ///
+    /// The image has too much of it.
+    pub fn add(&self, kept: Kept) -> Result<Payload, Why> {
+        let mut all = self.lock();
+        all.linking += match &kept {
+            Kept::Text(_) | Kept::Elf(Err(_)) => 0,
+            Kept::Elf(Ok(linking)) | Kept::Program(linking, _) => linking.memory(),
+        };
+        if all.linking > MAX_LINKING_BYTES {
+            return Err(Why::new(format!(
+                "what loaders read of its libraries needs more than {MAX_LINKING_BYTES} bytes of memory"
+            )));
         }
+        all.has_programs |= matches!(kept, Kept::Program(..));
+        let payload = Payload::new(all.kept.len())?;
+        all.kept.push(kept);
+        Ok(payload)
     }
 
-    /// What was packed; `None` for what was not.
-    pub fn unpack(tag: u8, bytes: Vec<u8>) -> Option<Kept> {
-        let linking = |bytes: &[u8]| postcard::from_bytes(bytes).ok().map(Arc::new);
-        match tag {
-            TEXT => Some(Kept::Text(bytes)),
-            ELF => Some(Kept::Elf(Ok(linking(&bytes)?))),
-            NOT_ELF => Some(Kept::Elf(Err(postcard::from_bytes(&bytes).ok()?))),
-            PROGRAM => {
-                let (number, rest) = bytes.split_first_chunk()?;
-                Some(Kept::Program(linking(rest)?, u32::from_le_bytes(*number)))
-            }
-            _ => None,
-        }
+    /// Keeps the bytes of a file, or the first of them.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for them.
+    pub fn add_text(&self, bytes: &[u8]) -> Result<Payload, Why> {
+        self.add(Kept::Text(self.texts.put(bytes)?))
+    }
+
+    /// What was kept.
+    pub fn get(&self, payload: Payload) -> Option<Kept> {
+        self.lock().kept.get(payload.index()).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes of a [`Kept::Text`].
+    pub fn text(&self, text: Payload) -> Option<Vec<u8>> {
+        self.texts.get(text).ok()
     }
 }
 
@@ -92,74 +122,63 @@ pub fn wanted(member: &Member<'_>, head: &[u8]) -> Want {
     }
 }
 
-/// Reduces files, several at a time, and holds the facts of the programs among them.
+/// Reduces files, several at a time.
 pub struct Reducer<'a> {
     /// Whether Rust programs are looked for.
     pub find_programs: bool,
     /// Gets every Rust program with its bytes.
-    pub seen: super::read::Seen<'a>,
-    programs: Mutex<Vec<Arc<Binary>>>,
+    pub seen: crate::facts::image::read::Seen<'a>,
+    table: Arc<Table>,
 }
 
 impl<'a> Reducer<'a> {
     /// One that has seen nothing.
-    pub fn new(find_programs: bool, seen: super::read::Seen<'a>) -> Reducer<'a> {
-        Reducer { find_programs, seen, programs: Mutex::default() }
+    pub fn new(find_programs: bool, seen: crate::facts::image::read::Seen<'a>) -> Reducer<'a> {
+        Reducer { find_programs, seen, table: Arc::default() }
     }
 
     /// Reduces a file whose bytes are all there.
-    pub fn reduce(&self, member: &Member<'_>, bytes: &[u8]) -> Reduced {
+    ///
+    /// # Errors
+    ///
+    /// There is no room for what is kept.
+    pub fn reduce(&self, member: &Member<'_>, bytes: &[u8]) -> Result<Payload, Why> {
         if !bytes.starts_with(b"\x7fELF") {
-            return Reduced { tag: TEXT, bytes: bytes.to_vec() };
+            return self.table.add_text(bytes);
         }
         let linked = Linking::parse(bytes).map(Arc::new);
-        let kept = match linked {
+        self.table.add(match linked {
             Ok(linking) if self.find_programs && linking.is_program() && may_be_rust(bytes) => {
                 match rust_program(member.path, bytes) {
                     Some(program) => {
                         (self.seen)(&program, bytes);
-                        Kept::Program(linking, self.add(program))
+                        Kept::Program(linking, program)
                     }
                     None => Kept::Elf(Ok(linking)),
                 }
             }
             linked => Kept::Elf(linked),
-        };
-        kept.pack()
-    }
-
-    fn add(&self, program: Arc<Binary>) -> u32 {
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        programs.push(program);
-        (programs.len() - 1) as u32
+        })
     }
 
     /// The finished tree, and the Rust executables in it, in the order of their paths.
-    pub fn finish(&self, files: Squashed) -> Result<(Memory, Vec<Arc<Binary>>), Why> {
-        let all = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = Vec::new();
-        if !all.is_empty() {
-            files.nodes.for_each(|path, node| {
-                let program = node.contents.filter(|contents| contents.tag == PROGRAM);
-                found.extend(program.map(|contents| (path.to_vec(), contents.bytes)));
-            })?;
-        }
+    pub fn finish(&self, files: Squashed) -> (Memory, Vec<Arc<Binary>>) {
         let mut programs = Vec::new();
-        for (path, bytes) in found {
-            let Some(Kept::Program(_, number)) = Kept::unpack(PROGRAM, files.spool.get(bytes)?)
-            else {
-                continue;
-            };
-            let Some(program) = all.get(number as usize) else { continue };
-            let path = String::from_utf8_lossy(&path).into_owned();
+        let mut add = |path: &[u8], node: &Node| {
+            let kept = node.contents.and_then(|payload| self.table.get(payload));
+            let Some(Kept::Program(_, program)) = kept else { return };
+            let path = String::from_utf8_lossy(path).into_owned();
             // A hard link is the same file under another name.
             programs.push(match program.path == path {
-                true => program.clone(),
-                false => Arc::new(Binary { path, ..(**program).clone() }),
+                true => program,
+                false => Arc::new(Binary { path, ..(*program).clone() }),
             });
+        };
+        if self.table.lock().has_programs {
+            files.nodes.for_each(&mut add);
         }
         programs.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok((Memory::new(files), programs))
+        (Memory::new(files.nodes, self.table.clone()), programs)
     }
 }
 

@@ -4,17 +4,20 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::account::Release;
-use super::contents::{self, Reducer};
-use super::tree::{Directory, Kind, Tree, resolve};
-use super::{Files, Image, Query, Sibling};
-use crate::facts::Binary;
-use crate::input;
+use crate::binary::Binary;
+use crate::facts::image::account::Release;
+use crate::facts::image::contents;
+use crate::facts::image::contents::Reducer;
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Directory, Tree, resolve};
+use crate::facts::image::{Files, Image, Query, Sibling};
+use crate::input::image::Kind;
 use crate::input::image::directory::{Root, is_own_root};
 use crate::input::image::layer::{Interest, Member};
-use crate::input::image::load::{self, Failure, Loaded, Parts};
+use crate::input::image::load;
+use crate::input::image::load::{Failure, Loaded, Parts};
 use crate::input::image::reference::Reference;
-use crate::input::image::{MAX_CONTENTS, Why};
+use crate::input::image::{Error, MAX_CONTENTS, Why};
 
 /// Directories that are looked into for programs of a root; a root of more is not walked further.
 const MAX_DIRECTORIES: usize = 200_000;
@@ -22,13 +25,9 @@ const MAX_DIRECTORIES: usize = 200_000;
 /// Gets every Rust program with its bytes.
 pub type Seen<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
 
-pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, input::Error> {
+pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, Error> {
     let shown = reference.to_string_lossy().into_owned();
-    let fail = |failure: Failure| input::Error::Image {
-        reference: shown.clone(),
-        layer: failure.layer,
-        source: failure.why,
-    };
+    let fail = |failure: Failure| failure.of(reference);
     let parsed = Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))?;
     let mut image = match &parsed {
         Reference::Directory(path) => directory(path, query, seen).map_err(fail)?,
@@ -133,7 +132,7 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     let interest = Interest::new(&contents::wanted, &reduce);
     let mut siblings = Vec::new();
     let mut add = |parts| {
-        siblings.push(sibling(parts, &reducer)?);
+        siblings.push(sibling(parts, &reducer));
         Ok(())
     };
     let loaded = load::load(reference, query.platform.as_ref(), &interest, &mut add)?;
@@ -144,7 +143,7 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     let Parts { digest, listed, config, mut files, .. } = parts;
     let ambiguous = std::mem::take(&mut files.ambiguous);
     let ambiguous_in_all = files.ambiguous_in_all;
-    let (tree, programs) = reducer.finish(files)?;
+    let (tree, programs) = reducer.finish(files);
     Ok(Image {
         config,
         listed,
@@ -160,10 +159,10 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     })
 }
 
-fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Result<Sibling, Why> {
+fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Sibling {
     let config = parts.config.unwrap_or_default();
     let platform = config.platform.clone();
-    let (tree, programs) = reducer.finish(parts.files)?;
+    let (tree, programs) = reducer.finish(parts.files);
     let mut image = Image { config: Some(config), files: Files::new(tree), ..Image::default() };
     image.look();
     let mut paths: Vec<String> =
@@ -175,5 +174,5 @@ fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Result<Sibling, Why> {
         .into_iter()
         .filter_map(|path| Some((path.clone(), image.files.linking(path.as_bytes())?.ok()?)))
         .collect();
-    Ok(Sibling { listed: parts.listed, config: platform, programs })
+    Sibling { listed: parts.listed, config: platform, programs }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-mod expand;
+pub mod expand;
 
-use expand::{expand, quoted};
+use crate::facts::image::shell::expand::{expand, quoted};
 
 /// A variable of a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,11 @@ impl Variable {
     /// One that programs get.
     pub fn exported(value: impl Into<String>) -> Variable {
         Variable { value: Some(value.into()), exported: true }
+    }
+
+    /// In bytes, about.
+    fn size(&self) -> usize {
+        size_of::<Variable>() + self.value.as_ref().map_or(0, String::len)
     }
 }
 
@@ -64,6 +69,7 @@ pub fn read(text: &str, variables: &Variables, arguments: &[String]) -> Line {
         prepared: None,
         sources: false,
         guarded: false,
+        left: MAX_WORK,
     };
     match script(text, &mut shell) {
         Err(End::Runs(ran)) => Line::Runs(*ran),
@@ -96,6 +102,13 @@ struct Word {
     open: Option<String>,
 }
 
+impl Word {
+    /// In bytes, about.
+    fn size(&self) -> usize {
+        size_of::<Word>() + self.text.len()
+    }
+}
+
 struct Shell {
     variables: Variables,
     /// `$0`, `$1`, …; `None` when they depend on a test.
@@ -107,7 +120,14 @@ struct Shell {
     sources: bool,
     /// The next command runs only if a test comes out right.
     guarded: bool,
+    /// How many more bytes its variables and arguments may come to.
+    left: usize,
 }
+
+/// What the variables and arguments of one script may come to while it is read, in bytes, each
+/// time that one is written out or handed on. The kernel takes 6 MiB at most (`fs/exec.c`), and
+/// every word of a script could double what was there before.
+const MAX_WORK: usize = 16 << 20;
 
 /// What only looks, so that `&&` behind it asks a question.
 const TESTS: &[&str] =
@@ -132,6 +152,15 @@ const GRAMMAR: &[&str] = &[
 ];
 
 impl Shell {
+    /// Counts bytes that are written out or handed on, and the word around them.
+    fn spend(&mut self, bytes: usize) -> Result<(), End> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return unknown("the script makes more of its variables than is followed"),
+        }
+        Ok(())
+    }
+
     fn value(&self, name: &str) -> Word {
         match self.variables.get(name).map(|it| &it.value) {
             Some(Some(value)) => Word { text: value.clone(), open: None },
@@ -214,6 +243,7 @@ impl Shell {
                 if self.guarded || to.open.is_some() || to.text.starts_with('-') {
                     return unknown("the script goes to a directory that cannot be told");
                 }
+                self.spend(self.directory.as_ref().map_or(0, String::len))?;
                 self.directory = Some(match self.directory.take() {
                     Some(from) if !to.text.starts_with('/') => format!("{from}/{}", to.text),
                     _ => to.text,
@@ -287,7 +317,7 @@ impl Shell {
     }
 
     /// A command that is started under this name, as far as that can be told.
-    fn ran(&self, assignments: &[Word], words: Vec<Word>) -> Result<Last, End> {
+    fn ran(&mut self, assignments: &[Word], words: Vec<Word>) -> Result<Last, End> {
         let Some(first) = words.first() else { return unknown("a command without a name") };
         if let Some(name) = &first.open {
             return Ok(Last::Unknown(format!("`${name}` is set when the container runs, if ever")));
@@ -295,6 +325,8 @@ impl Shell {
         if self.guarded {
             return Ok(Last::Unknown(format!("whether `{}` runs depends on a test", first.text)));
         }
+        let sizes = self.variables.iter().map(|(name, it)| name.len() + it.size());
+        self.spend(sizes.sum())?;
         let mut variables = self.variables.clone();
         for word in assignments {
             if let Some((name, value)) = assignment(&word.text) {
@@ -424,7 +456,9 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
             '"' => quoted(&mut rest, &mut reading, shell)?,
             '~' if reading.takes_home() => match rest.peek() {
                 None | Some('/' | ':' | ' ' | '\t' | '\n' | ';' | '&') => {
-                    reading.push_word(&shell.value("HOME"));
+                    let home = shell.value("HOME");
+                    shell.spend(home.size())?;
+                    reading.push_word(&home);
                 }
                 Some(_) => return unknown("the command line has a user's home"),
             },

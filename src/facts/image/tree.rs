@@ -1,22 +1,11 @@
 //! The image's files as a process whose root it is would see them, and how such a process finds one.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::account::Identity;
-use super::contents::Kept;
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::NotElf;
+use crate::facts::image::account::Identity;
+use crate::input::image::{Entry, Kind, join, name, normalise, parent};
 
-use crate::input::image::Contents;
-use crate::input::image::layer::Reduced;
-use crate::input::image::paths::{Node, Paths};
-use crate::input::image::spool::Spool;
-use crate::input::image::squash::Squashed;
-pub use crate::input::image::{Entry, Kind, join, name, normalise, parent};
-
-pub use crate::input::image::MAX_LINKS;
+use crate::input::image::MAX_LINKS;
 /// The longest path the kernel takes, with its final NUL (`PATH_MAX`).
 pub const MAX_PATH: usize = 4096;
 /// The longest name in a directory, in bytes (`NAME_MAX`; every Linux file system that images lie
@@ -35,9 +24,6 @@ pub trait Tree: fmt::Debug + Send + Sync {
     /// A small configuration file (`/etc/ld.so.conf`, `/etc/passwd`, scripts, …), cut off at
     /// [`TEXT_LIMIT`]; `None` for what is no such file, and for one whose bytes were not kept.
     fn text(&self, path: &[u8]) -> Option<Vec<u8>>;
-    /// What a loader reads of a regular file; `None` for what is no such file, and for one whose
-    /// bytes were not looked at.
-    fn linking(&self, path: &[u8]) -> Option<Linked>;
     /// Whether who looks is refused these permission bits on an entry; root is refused nothing.
     fn refuses(&self, _entry: &Entry, _bits: u32) -> bool {
         false
@@ -46,14 +32,14 @@ pub trait Tree: fmt::Debug + Send + Sync {
 
 /// A tree with the eyes of one of the image's users.
 #[derive(Debug)]
-pub struct AsUser<'a> {
+pub struct AsUser<'a, T: ?Sized + 'a> {
     /// The tree.
-    pub tree: &'a dyn Tree,
+    pub tree: &'a T,
     /// The user.
     pub identity: Identity,
 }
 
-impl Tree for AsUser<'_> {
+impl<T: Tree + ?Sized> Tree for AsUser<'_, T> {
     fn entry(&self, path: &[u8]) -> Option<Entry> {
         self.tree.entry(path)
     }
@@ -67,17 +53,10 @@ impl Tree for AsUser<'_> {
         if self.refuses(&entry, 0o4) { None } else { self.tree.text(path) }
     }
 
-    fn linking(&self, path: &[u8]) -> Option<Linked> {
-        self.tree.linking(path)
-    }
-
     fn refuses(&self, entry: &Entry, bits: u32) -> bool {
         !self.identity.may(entry, bits)
     }
 }
-
-/// What a loader reads of a file, or why it reads nothing.
-pub type Linked = Result<Arc<Linking>, NotElf>;
 
 /// A path that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,138 +215,6 @@ fn names_reversed(path: &[u8]) -> Vec<Vec<u8>> {
     names
 }
 
-/// What layers come to when they are laid over one another, and what tests build.
-#[derive(Debug, Default)]
-pub struct Memory {
-    nodes: Paths,
-    spool: Arc<Spool>,
-    /// The loader's facts of every ELF file were kept, so that a file without is none.
-    every_elf_is_known: bool,
-    /// Those of files that somebody looks at, by their place in the spool: the programs of an
-    /// image load the same libraries.
-    looked_at: Mutex<BTreeMap<u64, Weak<Linking>>>,
-}
-
-impl Memory {
-    /// The tree of finished layers, of whose files what [`super::contents`] wants was kept.
-    pub fn new(files: Squashed) -> Memory {
-        let Squashed { nodes, spool, .. } = files;
-        Memory { nodes, spool, every_elf_is_known: true, looked_at: Mutex::default() }
-    }
-
-    /// Puts something at a path and makes the directories above it where they are missing.
-    pub fn insert(&mut self, path: &[u8], entry: Entry) {
-        let path = normalise(path);
-        let mut above = parent(&path);
-        while above != b"/" && self.node(above).is_none() {
-            self.put(above, Entry::implied_directory(), None);
-            above = parent(above);
-        }
-        self.put(&path, entry, None);
-    }
-
-    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<Contents>) {
-        let node = Node { entry, contents, layer: 0, implied: false };
-        // Only the file of a spool that grew out of memory can fail.
-        let _ = self.nodes.insert(path, node);
-    }
-
-    /// Keeps something of a file's contents. After [`Memory::insert`].
-    pub fn keep(&mut self, path: &[u8], kept: &Kept) {
-        let path = normalise(path);
-        let Some(node) = self.node(&path) else { return };
-        let Reduced { tag, bytes } = kept.pack();
-        let contents = self.spool.put(&bytes).ok().map(|bytes| Contents { tag, bytes });
-        self.put(&path, node.entry, contents);
-    }
-
-    /// An executable ELF file of root.
-    pub fn elf(mut self, path: &str, linking: Linking) -> Memory {
-        let kind = Kind::File { size: linking.file_size };
-        self.insert(path.as_bytes(), Entry { kind, mode: 0o755, uid: 0, gid: 0 });
-        self.keep(path.as_bytes(), &Kept::Elf(Ok(Arc::new(linking))));
-        self
-    }
-
-    /// A directory with mode 0755 of root.
-    pub fn directory(mut self, path: &str) -> Memory {
-        self.insert(path.as_bytes(), Entry::implied_directory());
-        self
-    }
-
-    /// A file of root with these bytes.
-    pub fn file(mut self, path: &str, mode: u32, bytes: impl AsRef<[u8]>) -> Memory {
-        let bytes = bytes.as_ref().to_vec();
-        let kind = Kind::File { size: u64::try_from(bytes.len()).unwrap_or(u64::MAX) };
-        self.insert(path.as_bytes(), Entry { kind, mode, uid: 0, gid: 0 });
-        self.keep(path.as_bytes(), &Kept::Text(bytes));
-        self
-    }
-
-    /// A link of root.
-    pub fn link(mut self, path: &str, target: &str) -> Memory {
-        let kind = Kind::Symlink(target.as_bytes().to_vec());
-        self.insert(path.as_bytes(), Entry { kind, mode: 0o777, uid: 0, gid: 0 });
-        self
-    }
-
-    fn node(&self, path: &[u8]) -> Option<Node> {
-        self.nodes.get(path).ok().flatten()
-    }
-
-    fn kept(&self, node: &Node) -> Option<Kept> {
-        let Contents { tag, bytes } = node.contents?;
-        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        // Where something empty lies, something else may begin.
-        let known = looked_at.get(&bytes.at).filter(|_| bytes.length > 0);
-        if let Some(linking) = known.and_then(Weak::upgrade) {
-            return Some(Kept::Elf(Ok(linking)));
-        }
-        let kept = Kept::unpack(tag, self.spool.get(bytes).ok()?);
-        if let Some(Kept::Elf(Ok(linking)) | Kept::Program(linking, _)) = &kept {
-            looked_at.insert(bytes.at, Arc::downgrade(linking));
-        }
-        kept
-    }
-}
-
-impl Tree for Memory {
-    fn entry(&self, path: &[u8]) -> Option<Entry> {
-        match self.node(path) {
-            Some(node) => Some(node.entry),
-            None if path == b"/" => Some(Entry::implied_directory()),
-            None => None,
-        }
-    }
-
-    fn children(&self, directory: &[u8]) -> Vec<Vec<u8>> {
-        self.nodes.names(directory).unwrap_or_default()
-    }
-
-    fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
-        match self.kept(&self.node(path)?)? {
-            Kept::Text(text) => Some(text),
-            Kept::Elf(_) | Kept::Program(..) => None,
-        }
-    }
-
-    fn linking(&self, path: &[u8]) -> Option<Linked> {
-        let node = self.node(path)?;
-        let Kind::File { size } = node.entry.kind else { return None };
-        match self.kept(&node) {
-            Some(Kept::Elf(linked)) => Some(linked),
-            Some(Kept::Program(linking, _)) => Some(Ok(linking)),
-            Some(Kept::Text(text)) if text.len() as u64 == size => {
-                Some(Linking::parse(&text).map(Arc::new))
-            }
-            _ if self.every_elf_is_known => {
-                Some(Err(if size < 52 { NotElf::TooShort } else { NotElf::Magic }))
-            }
-            _ => None,
-        }
-    }
-}
-
 /// A root file system in a directory of this machine.
 #[derive(Debug)]
 pub struct Directory(pub crate::input::image::directory::Root);
@@ -384,15 +231,12 @@ impl Tree for Directory {
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.read(path, TEXT_LIMIT).ok()
     }
-
-    fn linking(&self, path: &[u8]) -> Option<Linked> {
-        Some(Linking::read_from(self.0.file(path).ok()?).map(Arc::new))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::image::elf_tree::Memory;
 
     fn tree() -> Memory {
         Memory::default()

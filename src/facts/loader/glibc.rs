@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use super::cache::{Cache, flags_of};
-use super::open::{Open, cut_off, open, refused_by_mapping};
-use super::search::{
+use crate::binary::elf::DF_1_NODEFLIB;
+use crate::binary::elf::Linking;
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Errno, resolve};
+use crate::facts::loader::cache::{Cache, flags_of};
+use crate::facts::loader::open::{Open, cut_off, open, refused_by_mapping};
+use crate::facts::loader::search::{
     Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
 };
-use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::DF_1_NODEFLIB;
-use crate::facts::image::tree::{Errno, Tree, resolve};
+use crate::facts::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
 
-mod symbols;
-mod versions;
+pub mod symbols;
+pub mod versions;
 
 /// One file in the process.
 struct Object {
@@ -33,7 +34,7 @@ struct Object {
 /// A process while it is being put together.
 struct Process<'a> {
     start: &'a Start,
-    tree: &'a dyn Tree,
+    tree: &'a dyn ElfTree,
     loader: &'a Linking,
     /// In the order of loading; the program first, the loader second.
     objects: Vec<Object>,
@@ -57,7 +58,7 @@ pub(super) fn load(
     draft: &mut Draft,
     subject: Arc<Linking>,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     interpreter: &Interpreter,
 ) {
     let mut process = Process::new(subject, start, tree, interpreter);
@@ -87,7 +88,7 @@ impl<'a> Process<'a> {
     fn new(
         subject: Arc<Linking>,
         start: &'a Start,
-        tree: &'a dyn Tree,
+        tree: &'a dyn ElfTree,
         interpreter: &'a Interpreter,
     ) -> Process<'a> {
         let loader = &*interpreter.linking;

@@ -1,8 +1,10 @@
 //! A subject's start in its image: under which path, name and environment.
 
-use super::{LoadPlan, Stage, Start, Verdict, plan};
+use crate::binary::Binary;
+use crate::facts::image::Image;
 use crate::facts::image::command::{Command, FailureKind};
-use crate::facts::{Binary, Image, machine};
+use crate::facts::loader::{LoadPlan, Stage, Start, Verdict, plan};
+use crate::toolchain::machine;
 
 impl LoadPlan {
     /// What the image's kernel and loader would do with a subject at its place in the image.
@@ -79,10 +81,11 @@ fn name(command: &Command, there: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::{ET_DYN, Linking, LoaderText, PT_INTERP, Segment};
-    use crate::facts::image::Config;
-    use crate::facts::image::contents::Kept;
-    use crate::facts::image::tree::{Entry, Kind, Memory};
+    use crate::binary::elf::loader_text::LoaderText;
+    use crate::binary::elf::{ET_DYN, Linking, PT_INTERP, Segment};
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
+    use crate::input::image::{Entry, Kind};
 
     fn subject() -> Binary {
         let segment = |kind| Segment { kind, ..Segment::default() };
@@ -158,7 +161,7 @@ mod tests {
             tree.insert(b"/opt", entry(Kind::Directory, directory));
             let linking = subject().linking.map(std::sync::Arc::new).unwrap();
             tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
-            tree.keep(b"/opt/app", &Kept::Elf(Ok(linking)));
+            tree.keep_elf(b"/opt/app", linking);
             let entrypoint = entrypoint.iter().map(|it| (*it).to_owned()).collect();
             let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
             let image = Image::of(tree, Some(config)).seen_from("/opt/app");

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Problem, Stage, Start};
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
-use crate::facts::image::tree::{Entry, Errno, Kind, Tree, resolve};
-use crate::facts::machine;
+use crate::binary::elf::Linking;
+use crate::binary::elf::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::machine_of_root;
+use crate::facts::image::tree::{Errno, resolve};
+use crate::facts::loader::{Problem, Stage, Start};
+use crate::input::image::{Entry, Kind};
+use crate::toolchain::machine;
 
 /// What `execve` comes to.
 pub(super) enum Exec {
@@ -27,7 +30,7 @@ const EIO: &str = "Input/output error";
 
 /// Follows `load_elf_binary` (fs/binfmt_elf.c). Only a mode without any execute bit stops the
 /// superuser.
-pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
+pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> Exec {
     let refused = |stage, why: &'static str, problem| {
         // Engines pass the kernel's word on through Go, whose errors begin in lower case.
         Exec::Refused(stage, problem, format!("exec {}: {}", start.path, lower_first(why)))
@@ -57,7 +60,7 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
     }
     let machine = start
         .machine
-        .or_else(|| Some(machine::neighbour(tree)?.1.machine))
+        .or_else(|| Some(machine_of_root::neighbour(tree)?.1.machine))
         .unwrap_or(subject.machine);
     if !runs(machine, subject.machine) {
         let because = format!(
@@ -81,7 +84,8 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn Tree) -> Exec {
         let problem = Problem::InterpreterUnusable { path: path.clone(), why, because };
         refused(Stage::Interpreter, why, problem)
     };
-    let from_working_directory = super::search::absolute(&start.working_directory, &path);
+    let from_working_directory =
+        crate::facts::loader::search::absolute(&start.working_directory, &path);
     let there = match resolve(tree, from_working_directory.as_bytes()) {
         Ok(there) => there,
         Err(not) => {

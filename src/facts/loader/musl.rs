@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::search::{Interpreter, absolute, directory_of};
-use super::{Draft, LibcInImage, Library, Problem, Stage, Start};
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::{ET_DYN, ET_EXEC};
-use crate::facts::image::tree::{Errno, Kind, Tree, resolve};
+use crate::binary::elf::Linking;
+use crate::binary::elf::{ET_DYN, ET_EXEC};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Errno, resolve};
+use crate::facts::loader::search::{Interpreter, absolute, directory_of};
+use crate::facts::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
+use crate::input::image::Kind;
 
 /// Where Alpine's `gcompat` keeps what it preloads.
 pub(super) const GCOMPAT: &str = "/lib/libgcompat.so.0";
@@ -23,7 +25,7 @@ struct Object {
 
 struct Process<'a> {
     start: &'a Start,
-    tree: &'a dyn Tree,
+    tree: &'a dyn ElfTree,
     interpreter: &'a Interpreter,
     /// The program, then libraries in the order of loading; the loader where it was first named.
     objects: Vec<Object>,
@@ -47,7 +49,7 @@ pub(super) fn load(
     draft: &mut Draft,
     subject: Arc<Linking>,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     interpreter: &Interpreter,
     first_preload: Option<&str>,
 ) {
@@ -82,7 +84,7 @@ pub(super) fn load_through_gcompat(
     draft: &mut Draft,
     subject: Arc<Linking>,
     start: &Start,
-    tree: &dyn Tree,
+    tree: &dyn ElfTree,
     interpreter: &Interpreter,
 ) {
     let directory = resolve(tree, b"/lib").map(|found| found.path).unwrap_or_default();
@@ -104,7 +106,7 @@ pub(super) fn load_through_gcompat(
 
 /// `/etc/ld-musl-ARCH.path`, below the prefix that the loader itself lies in; an unreadable file
 /// means no directory at all.
-fn system_directories(tree: &dyn Tree, interpreter: &Interpreter) -> Vec<String> {
+fn system_directories(tree: &dyn ElfTree, interpreter: &Interpreter) -> Vec<String> {
     let path = &interpreter.path;
     let prefix = directory_of(path).rfind('/').map_or("", |at| &path[..at]);
     let file_name = path.rsplit('/').next().unwrap_or_default();
@@ -358,7 +360,7 @@ impl Process<'_> {
     }
 
     /// `find_sym` over everything that was loaded, then the names that glibc gives to large files.
-    fn defines(&self, reference: &crate::facts::binary::linking::Reference<'_>) -> bool {
+    fn defines(&self, reference: &crate::binary::elf::symbols::Reference<'_>) -> bool {
         let skip = usize::from(reference.copied);
         let offered = |object: &Object, name: &str| {
             object.linking.symbols.as_ref().is_some_and(|it| it.definitions(name).any(is_default))

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
-use crate::facts::image::tree::{Errno, Kind, Tree, resolve};
+use crate::binary::elf::Linking;
+use crate::binary::elf::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::tree::{Errno, resolve};
+use crate::input::image::Kind;
 
 /// What became of a candidate.
 pub(super) enum Open {
@@ -23,7 +25,7 @@ pub(super) enum Open {
 }
 
 /// Looks at an absolute path with the eyes of a loader.
-pub(super) fn open(tree: &dyn Tree, path: &str, loader: &Linking) -> Open {
+pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &Linking) -> Open {
     let resolved = match resolve(tree, path.as_bytes()) {
         Ok(resolved) => resolved,
         Err(not) => return Open::Absent(not.why),
@@ -113,9 +115,8 @@ pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
     // The smallest page of any machine that Rust knows; a file that is out of step with it is so
     // with every larger one.
     const PAGE: u64 = 4096;
-    let out_of_step = |it: &&crate::facts::binary::linking::Segment| {
-        it.address.wrapping_sub(it.offset) & (PAGE - 1) != 0
-    };
+    let out_of_step =
+        |it: &&crate::binary::elf::Segment| it.address.wrapping_sub(it.offset) & (PAGE - 1) != 0;
     if linking.loads().any(|it| out_of_step(&it)) {
         Some("ELF load command address/offset not page-aligned")
     } else if linking.loads().next().is_none() {
@@ -134,7 +135,7 @@ pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::linking::{PT_LOAD, Segment};
+    use crate::binary::elf::{PT_LOAD, Segment};
 
     #[test]
     fn a_library_that_ends_before_its_segments_is_cut_off() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::binary::Linking;
+use crate::binary::elf::Linking;
 
 /// The loader that the kernel found.
 pub(super) struct Interpreter {

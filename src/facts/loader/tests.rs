@@ -1,8 +1,8 @@
 //! The kernel's part and the first steps of each loader, over trees in memory.
 
-use super::*;
-use crate::facts::binary::linking::{ET_DYN, PT_INTERP, Segment};
-use crate::facts::image::tree::Memory;
+use crate::binary::elf::{ET_DYN, PT_INTERP, Segment};
+use crate::facts::image::elf_tree::Memory;
+use crate::facts::loader::*;
 
 const ELIBBAD: &str = "accessing a corrupted shared library";
 

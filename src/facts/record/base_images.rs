@@ -1,16 +1,16 @@
 //! What BuildKit says of the image that carries the program: which statement is the image's, what
 //! it tells, and what the Dockerfile adds to it.
 
-use super::from_lines::{From, Told, from_lines};
-use super::{BaseImage, Dockerfile, ImageBuild, Role};
-use crate::facts::Image;
+use crate::attest::buildkit::{BaseImage, ImageBuild, Role};
+use crate::facts::record::Dockerfile;
+use crate::facts::record::from_lines::{From, Told, from_lines};
 
 /// BuildKit's provenance of the image, among the statements that its index holds: the one about it,
 /// else the first, which is then marked when it names another.
-pub fn of_image(image: &Image) -> Option<ImageBuild> {
+pub fn of_statements(statements: &[Vec<u8>], digest: Option<&str>) -> Option<ImageBuild> {
     let read = |bytes: &Vec<u8>| ImageBuild::from_statement(bytes).ok();
-    let builds: Vec<ImageBuild> = image.statements.iter().filter_map(read).collect();
-    let digest = image.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
+    let builds: Vec<ImageBuild> = statements.iter().filter_map(read).collect();
+    let digest = digest.and_then(|digest| digest.strip_prefix("sha256:"));
     let own = |build: &&ImageBuild| build.subjects.iter().any(|it| Some(it.as_str()) == digest);
     if let Some(own) = builds.iter().find(own) {
         return Some(own.clone());
@@ -95,9 +95,8 @@ mod tests {
         let own = r#"{"digest":{"sha256":"aa"}}"#;
         let other = r#"{"digest":{"sha256":"bb"}}"#;
         let of = |statements: &[&str], digest: Option<&str>| {
-            let statements = statements.iter().map(|it| statement(it)).collect();
-            let digest = digest.map(str::to_owned);
-            of_image(&Image { statements, digest, ..Image::default() })
+            let statements: Vec<_> = statements.iter().map(|it| statement(it)).collect();
+            of_statements(&statements, digest)
         };
         let digest = Some("sha256:aa");
         assert!(!of(&[other, own], digest).unwrap().about_another);

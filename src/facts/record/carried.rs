@@ -1,10 +1,12 @@
 //! The record that a program carries, as the program alone shows it: nothing is verified.
 
+use crate::attest;
 use crate::attest::slsa::Provenance;
-use crate::attest::{self, Statement};
+use crate::attest::statement::Statement;
 
-use super::made::{COMMIT, SOURCES};
-use super::{Record, Signature, embedded};
+use crate::binary::elf::record_section;
+use crate::facts::record::made::{COMMIT, SOURCES};
+use crate::facts::record::{Record, Signature};
 
 /// A record inside a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +20,14 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// The record in the section of this program; `None` when there is none.
-    pub fn read(program: &[u8]) -> Option<Carried> {
-        let bytes = embedded::find(program)?;
+    /// What the bytes of a program's section are: a record, or what keeps them from being one.
+    pub fn parse(bytes: &[u8]) -> Carried {
         let broken = |error: attest::Error| Carried {
             statement: None,
             signed: false,
-            summary: format!("the section {} {error}", embedded::SECTION),
+            summary: format!("the section {} {error}", record_section::SECTION),
         };
-        Some(Carried::of(bytes).unwrap_or_else(broken))
+        Carried::of(bytes).unwrap_or_else(broken)
     }
 
     fn of(bytes: &[u8]) -> Result<Carried, attest::Error> {
@@ -74,13 +75,14 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::elf::tests::sample;
+    use crate::binary::elf::append_section::tests::sample;
 
     #[test]
     fn what_is_inside_is_told_or_called_broken() {
         let program = sample(64, true);
-        assert_eq!(Carried::read(&program), None);
-        let broken = Carried::read(&embedded::embed(&program, b"{}").unwrap()).unwrap();
+        let read = |program: &[u8]| record_section::find(program).map(Carried::parse);
+        assert_eq!(read(&program), None);
+        let broken = read(&record_section::embed(&program, b"{}").unwrap()).unwrap();
         assert_eq!((broken.statement, broken.signed), (None, false));
         assert!(broken.summary.contains(".binlint"), "{}", broken.summary);
         let digest = "ab".repeat(32);
@@ -100,8 +102,8 @@ mod tests {
                 "runDetails": { "builder": { "id": "x" } },
             },
         });
-        let carrying = embedded::embed(&program, statement.to_string().as_bytes()).unwrap();
-        let carried = Carried::read(&carrying).unwrap();
+        let carrying = record_section::embed(&program, statement.to_string().as_bytes()).unwrap();
+        let carried = read(&carrying).unwrap();
         assert_eq!(
             carried.summary,
             "shop, profile release, commit cd with changes, sources abababababab; self-attested, unsigned"

@@ -1,6 +1,6 @@
 //! What a reference to an image names, and what its tag claims of the stage that stands on it.
 
-use super::Record;
+use crate::facts::record::Record;
 
 /// A reference without registry and `library/`, its tag (`latest` where there is neither tag nor
 /// digest), and the digest that it is pinned to.
@@ -91,7 +91,7 @@ mod tests {
         by_rustup.dockerfile = Some(Dockerfile { path: "Dockerfile".into(), text });
         assert_eq!(count(&by_rustup), 0);
         let all = &mut record.provenance.build_definition.resolved_dependencies;
-        all.push(crate::attest::Descriptor::named("rust-toolchain.toml", "ab"));
+        all.push(crate::attest::statement::Descriptor::named("rust-toolchain.toml", "ab"));
         assert_eq!(count(&record), 0);
     }
 

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::made::{BUILD_TYPE, COMMIT, LOCKFILE, SOURCES, SourceFile, digest_of_all};
-use super::tied::{COMPILED, Tie};
-use super::{Descriptor, Fate, Record};
+use crate::attest::statement::Descriptor;
 use crate::attest::statement::is_sha256;
+use crate::facts::record::Record;
+use crate::facts::record::made::{BUILD_TYPE, COMMIT, LOCKFILE, SOURCES, digest_of_all};
+use crate::facts::record::subject::Fate;
+use crate::facts::record::tied::{COMPILED, Tie};
+use crate::input::record::SourceFile;
 
 /// One thing that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claims::normal;
-use super::instructions::{Instruction, instructions};
+use crate::facts::record::claims::normal;
+use crate::facts::record::instructions::{Instruction, instructions};
 
 /// One `FROM` that pulls an image.
 #[derive(Debug, Clone, PartialEq, Eq)]

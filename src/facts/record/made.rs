@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::tied::Ties;
 use crate::attest::sha256_hex;
-use crate::facts::Build;
+use crate::facts::build::Build;
 use crate::facts::build::cfg::Compiled;
 use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::evidence::listed_files;
 use crate::facts::build::fingerprint::Local;
 use crate::facts::build::module_tree::normalized;
-pub use crate::input::git::Git;
-pub use crate::input::record::{SourceFile, Sources};
-pub use crate::input::toolchain::Stage;
+use crate::facts::record::tied::Ties;
+use crate::input::git::Git;
+use crate::input::record::{SourceFile, Sources};
+use crate::input::toolchain::Stage;
 
 /// What the parameters of a record mean: a package URL with the page of this crate that says so.
 pub const BUILD_TYPE: &str = "pkg:cargo/cargo-binlint?build-type=cargo-build-v1#docs/provenance.md";

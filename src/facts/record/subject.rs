@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::attest::{Descriptor, sha256_hex};
-use crate::facts::Binary;
+use crate::attest::sha256_hex;
+use crate::attest::statement::Descriptor;
+use crate::binary::Binary;
 
-use super::elf::Elf;
-use super::embedded;
+use crate::binary::elf::append_section::Elf;
+use crate::binary::elf::record_section;
 
 /// Sections that neither `strip` nor `patchelf` writes to: the same code and the same constants
 /// mean the same build, whatever happened to the file around them.
@@ -63,7 +64,7 @@ pub enum Fate {
 impl Subject {
     /// Finds the program among the subjects of a record.
     pub fn read(subjects: &[Descriptor], program: &[u8]) -> Subject {
-        let original = embedded::without(program);
+        let original = record_section::without(program);
         let bytes = original.as_deref().unwrap_or(program);
         let sha256 = sha256_hex(bytes);
         let without_record = original.is_some();
@@ -103,7 +104,7 @@ impl Subject {
         // True of every program, and to be said only where it makes a difference.
         let says = recorded.annotations.contains_key(DIGEST_COVERS);
         if says || self.without_record {
-            now.insert(DIGEST_COVERS.to_owned(), json!(embedded::DIGEST_COVERS));
+            now.insert(DIGEST_COVERS.to_owned(), json!(record_section::DIGEST_COVERS));
         }
         let mut fields: Vec<&String> = recorded.annotations.keys().chain(now.keys()).collect();
         fields.sort();
@@ -259,7 +260,7 @@ fn is_upx(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::elf::tests::sample;
+    use crate::binary::elf::append_section::tests::sample;
 
     fn recorded(program: &[u8], build_id: &str) -> Descriptor {
         let traces = Traces::of(program);
@@ -275,7 +276,7 @@ mod tests {
         let program = sample(64, true);
         let subjects = [recorded(&program, "aa")];
         assert_eq!(Subject::read(&subjects, &program).fate, Fate::Same);
-        let carrying = embedded::embed(&program, b"{}").unwrap();
+        let carrying = record_section::embed(&program, b"{}").unwrap();
         let subject = Subject::read(&subjects, &carrying);
         assert_eq!((subject.fate, subject.without_record), (Fate::Same, true));
     }

@@ -7,17 +7,19 @@ use std::collections::BTreeMap;
 
 use cargo_metadata::TargetKind;
 
-use super::made::SourceFile;
+use crate::attest;
 use crate::attest::slsa::Provenance;
-use crate::attest::{self, Statement};
-use crate::facts::Build;
+use crate::attest::statement::Statement;
+use crate::facts::build::Build;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::freshness::Origin;
 use crate::facts::build::healing;
-use crate::facts::build::ledger::{self, Verdict};
+use crate::facts::build::ledger;
+use crate::facts::build::ledger::Verdict;
 use crate::facts::build::units::UnitKind;
 use crate::input::build::Crate;
 use crate::input::moment::Moment;
+use crate::input::record::SourceFile;
 
 /// The internal parameter that holds the ties.
 pub const COMPILED: &str = "compiled";

@@ -2,13 +2,16 @@
 //! environment, and `--config`, in cargo's own order.
 //!
 //! The rules are those of the reference's chapter *Configuration* and were compared with
-//! `cargo config get` (`tests/unit_graph.rs`).
+//! `cargo config get` (`tests/it/cargo/unit_graph.rs`).
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::tree::{Node, Place, Value};
-use crate::input::{Error, TextFile, read_text};
+use crate::input::Error;
+use crate::input::cargo::tree::{Node, Place, Value};
+use crate::input::file::{TextFile, read_text};
 
 /// A configuration file larger than this is none.
 const LIMIT: u64 = 4 << 20;

@@ -1,13 +1,15 @@
 //! Where cargo puts the binaries, and which build is the newest.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use cargo_metadata::{Package, TargetKind};
 
-use super::tree::Node;
-use super::{Query, Workspace};
 use crate::input::Error;
+use crate::input::cargo::tree::Node;
+use crate::input::cargo::{Query, Workspace};
 
 /// The binaries of one build: one profile, one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct Output {
 ///
 /// # Errors
 /// A package, binary or profile that does not exist, or nothing built.
-pub fn outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
+pub fn find_outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
     let bins = selected_bins(workspace, query)?;
     let known = profile_names(workspace);
     let profiles: Vec<String> = match &query.profile {
@@ -144,7 +146,7 @@ fn targets(workspace: &Workspace, query: &Query, profiles: &[String]) -> Vec<Opt
         .collect();
     if !names.is_empty() {
         // Other tools keep whole target directories inside cargo's: `llvm-cov-target/debug`.
-        let known = super::known_targets(query, &workspace.config);
+        let known = crate::input::cargo::known_targets(query, &workspace.config);
         names.retain(|name| known.is_empty() || known.contains(name));
     }
     names.sort();

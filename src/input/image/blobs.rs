@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::digest::Digest;
-use super::directory::Root;
-use super::source::Span;
-use super::{Kind, MAX_DOCUMENT, Why, normalise};
+use crate::input::image::digest::Digest;
+use crate::input::image::directory::Root;
+use crate::input::image::source::Span;
+use crate::input::image::{Kind, MAX_DOCUMENT, Why, normalise};
 
 /// How skopeo begins the file `version` of a copy.
 const COPY: &[u8] = b"Directory Transport Version: ";

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::{FREE_INFLATION, MAX_INFLATED, MAX_RATIO};
+use crate::input::image::{FREE_INFLATION, MAX_INFLATED, MAX_RATIO};
 
 const BUFFER: usize = 128 << 10;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::digest::Digest;
+use crate::input::image::digest::Digest;
 
 /// An operating system and a machine, as images name them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]

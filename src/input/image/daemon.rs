@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Why;
+use crate::input::image::Why;
 
 /// An engine that does not answer for this long is taken for gone. Packing an image begins at once.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Entry, Kind};
+use crate::input::image::{Entry, Kind};
 
 /// An opened root. Paths given to it are normalised, absolute in the root, and no name before
 /// the last one may be a link: resolving links is the caller's business (one resolver serves

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Why;
-use super::config::Platform;
-use super::digest::Digest;
+use crate::input::image::Why;
+use crate::input::image::config::Platform;
+use crate::input::image::digest::Digest;
 
 /// What kind of blob a media type names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

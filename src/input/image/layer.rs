@@ -4,15 +4,15 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
-use super::changes::{Change, Changes};
-use super::compression::{Compression, Decoder};
-use super::digest::Digest;
-use super::pieces::{Cut, Fill, Hashed, Stream, ahead};
-use super::source::Span;
-use super::spool::Spool;
-use super::tar::{EntryKind, Header, Reader, Source};
-use super::{
-    Contents, Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, VERIFY_PLAIN, Why, join, name,
+use crate::input::image::budget::Budget;
+use crate::input::image::changes::{Change, Changes};
+use crate::input::image::compression::{Compression, Decoder};
+use crate::input::image::digest::Digest;
+use crate::input::image::pieces::{Cut, Fill, Hashed, Stream, ahead};
+use crate::input::image::source::Span;
+use crate::input::image::tar::{EntryKind, Header, Reader, Source};
+use crate::input::image::{
+    Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, Payload, VERIFY_PLAIN, Why, join, name,
     normalise, parent,
 };
 
@@ -56,23 +56,17 @@ pub enum Want {
     IfRoom(u64),
 }
 
-/// What is kept of a file's bytes.
-#[derive(Debug, Clone)]
-pub struct Reduced {
-    /// What the bytes are, in the terms of who keeps them.
-    pub tag: u8,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
+/// What a caller makes of a file's bytes: it keeps what it needs, and says where.
+pub type Reduce<'a> = dyn Fn(&Member<'_>, &[u8]) -> Result<Payload, Why> + Sync + 'a;
 
 /// What the reader of an image wants to know of the files in it.
 pub struct Interest<'a> {
     /// What is wanted of a file, by its path and its first [`HEAD`] bytes.
     pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
     /// What is kept of those bytes.
-    pub reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> Reduced + Sync),
-    /// Where what is kept lies.
-    pub spool: Arc<Spool>,
+    pub reduce: &'a Reduce<'a>,
+    /// What the paths are charged to.
+    pub budget: Arc<Budget>,
     large: Mutex<()>,
 }
 
@@ -80,9 +74,9 @@ impl<'a> Interest<'a> {
     /// An interest of two functions.
     pub fn new(
         wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
-        reduce: &'a (dyn Fn(&Member<'_>, &[u8]) -> Reduced + Sync),
+        reduce: &'a Reduce<'a>,
     ) -> Interest<'a> {
-        Interest { wanted, reduce, spool: Arc::default(), large: Mutex::new(()) }
+        Interest { wanted, reduce, budget: Arc::default(), large: Mutex::new(()) }
     }
 }
 
@@ -223,7 +217,7 @@ pub fn read_changes<S: Source>(
     reader: &mut Reader<S>,
     interest: &Interest<'_>,
 ) -> Result<Changes, Why> {
-    let mut changes = Changes::new(interest.spool.clone());
+    let mut changes = Changes::new(interest.budget.clone());
     let mut kept = Kept::default();
     let mut buffer = Vec::new();
     while let Some(header) = reader.next_entry()? {
@@ -302,7 +296,7 @@ fn reduce<S: Source>(
     interest: &Interest<'_>,
     kept: &mut Kept,
     buffer: &mut Vec<u8>,
-) -> Result<Option<Contents>, Why> {
+) -> Result<Option<Payload>, Why> {
     buffer.clear();
     reader.append_contents(buffer, HEAD as u64)?;
     let wanted = kept.grant((interest.wanted)(member, buffer), member.size)?.min(MAX_CONTENTS);
@@ -318,11 +312,11 @@ fn reduce<S: Source>(
     }
     reader.append_contents(buffer, wanted.saturating_sub(buffer.len() as u64))?;
     buffer.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
-    let Reduced { tag, bytes } = (interest.reduce)(member, buffer);
+    let payload = (interest.reduce)(member, buffer)?;
     if buffer.capacity() as u64 > LARGE {
         *buffer = Vec::new();
     }
-    Ok(Some(Contents { tag, bytes: interest.spool.put(&bytes)? }))
+    Ok(Some(payload))
 }
 
 /// Bytes of a layer's files that stay.
@@ -405,7 +399,7 @@ mod tests {
                 true => Want::Look(u64::MAX),
                 false => Want::Nothing,
             },
-            &|_, bytes| Reduced { tag: 9, bytes: bytes.len().to_string().into() },
+            &|_, bytes| Payload::new(bytes.len()),
         )
     }
 
@@ -432,7 +426,7 @@ mod tests {
             let interest = elf_sizes();
             let layer = read_stream(&bytes[..], Compression::of(bytes), &expected, &interest);
             let layer = layer.unwrap();
-            let changes: Vec<_> = layer.changes.into_iter().map(Result::unwrap).collect();
+            let changes: Vec<_> = layer.changes.into_iter().collect();
             let paths: Vec<&[u8]> = changes.iter().map(|(path, _)| path.as_slice()).collect();
             assert_eq!(
                 paths,
@@ -447,8 +441,7 @@ mod tests {
                 ]
             );
             let Change::Put(entry, Some(contents)) = &changes[1].1 else { unreachable!() };
-            let kept = interest.spool.get(contents.bytes).unwrap();
-            assert_eq!((entry.mode, contents.tag, kept.as_slice()), (0o755, 9, &b"1004"[..]));
+            assert_eq!((entry.mode, contents.index()), (0o755, 1004));
             assert!(matches!(&changes[2].1, Change::Put(_, None)));
             assert!(matches!(&changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
             assert!(matches!(&changes[5].1, Change::Whiteout));

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
-use super::blobs::Blobs;
-use super::config::{Config, Platform};
-use super::digest::Digest;
-use super::document::{Descriptor, DockerEntry, Document, Manifest, Media};
-use super::in_order::in_order;
-use super::layer::{Expected, Interest, Layer};
-use super::reference::{Reference, full_name};
-use super::squash::Squashed;
-use super::store::Store;
-use super::{MAX_DOCUMENT, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why};
+use crate::input::image::blobs::Blobs;
+use crate::input::image::config::{Config, Platform};
+use crate::input::image::digest::Digest;
+use crate::input::image::document::{Descriptor, DockerEntry, Document, Manifest, Media};
+use crate::input::image::in_order::in_order;
+use crate::input::image::layer::{Expected, Interest, Layer};
+use crate::input::image::reference::{Reference, full_name};
+use crate::input::image::squash::Squashed;
+use crate::input::image::store::Store;
+use crate::input::image::{
+    MAX_DOCUMENT, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why,
+};
 
 /// Layers that are read at one time. Each has up to four threads of its own and a few megabytes.
 const AT_ONCE: usize = 4;
@@ -59,6 +61,14 @@ impl<W: Into<Why>> From<W> for Failure {
     }
 }
 
+impl Failure {
+    /// The failure with the reference that was typed.
+    pub fn of(self, reference: &std::ffi::OsStr) -> crate::input::image::Error {
+        let reference = reference.to_string_lossy().into_owned();
+        crate::input::image::Error { reference, layer: self.layer, source: self.why }
+    }
+}
+
 /// Gets the same image for other platforms, one at a time, as far as their blobs are there.
 pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
 
@@ -81,7 +91,7 @@ pub fn load(
                 .archive(path, tag.as_deref())
         }
         Reference::Daemon(name) => {
-            load_stream(super::daemon::save(name)?, wish, interest, siblings)
+            load_stream(crate::input::image::daemon::save(name)?, wish, interest, siblings)
         }
     }
 }
@@ -128,7 +138,7 @@ impl Loader<'_> {
         let Some(layer) = packed_root else {
             return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
         };
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
         let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
@@ -509,7 +519,7 @@ impl Loader<'_> {
             store.layer(path, &expected, interest)
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut files = Squashed::new(self.interest.spool.clone());
+        let mut files = Squashed::new(self.interest.budget.clone());
         let mut unverified = 0;
         let mut lay = |index: usize, layer: Result<Layer, Why>| {
             let layer = layer.map_err(|why| failed(index, why))?;

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use super::digest::{Digest, Hasher};
-use super::tar::Source;
+use crate::input::image::digest::{Digest, Hasher};
+use crate::input::image::tar::Source;
 
 /// Bytes of a piece. zlib keeps a copy of its last 32 KiB after each, so that long pieces are
 /// cheaper, and a few of them still fit into a core's own cache.

@@ -1,10 +1,12 @@
 //! Image references: the transports that container tools share, and a bare path by its content.
 
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::blobs::is_copy;
+use crate::input::image::blobs::is_copy;
 
 /// Where an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]

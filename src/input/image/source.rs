@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::tar::Source;
+use crate::input::image::tar::Source;
 
 const BUFFER: usize = 64 << 10;
 

@@ -5,29 +5,28 @@
 
 use std::sync::Arc;
 
-use super::changes::{Change, Changes};
-use super::paths::{Directory, Node, Paths, ROOT};
-use super::spool::Spool;
-use super::{Contents, Entry, Kind, MAX_IMAGE_ENTRIES, MAX_PATH, MAX_WALKED, Why, name, parent};
+use crate::input::image::arena::{Arena, Id, Node, ROOT};
+use crate::input::image::budget::Budget;
+use crate::input::image::changes::{Change, Changes};
+use crate::input::image::{
+    Entry, Kind, MAX_ENTRIES, MAX_PATH, MAX_WALKED, Payload, Why, name, parent,
+};
 
 /// The tree that a container would see.
 #[derive(Debug)]
 pub struct Squashed {
     /// By normalised path. The root itself is there only if a layer says so.
-    pub nodes: Paths,
-    /// Where the kept contents of its files lie.
-    pub spool: Arc<Spool>,
+    pub nodes: Arena,
     /// Paths that engines do not agree on: the first [`MAX_AMBIGUOUS`].
     pub ambiguous: Vec<Ambiguous>,
     /// How many such paths there are.
     pub ambiguous_in_all: usize,
     entries: usize,
+    budget: Arc<Budget>,
 }
 
 /// Paths that are remembered because engines do not agree on them.
 pub const MAX_AMBIGUOUS: usize = 1000;
-/// Pages of what a layer hides that stay in memory.
-const HIDDEN_HERE: usize = 512;
 
 /// A path whose meaning depends on the container engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub struct Ambiguous {
 }
 
 /// What engines were measured to disagree on: umoci 0.4.7, podman 4.3.1 and Docker 20.10.24 and
-/// 26.1.5, the latter with containerd's store and with its own (`tests/image_tools/trees.rs`).
+/// 26.1.5, the latter with containerd's store and with its own (`tests/it/image/engines.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
     /// A file below a name that a lower layer made a link: written through the link, or instead of it.
@@ -91,38 +90,27 @@ impl Pattern {
 }
 
 impl Squashed {
-    /// Nothing yet; the contents of what will be there lie in the spool.
-    pub fn new(spool: Arc<Spool>) -> Squashed {
+    /// Nothing yet; the paths that will be there are charged to this budget.
+    pub fn new(budget: Arc<Budget>) -> Squashed {
         Squashed {
-            nodes: Paths::default(),
-            spool,
+            nodes: Arena::new(budget.clone()),
             ambiguous: Vec::new(),
             ambiguous_in_all: 0,
             entries: 0,
+            budget,
         }
-    }
-
-    /// What was kept of a node's contents.
-    pub fn contents(&self, node: &Node) -> Result<Option<Vec<u8>>, Why> {
-        Ok(node.contents.map(|contents| self.spool.get(contents.bytes)).transpose()?)
     }
 
     /// Lays one more layer on top.
     pub fn apply(&mut self, layer: usize, changes: Changes) -> Result<(), Why> {
         let layer = u16::try_from(layer).map_err(|_| Why::new("too many layers"))?;
         self.entries += changes.len();
-        if self.entries > MAX_IMAGE_ENTRIES {
-            return Err(Why::new(format!("the image has more than {MAX_IMAGE_ENTRIES} entries")));
+        if self.entries > MAX_ENTRIES {
+            return Err(Why::new(format!("the image has more than {MAX_ENTRIES} entries")));
         }
-        let mut work = Applying {
-            tree: self,
-            layer,
-            directory: None,
-            hidden: Paths::new(HIDDEN_HERE),
-            walked: 0,
-        };
-        for change in changes {
-            let (path, change) = change?;
+        let hidden = Arena::new(self.budget.clone());
+        let mut work = Applying { tree: self, layer, directory: None, hidden, walked: 0 };
+        for (path, change) in changes {
             work.apply(&path, change)?;
         }
         Ok(())
@@ -137,7 +125,7 @@ struct Applying<'a> {
     directory: Option<(Vec<u8>, Place)>,
     /// Where this layer has hidden all that lower ones have; there is nothing left to hide again.
     /// It is a directory there where something lay in it.
-    hidden: Paths,
+    hidden: Arena,
     /// Bytes of path that directories were looked up by.
     walked: u64,
 }
@@ -147,7 +135,7 @@ struct Applying<'a> {
 struct Place {
     /// Without links.
     path: Vec<u8>,
-    directory: Directory,
+    directory: Id,
 }
 
 impl Applying<'_> {
@@ -160,21 +148,21 @@ impl Applying<'_> {
         }
     }
 
-    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<Contents>) -> Result<(), Why> {
+    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<Payload>) -> Result<(), Why> {
         let node = Node { entry, contents, layer: self.layer, implied: false };
         if path == b"/" {
-            return Ok(self.tree.nodes.insert(b"/", node)?);
+            return self.tree.nodes.set(ROOT, node);
         }
         let Place { path: above, directory } = self.place(path)?;
         let at = child(&above, name(path));
         let is_directory = node.entry.is_directory();
-        if is_directory && self.hidden.get(&at)?.is_some_and(|it| it.entry.is_directory()) {
+        if is_directory && self.hidden.get(&at).is_some_and(|it| it.entry.is_directory()) {
             self.note(path, Pattern::PutAndHidden);
         }
-        let mut found = self.tree.nodes.look(directory, name(path))?;
-        let there = found.as_ref().and_then(|found| found.node.as_ref());
-        self.note_twice(path, &at, there);
-        if let Some(there) = there
+        let id = self.tree.nodes.child(directory, name(path));
+        let there = id.and_then(|id| self.tree.nodes.node(id));
+        self.note_twice(path, &at, there.as_ref());
+        if let (Some(id), Some(there)) = (id, there)
             && !(there.entry.is_directory() && is_directory)
         {
             // The directory that was looked up last may have been, or led through, what is
@@ -183,24 +171,20 @@ impl Applying<'_> {
                 self.directory = None;
             }
             if there.entry.is_directory() {
-                self.tree.nodes.remove(&at)?;
-                found = None;
+                self.tree.nodes.remove(id);
             }
         }
-        self.tree.nodes.put(directory, name(path), found.as_ref(), Some(node))?;
+        self.tree.nodes.put(directory, name(path), node)?;
         Ok(())
     }
 
     fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), Why> {
         let directory = self.directory_of(parent(target), false)?;
         let from = directory.map(|place| child(&place.path, name(target)));
-        let node = match &from {
-            Some(from) => self.tree.nodes.get(from)?,
-            None => None,
-        };
+        let node = from.as_ref().and_then(|from| self.tree.nodes.get(from));
         if let Some(from) = &from
             && node.is_none()
-            && self.hidden.contains(from)?
+            && self.hidden.contains(from)
         {
             // In the engines' stores a whiteout is a file of its own, and can be linked to.
             self.note(path, Pattern::PutAndHidden);
@@ -213,43 +197,47 @@ impl Applying<'_> {
                 target.escape_ascii()
             )));
         };
-        let at = child(&self.place(path)?.path, name(path));
+        let Place { path: above, directory } = self.place(path)?;
+        let at = child(&above, name(path));
         if from.as_deref() == Some(at.as_slice()) {
             return Err(Why::new(format!("{}: a hard link to itself", path.escape_ascii())));
         }
         if node.layer != self.layer {
             self.note(path, Pattern::LinkToLowerLayer);
         }
-        let there = self.tree.nodes.get(&at)?;
-        self.note_twice(path, &at, there.as_ref());
-        if there.is_some() {
-            self.tree.nodes.remove(&at)?;
+        if let Some(id) = self.tree.nodes.child(directory, name(path)) {
+            self.note_twice(path, &at, self.tree.nodes.node(id).as_ref());
+            self.tree.nodes.remove(id);
             self.directory = None;
         }
-        Ok(self.tree.nodes.insert(&at, Node { layer: self.layer, ..node })?)
+        self.tree.nodes.put(directory, name(path), Node { layer: self.layer, ..node })?;
+        Ok(())
     }
 
     fn hide(&mut self, path: &[u8]) -> Result<(), Why> {
-        if self.crosses_link(parent(path))? {
+        if self.crosses_link(parent(path)) {
             self.note(path, Pattern::HideThroughLink);
         }
         let Some(place) = self.directory_of(parent(path), false)? else { return Ok(()) };
         let at = child(&place.path, name(path));
-        let there = self.tree.nodes.get(&at)?;
+        let id = self.tree.nodes.child(place.directory, name(path));
+        let there = id.and_then(|id| self.tree.nodes.node(id));
         let is_own = there.as_ref().is_some_and(|node| node.layer == self.layer);
         if is_own {
             self.note(path, Pattern::PutAndHidden);
         }
-        if self.hidden.contains(&at)? {
+        if self.hidden.contains(&at) {
             self.note(path, Pattern::Twice);
             return Ok(());
         }
         self.directory = None;
-        let had_contents = self.tree.nodes.has_children(&at)?;
+        let had_contents = id.is_some_and(|id| self.tree.nodes.has_children(id));
         self.mark_hidden(&at, had_contents)?;
-        self.hide_lower(&at)?;
-        if there.is_some() && !is_own && !self.tree.nodes.has_children(&at)? {
-            self.tree.nodes.remove(&at)?;
+        if let Some(id) = id {
+            self.hide_lower(id);
+            if !is_own && !self.tree.nodes.has_children(id) {
+                self.tree.nodes.remove(id);
+            }
         }
         Ok(())
     }
@@ -257,16 +245,16 @@ impl Applying<'_> {
     fn hide_below(&mut self, path: &[u8]) -> Result<(), Why> {
         if path == b"/" {
             self.note(path, Pattern::OpaqueRoot);
-        } else if self.crosses_link(path)? {
+        } else if self.crosses_link(path) {
             self.note(path, Pattern::HideThroughLink);
         }
-        let Some(Place { path: at, .. }) = self.directory_of(path, false)? else {
+        let Some(Place { path: at, directory }) = self.directory_of(path, false)? else {
             return Ok(());
         };
-        if !self.hidden.contains(&at)? {
+        if !self.hidden.contains(&at) {
             self.mark_hidden(&at, false)?;
             self.directory = None;
-            self.hide_lower(&at)?;
+            self.hide_lower(directory);
         }
         Ok(())
     }
@@ -276,7 +264,8 @@ impl Applying<'_> {
         if !had_contents {
             node.entry.kind = Kind::Other;
         }
-        Ok(self.hidden.insert(at, node)?)
+        self.hidden.insert(at, node)?;
+        Ok(())
     }
 
     /// Whether an entry of this layer has put something there already. Another way of writing the
@@ -295,7 +284,7 @@ impl Applying<'_> {
         {
             return Ok(place.clone());
         }
-        if self.crosses_link(parent(path))? {
+        if self.crosses_link(parent(path)) {
             self.note(path, Pattern::WriteThroughLink);
         }
         let Some(place) = self.directory_of(parent(path), true)? else {
@@ -330,14 +319,13 @@ impl Applying<'_> {
                 return Err(Why::new("its directories lie too deep in one another, too often"));
             }
             let directory = open.last().copied().unwrap_or(ROOT);
-            let found = self.tree.nodes.look(directory, &next)?;
-            let inside = found.as_ref().and_then(|found| found.inside);
-            let node = found.and_then(|found| found.node);
+            let id = self.tree.nodes.child(directory, &next);
+            let node = id.and_then(|id| self.tree.nodes.node(id));
             let lower = node.as_ref().is_some_and(|node| node.layer != self.layer);
             match node.map(|node| node.entry.kind) {
                 Some(Kind::Directory) => {
                     at = here;
-                    open.extend(inside);
+                    open.extend(id);
                 }
                 Some(Kind::Symlink(target)) => {
                     links += 1;
@@ -353,14 +341,14 @@ impl Applying<'_> {
                 _ if !make => return Ok(None),
                 None => {
                     let node = self.implied_directory();
-                    open.extend(self.tree.nodes.put(directory, &next, None, Some(node))?);
+                    open.push(self.tree.nodes.put(directory, &next, node)?);
                     at = here;
                 }
                 Some(_) if lower => {
                     self.note(path, Pattern::BelowFile);
                     // Engines see no link of a lower layer: the first name that is no directory
                     // to them becomes one.
-                    let written = self.first_link(path)?.filter(|(_, layer)| *layer != self.layer);
+                    let written = self.first_link(path).filter(|(_, layer)| *layer != self.layer);
                     let at = written.map_or(here, |(link, _)| link);
                     self.tree.nodes.insert(&at, self.implied_directory())?;
                     return self.directory_of(path, make);
@@ -386,26 +374,24 @@ impl Applying<'_> {
 
     /// Whether a name of the directory is a link that a lower layer made: engines that write
     /// into an empty directory of their own do not see it.
-    fn crosses_link(&self, directory: &[u8]) -> Result<bool, Why> {
-        Ok(self.first_link(directory)?.is_some_and(|(_, layer)| layer != self.layer))
+    fn crosses_link(&self, directory: &[u8]) -> bool {
+        self.first_link(directory).is_some_and(|(_, layer)| layer != self.layer)
     }
 
     /// The first of a directory's names, as written, that is a link, and the layer that made it.
-    fn first_link(&self, directory: &[u8]) -> Result<Option<(Vec<u8>, u16)>, Why> {
+    fn first_link(&self, directory: &[u8]) -> Option<(Vec<u8>, u16)> {
         let mut at = Vec::new();
-        let mut inside = Some(ROOT);
+        let mut id = ROOT;
         for next in names(directory) {
             at.push(b'/');
             at.extend_from_slice(next);
-            let Some(directory) = inside else { break };
-            let Some(found) = self.tree.nodes.look(directory, next)? else { break };
-            let Some(node) = found.node else { break };
+            id = self.tree.nodes.child(id, next)?;
+            let node = self.tree.nodes.node(id)?;
             if matches!(node.entry.kind, Kind::Symlink(_)) {
-                return Ok(Some((at, node.layer)));
+                return Some((at, node.layer));
             }
-            inside = found.inside;
         }
-        Ok(None)
+        None
     }
 
     fn note(&mut self, path: &[u8], pattern: Pattern) {
@@ -416,11 +402,11 @@ impl Applying<'_> {
         }
     }
 
-    /// Takes away what lower layers put below a path, but for the directories in which this layer
+    /// Takes away what lower layers put below a place, but for the directories in which this layer
     /// has put something.
-    fn hide_lower(&mut self, path: &[u8]) -> Result<(), Why> {
+    fn hide_lower(&mut self, directory: Id) {
         let layer = self.layer;
-        Ok(self.tree.nodes.remove_below(path, &|node| node.layer == layer)?)
+        self.tree.nodes.remove_below(directory, &|node| node.layer == layer);
     }
 }
 

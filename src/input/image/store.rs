@@ -6,15 +6,17 @@ use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::blobs::Blobs;
-use super::compression::{Compression, Decoder};
-use super::digest::Digest;
-use super::layer::{Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify};
-use super::pieces::{Cut, Received, Stream, ahead};
-use super::source::Span;
-use super::spool::{Spool, Spooled};
-use super::tar::{EntryKind, Reader};
-use super::{MAX_MEMBERS, MAX_STATEMENT, Why, join, normalise, parent};
+use crate::input::image::blobs::Blobs;
+use crate::input::image::compression::{Compression, Decoder};
+use crate::input::image::digest::Digest;
+use crate::input::image::layer::{
+    Expected, HEAD, Interest, Layer, read_changes, read_span, read_stream, verify,
+};
+use crate::input::image::pieces::{Cut, Received, Stream, ahead};
+use crate::input::image::source::Span;
+use crate::input::image::spill::Spill;
+use crate::input::image::tar::{EntryKind, Reader};
+use crate::input::image::{MAX_MEMBERS, MAX_STATEMENT, Payload, Why, join, normalise, parent};
 
 /// All documents of one stream together, in bytes; a stream's documents are kept until the one
 /// that names them has passed.
@@ -46,14 +48,15 @@ enum Place {
 
 /// The members of a stream that has passed, by normalised path.
 pub struct Stock {
-    spool: Arc<Spool>,
+    /// The documents.
+    spill: Spill,
     members: BTreeMap<Vec<u8>, Passed>,
 }
 
 /// A member of a stream that has passed.
 pub enum Passed {
-    /// A document, whole.
-    Document(Spooled),
+    /// A document, whole, and its length in bytes.
+    Document(Payload, u64),
     /// A layer, reduced.
     Layer(Layer),
     /// Neither, and why; only wrong if a manifest names it.
@@ -98,15 +101,16 @@ impl Store {
         std::thread::scope(|scope| {
             let (pieces, _) = ahead(scope, Cut(reader));
             let mut stream = Stream::new(pieces);
+            let spill = Spill::default();
             let members = match Compression::of(stream.fill_buf()?) {
-                Compression::Plain => take_members(stream, interest)?,
+                Compression::Plain => take_members(stream, interest, &spill)?,
                 Compression::Gzip => {
                     let (plain, _) = ahead(scope, Cut(Decoder::gzip(stream)));
-                    take_members(Stream::new(plain), interest)?
+                    take_members(Stream::new(plain), interest, &spill)?
                 }
                 Compression::Zstd => {
                     let (plain, _) = ahead(scope, Cut(Decoder::zstd(stream)));
-                    take_members(Stream::new(plain), interest)?
+                    take_members(Stream::new(plain), interest, &spill)?
                 }
                 Compression::Other(name) => {
                     return Err(Why::new(format!(
@@ -114,7 +118,7 @@ impl Store {
                     )));
                 }
             };
-            Ok(Store::Stream(Stock { spool: interest.spool.clone(), members }))
+            Ok(Store::Stream(Stock { spill, members }))
         })
     }
 
@@ -142,10 +146,10 @@ impl Store {
             Store::Stream(stock) => {
                 return match stock.find(path) {
                     None => Ok(None),
-                    Some(Passed::Document(bytes)) if bytes.length <= limit => {
-                        Ok(Some(stock.spool.get(*bytes)?))
+                    Some(Passed::Document(bytes, length)) if *length <= limit => {
+                        Ok(Some(stock.spill.get(*bytes)?))
                     }
-                    Some(Passed::Document(_)) => {
+                    Some(Passed::Document(..)) => {
                         Err(Why::new(format!("{path} has more than {limit} bytes")))
                     }
                     Some(_) => Err(Why::new(format!("{path} is no JSON document"))),
@@ -190,8 +194,8 @@ impl Store {
                 }
                 Passed::Neither(why) => Err(Why::new(why.to_string())),
                 // A packed layer can be as short as a document.
-                Passed::Document(bytes) => {
-                    let bytes = stock.spool.get(*bytes)?;
+                Passed::Document(bytes, _) => {
+                    let bytes = stock.spill.get(*bytes)?;
                     read_stream(&bytes[..], Compression::of(&bytes), expected, interest)
                 }
                 Passed::Link(_) => Err(Why::new(format!("{path} is no layer"))),
@@ -252,7 +256,7 @@ impl Archive {
 
     fn find(&self, path: &str) -> Option<Span> {
         let mut path = normalise(path.as_bytes());
-        for _ in 0..super::MAX_LINKS {
+        for _ in 0..crate::input::image::MAX_LINKS {
             match self.members.get(&path)? {
                 Place::At(offset, size) => {
                     return Some(Span::new(self.file.clone(), *offset, *size));
@@ -267,7 +271,7 @@ impl Archive {
 impl Stock {
     fn find(&self, path: &str) -> Option<&Passed> {
         let mut path = normalise(path.as_bytes());
-        for _ in 0..super::MAX_LINKS {
+        for _ in 0..crate::input::image::MAX_LINKS {
             match self.members.get(&path)? {
                 Passed::Link(target) => path.clone_from(target),
                 found => return Some(found),
@@ -280,6 +284,7 @@ impl Stock {
 fn take_members(
     stream: Stream<Received>,
     interest: &Interest<'_>,
+    spill: &Spill,
 ) -> Result<BTreeMap<Vec<u8>, Passed>, Why> {
     let mut members = BTreeMap::new();
     let mut reader = Reader::new(stream);
@@ -289,7 +294,10 @@ fn take_members(
         let passed = match header.kind {
             EntryKind::Symlink => Passed::Link(follow(parent(&path), &header.link)),
             EntryKind::HardLink => Passed::Link(normalise(&header.link)),
-            EntryKind::File => take_member(&mut reader, &path, header.size, interest, &mut kept)?,
+            EntryKind::File => {
+                let into = (spill, &mut kept);
+                take_member(&mut reader, &path, header.size, interest, into)?
+            }
             _ => continue,
         };
         members.insert(path, passed);
@@ -307,7 +315,7 @@ fn take_member(
     path: &[u8],
     size: u64,
     interest: &Interest<'_>,
-    kept: &mut u64,
+    (spill, kept): (&Spill, &mut u64),
 ) -> Result<Passed, Why> {
     let mut head = Vec::new();
     reader.append_contents(&mut head, HEAD as u64)?;
@@ -321,7 +329,7 @@ fn take_member(
             )));
         }
         reader.append_contents(&mut head, MAX_STATEMENT)?;
-        return Ok(Passed::Document(interest.spool.put(&head)?));
+        return Ok(Passed::Document(spill.put(&head)?, head.len() as u64));
     }
     let like = path
         .strip_prefix(b"/blobs/")

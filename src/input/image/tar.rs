@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::MAX_SPECIAL_HEADER;
+use crate::input::image::MAX_SPECIAL_HEADER;
 
 const BLOCK: usize = 512;
 const BLOCK_SIZE: u64 = 512;

@@ -1,10 +1,11 @@
 use std::path::Path;
 
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::freshness::{Lies, Origin};
 use crate::facts::build::healing;
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

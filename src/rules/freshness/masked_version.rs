@@ -1,5 +1,6 @@
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::freshness::Freshness;
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -74,7 +75,7 @@ fn is_masked_in_dep_info(freshness: &Freshness, package: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
+    use crate::binary::{Crate, CrateSource};
     use crate::facts::build::Package;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};

@@ -1,6 +1,7 @@
+use crate::binary::Binary;
 use crate::cargo::rebuild::{self, Rebuild};
-use crate::facts::build::healing;
-use crate::facts::{Binary, Build, Facts};
+use crate::facts::Facts;
+use crate::facts::build::{Build, healing};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

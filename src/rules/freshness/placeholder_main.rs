@@ -1,6 +1,7 @@
-use crate::facts::binary::{CrateSource, Kind, MainVerdict};
+use crate::binary::Binary;
+use crate::binary::{CrateSource, Kind, MainVerdict};
+use crate::facts::Facts;
 use crate::facts::build::healing;
-use crate::facts::{Binary, Facts};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -119,11 +120,12 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Crate;
+    use crate::binary::Crate;
+    use crate::fact::Fact;
     use crate::facts::build::contradiction::{Contradiction, Kind as What};
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::{Fact, Image};
+    use crate::facts::image::Image;
 
     fn program(verdict: Option<MainVerdict>) -> Binary {
         let main = match verdict {
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_image_that_exposes_a_port_is_a_second_signal() {
-        use crate::facts::image::Config;
+        use crate::input::image::config::Config;
         let exposed_ports = vec!["8080/tcp".to_owned()];
         let image = Image {
             config: Some(Config { exposed_ports, ..Config::default() }),

@@ -1,8 +1,10 @@
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::freshness::Origin as Found;
 use crate::facts::build::healing;
+use crate::facts::build::profile::Origin;
+use crate::facts::build::rustflags::RustFlag;
 use crate::facts::build::rustflags::options;
-use crate::facts::build::{Origin, RustFlag};
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -101,9 +103,9 @@ fn finding(message: String, compiled: &[String], build: &Build) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::WithoutEffect;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::freshness::Lies;
+    use crate::facts::build::rustflags::WithoutEffect;
     use crate::facts::build::test_support::{build_of, state};
 
     const NATIVE: &[&str] = &["-C", "target-cpu=native"];

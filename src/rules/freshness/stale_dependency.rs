@@ -1,5 +1,6 @@
-use crate::facts::build::Locked;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::facts::build::Build;
+use crate::facts::build::lock::Locked;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -71,7 +72,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
+    use crate::binary::{Crate, CrateSource};
 
     fn outcome(inside: &[(&str, &str)], locked: &[(&str, &str)]) -> Outcome {
         let crates = inside

@@ -1,9 +1,11 @@
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::contradiction::{Contradiction, Kind};
 use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::evidence::{EditedText, Shown};
+use crate::facts::build::evidence::Shown;
+use crate::facts::build::evidence::texts::EditedText;
 use crate::facts::build::healing;
 use crate::facts::build::literals::Presence;
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

@@ -1,4 +1,5 @@
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {

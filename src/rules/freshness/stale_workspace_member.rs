@@ -1,8 +1,9 @@
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::contradiction::Contradiction;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::freshness::Freshness;
 use crate::facts::build::healing;
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -14,7 +15,8 @@ pub static RULE: Rule = Rule {
     what: "For every crate that lies in a directory and that the program was linked with: the MD5 \
            of each source that rustc keeps in the crate's metadata, the list of files it was compiled \
            from, and the panic locations in its files. For a build script: what its program must print \
-           and where it can panic.",
+           and where it can panic. What its run read is known where `rerun-if-changed` lists it or \
+           `freshen` kept its digest; anything else is left open.",
     why: "A placeholder was compiled for the whole workspace, and then only the program's own \
           `main.rs` was touched: the new `main` is linked with the old library, compiles if the \
           names are the same, and behaves as before. A build script that is not run again leaves the \
@@ -79,12 +81,8 @@ fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
         return Some(format!("it was built in {place}: the dates here say nothing of {what}"));
     }
     match state.role {
-        Role::BuildScriptRun => state.late.first().map(|file| {
-            format!(
-                "{file} came here after the build script of `{}` ran and is dated before it: cargo \
-                 will not run it again",
-                state.package
-            )
+        Role::BuildScriptRun => state.undecided_run().map(|why| {
+            format!("{why}; `cargo binlint freshen` before the build settles it, or a run of the script anew")
         }),
         Role::BuildScript | Role::Member => state.undecided_by_dates().or_else(|| {
             let why = format!("nothing is left of the compilation of `{}`", state.package);
@@ -99,6 +97,7 @@ mod tests {
     use super::*;
     use crate::facts::build::contradiction::Kind;
     use crate::facts::build::test_support::{build_of, state};
+    use crate::input::moment::Moment;
 
     #[test]
     fn another_digest_names_the_member_and_touches_it() {
@@ -130,6 +129,23 @@ mod tests {
     fn a_late_input_of_a_build_script_leaves_it_open() {
         let mut run = state(Role::BuildScriptRun);
         run.late.push("data/a.txt".into());
+        let outcome = check(&Binary::default(), &build_of(vec![run]));
+        let says = |why: &str| why.contains("data/a.txt") && why.contains("freshen");
+        assert!(matches!(outcome, Outcome::Open(why) if says(&why)));
+    }
+
+    #[test]
+    fn a_run_whose_inputs_have_the_digests_that_were_kept_passes() {
+        let mut run = state(Role::BuildScriptRun);
+        run.late.push("data/a.txt".into());
+        run.proven = true;
+        assert_eq!(check(&Binary::default(), &build_of(vec![run])), Outcome::Pass);
+    }
+
+    #[test]
+    fn a_later_input_of_a_build_script_leaves_it_open() {
+        let mut run = state(Role::BuildScriptRun);
+        run.newer.push(("data/a.txt".into(), Moment::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![run]));
         assert!(matches!(outcome, Outcome::Open(why) if why.contains("data/a.txt")));
     }

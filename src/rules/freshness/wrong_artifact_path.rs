@@ -1,6 +1,7 @@
+use crate::binary::Binary;
+use crate::facts::build::Build;
 use crate::facts::build::crate_state::CrateState;
 use crate::facts::build::healing;
-use crate::facts::{Binary, Build};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -80,7 +81,7 @@ fn may_be_of_other_sources(build: &Build) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
+    use crate::fact::Fact;
     use crate::facts::build::freshness::Twin;
     use crate::facts::build::test_support::build_of;
     use crate::input::moment::Moment;

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -42,7 +42,7 @@ fn finding() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Hardening, Machine};
+    use crate::binary::{Hardening, Machine};
     use crate::rule::Level;
 
     #[test]

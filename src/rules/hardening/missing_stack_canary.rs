@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::foreign::Guarded;
+use crate::binary::Binary;
+use crate::binary::detect::c_objects::Guarded;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -35,7 +35,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
+    use crate::binary::elf::Linking;
 
     #[test]
     fn pure_rust_is_not_asked() {

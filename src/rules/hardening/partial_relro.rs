@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::Relro;
+use crate::binary::Binary;
+use crate::binary::Relro;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -45,7 +45,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Hardening;
+    use crate::binary::Hardening;
 
     #[test]
     fn only_full_relro_passes() {

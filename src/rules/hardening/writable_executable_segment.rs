@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -43,7 +43,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Hardening;
+    use crate::binary::Hardening;
 
     #[test]
     fn write_and_execute_together_fail() {

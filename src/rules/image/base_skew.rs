@@ -1,6 +1,7 @@
+use crate::facts::Facts;
 use crate::facts::image::account::Release;
-use crate::facts::record::Fate;
-use crate::facts::{Facts, Record};
+use crate::facts::record::Record;
+use crate::facts::record::subject::Fate;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -78,7 +79,8 @@ fn minor(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::facts::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
 

@@ -1,4 +1,5 @@
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
+use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

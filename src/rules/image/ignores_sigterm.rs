@@ -62,10 +62,12 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource, Linking};
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::elf::Linking;
+    use crate::binary::{Crate, CrateSource};
+    use crate::facts::image::Image;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     fn outcome(name: &str, from: CrateSource, entrypoint: &[&str]) -> Outcome {
         let crates = vec![Crate { name: name.into(), version: "1.0.0".into(), from }];

@@ -1,5 +1,5 @@
-use crate::facts::Image;
-use crate::facts::image::Ambiguous;
+use crate::facts::image::Image;
+use crate::input::image::squash::Ambiguous;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     symptoms: &[Symptom::Behaviour("works with one container engine and not with another")],
     references: &[
         "OCI image specification, layer.md: Applying Changesets",
-        "tests/image_tools/engines.rs: Docker 26.1.5 with either store, podman 4.3.1, umoci 0.4.7",
+        "tests/it/image/engines.rs: Docker 26.1.5 with either store, podman 4.3.1, umoci 0.4.7",
     ],
     check: Check::Image(check),
 };
@@ -46,7 +46,7 @@ fn finding(ambiguous: &Ambiguous) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Pattern;
+    use crate::input::image::squash::Pattern;
 
     #[test]
     fn every_such_path_is_named() {

@@ -1,4 +1,5 @@
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
+use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -46,9 +47,9 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::hints::Hints;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::binary::detect::runtime_needs::Hints;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     #[test]
     fn templates_lie_below_the_working_directory() {

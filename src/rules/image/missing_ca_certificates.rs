@@ -1,4 +1,5 @@
-use crate::facts::{Facts, Image};
+use crate::facts::Facts;
+use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -96,10 +97,10 @@ fn has_roots(image: &Image) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Binary;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
         let crates = crates

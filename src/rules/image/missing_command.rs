@@ -1,4 +1,4 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::image::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
@@ -73,9 +73,9 @@ fn will_be_there(image: &Image, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
     use crate::rule::Outcome;
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
 
@@ -48,8 +48,8 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
     use crate::rule::Outcome;
 
     #[test]

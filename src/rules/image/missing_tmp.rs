@@ -42,10 +42,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::facts::image::Image;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     fn outcome(name: &str, from: CrateSource, tree: Memory) -> Outcome {
         let crates = vec![Crate { name: name.into(), version: "3.0.0".into(), from }];

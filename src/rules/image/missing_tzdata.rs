@@ -56,10 +56,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::facts::image::Image;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     fn outcome(crates: &[&str], zone: &str, tree: Memory) -> Outcome {
         let crates = crates

@@ -1,4 +1,4 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -42,8 +42,8 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     #[test]
     fn a_name_needs_an_entry_and_a_number_does_not() {

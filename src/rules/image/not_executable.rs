@@ -1,6 +1,7 @@
+use crate::facts::Facts;
+use crate::facts::image::Image;
 use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::facts::loader::Problem;
-use crate::facts::{Facts, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -76,11 +77,12 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
-    use crate::facts::image::contents::Kept;
-    use crate::facts::image::tree::{Entry, Kind, Memory};
-    use crate::facts::{Binary, LoadPlan};
+    use crate::binary::Binary;
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::facts::loader::LoadPlan;
+    use crate::input::image::config::Config;
+    use crate::input::image::{Entry, Kind};
 
     #[test]
     fn a_file_without_the_bit_fails() {
@@ -109,7 +111,7 @@ mod tests {
                 .file("/etc/passwd", 0o644, "root:x:0:0\napp:x:1000:1000\n");
             tree.insert(b"/opt", entry(Kind::Directory, directory));
             tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, mode));
-            tree.keep(b"/opt/app", &Kept::Elf(Ok(Linking::default().into())));
+            tree.keep_elf(b"/opt/app", Linking::default());
             let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
             let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
             RULE.of_image(Image::of(tree, Some(config)))

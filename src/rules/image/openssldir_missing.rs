@@ -47,10 +47,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::hints::Hints;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::detect::runtime_needs::Hints;
+    use crate::facts::image::Image;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     fn outcome(directory: Option<&str>, tree: Memory, env: &[&str]) -> Outcome {
         let hints = Hints { openssl_directory: directory.map(str::to_owned), ..Hints::default() };

@@ -1,4 +1,4 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -32,8 +32,8 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     #[test]
     fn only_another_number_is_not_root() {

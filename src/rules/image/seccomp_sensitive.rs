@@ -42,8 +42,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::{Crate, CrateSource};
-    use crate::facts::{Binary, Image};
+    use crate::binary::Binary;
+    use crate::binary::{Crate, CrateSource};
+    use crate::facts::image::Image;
 
     #[test]
     fn io_uring_is_named() {

@@ -1,5 +1,6 @@
+use crate::binary::Binary;
+use crate::facts::image::Image;
 use crate::facts::image::command::End;
-use crate::facts::{Binary, Image};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -50,9 +51,9 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     fn outcome(entrypoint: &[&str]) -> Outcome {
         let tree =

@@ -1,7 +1,7 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::image::account::Identity;
 use crate::facts::image::command::{By, Failure, FailureKind, Step};
-use crate::facts::image::tree::{Entry, parent};
+use crate::input::image::{Entry, parent};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -68,17 +68,17 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Config;
-    use crate::facts::image::contents::Kept;
-    use crate::facts::image::tree::{Kind, Memory};
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::Kind;
+    use crate::input::image::config::Config;
 
     fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
         let mut tree = Memory::default().elf("/opt/app", Linking::default());
         let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
         tree.insert(b"/opt", entry(Kind::Directory, directory));
         tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
-        tree.keep(b"/opt/app", &Kept::Elf(Ok(std::sync::Arc::new(Linking::default()))));
+        tree.keep_elf(b"/opt/app", Linking::default());
         let config =
             Config { user: user.into(), entrypoint: vec!["/opt/app".into()], ..Config::default() };
         check(&Image::of(tree, Some(config)))

@@ -43,10 +43,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::build::Build;
     use crate::facts::build::crate_state::Role;
     use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::image::tree::Memory;
-    use crate::facts::{Build, Image};
+    use crate::facts::image::Image;
+    use crate::facts::image::elf_tree::Memory;
 
     fn facts(manifest_dir: Option<&str>, image: Option<Image>) -> Facts {
         let mut build = build_of(vec![state(Role::Program)]);

@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::{Format, Kind};
+use crate::binary::Binary;
+use crate::binary::{Format, Kind};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

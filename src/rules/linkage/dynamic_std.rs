@@ -45,8 +45,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::Binary;
     use crate::facts::loader::Library;
-    use crate::facts::{Binary, LoadPlan};
+    use crate::facts::loader::LoadPlan;
 
     #[test]
     fn fails_where_the_image_lacks_it() {

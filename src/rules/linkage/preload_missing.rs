@@ -1,5 +1,7 @@
+use crate::binary::Binary;
+use crate::facts::image::Image;
+use crate::facts::loader::LoadPlan;
 use crate::facts::loader::Problem;
-use crate::facts::{Binary, Image, LoadPlan};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -48,8 +50,8 @@ fn finding(problem: &Problem) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::Config;
-    use crate::facts::image::tree::Memory;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::Config;
 
     #[test]
     fn what_is_ignored_fails() {

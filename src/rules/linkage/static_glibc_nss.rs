@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::{LibcName, Linkage};
+use crate::binary::Binary;
+use crate::binary::{LibcName, Linkage};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -49,8 +49,8 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::binary::Libc;
+    use crate::binary::Libc;
+    use crate::fact::Fact;
 
     #[test]
     fn static_glibc_with_the_name_service_fails() {

@@ -1,5 +1,5 @@
+use crate::binary::{LibcName, Linkage};
 use crate::facts::Facts;
-use crate::facts::binary::{LibcName, Linkage};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -72,8 +72,10 @@ fn expected(facts: &Facts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Libc;
-    use crate::facts::{Binary, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::binary::Libc;
+    use crate::fact::Fact;
+    use crate::facts::Policy;
 
     #[test]
     fn what_was_asked_for_is_compared() {

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -82,8 +82,9 @@ fn numbers(version: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::binary::linking::{Symbols, VersionNeed};
+    use crate::binary::elf::Linking;
+    use crate::binary::elf::symbols::Symbols;
+    use crate::binary::elf::versions::VersionNeed;
 
     fn binary(weak_symbol: bool, weak_record: bool) -> Binary {
         let need = |name: &str, index, weak| VersionNeed {

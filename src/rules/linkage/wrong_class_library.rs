@@ -1,5 +1,7 @@
+use crate::binary::Binary;
+use crate::facts::image::Image;
+use crate::facts::loader::LoadPlan;
 use crate::facts::loader::Problem;
-use crate::facts::{Binary, Image, LoadPlan};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

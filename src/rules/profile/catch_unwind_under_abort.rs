@@ -1,5 +1,6 @@
-use crate::facts::binary::Panic;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::binary::Panic;
+use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -87,7 +88,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
+    use crate::fact::Fact;
     use crate::facts::build::Dependency;
 
     fn outcome(panic: Fact<Panic>, dependencies: Option<&[(&str, &[&str])]>) -> &'static str {

@@ -1,6 +1,7 @@
-use crate::facts::binary::DebugInfo;
-use crate::facts::build::{DebugLevel, Setting, Strip};
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::binary::DebugInfo;
+use crate::facts::build::Build;
+use crate::facts::build::profile::{DebugLevel, Setting, Strip};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -55,7 +56,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::Profile;
+    use crate::facts::build::profile::Profile;
 
     fn outcome(debug_info: Option<DebugInfo>, told: Profile) -> Outcome {
         let binary = Binary { debug_info, ..Binary::default() };

@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::LibcName;
+use crate::binary::Binary;
+use crate::binary::LibcName;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -61,8 +61,8 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::binary::{Crate, CrateSource, Libc};
+    use crate::binary::{Crate, CrateSource, Libc};
+    use crate::fact::Fact;
 
     #[test]
     fn threads_on_musls_own_allocator_fail() {

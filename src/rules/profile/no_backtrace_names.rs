@@ -1,5 +1,6 @@
-use crate::facts::binary::Symbols;
-use crate::facts::{Binary, Build};
+use crate::binary::Binary;
+use crate::binary::Symbols;
+use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

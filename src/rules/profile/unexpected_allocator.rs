@@ -40,7 +40,9 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::fact::Fact;
+    use crate::facts::Policy;
 
     #[test]
     fn only_an_expectation_can_be_missed() {

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::facts::record::{Record, Signature};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 

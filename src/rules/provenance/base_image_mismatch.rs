@@ -1,7 +1,8 @@
+use crate::attest::buildkit::{ImageBuild, Role};
 use crate::facts::Facts;
 use crate::facts::record::base_images::{from_lines_of, stage_of};
 use crate::facts::record::claims::{contradictions, normal};
-use crate::facts::record::{Dockerfile, ImageBuild, Record, Role};
+use crate::facts::record::{Dockerfile, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -120,8 +121,8 @@ fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attest::buildkit::BaseImage;
     use crate::attest::buildkit::Copied;
-    use crate::facts::record::BaseImage;
     use serde_json::json;
 
     fn image(reference: &str, role: Role) -> BaseImage {
@@ -194,7 +195,7 @@ mod tests {
             let build = ImageBuild { base_images, copies, is_max: true, ..ImageBuild::default() };
             record.image_build = Some(build);
             let path = "/usr/bin/app".to_owned();
-            let binary = Some(crate::facts::Binary { path, ..Default::default() });
+            let binary = Some(crate::binary::Binary { path, ..Default::default() });
             check(&Facts { binary, record: Some(record), ..Facts::default() }).findings().len()
         };
         let (node, rust) = (Some("node:20-bookworm"), Some("rust:1.95-trixie"));

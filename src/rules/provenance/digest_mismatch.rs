@@ -1,5 +1,6 @@
-use crate::facts::Binary;
-use crate::facts::record::{Fate, Record};
+use crate::binary::Binary;
+use crate::facts::record::Record;
+use crate::facts::record::subject::Fate;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -63,7 +64,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::Subject;
+    use crate::facts::record::subject::Subject;
 
     #[test]
     fn only_the_very_bytes_pass() {

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::facts::record::Record;
 use crate::facts::record::made::COMMIT;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
@@ -41,7 +41,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::Descriptor;
+    use crate::attest::statement::Descriptor;
     use serde_json::json;
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::facts::record::Record;
 use crate::facts::record::consistency::contradictions;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};

@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::Crate;
+use crate::binary::Binary;
+use crate::binary::Crate;
 use crate::facts::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -52,8 +52,8 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::CrateSource;
-    use crate::facts::record::Descriptor;
+    use crate::attest::statement::Descriptor;
+    use crate::binary::CrateSource;
     use crate::facts::record::Difference;
 
     #[test]

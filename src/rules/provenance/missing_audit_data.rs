@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::CrateSource;
+use crate::binary::Binary;
+use crate::binary::CrateSource;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -32,8 +32,8 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
-    use crate::facts::binary::Crate;
+    use crate::binary::Crate;
+    use crate::fact::Fact;
 
     #[test]
     fn crates_of_panic_paths_are_no_list() {

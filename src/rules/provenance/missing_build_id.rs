@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::Format;
+use crate::binary::Binary;
+use crate::binary::Format;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {

@@ -29,7 +29,8 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Record};
+    use crate::binary::Binary;
+    use crate::facts::record::Record;
 
     #[test]
     fn a_program_without_a_record_fails() {

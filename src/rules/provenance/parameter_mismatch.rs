@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::Panic;
+use crate::binary::Binary;
+use crate::binary::Panic;
 use crate::facts::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
@@ -64,7 +64,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Fact;
+    use crate::fact::Fact;
     use crate::facts::record::Difference;
     use serde_json::json;
 

@@ -59,7 +59,8 @@ fn said(it: &NoCommit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build};
+    use crate::binary::Binary;
+    use crate::facts::build::Build;
 
     fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {
         let mut build = Build::default();

@@ -1,5 +1,6 @@
-use crate::facts::Binary;
-use crate::facts::record::{Fate, Record};
+use crate::binary::Binary;
+use crate::facts::record::Record;
+use crate::facts::record::subject::Fate;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -36,7 +37,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::Subject;
+    use crate::facts::record::subject::Subject;
 
     #[test]
     fn only_stripping_fails() {

@@ -38,7 +38,8 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Policy, Record};
+    use crate::facts::Policy;
+    use crate::facts::record::Record;
 
     fn of(builder: &str, trusted: &[&str]) -> Outcome {
         let mut record = Record::default();

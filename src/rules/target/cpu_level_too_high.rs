@@ -1,4 +1,5 @@
-use crate::facts::{Build, Facts};
+use crate::facts::Facts;
+use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -83,9 +84,12 @@ fn name(level: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::build::{Origin, RustFlag};
-    use crate::facts::{Binary, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::fact::Fact;
+    use crate::facts::Policy;
+    use crate::facts::build::profile::Origin;
+    use crate::facts::build::rustflags::RustFlag;
 
     fn facts(cpu_level: Fact<u8>, flag: Option<&str>, expected: Option<u8>) -> Facts {
         let machine = Some(Machine { arch: "x86_64", bits: 64, little_endian: true });

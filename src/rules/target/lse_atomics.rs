@@ -72,9 +72,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::build::{Origin, RustFlag};
-    use crate::facts::{Binary, Build};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::facts::build::Build;
+    use crate::facts::build::profile::Origin;
+    use crate::facts::build::rustflags::RustFlag;
 
     fn facts(arch: &'static str, word: Option<&str>) -> Facts {
         let flag = |word: &str| RustFlag {

@@ -1,4 +1,4 @@
-use crate::facts::Binary;
+use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -34,7 +34,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Format;
+    use crate::binary::Format;
 
     #[test]
     fn a_packed_file_fails() {

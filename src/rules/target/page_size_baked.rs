@@ -56,8 +56,10 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
-    use crate::facts::{Binary, Build, Fact};
+    use crate::binary::Binary;
+    use crate::binary::Machine;
+    use crate::fact::Fact;
+    use crate::facts::build::Build;
 
     #[test]
     fn arm64_wants_jemalloc_for_64_kib() {

@@ -1,5 +1,5 @@
-use crate::facts::Binary;
-use crate::facts::binary::Format;
+use crate::binary::Binary;
+use crate::binary::Format;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -45,7 +45,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Machine;
+    use crate::binary::Machine;
 
     #[test]
     fn arm64_wants_64_kib() {

@@ -1,5 +1,6 @@
+use crate::fact::Confidence;
+use crate::facts::Facts;
 use crate::facts::build::target::difference;
-use crate::facts::{Confidence, Facts};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -63,7 +64,10 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Binary, Build, Fact, Policy};
+    use crate::binary::Binary;
+    use crate::fact::Fact;
+    use crate::facts::Policy;
+    use crate::facts::build::Build;
 
     #[test]
     fn the_expectation_comes_first_then_the_target_then_the_host() {

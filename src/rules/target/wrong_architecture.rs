@@ -1,5 +1,6 @@
-use crate::facts::machine::{self, architecture};
-use crate::facts::{Binary, Image};
+use crate::binary::Binary;
+use crate::facts::image::Image;
+use crate::facts::image::machine_of_root;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -23,7 +24,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(linking) = &binary.linking else {
         return Outcome::open("the program is no ELF file that can be read");
     };
-    let Some(own) = architecture(linking) else {
+    let Some(own) = linking.architecture() else {
         return Outcome::open(format!(
             "images have no name for the machine {} of the ELF header",
             linking.machine
@@ -67,16 +68,16 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 
 /// A program of the image itself, and its machine.
 fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
-    let (path, linking) = machine::neighbour(&*image.files)?;
-    Some((path, architecture(&linking)?))
+    let (path, linking) = machine_of_root::neighbour(&*image.files)?;
+    Some((path, linking.architecture()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::binary::Linking;
-    use crate::facts::image::tree::Memory;
-    use crate::facts::image::{Config, Platform};
+    use crate::binary::elf::Linking;
+    use crate::facts::image::elf_tree::Memory;
+    use crate::input::image::config::{Config, Platform};
 
     fn linking(machine: u16, class: u8) -> Linking {
         let mut linking = Linking { machine, ..Linking::default() };

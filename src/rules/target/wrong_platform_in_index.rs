@@ -1,7 +1,6 @@
-use crate::facts::Image;
+use crate::facts::image::Image;
 use crate::facts::image::Sibling;
 use crate::facts::image::command::Command;
-use crate::facts::machine::architecture;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -53,7 +52,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
         );
     }
     for (path, linking) in &sibling.programs {
-        let machine = architecture(linking);
+        let machine = linking.architecture();
         if let Some(machine) = machine.filter(|machine| *machine != listed.architecture) {
             findings.push(
                 Finding::new(
@@ -73,8 +72,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::facts::binary::Linking;
-    use crate::facts::image::Platform;
+    use crate::binary::elf::Linking;
+    use crate::input::image::config::Platform;
 
     fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {
         let mut linking = Linking { machine, ..Linking::default() };

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use super::{Names, SHOWN, Shown, contradict};
 use crate::facts::build::cfg::Compiled;
 use crate::facts::build::contradiction::Kind;
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::edited;
-use crate::facts::build::literals::{self, Presence, Text};
+use crate::facts::build::evidence::{Names, SHOWN, Shown, contradict};
+use crate::facts::build::literals;
+use crate::facts::build::literals::{Presence, Text};
 use crate::facts::build::scan::{Calls, Printed, Scan};
 use crate::input::sources::Reader;
 
@@ -142,7 +143,7 @@ fn all_return(called: &BTreeSet<String>, state: &CrateState) -> bool {
 /// # Errors
 ///
 /// In words, when they cannot be searched for.
-pub fn texts(
+pub fn compare_texts(
     states: &mut [CrateState],
     program: &[u8],
     names: Names<'_>,

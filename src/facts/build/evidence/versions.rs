@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::{Names, shown};
 use crate::facts::build::crate_state::{CrateState, Role};
 use crate::facts::build::dep_info::Base;
+use crate::facts::build::evidence::{Names, shown};
 use crate::facts::build::freshness::NoCommit;
+use crate::facts::build::scan;
 use crate::input::sources::Reader;
 
 /// The variables and generated constants that should name a commit and name none, in the crates
@@ -49,7 +50,7 @@ pub fn no_commits(
 
 /// The constants of a file that are texts; `None` is none.
 fn constants(source: &str) -> Vec<(String, Option<String>)> {
-    let items = syn::parse_file(source).map(|file| file.items).unwrap_or_default();
+    let items = scan::parse(source).map(|file| file.items).unwrap_or_default();
     let read = |item: syn::Item| {
         let (name, value) = match item {
             syn::Item::Const(it) => (it.ident, it.expr),

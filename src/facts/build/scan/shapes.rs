@@ -1,8 +1,11 @@
 //! The shapes that tokens take: attributes, items, includes, the body of `main`.
 
+use std::iter::Peekable;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-use super::{Calls, IncludePath, MAX_RECURSION, MainFunction, Printed, literals};
+use crate::facts::build::literals;
+use crate::facts::build::scan::{Calls, IncludePath, MainFunction, Printed};
 
 /// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
 pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
@@ -142,12 +145,15 @@ fn exits(body: &[TokenTree]) -> bool {
 fn printed(body: TokenStream) -> Vec<Printed> {
     const ENDS: &[&str] = &["return", "loop", "panic", "unreachable", "todo", "exit", "abort"];
     const PRINTS: &[&str] = &["println", "print", "eprintln", "eprint"];
+    /// More say nothing more, and each is looked at with all that stands before it.
+    const MAX_PRINTED: usize = 64;
     let tokens: Vec<TokenTree> = body.into_iter().collect();
     let mut printed = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         match (token, tokens.get(at + 1), tokens.get(at + 2)) {
             (TokenTree::Punct(hash), ..) if hash.as_char() == '#' => break,
             (TokenTree::Ident(name), ..) if ENDS.iter().any(|end| name == end) => break,
+            _ if printed.len() >= MAX_PRINTED => break,
             (
                 TokenTree::Ident(name),
                 Some(TokenTree::Punct(bang)),
@@ -206,7 +212,9 @@ fn callee(arguments: &Group, before: &[TokenTree]) -> Option<String> {
             Some("?".to_owned())
         }
         [before @ .., TokenTree::Punct(angle)] if is_call && angle.as_char() == '>' => {
-            // `name::<…>(…)`.
+            // `name::<…>(…)`. Nobody writes more of them than this, and each `>(` looks back.
+            const MAX_ARGUMENTS: usize = 1000;
+            let before = &before[before.len().saturating_sub(MAX_ARGUMENTS)..];
             let mut depth = 1;
             let open = before.iter().rposition(|token| {
                 match token {
@@ -290,37 +298,34 @@ fn concatenated(stream: TokenStream) -> Option<IncludePath> {
     }
 }
 
-/// How deep a recursive parser could go: nesting, and the length of what has no separator in it
-/// (`!!!!x`, `a + b + c`, `if … else if …`).
-pub fn recursion(stream: TokenStream, depth: usize) -> usize {
-    let mut deepest = depth;
-    let mut run = 0;
-    let mut closed = false;
-    for token in stream {
-        run += 1;
-        match token {
-            TokenTree::Group(group) if depth + run > MAX_RECURSION || group.stream().is_empty() => {
-                closed = group.delimiter() == Delimiter::Brace;
+/// The next items of a file: up to a `;`, or to a `}` behind which surely another item starts. What
+/// cannot be told apart stays together.
+pub fn piece(rest: &mut Peekable<impl Iterator<Item = TokenTree>>) -> TokenStream {
+    const TO_BRACE: &[&str] = &["fn", "impl", "mod", "struct", "enum", "union", "trait"];
+    const GOES_ON: &[&str] = &["as", "else", "for", "if", "in", "where"];
+    let mut piece = Vec::new();
+    let mut to_brace = false;
+    while let Some(token) = rest.next() {
+        let may_end = match &token {
+            TokenTree::Ident(word) => {
+                to_brace |= TO_BRACE.iter().any(|it| word == it);
+                false
             }
             TokenTree::Group(group) => {
-                deepest = deepest.max(recursion(group.stream(), depth + run));
-                closed = group.delimiter() == Delimiter::Brace;
+                let starts = |next: &TokenTree| match next {
+                    TokenTree::Ident(word) => !GOES_ON.iter().any(|it| word == it),
+                    TokenTree::Punct(sign) => sign.as_char() == '#',
+                    TokenTree::Group(_) | TokenTree::Literal(_) => false,
+                };
+                to_brace && group.delimiter() == Delimiter::Brace && rest.peek().is_none_or(starts)
             }
-            TokenTree::Punct(punct) => {
-                if matches!(punct.as_char(), ';' | ',') || (closed && punct.as_char() == '#') {
-                    run = 0;
-                }
-                closed = false;
-            }
-            TokenTree::Ident(name) => {
-                if closed && name != "else" {
-                    run = 0;
-                }
-                closed = false;
-            }
-            TokenTree::Literal(_) => closed = false,
+            TokenTree::Punct(sign) => sign.as_char() == ';',
+            TokenTree::Literal(_) => false,
+        };
+        piece.push(token);
+        if may_end {
+            break;
         }
-        deepest = deepest.max(depth + run);
     }
-    deepest
+    piece.into_iter().collect()
 }

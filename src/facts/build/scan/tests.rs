@@ -1,6 +1,6 @@
 //! The scanner over sources written for it.
 
-use super::*;
+use crate::facts::build::scan::*;
 
 fn scan_with(source: &str) -> Scan {
     let cfg = Cfg {
@@ -186,7 +186,8 @@ fn what_is_not_rust_is_an_error_with_its_line() {
 #[test]
 fn depth_is_refused_before_a_parser_recurses_into_it() {
     let run = |source: String| {
-        let thread = std::thread::Builder::new().stack_size(super::super::module_tree::STACK);
+        let thread =
+            std::thread::Builder::new().stack_size(crate::facts::build::module_tree::STACK);
         let join = thread.spawn(move || scan(&source, &Cfg::default()).map(|_| ())).unwrap();
         join.join().unwrap()
     };
@@ -200,4 +201,100 @@ fn depth_is_refused_before_a_parser_recurses_into_it() {
     run(sum).unwrap();
     let long = "fn f() { if a { b() } else { c() } g(1, 2); }\n".repeat(20_000);
     run(long).unwrap();
+}
+
+#[test]
+fn no_shape_of_tokens_overflows_a_parser() {
+    let run = |source: String| {
+        let thread =
+            std::thread::Builder::new().stack_size(crate::facts::build::module_tree::STACK);
+        let join = thread.spawn(move || scan(&source, &Cfg::default()).map(|_| ())).unwrap();
+        join.join().unwrap()
+    };
+    // Each of them nests and has a separator in what it repeats.
+    for unit in [
+        "a::<B, ",
+        "a::<B, <C as D<E, ",
+        "Vec<A, ",
+        "|a, b| ",
+        "|a, b: [u8; 1]| ",
+        "||a, b",
+        "|a, | | ",
+        "for<'a, 'b> fn(A) -> ",
+        "impl for<'a, 'b> Fn(A) -> ",
+        "move |a, b| async move { } + ",
+        "for X {} in ",
+        "x = {} as T = ",
+        "x as T < U, ",
+        "&'a dyn A<B, C = ",
+        "<A<{ 1 }, ",
+        "if a < b {} else if ",
+        "match x {} ",
+        "if let Some(x) = ",
+        "return |a, b| ",
+        "#[a] |a, b| ",
+        "unsafe { } - ",
+        "a <= b, A<B, ",
+        "1 << A::<B, ",
+    ] {
+        // As deep as is let through, and deeper.
+        let length = unit.parse::<TokenStream>().unwrap().into_iter().count();
+        for around in ["fn main() { let x = ", "type A = "] {
+            let _ = run(format!("{around}{}", unit.repeat(MAX_RECURSION / length - 10)));
+        }
+        let source = format!("fn main() {{ let x = {}", unit.repeat(60_000));
+        assert!(run(source).is_err(), "{unit}");
+    }
+}
+
+#[test]
+fn long_honest_tables_are_no_nesting() {
+    for (unit, around) in [
+        ("1 << 3, ", "const A: &[u64] = &["),
+        ("A | B, ", "const A: &[u64] = &["),
+        ("a || b, ", "const A: &[bool] = &["),
+        ("Some(x) | None => 1, ", "fn f() { match x {"),
+        ("\"x\" => {} ", "fn f() { match x {"),
+        ("x if x < 3 => y, ", "fn f() { match x {"),
+        ("pub f: ::std::option::Option<unsafe extern \"C\" fn(*mut A) -> B>, ", "struct S {"),
+        ("A = 1 << 3, ", "enum S {"),
+        ("#[doc = \"x\"] ", "#[doc = \"y\"] struct S { a: u8, "),
+        ("f(|a, b| a + b, || c); if a < b { } g!(x); ", "fn f() {"),
+        ("|a: u8, b| a, ", "fn f() { g(("),
+        ("fn f<T: Into<U>, U>(a: Vec<Vec<T>>) -> Box<dyn Fn(T) -> U> where T: A { x } ", "mod m {"),
+    ] {
+        let source = format!("{around}{}", unit.repeat(20_000));
+        let mut open = Vec::new();
+        for letter in around.chars() {
+            match letter {
+                '[' => open.push(']'),
+                '{' => open.push('}'),
+                '(' => open.push(')'),
+                ']' | '}' | ')' => drop(open.pop()),
+                _ => {}
+            }
+        }
+        let closers: String = open.into_iter().rev().collect();
+        let stream: TokenStream = format!("{source}{closers}").parse().unwrap();
+        assert!(recursion(stream, 0) <= MAX_RECURSION / 10, "{unit}");
+    }
+}
+
+#[test]
+fn what_takes_too_much_memory_is_not_read_and_says_so() {
+    for source in
+        ["1,".repeat(2_000_000), "\"x".to_owned() + &"x".repeat(MAX_BYTES), "///\n".repeat(800_000)]
+    {
+        let error = scan(&source, &Cfg::default()).unwrap_err();
+        assert!(error.contains("tokens"), "{error}");
+    }
+    // As many tokens as can be, told from the text alone.
+    for source in
+        ["/// a\n/** b */ fn f() { a::b(\"c d\", 'e', 1.5e-3) } // f\n", "//! a\n#![b] 'c: loop {}"]
+    {
+        let stream: TokenStream = source.parse().unwrap();
+        let mut spans = Vec::new();
+        collect(stream, &mut spans);
+        assert!(most_tokens(source) >= spans.len(), "{source}");
+    }
 }

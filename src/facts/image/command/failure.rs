@@ -1,7 +1,7 @@
 //! The words that somebody sees when a command does not start, and the code that it ends with.
 
-use super::wrapper::WRAPPERS;
-use super::{By, Failure, FailureKind, base};
+use crate::facts::image::command::wrapper::WRAPPERS;
+use crate::facts::image::command::{By, Failure, FailureKind, base};
 
 /// What a failure comes to. runc 1.1 with Docker 20.10 to 28 writes the engine's words; dash, the
 /// shells'.

@@ -1,25 +1,31 @@
 //! From file to file, as the engine, the kernel, shells and wrappers hand a command on.
 
-use super::super::account::{Account, Identity};
-use super::super::shell::{self, Line, Variables};
-use super::super::tree::{AsUser, Errno, Kind, Tree, resolve};
-use super::FailureKind::{NotAFile, NotExecutable, Refused};
-use super::failure::{failure, refused_interpreter, unreadable};
-use super::wrapper::WRAPPERS;
-use super::{By, End, Failure, FailureKind, Step, base, is_shell};
+use crate::facts::image::account::{Account, Identity};
+use crate::facts::image::command::FailureKind::{NotAFile, NotExecutable, Refused};
+use crate::facts::image::command::failure::{failure, refused_interpreter, unreadable};
+use crate::facts::image::command::wrapper::WRAPPERS;
+use crate::facts::image::command::{By, End, Failure, FailureKind, Step, base, is_shell};
+use crate::facts::image::elf_tree::ElfTree;
+use crate::facts::image::shell;
+use crate::facts::image::shell::{Line, Variables};
+use crate::facts::image::tree::{AsUser, Errno, Tree, resolve};
+use crate::input::image::Kind;
 
-/// Interpreters of interpreters that the kernel follows, with room for wrappers.
-const MAX_STEPS: usize = 16;
+/// Commands and scripts that are followed on the way of one command: the kernel itself gives up
+/// behind five scripts that name one another, and there is room for wrappers.
+const MAX_STEPS: usize = 32;
 
 /// The way of one command.
 pub(super) struct Walk<'a> {
-    tree: &'a dyn Tree,
+    tree: &'a dyn ElfTree,
     account: Account,
     /// The engine has not yet executed anything, and some keep the superuser's capabilities until
     /// then (containerd's defaults; runc 1.1.4 and 1.1.5 look with the user's eyes).
     executed: bool,
     /// Where the next command runs, and what it gets.
     pub(super) surroundings: Surroundings,
+    /// How many more commands and scripts are followed; nothing ever adds to it.
+    left: usize,
     /// The files that were come by, in order.
     pub(super) steps: Vec<Step>,
     /// The script that may change what a loader finds, unseen.
@@ -48,15 +54,16 @@ impl Surroundings {
 impl<'a> Walk<'a> {
     /// Begins with what the engine gives the command.
     pub(super) fn new(
-        tree: &'a dyn Tree,
+        tree: &'a dyn ElfTree,
         account: Account,
         surroundings: Surroundings,
     ) -> Walk<'a> {
-        Walk { tree, account, executed: false, surroundings, steps: Vec::new(), hides: None }
+        let (executed, left) = (false, MAX_STEPS);
+        Walk { tree, account, executed, surroundings, left, steps: Vec::new(), hides: None }
     }
 
     /// The tree with the eyes of whoever looks now.
-    fn eyes(&self) -> AsUser<'a> {
+    fn eyes(&self) -> AsUser<'a, dyn ElfTree> {
         let identity =
             if self.executed { self.surroundings.identity.clone() } else { Identity::default() };
         AsUser { tree: self.tree, identity }
@@ -67,8 +74,8 @@ impl<'a> Walk<'a> {
         let Some(name) = words.first().cloned() else {
             return End::Unknown("a wrapper without a command".to_owned());
         };
-        if self.steps.len() >= MAX_STEPS {
-            return End::Unknown("more programs start one another than are followed".to_owned());
+        if let Err(end) = self.follow() {
+            return end;
         }
         let path = self.surroundings.variables.get("PATH");
         if !name.contains('/') && path.is_some_and(|it| it.value.is_none()) {
@@ -82,6 +89,15 @@ impl<'a> Walk<'a> {
             Some(Ok(_)) => self.after_program(path, words),
             Some(Err(_)) | None => self.script(by, path, words),
         }
+    }
+
+    /// Counts one more command or script. Whatever leads from one file of an image to the next goes
+    /// through here, so that none of them leads on for ever.
+    fn follow(&mut self) -> Result<(), End> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| {
+            End::Unknown("more programs start one another than are followed".to_owned())
+        })?;
+        Ok(())
     }
 
     /// Finds a file as the engine (Go's `LookPath`), the kernel or a shell does.
@@ -105,7 +121,11 @@ impl<'a> Walk<'a> {
         let mut refused = None;
         let search = self.surroundings.variables.get("PATH").and_then(|it| it.value.clone());
         // Whoever finds none has one of its own: dash's, and glibc's `execvp`.
-        let default = if *by == By::Shell { super::DEFAULT_PATH } else { "/bin:/usr/bin" };
+        let default = if *by == By::Shell {
+            crate::facts::image::command::DEFAULT_PATH
+        } else {
+            "/bin:/usr/bin"
+        };
         for directory in search.as_deref().unwrap_or(default).split(':') {
             let is_relative = !directory.starts_with('/');
             let directory = match directory {
@@ -222,6 +242,9 @@ impl<'a> Walk<'a> {
 
     fn line(&mut self, text: &str, arguments: &[String]) -> End {
         let name = || arguments.first().cloned().unwrap_or_default();
+        if let Err(end) = self.follow() {
+            return end;
+        }
         match shell::read(text, &self.surroundings.variables, arguments) {
             Line::Unknown(why) => {
                 if text.lines().any(concerns_loaders) {
@@ -267,6 +290,9 @@ impl<'a> Walk<'a> {
 
     /// A file that is no ELF file: a script, or nothing the kernel knows.
     fn script(&mut self, by: By, path: String, words: Vec<String>) -> End {
+        if let Err(end) = self.follow() {
+            return end;
+        }
         let is_empty = self.steps.last().is_some_and(|it| it.entry.kind == Kind::File { size: 0 });
         let Some(text) = self.tree.text(path.as_bytes()).or(is_empty.then(Vec::new)) else {
             return End::Unknown(format!(

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::super::account::Account;
-use super::super::shell::Variable;
-use super::walk::Surroundings;
+use crate::facts::image::account::Account;
+use crate::facts::image::command::walk::Surroundings;
+use crate::facts::image::shell::Variable;
 
 /// A program that starts another one, and what has to be known of it.
 pub(super) struct Wrapper {
@@ -137,7 +137,7 @@ const TINI: (&str, u8, u8) = ("exec NAME failed: WHY", 127, 126);
 const COREUTILS: (&str, u8, u8) = ("failed to run command 'NAME': WHY", 127, 126);
 const UTIL_LINUX: (&str, u8, u8) = ("failed to execute NAME: WHY", 127, 126);
 
-/// Options from each program's own usage text; what each says was seen (`tests/commands.rs`).
+/// Options from each program's own usage text; what each says was seen (`tests/it/image/commands.rs`).
 pub(super) const WRAPPERS: &[Wrapper] = &[
     wrapper("tini", &["-p", "-e"], Own::Nothing, TINI),
     wrapper("tini-static", &["-p", "-e"], Own::Nothing, TINI),

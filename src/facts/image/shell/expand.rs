@@ -1,9 +1,13 @@
 //! What quotes and variables of a command line come to.
 
-use super::{End, OPEN_QUOTE, Reading, Rest, Shell, Word, is_name, unknown};
+use crate::facts::image::shell::{End, OPEN_QUOTE, Reading, Rest, Shell, Word, is_name, unknown};
 
 /// Behind a double quote, up to the next.
-pub(super) fn quoted(rest: &mut Rest<'_>, reading: &mut Reading, shell: &Shell) -> Result<(), End> {
+pub(super) fn quoted(
+    rest: &mut Rest<'_>,
+    reading: &mut Reading,
+    shell: &mut Shell,
+) -> Result<(), End> {
     reading.word();
     loop {
         match rest.next() {
@@ -41,7 +45,13 @@ pub(super) fn quoted(rest: &mut Rest<'_>, reading: &mut Reading, shell: &Shell) 
 }
 
 /// After a `$`: the values, or `None` where the `$` is just a character.
-pub(super) fn expand(rest: &mut Rest<'_>, shell: &Shell) -> Result<Option<Vec<Word>>, End> {
+pub(super) fn expand(rest: &mut Rest<'_>, shell: &mut Shell) -> Result<Option<Vec<Word>>, End> {
+    let values = values(rest, shell)?;
+    shell.spend(values.iter().flatten().map(Word::size).sum())?;
+    Ok(values)
+}
+
+fn values(rest: &mut Rest<'_>, shell: &Shell) -> Result<Option<Vec<Word>>, End> {
     let Some(next) = rest.peek().copied() else { return Ok(None) };
     if matches!(next, '@' | '*') || next.is_ascii_digit() {
         rest.next();

@@ -1,6 +1,6 @@
 //! What short scripts come to.
 
-use super::*;
+use crate::facts::image::shell::*;
 
 fn run(text: &str) -> Line {
     let variables = [("BIN", "/opt/app"), ("OPTS", "-a  -b")];
@@ -116,4 +116,20 @@ fn what_ran_before_may_have_made_the_file() {
     assert!(doubt(". /etc/env; exec app"));
     assert!(!doubt("mkdir -p /data; echo ready; exec app"));
     assert!(!doubt("[ -n \"$X\" ] && echo x; exec app"));
+}
+
+#[test]
+fn a_script_that_doubles_what_it_has_ends_in_bounded_memory() {
+    let doubled = |line: &str| format!("A=12345678\n{}exec app $A", line.repeat(40));
+    for line in ["A=$A$A\n", "A=\"${A}$A\"\n", "set -- $A \"$@\" \"$@\"\n", "A=$A$A; cd $A\n"] {
+        let answer = run(&doubled(line));
+        assert!(matches!(&answer, Line::Unknown(why) if why.contains("variables")), "{line}");
+    }
+    let many: String = (0..40_000).map(|it| format!("A{it}=1\n")).collect();
+    let commands = "ls\n".repeat(100_000);
+    assert!(matches!(run(&format!("{many}{commands}exec app")), Line::Unknown(_)));
+    assert!(matches!(run(&"cd a\n".repeat(100_000)), Line::Unknown(_)));
+    // An honest script of many lines stays far below.
+    let honest = format!("A=$BIN\n{}exec \"$A\" \"$@\"", "mkdir -p /data/$A\n".repeat(500));
+    assert!(matches!(run(&honest), Line::Runs(_)));
 }

@@ -1,8 +1,8 @@
 //! glibc's binding of symbols: each reference by name and version through the one global scope.
 
-use super::Process;
-use crate::facts::binary::Linking;
-use crate::facts::binary::linking::Reference;
+use crate::binary::elf::Linking;
+use crate::binary::elf::symbols::Reference;
+use crate::facts::loader::glibc::Process;
 use crate::facts::loader::{Draft, Problem, Stage};
 
 /// Relocates every object in the loader's order: those that others depend on first. The first

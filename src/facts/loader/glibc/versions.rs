@@ -1,7 +1,7 @@
 //! glibc's comparison of versions: those that files require against those that libraries define.
 
-use super::{LOADER, Process};
-use crate::facts::binary::Linking;
+use crate::binary::elf::Linking;
+use crate::facts::loader::glibc::{LOADER, Process};
 use crate::facts::loader::{Draft, Problem, Stage};
 
 impl Process<'_> {

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::*;
 use crate::attest;
-use crate::facts::record::Traces;
-use crate::facts::record::elf::tests::sample;
+use crate::binary::elf::append_section::tests::sample;
+use crate::facts::record::consistency::*;
+use crate::facts::record::subject::Traces;
 
 fn whole() -> Value {
     let digest = "ab".repeat(32);

@@ -1,0 +1,130 @@
+//! What the texts and the crates together say: allocator, TLS back ends, checks that were compiled in.
+
+use crate::binary::Binary;
+use crate::binary::string_scan::{Needle, Text};
+use crate::fact::Fact;
+
+/// Fills in the facts of a Rust program that rest on its texts.
+pub(crate) fn read(binary: &mut Binary, text: &Text) {
+    binary.allocator = allocator(text);
+    binary.tls = tls(binary, text);
+    binary.debug_assertions = debug_assertions(binary, text);
+    binary.overflow_checks = overflow_checks(text);
+    binary.may_read = text.files();
+}
+
+/// jemalloc prints from dozens of places, 17 in the smallest program measured; a program that only
+/// speaks of it, as this one does, quotes one or two of its messages.
+const JEMALLOC_MESSAGES: u64 = 8;
+
+/// Fills in what the texts of any program say.
+pub(crate) fn read_any(binary: &mut Binary, text: &Text) {
+    binary.dlopen_stub = text.has(Needle::NoDynamicLoading);
+}
+
+/// Each allocator's own messages and settings; a program with none of them uses the system's.
+fn allocator(text: &Text) -> Fact<String> {
+    let known = [
+        (Needle::Mimalloc, "mimalloc", "mimalloc's messages"),
+        (Needle::Jemalloc, "jemalloc", "jemalloc's messages"),
+        (Needle::Snmalloc, "snmalloc", "snmalloc's messages"),
+        (Needle::Tcmalloc, "tcmalloc", "tcmalloc's settings"),
+        (Needle::Rpmalloc, "rpmalloc", "rpmalloc's source paths"),
+    ];
+    let inside = |needle: Needle| match needle {
+        Needle::Jemalloc => text.count(needle) >= JEMALLOC_MESSAGES,
+        needle => text.has(needle),
+    };
+    match known.iter().find(|(needle, ..)| inside(*needle)) {
+        Some((_, name, evidence)) => Fact::high((*name).to_string(), *evidence),
+        None => Fact::low("system".to_string(), "no other allocator's texts"),
+    }
+}
+
+/// Every back end with a trace; several may be inside at once, and which one runs is not said.
+fn tls(binary: &Binary, text: &Text) -> Fact<String> {
+    let has = |name: &str| binary.crates.iter().any(|it| it.name == name);
+    let mut found = Vec::new();
+    let mut evidence = Vec::new();
+    if has("rustls") || text.has(Needle::Rustls) {
+        let mut name = "rustls".to_string();
+        if has("ring") || text.has(Needle::Ring) {
+            name.push_str("+ring");
+        }
+        if has("aws-lc-rs") || has("aws-lc-sys") || text.has(Needle::AwsLc) {
+            name.push_str("+aws-lc");
+        }
+        found.push(name);
+        evidence.push("rustls is inside".to_string());
+    }
+    if let Some(library) = binary.needed.iter().find(|name| name.starts_with("libssl.so")) {
+        found.push("openssl".to_string());
+        evidence.push(format!("it needs {library}"));
+    } else if let Some(version) = &text.openssl {
+        found.push("openssl".to_string());
+        evidence.push(format!("OpenSSL {version} is inside"));
+    }
+    if text.has(Needle::BoringSsl)
+        && !text.has(Needle::AwsLc)
+        && (has("boring") || has("boring-sys"))
+    {
+        found.push("boringssl".to_string());
+        evidence.push("boring is inside".to_string());
+    }
+    if has("schannel") || text.has(Needle::Schannel) {
+        found.push("schannel".to_string());
+        evidence.push("schannel is inside".to_string());
+    }
+    if has("security-framework") {
+        found.push("security-framework".to_string());
+        evidence.push("security-framework is inside".to_string());
+    }
+    if found.is_empty() {
+        return Fact::unknown("no trace of a TLS library");
+    }
+    if text.has(Needle::Isrg) || has("webpki-roots") {
+        evidence.push("root certificates are inside".to_string());
+    }
+    Fact::high(found.join(", "), evidence.join("; "))
+}
+
+/// Why the texts of checks say nothing: the linker threw nothing away, so that those of the
+/// prebuilt standard library are inside whether anything uses them or not (static libraries
+/// linked by C's tools, PowerPC's 64-bit linkers, shared standard libraries).
+const KEPT: &str = "the linker kept the unused parts of the standard library, texts and all";
+
+/// The checks of unsafe preconditions are compiled in with debug assertions (1.78 and later): 360
+/// texts in a debug build of ripgrep, none in any release build that was measured.
+fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
+    if text.has(Needle::Uncollected) {
+        return Fact::unknown(KEPT);
+    }
+    let count = text.count(Needle::UnsafePrecondition) + text.count(Needle::MisalignedPointer);
+    if count > 0 {
+        return Fact::high(
+            true,
+            format!("{count} texts of checks that only debug assertions compile in"),
+        );
+    }
+    let version = binary.rustc.version.as_deref();
+    match version.and_then(|version| version.split('.').nth(1)?.parse::<u32>().ok()) {
+        Some(78..) => Fact::low(false, "no text of a check that only debug assertions compile in"),
+        Some(_) => Fact::unknown("compilers before 1.78 left no text that tells"),
+        None => Fact::unknown("the compiler's version is not known"),
+    }
+}
+
+/// At least two of the three: one alone may be an explicit panic.
+fn overflow_checks(text: &Text) -> Fact<bool> {
+    if text.has(Needle::Uncollected) {
+        return Fact::unknown(KEPT);
+    }
+    let found = [Needle::OverflowAdd, Needle::OverflowSubtract, Needle::OverflowMultiply]
+        .iter()
+        .filter(|needle| text.has(**needle))
+        .count();
+    match found {
+        0 | 1 => Fact::low(false, "the texts of overflowing arithmetic are not inside"),
+        found => Fact::high(true, format!("{found} of the three texts of overflowing arithmetic")),
+    }
+}

@@ -1,0 +1,375 @@
+//! PE: the headers, the import table and the debug directory of a Windows program.
+
+use object::ReadRef;
+
+use crate::binary::detect::language::Tables;
+use crate::binary::elf::sections::c_string;
+use crate::binary::parse::{complement, hex};
+use crate::binary::string_scan::{Needle, Text};
+use crate::binary::{
+    Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
+};
+use crate::fact::Fact;
+
+/// The loader itself takes no more than 96 sections.
+const MAX_SECTIONS: u64 = 96;
+/// Imported libraries: hundreds in the largest programs.
+const MAX_LIBRARIES: u64 = 4096;
+/// Debug directory entries; linkers write up to five.
+const MAX_DEBUG: u64 = 64;
+
+/// What the headers say.
+#[derive(Default)]
+struct Headers {
+    machine: u16,
+    characteristics: u16,
+    symbols: u32,
+    wide: bool,
+    linker: (u8, u8),
+    subsystem: u16,
+    dll_characteristics: u16,
+    /// `(address, size)` of each data directory.
+    directories: Vec<(u32, u32)>,
+    sections: Vec<Section>,
+    /// Between the DOS header and the PE header: where Microsoft's linker leaves its "Rich" mark.
+    rich: bool,
+}
+
+struct Section {
+    name: String,
+    address: u32,
+    memory_size: u32,
+    offset: u32,
+    file_size: u32,
+    characteristics: u32,
+}
+
+const CODE: u32 = 0x20;
+const EXECUTE: u32 = 0x2000_0000;
+const WRITE: u32 = 0x8000_0000;
+
+/// Fills in the facts. A file that only starts as a DOS program is answered with a note.
+pub(super) fn read<'data, R: ReadRef<'data>>(
+    binary: &mut Binary,
+    data: R,
+    contents: Option<&[u8]>,
+) {
+    binary.contents_read = contents.is_some();
+    let Some(headers) = headers(data) else {
+        binary.notes.push("starts as a DOS program, but no whole PE header follows".to_string());
+        binary.rust = Fact::unknown("the file cannot be read as a program");
+        return;
+    };
+    binary.format = Some(Format::Pe);
+    let length = binary.size;
+    let cut =
+        headers.sections.iter().any(|it| u64::from(it.offset) + u64::from(it.file_size) > length);
+    if cut {
+        binary.notes.push("sections reach past the end of the file".to_string());
+    }
+    const DLL: u16 = 0x2000;
+    const DYNAMIC_BASE: u16 = 0x40;
+    const NX_COMPAT: u16 = 0x100;
+    binary.kind =
+        if headers.characteristics & DLL != 0 { Kind::SharedLibrary } else { Kind::Executable };
+    let (arch, bits) = match headers.machine {
+        0x8664 => ("x86_64", 64),
+        0x014c => ("x86", 32),
+        0xaa64 => ("aarch64", 64),
+        0xa641 => ("arm64ec", 64),
+        0x01c4 | 0x01c0 | 0x01c2 => ("arm", 32),
+        _ => ("unknown", if headers.wide { 64 } else { 32 }),
+    };
+    binary.machine = Some(Machine { arch, bits, little_endian: true });
+    binary.position_independent = Some(headers.dll_characteristics & DYNAMIC_BASE != 0);
+    binary.static_pie = Some(false);
+    binary.hardening = Hardening {
+        executable_stack: Some(headers.dll_characteristics & NX_COMPAT == 0),
+        writable_executable_segment: Some(
+            headers
+                .sections
+                .iter()
+                .any(|it| it.characteristics & (EXECUTE | WRITE) == EXECUTE | WRITE),
+        ),
+        ..Hardening::default()
+    };
+    let mut thrown = Vec::new();
+    binary.needed = imports(data, &headers, &mut thrown);
+    let debug = debug(data, &headers);
+    binary.build_id = debug.clone();
+    binary.symbols = Some(if headers.symbols > 0 { Symbols::Present } else { Symbols::Stripped });
+    // GNU tools name `.debug_info` by its place in the symbols' string table; the sections that
+    // only debuggers want are the discardable ones with such a name.
+    const DISCARDABLE: u32 = 0x0200_0000;
+    let dwarf = headers.sections.iter().any(|it| {
+        it.name.starts_with(".debug_")
+            || it.name.starts_with('/')
+                && headers.symbols > 0
+                && it.characteristics & DISCARDABLE != 0
+    });
+    binary.debug_info = Some(match (dwarf, &debug) {
+        (true, _) => DebugInfo::Present,
+        (false, Some(_)) => DebugInfo::Separate,
+        (false, None) => DebugInfo::None,
+    });
+    let text = contents.map(|bytes| {
+        let mut code: Vec<(u64, u64)> = headers
+            .sections
+            .iter()
+            .filter(|it| it.characteristics & (CODE | EXECUTE) == CODE | EXECUTE)
+            .map(|it| (it.offset.into(), it.file_size.into()))
+            .collect();
+        code.sort_unstable();
+        Text::read(bytes, &complement(&code, bytes.len()))
+    });
+    identify(binary, &headers, debug.is_some(), text.as_ref());
+    let tables = Tables {
+        needed: &binary.needed.clone(),
+        imports: &thrown,
+        dep_v0: headers.sections.iter().any(|it| it.name == ".dep-v0"),
+        damaged: cut,
+        may_be_traceless: true,
+        ..Tables::default()
+    };
+    let record = headers.sections.iter().find(|it| it.name == ".dep-v0").and_then(|it| {
+        let start = it.offset as usize;
+        let size = it.memory_size.min(it.file_size) as usize;
+        contents?.get(start..start.checked_add(size)?)
+    });
+    binary.read_rust(&tables, text.as_ref(), contents, record);
+}
+
+/// The triple's last word and the C library: Microsoft's own linker and its imitators leave a
+/// PDB's name or their "Rich" mark, MinGW's start code leaves its messages.
+fn identify(binary: &mut Binary, headers: &Headers, debug: bool, text: Option<&Text>) {
+    let imports = |wanted: fn(&str) -> bool| {
+        binary.needed.iter().find(|name| wanted(&name.to_ascii_lowercase())).cloned()
+    };
+    let arch = match headers.machine {
+        0x8664 => "x86_64",
+        0x014c => "i686",
+        0xaa64 => "aarch64",
+        0xa641 => "arm64ec",
+        0x01c4 => "thumbv7a",
+        _ => {
+            binary.triple = Fact::unknown("Rust has no target for this machine");
+            return;
+        }
+    };
+    if (10..=13).contains(&headers.subsystem) {
+        binary.triple = Fact::certain(format!("{arch}-unknown-uefi"), "its subsystem is EFI's");
+        binary.libc.name = Fact::certain(LibcName::None, "EFI programs have none");
+        return;
+    }
+    let universal =
+        imports(|name| name.starts_with("api-ms-win-crt-") || name.starts_with("ucrtbase"));
+    let runtime = imports(|name| name.starts_with("vcruntime"));
+    let old = imports(|name| name == "msvcrt.dll");
+    let dynamic =
+        |evidence: &Option<String>| format!("it needs {}", evidence.as_deref().unwrap_or_default());
+    let libc = |name, linkage, evidence: String| Libc {
+        name: Fact::high(name, evidence),
+        linkage: Some(linkage),
+        ..Libc::default()
+    };
+    let gnu_text = text.is_some_and(|text| text.has(Needle::Mingw));
+    let go = text.is_some_and(|text| text.go);
+    let (environment, evidence, library) = if go && runtime.is_none() && universal.is_none() {
+        let evidence = "Go's runtime calls the system itself";
+        ("", evidence, libc(LibcName::None, Linkage::Static, evidence.to_string()))
+    } else if runtime.is_some() {
+        (
+            "-msvc",
+            "it needs Microsoft's C++ runtime",
+            libc(LibcName::Msvc, Linkage::Dynamic, dynamic(&runtime)),
+        )
+    } else if gnu_text || old.is_some() && !headers.rich || headers.linker.0 < 3 && !headers.rich {
+        let library = match (&universal, &old) {
+            (Some(_), _) => libc(LibcName::Ucrt, Linkage::Dynamic, dynamic(&universal)),
+            (None, Some(_)) => libc(LibcName::Msvc, Linkage::Dynamic, dynamic(&old)),
+            (None, None) => {
+                libc(LibcName::None, Linkage::Static, "it needs no C library".to_string())
+            }
+        };
+        (
+            "-gnu",
+            if gnu_text { "MinGW's start code is inside" } else { "GNU's linker made it" },
+            library,
+        )
+    } else if headers.rich || debug {
+        let library = match &universal {
+            Some(_) => libc(LibcName::Msvc, Linkage::Dynamic, dynamic(&universal)),
+            None => libc(
+                LibcName::Msvc,
+                Linkage::Static,
+                "it needs no C library, and Microsoft's linker made it".into(),
+            ),
+        };
+        (
+            "-msvc",
+            if headers.rich { "Microsoft's linker left its mark" } else { "it names a PDB" },
+            library,
+        )
+    } else {
+        let why = match text {
+            None => "neither a PDB nor a linker's mark, and its text was not looked at",
+            Some(_) => "neither a PDB nor a linker's mark",
+        };
+        binary.triple = Fact::unknown(why);
+        binary.libc.name = Fact::unknown(why);
+        return;
+    };
+    binary.triple = Fact::high(format!("{arch}-pc-windows{environment}"), evidence);
+    binary.libc = library;
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Microsoft's "PE Format": the DOS header's `e_lfanew`, signature, COFF header, optional header,
+/// section table.
+fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<Headers> {
+    let at = u64::from(word(data.read_bytes_at(0x3c, 4).ok()?, 0)?);
+    let coff = data.read_bytes_at(at, 24).ok()?;
+    if !coff.starts_with(b"PE\0\0") {
+        return None;
+    }
+    let optional_size = u64::from(half(coff, 20)?);
+    let optional = data.read_bytes_at(at.checked_add(24)?, optional_size).ok()?;
+    let wide = match half(optional, 0)? {
+        0x10b => false,
+        0x20b => true,
+        _ => return None,
+    };
+    let (count, directories) = if wide { (108, 112) } else { (92, 96) };
+    let count = word(optional, count).unwrap_or(0).min(16) as usize;
+    let table = optional.get(directories..).unwrap_or_default();
+    let directories =
+        table.chunks_exact(8).take(count).filter_map(|it| Some((word(it, 0)?, word(it, 4)?)));
+    let sections = u64::from(half(coff, 6)?).min(MAX_SECTIONS);
+    let sections_at = at.checked_add(24)?.checked_add(optional_size)?;
+    let there = data.len().ok()?.saturating_sub(sections_at);
+    let table = data.read_bytes_at(sections_at, (sections * 40).min(there)).unwrap_or_default();
+    let section = |it: &[u8]| {
+        Some(Section {
+            name: c_string(it.get(..8)?),
+            memory_size: word(it, 8)?,
+            address: word(it, 12)?,
+            file_size: word(it, 16)?,
+            offset: word(it, 20)?,
+            characteristics: word(it, 36)?,
+        })
+    };
+    let stub = data.read_bytes_at(0x40, at.saturating_sub(0x40).min(1024)).unwrap_or_default();
+    Some(Headers {
+        machine: half(coff, 4)?,
+        symbols: word(coff, 16)?,
+        characteristics: half(coff, 22)?,
+        wide,
+        linker: (*optional.get(2)?, *optional.get(3)?),
+        subsystem: half(optional, 68)?,
+        dll_characteristics: half(optional, 70)?,
+        directories: directories.collect(),
+        sections: table.chunks_exact(40).filter_map(section).collect(),
+        rich: memchr::memmem::find(stub, b"Rich").is_some(),
+    })
+}
+
+impl Headers {
+    fn offset(&self, address: u32) -> Option<u64> {
+        self.sections.iter().find_map(|section| {
+            let inside = address.checked_sub(section.address)?;
+            (inside < section.file_size).then(|| u64::from(section.offset) + u64::from(inside))
+        })
+    }
+
+    fn directory(&self, index: usize) -> Option<(u32, u32)> {
+        self.directories.get(index).copied().filter(|it| it.0 != 0)
+    }
+}
+
+/// The libraries of the import table and of the delayed one; and the symbols that are asked of
+/// Microsoft's C++ runtime, which is where unwinding is.
+fn imports<'data, R: ReadRef<'data>>(
+    data: R,
+    headers: &Headers,
+    of_runtime: &mut Vec<String>,
+) -> Vec<String> {
+    const IMPORTS: usize = 1;
+    const DELAYED: usize = 13;
+    let mut names = Vec::new();
+    for (index, size, name_at) in [(IMPORTS, 20, 12), (DELAYED, 32, 4)] {
+        let Some(start) = headers.directory(index).and_then(|it| headers.offset(it.0)) else {
+            continue;
+        };
+        for at in (0..MAX_LIBRARIES).map(|number| start.saturating_add(number * size)) {
+            let Ok(descriptor) = data.read_bytes_at(at, size) else { break };
+            let Some(name) = word(descriptor, name_at).filter(|&name| name != 0) else { break };
+            let Some(at) = headers.offset(name) else { break };
+            let Some(name) = string(data, at) else { break };
+            if name.to_ascii_lowercase().starts_with("vcruntime") && index == IMPORTS {
+                let table = word(descriptor, 0).unwrap_or(0);
+                of_runtime.extend(symbols(data, headers, table));
+            }
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn string<'data, R: ReadRef<'data>>(data: R, at: u64) -> Option<String> {
+    let there = data.len().ok()?.checked_sub(at)?.min(256);
+    data.read_bytes_at(at, there).ok().map(c_string)
+}
+
+/// The names of one library's import lookup table.
+fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &Headers, table: u32) -> Vec<String> {
+    const MAX_SYMBOLS: u64 = 512;
+    let size: u64 = if headers.wide { 8 } else { 4 };
+    let Some(start) = headers.offset(table) else { return Vec::new() };
+    let entry = |number: u64| {
+        let bytes = data.read_bytes_at(start.checked_add(number * size)?, size).ok()?;
+        // The highest bit says that an ordinal stands here and no name.
+        let by_name = bytes.last().is_some_and(|last| last & 0x80 == 0);
+        word(bytes, 0).filter(|&address| address != 0 && by_name)
+    };
+    (0..MAX_SYMBOLS)
+        .map_while(entry)
+        .filter_map(|address| string(data, headers.offset(address)?.checked_add(2)?))
+        .collect()
+}
+
+/// The GUID and age of the PDB that the debug directory names.
+fn debug<'data, R: ReadRef<'data>>(data: R, headers: &Headers) -> Option<String> {
+    const DEBUG: usize = 6;
+    const CODE_VIEW: u32 = 2;
+    let (address, size) = headers.directory(DEBUG)?;
+    let start = headers.offset(address)?;
+    for number in 0..(u64::from(size) / 28).min(MAX_DEBUG) {
+        let entry = data.read_bytes_at(start.checked_add(number * 28)?, 28).ok()?;
+        if word(entry, 12)? != CODE_VIEW {
+            continue;
+        }
+        let record = data.read_bytes_at(word(entry, 24)?.into(), 24).ok()?;
+        if record.starts_with(b"RSDS") {
+            return Some(guid(record.get(4..20)?));
+        }
+    }
+    None
+}
+
+/// As debuggers write it: the first three fields are little-endian numbers.
+fn guid(bytes: &[u8]) -> String {
+    let mut bytes = bytes.to_vec();
+    for field in [0..4, 4..6, 6..8] {
+        if let Some(field) = bytes.get_mut(field) {
+            field.reverse();
+        }
+    }
+    hex(&bytes)
+}

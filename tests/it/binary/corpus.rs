@@ -1,0 +1,532 @@
+//! Every fact over real programs that nobody here built, against what is known of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+use binlint::binary::Binary;
+use binlint::binary::{CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols};
+use binlint::report::words;
+
+mod tally;
+
+use crate::support::corpus::{Extent, Row};
+use crate::support::{corpus, slow};
+use tally::{Explained, Tally};
+
+/// Of these facts, nothing may be wrong, and nothing null, but for what is explained.
+const GOALS: &[&str] = &[
+    "answered",
+    "triple",
+    "libc name",
+    "libc linkage",
+    "required glibc",
+    "named glibc",
+    "symbols",
+    "debug info",
+    "position independent",
+    "static-pie",
+    "interpreter",
+    "RELRO",
+    "BIND_NOW",
+    "kind",
+    "Rust",
+    "panic strategy",
+    "rustc version",
+    "allocator",
+    "crates by path: inside",
+    "crates by record: all",
+    "main (x86_64 and aarch64 ELF)",
+    "main called a placeholder (others)",
+];
+
+/// Where the list and the file differ, and what the file itself says.
+const EXPLAINED: &[Explained] = &[
+    ("triple", "esbuild_aix", "XCOFF is not among the formats that are read."),
+    ("kind", "esbuild_aix", "XCOFF is not among the formats that are read."),
+    (
+        "triple",
+        "esbuild.wasm",
+        "The list has the package's name; the file is a WebAssembly module for Go's own runtime, which Rust has no target for.",
+    ),
+    (
+        "triple",
+        "sass.snapshot",
+        "The list has the package's name; the file is a Dart snapshot that uses ELF as a container: no interpreter, no needed library, no note, no import.",
+    ),
+    (
+        "kind",
+        "sass.snapshot",
+        "It is ET_DYN without an interpreter, DF_1_PIE or an entry point: `dart` loads it.",
+    ),
+    (
+        "triple",
+        "libgcc_s-262c4f60.so.1",
+        "The list has the wheel's tag; readelf -A says Tag_CPU_arch v5TE with hard float, and the code has no ARMv7 barrier: a compiler's own library, built for the lowest hard-float target.",
+    ),
+    (
+        "triple",
+        "libstdc__-c7f265c1.so.6",
+        "The list has the wheel's tag; readelf -A says Tag_CPU_arch v5TE with hard float, and the code has no ARMv7 barrier: a compiler's own library, built for the lowest hard-float target.",
+    ),
+    (
+        "triple",
+        "shfmt-py",
+        "The list has the wheel's tag; the program is Go's without any C library, so no such word belongs into its target (the list says libc: none, too).",
+    ),
+    (
+        "libc name",
+        "esbuild_freebsd",
+        "A static Go program, which calls the kernel itself as on Linux, where the list says none.",
+    ),
+    (
+        "debug info",
+        "typos__1.13.20__macosx",
+        "Its symbol table has N_OSO entries: the debug information is in object files that it names.",
+    ),
+    (
+        "Rust",
+        "orjson__3.13.0__win_arm64",
+        "Null is what can be said: locations trimmed, panics immediate, and PE has no compiler's comment.",
+    ),
+    (
+        "panic strategy",
+        "orjson__3.13.0__win_arm64",
+        "Nothing in it tells that it is a Rust program (see above).",
+    ),
+    (
+        "rustc version",
+        "rustc__1.63.0.dfsg1-2__amd64__rustc",
+        "The file holds no version: its standard library is in librustc_driver, and the list has Debian's control file.",
+    ),
+    (
+        "crates by path: inside",
+        "hexyl",
+        "The program itself, which Debian's list of what is linked in leaves out.",
+    ),
+    (
+        "crates by path: inside",
+        "sqv",
+        "The program itself, which Debian's list of what is linked in leaves out.",
+    ),
+    (
+        "crates by path: inside",
+        "tokei",
+        "The program itself, which Debian's list of what is linked in leaves out.",
+    ),
+    (
+        "crates by path: inside",
+        "tealdeer",
+        "Its paths are /usr/share/cargo/registry/ureq-proto-0.6.3 and utf-8-0.7.6; the list has ureq and not what it is made of, and cuts the second name short (utf).",
+    ),
+    (
+        "allocator",
+        "pyoxidizer",
+        "The list went by text; the text is of the projects that it generates (`global-allocator-jemalloc`).",
+    ),
+];
+
+#[test]
+fn facts_of_programs_that_others_built() {
+    let extent = corpus::extent();
+    let Some(programs) = corpus::programs(extent) else { return };
+    let mut tally = Tally::default();
+    let mut recall = Recall::default();
+    let rows = corpus::rows("corpus-open.csv");
+    for row in rows.iter().filter(|row| extent == Extent::Full || row["tier"] == "core") {
+        // What is gone was reported by the fetch.
+        let Ok(bytes) = std::fs::read(programs.join(&row["id"])) else { continue };
+        match Binary::full(row["id"].as_str(), &bytes, false) {
+            Ok(binary) => {
+                compare(row, &binary, &mut tally);
+                compare_crates(row, &binary, &mut tally, &mut recall);
+            }
+            Err(why) => tally.add("answered", &row["id"], Some(&why.to_string()), "yes"),
+        }
+    }
+    let (answered, _) = tally.share("answered");
+    let mut section = format!("## {answered} programs that others built\n\n");
+    tally.page(&mut section);
+    recall.page(&mut section);
+    keep("programs", &section, extent);
+    let missed = tally.missed(GOALS);
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// Small stripped programs of every shape, whose sources are known.
+#[test]
+fn facts_of_placeholders() {
+    if !slow::has("xz") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let archive = corpus::data().join("placeholders-open.tar.xz");
+    let unpacked = std::process::Command::new("tar")
+        .arg("-xJf")
+        .arg(&archive)
+        .current_dir(folder.path())
+        .status();
+    assert!(unpacked.is_ok_and(|status| status.success()), "tar unpacks it");
+    let mut tally = Tally::default();
+    for row in corpus::rows("placeholders-open.csv") {
+        let path = [row["file"].clone(), format!("placeholders/{}", row["file"])]
+            .into_iter()
+            .map(|name| folder.path().join(name))
+            .find(|path| path.is_file())
+            .unwrap_or_else(|| panic!("{} is in the archive", row["file"]));
+        let bytes = std::fs::read(path).expect("it can be read");
+        let binary = Binary::full(row["file"].as_str(), &bytes, false).expect("it is a program");
+        compare_placeholder(&row, &binary, &mut tally);
+    }
+    let mut section = String::from("## 229 small programs with known sources\n\n");
+    tally.page(&mut section);
+    keep("placeholders", &section, Extent::Full);
+    let missed = tally.missed(&[
+        "triple",
+        "libc",
+        "rustc version",
+        "panic strategy",
+        "Rust",
+        "real main",
+        "symbols",
+    ]);
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    let (found, of) = tally.share("placeholder main");
+    assert!(found * 100 >= of * 99, "{found} of {of} placeholders");
+}
+
+fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
+    let id = row["file"].as_str();
+    tally.add("Rust", id, binary.rust.value.map(|rust| if rust { "yes" } else { "no" }), "yes");
+    tally.add("triple", id, binary.triple.value.as_deref(), &row["triple"]);
+    let libc = binary.libc.name.value.map(|name| {
+        let linkage =
+            if binary.libc.linkage == Some(Linkage::Static) { "static" } else { "dynamic" };
+        format!("{}, {linkage}", words::libc(name))
+    });
+    let linkage = if row["link"].contains("static") { "static" } else { "dynamic" };
+    let known = if row["triple"].contains("musl") { "musl" } else { "glibc" };
+    tally.add("libc", id, libc.as_deref(), &format!("{known}, {linkage}"));
+    let said =
+        binary.symbols.map(|it| if it == Symbols::Stripped { "stripped" } else { "present" });
+    tally.add("symbols", id, said, "stripped");
+    let known = match row["rustc"].strip_prefix("nightly ") {
+        Some(version) => format!("{version}-nightly"),
+        None => row["rustc"].clone(),
+    };
+    tally.add("rustc version", id, binary.rustc.version.as_deref(), &known);
+    let said = binary.panic.value.map(|panic| match panic {
+        Panic::Unwind => "unwind",
+        Panic::Abort => "abort",
+    });
+    tally.add("panic strategy", id, said, &row["panic"]);
+    let said = binary.main.value.map(|verdict| match verdict {
+        MainVerdict::Real => "real",
+        MainVerdict::Empty => "empty",
+        MainVerdict::HelloWorld => "hello-world",
+        MainVerdict::PlaceholderText => "placeholder-text",
+    });
+    match row["main"].as_str() {
+        // A null accuses nobody.
+        "real" => tally.add(
+            "real main",
+            id,
+            Some(said.filter(|it| *it != "real").unwrap_or("real")),
+            "real",
+        ),
+        // LLVM deleted the only store: the code and the source are both right.
+        "real-or-empty" => {}
+        truth => tally.add("placeholder main", id, said, truth),
+    }
+}
+
+/// How much of what is known to be inside is found.
+#[derive(Default)]
+struct Recall {
+    /// Kind of list to `(found, listed)`.
+    lists: BTreeMap<&'static str, (usize, usize)>,
+}
+
+impl Recall {
+    fn page(&self, into: &mut String) {
+        into.push_str("\n### Crates found by panic locations, of those listed\n\n");
+        into.push_str("| list | found | listed |\n| --- | ---: | ---: |\n");
+        for (list, (found, listed)) in &self.lists {
+            let _ = writeln!(into, "| {list} | {found} | {listed} |");
+        }
+    }
+}
+
+/// Crates by path must be on the list; crates by cargo-auditable's record must be the list.
+fn compare_crates(row: &Row, binary: &Binary, tally: &mut Tally, recall: &mut Recall) {
+    let id = row["id"].as_str();
+    let Some(file) = row["crates_file"].rsplit('/').next().filter(|file| !file.is_empty()) else {
+        return;
+    };
+    let text =
+        std::fs::read_to_string(corpus::data().join("crates").join(file)).expect("committed");
+    let list: serde_json::Value = serde_json::from_str(&text).expect("the list is JSON");
+    // Debian's names have no underscores, and its versions no build metadata.
+    let plain = |name: &str, version: &str| {
+        format!("{}@{}", name.replace('_', "-"), version.split('+').next().unwrap_or_default())
+    };
+    let listed: BTreeSet<String> = list["crates"]
+        .as_array()
+        .expect("a list of crates")
+        .iter()
+        .map(|it| {
+            plain(
+                it["name"].as_str().unwrap_or_default(),
+                it["version"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let binaries: Vec<&Binary> =
+        if binary.slices.is_empty() { vec![binary] } else { binary.slices.iter().collect() };
+    let of = |source: CrateSource| -> BTreeSet<String> {
+        let crates = binaries.iter().flat_map(|it| &it.crates);
+        crates.filter(|it| it.from == source).map(|it| plain(&it.name, &it.version)).collect()
+    };
+    let by_path = of(CrateSource::PanicPath);
+    for found in &by_path {
+        let said = if listed.contains(found) { "inside".to_string() } else { found.clone() };
+        tally.add("crates by path: inside", id, Some(&said), "inside");
+    }
+    let kind = match file {
+        _ if file.ends_with(".auditable.json") => "cargo-auditable's record",
+        _ if file.ends_with(".debian.json") => "Debian's Static-Built-Using",
+        _ => "Cargo.lock of the same version (an upper bound)",
+    };
+    let counts = recall.lists.entry(kind).or_default();
+    counts.0 += by_path.intersection(&listed).count();
+    counts.1 += listed.len();
+    if file.ends_with(".auditable.json") {
+        let all: BTreeSet<String> = of(CrateSource::DepV0).union(&by_path).cloned().collect();
+        let missing = listed.difference(&all).count() + all.difference(&listed).count();
+        tally.add("crates by record: all", id, Some(&format!("{missing} differ")), "0 differ");
+    }
+}
+
+/// The page has two parts, written by two tests; a run over the small tier writes nothing.
+fn keep(part: &str, section: &str, extent: Extent) {
+    println!("{section}");
+    if extent == Extent::Core || corpus::extent() == Extent::Core {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/accuracy.md");
+    static PAGE: Mutex<()> = Mutex::new(());
+    let _guard = PAGE.lock().expect("no test panics while it writes");
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let mark = |part: &str| format!("<!-- {part} -->\n");
+    let kept = |part: &str| {
+        let from = old.split_once(&mark(part)).map_or("", |(_, rest)| rest);
+        from.split_once("<!-- end -->").map_or("", |(section, _)| section).to_string()
+    };
+    let mut page = String::from(INTRODUCTION);
+    for name in ["programs", "placeholders"] {
+        let text = if name == part { section.to_string() } else { kept(name) };
+        let _ = write!(page, "{}{}\n<!-- end -->\n\n", mark(name), text.trim_end());
+    }
+    std::fs::write(&path, page.trim_end().to_string() + "\n").expect("the page can be written");
+}
+
+const INTRODUCTION: &str = "\
+# How often the facts are right
+
+Written by `BINLINT_CORPUS=full cargo test --test it corpus`; do not edit. Said is what `inspect` answers from the bytes \
+alone; true is what the manifests in `testdata/corpus` know from elsewhere: the package's own metadata, readelf, \
+upstream's profile, Debian's control files, a second binary of the same build. Null is an answer, and costs nobody \
+anything; wrong is what must not be. More programs are kept apart and never developed against.
+
+";
+
+fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
+    let id = row["id"].as_str();
+    let truth = |column: &str| row[column].as_str();
+    tally.add("answered", id, Some("yes"), "yes");
+    let triples: Option<String> = match whole.slices.as_slice() {
+        [] => whole.triple.value.clone(),
+        slices => slices
+            .iter()
+            .map(|slice| slice.triple.value.clone())
+            .collect::<Option<Vec<String>>>()
+            .map(|triples| triples.join("+")),
+    };
+    tally.add("triple", id, triples.as_deref(), truth("triple"));
+    let binary = whole.slices.first().unwrap_or(whole);
+
+    let (name, linkage) = libc_truth(truth("libc"));
+    if let Some(name) = name {
+        tally.add("libc name", id, binary.libc.name.value.map(words::libc), name);
+    }
+    if let Some(linkage) = linkage {
+        let said = binary.libc.linkage.map(|linkage| match linkage {
+            Linkage::Dynamic => "dynamic",
+            Linkage::Static => "static",
+        });
+        tally.add("libc linkage", id, said, linkage);
+    }
+    if truth("libc") == "glibc-dynamic" {
+        let or_none =
+            |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_string());
+        for (fact, said, column) in [
+            ("required glibc", &binary.libc.version_required, "glibc_strict"),
+            ("named glibc", &binary.libc.version_named, "glibc_named"),
+        ] {
+            tally.add(fact, id, Some(&or_none(said)), truth(column));
+        }
+    } else {
+        let said = binary.libc.version_required.as_deref().unwrap_or("none");
+        tally.add("required glibc", id, Some(said), "none");
+    }
+    if !truth("stripped").is_empty() {
+        let said = binary.symbols.map(|symbols| match symbols {
+            Symbols::Present => "present",
+            Symbols::Stripped => "stripped",
+        });
+        let known = if truth("stripped") == "yes" { "stripped" } else { "present" };
+        tally.add("symbols", id, said, known);
+    }
+    if !truth("debug").is_empty() {
+        let said = binary.debug_info.map(|debug| match debug {
+            DebugInfo::None => "none",
+            DebugInfo::Present => "present",
+            DebugInfo::Separate => "separate",
+        });
+        let known = match (truth("debug"), truth("debuglink")) {
+            ("dwarf", _) => "present",
+            ("pdb-path-only", _) | (_, "True") => "separate",
+            _ => "none",
+        };
+        tally.add("debug info", id, said, known);
+    }
+    if truth("format") == "elf" {
+        let word = |said: Option<bool>| said.map(|said| if said { "yes" } else { "no" });
+        let yes = |known: bool| if known { "yes" } else { "no" };
+        tally.add(
+            "position independent",
+            id,
+            word(binary.position_independent),
+            yes(truth("elf_type") == "DYN"),
+        );
+        tally.add(
+            "static-pie",
+            id,
+            word(binary.static_pie),
+            yes(truth("libc") == "musl-static-pie"),
+        );
+        tally.add(
+            "interpreter",
+            id,
+            Some(binary.interpreter.as_deref().unwrap_or("none")),
+            or(truth("interp"), "none"),
+        );
+        let relro = binary.hardening.relro.map(|relro| relro != Relro::None);
+        tally.add("RELRO", id, word(relro), yes(truth("relro") == "True"));
+        let bind_now = binary.hardening.bind_now.or(Some(false));
+        tally.add("BIND_NOW", id, word(bind_now), yes(truth("bind_now") == "True"));
+    }
+    let kind = match truth("kind") {
+        "exe" => "executable",
+        _ => "shared-library",
+    };
+    tally.add(
+        "kind",
+        id,
+        Some(
+            &format!("{:?}", binary.kind).to_lowercase().replace("sharedlibrary", "shared-library"),
+        ),
+        kind,
+    );
+    let rust = matches!(truth("language"), "rust" | "mixed");
+    tally.add(
+        "Rust",
+        id,
+        binary.rust.value.map(|rust| if rust { "yes" } else { "no" }),
+        if rust { "yes" } else { "no" },
+    );
+    if matches!(truth("panic_confidence"), "certain" | "high") {
+        let said = binary.panic.value.map(|panic| match panic {
+            Panic::Unwind => "unwind",
+            Panic::Abort => "abort",
+        });
+        tally.add("panic strategy", id, said, truth("panic"));
+    }
+    if !truth("rustc").is_empty() {
+        let known = truth("rustc").split(' ').next().unwrap_or_default();
+        tally.add("rustc version", id, binary.rustc.version.as_deref(), known);
+    } else if !rust {
+        tally.add(
+            "rustc version",
+            id,
+            Some(binary.rustc.version.as_deref().unwrap_or("none")),
+            "none",
+        );
+    }
+    let judged = truth("triple").starts_with("x86_64") || truth("triple").starts_with("aarch64");
+    // In mixed programs main is C's or C++'s own.
+    let whole = truth("language") == "rust" && truth("kind") == "exe";
+    if whole && truth("format") == "elf" && judged {
+        let said = binary.main.value.map(|verdict| match verdict {
+            MainVerdict::Real => "real",
+            MainVerdict::Empty | MainVerdict::HelloWorld | MainVerdict::PlaceholderText => {
+                "a placeholder"
+            }
+        });
+        tally.add("main (x86_64 and aarch64 ELF)", id, said, "real");
+    } else if rust {
+        let said =
+            if binary.main.value.is_none_or(|it| it == MainVerdict::Real) { "no" } else { "yes" };
+        tally.add("main called a placeholder (others)", id, Some(said), "no");
+    }
+    if !truth("allocator_seen").is_empty() {
+        let said = binary.allocator.value.as_deref();
+        tally.add("allocator", id, said, truth("allocator_seen"));
+    }
+}
+
+fn or<'a>(value: &'a str, empty: &'a str) -> &'a str {
+    if value.is_empty() { empty } else { value }
+}
+
+fn libc_truth(column: &str) -> (Option<&'static str>, Option<&'static str>) {
+    match column {
+        "glibc-dynamic" => (Some("glibc"), Some("dynamic")),
+        "glibc-static" => (Some("glibc"), Some("static")),
+        "musl-static" | "musl-static-pie" => (Some("musl"), Some("static")),
+        "musl-dynamic" => (Some("musl"), Some("dynamic")),
+        "is-musl" => (Some("musl"), None),
+        "bionic" => (Some("bionic"), None),
+        "ohos-musl-dynamic" => (Some("ohos-musl"), Some("dynamic")),
+        "msvc-crt-dynamic" => (Some("msvc"), Some("dynamic")),
+        "msvc-crt-static" => (Some("msvc"), Some("static")),
+        "mingw-ucrt" => (Some("ucrt"), Some("dynamic")),
+        "libsystem" => (Some("libsystem"), Some("dynamic")),
+        "freebsd-dynamic" => (Some("freebsd"), Some("dynamic")),
+        "freebsd-static" => (Some("freebsd"), Some("static")),
+        "openbsd-dynamic" => (Some("openbsd"), Some("dynamic")),
+        "none(static go)" => (Some("none"), Some("static")),
+        // wasm, AIX, NetBSD: no C library that this report has a name for.
+        _ => (None, None),
+    }
+}
+
+/// Rules whose fixtures no compiler of this machine makes: each bites a real program and spares one.
+#[test]
+fn rules_bite_and_spare_real_programs() {
+    let Some(folder) = corpus::programs(corpus::extent()) else { return };
+    for id in ["musl-allocator"] {
+        let rule = binlint::rules::ALL.iter().find(|rule| rule.id == id).expect("a rule");
+        let mut answers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for entry in std::fs::read_dir(&folder).expect("the corpus is there").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let bytes = std::fs::read(entry.path()).expect("a program");
+            let Ok(binary) = Binary::full(&name, &bytes, false) else { continue };
+            let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
+            answers.entry(rule.check.run(&facts).name()).or_default().push(name);
+        }
+        assert!(answers.contains_key("fail"), "{id} bites none of {answers:#?}");
+        assert!(answers.contains_key("not-applicable"), "{id} spares none of {answers:#?}");
+    }
+}

@@ -1,0 +1,231 @@
+//! The walls as data: what each part of the tree may look into and say. `ARCHITECTURE.md` explains
+//! them; whoever moves a file changes its line here and says why.
+
+/// The parts of the tree, in their order, and the parts below that each may look into.
+///
+/// A part looks into itself, and never into one beside or above it. `lint` is in a row with `config`
+/// and `report` and brings them together: levels go in, a report comes out.
+pub const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
+    ("fact", &[]),
+    ("toolchain", &[]),
+    ("binary", &["fact", "toolchain"]),
+    // What lies in an image is nobody's language to it: it knows neither Rust nor ELF.
+    ("rootfs", &["fact"]),
+    ("start", &["fact", "toolchain", "binary", "rootfs"]),
+    ("cargo", &["fact", "toolchain", "binary", "rootfs"]),
+    ("provenance", &["fact", "toolchain", "binary", "rootfs", "cargo"]),
+    ("dockerfile", &["fact", "toolchain", "binary", "rootfs", "start", "cargo"]),
+    ("subject", BELOW_SUBJECT),
+    ("rule", &with::<9>(BELOW_SUBJECT, &["subject"])),
+    ("rules", &with::<10>(BELOW_SUBJECT, &["subject", "rule"])),
+    ("config", &with::<11>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("report", &with::<11>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("lint", &with::<13>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
+    (
+        "session",
+        &with::<14>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
+    ),
+    (
+        "cli",
+        &with::<15>(
+            BELOW_SUBJECT,
+            &["subject", "rule", "rules", "config", "report", "lint", "session"],
+        ),
+    ),
+    // The facade and the program stand on everything, and nothing on them.
+    ("lib", EVERYTHING),
+    ("main", EVERYTHING),
+];
+
+const BELOW_SUBJECT: &[&str] =
+    &["fact", "toolchain", "binary", "rootfs", "start", "cargo", "provenance", "dockerfile"];
+
+const EVERYTHING: &[&str] = &with::<16>(
+    BELOW_SUBJECT,
+    &["subject", "rule", "rules", "config", "report", "lint", "session", "cli"],
+);
+
+const fn with<const N: usize>(
+    first: &[&'static str],
+    second: &[&'static str],
+) -> [&'static str; N] {
+    assert!(first.len() + second.len() == N, "N is the number of both");
+    let mut all = [""; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// Something that only some files may say.
+pub struct Word {
+    /// How a failure calls it.
+    pub what: &'static str,
+    /// Paths; whoever says one of them or anything below it says the word.
+    pub paths: &'static [&'static str],
+    /// Paths below them that do not count.
+    pub but: &'static [&'static str],
+    /// Methods without arguments that count, whatever their receiver: types are not known here.
+    pub methods: &'static [&'static str],
+    /// Macros that count.
+    pub macros: &'static [&'static str],
+    /// Who may: a file without `.rs`, or a folder with everything in it, and the file of its name.
+    pub may: &'static [&'static str],
+}
+
+const WORD: Word = Word { what: "", paths: &[], but: &[], methods: &[], macros: &[], may: &[] };
+
+/// A path's own questions to the disk. `clippy.toml` has the same list.
+pub const PATH_METHODS: &[&str] = &[
+    "exists",
+    "try_exists",
+    "is_file",
+    "is_dir",
+    "metadata",
+    "symlink_metadata",
+    "read_dir",
+    "read_link",
+    "canonicalize",
+];
+
+/// The lint that knows a receiver's type; only who may read the disk may lift it.
+pub const PATH_LINT: &str = "clippy::disallowed_methods";
+
+/// Who may touch the world outside, in which way.
+pub const FILES: Word = Word {
+    what: "files",
+    paths: &["std::fs", "std::os::unix::fs", "std::os::linux::fs", "rustix::fs", "tempfile"],
+    methods: PATH_METHODS,
+    may: &[
+        "cargo/fs",
+        "cargo/rebuild/files",
+        "rootfs/source",
+        "rootfs/tree/host_directory",
+        "provenance/fs",
+        "session/fs",
+        "cli/output",
+    ],
+    ..WORD
+};
+
+pub const WORDS: &[Word] = &[
+    FILES,
+    Word {
+        what: "the network",
+        paths: &["std::net", "std::os::unix::net", "rustix::net"],
+        may: &["rootfs/source/daemon", "rootfs/source/registry"],
+        ..WORD
+    },
+    Word {
+        what: "processes",
+        paths: &["std::process", "std::os::unix::process", "rustix::process"],
+        // The exit code of a program's own is no process.
+        but: &["std::process::ExitCode"],
+        may: &["cargo/process", "cargo/rebuild/process"],
+        ..WORD
+    },
+    Word {
+        what: "the environment",
+        paths: &["std::env"],
+        // Known when this is compiled.
+        but: &["std::env::consts"],
+        may: &[
+            "main",
+            "cargo/process",
+            "cargo/rebuild/process",
+            "rootfs/source/daemon",
+            "cli/output",
+        ],
+        ..WORD
+    },
+    Word {
+        what: "the terminal",
+        paths: &["std::io::stdin", "std::io::stdout", "std::io::stderr", "rustix::termios"],
+        macros: &["print", "println", "eprint", "eprintln"],
+        // Behind cargo, what the wrapper says goes to cargo's standard error.
+        may: &["cli", "cargo/rebuild/process", "rootfs/source"],
+        ..WORD
+    },
+    Word { what: "a debugging aid", macros: &["dbg", "todo", "unimplemented"], ..WORD },
+    Word {
+        what: "the object-file library",
+        paths: &["object", "iced_x86"],
+        may: &["binary"],
+        ..WORD
+    },
+    Word {
+        what: "a document's form (Serialize)",
+        paths: &["serde::Serialize", "serde::Serializer", "serde::ser", "serde_derive::Serialize"],
+        may: &["report", "provenance"],
+        ..WORD
+    },
+    Word {
+        what: "a document's form (Deserialize)",
+        paths: &[
+            "serde::Deserialize",
+            "serde::Deserializer",
+            "serde::de",
+            "serde_derive::Deserialize",
+        ],
+        may: &[
+            "report",
+            "provenance",
+            "rootfs/document",
+            "cargo/target_dir",
+            "cargo/workspace",
+            // The record of cargo-auditable, `.dep-v0`.
+            "binary/detect/crates",
+            "config",
+        ],
+        ..WORD
+    },
+    Word {
+        what: "the clock",
+        paths: &["std::time"],
+        may: &[
+            "toolchain",
+            "binary",
+            "rootfs",
+            "start",
+            "cargo",
+            "provenance",
+            "dockerfile",
+            "subject",
+            "session",
+            "cli",
+        ],
+        ..WORD
+    },
+    Word {
+        what: "waiting",
+        paths: &["std::thread", "std::sync::mpsc", "std::sync::Condvar", "std::sync::Barrier"],
+        may: &["binary", "rootfs", "cargo", "session", "cli"],
+        ..WORD
+    },
+    Word {
+        what: "reading and writing",
+        paths: &["std::io"],
+        may: &[
+            "toolchain",
+            "binary",
+            "rootfs",
+            "start",
+            "cargo",
+            "provenance",
+            "dockerfile",
+            "subject",
+            "report",
+            "session",
+            "cli",
+            "lib",
+        ],
+        ..WORD
+    },
+];
+
+/// A longer file wants a second one; tests count.
+pub const MAX_FILE_LINES: usize = 600;
+/// A longer rule wants a fact; its tests do not count.
+pub const MAX_RULE_LINES: usize = 120;

@@ -1,0 +1,90 @@
+//! The program and its library against real compilers, loaders, engines and tools, one folder for
+//! each domain. CONTRIBUTING.md says which of these tests run when.
+
+mod support;
+
+mod binary {
+    mod corpus;
+    mod damaged;
+    mod isa;
+    mod linking;
+    mod main_verdict;
+    mod readelf;
+}
+
+mod cargo {
+    mod layouts;
+    mod rustflags;
+    mod unit_graph;
+}
+
+mod cli {
+    mod check;
+    mod hostile;
+    mod inspect;
+    mod recorded;
+}
+
+mod freshness {
+    mod contents;
+    mod docker;
+    mod flags;
+    mod heals;
+    mod honest;
+    mod lines;
+    mod renamed;
+    mod stale;
+    mod versions;
+}
+
+mod house {
+    mod contributing;
+    mod tidy;
+    mod walls;
+}
+
+mod image {
+    mod check;
+    mod commands;
+    mod cost;
+    mod dockerfile_recipes;
+    mod engines;
+    mod forms;
+    mod on_disk;
+    mod paths;
+    mod refusals;
+}
+
+mod provenance {
+    mod attest;
+    mod building;
+    mod buildkit;
+    mod docker;
+    mod embedding;
+    mod forged;
+    mod records;
+    mod tampered;
+    mod vouching;
+}
+
+mod rules {
+    mod binaries;
+    mod images;
+    mod profile;
+    mod workspaces;
+}
+
+mod start {
+    mod build;
+    mod cases;
+    mod pair;
+    mod real;
+    mod roots;
+}
+
+/// The last test by its name: one line says what the others left out.
+#[test]
+fn what_was_left_out() {
+    let anything = support::slow::say_what_was_left_out();
+    assert!(!(anything && support::slow::everything()), "everything was to run");
+}

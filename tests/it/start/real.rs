@@ -1,0 +1,139 @@
+//! Will it start? Each prediction against the real kernel and the real loader in the same root.
+
+use super::{build, cases, pair, roots};
+use crate::support::slow::{self, Need};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Fewer pairs than this prove too little.
+const FEWEST_PAIRS: usize = 120;
+
+/// The tests share a directory for copies of roots, and each removes it in the end.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether these tests are left out; else what they need has to be there.
+fn is_left_out() -> bool {
+    if slow::is_left_out(Need::Root) {
+        return true;
+    }
+    let tools = ["mmdebstrap", "unshare", "python3", "patchelf", "musl-gcc", "cc", "ldconfig"];
+    let emulators = [cases::AARCH64, cases::ARM].map(|path| path.trim_start_matches("/usr/bin/"));
+    tools.into_iter().chain(emulators).any(|tool| !slow::has(tool))
+}
+
+#[test]
+fn predictions_agree_with_real_starts() {
+    if is_left_out() {
+        return;
+    }
+    let _alone = alone();
+    let pairs = cases::all();
+    let only = std::env::var("BINLINT_PAIR").unwrap_or_default();
+    let chosen: Vec<_> = pairs.iter().filter(|pair| pair.name.contains(&only)).collect();
+    let wrong: Vec<String> = chosen.iter().filter_map(|pair| pair.compare()).collect();
+    let starts = chosen
+        .iter()
+        .filter(|pair| pair.predict().verdict == binlint::facts::loader::Verdict::Starts)
+        .count();
+    println!("{} pairs, {} of them start, {} predicted wrongly", chosen.len(), starts, wrong.len());
+    roots::remove_copies();
+    assert!(wrong.is_empty(), "{} of {} pairs:\n{}", wrong.len(), chosen.len(), wrong.join("\n"));
+    assert!(!only.is_empty() || chosen.len() >= FEWEST_PAIRS, "only {} pairs", chosen.len());
+}
+
+/// The rules `dlopen-in-static` and `dynamic-openssl-on-musl`, on programs of a real musl.
+#[test]
+fn static_musl_programs_that_want_libraries() {
+    if is_left_out() {
+        return;
+    }
+    let _alone = alone();
+    let opens = "#include <dlfcn.h>\nint main(void) { return !dlopen(\"libz.so.1\", RTLD_NOW); }\n";
+    let opens = build::c("musl-gcc", "musl-opens", opens, &["-static"]);
+    let plain = "#include <stdio.h>\nint main(void) { perror(\"x\"); return 0; }\n";
+    let plain = build::c("musl-gcc", "musl-plain", plain, &["-static"]);
+    // What `-static-pie` with a dynamic library comes to: no loader, and something to load.
+    let wants = build::c("cc", "wants", "int main(void) { return 0; }\n", &["-static-pie"]);
+    let wants = build::patched(&wants, "wants-openssl", &["--add-needed", "libssl.so.3"]);
+    let fails = |rule: &str, program: &std::path::Path| {
+        let bytes = std::fs::read(program).expect("it was built");
+        let binary = binlint::binary::Binary::full("app", &bytes, false).expect("ELF");
+        let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
+        let rule = binlint::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
+        rule.check.run(&facts).name().to_owned()
+    };
+    assert_eq!(fails("dlopen-in-static", &opens), "fail");
+    assert_eq!(fails("dlopen-in-static", &plain), "pass");
+    assert_eq!(fails("dynamic-openssl-on-musl", &wants), "fail");
+    assert_eq!(fails("dynamic-openssl-on-musl", &plain), "pass");
+}
+
+/// A dozen of the pairs as images of their own, each read from the engine and run by it.
+#[test]
+fn whole_images_start_as_predicted() {
+    if slow::is_left_out(Need::Engine) {
+        return;
+    }
+    let _alone = alone();
+    let pairs = cases::for_engine();
+    let wrong: Vec<String> =
+        pairs.iter().enumerate().filter_map(|(at, pair)| in_engine(at, pair)).collect();
+    println!("{} images, {} predicted wrongly", pairs.len(), wrong.len());
+    roots::remove_copies();
+    assert!(wrong.is_empty(), "{} of {} images:\n{}", wrong.len(), pairs.len(), wrong.join("\n"));
+    assert!(pairs.len() >= 12, "only {} images", pairs.len());
+}
+
+/// What differs between the prediction and what the engine does, or none.
+fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
+    use binlint::facts::image::{Image, Query};
+    use binlint::facts::loader::{LoadPlan, Stage, Verdict};
+    let name = format!("binlint-start-{}-{at}", std::process::id());
+    let entry = format!("ENTRYPOINT [\"{}\"]", pair.path);
+    let root = pair.root.display();
+    let mut import = format!("tar -C \"{root}\" -c . | docker import --change '{entry}'");
+    for variable in &pair.environment {
+        import.push_str(&format!(" --change 'ENV {variable}'"));
+    }
+    roots::run(Command::new("sh").args(["-c", &format!("{import} - {name}")]).env("PATH", path()));
+    let reference = format!("docker-daemon:{name}:latest");
+    let query = Query { at: Some(pair.path.clone()), ..Query::default() };
+    let image = Image::read(reference.as_ref(), &query, &|_, _| {})
+        .unwrap_or_else(|error| panic!("{}: {error}", pair.name));
+    let bytes =
+        std::fs::read(pair.root.join(pair.path.trim_start_matches('/'))).expect("it is there");
+    let binary = binlint::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
+    let plan = LoadPlan::of(&binary, &image).expect("ELF");
+    let (started, said) = docker(&["run", "--rm", "--network", "none", &name, "--version"]);
+    docker(&["rmi", "--force", &name]);
+    let lines: Vec<&str> = said.lines().collect();
+    let right = match (plan.verdict, plan.stage) {
+        (Verdict::Starts, _) => started,
+        (Verdict::Fails, Some(Stage::Exec | Stage::Interpreter)) => {
+            !started && plan.errors.iter().all(|line| said.contains(line.as_str()))
+        }
+        (Verdict::Fails, _) => !started && lines == plan.errors,
+        (Verdict::Unknown, _) => false,
+    };
+    (!right).then(|| format!("{}: predicted {plan:#?}\nseen {started} {lines:#?}", pair.name))
+}
+
+/// Debian's client comes first: another one may speak a newer protocol than its engine.
+fn path() -> String {
+    format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default())
+}
+
+/// Whether the engine did it, and what it said on standard error.
+fn docker(words: &[&str]) -> (bool, String) {
+    let output = Command::new("sh")
+        .args(["-c", "exec docker \"$@\"", "docker"])
+        .args(words)
+        .env("PATH", path())
+        .output();
+    let output = output.expect("a shell is installed");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}

@@ -1,0 +1,17 @@
+//! What several tests share.
+
+pub mod cache;
+pub mod cargo;
+pub mod corpus;
+pub mod debian;
+pub mod docker;
+pub mod layers;
+pub mod newer_engine;
+pub mod noise;
+pub mod place;
+pub mod program;
+pub mod recorded;
+pub mod schema;
+pub mod slow;
+pub mod squash_corpus;
+pub mod trees;
