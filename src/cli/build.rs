@@ -10,6 +10,7 @@ use crate::cli::check;
 use crate::cli::freshen;
 use crate::cli::output;
 use crate::cli::output::Failure;
+use crate::cli::rebuilding::Rebuilding;
 use crate::cli::recording;
 use crate::cli::recording::{Features, Gathered, Writing, beside};
 use crate::facts::build::ledger::Verdict;
@@ -30,6 +31,8 @@ pub struct Build {
     /// Do not judge what was built
     #[arg(long, help_heading = "Record")]
     no_check: bool,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Every other word goes to `cargo build`
     #[arg(
         trailing_var_arg = true,
@@ -84,7 +87,11 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
             refused = true;
         }
     }
-    let judged = if words.no_check { crate::cli::CLEAN } else { check::made(&workspace, &made)? };
+    let judged = if words.no_check {
+        crate::cli::CLEAN
+    } else {
+        check::made(&workspace, &made, &words.rebuilding)?
+    };
     // A finding says more than that there is no record.
     Ok(if refused && judged == crate::cli::CLEAN { crate::cli::FAILED } else { judged })
 }
@@ -100,6 +107,8 @@ fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), Failure> {
             "--bundle" => own.writing.bundle = true,
             "--ensure-fresh" => own.ensure_fresh = true,
             "--no-check" => own.no_check = true,
+            "--rebuild" => own.rebuilding.rebuild = true,
+            "--keep" => own.rebuilding.keep = true,
             "--key" => {
                 let file =
                     rest.next().ok_or_else(|| Failure::Words("--key wants a file".into()))?;
@@ -246,9 +255,9 @@ mod tests {
 
     #[test]
     fn our_own_words_may_stand_anywhere() {
-        let cargo = words("--release --embed -p app --key k.pem --locked");
+        let cargo = words("--release --embed -p app --key k.pem --rebuild --locked");
         let (own, cargo) = sorted_out(&Build { cargo, ..Build::default() }).unwrap();
-        assert!(own.writing.embed && !own.no_check);
+        assert!(own.writing.embed && !own.no_check && own.rebuilding.rebuild);
         assert_eq!(own.writing.key, Some("k.pem".into()));
         assert_eq!(cargo, words("--release -p app --locked"));
         let taken = Build { cargo: words("--message-format json"), ..Build::default() };

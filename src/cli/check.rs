@@ -191,6 +191,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
 pub(super) fn made(
     workspace: &cargo::Workspace,
     made: &[(cargo::outputs::Outputs, cargo::outputs::Output)],
+    rebuilding: &Rebuilding,
 ) -> Result<u8, Failure> {
     let mut packages: Vec<String> =
         made.iter().map(|(_, output)| output.package.repr.clone()).collect();
@@ -214,6 +215,7 @@ pub(super) fn made(
         let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
         subjects.push(Linted { name, origin, facts });
     }
+    rebuilding.run(&mut subjects, workspace, &config, None)?;
     Judging::default().answer(&judged(subjects, None, notes, &config)?)
 }
 

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use clap::Args;
 
+use crate::attest;
 use crate::cargo::rebuild::{self, Program, Rebuild, Request};
-use crate::cli::output::Failure;
+use crate::cli::output::{self, Failure};
 use crate::cli::subject::Subject;
 use crate::config::Config;
 use crate::facts::build::Build;
@@ -85,14 +86,14 @@ fn rebuild_with_progress(request: &Request) -> Vec<Rebuild> {
         if is_shown {
             let what: String = what.chars().filter(|it| !it.is_control()).take(60).collect();
             let seconds = start.elapsed().as_secs();
-            let _ = write!(io::stderr(), "\r\x1b[K  Rebuilding {what} ({seconds} s)");
+            let _ = write!(output::stderr(), "\r\x1b[K  Rebuilding {what} ({seconds} s)");
         }
     });
     if is_shown {
-        let _ = write!(io::stderr(), "\r\x1b[K");
+        let _ = write!(output::stderr(), "\r\x1b[K");
     }
     if let Some(kept) = answers.iter().find_map(|answer| answer.kept.as_ref()) {
-        let _ = writeln!(io::stderr(), "the rebuild is kept in {}", kept.display());
+        let _ = writeln!(output::stderr(), "the rebuild is kept in {}", kept.display());
     }
     answers
 }
@@ -104,7 +105,9 @@ fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
     let here = subject.origin.on_this_machine();
     let bytes = image.filter(|_| here.is_none()).and_then(|reference| {
         let found = image_files::read(reference, None, &[&binary.path]).ok()?;
-        found.into_iter().next().flatten()
+        let bytes = found.into_iter().next().flatten()?;
+        // Of an image for several platforms it may be another one's.
+        (binary.sha256.as_deref() == Some(attest::sha256_hex(&bytes).as_str())).then_some(bytes)
     });
     Some(Program {
         package: build.package.name.clone(),
