@@ -1,3 +1,22 @@
 //! What Cargo says, and whether the program is the code beside it.
 
+pub mod build;
+pub mod build_command;
+pub mod compare_crates;
+pub mod crate_freshness;
+pub mod error;
+pub mod evidence;
+pub mod file_time;
+pub mod fix_commands;
+pub mod freshen_state;
+pub mod freshness;
+pub mod fs;
+pub mod inode_time;
+pub mod page_size;
 pub mod rebuild;
+pub mod source;
+pub mod target_dir;
+#[cfg(test)]
+pub(crate) mod test_support;
+pub mod toolchain;
+pub mod workspace;

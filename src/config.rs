@@ -3,9 +3,9 @@
 //! Lowest first: a rule's own level, `[workspace.metadata.binlint]`, `[package.metadata.binlint]`,
 //! `binlint.toml`, then `-A`, `-W` and `-D` in the order they were typed.
 
-use crate::facts::Policy;
 use crate::rule::{Group, Level, Rule};
 use crate::rules;
+use crate::subject::Policy;
 
 pub mod date;
 pub mod table;

@@ -6,17 +6,18 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod attest;
 pub mod binary;
 pub mod cargo;
 pub mod cli;
 pub mod config;
 pub mod fact;
-pub mod facts;
-pub mod input;
 pub mod lint;
-pub mod record;
+pub mod provenance;
 pub mod report;
+pub mod rootfs;
 pub mod rule;
 pub mod rules;
+pub mod session;
+pub mod start;
+pub mod subject;
 pub mod toolchain;

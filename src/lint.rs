@@ -2,11 +2,11 @@
 
 use crate::config::date::Date;
 use crate::config::{Config, Waiver};
-use crate::facts::Facts;
 use crate::report::{Checked, Judged, Report, Waived};
 use crate::rule::{Finding, Level, Outcome};
 use crate::rules;
 use crate::rules::freshness::not_reproduced;
+use crate::subject::Facts;
 
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {

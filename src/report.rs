@@ -1,7 +1,7 @@
 //! The judged subjects, and one file a format.
 
-use crate::facts::Facts;
 use crate::rule::{Level, Outcome, Rule};
+use crate::subject::Facts;
 
 pub mod binary;
 pub mod inspect;

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::binary::Binary;
-use crate::facts::Facts;
-use crate::facts::build::Build;
-use crate::facts::build::profile::Origin;
-use crate::facts::image::Image;
-use crate::facts::image::command::{By, Command, Failure, FailureKind};
-use crate::facts::image::elf_tree::Memory;
-use crate::facts::loader::LoadPlan;
-use crate::facts::record::Record;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::Origin;
+use crate::provenance::record::Record;
 #[cfg(test)]
-use crate::input::image::config::Config;
+use crate::rootfs::document::config::Config;
+use crate::start::command::{By, Command, Failure, FailureKind};
+use crate::start::image::Image;
+use crate::start::image::elf_tree::Memory;
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.

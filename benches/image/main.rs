@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use binlint::facts::image::{Image, Query};
+use binlint::start::image::{Image, Query};
 
 mod layout;
 

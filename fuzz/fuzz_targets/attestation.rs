@@ -2,12 +2,12 @@
 //! again. A record that is put into a program comes out again as it was.
 #![no_main]
 
-use binlint::attest::buildkit::ImageBuild;
-use binlint::attest::keys::{PublicKey, SecretKey};
-use binlint::attest::slsa::Provenance;
-use binlint::attest::statement::Statement;
-use binlint::attest;
-use binlint::attest::dsse;
+use binlint::provenance::buildkit::ImageBuild;
+use binlint::provenance::keys::{PublicKey, SecretKey};
+use binlint::provenance::slsa::Provenance;
+use binlint::provenance::statement::Statement;
+use binlint::provenance::attestation;
+use binlint::provenance::dsse;
 use binlint::binary::elf::record_section;
 use libfuzzer_sys::fuzz_target;
 
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(record_section::find(&again), Some(record));
         assert_eq!(record_section::without(&again).as_ref(), Some(&without));
     }
-    let Ok(attestation) = attest::read(bytes) else { return };
+    let Ok(attestation) = attestation::read(bytes) else { return };
     if let Some(envelope) = attestation.envelope() {
         assert!(envelope.verify(&[]).is_err(), "nobody's key made this");
         let again = dsse::Envelope::from_json(envelope.to_json().as_bytes()).expect("our own");

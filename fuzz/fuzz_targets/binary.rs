@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use binlint::binary::Binary;
-use binlint::facts::Facts;
+use binlint::subject::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;
 

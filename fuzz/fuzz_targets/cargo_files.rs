@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use binlint::facts::build::{dep_info, fingerprint, lock, metadata};
-use binlint::facts::build::ledger::Ledger;
+use binlint::cargo::target_dir::{dep_info, fingerprint, rmeta};
+use binlint::cargo::workspace::lockfile;
+use binlint::cargo::freshen_state::Ledger;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -13,11 +14,11 @@ fuzz_target!(|bytes: &[u8]| {
         0 => drop(dep_info::parse(bytes)),
         1 => drop(dep_info::parse_makefile(bytes)),
         2 => drop(fingerprint::parse(bytes)),
-        3 => drop(lock::parse(Path::new("Cargo.lock"), &String::from_utf8_lossy(bytes))),
+        3 => drop(lockfile::parse(Path::new("Cargo.lock"), &String::from_utf8_lossy(bytes))),
         4 => drop(Ledger::parse(bytes)),
         _ => {
             fingerprint::parse_hash(bytes);
-            metadata::recorded_digest(bytes, "src/main.rs");
+            rmeta::recorded_digest(bytes, "src/main.rs");
         }
     }
 });

@@ -3,11 +3,11 @@
 #![no_main]
 
 use binlint::binary::elf::Linking;
-use binlint::facts::image::elf_tree::Memory;
-use binlint::input::image::config::Config;
-use binlint::facts::image::Image;
+use binlint::start::image::elf_tree::Memory;
+use binlint::rootfs::document::config::Config;
+use binlint::start::image::Image;
 use binlint::binary::Binary;
-use binlint::facts::Facts;
+use binlint::subject::Facts;
 use binlint::rules;
 use libfuzzer_sys::fuzz_target;
 

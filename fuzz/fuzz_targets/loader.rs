@@ -5,8 +5,8 @@
 use std::sync::LazyLock;
 
 use binlint::binary::elf::Linking;
-use binlint::facts::image::elf_tree::Memory;
-use binlint::facts::loader::{Start, Verdict, plan};
+use binlint::start::image::elf_tree::Memory;
+use binlint::start::loader::{Start, Verdict, plan};
 use libfuzzer_sys::fuzz_target;
 
 static LOADER: LazyLock<Linking> = LazyLock::new(|| {

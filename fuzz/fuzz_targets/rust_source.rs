@@ -2,8 +2,8 @@
 //! of texts and tokens is looked up in a program as it is for a real one.
 #![no_main]
 
-use binlint::facts::build::cfg::Cfg;
-use binlint::facts::build::{literals, module_tree, scan};
+use binlint::cargo::source::cfg::Cfg;
+use binlint::cargo::source::{string_literals, module_tree, tokens};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|source: &str| {
@@ -20,10 +20,10 @@ fn read(source: &str) {
         features: Some(vec!["default".to_owned()]),
         triple: Some("x86_64-unknown-linux-gnu".to_owned()),
     };
-    let _ = scan::starts(source);
-    if let Ok(scan) = scan::scan(source, &cfg) {
+    let _ = tokens::starts(source);
+    if let Ok(scan) = tokens::scan(source, &cfg) {
         let texts: Vec<&[u8]> = scan.texts.iter().map(|text| text.bytes.as_slice()).collect();
-        let searched = literals::search(&texts, source.as_bytes()).expect("a few texts");
+        let searched = string_literals::search(&texts, source.as_bytes()).expect("a few texts");
         let presence = searched.of(&texts, |_| true);
         assert_eq!(presence.found + presence.missing.len(), presence.wanted);
     }

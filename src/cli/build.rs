@@ -6,6 +6,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cargo::build_command::{Built, Crate, Program, build};
+use crate::cargo::freshen_state::Verdict;
+use crate::cargo::target_dir::outputs::{Output, Outputs};
+use crate::cargo::workspace;
+use crate::cargo::workspace::{Query, Workspace};
 use crate::cli::check;
 use crate::cli::freshen;
 use crate::cli::output;
@@ -13,12 +18,7 @@ use crate::cli::output::Failure;
 use crate::cli::rebuilding::Rebuilding;
 use crate::cli::recording;
 use crate::cli::recording::{Features, Gathered, Writing, beside};
-use crate::facts::build::ledger::Verdict;
-use crate::facts::record::made::Request;
-use crate::input::build::{Built, Crate, Program, build};
-use crate::input::cargo;
-use crate::input::cargo::outputs::{Output, Outputs};
-use crate::input::cargo::{Query, Workspace};
+use crate::provenance::build_facts::Request;
 
 /// Words after `build`: our own, then cargo's.
 #[derive(Debug, Clone, Default, Args)]
@@ -73,7 +73,7 @@ pub fn run(words: &Build) -> Result<u8, Failure> {
         writeln!(output::stderr(), "note: cargo was asked for no binary, so nothing is recorded")?;
         return Ok(crate::cli::CLEAN);
     }
-    let workspace = cargo::workspace(&query)?;
+    let workspace = workspace::workspace(&query)?;
     let units = freshen::known(&query, &workspace);
     let made: Vec<(Outputs, Output)> =
         programs.iter().map(|program| located(program, &workspace, &query)).collect();
@@ -239,7 +239,7 @@ fn record(
 /// The target that was asked for and whose directory the program lies in.
 fn target_of(program: &Program, workspace: &Workspace) -> Option<String> {
     let in_its_directory = |target: &&String| {
-        let stem = cargo::outputs::stem(target);
+        let stem = crate::cargo::target_dir::outputs::stem(target);
         program.path.iter().any(|part| part == stem)
     };
     workspace.targets.iter().find(in_its_directory).cloned()

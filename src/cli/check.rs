@@ -6,6 +6,11 @@ use clap::{ArgMatches, Args};
 
 use crate::binary::Binary;
 use crate::binary::detect::secrets;
+use crate::cargo::build::Build;
+use crate::cargo::error;
+use crate::cargo::freshness;
+use crate::cargo::freshness::Comparisons;
+use crate::cargo::workspace;
 use crate::cli::image;
 use crate::cli::image::{Runtime, Seen};
 use crate::cli::judging::Judging;
@@ -17,16 +22,11 @@ use crate::cli::subject::{Origin, Subject as Linted};
 use crate::config;
 use crate::config::Config;
 use crate::config::date::Date;
-use crate::facts::Facts;
-use crate::facts::build::Build;
-use crate::facts::build::freshness;
-use crate::facts::build::freshness::Comparisons;
-use crate::facts::image::Image;
-use crate::facts::record::base_images;
-use crate::input;
-use crate::input::cargo;
 use crate::lint::lint;
+use crate::provenance::image_build;
 use crate::report::Report;
+use crate::start::image::Image;
+use crate::subject::Facts;
 
 /// No configuration is longer, in bytes.
 const LONGEST_TEXT: u64 = 4 << 20;
@@ -92,15 +92,15 @@ impl Selection {
     ///
     /// # Errors
     /// The working directory is gone.
-    pub fn query(&self) -> Result<cargo::Query, input::Error> {
-        Ok(cargo::Query {
+    pub fn query(&self) -> Result<workspace::Query, error::Error> {
+        Ok(workspace::Query {
             manifest_path: self.manifest_path.clone(),
             packages: self.package.clone(),
             bins: self.bin.clone(),
             profile: if self.release { Some("release".to_owned()) } else { self.profile.clone() },
             targets: self.target.clone(),
             target_dir: self.target_dir.clone(),
-            ..cargo::Query::here()?
+            ..workspace::Query::here()?
         })
     }
 }
@@ -136,7 +136,7 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
             let named = words.subject.binary.iter();
             named.map(|path| given(path, &query, here)).collect::<Result<_, _>>()?
         }
-        (None, None) => return Err(input::Error::NoManifest { cwd: query.cwd.clone() }.into()),
+        (None, None) => return Err(error::Error::NoManifest { cwd: query.cwd.clone() }.into()),
         (None, Some(here)) => built(here, &mut notes)?,
         (Some(image), here) => {
             let built = here.filter(|_| words.runtime.is_directory() || image.programs.is_empty());
@@ -162,9 +162,9 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
         notes.extend(
-            base_images::of_statements(&image.statements, image.digest.as_deref())
+            image_build::of_statements(&image.statements, image.digest.as_deref())
                 .iter()
-                .flat_map(base_images::told),
+                .flat_map(image_build::told),
         );
         for Linted { name, facts, .. } in
             subjects.iter_mut().filter(|subject| subject.facts.image.is_none())
@@ -189,14 +189,17 @@ pub fn judge(words: &Check, matches: &ArgMatches) -> Result<Report, Failure> {
 /// # Errors
 /// As for [`run`].
 pub(super) fn made(
-    workspace: &cargo::Workspace,
-    made: &[(cargo::outputs::Outputs, cargo::outputs::Output)],
+    workspace: &workspace::Workspace,
+    made: &[(
+        crate::cargo::target_dir::outputs::Outputs,
+        crate::cargo::target_dir::outputs::Output,
+    )],
     rebuilding: &Rebuilding,
 ) -> Result<u8, Failure> {
     let mut packages: Vec<String> =
         made.iter().map(|(_, output)| output.package.repr.clone()).collect();
     packages.dedup();
-    let query = cargo::Query { packages, ..workspace.query.clone() };
+    let query = workspace::Query { packages, ..workspace.query.clone() };
     let config = configuration(None, &query, Some(workspace))?;
     let here = Here::new(workspace, &query);
     let mut notes = Vec::new();
@@ -228,20 +231,20 @@ fn judged(
 ) -> Result<Report, Failure> {
     recording::attach(&mut subjects, record)?;
     let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
-    let mut report = lint(subjects, config, Date::from_unix_seconds(input::clock::now()));
+    let mut report = lint(subjects, config, Date::from_unix_seconds(crate::session::clock::now()));
     report.notes.splice(0..0, notes);
     Ok(report)
 }
 
 /// The workspace that programs are held against, and the words under which.
 struct Here<'a> {
-    workspace: &'a cargo::Workspace,
-    query: &'a cargo::Query,
+    workspace: &'a workspace::Workspace,
+    query: &'a workspace::Query,
     comparisons: Comparisons<'a>,
 }
 
 impl<'a> Here<'a> {
-    fn new(workspace: &'a cargo::Workspace, query: &'a cargo::Query) -> Here<'a> {
+    fn new(workspace: &'a workspace::Workspace, query: &'a workspace::Query) -> Here<'a> {
         Here { workspace, query, comparisons: Comparisons::new(workspace) }
     }
 
@@ -265,7 +268,7 @@ impl<'a> Here<'a> {
     fn named(&self, name: &str) -> Option<Build> {
         let (workspace, query) = (self.workspace, self.query);
         let mut bins = bins(workspace, query);
-        let everything = || crate::cli::check::bins(workspace, &cargo::Query::default());
+        let everything = || crate::cli::check::bins(workspace, &workspace::Query::default());
         let asked = !query.packages.is_empty() || query.manifest_path.is_some();
         let is_meant =
             || !query.bins.is_empty() || (asked && !everything().iter().any(|it| it == name));
@@ -274,8 +277,8 @@ impl<'a> Here<'a> {
             None if bins.len() == 1 && is_meant() => {}
             None => return None,
         }
-        let query = cargo::Query { bins, ..query.clone() };
-        let outputs = cargo::outputs::find_outputs(workspace, &query)
+        let query = workspace::Query { bins, ..query.clone() };
+        let outputs = crate::cargo::target_dir::outputs::find_outputs(workspace, &query)
             .ok()
             .filter(|outputs| !outputs.built.is_empty())
             .or_else(|| never_built(workspace, &query))?;
@@ -288,20 +291,23 @@ impl<'a> Here<'a> {
         let target = self.workspace.metadata.target_directory.as_std_path();
         let directory = path.parent()?;
         let directory_name = directory.file_name().and_then(|name| name.to_str());
-        if !input::target_dir::is_inside(path, target) {
+        if !crate::cargo::target_dir::is_inside(path, target) {
             return self.named(&image::file_name(path));
         }
         // Cargo's directories say which profile it is, whichever was built last. What it does not
         // hand out, such as examples and tests, may have a binary's name and is none.
-        let mut profiles = cargo::outputs::profile_names(self.workspace).into_iter();
-        let profile = profiles
-            .find(|profile| directory_name == Some(cargo::outputs::directory_name(profile)))?;
+        let mut profiles =
+            crate::cargo::target_dir::outputs::profile_names(self.workspace).into_iter();
+        let profile = profiles.find(|profile| {
+            directory_name == Some(crate::cargo::target_dir::outputs::directory_name(profile))
+        })?;
         let profile = self.query.profile.clone().or(Some(profile));
-        let query = cargo::Query { profile, ..self.query.clone() };
+        let query = workspace::Query { profile, ..self.query.clone() };
         let here = Here::new(self.workspace, &query);
         // What is left of an earlier build is this workspace's, even if no target has its name.
         here.named(&image::file_name(path)).or_else(|| {
-            let outputs = cargo::outputs::find_outputs(self.workspace, &query).ok()?;
+            let outputs =
+                crate::cargo::target_dir::outputs::find_outputs(self.workspace, &query).ok()?;
             Some(Build::new(self.workspace, &outputs, outputs.built.first()?))
         })
     }
@@ -310,14 +316,14 @@ impl<'a> Here<'a> {
 /// The workspace, where there is one or one was named; a subject that was given does without.
 fn workspace(
     words: &Check,
-    query: &cargo::Query,
+    query: &workspace::Query,
     notes: &mut Vec<String>,
-) -> Result<Option<cargo::Workspace>, Failure> {
+) -> Result<Option<workspace::Workspace>, Failure> {
     let needed = words.subject.binary.is_empty() && words.runtime.reference().is_none();
-    match cargo::workspace(query) {
+    match workspace::workspace(query) {
         Ok(workspace) => Ok(Some(workspace)),
         Err(error) if needed || query.manifest_path.is_some() => Err(error.into()),
-        Err(input::Error::NoManifest { .. } | input::Error::CargoMissing { .. }) => Ok(None),
+        Err(error::Error::NoManifest { .. } | error::Error::CargoMissing { .. }) => Ok(None),
         Err(error) => {
             notes.push(format!("judged without the workspace: {error}"));
             Ok(None)
@@ -328,16 +334,16 @@ fn workspace(
 /// The workspace's manifest, then those of the selected packages, then our own file.
 pub(super) fn configuration(
     named: Option<&Path>,
-    query: &cargo::Query,
-    workspace: Option<&cargo::Workspace>,
+    query: &workspace::Query,
+    workspace: Option<&workspace::Workspace>,
 ) -> Result<Config, Failure> {
-    let mut files: Vec<(input::file::TextFile, &[&str])> = Vec::new();
+    let mut files: Vec<(crate::cargo::fs::TextFile, &[&str])> = Vec::new();
     let mut root = query.cwd.clone();
     if let Some(workspace) = workspace {
         root = workspace.metadata.workspace_root.clone().into();
         files.push((workspace.manifest.clone(), &["workspace", "metadata", "binlint"]));
         for package in workspace.selected(query)? {
-            let manifest = input::file::read_text(
+            let manifest = crate::cargo::fs::read_text(
                 package.manifest_path.as_std_path(),
                 "manifest",
                 LONGEST_TEXT,
@@ -348,7 +354,7 @@ pub(super) fn configuration(
         }
     }
     let own = named.map_or_else(|| root.join("binlint.toml"), Path::to_owned);
-    match input::file::read_text(&own, "configuration", LONGEST_TEXT)? {
+    match crate::cargo::fs::read_text(&own, "configuration", LONGEST_TEXT)? {
         Some(file) => files.push((file, &[])),
         None if named.is_some() => {
             return Err(Failure::Words(format!(
@@ -370,7 +376,7 @@ pub(super) fn configuration(
 
 /// What cargo built here, one subject a binary.
 fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failure> {
-    let outputs = cargo::outputs::find_outputs(here.workspace, here.query)?;
+    let outputs = crate::cargo::target_dir::outputs::find_outputs(here.workspace, here.query)?;
     notes.push(said(&outputs));
     for bin in &outputs.missing {
         notes.push(format!("`{bin}` is not built in this profile"));
@@ -386,7 +392,7 @@ fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Linted>, Failur
 }
 
 /// Which build it is, and why this one.
-fn said(outputs: &cargo::outputs::Outputs) -> String {
+fn said(outputs: &crate::cargo::target_dir::outputs::Outputs) -> String {
     let target =
         outputs.target.as_ref().map_or_else(String::new, |target| format!(" for {target}"));
     format!("profile `{}`{target}: {}", outputs.profile, outputs.why)
@@ -399,9 +405,10 @@ fn built_for(
     image: &Image,
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<Linted>>, Failure> {
-    let outputs = match cargo::outputs::find_outputs(here.workspace, here.query) {
+    let outputs = match crate::cargo::target_dir::outputs::find_outputs(here.workspace, here.query)
+    {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
-        Ok(_) | Err(input::Error::NotBuilt { .. } | input::Error::NoBins { .. }) => {
+        Ok(_) | Err(error::Error::NotBuilt { .. } | error::Error::NoBins { .. }) => {
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
@@ -418,7 +425,7 @@ fn built_for(
 fn look_closer(
     binary: &Binary,
     bytes: &[u8],
-    query: &cargo::Query,
+    query: &workspace::Query,
     here: Option<&Here<'_>>,
     seen: &Seen,
 ) {
@@ -431,7 +438,11 @@ fn look_closer(
 }
 
 /// A file that the user named; the workspace's build belongs to it when it bears a bin's name.
-fn given(path: &Path, query: &cargo::Query, here: Option<&Here<'_>>) -> Result<Linted, Failure> {
+fn given(
+    path: &Path,
+    query: &workspace::Query,
+    here: Option<&Here<'_>>,
+) -> Result<Linted, Failure> {
     let build = here.and_then(|here| Some((here, here.of_file(path)?)));
     let facts = facts(path, query, build)?;
     Ok(Linted { name: image::file_name(path), origin: Origin::Host(path.to_owned()), facts })
@@ -451,7 +462,7 @@ fn nameless(here: &Here<'_>, subjects: &[Linted]) -> Option<String> {
 }
 
 /// The names of the binaries that the query can mean.
-fn bins(workspace: &cargo::Workspace, query: &cargo::Query) -> Vec<String> {
+fn bins(workspace: &workspace::Workspace, query: &workspace::Query) -> Vec<String> {
     let members = workspace.metadata.workspace_packages();
     let selected = match query.packages.is_empty() {
         true => members,
@@ -465,9 +476,9 @@ fn bins(workspace: &cargo::Workspace, query: &cargo::Query) -> Vec<String> {
 /// The binary as it would be built: sources can be compared with a program that was built
 /// elsewhere.
 pub(super) fn never_built(
-    workspace: &cargo::Workspace,
-    query: &cargo::Query,
-) -> Option<cargo::outputs::Outputs> {
+    workspace: &workspace::Workspace,
+    query: &workspace::Query,
+) -> Option<crate::cargo::target_dir::outputs::Outputs> {
     let package = workspace.metadata.packages.iter().find(|package| {
         package.source.is_none()
             && package.targets.iter().any(|it| it.is_bin() && query.bins.contains(&it.name))
@@ -476,16 +487,18 @@ pub(super) fn never_built(
     let profile = query.profile.clone().unwrap_or_else(|| "release".to_owned());
     let target = workspace.targets.first().cloned();
     let base = workspace.metadata.target_directory.as_std_path();
-    let base = target.as_deref().map_or(base.to_owned(), |it| base.join(cargo::outputs::stem(it)));
-    let directory = base.join(cargo::outputs::directory_name(&profile));
-    let output = cargo::outputs::Output {
+    let base = target
+        .as_deref()
+        .map_or(base.to_owned(), |it| base.join(crate::cargo::target_dir::outputs::stem(it)));
+    let directory = base.join(crate::cargo::target_dir::outputs::directory_name(&profile));
+    let output = crate::cargo::target_dir::outputs::Output {
         package: package.id.clone(),
         bin: bin.name.clone(),
         path: directory.join(&bin.name),
         modified: std::time::SystemTime::UNIX_EPOCH,
     };
     let why = "it is not built here".to_owned();
-    Some(cargo::outputs::Outputs {
+    Some(crate::cargo::target_dir::outputs::Outputs {
         profile,
         target,
         directory,
@@ -499,11 +512,11 @@ pub(super) fn never_built(
 /// give about it.
 fn facts(
     path: &Path,
-    query: &cargo::Query,
+    query: &workspace::Query,
     build: Option<(&Here<'_>, Build)>,
 ) -> Result<Facts, Failure> {
     let shown = as_typed(path, &query.cwd);
-    let bytes = input::file::read(path)?;
+    let bytes = crate::cargo::fs::read(path)?;
     let mut binary = Binary::full(&shown, &bytes, true)
         .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
     if let Some(whole) = binary.cut_off() {

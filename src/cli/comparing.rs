@@ -1,20 +1,21 @@
 //! The workspace that a record is compared with: the record is written anew from it, with the words
 //! that the build got, and every field that differs is named.
 
+use crate::cargo::build::Build;
+use crate::cargo::error;
+use crate::cargo::fs;
+use crate::cargo::workspace;
+use crate::cargo::workspace::{Asked, Query, Workspace};
 use crate::cli::check;
 use crate::cli::check::Selection;
 use crate::cli::output::Failure;
 use crate::cli::recording::{Features, Gathered, Program};
 use crate::cli::subject::Origin;
-use crate::facts::build::Build;
-use crate::facts::record::made::{Request, is_profile_setting, is_triple};
-use crate::facts::record::{Difference, Record, tied};
-use crate::input;
-use crate::input::cargo;
-use crate::input::cargo::{Asked, Query, Workspace};
-use crate::input::file;
-use crate::record;
-use crate::record::compare::compare;
+use crate::provenance::build_facts::{Request, is_profile_setting, is_triple};
+use crate::provenance::compare::compare;
+use crate::provenance::create;
+use crate::provenance::record::{Difference, Record};
+use crate::provenance::source_proof;
 
 /// A record, and the words under which its workspace is looked at.
 pub struct Expected {
@@ -80,7 +81,7 @@ pub fn compare_with(
     let recorded = record.source_files();
     let built = (&outputs, output);
     let gathered = Gathered::new(query, workspace, built, request, subject, &recorded)?;
-    let now = record::provenance(gathered.made(None));
+    let now = create::provenance(gathered.made(None));
     let (mut differences, open) = compare(&record.provenance, &now);
     differences.extend(other_crates(record, gathered.build()));
     differences.extend(other_features(workspace, gathered.build()));
@@ -120,11 +121,12 @@ fn of_package(query: &Query, record: &Record, workspace: &Workspace) -> Query {
 
 /// Crates that the record says something of and the program is not made of, and the reverse.
 fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
-    let (Some(recorded), Some(now)) = (record.ties(), tied::names(build)) else {
+    let (Some(recorded), Some(now)) = (record.ties(), source_proof::names(build)) else {
         return Vec::new();
     };
-    let field =
-        |name: &str| format!("buildDefinition.internalParameters.{}.{name}", tied::COMPILED);
+    let field = |name: &str| {
+        format!("buildDefinition.internalParameters.{}.{name}", source_proof::COMPILED)
+    };
     let is_now = |name: &str| now.iter().any(|it| it == name);
     let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
         field: field(name),
@@ -180,8 +182,10 @@ fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
 /// Whether cargo could have taken this as `--config`: a setting, or a file that is there.
 fn is_setting(word: &str, workspace: &Workspace) -> bool {
     word.parse::<toml::Table>().is_ok()
-        || input::record::is_file(&workspace.query.cwd.join(word))
-        || input::record::is_file(&workspace.metadata.workspace_root.as_std_path().join(word))
+        || crate::provenance::fs::is_file(&workspace.query.cwd.join(word))
+        || crate::provenance::fs::is_file(
+            &workspace.metadata.workspace_root.as_std_path().join(word),
+        )
 }
 
 /// The workspace; for the target that the record names, where none was named, cargo knows it and
@@ -190,15 +194,16 @@ fn is_setting(word: &str, workspace: &Workspace) -> bool {
 /// # Errors
 /// No workspace, or one that cargo refuses.
 pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Workspace, Failure> {
-    let here = cargo::workspace(query)?;
+    let here = workspace::workspace(query)?;
     let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
     let recorded = record.parameter("target").filter(is_other);
     if let Some(recorded) = recorded.filter(|_| query.targets.is_empty()) {
         let cross = Query { targets: vec![recorded.to_owned()], ..query.clone() };
         // A target that somebody wrote into the record by hand is none that was built for, and
         // none that cargo knows.
-        if let Ok(workspace) = cargo::workspace(&cross) {
-            let is_built = cargo::outputs::find_outputs(&workspace, &cross).is_ok();
+        if let Ok(workspace) = workspace::workspace(&cross) {
+            let is_built =
+                crate::cargo::target_dir::outputs::find_outputs(&workspace, &cross).is_ok();
             let is_anothers = || holding(&here, query, origin).is_none();
             if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
@@ -213,15 +218,15 @@ fn holding(
     workspace: &Workspace,
     query: &Query,
     origin: &Origin,
-) -> Option<cargo::outputs::Outputs> {
+) -> Option<crate::cargo::target_dir::outputs::Outputs> {
     let program = origin.on_this_machine()?;
-    cargo::outputs::profile_names(workspace).into_iter().find_map(|profile| {
-        let outputs = cargo::outputs::find_outputs(
+    crate::cargo::target_dir::outputs::profile_names(workspace).into_iter().find_map(|profile| {
+        let outputs = crate::cargo::target_dir::outputs::find_outputs(
             workspace,
             &Query { profile: Some(profile), ..query.clone() },
         )
         .ok()?;
-        let is_it = outputs.built.iter().any(|output| file::is_same(&output.path, program));
+        let is_it = outputs.built.iter().any(|output| fs::is_same(&output.path, program));
         is_it.then_some(outputs)
     })
 }
@@ -234,18 +239,19 @@ fn outputs(
     workspace: &Workspace,
     query: &Query,
     origin: &Origin,
-) -> Result<cargo::outputs::Outputs, Failure> {
+) -> Result<crate::cargo::target_dir::outputs::Outputs, Failure> {
     if query.profile.is_none()
         && let Some(outputs) = holding(workspace, query, origin)
     {
         return Ok(outputs);
     }
-    let known =
-        |profile: &&str| cargo::outputs::profile_names(workspace).iter().any(|it| it == profile);
+    let known = |profile: &&str| {
+        crate::cargo::target_dir::outputs::profile_names(workspace).iter().any(|it| it == profile)
+    };
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
-    match cargo::outputs::find_outputs(workspace, &wanted) {
-        Err(input::Error::NotBuilt { .. }) => {}
+    match crate::cargo::target_dir::outputs::find_outputs(workspace, &wanted) {
+        Err(error::Error::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }
     if wanted.bins.is_empty() {

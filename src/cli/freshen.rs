@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cargo::compare_crates;
+use crate::cargo::evidence;
+use crate::cargo::file_time::Moment;
+use crate::cargo::freshen_state;
+use crate::cargo::freshen_state::{Entry, Ledger, Now, Verdict};
+use crate::cargo::source::files;
+use crate::cargo::source::files::{Reader, files_below, snapshot};
+use crate::cargo::target_dir;
+use crate::cargo::target_dir::TargetDir;
+use crate::cargo::target_dir::fingerprint::Local;
+use crate::cargo::target_dir::units::{Unit, UnitKind};
+use crate::cargo::workspace;
 use crate::cli::check::Selection;
 use crate::cli::output;
 use crate::cli::output::Failure;
-use crate::facts::build::comparison;
-use crate::facts::build::evidence;
-use crate::facts::build::fingerprint::Local;
-use crate::facts::build::ledger;
-use crate::facts::build::ledger::{Entry, Ledger, Now, Verdict};
-use crate::facts::build::units::{Unit, UnitKind};
-use crate::input::cargo;
-use crate::input::moment::Moment;
-use crate::input::sources;
-use crate::input::sources::{Reader, files_below, snapshot};
-use crate::input::target_dir;
-use crate::input::target_dir::TargetDir;
 
 /// More files than a package has.
 const MOST_FILES: usize = 100_000;
@@ -53,8 +53,8 @@ pub fn run(words: &Freshen) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// As for [`run`].
-pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<u8, Failure> {
-    let workspace = cargo::workspace(query)?;
+pub(super) fn freshen(query: &workspace::Query, check: bool, quiet: bool) -> Result<u8, Failure> {
+    let workspace = workspace::workspace(query)?;
     let place = Place::new(&workspace);
     let mut reader = reader();
     let mut stale: Vec<(Unit, String)> = Vec::new();
@@ -92,19 +92,19 @@ pub(super) fn freshen(query: &cargo::Query, check: bool, quiet: bool) -> Result<
 
 /// What is known of each unit by its name in the ledger, for a record of what was built.
 pub(super) fn known(
-    query: &cargo::Query,
-    workspace: &cargo::Workspace,
+    query: &workspace::Query,
+    workspace: &workspace::Workspace,
 ) -> BTreeMap<String, Verdict> {
     // Whatever packages were named: a program is made of others, too.
-    let query = cargo::Query { packages: Vec::new(), ..query.clone() };
+    let query = workspace::Query { packages: Vec::new(), ..query.clone() };
     let place = Place::new(workspace);
     let mut verdicts = place.verdicts(workspace, &mut reader());
     verdicts.retain(|(unit, ..)| place.is_wanted(unit, &query, workspace));
-    verdicts.into_iter().map(|(unit, _, verdict)| (ledger::key(&unit), verdict)).collect()
+    verdicts.into_iter().map(|(unit, _, verdict)| (freshen_state::key(&unit), verdict)).collect()
 }
 
 fn reader() -> Reader {
-    Reader::new(sources::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 })
+    Reader::new(files::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 })
 }
 
 /// The workspace's directories and packages.
@@ -117,7 +117,7 @@ struct Place {
 }
 
 impl Place {
-    fn new(workspace: &cargo::Workspace) -> Place {
+    fn new(workspace: &workspace::Workspace) -> Place {
         let metadata = &workspace.metadata;
         let target_dir = PathBuf::from(metadata.target_directory.clone());
         let build_dir = metadata.build_directory.clone().map_or(target_dir.clone(), PathBuf::from);
@@ -128,7 +128,7 @@ impl Place {
         };
         Place {
             workspace: metadata.workspace_root.clone().into(),
-            ledger: ledger::path(&build_dir),
+            ledger: freshen_state::path(&build_dir),
             packages: packages.map(directory).collect(),
             target_dir,
             build_dir,
@@ -145,41 +145,49 @@ impl Place {
 
     /// Whether a unit is of the packages, profiles and targets that were named, if any: which of
     /// them the next build uses is not known, and one that it does not use costs nothing.
-    fn is_wanted(&self, unit: &Unit, query: &cargo::Query, workspace: &cargo::Workspace) -> bool {
-        let profile = query.profile.as_deref().map(cargo::outputs::directory_name);
+    fn is_wanted(
+        &self,
+        unit: &Unit,
+        query: &workspace::Query,
+        workspace: &workspace::Workspace,
+    ) -> bool {
+        let profile =
+            query.profile.as_deref().map(crate::cargo::target_dir::outputs::directory_name);
         let targets = if query.targets.is_empty() { &[] } else { workspace.targets.as_slice() };
         let of_package = query.packages.is_empty() || query.packages.contains(&unit.package);
         let of_profile = profile.is_none_or(|it| unit.profile.ends_with(it));
         // Build scripts and proc-macros are built for the host, in a directory without triple.
         let of_target = targets.is_empty()
             || unit.profile.components().count() == 1
-            || targets.iter().any(|it| unit.profile.starts_with(cargo::outputs::stem(it)));
+            || targets
+                .iter()
+                .any(|it| unit.profile.starts_with(crate::cargo::target_dir::outputs::stem(it)));
         of_package && of_profile && of_target
     }
 
     /// What the contents of sources and programs say against units.
     fn contradicted(
         &self,
-        workspace: &cargo::Workspace,
+        workspace: &workspace::Workspace,
         units: &[Unit],
     ) -> HashMap<String, String> {
-        let place = comparison::Place {
+        let place = compare_crates::Place {
             metadata: &workspace.metadata,
             build_dir: self.build_dir.clone(),
             host: workspace.rustc.host.clone(),
             triple: None,
             made_at: None,
         };
-        comparison::contradicted(&place, units)
+        compare_crates::contradicted(&place, units)
     }
 
     /// Every unit with its files and what proves that it was compiled from them.
     fn verdicts(
         &self,
-        workspace: &cargo::Workspace,
+        workspace: &workspace::Workspace,
         reader: &mut Reader,
     ) -> Vec<(Unit, Vec<Now>, Verdict)> {
-        let known = snapshot(&self.ledger, ledger::LARGEST).ok().flatten();
+        let known = snapshot(&self.ledger, freshen_state::LARGEST).ok().flatten();
         let known = known.and_then(|file| Ledger::parse(&file.bytes));
         let mut verdicts = Vec::new();
         let units: Vec<Unit> = self.target().units.into_iter().map(Unit::new).collect();
@@ -189,8 +197,8 @@ impl Place {
             let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
             let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
             let metadata = metadata.as_ref().map(|file| file.bytes.as_slice());
-            let verdict = ledger::judge(known.as_ref(), &unit, &files, metadata);
-            let verdict = match (verdict, contradicted.get(&ledger::key(&unit))) {
+            let verdict = freshen_state::judge(known.as_ref(), &unit, &files, metadata);
+            let verdict = match (verdict, contradicted.get(&freshen_state::key(&unit))) {
                 (Verdict::Matches(_), Some(why)) => Verdict::Changed(why.clone()),
                 (verdict, _) => verdict,
             };
@@ -234,7 +242,7 @@ impl Place {
             sha256: file.as_ref().map(|file| evidence::sha256(&file.bytes)),
             md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(Moment(0), |file| file.modified),
-            steady_since: evidence::untouched::untouched_since(
+            steady_since: evidence::unchanged_inodes::untouched_since(
                 path,
                 package,
                 &self.workspace,
@@ -287,7 +295,7 @@ fn entry(unit: &Unit, files: &[Now]) -> Option<(String, Entry)> {
     let digests = files.iter().filter_map(|it| Some((it.name.clone(), it.sha256.clone()?)));
     let entry =
         Entry { fingerprint: unit.own_hash?, anchor: unit.anchor?, files: digests.collect() };
-    Some((ledger::key(unit), entry))
+    Some((freshen_state::key(unit), entry))
 }
 
 /// Takes away the file whose date cargo compares with: the unit's dep-info, or what a build

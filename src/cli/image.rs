@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 use clap::Args;
 
 use crate::binary::Binary;
+use crate::cargo::build::Build;
 use crate::cli::output::Failure;
 use crate::cli::subject::{Origin, Subject};
-use crate::facts::Facts;
-use crate::facts::build::Build;
-use crate::facts::image::{Image, Query};
-use crate::facts::loader::LoadPlan;
-use crate::input::image::config::Platform;
-use crate::input::image::reference::Reference;
+use crate::rootfs::document::config::Platform;
+use crate::rootfs::reference::Reference;
+use crate::start::image::{Image, Query};
+use crate::start::loader::LoadPlan;
+use crate::subject::Facts;
 
 /// The runtime image.
 #[derive(Debug, Clone, Default, Args)]

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::binary::Binary;
+use crate::cargo::fs;
 use crate::cli::output::{Failure, Output};
-use crate::input::file;
 use crate::report;
 use crate::report::binary::{Answer, Entry};
 
@@ -88,7 +88,7 @@ fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
             jobs.push(Ok(Job { path: path.clone(), named: true }));
             continue;
         }
-        match file::walk(path) {
+        match fs::walk(path) {
             Ok(found) => jobs.extend(found.into_iter().map(|one| match one {
                 Ok(path) => Ok(Job { path, named: false }),
                 Err(error) => Err((path.clone(), error.to_string())),
@@ -146,7 +146,7 @@ fn answers(
 
 fn facts(job: &Job, words: &Inspect) -> Facts {
     if !job.named {
-        match file::looks_like_a_program(&job.path) {
+        match fs::looks_like_a_program(&job.path) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(error) => return Some(Err(error.to_string())),
@@ -162,10 +162,10 @@ fn facts(job: &Job, words: &Inspect) -> Facts {
 fn read(path: &Path, words: &Inspect) -> Result<Binary, String> {
     let shown = path.display().to_string();
     if words.quick {
-        let file = file::open(path).map_err(|error| error.to_string())?;
+        let file = fs::open(path).map_err(|error| error.to_string())?;
         return Binary::quick(shown, file).map_err(|error| error.to_string());
     }
-    let bytes = file::read(path).map_err(|error| error.to_string())?;
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
     Binary::full(shown, &bytes, !words.no_digest).map_err(|error| error.to_string())
 }
 

@@ -46,10 +46,10 @@ pub enum Failure {
     Config(#[from] crate::config::Error),
     /// Something could not be read.
     #[error(transparent)]
-    Input(#[from] crate::input::Error),
+    Input(#[from] crate::cargo::error::Error),
     /// An image could not be read.
     #[error(transparent)]
-    Image(#[from] crate::input::image::Error),
+    Image(#[from] crate::rootfs::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),

@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::attest;
+use crate::cargo::build::Build;
 use crate::cargo::rebuild::{self, Program, Rebuild, Request};
+use crate::cargo::target_dir::outputs::stem;
+use crate::cargo::workspace::Workspace;
 use crate::cli::output::{self, Failure};
 use crate::cli::subject::Subject;
 use crate::config::Config;
-use crate::facts::build::Build;
-use crate::input::cargo::Workspace;
-use crate::input::cargo::outputs::stem;
-use crate::input::image_files;
+use crate::provenance::attestation;
+use crate::rootfs::extract_file;
 
 /// Options of every command that can compile again.
 #[derive(Debug, Clone, Default, Args)]
@@ -104,10 +104,11 @@ fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
     let binary = subject.facts.binary.as_ref()?;
     let here = subject.origin.on_this_machine();
     let bytes = image.filter(|_| here.is_none()).and_then(|reference| {
-        let found = image_files::read(reference, None, &[&binary.path]).ok()?;
+        let found = extract_file::read(reference, None, &[&binary.path]).ok()?;
         let bytes = found.into_iter().next().flatten()?;
         // Of an image for several platforms it may be another one's.
-        (binary.sha256.as_deref() == Some(attest::sha256_hex(&bytes).as_str())).then_some(bytes)
+        (binary.sha256.as_deref() == Some(attestation::sha256_hex(&bytes).as_str()))
+            .then_some(bytes)
     });
     Some(Program {
         package: build.package.name.clone(),

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cargo::workspace;
 use crate::cli::check::Selection;
 use crate::cli::freshen;
 use crate::cli::output;
 use crate::cli::output::Failure;
 use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
-use crate::input::cargo;
 
 /// Words after `record`.
 #[derive(Debug, Clone, Default, Args)]
@@ -33,8 +33,8 @@ pub struct Record {
 pub fn run(words: &Record) -> Result<u8, Failure> {
     let request = words.features.request();
     let query = words.features.query(&words.selection)?;
-    let workspace = cargo::workspace(&query)?;
-    let outputs = cargo::outputs::find_outputs(&workspace, &query)?;
+    let workspace = workspace::workspace(&query)?;
+    let outputs = crate::cargo::target_dir::outputs::find_outputs(&workspace, &query)?;
     if words.output.is_some() && outputs.built.len() > 1 {
         return Err(Failure::Words(format!(
             "--output takes one record, and {} programs are built; name one with --bin",

@@ -6,34 +6,37 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::attest;
-use crate::attest::dsse::Envelope;
-use crate::attest::keys::{PublicKey, SecretKey};
-use crate::attest::{sha256_hex, sigstore};
 use crate::binary::Binary;
 use crate::binary::elf::record_section;
+use crate::cargo::build::Build;
+use crate::cargo::build_command::Crate;
+use crate::cargo::freshen_state::Verdict;
+use crate::cargo::freshness;
+use crate::cargo::freshness::Comparisons;
+use crate::cargo::target_dir::outputs::{Output, Outputs};
+use crate::cargo::toolchain::Stage;
+use crate::cargo::workspace::git;
+use crate::cargo::workspace::git::Git;
+use crate::cargo::workspace::{Asked, Query, Workspace};
+use crate::cargo::{fs, toolchain};
 use crate::cli::check::Selection;
 use crate::cli::output;
 use crate::cli::output::Failure;
 use crate::cli::subject::Subject;
-use crate::facts::build::Build;
-use crate::facts::build::freshness;
-use crate::facts::build::freshness::Comparisons;
-use crate::facts::build::ledger::Verdict;
-use crate::facts::record::Record;
-use crate::facts::record::made::Made;
-use crate::facts::record::made::{Request, places_of_sources};
-use crate::facts::record::subject::Fate;
-use crate::facts::record::tied;
-use crate::facts::record::tied::{Earlier, Seen, Tie, Ties};
-use crate::input::build::Crate;
-use crate::input::cargo::outputs::{Output, Outputs};
-use crate::input::cargo::{Asked, Query, Workspace};
-use crate::input::git::Git;
-use crate::input::record::Sources;
-use crate::input::toolchain::Stage;
-use crate::input::{file, git, keys, record as files, toolchain};
-use crate::record;
+use crate::provenance::attestation;
+use crate::provenance::attestation::sha256_hex;
+use crate::provenance::build_facts::Made;
+use crate::provenance::build_facts::{Request, places_of_sources};
+use crate::provenance::create;
+use crate::provenance::dsse::Envelope;
+use crate::provenance::fs::Sources;
+use crate::provenance::keys::{PublicKey, SecretKey};
+use crate::provenance::record::Record;
+use crate::provenance::sigstore;
+use crate::provenance::source_proof;
+use crate::provenance::source_proof::{Earlier, Seen, Tie, Ties};
+use crate::provenance::subject_match::Fate;
+use crate::provenance::{fs as files, key_file};
 
 /// What is appended to a program's name for its record.
 const BESIDE: &str = ".intoto.jsonl";
@@ -181,7 +184,7 @@ impl<'a> Gathered<'a> {
         let epoch = match query.env.get("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => {
-                let seconds = text.parse().ok().filter(|seconds| *seconds <= record::LATEST);
+                let seconds = text.parse().ok().filter(|seconds| *seconds <= create::LATEST);
                 Some(seconds.ok_or_else(|| {
                     Failure::Words(format!(
                         "SOURCE_DATE_EPOCH is {text:?}, not a number of seconds before the year 10000"
@@ -266,7 +269,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn ties(&self, seen: &Seen) -> Result<Ties, String> {
-        let ties = tied::ties(&self.build, &self.sources.files, seen)?;
+        let ties = source_proof::ties(&self.build, &self.sources.files, seen)?;
         if self.sources.files.is_empty() {
             let why = self.sources.notes.first().map_or("cargo lists none", String::as_str);
             return Err(format!("none of its sources is known: {why}"));
@@ -315,7 +318,7 @@ impl<'a> Gathered<'a> {
         let program = self.program.bytes;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let made = self.made(Some(ties));
-        let statement = record::statement(made, &name, program, words.embed).to_json();
+        let statement = create::statement(made, &name, program, words.embed).to_json();
         let (mut content, bundle) = match key {
             None => (statement, None),
             Some(key) => {
@@ -362,7 +365,7 @@ fn commit(build: &Build, sources: &Sources) -> Option<Git> {
 /// No regular file, or one that is no program.
 pub fn read_program(path: &Path) -> Result<(Vec<u8>, Binary), Failure> {
     let shown = path.display().to_string();
-    let bytes = file::read(path)?;
+    let bytes = fs::read(path)?;
     let binary = Binary::full(&shown, &bytes, true)
         .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
     Ok((bytes, binary))
@@ -380,7 +383,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
-    SecretKey::from_pem(&keys::key(path)?).map_err(|error| unusable(path, &error))
+    SecretKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
 }
 
 /// Reads the keys that a signature may be by.
@@ -389,12 +392,12 @@ fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
 /// A file that holds no usable key.
 pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Failure> {
     let read = |path: &PathBuf| {
-        PublicKey::from_pem(&keys::key(path)?).map_err(|error| unusable(path, &error))
+        PublicKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
     };
     paths.iter().map(read).collect()
 }
 
-fn unusable(path: &Path, error: &attest::Error) -> Failure {
+fn unusable(path: &Path, error: &attestation::Error) -> Failure {
     Failure::Words(format!("{}: {error}", path.display()))
 }
 
@@ -410,7 +413,7 @@ pub fn find(
     keys: &[PublicKey],
 ) -> Result<Option<Record>, Failure> {
     let read = |(origin, bytes): (String, Vec<u8>)| -> Result<Record, Failure> {
-        let attestation = attest::read(&bytes);
+        let attestation = attestation::read(&bytes);
         let record = attestation.and_then(|it| Record::read(origin.clone(), &it, keys, program));
         record.map_err(|error| Failure::Words(format!("{origin} {error}")))
     };
@@ -454,7 +457,7 @@ pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Fail
             continue;
         }
         // The file may have been written anew since.
-        let program = file::read(path).unwrap_or_default();
+        let program = fs::read(path).unwrap_or_default();
         if binary.sha256.as_deref() != Some(sha256_hex(&program).as_str()) {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::facts::Facts;
+use crate::subject::Facts;
 
 /// One program, or an image without one.
 #[derive(Debug)]

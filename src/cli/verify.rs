@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use crate::attest::keys::PublicKey;
 use crate::binary::Binary;
+use crate::cargo::error;
+use crate::cargo::fs;
 use crate::cli::check;
 use crate::cli::check::Selection;
 use crate::cli::comparing;
@@ -15,15 +16,16 @@ use crate::cli::recording;
 use crate::cli::recording::{Features, Program};
 use crate::cli::subject::Origin;
 use crate::config::date::Date;
-use crate::facts::Facts;
-use crate::facts::image;
-use crate::facts::image::Image;
-use crate::facts::record::{Dockerfile, Record, base_images};
-use crate::input;
-use crate::input::{file, image_files};
 use crate::lint::lint;
+use crate::provenance::image_build;
+use crate::provenance::keys::PublicKey;
+use crate::provenance::record::{Dockerfile, Record};
 use crate::report::Report;
+use crate::rootfs::extract_file;
 use crate::rule::{Group, Level};
+use crate::start::image;
+use crate::start::image::Image;
+use crate::subject::Facts;
 
 /// Words after `verify`.
 #[derive(Debug, Clone, Default, Args)]
@@ -75,7 +77,7 @@ struct Subject {
 fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let keys = recording::public_keys(&words.key)?;
     let Subject { shown, origin, program, record, image } =
-        match image_files::is_image(words.subject.as_os_str()) {
+        match extract_file::is_image(words.subject.as_os_str()) {
             true => in_image(words, &keys)?,
             false => on_this_machine(words, &keys)?,
         };
@@ -97,18 +99,18 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
     if let Some(path) = &words.dockerfile {
-        let text = input::file::read_text(path, "Dockerfile", 4 << 20)?;
+        let text = crate::cargo::fs::read_text(path, "Dockerfile", 4 << 20)?;
         let text = text.ok_or_else(|| {
             Failure::Words(format!("--dockerfile {}: there is no such file", path.display()))
         })?;
         record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
     }
     if let Some(image) = &image {
-        record.image_build = base_images::of_statements(&image.statements, image.digest.as_deref());
+        record.image_build = image_build::of_statements(&image.statements, image.digest.as_deref());
         if let (Some(build), Some(dockerfile)) = (&mut record.image_build, &record.dockerfile) {
-            base_images::take_roles_from(build, dockerfile);
+            image_build::take_roles_from(build, dockerfile);
         }
-        notes.extend(record.image_build.iter().flat_map(base_images::told));
+        notes.extend(record.image_build.iter().flat_map(image_build::told));
     }
     if let Some(workspace) = &workspace {
         let subject = Program { path: None, bytes: &program, binary: &binary };
@@ -124,7 +126,7 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     words.judging.levels.apply(matches, &mut config)?;
     let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
-    let today = Date::from_unix_seconds(input::clock::now());
+    let today = Date::from_unix_seconds(crate::session::clock::now());
     let mut report = lint(vec![(name, facts)], &config, today);
     report.notes.splice(0..0, notes);
     Ok(report)
@@ -137,11 +139,11 @@ fn on_this_machine(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failur
             words.subject.display()
         )));
     }
-    let program = file::read(&words.subject)?;
+    let program = fs::read(&words.subject)?;
     let named = words.record.as_deref().map(recording::file_of_this_machine).transpose()?;
     let beside = || {
         let path = recording::beside(&words.subject);
-        let there = input::record::is_file(&path);
+        let there = crate::provenance::fs::is_file(&path);
         there.then(|| recording::file_of_this_machine(&path)).transpose()
     };
     let record = recording::find(&program, named, beside, keys)?;
@@ -168,7 +170,7 @@ fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
         Some(path) => lies_at(path),
         None => lies_at(&recording::beside(Path::new(&program)).to_string_lossy()),
     };
-    let mut found = image_files::read(reference, None, &[&program, &record])?.into_iter();
+    let mut found = extract_file::read(reference, None, &[&program, &record])?.into_iter();
     let (bytes, beside) = (found.next().flatten(), found.next().flatten());
     let bytes = bytes
         .ok_or_else(|| Failure::Words(format!("{} has no file {program}", reference.display())))?;

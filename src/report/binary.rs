@@ -241,7 +241,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
 }
 
 fn of_record(record: &Box<[u8]>) -> RecordEntry {
-    let record = crate::facts::record::carried::Carried::parse(record);
+    let record = crate::provenance::embedded_record::Carried::parse(record);
     RecordEntry {
         signed: record.signed,
         summary: record.summary.clone(),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::binary::Binary;
-use crate::facts::record::carried::Carried;
+use crate::provenance::embedded_record::Carried;
 use crate::report::binary::{debug_info, lto, relro};
 use crate::report::table::{Detail, Style};
 use crate::report::words;

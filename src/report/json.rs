@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cargo::rebuild::Rebuild;
-use crate::facts::image::Image;
-use crate::facts::loader::{LoadPlan, Stage};
 use crate::report::{Checked, Judged, Report, Summary, binary};
 use crate::rule::{Finding, Outcome};
+use crate::start::image::Image;
+use crate::start::loader::{LoadPlan, Stage};
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.report/1";

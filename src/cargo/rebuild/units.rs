@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::files;
-use crate::facts::build::dep_info::{self, Makefile};
-use crate::facts::build::fingerprint::parse_hash;
+use crate::cargo::target_dir::dep_info::{self, Makefile};
+use crate::cargo::target_dir::fingerprint::parse_hash;
 
 /// More units than a target directory has.
 const MAX_UNITS: usize = 100_000;

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::freshness::Origin;
-use crate::facts::build::healing;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::fix_commands;
+use crate::cargo::freshness::Origin;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -53,7 +53,7 @@ fn outdated(state: &CrateState, build: &Build) -> Option<Finding> {
     let compiled = state.unit.as_ref()?.features()?;
     let lacking = state.declared.lacking(compiled);
     let lacks = named(lacking.first().copied()?, lacking.len());
-    let what = healing::name(state);
+    let what = fix_commands::name(state);
     let message = format!("{what} was compiled before its manifest turned on {lacks}");
     Some(finding(message, state, build))
 }
@@ -86,7 +86,7 @@ fn finding(message: String, state: &CrateState, build: &Build) -> Finding {
     let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
     let finding = Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("compiled with: {compiled}"))
-        .fix(healing::build_command(build));
+        .fix(fix_commands::build_command(build));
     // Only of its own unit is it known that the program was compiled with it.
     if build.freshness.origin == Origin::Output { finding } else { finding.at_most_warn() }
 }
@@ -102,8 +102,8 @@ fn named(first: &str, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::freshness::Lies;
-    use crate::facts::build::test_support::{build_of, state};
+    use crate::cargo::freshness::Lies;
+    use crate::cargo::test_support::{build_of, state};
 
     /// A program compiled with these features, under a manifest where `default` turns on `tls`.
     fn build(compiled: &[&str], asked: &[&str]) -> Build {

@@ -1,11 +1,11 @@
 use std::path::Path;
 
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::contradiction::Contradiction;
-use crate::facts::build::crate_state::CrateState;
-use crate::facts::build::freshness::{Lies, Origin};
-use crate::facts::build::healing;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::CrateState;
+use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::fix_commands;
+use crate::cargo::freshness::{Lies, Origin};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -75,8 +75,8 @@ fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
     let stale: Vec<&CrateState> =
         build.freshness.crates.iter().filter(|it| it.is_stale()).collect();
     let line = match stale.is_empty() {
-        true => healing::build_command(build),
-        false => healing::touch_and_build(build, &stale),
+        true => fix_commands::build_command(build),
+        false => fix_commands::touch_and_build(build, &stale),
     };
     finding.fix(line).into()
 }
@@ -88,7 +88,7 @@ fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
     let mut finding = Finding::new(Location::Subject, message)
         .evidence(format!("the workspace is {}", build.workspace_root.display()))
         .evidence("`target` in .dockerignore keeps it out of the stage")
-        .fix(healing::clean_and_build(build, &crates));
+        .fix(fix_commands::clean_and_build(build, &crates));
     let compilers = (&binary.rustc.commit, &build.rustc.commit);
     let mut proven = false;
     if let (Some(inside), Some(here)) = compilers
@@ -108,9 +108,9 @@ fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::contradiction::Kind;
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::test_support::{build_of, state};
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::evidence::mismatch::Kind;
+    use crate::cargo::test_support::{build_of, state};
 
     fn build(origin: Origin) -> Build {
         let mut build = build_of(vec![state(Role::Program)]);

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::freshness::Freshness;
+use crate::cargo::build::Build;
+use crate::cargo::freshness::Freshness;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -76,9 +76,9 @@ fn is_masked_in_dep_info(freshness: &Freshness, package: &str) -> bool {
 mod tests {
     use super::*;
     use crate::binary::{Crate, CrateSource};
-    use crate::facts::build::Package;
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::test_support::{build_of, state};
+    use crate::cargo::build::Package;
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::test_support::{build_of, state};
 
     fn build(version: &str) -> Build {
         let mut build = build_of(vec![state(Role::Program)]);
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(check(&holding("0.0.1"), &build("1.4.0")).findings().len(), 1);
         let mut baked = build("1.4.0");
         let unit = baked.freshness.crates[0].unit.as_mut().unwrap();
-        unit.makefile = Some(crate::facts::build::dep_info::parse_makefile(
+        unit.makefile = Some(crate::cargo::target_dir::dep_info::parse_makefile(
             b"# env-dep:CARGO_PKG_VERSION=0.0.1\n",
         ));
         assert_eq!(check(&Binary::default(), &baked).findings().len(), 1);

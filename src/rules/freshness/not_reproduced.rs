@@ -1,8 +1,9 @@
 use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::cargo::fix_commands;
 use crate::cargo::rebuild::{self, Rebuild};
-use crate::facts::Facts;
-use crate::facts::build::{Build, healing};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "not-reproduced",
@@ -79,7 +80,7 @@ fn check(_: &Binary, build: &Build) -> Outcome {
             let states: Vec<_> = build.freshness.crates.iter().collect();
             match states.is_empty() {
                 true => finding.fix(build.command()).into(),
-                false => finding.fix(healing::touch_and_build(build, &states)).into(),
+                false => finding.fix(fix_commands::touch_and_build(build, &states)).into(),
             }
         }
     }

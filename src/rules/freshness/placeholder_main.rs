@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::binary::{CrateSource, Kind, MainVerdict};
-use crate::facts::Facts;
-use crate::facts::build::healing;
+use crate::cargo::fix_commands;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-main",
@@ -58,7 +58,7 @@ fn check(facts: &Facts) -> Outcome {
     let finding = match &facts.build {
         Some(build) => {
             let program: Vec<_> = build.freshness.program().into_iter().collect();
-            finding.fix(healing::touch_and_build(build, &program))
+            finding.fix(fix_commands::touch_and_build(build, &program))
         }
         None => finding.evidence(USUAL_CAUSE).fix("touch src/main.rs && cargo build --release"),
     };
@@ -121,11 +121,11 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::binary::Crate;
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::evidence::mismatch::{Contradiction, Kind as What};
+    use crate::cargo::test_support::{build_of, state};
     use crate::fact::Fact;
-    use crate::facts::build::contradiction::{Contradiction, Kind as What};
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::image::Image;
+    use crate::start::image::Image;
 
     fn program(verdict: Option<MainVerdict>) -> Binary {
         let main = match verdict {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_image_that_exposes_a_port_is_a_second_signal() {
-        use crate::input::image::config::Config;
+        use crate::rootfs::document::config::Config;
         let exposed_ports = vec!["8080/tcp".to_owned()];
         let image = Image {
             config: Some(Config { exposed_ports, ..Config::default() }),

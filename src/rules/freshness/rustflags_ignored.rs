@@ -1,10 +1,10 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::freshness::Origin as Found;
-use crate::facts::build::healing;
-use crate::facts::build::profile::Origin;
-use crate::facts::build::rustflags::RustFlag;
-use crate::facts::build::rustflags::options;
+use crate::cargo::build::Build;
+use crate::cargo::fix_commands;
+use crate::cargo::freshness::Origin as Found;
+use crate::cargo::workspace::profile::Origin;
+use crate::cargo::workspace::rustflags::RustFlag;
+use crate::cargo::workspace::rustflags::options;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -82,7 +82,7 @@ fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding
             build.rustflags.iter().any(is_typed),
         ),
     };
-    let finding = finding(message, compiled, build).fix(healing::build_command(build));
+    let finding = finding(message, compiled, build).fix(fix_commands::build_command(build));
     Some(if denied { finding } else { finding.at_most_warn() })
 }
 
@@ -103,10 +103,10 @@ fn finding(message: String, compiled: &[String], build: &Build) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::freshness::Lies;
-    use crate::facts::build::rustflags::WithoutEffect;
-    use crate::facts::build::test_support::{build_of, state};
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::freshness::Lies;
+    use crate::cargo::test_support::{build_of, state};
+    use crate::cargo::workspace::rustflags::WithoutEffect;
 
     const NATIVE: &[&str] = &["-C", "target-cpu=native"];
 

@@ -1,9 +1,9 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::contradiction::Contradiction;
-use crate::facts::build::crate_state::CrateState;
-use crate::facts::build::freshness::Origin;
-use crate::facts::build::healing;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::CrateState;
+use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::fix_commands;
+use crate::cargo::freshness::Origin;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -71,7 +71,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 }
 
 fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) -> Finding {
-    let message = format!("cargo calls {} fresh, yet {why}", healing::name(state));
+    let message = format!("cargo calls {} fresh, yet {why}", fix_commands::name(state));
     let mut finding =
         Finding::new(Location::File { path: state.root.clone(), line: None }, message);
     if let Some(unit) = &state.unit {
@@ -89,17 +89,17 @@ fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) ->
     let more = state.contradictions.iter().skip(1).take(4).map(Contradiction::describe);
     let finding = more.fold(finding, Finding::evidence);
     finding
-        .evidence(format!("or: {}", healing::clean_and_build(build, all)))
-        .fix(healing::touch_and_build(build, all))
+        .evidence(format!("or: {}", fix_commands::clean_and_build(build, all)))
+        .fix(fix_commands::touch_and_build(build, all))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::contradiction::Kind;
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::test_support::{build_of, state};
-    use crate::input::moment::Moment;
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::evidence::mismatch::Kind;
+    use crate::cargo::file_time::Moment;
+    use crate::cargo::test_support::{build_of, state};
 
     fn not_compiled() -> Contradiction {
         Contradiction { path: "src/server.rs".into(), line: None, kind: Kind::NotCompiled }

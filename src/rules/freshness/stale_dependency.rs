@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::lock::Locked;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::lockfile::Locked;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -63,7 +63,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
         _ => format!("the program holds {name} {version}, Cargo.lock has {}", versions.join(", ")),
     };
     let path = build.workspace_root.join("Cargo.lock").display().to_string();
-    let command = crate::facts::build::healing::build_command(build);
+    let command = crate::cargo::fix_commands::build_command(build);
     Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("{name}-{version} names a source file in the program"))
         .fix(format!("{command} --locked"))

@@ -1,11 +1,11 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::contradiction::{Contradiction, Kind};
-use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::evidence::Shown;
-use crate::facts::build::evidence::texts::EditedText;
-use crate::facts::build::healing;
-use crate::facts::build::literals::Presence;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::evidence::Shown;
+use crate::cargo::evidence::mismatch::{Contradiction, Kind};
+use crate::cargo::evidence::texts::EditedText;
+use crate::cargo::fix_commands;
+use crate::cargo::source::string_literals::Presence;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -77,7 +77,7 @@ fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
         finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
     });
     let program: Vec<&CrateState> = build.freshness.program().into_iter().collect();
-    let finding = finding.fix(healing::build_again(build, &program));
+    let finding = finding.fix(fix_commands::build_again(build, &program));
     if denied { finding } else { finding.at_most_warn() }
 }
 
@@ -92,7 +92,7 @@ fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
     let crates = build.freshness.crates.iter();
     let of_crate = |state: &&CrateState| edited.iter().any(|it| state.has(&it.file));
     let finding =
-        finding.fix(healing::build_again(build, &crates.filter(of_crate).collect::<Vec<_>>()));
+        finding.fix(fix_commands::build_again(build, &crates.filter(of_crate).collect::<Vec<_>>()));
     let denied = is_stale || edited.len() > 1 || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
@@ -117,15 +117,15 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
     for (file, when) in state.newer.iter().take(3) {
         finding = finding.evidence(format!("{file} was written at {when}, after the build began"));
     }
-    Some(finding.fix(healing::build_again(build, &[state])))
+    Some(finding.fix(fix_commands::build_again(build, &[state])))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::freshness::Compared;
-    use crate::facts::build::test_support::{build_of, state};
-    use crate::input::moment::Moment;
+    use crate::cargo::file_time::Moment;
+    use crate::cargo::freshness::Compared;
+    use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn an_impossible_place_is_named_with_its_line() {

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -60,13 +60,13 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 
 fn with_evidence(finding: Finding, binary: &Binary, build: &Build) -> Outcome {
     let finding = binary.rustc.evidence.iter().take(2).cloned().fold(finding, Finding::evidence);
-    finding.fix(crate::facts::build::healing::build_command(build)).into()
+    finding.fix(crate::cargo::fix_commands::build_command(build)).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::Toolchain;
+    use crate::cargo::build::Toolchain;
 
     fn outcome(inside: (&str, char), here: (&str, char), pinned: Option<&str>) -> Outcome {
         let mut binary = Binary::default();

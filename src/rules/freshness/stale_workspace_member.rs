@@ -1,9 +1,9 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::contradiction::Contradiction;
-use crate::facts::build::crate_state::{CrateState, Role};
-use crate::facts::build::freshness::Freshness;
-use crate::facts::build::healing;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::fix_commands;
+use crate::cargo::freshness::Freshness;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -52,7 +52,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
 
 fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
     let first = &state.contradictions[0];
-    let message = format!("{} is stale: {}", healing::name(state), first.describe());
+    let message = format!("{} is stale: {}", fix_commands::name(state), first.describe());
     let place = Location::File { path: first.path.clone(), line: first.line };
     let mut finding = Finding::new(place, message);
     let more = state.contradictions.iter().skip(1).take(4).map(Contradiction::describe);
@@ -65,14 +65,14 @@ fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
                 "built {anchor} from {}; none of them is dated later, so cargo calls it fresh",
                 state.listed()
             ))
-            .evidence(format!("or: {}", healing::clean_and_build(build, all)));
+            .evidence(format!("or: {}", fix_commands::clean_and_build(build, all)));
     }
-    finding.fix(healing::build_again(build, all))
+    finding.fix(fix_commands::build_again(build, all))
 }
 
 /// Why a member may be stale although nothing was found against it.
 fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
-    let what = healing::name(state);
+    let what = fix_commands::name(state);
     if state.unit.is_none() {
         return Some(format!("nothing here tells what {what} was compiled from"));
     }
@@ -95,9 +95,9 @@ fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::contradiction::Kind;
-    use crate::facts::build::test_support::{build_of, state};
-    use crate::input::moment::Moment;
+    use crate::cargo::evidence::mismatch::Kind;
+    use crate::cargo::file_time::Moment;
+    use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn another_digest_names_the_member_and_touches_it() {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
-use crate::facts::build::crate_state::CrateState;
-use crate::facts::build::healing;
+use crate::cargo::build::Build;
+use crate::cargo::crate_freshness::CrateState;
+use crate::cargo::fix_commands;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -59,7 +59,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
     let newer = twin.path.display();
     let fix = match &build.freshness.elsewhere {
-        Some(subject) => healing::put(build, &twin.path, subject),
+        Some(subject) => fix_commands::put(build, &twin.path, subject),
         None => format!("copy {newer}"),
     };
     let finding = Finding::new(Location::Subject, format!("it is older than its twin {newer}"))
@@ -81,10 +81,10 @@ fn may_be_of_other_sources(build: &Build) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::file_time::Moment;
+    use crate::cargo::freshness::Twin;
+    use crate::cargo::test_support::build_of;
     use crate::fact::Fact;
-    use crate::facts::build::freshness::Twin;
-    use crate::facts::build::test_support::build_of;
-    use crate::input::moment::Moment;
 
     fn outcome(twin: Option<&str>, inside: &str) -> Outcome {
         let mut build = build_of(Vec::new());

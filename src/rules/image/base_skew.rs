@@ -1,8 +1,8 @@
-use crate::facts::Facts;
-use crate::facts::image::account::Release;
-use crate::facts::record::Record;
-use crate::facts::record::subject::Fate;
+use crate::provenance::record::Record;
+use crate::provenance::subject_match::Fate;
+use crate::rootfs::tree::users::Release;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "base-skew",
@@ -80,7 +80,7 @@ fn minor(version: &str) -> String {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::image::Image;
+    use crate::start::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
 

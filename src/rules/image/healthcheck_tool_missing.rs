@@ -1,6 +1,6 @@
-use crate::facts::image::Image;
-use crate::facts::image::command::{Command, Failure, FailureKind, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-tool-missing",
@@ -44,9 +44,9 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
     use crate::rule::Outcome;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(tree: Memory, healthcheck: &[&str]) -> Outcome {
         let healthcheck = healthcheck.iter().map(|word| (*word).to_owned()).collect();

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "ignores-sigterm",
@@ -65,9 +65,9 @@ mod tests {
     use crate::binary::Binary;
     use crate::binary::elf::Linking;
     use crate::binary::{Crate, CrateSource};
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(name: &str, from: CrateSource, entrypoint: &[&str]) -> Outcome {
         let crates = vec![Crate { name: name.into(), version: "1.0.0".into(), from }];

@@ -1,6 +1,6 @@
-use crate::facts::image::Image;
-use crate::input::image::squash::Ambiguous;
+use crate::rootfs::layer::apply::Ambiguous;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "layer-engine-dependent",
@@ -46,7 +46,7 @@ fn finding(ambiguous: &Ambiguous) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::image::squash::Pattern;
+    use crate::rootfs::layer::apply::Pattern;
 
     #[test]
     fn every_such_path_is_named() {

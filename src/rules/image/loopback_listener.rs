@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "loopback-listener",
@@ -74,9 +74,9 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::detect::runtime_needs::Hints;
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_loopback_address_counts_with_an_exposed_port() {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-assets",
@@ -48,8 +48,8 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::detect::runtime_needs::Hints;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn templates_lie_below_the_working_directory() {

@@ -1,6 +1,6 @@
-use crate::facts::Facts;
-use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-ca-certificates",
@@ -99,8 +99,8 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{Crate, CrateSource};
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
         let crates = crates

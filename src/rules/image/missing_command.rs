@@ -1,6 +1,6 @@
-use crate::facts::image::Image;
-use crate::facts::image::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::start::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-command",
@@ -74,9 +74,9 @@ fn will_be_there(image: &Image, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
     use crate::rule::Outcome;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_command_that_is_not_there_fails() {

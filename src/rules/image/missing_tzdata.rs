@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-tzdata",
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{Crate, CrateSource};
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], zone: &str, tree: Memory) -> Outcome {
         let crates = crates

@@ -1,5 +1,5 @@
-use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-user",
@@ -42,8 +42,8 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_name_needs_an_entry_and_a_number_does_not() {

@@ -1,6 +1,6 @@
-use crate::facts::image::Image;
-use crate::facts::image::command::is_shell;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::is_shell;
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "no-command",
@@ -49,8 +49,8 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(entrypoint: &[&str], cmd: &[&str]) -> Outcome {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();

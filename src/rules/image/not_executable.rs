@@ -1,8 +1,8 @@
-use crate::facts::Facts;
-use crate::facts::image::Image;
-use crate::facts::image::command::{Command, Failure, FailureKind, Role};
-use crate::facts::loader::Problem;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::image::Image;
+use crate::start::loader::Problem;
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "not-executable",
@@ -79,10 +79,10 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::facts::loader::LoadPlan;
-    use crate::input::image::config::Config;
-    use crate::input::image::{Entry, Kind};
+    use crate::rootfs::document::config::Config;
+    use crate::rootfs::{Entry, Kind};
+    use crate::start::image::elf_tree::Memory;
+    use crate::start::loader::LoadPlan;
 
     #[test]
     fn a_file_without_the_bit_fails() {

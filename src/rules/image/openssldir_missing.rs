@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "openssldir-missing",
@@ -49,9 +49,9 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::detect::runtime_needs::Hints;
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(directory: Option<&str>, tree: Memory, env: &[&str]) -> Outcome {
         let hints = Hints { openssl_directory: directory.map(str::to_owned), ..Hints::default() };

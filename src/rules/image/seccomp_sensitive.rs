@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "seccomp-sensitive",
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{Crate, CrateSource};
-    use crate::facts::image::Image;
+    use crate::start::image::Image;
 
     #[test]
     fn io_uring_is_named() {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
-use crate::facts::image::command::End;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::End;
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "unlinted-binary",
@@ -52,8 +52,8 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(entrypoint: &[&str]) -> Outcome {
         let tree =

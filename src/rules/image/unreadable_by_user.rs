@@ -1,8 +1,8 @@
-use crate::facts::image::Image;
-use crate::facts::image::account::Identity;
-use crate::facts::image::command::{By, Failure, FailureKind, Step};
-use crate::input::image::{Entry, parent};
+use crate::rootfs::tree::users::Identity;
+use crate::rootfs::{Entry, parent};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::{By, Failure, FailureKind, Step};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "unreadable-by-user",
@@ -69,9 +69,9 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::Kind;
-    use crate::input::image::config::Config;
+    use crate::rootfs::Kind;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
         let mut tree = Memory::default().elf("/opt/app", Linking::default());

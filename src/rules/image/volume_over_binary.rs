@@ -1,5 +1,5 @@
-use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "volume-over-binary",
@@ -55,8 +55,8 @@ fn check(image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_volume_above_the_program_hides_it() {

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -45,9 +45,9 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::freshness::Baked;
-    use crate::facts::build::test_support::{build_of, state};
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::freshness::Baked;
+    use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn a_value_that_is_inside_is_named_and_not_shown() {

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "embedded-manifest-dir",
@@ -43,11 +43,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::Build;
-    use crate::facts::build::crate_state::Role;
-    use crate::facts::build::test_support::{build_of, state};
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::cargo::build::Build;
+    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::test_support::{build_of, state};
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn facts(manifest_dir: Option<&str>, image: Option<Image>) -> Facts {
         let mut build = build_of(vec![state(Role::Program)]);

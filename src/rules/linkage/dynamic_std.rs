@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "dynamic-std",
@@ -46,8 +46,8 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::loader::Library;
-    use crate::facts::loader::LoadPlan;
+    use crate::start::loader::Library;
+    use crate::start::loader::LoadPlan;
 
     #[test]
     fn fails_where_the_image_lacks_it() {

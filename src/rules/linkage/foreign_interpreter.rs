@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "foreign-interpreter",
@@ -79,8 +79,8 @@ fn usual(arch: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::image::Image;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::start::image::Image;
+    use crate::start::image::elf_tree::Memory;
 
     fn with(path: &str) -> Facts {
         let interpreter = Some(path.to_owned());

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
-use crate::facts::loader::LoadPlan;
-use crate::facts::loader::Problem;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "glibc-too-new",
@@ -70,7 +70,7 @@ fn fix(binary: &Binary, image: &Image, has: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::loader::LibcInImage;
+    use crate::start::loader::LibcInImage;
 
     #[test]
     fn the_highest_of_the_missing_versions_is_named() {

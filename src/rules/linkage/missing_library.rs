@@ -1,8 +1,8 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
-use crate::facts::loader::LoadPlan;
-use crate::facts::loader::Problem;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "missing-library",

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
-use crate::facts::loader::LoadPlan;
-use crate::facts::loader::{Family, Verdict};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::{Family, Verdict};
 
 pub static RULE: Rule = Rule {
     id: "mixed-libc",
@@ -66,7 +66,7 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::loader::Loader;
+    use crate::start::loader::Loader;
 
     #[test]
     fn glibc_s_program_under_musl_fails() {

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
-use crate::facts::loader::LoadPlan;
-use crate::facts::loader::Problem;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "preload-missing",
@@ -50,8 +50,8 @@ fn finding(problem: &Problem) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::Config;
+    use crate::rootfs::document::config::Config;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn what_is_ignored_fails() {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "runpath-outside-image",
@@ -38,7 +38,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn absolute_directories_are_looked_for() {

@@ -1,6 +1,6 @@
 use crate::binary::{LibcName, Linkage};
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unexpected-libc",
@@ -75,7 +75,7 @@ mod tests {
     use crate::binary::Binary;
     use crate::binary::Libc;
     use crate::fact::Fact;
-    use crate::facts::Policy;
+    use crate::subject::Policy;
 
     #[test]
     fn what_was_asked_for_is_compared() {

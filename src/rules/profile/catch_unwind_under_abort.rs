@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::Panic;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -88,8 +88,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::build::Dependency;
     use crate::fact::Fact;
-    use crate::facts::build::Dependency;
 
     fn outcome(panic: Fact<Panic>, dependencies: Option<&[(&str, &[&str])]>) -> &'static str {
         let dependency = |(name, features): &(&str, &[&str])| Dependency {

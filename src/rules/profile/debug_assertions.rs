@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -71,8 +71,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::workspace::profile::{Profile, Setting};
     use crate::fact::Fact;
-    use crate::facts::build::profile::{Profile, Setting};
 
     fn outcome(seen: Fact<bool>, wanted: bool, overridden: &[&str]) -> Outcome {
         let told = Profile { debug_assertions: Setting::default(wanted), ..Profile::release() };

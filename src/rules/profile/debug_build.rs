@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::DebugInfo;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -74,15 +74,15 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 }
 
 fn release(build: &Build) -> String {
-    let profile = crate::facts::build::profile::Profile::release();
+    let profile = crate::cargo::workspace::profile::Profile::release();
     Build { profile, ..build.clone() }.command()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::workspace::profile::{Profile, Setting};
     use crate::fact::Fact;
-    use crate::facts::build::profile::{Profile, Setting};
 
     fn build(told: Profile) -> Build {
         Build { profile: told.clone(), told, ..Build::default() }

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::DebugInfo;
-use crate::facts::build::Build;
-use crate::facts::build::profile::{DebugLevel, Setting, Strip};
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::{DebugLevel, Setting, Strip};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -56,7 +56,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::profile::Profile;
+    use crate::cargo::workspace::profile::Profile;
 
     fn outcome(debug_info: Option<DebugInfo>, told: Profile) -> Outcome {
         let binary = Binary { debug_info, ..Binary::default() };

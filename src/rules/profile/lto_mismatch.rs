@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::binary::LtoShape;
-use crate::facts::build::Build;
-use crate::facts::build::profile::Lto;
-use crate::facts::build::rustflags::codegen;
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::Lto;
+use crate::cargo::workspace::rustflags::codegen;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -53,9 +53,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::workspace::profile::{Origin, Profile, Setting};
+    use crate::cargo::workspace::rustflags::RustFlag;
     use crate::fact::Fact;
-    use crate::facts::build::profile::{Origin, Profile, Setting};
-    use crate::facts::build::rustflags::RustFlag;
 
     fn outcome(seen: Fact<LtoShape>, lto: Lto, opt_level: &str, flag: &str) -> &'static str {
         let told = Profile {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::Symbols;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {

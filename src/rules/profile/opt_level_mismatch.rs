@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::Optimisation;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -54,8 +54,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::workspace::profile::{Profile, Setting};
     use crate::fact::Fact;
-    use crate::facts::build::profile::{Profile, Setting};
 
     #[test]
     fn only_inlining_proves_something() {

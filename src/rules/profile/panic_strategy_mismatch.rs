@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::Panic;
+use crate::cargo::build::Build;
 use crate::fact::Confidence;
-use crate::facts::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -72,8 +72,8 @@ fn name(panic: Panic) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::workspace::profile::{Origin, Profile, Setting};
     use crate::fact::Fact;
-    use crate::facts::build::profile::{Origin, Profile, Setting};
 
     fn build(panic: Panic) -> Build {
         let origin = Origin::File {

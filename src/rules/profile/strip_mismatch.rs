@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::{DebugInfo, Format, Symbols};
-use crate::facts::build::Build;
-use crate::facts::build::profile::{Origin, Strip};
+use crate::cargo::build::Build;
+use crate::cargo::workspace::profile::{Origin, Strip};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -78,7 +78,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::build::profile::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, Setting};
 
     fn outcome(symbols: Symbols, debug_info: DebugInfo, strip: Strip) -> Outcome {
         let binary = Binary {

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unexpected-allocator",
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::fact::Fact;
-    use crate::facts::Policy;
+    use crate::subject::Policy;
 
     #[test]
     fn only_an_expectation_can_be_missed() {

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::facts::record::{Record, Signature};
+use crate::provenance::record::{Record, Signature};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {

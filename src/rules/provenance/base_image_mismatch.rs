@@ -1,9 +1,9 @@
-use crate::attest::buildkit::{ImageBuild, Role};
-use crate::facts::Facts;
-use crate::facts::record::base_images::{from_lines_of, stage_of};
-use crate::facts::record::claims::{contradictions, normal};
-use crate::facts::record::{Dockerfile, Record};
+use crate::provenance::buildkit::{ImageBuild, Role};
+use crate::provenance::image_build::{from_lines_of, stage_of};
+use crate::provenance::record::{Dockerfile, Record};
+use crate::provenance::reference_claims::{contradictions, normal};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "base-image-mismatch",
@@ -121,8 +121,8 @@ fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attest::buildkit::BaseImage;
-    use crate::attest::buildkit::Copied;
+    use crate::provenance::buildkit::BaseImage;
+    use crate::provenance::buildkit::Copied;
     use serde_json::json;
 
     fn image(reference: &str, role: Role) -> BaseImage {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::record::Record;
-use crate::facts::record::subject::Fate;
+use crate::provenance::record::Record;
+use crate::provenance::subject_match::Fate;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -64,7 +64,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::subject::Subject;
+    use crate::provenance::subject_match::Subject;
 
     #[test]
     fn only_the_very_bytes_pass() {

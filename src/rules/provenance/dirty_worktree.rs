@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::record::Record;
-use crate::facts::record::made::COMMIT;
+use crate::provenance::build_facts::COMMIT;
+use crate::provenance::record::Record;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -41,7 +41,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attest::statement::Descriptor;
+    use crate::provenance::statement::Descriptor;
     use serde_json::json;
 
     #[test]

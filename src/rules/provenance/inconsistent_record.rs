@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::record::Record;
-use crate::facts::record::consistency::contradictions;
+use crate::provenance::consistency::contradictions;
+use crate::provenance::record::Record;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -39,7 +39,7 @@ mod tests {
         let outcome = check(&Binary::default(), &record);
         assert_eq!(outcome.findings().len(), 1);
         assert_eq!(outcome.findings()[0].evidence, ["buildType \"another\""]);
-        let known = crate::facts::record::made::BUILD_TYPE;
+        let known = crate::provenance::build_facts::BUILD_TYPE;
         record.provenance.build_definition.build_type = known.to_owned();
         record.unknown.push("predicate.extra".to_owned());
         let outcome = check(&Binary::default(), &record);

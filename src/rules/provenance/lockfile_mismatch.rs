@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::Crate;
-use crate::facts::record::{Part, Record};
+use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -52,9 +52,9 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attest::statement::Descriptor;
     use crate::binary::CrateSource;
-    use crate::facts::record::Difference;
+    use crate::provenance::record::Difference;
+    use crate::provenance::statement::Descriptor;
 
     #[test]
     fn packages_of_the_program_must_be_recorded() {

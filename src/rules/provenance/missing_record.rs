@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-record",
@@ -30,7 +30,7 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::record::Record;
+    use crate::provenance::record::Record;
 
     #[test]
     fn a_program_without_a_record_fails() {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::Panic;
-use crate::facts::record::{Part, Record};
+use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -65,7 +65,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 mod tests {
     use super::*;
     use crate::fact::Fact;
-    use crate::facts::record::Difference;
+    use crate::provenance::record::Difference;
     use serde_json::json;
 
     #[test]

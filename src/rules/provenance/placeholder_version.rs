@@ -1,6 +1,6 @@
-use crate::facts::Facts;
-use crate::facts::build::freshness::NoCommit;
+use crate::cargo::freshness::NoCommit;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-version",
@@ -60,7 +60,7 @@ fn said(it: &NoCommit) -> String {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::facts::build::Build;
+    use crate::cargo::build::Build;
 
     fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {
         let mut build = Build::default();

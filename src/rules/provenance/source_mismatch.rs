@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::record::made::SOURCES;
-use crate::facts::record::{Part, Record};
+use crate::provenance::build_facts::SOURCES;
+use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -57,7 +57,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::record::Difference;
+    use crate::provenance::record::Difference;
 
     fn of(fields: &[&str]) -> Outcome {
         let difference = |name: &&str| Difference {

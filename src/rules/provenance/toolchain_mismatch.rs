@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::facts::record::{Part, Record};
+use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {
@@ -51,7 +51,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Rustc;
-    use crate::facts::record::Difference;
+    use crate::provenance::record::Difference;
     use serde_json::json;
 
     #[test]

@@ -1,6 +1,6 @@
-use crate::facts::Facts;
-use crate::facts::record::made::SELF_ATTESTED;
+use crate::provenance::build_facts::SELF_ATTESTED;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unknown-builder",
@@ -38,8 +38,8 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Policy;
-    use crate::facts::record::Record;
+    use crate::provenance::record::Record;
+    use crate::subject::Policy;
 
     fn of(builder: &str, trusted: &[&str]) -> Outcome {
         let mut record = Record::default();

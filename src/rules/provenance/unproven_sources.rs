@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::facts::record::Record;
-use crate::facts::record::tied::Tie;
+use crate::provenance::record::Record;
+use crate::provenance::source_proof::Tie;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
 
 pub static RULE: Rule = Rule {

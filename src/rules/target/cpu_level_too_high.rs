@@ -1,6 +1,6 @@
-use crate::facts::Facts;
-use crate::facts::build::Build;
+use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "cpu-level-too-high",
@@ -86,10 +86,10 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::Machine;
+    use crate::cargo::workspace::profile::Origin;
+    use crate::cargo::workspace::rustflags::RustFlag;
     use crate::fact::Fact;
-    use crate::facts::Policy;
-    use crate::facts::build::profile::Origin;
-    use crate::facts::build::rustflags::RustFlag;
+    use crate::subject::Policy;
 
     fn facts(cpu_level: Fact<u8>, flag: Option<&str>, expected: Option<u8>) -> Facts {
         let machine = Some(Machine { arch: "x86_64", bits: 64, little_endian: true });

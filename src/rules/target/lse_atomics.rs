@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "lse-atomics",
@@ -74,9 +74,9 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::Machine;
-    use crate::facts::build::Build;
-    use crate::facts::build::profile::Origin;
-    use crate::facts::build::rustflags::RustFlag;
+    use crate::cargo::build::Build;
+    use crate::cargo::workspace::profile::Origin;
+    use crate::cargo::workspace::rustflags::RustFlag;
 
     fn facts(arch: &'static str, word: Option<&str>) -> Facts {
         let flag = |word: &str| RustFlag {

@@ -1,5 +1,5 @@
-use crate::facts::Facts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "page-size-baked",
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::Machine;
+    use crate::cargo::build::Build;
     use crate::fact::Fact;
-    use crate::facts::build::Build;
 
     #[test]
     fn arm64_wants_jemalloc_for_64_kib() {

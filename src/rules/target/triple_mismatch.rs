@@ -1,7 +1,7 @@
+use crate::cargo::workspace::target::difference;
 use crate::fact::Confidence;
-use crate::facts::Facts;
-use crate::facts::build::target::difference;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "triple-mismatch",
@@ -65,9 +65,9 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
+    use crate::cargo::build::Build;
     use crate::fact::Fact;
-    use crate::facts::Policy;
-    use crate::facts::build::Build;
+    use crate::subject::Policy;
 
     #[test]
     fn the_expectation_comes_first_then_the_target_then_the_host() {

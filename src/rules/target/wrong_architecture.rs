@@ -1,7 +1,7 @@
 use crate::binary::Binary;
-use crate::facts::image::Image;
-use crate::facts::image::machine_of_root;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::image::Image;
+use crate::start::image::machine_of_root;
 
 pub static RULE: Rule = Rule {
     id: "wrong-architecture",
@@ -76,8 +76,8 @@ fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::facts::image::elf_tree::Memory;
-    use crate::input::image::config::{Config, Platform};
+    use crate::rootfs::document::config::{Config, Platform};
+    use crate::start::image::elf_tree::Memory;
 
     fn linking(machine: u16, class: u8) -> Linking {
         let mut linking = Linking { machine, ..Linking::default() };

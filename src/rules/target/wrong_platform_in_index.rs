@@ -1,7 +1,7 @@
-use crate::facts::image::Image;
-use crate::facts::image::Sibling;
-use crate::facts::image::command::Command;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::start::command::Command;
+use crate::start::image::Image;
+use crate::start::image::Sibling;
 
 pub static RULE: Rule = Rule {
     id: "wrong-platform-in-index",
@@ -73,7 +73,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::binary::elf::Linking;
-    use crate::input::image::config::Platform;
+    use crate::rootfs::document::config::Platform;
 
     fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {
         let mut linking = Linking { machine, ..Linking::default() };

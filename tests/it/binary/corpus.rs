@@ -523,7 +523,7 @@ fn rules_bite_and_spare_real_programs() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let bytes = std::fs::read(entry.path()).expect("a program");
             let Ok(binary) = Binary::full(&name, &bytes, false) else { continue };
-            let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
+            let facts = binlint::subject::Facts { binary: Some(binary), ..Default::default() };
             answers.entry(rule.check.run(&facts).name()).or_default().push(name);
         }
         assert!(answers.contains_key("fail"), "{id} bites none of {answers:#?}");

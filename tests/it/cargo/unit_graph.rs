@@ -10,11 +10,11 @@ use std::process::Command;
 use crate::support::cargo::{environment, write};
 use crate::support::slow;
 use binlint::binary::Panic;
-use binlint::facts::build::Build;
-use binlint::facts::build::profile::{DebugLevel, Lto, Origin, Profile};
-use binlint::input::cargo;
-use binlint::input::cargo::Query;
-use binlint::input::cargo::outputs::{Output, Outputs};
+use binlint::cargo::build::Build;
+use binlint::cargo::target_dir::outputs::{Output, Outputs};
+use binlint::cargo::workspace;
+use binlint::cargo::workspace::Query;
+use binlint::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile};
 use serde_json::{Value, json};
 
 /// One generated workspace and the command that would build it.
@@ -150,7 +150,7 @@ impl Workspace {
     }
 
     fn by_us(&self) -> Build {
-        let workspace = cargo::workspace(&self.query).unwrap();
+        let workspace = workspace::workspace(&self.query).unwrap();
         let package = workspace.selected(&self.query).unwrap()[0].id.clone();
         let output = Output {
             package,

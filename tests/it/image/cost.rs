@@ -7,12 +7,12 @@ use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use binlint::input::image::digest::Digest;
-use binlint::input::image::layer::{Interest, Member, Want};
-use binlint::input::image::load::{Failure, Loaded, load, load_stream};
-use binlint::input::image::reference::Reference;
-use binlint::input::image::spill::Spill;
-use binlint::input::image::{MAX_CONTENTS, VERIFY_PLAIN};
+use binlint::rootfs::document::digest::Digest;
+use binlint::rootfs::layer::{Interest, Member, Want};
+use binlint::rootfs::load::{Failure, Loaded, load, load_stream};
+use binlint::rootfs::reference::Reference;
+use binlint::rootfs::spill::Spill;
+use binlint::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
 
 use crate::support::layers::*;
 use crate::support::slow;

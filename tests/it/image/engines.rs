@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use binlint::input::image::MAX_CONTENTS;
-use binlint::input::image::layer::{Interest, Want};
-use binlint::input::image::load::load;
-use binlint::input::image::reference::Reference;
+use binlint::rootfs::MAX_CONTENTS;
+use binlint::rootfs::layer::{Interest, Want};
+use binlint::rootfs::load::load;
+use binlint::rootfs::reference::Reference;
 
 use crate::support::layers::archive;
 use crate::support::newer_engine::{Engine, Keeps, root, run};

@@ -8,11 +8,11 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use binlint::facts::image::Image;
-use binlint::facts::image::Query;
-use binlint::facts::image::tree::{Directory, Errno, Tree, resolve, resolve_link};
-use binlint::input::image::Kind;
-use binlint::input::image::directory::Root;
+use binlint::rootfs::Kind;
+use binlint::rootfs::tree::host_directory::Root;
+use binlint::rootfs::tree::{Directory, Errno, Tree, resolve, resolve_link};
+use binlint::start::image::Image;
+use binlint::start::image::Query;
 
 use crate::support::layers;
 use crate::support::noise::Noise;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use binlint::input::image::digest::Digest;
+use binlint::rootfs::document::digest::Digest;
 
 use crate::support::layers::*;
 

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use crate::support::slow;
 use binlint::binary::Binary;
-use binlint::facts::Facts;
 use binlint::rule::{Check, Outcome};
 use binlint::rules;
+use binlint::subject::Facts;
 
 /// A program, and the rules that must fail for it. Every other rule must not.
 struct Animal {

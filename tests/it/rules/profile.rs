@@ -8,13 +8,13 @@ use crate::support::cargo::{build, query, write};
 use crate::support::slow;
 use binlint::binary::Binary;
 use binlint::binary::Panic;
-use binlint::facts::Facts;
-use binlint::facts::build::Build;
-use binlint::facts::build::profile::{Lto, Strip};
-use binlint::input::cargo::outputs::find_outputs;
-use binlint::input::cargo::{Query, workspace};
+use binlint::cargo::build::Build;
+use binlint::cargo::target_dir::outputs::find_outputs;
+use binlint::cargo::workspace::profile::{Lto, Strip};
+use binlint::cargo::workspace::{Query, workspace};
 use binlint::rule::{Level, Outcome};
 use binlint::rules;
+use binlint::subject::Facts;
 
 /// One program and all that is known of it.
 struct Program {

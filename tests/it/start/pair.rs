@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use binlint::binary::elf::Linking;
-use binlint::facts::image::account::Identity;
-use binlint::facts::image::elf_tree::ElfTree;
-use binlint::facts::image::tree::{Directory, resolve};
-use binlint::facts::loader::{LoadPlan, Stage, Start, Verdict, plan};
-use binlint::input::image::directory::Root;
+use binlint::rootfs::tree::host_directory::Root;
+use binlint::rootfs::tree::users::Identity;
+use binlint::rootfs::tree::{Directory, resolve};
+use binlint::start::image::elf_tree::ElfTree;
+use binlint::start::loader::{LoadPlan, Stage, Start, Verdict, plan};
 
 /// What is started, where, and how.
 #[derive(Clone)]

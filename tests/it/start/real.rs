@@ -37,7 +37,7 @@ fn predictions_agree_with_real_starts() {
     let wrong: Vec<String> = chosen.iter().filter_map(|pair| pair.compare()).collect();
     let starts = chosen
         .iter()
-        .filter(|pair| pair.predict().verdict == binlint::facts::loader::Verdict::Starts)
+        .filter(|pair| pair.predict().verdict == binlint::start::loader::Verdict::Starts)
         .count();
     println!("{} pairs, {} of them start, {} predicted wrongly", chosen.len(), starts, wrong.len());
     roots::remove_copies();
@@ -62,7 +62,7 @@ fn static_musl_programs_that_want_libraries() {
     let fails = |rule: &str, program: &std::path::Path| {
         let bytes = std::fs::read(program).expect("it was built");
         let binary = binlint::binary::Binary::full("app", &bytes, false).expect("ELF");
-        let facts = binlint::facts::Facts { binary: Some(binary), ..Default::default() };
+        let facts = binlint::subject::Facts { binary: Some(binary), ..Default::default() };
         let rule = binlint::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
         rule.check.run(&facts).name().to_owned()
     };
@@ -90,8 +90,8 @@ fn whole_images_start_as_predicted() {
 
 /// What differs between the prediction and what the engine does, or none.
 fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
-    use binlint::facts::image::{Image, Query};
-    use binlint::facts::loader::{LoadPlan, Stage, Verdict};
+    use binlint::start::image::{Image, Query};
+    use binlint::start::loader::{LoadPlan, Stage, Verdict};
     let name = format!("binlint-start-{}-{at}", std::process::id());
     let entry = format!("ENTRYPOINT [\"{}\"]", pair.path);
     let root = pair.root.display();

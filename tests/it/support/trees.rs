@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use binlint::input::image::arena::Node;
-use binlint::input::image::layer::Member;
-use binlint::input::image::spill::Spill;
-use binlint::input::image::squash::Squashed;
-use binlint::input::image::{Kind, Payload, Why};
+use binlint::rootfs::layer::Member;
+use binlint::rootfs::layer::apply::Squashed;
+use binlint::rootfs::spill::Spill;
+use binlint::rootfs::tree::arena::Node;
+use binlint::rootfs::{Kind, Payload, Why};
 
 use super::layers::{image, index, named};
 

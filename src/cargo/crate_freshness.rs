@@ -1,0 +1,202 @@
+//! One crate of the program: what it was compiled from, what it would be compiled from now.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::binary::MainVerdict;
+use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::file_time::Moment;
+use crate::cargo::source::module_tree::ModuleTree;
+use crate::cargo::source::tokens::MainFunction;
+use crate::cargo::target_dir::units::Unit;
+use crate::cargo::workspace::features::Declared;
+use crate::fact::Fact;
+
+/// What a crate is to the subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The program itself.
+    Program,
+    /// The library of its own package.
+    OwnLibrary,
+    /// The build script of a package.
+    BuildScript,
+    /// A run of that build script.
+    BuildScriptRun,
+    /// Another package's library or proc-macro.
+    Member,
+}
+
+/// One crate: what it was compiled from and what it would be compiled from now.
+#[derive(Debug, Clone)]
+pub struct CrateState {
+    /// What it is to the subject.
+    pub role: Role,
+    /// Its package.
+    pub package: String,
+    /// The version in the manifest.
+    pub version: String,
+    /// The features that its manifest declares.
+    pub declared: Declared,
+    /// The directory of its package.
+    pub directory: PathBuf,
+    /// Its root file, relative to the workspace where it lies in it.
+    pub root: String,
+    /// What Cargo kept of its compilation.
+    pub unit: Option<Unit>,
+    /// Its files now; `None` for a build script's run.
+    pub tree: Option<Arc<ModuleTree>>,
+    /// What cannot be if it was compiled from these files.
+    pub contradictions: Vec<Contradiction>,
+    /// How many pieces of evidence say that it was.
+    pub agreements: usize,
+    /// Whether every source's digest is the one that was compiled.
+    pub proven: bool,
+    /// Whether no inode of its files, nor of the directories that they lie in, changed since the
+    /// compilation began: nobody can set those times.
+    pub untouched: bool,
+    /// Files that Cargo looks at and that were written after the anchor: Cargo would rebuild.
+    pub newer: Vec<(String, Moment)>,
+    /// Files as old as the anchor, as far as the file system tells: Cargo would not.
+    pub level: Vec<String>,
+    /// Files whose inode changed after the anchor though they are dated before it.
+    pub late: Vec<String>,
+    /// Why something could not be compared.
+    pub open: Vec<String>,
+}
+
+impl CrateState {
+    /// Whether something says that it was compiled from other files.
+    pub fn is_stale(&self) -> bool {
+        !self.contradictions.is_empty()
+    }
+
+    /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
+    pub fn cargo_calls_it_fresh(&self) -> bool {
+        let Some(unit) = self.unit.as_ref().filter(|unit| unit.anchor.is_some()) else {
+            return false;
+        };
+        match unit.is_compared_by_checksum() {
+            true => self.contradictions.is_empty(),
+            false => self.newer.is_empty(),
+        }
+    }
+
+    /// Whether it belongs to the program's own package and is no build script.
+    pub fn is_own(&self) -> bool {
+        matches!(self.role, Role::Program | Role::OwnLibrary)
+    }
+
+    /// The files that Cargo looks at, as it lists them, for a person.
+    pub fn listed(&self) -> String {
+        let files = self.unit.iter().filter_map(|unit| unit.dep_info.as_ref()?.as_ref().ok());
+        let names: Vec<String> =
+            files.flat_map(|info| &info.files).map(|it| it.path.display().to_string()).collect();
+        match names.as_slice() {
+            [] => "no file that it knows of".to_owned(),
+            [first, second, third, _, ..] => {
+                format!("{first}, {second}, {third} and {} more", names.len() - 3)
+            }
+            _ => names.join(", "),
+        }
+    }
+
+    /// Why the dates say nothing about it, where nothing else was found against it.
+    pub fn undecided_by_dates(&self) -> Option<String> {
+        let unit = self.unit.as_ref()?;
+        if unit.own_hash.is_none() || unit.anchor.is_none() {
+            return Some(format!("the fingerprint of `{}` is half written", self.package));
+        }
+        if self.proven {
+            return None;
+        }
+        if let Some(why) = self.open.first() {
+            return Some(why.clone());
+        }
+        if let Some((file, when)) = self.newer.first() {
+            let why = format!("{file} was written at {when}, after the build began");
+            return Some(format!("{why}: cargo would compile it again"));
+        }
+        if let Some(file) = self.level.first() {
+            let why = format!("{file} is dated as the build began");
+            return Some(format!("{why}: cargo would not see a change of that moment"));
+        }
+        if let Some(file) = self.late.first() {
+            let why = format!("{file} came here after the build began and is dated before it");
+            return Some(format!("{why}: cargo would not see what changed in it"));
+        }
+        None
+    }
+
+    /// Why nobody knows whether a build script's run read the files as they are now.
+    pub fn undecided_run(&self) -> Option<String> {
+        if self.proven {
+            return None;
+        }
+        let package = &self.package;
+        if let Some((file, when)) = self.newer.first() {
+            return Some(format!(
+                "{file} was written at {when}, after the build script of `{package}` ran: cargo would \
+                 run it again"
+            ));
+        }
+        let late = self.late.first().map(|file| {
+            format!(
+                "{file} came here after the build script of `{package}` ran and is dated before it: \
+                 cargo will not run it again, and nothing here kept what it read"
+            )
+        });
+        late.or_else(|| self.open.first().cloned())
+    }
+
+    /// Whether this file is one of its sources now.
+    pub fn has(&self, path: &Path) -> bool {
+        self.tree.as_ref().is_some_and(|tree| tree.file(path).is_some())
+    }
+
+    /// `main` of the root file.
+    pub fn main(&self) -> Option<&MainFunction> {
+        let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
+        scan.as_ref().ok()?.main.as_ref()
+    }
+
+    /// Whether `main` calls something: it may still come to nothing after the optimiser, but hardly
+    /// one that a whole package is written around, unless it has surely been so since the build.
+    pub fn hardly_empty(&self) -> bool {
+        !self.untouched && self.main().is_some_and(|main| main.tokens > 0 && main.calls)
+    }
+
+    /// Where `main` of the root file is, as `file:line`.
+    pub fn main_place(&self) -> Option<String> {
+        self.main().map(|main| format!("{}:{}", self.root, main.line))
+    }
+
+    /// Where `main` of a program and `main` of the sources cannot be one, as a clause.
+    pub fn other_main(&self, found: &Fact<MainVerdict>) -> Option<String> {
+        let main = self.main()?;
+        let place = self.main_place()?;
+        let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
+        match found.value? {
+            MainVerdict::Empty if main.must_leave_code() => {
+                Some(format!("its `main` does nothing, unlike the one at {place}"))
+            }
+            MainVerdict::HelloWorld
+                if main.tokens > 0
+                    && !main.texts.iter().any(|it| it.starts_with("Hello, world!")) =>
+            {
+                Some(format!("its `main` prints `Hello, world!`, unlike the one at {place}"))
+            }
+            MainVerdict::PlaceholderText
+                if main.tokens > 0
+                    && !names(&["todo", "unimplemented"])
+                    && !main
+                        .texts
+                        .iter()
+                        .any(|it| !it.is_empty() && found.evidence.contains(it.trim())) =>
+            {
+                Some(format!("its `main` is a placeholder, unlike the one at {place}"))
+            }
+            _ => None,
+        }
+    }
+}

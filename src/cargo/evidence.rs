@@ -1,0 +1,594 @@
+//! The pieces of evidence that sources and a compiled crate give for or against each other.
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+
+use crate::binary::panic_locations::PanicLocation;
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::evidence::mismatch::{Contradiction, Kind};
+use crate::cargo::freshen_state::Ledger;
+use crate::cargo::freshness::{Baked, Compared, Subject};
+use crate::cargo::source::cfg::Compiled;
+use crate::cargo::source::files;
+use crate::cargo::source::files::{Reader, snapshot};
+use crate::cargo::source::module_tree::{ModuleTree, normalized};
+use crate::cargo::source::tokens;
+use crate::cargo::source::tokens::positions::TokenStarts;
+use crate::cargo::source::tokens::starts;
+use crate::cargo::target_dir::dep_info::Base;
+use crate::cargo::target_dir::fingerprint::Local;
+use crate::cargo::target_dir::rmeta::{Recorded, recorded_digest};
+use crate::cargo::target_dir::units::{Unit, UnitKind};
+
+pub mod edited_strings;
+pub mod mismatch;
+pub mod scripts;
+pub mod texts;
+pub mod unchanged_inodes;
+pub mod versions;
+
+use crate::cargo::evidence::scripts::build_script;
+use crate::cargo::evidence::texts::{EditedText, Texts, compare_texts};
+use crate::cargo::evidence::unchanged_inodes::untouched_since;
+use crate::cargo::evidence::versions::no_commits;
+
+/// How many of one kind are kept to be shown.
+pub const SHOWN: usize = 20;
+
+/// More files than a package has.
+const MOST_FILES: usize = 20_000;
+
+/// Bytes of a library's metadata; the largest are below 200 MB.
+const LARGEST_METADATA: u64 = 1 << 30;
+
+/// A place in a source, with what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Relative to the workspace where it lies in it.
+    pub path: String,
+    /// From 1.
+    pub line: u32,
+    /// The text.
+    pub text: String,
+}
+
+/// The directories that names of sources are relative to.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The workspace's root.
+    pub workspace: &'a Path,
+    /// Where it was when the target directory was filled, if elsewhere.
+    pub made_at: Option<&'a Path>,
+}
+
+impl Names<'_> {
+    /// The name that rustc was given for a file: relative to the workspace, absolute elsewhere.
+    fn given(&self, path: &Path) -> String {
+        shown(path, self.workspace)
+    }
+}
+
+/// A path as it is shown: relative to the workspace where it lies in it.
+pub fn shown(path: &Path, workspace: &Path) -> String {
+    path.strip_prefix(workspace).unwrap_or(path).display().to_string()
+}
+
+/// Whether the root of a tree is there: a tree without one has no evidence to give.
+fn is_readable(tree: &ModuleTree) -> bool {
+    tree.root_file().is_some()
+}
+
+fn contradict(state: &mut CrateState, path: String, line: Option<u32>, kind: Kind) {
+    state.contradictions.push(Contradiction { path, line, kind });
+}
+
+/// Whether the unit lists a file that is there under this directory.
+pub fn lists_files_of(unit: &Unit, directory: &Path) -> bool {
+    match &unit.dep_info {
+        Some(Ok(info)) => info
+            .files
+            .iter()
+            .any(|file| file.base == Base::Package && directory.join(&file.path).is_file()),
+        _ => false,
+    }
+}
+
+/// The files that Cargo would look at, as paths on this machine.
+pub fn listed_files(unit: &Unit, directory: &Path, build_dir: &Path) -> Vec<PathBuf> {
+    let Some(Ok(info)) = &unit.dep_info else { return Vec::new() };
+    info.files
+        .iter()
+        .map(|file| match file.base {
+            Base::Package => normalized(&directory.join(&file.path)),
+            Base::Build => normalized(&build_dir.join(&file.path)),
+        })
+        .collect()
+}
+
+/// The list of files that the crate was compiled from, against the module tree.
+pub fn lists(state: &mut CrateState, names: Names<'_>) {
+    let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
+    let Some(Ok(info)) = &unit.dep_info else { return };
+    if info.files.is_empty() || !is_readable(tree) {
+        return;
+    }
+    let listed: HashSet<PathBuf> = info
+        .files
+        .iter()
+        .filter(|file| file.base == Base::Package)
+        .map(|file| normalized(&state.directory.join(&file.path)))
+        // An absolute path below the old workspace is the same file below this one.
+        .chain(info.files.iter().filter_map(|file| {
+            let made_at = names.made_at.unwrap_or(names.workspace);
+            let inside = file.path.strip_prefix(made_at).ok()?;
+            Some(normalized(&names.workspace.join(inside)))
+        }))
+        .collect();
+    // A file of another package's directory may be listed as it was found then.
+    let here = |path: &Path| path.starts_with(names.workspace) || names.made_at.is_none();
+    let mut absent: Vec<&Path> = tree
+        .files
+        .iter()
+        .filter(|file| file.compiled == Compiled::Yes && here(&file.path))
+        .map(|file| file.path.as_path())
+        .filter(|path| !listed.contains(*path) && !info.files.iter().any(|it| it.path == **path))
+        .collect();
+    if !absent.is_empty() {
+        // Cargo lists where links lead, rustc and the tree how they are called.
+        let absolute = info.files.iter().map(|it| &it.path).filter(|path| path.is_absolute());
+        let all = listed.iter().chain(absolute);
+        let led_to: HashSet<PathBuf> = all.filter_map(|path| files::real_path(path)).collect();
+        absent.retain(|path| files::real_path(path).is_none_or(|real| !led_to.contains(&real)));
+    }
+    let absent: Vec<String> = absent.into_iter().map(|path| names.given(path)).collect();
+    let gone: Vec<String> = info
+        .files
+        .iter()
+        .filter(|file| file.base == Base::Package)
+        .map(|file| normalized(&state.directory.join(&file.path)))
+        .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+        .filter(|path| matches!(snapshot(path, u64::MAX), Ok(None)))
+        .map(|path| names.given(&path))
+        .collect();
+    state.agreements += usize::from(absent.is_empty() && gone.is_empty());
+    for path in absent {
+        contradict(state, path, None, Kind::NotCompiled);
+    }
+    for path in gone {
+        contradict(state, path, None, Kind::Gone);
+    }
+}
+
+/// The checksums that Cargo keeps with `-Zchecksum-freshness`, against the files.
+pub fn checksums(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
+    let info = state.unit.as_ref().and_then(|unit| unit.dep_info.as_ref()?.as_ref().ok());
+    let Some(info) = info.filter(|info| !info.files.is_empty()) else { return };
+    let mut other = Vec::new();
+    let mut same = 0;
+    for file in info.files.iter().filter(|file| file.base == Base::Package) {
+        let kept = file.checksum.as_ref().and_then(|(_, checksum)| checksum.split_once('='));
+        let Some((algorithm, compiled)) = kept else { continue };
+        let path = normalized(&state.directory.join(&file.path));
+        let Ok(Some(now)) = reader.read(&path) else { continue };
+        let (algorithm, now) = match algorithm {
+            "blake3" => ("BLAKE3", blake3::hash(&now.bytes).to_hex().to_string()),
+            "sha256" => ("SHA-256", sha256(&now.bytes)),
+            _ => continue,
+        };
+        match now == compiled {
+            true => same += 1,
+            false => other.push((names.given(&path), algorithm, compiled.to_owned(), now)),
+        }
+    }
+    state.agreements += same;
+    state.proven |= same == info.files.len();
+    for (path, algorithm, compiled, now) in other {
+        contradict(state, path, None, Kind::OtherDigest { algorithm, compiled, now });
+    }
+}
+
+/// The digests that rustc keeps of a library's sources, against the files.
+pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
+    let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
+    if !matches!(state.role, Role::OwnLibrary | Role::Member) {
+        return;
+    }
+    let Some(output) = unit.metadata_file() else { return };
+    let Ok(Some(metadata)) = snapshot(&output.path, LARGEST_METADATA) else { return };
+    let is_rusts_own = output.path.extension().is_some_and(|it| it == "rmeta" || it == "rlib");
+    let mut other = Vec::new();
+    let mut same = 0;
+    let mut unnamed = None;
+    for file in tree.files.iter().filter(|file| file.scan.is_some()) {
+        let name = names.given(&file.path);
+        match recorded_digest(&metadata.bytes, &name) {
+            Recorded::Md5(md5) if md5 == file.md5 => same += 1,
+            Recorded::Md5(md5) => other.push((name, hex(&md5), hex(&file.md5))),
+            // The MD5 as bytes anywhere is proof enough, whatever surrounds it.
+            Recorded::Unknown if memmem::find(&metadata.bytes, &file.md5).is_some() => same += 1,
+            // Of an empty file nothing is kept: then the names of what is here now are missing.
+            Recorded::Unknown if file.path == tree.root => {
+                let text = reader.read(&file.path).ok().flatten();
+                let public = text.map(|text| public_names(&text.bytes, is_rusts_own));
+                let public = public.unwrap_or_default();
+                let is_inside =
+                    |name: &&String| memmem::find(&metadata.bytes, name.as_bytes()).is_some();
+                unnamed = public.iter().find(|name| !is_inside(name)).cloned().map(|it| (name, it));
+            }
+            Recorded::Unknown => {}
+        }
+    }
+    state.agreements += same;
+    state.proven |= same == tree.files.iter().filter(|file| file.scan.is_some()).count();
+    for (path, compiled, now) in other {
+        contradict(state, path, None, Kind::OtherDigest { algorithm: "MD5", compiled, now });
+    }
+    if let Some((path, name)) = unnamed {
+        contradict(state, path, None, Kind::NotNamed(name));
+    }
+}
+
+/// The names that a library's root file makes public under every configuration; its metadata has
+/// each of them as text. A procedural macro's library has those that its attributes give, and what
+/// another shared library has is not known.
+fn public_names(source: &[u8], has_metadata: bool) -> Vec<String> {
+    let file = std::str::from_utf8(source).ok().and_then(|text| tokens::parse(text).ok());
+    let public = |item: syn::Item| {
+        let (attributes, visibility, name) = match item {
+            syn::Item::Fn(it) => (it.attrs, it.vis, it.sig.ident),
+            syn::Item::Mod(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Struct(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Enum(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Trait(it) => (it.attrs, it.vis, it.ident),
+            syn::Item::Const(it) => (it.attrs, it.vis, it.ident),
+            _ => return None,
+        };
+        let (of_macro, others): (Vec<_>, Vec<_>) =
+            attributes.iter().partition(|it| is_of_macro(it.path()));
+        let is_sure = matches!(visibility, syn::Visibility::Public(_))
+            && others.iter().all(|it| it.path().is_ident("doc"));
+        let is_sure = is_sure && (has_metadata || !of_macro.is_empty());
+        let derived = of_macro.iter().find_map(|it| derived(it));
+        let name = derived.unwrap_or_else(|| name.to_string());
+        is_sure.then_some(name).filter(|name| !name.starts_with("r#"))
+    };
+    let file = file.filter(|file| file.attrs.iter().all(|it| !it.path().is_ident("cfg")));
+    file.map(|file| file.items.into_iter().filter_map(public).collect()).unwrap_or_default()
+}
+
+/// Whether an attribute makes a procedural macro of a function.
+fn is_of_macro(path: &syn::Path) -> bool {
+    ["proc_macro", "proc_macro_attribute", "proc_macro_derive"].iter().any(|it| path.is_ident(it))
+}
+
+/// `#[proc_macro_derive(Name, attributes(…))]`: the name.
+fn derived(attribute: &syn::Attribute) -> Option<String> {
+    let syn::Meta::List(list) = &attribute.meta else { return None };
+    match list.tokens.clone().into_iter().next() {
+        Some(proc_macro2::TokenTree::Ident(name)) => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+/// What Cargo would compare: modification times against the anchor.
+pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader: &mut Reader) {
+    let Some(unit) = &state.unit else { return };
+    let Some(anchor) = unit.anchor else { return };
+    let rerun = unit.fingerprint.iter().flat_map(|it| &it.local).filter_map(|local| match local {
+        Local::RerunIfChanged { paths } => Some(paths),
+        _ => None,
+    });
+    let watched: Vec<PathBuf> = rerun.flatten().map(|path| state.directory.join(path)).collect();
+    // A run that named no file may have read any of its package.
+    if unit.kind == UnitKind::BuildScriptRun && unit.is_compared_by_all_files() {
+        let files = files::files_below(&state.directory, MOST_FILES);
+        let late = files.iter().filter(|path| !path.starts_with(build_dir)).find(|path| {
+            let times = files::newest(path);
+            times.is_some_and(|(modified, changed)| {
+                modified <= anchor && changed.is_some_and(|changed| changed > anchor)
+            })
+        });
+        state.late.extend(late.map(|path| names.given(path)));
+    }
+    let mut seen = Vec::new();
+    let listed = listed_files(unit, &state.directory, build_dir);
+    let mut since = listed
+        .iter()
+        .map(|path| untouched_since(path, &state.directory, names.workspace, build_dir));
+    state.untouched = unit.anchor_is_cargos
+        && !listed.is_empty()
+        && since.all(|since| since.is_some_and(|since| since < anchor));
+    for path in listed {
+        if let Ok(Some(file)) = reader.read(&path) {
+            seen.push((path, file.modified, file.changed));
+        }
+    }
+    for path in watched {
+        if let Some((modified, changed)) = files::newest(&path) {
+            seen.push((path, modified, changed));
+        }
+    }
+    for (path, modified, changed) in seen {
+        let name = names.given(&path);
+        if modified > anchor && !modified.same_but_for_truncation(anchor) {
+            state.newer.push((name, modified));
+        } else if modified.same_but_for_truncation(anchor) {
+            state.level.push(name);
+        } else if changed.is_some_and(|changed| changed > anchor) {
+            state.late.push(name);
+        }
+    }
+}
+
+/// What `freshen` saw when it last knew the unit to match its files, against the files.
+pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, reader: &mut Reader) {
+    let Some(entry) = state.unit.as_ref().and_then(|unit| ledger.entry(unit)) else { return };
+    let mut is_same = |name: &String, digest: &String| {
+        let file = reader.read(&names.workspace.join(name)).ok().flatten();
+        file.is_some_and(|file| sha256(&file.bytes) == *digest)
+    };
+    let other: Vec<String> = entry
+        .files
+        .iter()
+        .filter(|(name, sha256)| !is_same(name, sha256))
+        .map(|it| it.0.clone())
+        .collect();
+    state.agreements += entry.files.len() - other.len();
+    state.proven |= other.is_empty() && !entry.files.is_empty();
+    let by_all_files = state.unit.iter().any(Unit::is_compared_by_all_files);
+    for name in other {
+        match by_all_files {
+            // A run that names no file is compared with all of the package, which may mean nothing.
+            true => state.open.push(format!("{name} changed since the build script ran")),
+            false => contradict(state, name, None, Kind::Changed),
+        }
+    }
+}
+
+/// The panic locations of a program, against the tokens of the sources.
+pub fn positions(
+    states: &mut [CrateState],
+    locations: &[PanicLocation],
+    names: Names<'_>,
+    reader: &mut Reader,
+) -> Compared {
+    let mut by_path: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
+    for location in locations {
+        if let Some(path) = own_path(&location.path, names) {
+            by_path.entry(path).or_default().push((location.line, location.column));
+        }
+    }
+    let mut compared = Compared::default();
+    for (path, places) in by_path {
+        let Some((file, owner)) = find(&path, &places, states, names, reader) else {
+            if let Some(owner) = owner_of_missing(&path, states, names) {
+                compared.checked += places.len();
+                contradict(&mut states[owner], path, Some(places[0].0), Kind::NoFile);
+            }
+            continue;
+        };
+        let Some(starts) = file else { continue };
+        for (line, column) in places {
+            let Some(fits) = starts.contains(line, column) else { continue };
+            compared.checked += 1;
+            if fits {
+                compared.fitting += 1;
+                states[owner].agreements += 1;
+            } else {
+                let kind = Kind::NoToken { column, lines: starts.lines };
+                contradict(&mut states[owner], path.clone(), Some(line), kind);
+            }
+        }
+    }
+    compared
+}
+
+/// The path relative to the workspace when a location may be in a crate that lies in a directory.
+fn own_path(path: &str, names: Names<'_>) -> Option<String> {
+    let path = path.replace('\\', "/");
+    let strip = |root: &Path| {
+        Path::new(&path).strip_prefix(root).ok().map(|inside| inside.display().to_string())
+    };
+    // What Cargo or a build script put into the target directory is no source.
+    let is_generated = path.contains("/out/") && path.contains("build/");
+    let is_foreign = |inside: &str| {
+        inside.starts_with('/')
+            || inside.starts_with("library/")
+            || inside.contains("git/checkouts/")
+            || inside.contains("/rustlib/")
+            || inside.starts_with("<")
+            || inside.split('/').any(is_versioned)
+    };
+    let inside =
+        strip(names.workspace).or_else(|| strip(names.made_at?)).unwrap_or_else(|| path.clone());
+    (!is_generated && !is_foreign(&inside) && inside.ends_with(".rs")).then_some(inside)
+}
+
+/// `serde-1.0.200`: the directory of a downloaded package.
+fn is_versioned(part: &str) -> bool {
+    part.match_indices('-').any(|(at, _)| {
+        let mut numbers = part[at + 1..].split('.');
+        let mut number = || {
+            numbers.next().is_some_and(|it| it.bytes().next().is_some_and(|it| it.is_ascii_digit()))
+        };
+        number() && number() && number()
+    })
+}
+
+/// The tokens of the source at this path and the crate that it belongs to; no tokens when it
+/// cannot be read.
+fn find(
+    path: &str,
+    places: &[(u32, u32)],
+    states: &[CrateState],
+    names: Names<'_>,
+    reader: &mut Reader,
+) -> Option<(Option<TokenStarts>, usize)> {
+    // What rustc was told is relative to the workspace. A package outside of one is compiled from
+    // its own directory, and of several such the one that fits best is meant.
+    let inside = normalized(&names.workspace.join(path));
+    let fit = |tokens: &Option<TokenStarts>| {
+        let fits = |tokens: &TokenStarts| {
+            let fits = |(line, column): &&(u32, u32)| tokens.contains(*line, *column) == Some(true);
+            places.iter().filter(fits).count()
+        };
+        tokens.as_ref().map_or(0, fits)
+    };
+    let mut elsewhere: Vec<PathBuf> =
+        states.iter().map(|state| normalized(&state.directory.join(path))).collect();
+    elsewhere.retain(|path| *path != inside);
+    let (candidate, tokens) = match tokens_of(&inside, states, reader) {
+        Some(tokens) => (inside, tokens),
+        None => elsewhere
+            .into_iter()
+            .filter_map(|path| tokens_of(&path, states, reader).map(|tokens| (path, tokens)))
+            .max_by_key(|(_, tokens)| fit(tokens))?,
+    };
+    let in_tree = states
+        .iter()
+        .position(|it| it.tree.as_ref().is_some_and(|tree| tree.file(&candidate).is_some()));
+    Some((tokens, in_tree.or_else(|| owner_of(&candidate, states))?))
+}
+
+/// `None` when there is no such file, `Some(None)` when it cannot be read as Rust.
+fn tokens_of(
+    path: &Path,
+    states: &[CrateState],
+    reader: &mut Reader,
+) -> Option<Option<TokenStarts>> {
+    let known = states.iter().find_map(|it| it.tree.as_ref()?.file(path)?.scan.as_ref());
+    if let Some(scan) = known {
+        return Some(scan.as_ref().ok().map(|scan| scan.tokens.clone()));
+    }
+    let file = reader.read(path).ok().flatten()?;
+    Some(std::str::from_utf8(&file.bytes).ok().and_then(|text| starts(text).ok()))
+}
+
+/// The crate whose package has the longest directory that the file lies in.
+fn owner_of(path: &Path, states: &[CrateState]) -> Option<usize> {
+    let inside = |index: &usize| path.starts_with(&states[*index].directory);
+    (0..states.len())
+        .filter(inside)
+        .max_by_key(|index| (states[*index].directory.as_os_str().len(), std::cmp::Reverse(*index)))
+}
+
+/// The crate that a file would belong to that is nowhere, when its absence can be trusted: the
+/// sources are here, and it would lie among them.
+fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Option<usize> {
+    let path = normalized(&names.workspace.join(path));
+    let owner = owner_of(&path, states)?;
+    let state = &states[owner];
+    // A path that was mapped to another by the build lies in no directory of the package.
+    let first = path.strip_prefix(&state.directory).ok()?.components().next()?;
+    let among_sources = state.directory.join(first).is_dir() || path == state.directory.join(first);
+    let is_there = state.tree.as_ref().is_some_and(|tree| is_readable(tree));
+    (is_there && among_sources && !path.exists()).then_some(owner)
+}
+
+/// What the environment of the build left in the mapped part of the program: each variable, and the
+/// directory of the manifest where it is inside. The names of directories that a debugger reads are
+/// no texts of the code.
+pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<String>) {
+    let mut baked: Vec<Baked> = Vec::new();
+    let mut manifest_dirs: Vec<String> = Vec::new();
+    let linked = [Role::Program, Role::OwnLibrary, Role::Member];
+    for unit in
+        states.iter().filter(|it| linked.contains(&it.role)).filter_map(|it| it.unit.as_ref())
+    {
+        let present = |value: &str| memmem::find(program, value.as_bytes()).is_some();
+        let of_makefile = unit.makefile.iter().flat_map(|it| &it.environment);
+        let directory = of_makefile.filter(|(name, _)| name == "CARGO_MANIFEST_DIR");
+        let directory = directory.filter_map(|(_, value)| value.as_deref());
+        for directory in directory {
+            if !manifest_dirs.iter().any(|known| known == directory) && present(directory) {
+                manifest_dirs.push(directory.to_owned());
+            }
+        }
+        // Cargo's list has no variable that a build script set: those were meant. Of its own it
+        // has those that follow the manifest, to see when that changes.
+        let Some(Ok(info)) = &unit.dep_info else { continue };
+        for (name, value) in info.environment.iter().filter(|(name, _)| !is_cargos_own(name)) {
+            let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
+            if !baked.iter().any(|it| it.name == *name) {
+                let present = present(value);
+                baked.push(Baked { name: name.clone(), value: value.to_owned(), present });
+            }
+        }
+    }
+    (baked, manifest_dirs)
+}
+
+/// Whether Cargo sets the variable for every crate, by the manifest or by where it is itself.
+fn is_cargos_own(variable: &str) -> bool {
+    variable == "CARGO" || variable.starts_with("CARGO_PKG_")
+}
+
+/// Whether a file of this machine has the subject's build-id.
+pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<bool> {
+    let wanted = subject.build_id?;
+    let file = snapshot(output, limit).ok().flatten()?;
+    let bytes = std::io::Cursor::new(&file.bytes);
+    let other = crate::binary::Binary::quick("", bytes).ok()?.build_id?;
+    Some(other == wanted)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 as lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    hex(&sha2::Sha256::digest(bytes))
+}
+
+/// MD5, which rustc keeps of sources.
+pub fn md5(bytes: &[u8]) -> [u8; 16] {
+    use md5::Digest;
+    md5::Md5::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_in_crates_that_lie_in_directories_are_compared() {
+        let made_at = Some(Path::new("/build/app"));
+        let names = Names { workspace: Path::new("/home/me/app"), made_at };
+        for (path, own) in [
+            ("src/main.rs", Some("src/main.rs")),
+            ("/home/me/app/member/src/lib.rs", Some("member/src/lib.rs")),
+            ("/build/app/src/main.rs", Some("src/main.rs")),
+            ("src\\main.rs", Some("src/main.rs")),
+            ("/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/option.rs", None),
+            ("library/std/src/rt.rs", None),
+            ("/root/.cargo/registry/src/index-0/serde-1.0.200/src/lib.rs", None),
+            ("registry/regex-automata-0.4.18/src/meta.rs", None),
+            ("git/checkouts/dep-0123456789abcdef/0123456/src/lib.rs", None),
+            ("/home/me/app/target/release/build/app-0/out/gen.rs", None),
+            ("/elsewhere/src/lib.rs", None),
+            ("<anon>", None),
+        ] {
+            assert_eq!(own_path(path, names).as_deref(), own, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_three_numbers() {
+        for (part, versioned) in [
+            ("serde-1.0.200", true),
+            ("zstd-sys-2.0.8+zstd.1.5.5", true),
+            ("x25519-dalek-2.0.0-rc.3", true),
+            ("my-app", false),
+            ("v1-2", false),
+            ("sha-1.5", false),
+        ] {
+            assert_eq!(is_versioned(part), versioned, "{part}");
+        }
+    }
+}

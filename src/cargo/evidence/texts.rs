@@ -1,0 +1,218 @@
+//! The texts of the sources against those of the program.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::evidence::edited_strings;
+use crate::cargo::evidence::mismatch::Kind;
+use crate::cargo::evidence::{Names, SHOWN, Shown, contradict};
+use crate::cargo::source::cfg::Compiled;
+use crate::cargo::source::files::Reader;
+use crate::cargo::source::string_literals;
+use crate::cargo::source::string_literals::{Presence, Text};
+use crate::cargo::source::tokens::{Calls, Printed, Scan};
+
+/// What the texts say.
+#[derive(Debug, Clone, Default)]
+pub struct Texts {
+    /// How many of the program's own crate are in the program.
+    pub presence: Presence,
+    /// Where the missing ones are, at most [`SHOWN`].
+    pub missing: Vec<Shown>,
+    /// Those of every crate of which the program holds an edited form; at most [`SHOWN`].
+    pub edited: Vec<EditedText>,
+    /// The first that `main` prints and that is missing, where something that is called before it
+    /// may never return.
+    pub unreached: Option<Shown>,
+}
+
+/// A text of which the program holds another form.
+#[derive(Debug, Clone)]
+pub struct EditedText {
+    /// The text and its place.
+    pub source: Shown,
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// What the program holds.
+    pub inside: String,
+    /// Whether both ends of the text are there, too.
+    pub whole: bool,
+}
+
+impl EditedText {
+    /// One clause for a person.
+    pub fn describe(&self) -> String {
+        let Shown { path, line, text } = &self.source;
+        format!("{path}:{line} says {text:?}, the program has {:?}", self.inside)
+    }
+}
+
+/// The texts that `main` prints, against the program; the first that is missing and may be behind
+/// a call that never returns.
+pub fn printed(state: &mut CrateState, program: &[u8], names: Names<'_>) -> Option<Shown> {
+    let main = state.main()?.clone();
+    let root = names.given(&state.tree.as_ref()?.root);
+    let is_inside = |text: &Text| memmem::find(program, &text.bytes).is_some();
+    // What is printed later shows that everything before it returns.
+    let reached = main.printed.iter().rposition(|printed| is_inside(&printed.text));
+    let mut unreached = None;
+    for (at, Printed { text, after }) in main.printed.iter().enumerate() {
+        let place = shown(&(Path::new(&root), text), names);
+        if is_inside(text) {
+            state.agreements += 1;
+        } else if reached > Some(at) || all_return(after, state) {
+            contradict(state, root.clone(), Some(text.line), Kind::TextMissing(place.text));
+        } else {
+            unreached = unreached.or(Some(place));
+        }
+    }
+    unreached
+}
+
+/// Whether everything that is called surely returns: it is known of the standard library, or is
+/// written in a crate that calls nothing else. An optimiser drops what is behind a server's loop.
+fn all_return(called: &BTreeSet<String>, state: &CrateState) -> bool {
+    const RETURN: &[&str] = &[
+        "args",
+        "as_bytes",
+        "as_str",
+        "assert!",
+        "assert_eq!",
+        "clone",
+        "collect",
+        "count",
+        "default",
+        "elapsed",
+        "env!",
+        "eprint!",
+        "eprintln!",
+        "expect",
+        "format!",
+        "from",
+        "get",
+        "into",
+        "into_iter",
+        "is_empty",
+        "iter",
+        "join",
+        "len",
+        "map",
+        "max",
+        "min",
+        "new",
+        "next",
+        "now",
+        "nth",
+        "ok",
+        "parse",
+        "print!",
+        "println!",
+        "skip",
+        "to_owned",
+        "to_string",
+        "trim",
+        "unwrap",
+        "unwrap_or",
+        "unwrap_or_default",
+        "unwrap_or_else",
+        "var",
+        "vec!",
+        "write!",
+        "writeln!",
+    ];
+    // A name in capitals makes a value: `Some(…)`.
+    let is_known = |name: &String| {
+        RETURN.contains(&name.as_str()) || name.starts_with(|it: char| it.is_ascii_uppercase())
+    };
+    if called.iter().all(is_known) {
+        return true;
+    }
+    let files = state.tree.iter().flat_map(|tree| &tree.files);
+    let calls: Vec<&Calls> =
+        files.filter_map(|file| Some(&file.scan.as_ref()?.as_ref().ok()?.calls)).collect();
+    let is_written = |name: &String| calls.iter().any(|calls| calls.defined.contains(name));
+    let returns = |name: &String| is_known(name) || is_written(name);
+    called.iter().all(returns) && calls.iter().flat_map(|calls| &calls.called).all(returns)
+}
+
+/// The texts of the crates, against the subject.
+///
+/// # Errors
+///
+/// In words, when they cannot be searched for.
+pub fn compare_texts(
+    states: &mut [CrateState],
+    program: &[u8],
+    names: Names<'_>,
+    reader: &mut Reader,
+) -> Result<Texts, String> {
+    let of_program = states.iter_mut().find(|state| state.role == Role::Program);
+    let unreached = of_program.and_then(|state| printed(state, program, names));
+    let of = |role: fn(&CrateState) -> bool| -> Vec<Place<'_>> {
+        states.iter().filter(|state| role(state)).flat_map(compiled).collect()
+    };
+    let own = of(|state| state.role == Role::Program);
+    // A library takes along only what is called: its share says nothing, its edits do.
+    let linked = of(|it| matches!(it.role, Role::OwnLibrary | Role::Member) && !it.proven);
+    let all: Vec<Place<'_>> = own.iter().chain(&linked).copied().collect();
+    let bytes: Vec<&[u8]> = all.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+    let searched = string_literals::search(&bytes, program)?;
+    let presence = searched.of(&bytes, |index| index < own.len() && all[index].1.plain);
+    let of_own = presence.missing.iter().take(SHOWN);
+    let of_own = of_own.map(|index| shown(&all[*index], names)).collect();
+    let missing: Vec<Place<'_>> =
+        searched.of(&bytes, |_| true).missing.into_iter().map(|index| all[index]).collect();
+    let mut sources = Vec::new();
+    for file in states.iter().flat_map(|it| &it.tree).flat_map(|tree| &tree.files) {
+        sources.extend(reader.read(&file.path).ok().flatten());
+    }
+    // Once is the text itself, with its escapes perhaps not even that.
+    let is_known = |part: &[u8]| {
+        let of_file = |bytes| memmem::find_iter(bytes, part).count();
+        let values = own.iter().chain(&linked).map(|(_, text)| of_file(&text.bytes)).sum::<usize>();
+        values > 1 || sources.iter().map(|file| of_file(&file.bytes)).sum::<usize>() > 1
+    };
+    let wanted: Vec<&[u8]> = missing.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+    let edited = edited_strings::find(&wanted, program, is_known).into_iter().take(SHOWN);
+    let edited = edited
+        .map(|it| EditedText {
+            source: shown(&missing[it.index], names),
+            file: missing[it.index].0.to_path_buf(),
+            inside: it.inside,
+            whole: it.whole,
+        })
+        .collect();
+    Ok(Texts { presence, missing: of_own, edited, unreached })
+}
+
+/// How many of the crate's texts are in a program.
+///
+/// # Errors
+///
+/// In words, when they cannot be searched for.
+pub fn presence(state: &CrateState, program: &[u8]) -> Result<Presence, String> {
+    let texts = compiled(state);
+    let texts: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
+    Ok(string_literals::search(&texts, program)?.of(&texts, |_| true))
+}
+
+/// A text and its file.
+type Place<'a> = (&'a Path, &'a Text);
+
+fn shown((path, text): &Place<'_>, names: Names<'_>) -> Shown {
+    let path = names.given(path);
+    Shown { path, line: text.line, text: String::from_utf8_lossy(&text.bytes).into_owned() }
+}
+
+/// The texts of the files that were surely compiled.
+fn compiled(state: &CrateState) -> Vec<Place<'_>> {
+    let files = state.tree.iter().flat_map(|tree| &tree.files);
+    let read = files.filter(|file| file.compiled == Compiled::Yes).filter_map(|file| {
+        let scan: &Scan = file.scan.as_ref()?.as_ref().ok()?;
+        Some((file.path.as_path(), scan))
+    });
+    read.flat_map(|(path, scan)| scan.texts.iter().map(move |text| (path, text))).collect()
+}

@@ -1,0 +1,22 @@
+//! Since when a source has surely been what it is: the times of inodes, where they can be trusted.
+
+use std::path::Path;
+
+use crate::cargo::file_time::Moment;
+use crate::cargo::inode_time::steady_since;
+
+/// The latest change of an inode on the way from the package to a file; `None` where that is not
+/// known, or says nothing beside a build directory that lies elsewhere.
+pub fn untouched_since(
+    path: &Path,
+    package: &Path,
+    workspace: &Path,
+    build_dir: &Path,
+) -> Option<Moment> {
+    // A package of its own may be moved as a whole; the workspace's takes its target along.
+    let root = match package == workspace {
+        true => package,
+        false => package.parent().unwrap_or(package),
+    };
+    build_dir.starts_with(workspace).then(|| steady_since(path, root, build_dir))?
+}

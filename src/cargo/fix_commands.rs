@@ -1,0 +1,126 @@
+//! The lines that heal a stale build: what to type so that this workspace is compiled again.
+
+use std::path::Path;
+
+use crate::cargo::build::{Build, Typed};
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::target_dir::units::UnitKind;
+
+/// The command that builds what the subject should be, `cargo build --release --target T`, and puts
+/// it where the subject lies.
+pub fn build_command(build: &Build) -> String {
+    let put = build.freshness.elsewhere.as_ref().map(|to| put(build, &build.executable, to));
+    [cargo_build(build)].into_iter().chain(put).collect::<Vec<_>>().join(" && ")
+}
+
+/// `cp target/release/my-app /usr/local/bin/my-app`.
+pub fn put(build: &Build, from: &Path, to: &Path) -> String {
+    let named = |path: &Path| {
+        quoted(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
+    };
+    format!("cp {} {}", named(from), named(to))
+}
+
+fn cargo_build(build: &Build) -> String {
+    let package = build.typed.names_package.then_some(["-p", build.package.name.as_str()]);
+    let package = package.iter().flatten().map(|word| (*word).to_owned());
+    let command = command("build", build, package);
+    let features = build.asked.words().into_iter().map(|word| quoted(&word));
+    [command].into_iter().chain(features).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes Cargo see that these crates changed, whatever their files' dates, and builds them. The
+/// root file of a crate is always among those whose dates Cargo looks at.
+pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
+    let mut files: Vec<String> = Vec::new();
+    for state in with_all_that_is_stale(build, states) {
+        // A build script's run has its script as root: it is repeated when that is compiled again.
+        let watched = quoted(&from_here(build, &state.root));
+        if !files.contains(&watched) {
+            files.push(watched);
+        }
+    }
+    format!("touch {} && {}", files.join(" "), build_command(build))
+}
+
+/// Throws away what was compiled of these crates, with the flags without which Cargo removes
+/// nothing that matters.
+pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
+    let mut packages: Vec<String> = Vec::new();
+    for state in with_all_that_is_stale(build, states) {
+        if !packages.contains(&state.package) {
+            packages.extend(["-p".to_owned(), state.package.clone()]);
+        }
+    }
+    format!("{} && {}", command("clean", build, packages), build_command(build))
+}
+
+/// The line for crates that are stale: where Cargo would not see it by itself, their dates have to be
+/// made new.
+pub fn build_again(build: &Build, states: &[&CrateState]) -> String {
+    let stale = with_all_that_is_stale(build, states);
+    let hidden: Vec<&CrateState> =
+        stale.into_iter().filter(|state| state.cargo_calls_it_fresh()).collect();
+    if hidden.is_empty() { build_command(build) } else { touch_and_build(build, &hidden) }
+}
+
+/// These crates and every other one that Cargo would leave as it is though it is another: a new
+/// `main` may not even compile against the placeholder of its library.
+fn with_all_that_is_stale<'a>(build: &'a Build, states: &[&'a CrateState]) -> Vec<&'a CrateState> {
+    let freshness = &build.freshness;
+    let is_stale = |state: &&CrateState| state.is_stale() && state.cargo_calls_it_fresh();
+    let others = freshness.crates.iter().chain(&freshness.also_stale).filter(is_stale);
+    let others = others.filter(|it| !states.iter().any(|known| std::ptr::eq(*known, *it)));
+    states.iter().copied().chain(others).collect()
+}
+
+/// One of cargo's commands for the subject's profile, target and directories.
+fn command(verb: &str, build: &Build, more: impl IntoIterator<Item = String>) -> String {
+    let mut words = vec!["cargo".to_owned(), verb.to_owned()];
+    words.extend(more);
+    match build.profile.name.as_str() {
+        "" | "dev" => {}
+        "release" => words.push("--release".to_owned()),
+        name => words.extend(["--profile".to_owned(), name.to_owned()]),
+    }
+    if let Some(target) = &build.target {
+        words.extend(["--target".to_owned(), target.clone()]);
+    }
+    words.extend(build.typed.places.iter().cloned());
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A file of the workspace, named as it would be from where the linter was started.
+fn from_here(build: &Build, path: &str) -> String {
+    let Typed { cwd, .. } = &build.typed;
+    let root = &build.workspace_root;
+    if let Ok(below) = cwd.strip_prefix(root) {
+        return "../".repeat(below.components().count()) + path;
+    }
+    let path = root.join(path);
+    path.strip_prefix(cwd).unwrap_or(&path).display().to_string()
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+@:,=".contains(letter);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// What a crate is called in a sentence: "the program", "the library `core`".
+pub fn name(state: &CrateState) -> String {
+    let kind = state.unit.as_ref().map(|unit| &unit.kind);
+    match state.role {
+        Role::Program => match kind {
+            Some(UnitKind::Bin(name)) => format!("the program `{name}`"),
+            _ => "the program".to_owned(),
+        },
+        Role::OwnLibrary => format!("the library of `{}`", state.package),
+        Role::BuildScript => format!("the build script of `{}`", state.package),
+        Role::BuildScriptRun => format!("what the build script of `{}` wrote", state.package),
+        Role::Member => format!("the crate `{}`", state.package),
+    }
+}

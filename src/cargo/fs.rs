@@ -1,0 +1,209 @@
+//! Programs on disk: regular files alone, opened so that nothing waits, and folders of them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::cargo::error::Error;
+
+/// The largest program that is read whole, in bytes. The largest known to ship is a browser's
+/// library with its debug information, about 1 GB.
+pub const LARGEST: u64 = 2 << 30;
+/// Files of one folder, all levels together: a root filesystem has a tenth of this.
+const MOST_FILES: usize = 2_000_000;
+
+/// Opens a regular file. Nothing else is ever opened: a FIFO would wait for its writer, a device
+/// may do anything.
+///
+/// # Errors
+/// There is no such file, it may not be read, or it is no regular file.
+pub fn open(path: &Path) -> Result<File, Error> {
+    let fail = |source| Error::Read { path: path.to_owned(), source };
+    regular(&std::fs::metadata(path).map_err(fail)?).map_err(fail)?;
+    // Between the two calls another file may have come here; without the flag, opening could
+    // still wait.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(fail)?;
+    regular(&file.metadata().map_err(fail)?).map_err(fail)?;
+    Ok(file)
+}
+
+/// Whether two paths lead to one file.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// The first bytes of a regular file, at most `limit`.
+///
+/// # Errors
+/// As [`open`].
+pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut head = Vec::new();
+    let read = open(path)?.take(limit).read_to_end(&mut head);
+    read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    Ok(head)
+}
+
+/// Reads a regular file whole.
+///
+/// # Errors
+/// As [`open`], and when it is larger than [`LARGEST`].
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let fail = |source| Error::Read { path: path.to_owned(), source };
+    let mut file = open(path)?;
+    let length = file.metadata().map_err(fail)?.len();
+    let too_large = || Error::TooLarge { path: path.to_owned(), kind: "program", limit: LARGEST };
+    if length > LARGEST {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())?);
+    // The file may grow while it is read.
+    file.by_ref().take(LARGEST + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+fn regular(metadata: &std::fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "is a directory",
+        () if kind.is_fifo() => "is a FIFO, not a regular file",
+        () if kind.is_socket() => "is a socket, not a regular file",
+        () => "is a device, not a regular file",
+    };
+    Err(io::Error::other(what))
+}
+
+/// Whether the file starts as a program does. Files of a folder that do not are none of anyone's
+/// business; a file that was named is answered for whatever it is.
+pub fn looks_like_a_program(path: &Path) -> Result<bool, Error> {
+    let mut start = Vec::new();
+    let read = open(path)?.take(8).read_to_end(&mut start);
+    read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    Ok(match start.as_slice() {
+        [0x7f, b'E', b'L', b'F', ..] | [b'M', b'Z', ..] | [0, b'a', b's', b'm', ..] => true,
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => true,
+        // A universal Mach-O has a few slices where a Java class has its version (45 and up).
+        [0xca, 0xfe, 0xba, 0xbe | 0xbf, 0, 0, 0, slices] => (1..20).contains(slices),
+        _ => false,
+    })
+}
+
+/// The regular files below a folder, by name, without following links.
+///
+/// # Errors
+/// The folder itself cannot be listed. What cannot be listed below it stands among the answers.
+pub fn walk(folder: &Path) -> Result<Vec<Result<PathBuf, Error>>, Error> {
+    let mut found = Vec::new();
+    list(folder, &mut found)?;
+    Ok(found)
+}
+
+fn list(folder: &Path, found: &mut Vec<Result<PathBuf, Error>>) -> Result<(), Error> {
+    let fail = |source| Error::Read { path: folder.to_owned(), source };
+    let mut entries: Vec<_> =
+        std::fs::read_dir(folder).map_err(fail)?.collect::<io::Result<_>>().map_err(fail)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        if found.len() >= MOST_FILES {
+            return Ok(());
+        }
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            if let Err(error) = list(&entry.path(), found) {
+                found.push(Err(error));
+            }
+        } else if kind.is_file() {
+            found.push(Ok(entry.path()));
+        }
+    }
+    Ok(())
+}
+
+/// A text file as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its contents; bytes that are not UTF-8 are replaced.
+    pub text: String,
+}
+
+/// Reads a text file of at most `limit` bytes; `None` when there is none. A FIFO or a device is
+/// refused before it is opened, because opening one waits.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is larger than the limit.
+pub fn read_text(path: &Path, kind: &'static str, limit: u64) -> Result<Option<TextFile>, Error> {
+    let fail = |source| Error::Read { path: path.to_owned(), source };
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    if !metadata.is_file() {
+        return Err(fail(std::io::Error::other("not a regular file")));
+    }
+    if metadata.len() > limit {
+        return Err(Error::TooLarge { path: path.to_owned(), kind, limit });
+    }
+    let bytes = std::fs::read(path).map_err(fail)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Some(TextFile { path: path.to_owned(), text }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = |path: &Path| open(path).unwrap_err().to_string();
+        assert!(says(folder.path()).ends_with("is a directory"));
+        assert!(says(&folder.path().join("none")).contains("No such file"));
+        assert!(says(Path::new("/dev/null")).ends_with("is a device, not a regular file"));
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        assert!(says(&fifo).ends_with("is a FIFO, not a regular file"));
+    }
+
+    #[test]
+    fn folders_are_walked_by_name_and_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("b")).unwrap();
+        for name in ["c", "b/x", "a"] {
+            std::fs::write(at(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink(folder.path(), at("b/loop")).unwrap();
+        let found: Vec<PathBuf> = walk(folder.path()).unwrap().into_iter().flatten().collect();
+        assert_eq!(found, [at("a"), at("b/x"), at("c")]);
+        assert!(!looks_like_a_program(&at("a")).unwrap());
+        assert!(looks_like_a_program(&std::env::current_exe().unwrap()).unwrap());
+    }
+}

@@ -1,0 +1,422 @@
+//! Reads what Cargo keeps in its target and build directories about each unit it compiled.
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
+pub mod dep_info;
+pub mod fingerprint;
+pub mod outputs;
+pub mod rmeta;
+pub mod units;
+
+use std::collections::HashMap;
+use std::fs::{self, DirEntry};
+use std::path::{Path, PathBuf};
+
+use crate::cargo::file_time::Moment;
+use crate::cargo::source::files::snapshot;
+
+/// How much is read at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of one fingerprint or dep-info file.
+    pub file: u64,
+    /// Fingerprint directories of the packages asked for.
+    pub units: usize,
+    /// Entries of one directory.
+    pub entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { file: 16 << 20, units: 20_000, entries: 200_000 }
+    }
+}
+
+/// The parts of the target directory that tell of the packages asked for.
+#[derive(Debug, Clone, Default)]
+pub struct TargetDir {
+    /// `build.build-dir`: where fingerprints and intermediate outputs lie.
+    pub build_dir: PathBuf,
+    /// Each `<profile>` and `<triple>/<profile>` directory.
+    pub profiles: Vec<ProfileDir>,
+    /// The units of the packages asked for.
+    pub units: Vec<RawUnit>,
+    /// What could not be read, and why.
+    pub notes: Vec<String>,
+}
+
+/// One `<profile>` or `<triple>/<profile>` directory.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileDir {
+    /// Relative to the target directory: `release`, `x86_64-unknown-linux-musl/release`.
+    pub name: PathBuf,
+    /// The regular files directly in the target directory's part: what `cargo build` hands out.
+    pub uplifted: Vec<Output>,
+    /// The makefile dep-info files beside them, by path.
+    pub dep_info: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// How a target directory is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `.fingerprint/<package>-<hash>` and `deps/`.
+    Shared,
+    /// `build/<package>/<hash>/{fingerprint,out}` (`-Zbuild-dir-new-layout`).
+    PerUnit,
+}
+
+/// The files that Cargo keeps about one unit, unparsed.
+#[derive(Debug, Clone)]
+pub struct RawUnit {
+    /// The package's name as in the directory's name.
+    pub package: String,
+    /// The unit's 16 hex digits.
+    pub hash: String,
+    /// The name of the fingerprint files: `bin-app`, `lib-core`, `run-build-script-…`.
+    pub stem: String,
+    /// As [`ProfileDir::name`].
+    pub profile: PathBuf,
+    /// Where these files were found.
+    pub layout: Layout,
+    /// The directory with the fingerprint files.
+    pub directory: PathBuf,
+    /// `<stem>.json`.
+    pub json: Vec<u8>,
+    /// `<stem>`: 16 hex digits, empty while the unit is being compiled.
+    pub digest: Option<Vec<u8>>,
+    /// `dep-<stem>`.
+    pub dep_info: Option<Vec<u8>>,
+    /// The modification time of `dep-<stem>`: what Cargo compares sources with.
+    pub anchor: Option<Moment>,
+    /// The modification time of `invoked.timestamp`: when the unit's compilation started.
+    pub invoked: Option<Moment>,
+    /// rustc's makefile dep-info.
+    pub rustc_dep_info: Option<Vec<u8>>,
+    /// What the compiler wrote, or for a build script's run what it printed.
+    pub outputs: Vec<Output>,
+}
+
+/// A file that a unit wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Where it is.
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
+    /// Device and inode, where there are such numbers.
+    pub inode: Option<(u64, u64)>,
+    /// When it was written.
+    pub modified: Moment,
+}
+
+/// Reads the units of these packages.
+///
+/// `target_dir` is where `cargo build` hands its outputs out, `build_dir` where it keeps the rest;
+/// most of the time they are one. Nothing that is missing or unreadable stops the reading: it is
+/// a note.
+pub fn read(target_dir: &Path, build_dir: &Path, packages: &[&str], limits: Limits) -> TargetDir {
+    let mut target = TargetDir { build_dir: build_dir.to_path_buf(), ..TargetDir::default() };
+    for name in profile_names(target_dir, build_dir, limits) {
+        let place = build_dir.join(&name);
+        let mut units = shared_units(&place, &name, packages, limits);
+        units.extend(per_unit_units(&place, &name, packages, limits));
+        target.profiles.push(profile(target_dir, name, limits));
+        target.units.extend(units);
+        if target.units.len() > limits.units {
+            target.notes.push(format!("more than {} units: the rest was not read", limits.units));
+            target.units.truncate(limits.units);
+            break;
+        }
+    }
+    let is_filled = || subdirectories(build_dir, limits).iter().any(|name| !name.starts_with('.'));
+    if target.profiles.is_empty() && is_filled() {
+        target.notes.push(format!(
+            "{} holds no profile directory of a layout that is known",
+            build_dir.display()
+        ));
+    }
+    target
+}
+
+/// The profile directories, one or two levels down, recognised by what Cargo puts into them.
+fn profile_names(target_dir: &Path, build_dir: &Path, limits: Limits) -> Vec<PathBuf> {
+    let is_profile = |path: &Path| {
+        [".fingerprint", "deps", ".cargo-lock", "build"].iter().any(|name| path.join(name).exists())
+    };
+    let mut names = Vec::new();
+    for root in [build_dir, target_dir] {
+        for name in subdirectories(root, limits) {
+            if is_profile(&root.join(&name)) {
+                names.push(PathBuf::from(&name));
+                continue;
+            }
+            for inner in subdirectories(&root.join(&name), limits) {
+                if is_profile(&root.join(&name).join(&inner)) {
+                    names.push(Path::new(&name).join(inner));
+                }
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn profile(target_dir: &Path, name: PathBuf, limits: Limits) -> ProfileDir {
+    let place = target_dir.join(&name);
+    let mut profile = ProfileDir { name, ..ProfileDir::default() };
+    for entry in entries(&place, limits) {
+        let Some(output) = output(&entry.path()) else { continue };
+        if output.path.extension().is_some_and(|extension| extension == "d") {
+            if let Ok(Some(file)) = snapshot(&output.path, limits.file) {
+                profile.dep_info.push((output.path, file.bytes));
+            }
+        } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            profile.uplifted.push(output);
+        }
+    }
+    profile
+}
+
+/// `.fingerprint/<package>-<hash>/…`, outputs in `deps/` and `build/`.
+fn shared_units(place: &Path, profile: &Path, packages: &[&str], limits: Limits) -> Vec<RawUnit> {
+    let mut units = Vec::new();
+    let mut outputs = outputs_by_hash(&place.join("deps"), limits);
+    for name in subdirectories(&place.join(".fingerprint"), limits) {
+        let Some((package, hash)) = split_hash(&name) else { continue };
+        if !packages.contains(&package) || units.len() > limits.units {
+            continue;
+        }
+        let directory = place.join(".fingerprint").join(&name);
+        let mut files = outputs.remove(hash).unwrap_or_default();
+        // A build script's program and what its run printed lie in a directory of their own.
+        for entry in entries(&place.join("build").join(&name), limits) {
+            files.extend(output(&entry.path()));
+        }
+        units.extend(fingerprints(&directory, limits).into_iter().map(|stem| {
+            raw_unit(package, hash, stem, profile, Layout::Shared, &directory, &files, limits)
+        }));
+    }
+    units
+}
+
+/// `build/<package>/<hash>/fingerprint/…`, outputs in `out/` and `run/`.
+fn per_unit_units(place: &Path, profile: &Path, packages: &[&str], limits: Limits) -> Vec<RawUnit> {
+    let mut units = Vec::new();
+    for package in packages {
+        let home = place.join("build").join(package);
+        for hash in subdirectories(&home, limits) {
+            let directory = home.join(&hash).join("fingerprint");
+            let stems = fingerprints(&directory, limits);
+            if stems.is_empty() || !is_unit_hash(&hash) || units.len() > limits.units {
+                continue;
+            }
+            let files: Vec<Output> = ["out", "run"]
+                .iter()
+                .flat_map(|part| entries(&home.join(&hash).join(part), limits))
+                .filter_map(|entry| output(&entry.path()))
+                .collect();
+            units.extend(stems.into_iter().map(|stem| {
+                let layout = Layout::PerUnit;
+                raw_unit(package, &hash, stem, profile, layout, &directory, &files, limits)
+            }));
+        }
+    }
+    units
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is one field of the unit")]
+fn raw_unit(
+    package: &str,
+    hash: &str,
+    stem: String,
+    profile: &Path,
+    layout: Layout,
+    directory: &Path,
+    outputs: &[Output],
+    limits: Limits,
+) -> RawUnit {
+    let read = |name: &str| snapshot(&directory.join(name), limits.file).ok().flatten();
+    let dep_info = read(&format!("dep-{stem}"));
+    let is = |output: &&Output, wanted: &str| output.path.extension().is_some_and(|e| e == wanted);
+    let makefile = outputs.iter().find(|output| is(output, "d"));
+    RawUnit {
+        package: package.to_owned(),
+        hash: hash.to_owned(),
+        profile: profile.to_path_buf(),
+        layout,
+        directory: directory.to_path_buf(),
+        json: read(&format!("{stem}.json")).map(|file| file.bytes).unwrap_or_default(),
+        digest: read(&stem).map(|file| file.bytes),
+        anchor: dep_info.as_ref().map(|file| file.modified),
+        dep_info: dep_info.map(|file| file.bytes),
+        invoked: read("invoked.timestamp").map(|file| file.modified),
+        rustc_dep_info: makefile
+            .and_then(|output| snapshot(&output.path, limits.file).ok().flatten())
+            .map(|file| file.bytes),
+        outputs: outputs.iter().filter(|output| !is(output, "d")).cloned().collect(),
+        stem,
+    }
+}
+
+/// The stems of the fingerprints in one directory: every `<stem>.json`.
+fn fingerprints(directory: &Path, limits: Limits) -> Vec<String> {
+    let mut stems: Vec<String> = entries(directory, limits)
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.strip_suffix(".json"))
+                .map(str::to_owned)
+        })
+        .collect();
+    stems.sort();
+    stems
+}
+
+/// The regular files of `deps/` by the unit hash in their name.
+fn outputs_by_hash(deps: &Path, limits: Limits) -> HashMap<String, Vec<Output>> {
+    let mut outputs: HashMap<String, Vec<Output>> = HashMap::new();
+    for entry in entries(deps, limits) {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        let Some((_, hash)) = split_hash(stem) else { continue };
+        if let Some(output) = output(&entry.path()) {
+            outputs.entry(hash.to_owned()).or_default().push(output);
+        }
+    }
+    for files in outputs.values_mut() {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    outputs
+}
+
+/// `<name>-<16 hex digits>`.
+fn split_hash(name: &str) -> Option<(&str, &str)> {
+    name.rsplit_once('-').filter(|(_, hash)| is_unit_hash(hash))
+}
+
+fn is_unit_hash(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// One file by its metadata; `None` when it is not a regular file.
+pub fn output(path: &Path) -> Option<Output> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(Output {
+        path: path.to_path_buf(),
+        size: metadata.len(),
+        inode: inode(&metadata),
+        modified: Moment::modified(&metadata),
+    })
+}
+
+/// Whether a file has these contents, read in pieces.
+pub fn has_contents(path: &Path, contents: &[u8]) -> bool {
+    use std::io::Read;
+    let Ok(file) = fs::File::open(path) else { return false };
+    let mut file = file.take(contents.len() as u64 + 1);
+    let mut buffer = vec![0; 1 << 16];
+    let mut rest = contents;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return rest.is_empty(),
+            Ok(length) => match rest.strip_prefix(&buffer[..length]) {
+                Some(behind) => rest = behind,
+                None => return false,
+            },
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Whether a file lies below a directory, links resolved.
+pub fn is_inside(path: &Path, directory: &Path) -> bool {
+    match (fs::canonicalize(path), fs::canonicalize(directory)) {
+        (Ok(path), Ok(directory)) => path.starts_with(directory),
+        _ => false,
+    }
+}
+
+/// Whether two paths lead to one file or directory.
+pub fn is_same_place(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &fs::Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+fn entries(directory: &Path, limits: Limits) -> impl Iterator<Item = DirEntry> + use<> {
+    fs::read_dir(directory).into_iter().flatten().flatten().take(limits.entries)
+}
+
+fn subdirectories(directory: &Path, limits: Limits) -> Vec<String> {
+    let mut names: Vec<String> = entries(directory, limits)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn reads_both_layouts_and_only_the_packages_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let unit = "release/.fingerprint/my-app-0123456789abcdef";
+        write(root, &format!("{unit}/bin-my-app.json"), "{}");
+        write(root, &format!("{unit}/bin-my-app"), "0011223344556677");
+        write(root, &format!("{unit}/dep-bin-my-app"), "x");
+        write(root, "release/deps/my_app-0123456789abcdef", "elf");
+        write(root, "release/deps/my_app-0123456789abcdef.d", "a: b");
+        write(root, "release/.fingerprint/itoa-0123456789abcde0/lib-itoa.json", "{}");
+        let unit = "musl/debug/build/my-app/fedcba9876543210";
+        write(root, &format!("{unit}/fingerprint/bin-my-app.json"), "{}");
+        write(root, &format!("{unit}/out/my_app"), "elf");
+        write(root, "release/my-app", "elf");
+
+        let target = read(root, root, &["my-app"], Limits::default());
+        let names: Vec<_> = target.profiles.iter().map(|p| p.name.clone()).collect();
+        assert_eq!(names, [PathBuf::from("musl/debug"), PathBuf::from("release")]);
+        assert_eq!(target.units.len(), 2, "{target:#?}");
+        let [per_unit, shared] = target.units.as_slice() else { unreachable!() };
+        assert_eq!((per_unit.layout, per_unit.outputs.len()), (Layout::PerUnit, 1));
+        assert_eq!((shared.layout, shared.outputs.len()), (Layout::Shared, 1));
+        assert_eq!(shared.rustc_dep_info.as_deref(), Some(b"a: b".as_slice()));
+        assert!(shared.anchor.is_some() && shared.invoked.is_none());
+        assert!(target.profiles[1].uplifted.iter().any(|file| file.path.ends_with("my-app")));
+    }
+
+    #[test]
+    fn an_unknown_layout_is_a_note() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "v3/units/app.bin", "");
+        let target = read(dir.path(), dir.path(), &["app"], Limits::default());
+        assert!(target.units.is_empty());
+        assert!(target.notes[0].contains("of a layout that is known"), "{:?}", target.notes);
+        let empty = tempfile::tempdir().unwrap();
+        assert!(read(empty.path(), empty.path(), &["app"], Limits::default()).notes.is_empty());
+    }
+}

@@ -1,0 +1,310 @@
+//! Cargo's configuration: every file from the working directory up, with `include`, the
+//! environment, and `--config`, in cargo's own order.
+//!
+//! The rules are those of the reference's chapter *Configuration* and were compared with
+//! `cargo config get` (`tests/it/cargo/unit_graph.rs`).
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::cargo::error::Error;
+use crate::cargo::fs::{TextFile, read_text};
+use crate::cargo::workspace::toml_tree::{Node, Place, Value};
+
+/// A configuration file larger than this is none.
+const LIMIT: u64 = 4 << 20;
+
+/// Cargo itself sets no limit, but a chain of includes deeper than this is a loop.
+const DEPTH: u8 = 16;
+
+/// Everything that configures a cargo command, merged.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// All files, the nearest to the working directory winning.
+    pub files: Node,
+    /// What `--config` said; it wins over the environment.
+    pub command_line: Node,
+    /// The environment that cargo would see.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A setting with its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// What it says.
+    pub value: Value,
+    /// Where it says so.
+    pub from: Source,
+}
+
+/// What decides a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A configuration file or `--config`.
+    Place(Place),
+    /// An environment variable.
+    Env(String),
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            files: Node::empty(Place::CommandLine),
+            command_line: Node::empty(Place::CommandLine),
+            env: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads every file that cargo would read when started in `cwd` with `env`, and the
+    /// `--config` arguments. Errors: a file that is not TOML, or that may not be read.
+    pub fn load(
+        cwd: &Path,
+        env: &BTreeMap<String, String>,
+        arguments: &[String],
+    ) -> Result<Config, Error> {
+        let mut files = Node::empty(Place::CommandLine);
+        // The farthest first, so that each nearer file is laid over it.
+        let mut paths = config_files(cwd, env);
+        paths.reverse();
+        for path in paths {
+            files.overlay(load_file(&path, 0)?);
+        }
+        let mut command_line = Node::empty(Place::CommandLine);
+        for argument in arguments {
+            // Cargo takes an argument for a file when there is one of that name.
+            let path = cwd.join(argument);
+            let node = match path.is_file() {
+                true => load_file(&path, 0)?,
+                false => Node::parse_argument(argument)?,
+            };
+            command_line.overlay(node);
+        }
+        Ok(Config { files, command_line, env: env.clone() })
+    }
+
+    /// The setting under a path of keys: `--config`, then the environment, then the files.
+    pub fn get(&self, keys: &[&str]) -> Option<Setting> {
+        self.get_from(keys, &env_name(keys))
+    }
+
+    /// As `get`, where the environment's variable has another name than its keys suggest.
+    pub fn get_from(&self, keys: &[&str], variable: &str) -> Option<Setting> {
+        let place = |node: &Node| Setting {
+            value: node.value.clone(),
+            from: Source::Place(node.place.clone()),
+        };
+        if let Some(node) = self.command_line.get(keys.iter().copied()) {
+            return Some(place(node));
+        }
+        if let Some(text) = self.env.get(variable) {
+            let from = Source::Env(variable.to_owned());
+            return Some(Setting { value: from_env(text), from });
+        }
+        self.files.get(keys.iter().copied()).map(place)
+    }
+
+    /// A list of words under a path of keys. Unlike everything else, lists of all sources are
+    /// joined: files, then the environment, then `--config`.
+    pub fn words(&self, keys: &[&str]) -> Vec<(String, Source)> {
+        let from_node = |node: Option<&Node>| -> Vec<(String, Source)> {
+            let Some(node) = node else { return Vec::new() };
+            match &node.value {
+                Value::Array(nodes) => nodes
+                    .iter()
+                    .filter_map(|node| {
+                        Some((node.string()?.to_owned(), Source::Place(node.place.clone())))
+                    })
+                    .collect(),
+                _ => node
+                    .words()
+                    .into_iter()
+                    .map(|word| (word, Source::Place(node.place.clone())))
+                    .collect(),
+            }
+        };
+        let name = env_name(keys);
+        let mut words = from_node(self.files.get(keys.iter().copied()));
+        words.extend(self.env.get(&name).into_iter().flat_map(|text| {
+            text.split_whitespace().map(|word| (word.to_owned(), Source::Env(name.clone())))
+        }));
+        words.extend(from_node(self.command_line.get(keys.iter().copied())));
+        words
+    }
+
+    /// The names under a path of keys, of every file and of `--config`.
+    pub fn names(&self, keys: &[&str]) -> Vec<String> {
+        let mut names: Vec<String> = [&self.files, &self.command_line]
+            .into_iter()
+            .filter_map(|node| node.get(keys.iter().copied())?.table())
+            .flat_map(|table| table.keys().cloned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// The environment variable of a setting: `CARGO_`, then the keys in capitals, with `_` for `-`
+/// and `.`.
+pub fn env_name(keys: &[&str]) -> String {
+    let mut name = String::from("CARGO");
+    for key in keys {
+        name.push('_');
+        name.extend(key.chars().map(|c| match c {
+            '-' | '.' => '_',
+            c => c.to_ascii_uppercase(),
+        }));
+    }
+    name
+}
+
+/// A value as cargo reads it from the environment.
+fn from_env(text: &str) -> Value {
+    match text {
+        "true" => Value::Boolean(true),
+        "false" => Value::Boolean(false),
+        _ => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer),
+    }
+}
+
+/// Cargo's home: `CARGO_HOME`, or `.cargo` in the user's home.
+fn cargo_home(cwd: &Path, env: &BTreeMap<String, String>) -> Option<PathBuf> {
+    match env.get("CARGO_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Some(cwd.join(home)),
+        None => {
+            let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+            Some(PathBuf::from(env.get(name)?).join(".cargo"))
+        }
+    }
+}
+
+/// The files that there are, the nearest first, cargo's home last and never twice.
+fn config_files(cwd: &Path, env: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let home = cargo_home(cwd, env);
+    let mut directories: Vec<PathBuf> = cwd.ancestors().map(|dir| dir.join(".cargo")).collect();
+    directories.extend(home.filter(|home| !directories.contains(home)));
+    directories
+        .iter()
+        // The name without an extension is the old one, and wins where both exist.
+        .filter_map(|dir| {
+            ["config", "config.toml"].iter().map(|name| dir.join(name)).find(|path| path.exists())
+        })
+        .collect()
+}
+
+/// One file with what it includes; the file itself wins over its includes, and a later include
+/// over an earlier one.
+fn load_file(path: &Path, depth: u8) -> Result<Node, Error> {
+    let toml = |line, message: &str| Error::Toml {
+        path: path.to_owned(),
+        line,
+        message: message.to_owned(),
+    };
+    let Some(TextFile { text, .. }) = read_text(path, "configuration of cargo", LIMIT)? else {
+        return Err(toml(1, "no such file, although a configuration of cargo includes it"));
+    };
+    let own = Node::parse(path, &text)?;
+    let Some(include) = own.get(["include"]) else { return Ok(own) };
+    if depth == DEPTH {
+        return Err(toml(1, "the files that this one includes include each other"));
+    }
+    let one = [include.clone()];
+    let entries: &[Node] = match &include.value {
+        Value::Array(nodes) => nodes,
+        _ => &one,
+    };
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut merged = Node::empty(own.place.clone());
+    for entry in entries {
+        let optional =
+            matches!(entry.get(["optional"]).map(|node| &node.value), Some(Value::Boolean(true)));
+        let Some(name) = entry.string().or_else(|| entry.get(["path"])?.string()) else { continue };
+        let included = directory.join(name);
+        if optional && !included.exists() {
+            continue;
+        }
+        merged.overlay(load_file(&included, depth + 1)?);
+    }
+    merged.overlay(own);
+    Ok(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: PathBuf, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn nearer_files_win_then_the_environment_then_the_command_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        write(root.join(".cargo/config.toml"), "[build]\ntarget = \"far\"\nrustflags = \"-f\"\n");
+        write(root.join("a/.cargo/config.toml"), "[build]\ntarget = \"near\"\n");
+        write(root.join("home/config.toml"), "[build]\ntarget = \"home\"\njobs = 7\n");
+        let home = root.join("home").to_str().unwrap().to_owned();
+        let load = |pairs: &[(&str, &str)], arguments: &[String]| {
+            let mut env = env(pairs);
+            env.insert("CARGO_HOME".into(), home.clone());
+            Config::load(&root.join("a"), &env, arguments).unwrap()
+        };
+        let target =
+            |config: &Config| config.get(&["build", "target"]).map(|setting| setting.value);
+        let text = |text: &str| Some(Value::String(text.into()));
+        assert_eq!(target(&load(&[], &[])), text("near"));
+        assert_eq!(load(&[], &[]).get(&["build", "jobs"]).unwrap().value, Value::Integer(7));
+        let environment = [("CARGO_BUILD_TARGET", "env")];
+        assert_eq!(target(&load(&environment, &[])), text("env"));
+        let argument = ["build.target = \"cli\"".to_owned()];
+        assert_eq!(target(&load(&environment, &argument)), text("cli"));
+    }
+
+    #[test]
+    fn lists_of_the_environment_are_joined_to_those_of_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path().join(".cargo/config.toml"), "[build]\nrustflags = [\"-a\"]\n");
+        let env = env(&[("CARGO_BUILD_RUSTFLAGS", "-b -c"), ("CARGO_HOME", "/nowhere")]);
+        let config = Config::load(dir.path(), &env, &[]).unwrap();
+        let words: Vec<String> =
+            config.words(&["build", "rustflags"]).into_iter().map(|(word, _)| word).collect();
+        assert_eq!(words, ["-a", "-b", "-c"]);
+    }
+
+    #[test]
+    fn includes_lie_below_the_file_that_names_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        write(
+            root.join(".cargo/config.toml"),
+            "include = [\"one.toml\", { path = \"none.toml\", optional = true }, \"two.toml\"]\n\
+             [build]\njobs = 1\n",
+        );
+        write(root.join(".cargo/one.toml"), "[build]\njobs = 2\ntarget = \"one\"\n");
+        write(root.join(".cargo/two.toml"), "[build]\ntarget = \"two\"\n");
+        let env = env(&[("CARGO_HOME", "/nowhere")]);
+        let config = Config::load(root, &env, &[]).unwrap();
+        assert_eq!(config.get(&["build", "jobs"]).unwrap().value, Value::Integer(1));
+        assert_eq!(config.get(&["build", "target"]).unwrap().value, Value::String("two".into()));
+        write(root.join(".cargo/two.toml"), "include = \"config.toml\"\n");
+        assert!(matches!(Config::load(root, &env, &[]), Err(Error::Toml { .. })));
+    }
+
+    #[test]
+    fn the_environment_names_a_setting_in_capitals() {
+        assert_eq!(
+            env_name(&["profile", "my-release", "split-debuginfo"]),
+            "CARGO_PROFILE_MY_RELEASE_SPLIT_DEBUGINFO"
+        );
+    }
+}

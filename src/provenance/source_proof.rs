@@ -1,0 +1,346 @@
+//! How each crate of a program is tied to the sources that its record names.
+//!
+//! Cargo decides by dates, so "fresh" says nothing of contents. A record claims of each crate no
+//! more than was seen: compiled by the build that wrote the record, proven by contents, or neither.
+
+use std::collections::BTreeMap;
+
+use cargo_metadata::TargetKind;
+
+use crate::cargo::build::Build;
+use crate::cargo::build_command::Crate;
+use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::file_time::Moment;
+use crate::cargo::fix_commands;
+use crate::cargo::freshen_state;
+use crate::cargo::freshen_state::Verdict;
+use crate::cargo::freshness::Origin;
+use crate::cargo::target_dir::units::UnitKind;
+use crate::provenance::attestation;
+use crate::provenance::fs::SourceFile;
+use crate::provenance::slsa::Provenance;
+use crate::provenance::statement::Statement;
+
+/// The internal parameter that holds the ties.
+pub const COMPILED: &str = "compiled";
+
+/// How a crate is tied to its sources; the better comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tie {
+    /// The build that wrote the record compiled it, and its sources were not written to since.
+    InThisBuild,
+    /// Cargo called it fresh, and contents prove it: digests, or inodes that nothing touched.
+    Proven,
+    /// Cargo called it fresh. Nothing contradicts that, and nothing proves it.
+    Open,
+}
+
+impl Tie {
+    /// Each of them.
+    pub const ALL: [Tie; 3] = [Tie::InThisBuild, Tie::Proven, Tie::Open];
+
+    /// As a record has it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Tie::InThisBuild => "in-this-build",
+            Tie::Proven => "proven",
+            Tie::Open => "open",
+        }
+    }
+
+    /// Of a record's word.
+    pub fn of(word: &str) -> Option<Tie> {
+        Tie::ALL.into_iter().find(|tie| tie.word() == word)
+    }
+}
+
+/// The crates of a program that lie in directories: `bin shop`, `lib till`, `build-script till`.
+pub type Ties = BTreeMap<String, Tie>;
+
+/// What was seen beside the sources and the target directory.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// What cargo said of each crate; empty where it was not run.
+    pub crates: Vec<Crate>,
+    /// What is known of each unit, by its name in the ledger.
+    pub units: BTreeMap<String, Verdict>,
+    /// Records that earlier builds wrote of these very bytes.
+    pub earlier: Vec<Earlier>,
+}
+
+/// A record that an earlier build wrote of the same program.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    ties: Ties,
+    files: BTreeMap<String, String>,
+    written: Moment,
+}
+
+impl Earlier {
+    /// Reads a record that lies beside the program; `None` when it is about other bytes. Who
+    /// signed it is not asked: it lies where cargo keeps what it knows.
+    pub fn read(record: &[u8], written: Moment, sha256: &str) -> Option<Earlier> {
+        let attestation = attestation::read(record).ok()?;
+        let statement = Statement::from_json(attestation.unverified_payload().ok()?).ok()?;
+        let own = statement.subject.iter().any(|subject| subject.sha256() == Some(sha256));
+        let definition = Provenance::from_statement(&statement).ok()?.build_definition;
+        let ties = definition.internal_parameters.get(COMPILED).and_then(|ties| ties.as_object());
+        let tie = |(name, word): (&String, &serde_json::Value)| {
+            Some((name.clone(), Tie::of(word.as_str()?)?))
+        };
+        let files = definition.resolved_dependencies.iter().filter(|it| it.is_source_file());
+        let files = files.filter_map(|file| Some((file.name.clone()?, file.sha256()?.to_owned())));
+        let ties = ties.into_iter().flatten().filter_map(tie).collect();
+        own.then(|| Earlier { ties, files: files.collect(), written })
+    }
+
+    fn names_the_same(&self, files: &[SourceFile]) -> bool {
+        self.files.len() == files.len()
+            && files.iter().all(|file| self.files.get(&file.path) == Some(&file.sha256))
+    }
+
+    /// A file that both lists have with another digest. Manifests change without a compilation.
+    fn other<'a>(&self, files: &'a [SourceFile]) -> Option<&'a SourceFile> {
+        let is_code = |file: &&SourceFile| {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            !["Cargo.toml", "config.toml", "config"].contains(&name)
+                && !name.starts_with("rust-toolchain")
+        };
+        files.iter().filter(is_code).find(|file| {
+            self.files.get(&file.path).is_some_and(|recorded| *recorded != file.sha256)
+        })
+    }
+}
+
+/// How each crate of the program is tied to the sources.
+///
+/// # Errors
+/// In words, where the evidence says that the program was compiled from other sources: a record
+/// of it would be false.
+pub fn ties(build: &Build, files: &[SourceFile], seen: &Seen) -> Result<Ties, String> {
+    let freshness = &build.freshness;
+    let mut ties = Ties::from([(format!("bin {}", build.bin), Tie::Open)]);
+    if let Origin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
+        return Err(format!("it is not what cargo made, which is {}", output.display()));
+    }
+    let found = freshness.crates.iter().filter(|state| state.unit.is_some());
+    for state in found {
+        let mut tie = of_crate(state, build, seen)?;
+        if state.role == Role::Program {
+            // Somebody changed the file since: what cargo compiled says less of it.
+            if freshness.origin != Origin::Output {
+                tie = Tie::Open;
+            }
+            ties.clear();
+        }
+        let worst = ties.entry(name(state)).or_insert(tie);
+        *worst = tie.max(*worst);
+    }
+    let made_now = ties.get(&format!("bin {}", build.bin)) == Some(&Tie::InThisBuild);
+    let anchor = freshness.program().and_then(|program| program.unit.as_ref()?.anchor);
+    for earlier in seen.earlier.iter().filter(|_| !made_now) {
+        if earlier.names_the_same(files) {
+            for (name, tie) in &mut ties {
+                *tie = earlier.ties.get(name).map_or(*tie, |known| (*tie).min(*known));
+            }
+        } else if let Some(file) = earlier.other(files)
+            && anchor.is_some_and(|anchor| earlier.written > anchor)
+        {
+            let path = &file.path;
+            return Err(format!(
+                "its own earlier record says that it was built from another {path}"
+            ));
+        }
+    }
+    Ok(ties)
+}
+
+/// What a record of this program calls its crates; `None`: its unit is not known.
+pub fn names(build: &Build) -> Option<Vec<String>> {
+    let units = build.freshness.crates.iter().filter(|state| state.unit.is_some());
+    build.is_compiled().then(|| units.map(name).collect())
+}
+
+fn of_crate(state: &CrateState, build: &Build, seen: &Seen) -> Result<Tie, String> {
+    let what = fix_commands::name(state);
+    if let Some((file, _)) = state.newer.first() {
+        return Err(format!("{file} was written after {what} was compiled"));
+    }
+    if in_this_build(state, build, &seen.crates) {
+        return Ok(Tie::InThisBuild);
+    }
+    if let Some(contradiction) = state.contradictions.first() {
+        return Err(format!("cargo calls {what} fresh, yet {}", contradiction.describe()));
+    }
+    let verdict = state.unit.as_ref().and_then(|unit| seen.units.get(&freshen_state::key(unit)));
+    match verdict {
+        Some(Verdict::Changed(why)) => Err(format!("cargo calls {what} fresh, yet {why}")),
+        Some(Verdict::Matches(_)) => Ok(Tie::Proven),
+        _ if state.proven => Ok(Tie::Proven),
+        Some(Verdict::CargoSees(_) | Verdict::Unproven(_)) | None => Ok(Tie::Open),
+    }
+}
+
+/// Whether cargo compiled every unit of this crate just now.
+fn in_this_build(state: &CrateState, build: &Build, crates: &[Crate]) -> bool {
+    let packages = build.path_packages.iter();
+    let of_package: Vec<&str> = packages
+        .filter(|package| package.root == state.directory)
+        .map(|package| package.id.as_str())
+        .collect();
+    let is_it = |made: &&Crate| {
+        let library = [
+            TargetKind::Lib,
+            TargetKind::RLib,
+            TargetKind::DyLib,
+            TargetKind::CDyLib,
+            TargetKind::StaticLib,
+            TargetKind::ProcMacro,
+        ];
+        of_package.contains(&made.package.repr.as_str())
+            && match state.role {
+                Role::Program => made.kinds.contains(&TargetKind::Bin) && made.name == build.bin,
+                Role::OwnLibrary | Role::Member => library.iter().any(|it| made.kinds.contains(it)),
+                // A script that was compiled just now ran just now.
+                Role::BuildScript | Role::BuildScriptRun => {
+                    made.kinds.contains(&TargetKind::CustomBuild)
+                }
+            }
+    };
+    let mut own = crates.iter().filter(is_it).peekable();
+    own.peek().is_some() && own.all(|made| !made.fresh)
+}
+
+/// What a record calls a crate: `bin shop`, `lib till`, `build-script till`.
+fn name(state: &CrateState) -> String {
+    let package = &state.package;
+    match (state.role, state.unit.as_ref().map(|unit| &unit.kind)) {
+        (Role::Program, Some(UnitKind::Bin(name))) => format!("bin {name}"),
+        (Role::Program, _) => format!("bin {package}"),
+        (Role::OwnLibrary | Role::Member, _) => format!("lib {package}"),
+        (Role::BuildScript, _) => format!("build-script {package}"),
+        (Role::BuildScriptRun, _) => format!("build-script-run {package}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cargo::evidence::mismatch::{Contradiction, Kind};
+    use crate::cargo::freshness::Lies;
+    use crate::cargo::test_support::{build_of, state};
+    use serde_json::json;
+
+    fn file(sha256: &str) -> SourceFile {
+        SourceFile { path: "src/main.rs".into(), sha256: sha256.into() }
+    }
+
+    fn of(state: CrateState, seen: &Seen) -> Result<Vec<Tie>, String> {
+        let ties = ties(&build_of(vec![state]), &[file("a")], seen)?;
+        Ok(ties.into_values().collect())
+    }
+
+    fn known(state: &CrateState, verdict: Verdict) -> Seen {
+        let key = freshen_state::key(state.unit.as_ref().unwrap());
+        Seen { units: BTreeMap::from([(key, verdict)]), ..Seen::default() }
+    }
+
+    fn earlier(sha256: &str, second: i64) -> Seen {
+        let digest = "ab".repeat(32);
+        let record = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{ "name": "app", "digest": { "sha256": digest } }],
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": "x",
+                    "externalParameters": {},
+                    "internalParameters": { "compiled": { "bin app": "in-this-build" } },
+                    "resolvedDependencies": [
+                        { "name": "src/main.rs", "digest": { "sha256": sha256 } },
+                        { "name": "sources", "digest": { "sha256": digest } },
+                    ],
+                },
+                "runDetails": { "builder": { "id": "x" } },
+            },
+        });
+        let written = Moment::new(second, 0);
+        assert!(Earlier::read(record.to_string().as_bytes(), written, "other").is_none());
+        let earlier = Earlier::read(record.to_string().as_bytes(), written, &digest).unwrap();
+        Seen { earlier: vec![earlier], ..Seen::default() }
+    }
+
+    #[test]
+    fn what_was_seen_is_what_is_said() {
+        let program = || state(Role::Program);
+        assert_eq!(of(program(), &Seen::default()), Ok(vec![Tie::Open]));
+        let matches = known(&program(), Verdict::Matches("test"));
+        assert_eq!(of(program(), &matches), Ok(vec![Tie::Proven]));
+        let unproven = known(&program(), Verdict::Unproven("test".into()));
+        assert_eq!(of(program(), &unproven), Ok(vec![Tie::Open]));
+        let changed = known(&program(), Verdict::Changed("src/main.rs changed".into()));
+        assert!(of(program(), &changed).unwrap_err().contains("src/main.rs changed"));
+    }
+
+    #[test]
+    fn what_cargo_just_compiled_is_tied_to_what_lies_there() {
+        let package = cargo_metadata::PackageId { repr: "app".into() };
+        let made = |fresh| Crate {
+            package: package.clone(),
+            kinds: vec![TargetKind::Bin],
+            name: "app".into(),
+            fresh,
+        };
+        let of = |crates: Vec<Crate>, state: CrateState| {
+            let mut build = build_of(vec![state]);
+            let root = std::path::PathBuf::from("/ws");
+            build.path_packages.push(crate::cargo::build::Package {
+                id: "app".into(),
+                root,
+                ..Default::default()
+            });
+            let seen = Seen { crates, ..Seen::default() };
+            ties(&build, &[], &seen).map(|ties| ties["bin app"])
+        };
+        assert_eq!(of(vec![made(false)], state(Role::Program)), Ok(Tie::InThisBuild));
+        assert_eq!(of(vec![made(true)], state(Role::Program)), Ok(Tie::Open));
+        let mut edited = state(Role::Program);
+        edited.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
+        assert!(of(vec![made(false)], edited).unwrap_err().contains("was written after"));
+    }
+
+    #[test]
+    fn what_the_evidence_contradicts_is_refused() {
+        let mut stub = state(Role::Program);
+        let kind = Kind::NotCompiled;
+        stub.contradictions.push(Contradiction { path: "src/server.rs".into(), line: None, kind });
+        assert!(of(stub, &Seen::default()).unwrap_err().contains("src/server.rs"));
+        let mut foreign = build_of(vec![state(Role::Program)]);
+        let differs = |same: bool| Origin::Differs {
+            same_build_id: Some(same),
+            output: "deps/app".into(),
+            lies: Lies::OnThisMachine,
+        };
+        foreign.freshness.origin = differs(false);
+        assert!(ties(&foreign, &[], &Seen::default()).is_err());
+        foreign.freshness.origin = differs(true);
+        let stripped = ties(&foreign, &[], &Seen::default()).unwrap();
+        assert_eq!(stripped["bin app"], Tie::Open);
+    }
+
+    #[test]
+    fn an_earlier_record_of_these_bytes_proves_and_refutes() {
+        let program = || state(Role::Program);
+        // The unit of the tests was compiled in second 5.
+        assert_eq!(of(program(), &earlier("a", 9)), Ok(vec![Tie::InThisBuild]));
+        assert!(of(program(), &earlier("b", 9)).unwrap_err().contains("src/main.rs"));
+        // Written before the compilation, it may be about one that gave the same bytes.
+        assert_eq!(of(program(), &earlier("b", 3)), Ok(vec![Tie::Open]));
+    }
+
+    #[test]
+    fn a_program_whose_unit_is_not_known_is_open() {
+        let ties = ties(&build_of(Vec::new()), &[], &Seen::default());
+        assert_eq!(ties, Ok(Ties::from([("bin app".to_owned(), Tie::Open)])));
+    }
+}

@@ -1,0 +1,253 @@
+//! Manifests and indexes: the documents that name an image's blobs.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::rootfs::Why;
+use crate::rootfs::document::config::Platform;
+use crate::rootfs::document::digest::Digest;
+
+/// What kind of blob a media type names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// An index, or Docker's manifest list.
+    Index,
+    /// An image manifest.
+    Manifest,
+    /// An image configuration.
+    Config,
+    /// A layer, however it is compressed.
+    Layer,
+    /// Not one of an image.
+    Other,
+}
+
+impl Media {
+    /// By name. Descriptors of a layout may lack one.
+    pub fn of(media_type: &str) -> Media {
+        let docker = media_type.strip_prefix("application/vnd.docker.");
+        let oci = media_type.strip_prefix("application/vnd.oci.image.");
+        match (oci, docker) {
+            (Some("index.v1+json"), _) | (_, Some("distribution.manifest.list.v2+json")) => {
+                Media::Index
+            }
+            (Some("manifest.v1+json"), _) | (_, Some("distribution.manifest.v2+json")) => {
+                Media::Manifest
+            }
+            (Some("config.v1+json"), _) | (_, Some("container.image.v1+json")) => Media::Config,
+            (Some(name), _)
+                if name.starts_with("layer.v1.tar")
+                    || name.starts_with("layer.nondistributable.v1.tar") =>
+            {
+                Media::Layer
+            }
+            (_, Some(name))
+                if name.starts_with("image.rootfs.diff.tar")
+                    || name.starts_with("image.rootfs.foreign.diff.tar") =>
+            {
+                Media::Layer
+            }
+            _ => Media::Other,
+        }
+    }
+}
+
+/// A reference from one document to a blob.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// What the blob is; empty where it is not said.
+    #[serde(default)]
+    pub media_type: String,
+    /// As written; use [`Descriptor::blob`].
+    pub digest: String,
+    /// In bytes.
+    pub size: u64,
+    /// Free words, and the names of images.
+    #[serde(default)]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// What the image is for.
+    #[serde(default)]
+    platform: Option<WirePlatform>,
+    /// Set for what is no image.
+    #[serde(default)]
+    pub artifact_type: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WirePlatform {
+    #[serde(default)]
+    os: Option<String>,
+    #[serde(default)]
+    architecture: Option<String>,
+    #[serde(default)]
+    variant: Option<String>,
+}
+
+impl Descriptor {
+    /// The digest, if it is one.
+    pub fn blob(&self) -> Result<Digest, Why> {
+        Digest::parse(&self.digest)
+            .ok_or_else(|| Why::new(format!("'{}' is no digest", self.digest)))
+    }
+
+    /// What the image is for, where the descriptor says so.
+    pub fn platform(&self) -> Option<Platform> {
+        let platform = self.platform.clone()?;
+        Some(Platform {
+            os: platform.os.unwrap_or_default(),
+            architecture: platform.architecture.unwrap_or_default(),
+            variant: platform.variant.unwrap_or_default(),
+        })
+    }
+
+    /// An annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// The image's names: containerd's full one first, then the layout's.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
+            .into_iter()
+            .filter_map(|key| self.annotation(key))
+    }
+
+    /// BuildKit's statements and other artifacts stand in the same index as the images.
+    pub fn is_set_aside(&self) -> bool {
+        self.annotation("vnd.docker.reference.type").is_some()
+            || self.artifact_type.as_deref().is_some_and(|kind| !kind.is_empty())
+            || self.platform().is_some_and(|platform| platform.is_unknown())
+    }
+}
+
+/// An index or an image manifest.
+#[derive(Debug, Clone)]
+pub enum Document {
+    /// The images (and more) that it lists.
+    Index(Vec<Descriptor>),
+    /// One image.
+    Manifest(Box<Manifest>),
+}
+
+/// An image's blobs.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The configuration.
+    pub config: Descriptor,
+    /// The layers, lowest first.
+    pub layers: Vec<Descriptor>,
+    /// Set for what is no image.
+    pub artifact_type: Option<String>,
+    /// The image that an artifact is about.
+    pub subject: Option<Descriptor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    media_type: Option<String>,
+    manifests: Option<Vec<Descriptor>>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    artifact_type: Option<String>,
+    subject: Option<Descriptor>,
+}
+
+impl Document {
+    /// Reads a document. One that can be taken for an index and for a manifest is refused
+    /// (CVE-2021-41190), and so is one that is not what its descriptor says.
+    pub fn parse(bytes: &[u8], said: &str) -> Result<Document, Why> {
+        let wire: Wire = serde_json::from_slice(bytes)
+            .map_err(|error| Why::new(format!("a manifest is not readable: {error}")))?;
+        let own = wire.media_type.unwrap_or_default();
+        if !own.is_empty() && !said.is_empty() && own != said {
+            return Err(Why::new(format!(
+                "a document calls itself {own}, its descriptor calls it {said}"
+            )));
+        }
+        let media = Media::of(if own.is_empty() { said } else { &own });
+        match (wire.manifests, wire.config, wire.layers) {
+            (Some(_), None, Some(_)) | (Some(_), Some(_), _) => Err(Why::new(
+                "a document is both an index and a manifest, so that two readers can see two images",
+            )),
+            (Some(manifests), None, None) if matches!(media, Media::Index | Media::Other) => {
+                Ok(Document::Index(manifests))
+            }
+            (None, Some(config), layers) if matches!(media, Media::Manifest | Media::Other) => {
+                Ok(Document::Manifest(Box::new(Manifest {
+                    config,
+                    layers: layers.unwrap_or_default(),
+                    artifact_type: wire.artifact_type,
+                    subject: wire.subject,
+                })))
+            }
+            _ => Err(Why::new(format!(
+                "a document of type '{own}' is neither an index nor an image manifest"
+            ))),
+        }
+    }
+}
+
+/// One entry of a Docker archive's `manifest.json`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DockerEntry {
+    /// The configuration's member.
+    pub config: String,
+    /// The image's names.
+    pub repo_tags: Option<Vec<String>>,
+    /// The layers' members, lowest first.
+    pub layers: Option<Vec<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn parse(text: &str, said: &str) -> Result<Document, Why> {
+        Document::parse(text.replace("EMPTY", EMPTY).as_bytes(), said)
+    }
+
+    #[test]
+    fn a_document_is_one_thing() {
+        let config = r#""config":{"digest":"EMPTY","size":0}"#;
+        assert!(matches!(parse(r#"{"manifests":[]}"#, ""), Ok(Document::Index(_))));
+        assert!(matches!(
+            parse(&format!("{{{config},\"layers\":[]}}"), ""),
+            Ok(Document::Manifest(_))
+        ));
+        let index = "application/vnd.oci.image.index.v1+json";
+        for (text, said) in [
+            (format!("{{{config},\"manifests\":[]}}"), ""),
+            (r#"{"manifests":[],"layers":[]}"#.to_owned(), ""),
+            (format!("{{{config}}}"), index),
+            (r#"{"manifests":[]}"#.to_owned(), "application/vnd.oci.image.manifest.v1+json"),
+            (
+                format!(r#"{{"manifests":[],"mediaType":"{index}"}}"#),
+                "application/vnd.oci.image.manifest.v1+json",
+            ),
+            ("{}".to_owned(), ""),
+            ("[".to_owned(), ""),
+        ] {
+            assert!(parse(&text, said).is_err(), "{text} as {said}");
+        }
+    }
+
+    #[test]
+    fn media_types_of_both_families_are_known() {
+        for (name, media) in [
+            ("application/vnd.oci.image.index.v1+json", Media::Index),
+            ("application/vnd.docker.distribution.manifest.list.v2+json", Media::Index),
+            ("application/vnd.docker.distribution.manifest.v2+json", Media::Manifest),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", Media::Layer),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Media::Layer),
+            ("application/vnd.in-toto+json", Media::Other),
+        ] {
+            assert_eq!(Media::of(name), media);
+        }
+    }
+}

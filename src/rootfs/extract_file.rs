@@ -1,0 +1,119 @@
+//! Single files of an image, whole, as they lie: a program and the record of its build.
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::rootfs::document::config::Platform;
+use crate::rootfs::layer::{Interest, Member, Want};
+use crate::rootfs::load;
+use crate::rootfs::load::Failure;
+use crate::rootfs::reference::Reference;
+use crate::rootfs::spill::Spill;
+use crate::rootfs::tree::host_directory::Root;
+use crate::rootfs::{Error, MAX_CONTENTS, Why, name};
+
+/// The bytes of each path of the image, links already resolved; `None` where no regular file is.
+///
+/// # Errors
+/// There is no such image, or it is damaged.
+pub fn read(
+    reference: &OsStr,
+    platform: Option<&Platform>,
+    paths: &[&str],
+) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let fail = |failure: Failure| failure.of(reference);
+    match Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))? {
+        Reference::Directory(path) => {
+            let root = Root::open(&path).map_err(|error| fail(error.into()))?;
+            Ok(paths.iter().map(|path| root.read(path.as_bytes(), MAX_CONTENTS).ok()).collect())
+        }
+        parsed => {
+            // By name alone: a layer may write the same file through another directory's link.
+            let is_wanted = |member: &Member<'_>| {
+                paths.iter().any(|path| name(path.as_bytes()) == name(member.path))
+            };
+            let wanted = |member: &Member<'_>, _: &[u8]| match is_wanted(member) {
+                true => Want::Look(MAX_CONTENTS),
+                false => Want::Nothing,
+            };
+            let spill = Spill::default();
+            let reduce = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
+            let interest = Interest::new(&wanted, &reduce);
+            let files = load::load(&parsed, platform, &interest, &mut |_| Ok(()))
+                .map_err(fail)?
+                .image
+                .files;
+            let contents = |path: &&str| {
+                let node = files.nodes.get(path.as_bytes());
+                node.and_then(|node| node.contents).map(|kept| spill.get(kept)).transpose()
+            };
+            let all = paths.iter().map(contents).collect::<Result<_, _>>();
+            all.map_err(|error| fail(error.into()))
+        }
+    }
+}
+
+/// Whether the words name an image and no program: a transport, a directory, or a file that
+/// begins like an archive.
+pub fn is_image(words: &OsStr) -> bool {
+    const TRANSPORTS: &[&str] =
+        &["dir:", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "docker://"];
+    let text = words.to_string_lossy();
+    if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) {
+        return true;
+    }
+    let path = Path::new(words);
+    path.is_dir() || head(path).is_ok_and(|head| is_archive(&head))
+}
+
+/// The first block of a regular file; opened so that nothing waits.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// tar, gzip or zstd, by their own marks.
+fn is_archive(head: &[u8]) -> bool {
+    head.get(257..262) == Some(b"ustar")
+        || head.starts_with(b"\x1f\x8b")
+        || head.starts_with(b"\x28\xb5\x2f\xfd")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_told_from_a_program() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(is_image(directory.path().as_os_str()));
+        assert!(is_image(OsStr::new("docker-archive:x.tar")));
+        assert!(!is_image(OsStr::new("target/release/app")));
+        let program = directory.path().join("app");
+        std::fs::write(&program, b"\x7fELF").unwrap();
+        assert!(!is_image(program.as_os_str()));
+        std::fs::write(&program, b"\x1f\x8b\x08").unwrap();
+        assert!(is_image(program.as_os_str()));
+    }
+
+    #[test]
+    fn files_of_a_root_are_read_whole() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("app"), b"bytes").unwrap();
+        let read = read(root.path().as_os_str(), None, &["/app", "/missing"]).unwrap();
+        assert_eq!(read, [Some(b"bytes".to_vec()), None]);
+    }
+}

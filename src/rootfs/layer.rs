@@ -1,0 +1,506 @@
+//! One layer, read once: what it puts, links and hides, with file contents reduced as they pass by.
+
+pub mod apply;
+pub mod changes;
+pub mod decompress;
+pub mod ordered_parallel;
+pub mod pipeline;
+pub mod tar;
+
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+use std::thread::Scope;
+
+use crate::rootfs::budget::Budget;
+use crate::rootfs::document::digest::Digest;
+use crate::rootfs::layer::changes::{Change, Changes};
+use crate::rootfs::layer::decompress::{Compression, Decoder};
+use crate::rootfs::layer::pipeline::{Cut, Fill, Hashed, Stream, ahead};
+use crate::rootfs::layer::tar::{EntryKind, Header, Reader, Source};
+use crate::rootfs::source::byte_range::Span;
+use crate::rootfs::{
+    Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, Payload, VERIFY_PLAIN, Why, join, name,
+    normalise, parent,
+};
+
+/// First bytes of a file by which it is decided whether more are wanted.
+pub const HEAD: usize = 512;
+/// Bytes of one layer's files that have to stay; no image comes near it.
+pub const MAX_KEPT: u64 = 32 << 20;
+/// Bytes of one layer's other files that may stay, whole. Debian's scripts come to 2 MB.
+const ROOM: u64 = 6 << 20;
+/// As `ROOM`, with those of which only the first bytes stay: a context that was copied from
+/// Windows makes every file one that may be executed.
+const ROOM_FOR_HEADS: u64 = 8 << 20;
+/// Files beyond this size are read one at a time, whatever the number of threads.
+const LARGE: u64 = 4 << 20;
+/// Room for such a file: beyond glibc's highest `M_MMAP_THRESHOLD` (mallopt(3): 32 MiB), so that
+/// what it took is the system's again at once, and not kept for the next one.
+const APART: usize = 33 << 20;
+
+/// A regular file that passes by.
+#[derive(Debug)]
+pub struct Member<'a> {
+    /// Normalised.
+    pub path: &'a [u8],
+    /// What it is.
+    pub entry: &'a Entry,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// How many of a file's bytes are wanted, and whether they stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// None.
+    Nothing,
+    /// Up to so many, of which little stays.
+    Look(u64),
+    /// Up to so many, which stay. A layer may have [`MAX_KEPT`] of them.
+    Keep(u64),
+    /// Up to so many, which stay; [`HEAD`] will do where the layer has had many of them already,
+    /// and none where it has had very many.
+    IfRoom(u64),
+}
+
+/// What a caller makes of a file's bytes: it keeps what it needs, and says where.
+pub type Reduce<'a> = dyn Fn(&Member<'_>, &[u8]) -> Result<Payload, Why> + Sync + 'a;
+
+/// What the reader of an image wants to know of the files in it.
+pub struct Interest<'a> {
+    /// What is wanted of a file, by its path and its first [`HEAD`] bytes.
+    pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
+    /// What is kept of those bytes.
+    pub reduce: &'a Reduce<'a>,
+    /// What the paths are charged to.
+    pub budget: Arc<Budget>,
+    large: Mutex<()>,
+}
+
+impl<'a> Interest<'a> {
+    /// An interest of two functions.
+    pub fn new(
+        wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
+        reduce: &'a Reduce<'a>,
+    ) -> Interest<'a> {
+        Interest { wanted, reduce, budget: Arc::default(), large: Mutex::new(()) }
+    }
+}
+
+/// A layer's changes, in its own order.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The changes.
+    pub changes: Changes,
+    /// Digest and size of the blob as it lies; `None` where it was not read whole.
+    pub blob: Option<(Digest, u64)>,
+    /// Digest of the tar stream; `None` where it was not read whole.
+    pub diff_id: Option<Digest>,
+}
+
+/// A change and its path, normalised.
+type At = (Vec<u8>, Change);
+
+/// What the image's documents say of a blob.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Of the blob as it lies.
+    pub digest: Option<Digest>,
+    /// Of the blob as it lies, in bytes.
+    pub size: Option<u64>,
+    /// Of the tar stream.
+    pub diff_id: Option<Digest>,
+}
+
+/// Reads a layer that lies in a file. A plain one is passed over where its contents are not
+/// wanted, unless it is small enough to be verified in a few milliseconds.
+pub fn read_span(span: Span, expected: &Expected, interest: &Interest<'_>) -> Result<Layer, Why> {
+    let size = span.remaining();
+    if let Some(want) = expected.size.filter(|want| *want != size) {
+        return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
+    }
+    let mut head = [0; 8];
+    let count = span.head(&mut head)?;
+    let compression = Compression::of(head.get(..count).unwrap_or_default());
+    if compression == Compression::Plain && size > VERIFY_PLAIN {
+        let mut reader = Reader::new(span);
+        let changes = read_changes(&mut reader, interest)?;
+        return Ok(Layer { changes, blob: None, diff_id: None });
+    }
+    read_stream(span, compression, expected, interest)
+}
+
+/// Reads a layer from a stream, whole, and verifies its digests.
+///
+/// Inflating is the bound of a compressed layer, so it has a thread to itself; reading and hashing
+/// the blob, hashing the plain bytes, and reading the tar stream go on beside it.
+pub fn read_stream(
+    reader: impl Read + Send,
+    compression: Compression,
+    expected: &Expected,
+    interest: &Interest<'_>,
+) -> Result<Layer, Why> {
+    let blob_like = expected.digest.as_ref().or(expected.diff_id.as_ref());
+    let plain_like = expected.diff_id.as_ref();
+    std::thread::scope(|scope| {
+        let (blob, hashing) = ahead(scope, Hashed::new(Cut(reader), blob_like));
+        let read = match compression {
+            Compression::Plain if Digest::are_alike(blob_like, plain_like) => {
+                read_pieces(blob, interest).map(|changes| (changes, None))
+            }
+            Compression::Plain => read_hashed(scope, blob, plain_like, interest),
+            Compression::Gzip => {
+                let (plain, _) = ahead(scope, Cut(Decoder::gzip(Stream::new(blob))));
+                read_hashed(scope, plain, plain_like, interest)
+            }
+            Compression::Zstd => {
+                let (plain, _) = ahead(scope, Cut(Decoder::zstd(Stream::new(blob))));
+                read_hashed(scope, plain, plain_like, interest)
+            }
+            Compression::Other(name) => Err(Why::new(format!(
+                "the layer is compressed with {name}, which is not read here"
+            ))),
+        };
+        let hashed = hashing.join().map_err(|_| Why::new("the thread that hashes died"))?;
+        let blob = hashed.finish();
+        // A blob that is not the one that was meant says more than what is wrong inside it.
+        if let Ok(blob) = &blob {
+            verify_blob(blob, expected)?;
+        }
+        let (changes, diff_id) = read?;
+        let blob = blob?;
+        let diff_id = diff_id.unwrap_or_else(|| blob.0.clone());
+        let layer = Layer { changes, blob: Some(blob), diff_id: Some(diff_id) };
+        verify(&layer, expected)?;
+        Ok(layer)
+    })
+}
+
+/// Whether what was read is what the documents say.
+pub fn verify(layer: &Layer, expected: &Expected) -> Result<(), Why> {
+    if let Some(blob) = &layer.blob {
+        verify_blob(blob, expected)?;
+    }
+    match (&layer.diff_id, &expected.diff_id) {
+        (Some(got), Some(want)) if got != want => Err(Why::new(format!(
+            "the layer's diff id is {got}, the image's configuration says {want}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn verify_blob((digest, size): &(Digest, u64), expected: &Expected) -> Result<(), Why> {
+    if let Some(want) = expected.size.filter(|want| want != size) {
+        return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
+    }
+    match &expected.digest {
+        Some(want) if want != digest => {
+            Err(Why::new(format!("the blob's digest is {digest}, its descriptor says {want}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a tar stream, with another thread between it and its pieces that hashes them.
+fn read_hashed<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    pieces: impl Fill + 'scope,
+    like: Option<&Digest>,
+    interest: &Interest<'_>,
+) -> Result<(Changes, Option<Digest>), Why> {
+    let (pieces, hashing) = ahead(scope, Hashed::new(pieces, like));
+    let changes = read_pieces(pieces, interest)?;
+    // What follows the archive's end is part of the stream and of its digest.
+    let hashed = hashing.join().map_err(|_| Why::new("the thread that hashes died"))?;
+    Ok((changes, Some(hashed.finish()?.0)))
+}
+
+fn read_pieces(pieces: impl Fill, interest: &Interest<'_>) -> Result<Changes, Why> {
+    read_changes(&mut Reader::new(Stream::new(pieces)), interest)
+}
+
+/// Reads every entry of an archive as the changes of a layer.
+pub fn read_changes<S: Source>(
+    reader: &mut Reader<S>,
+    interest: &Interest<'_>,
+) -> Result<Changes, Why> {
+    let mut changes = Changes::new(interest.budget.clone());
+    let mut kept = Kept::default();
+    let mut buffer = Vec::new();
+    while let Some(header) = reader.next_entry()? {
+        if changes.len() == MAX_ENTRIES {
+            return Err(Why::new(format!("the layer has more than {MAX_ENTRIES} entries")));
+        }
+        if let Some((path, change)) = change_of(reader, &header, interest, &mut kept, &mut buffer)?
+        {
+            changes.push(path, &change)?;
+        }
+    }
+    Ok(changes)
+}
+
+fn change_of<S: Source>(
+    reader: &mut Reader<S>,
+    header: &Header,
+    interest: &Interest<'_>,
+    kept: &mut Kept,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<At>, Why> {
+    let shown = || header.name.escape_ascii().to_string();
+    if header.name.len() >= MAX_PATH || header.link.len() >= MAX_PATH {
+        return Err(Why::new(format!(
+            "a path of {} bytes",
+            header.name.len().max(header.link.len())
+        )));
+    }
+    let path = normalise(&header.name);
+    let kind = match header.kind {
+        EntryKind::Global => return Ok(None),
+        EntryKind::Unknown(flag) => {
+            let flag = flag.escape_ascii();
+            return Err(Why::new(format!(
+                "{}: entry type '{flag}' is not one of a layer",
+                shown()
+            )));
+        }
+        EntryKind::Directory => Kind::Directory,
+        // A root that is no directory would redirect every path (CVE-2021-29136).
+        _ if path == b"/" => {
+            return Err(Why::new(format!("'{}' stands for the root and is no directory", shown())));
+        }
+        EntryKind::File => Kind::File { size: header.size },
+        EntryKind::Symlink => Kind::Symlink(header.link.clone()),
+        EntryKind::CharacterDevice | EntryKind::BlockDevice | EntryKind::Fifo => Kind::Other,
+        EntryKind::HardLink => Kind::Other,
+    };
+    if let Some(hidden) = name(&path).strip_prefix(b".wh.") {
+        let directory = parent(&path);
+        return match hidden {
+            b".wh..opq" => Ok(Some((directory.to_vec(), Change::Opaque))),
+            b"" | b"." | b".." => Err(Why::new(format!("{}: a whiteout of nothing", shown()))),
+            hidden => {
+                let hidden = normalise(&join(&[directory.get(1..).unwrap_or_default(), hidden]));
+                Ok(Some((hidden, Change::Whiteout)))
+            }
+        };
+    }
+    if header.kind == EntryKind::HardLink {
+        return Ok(Some((path, Change::HardLink(normalise(&header.link)))));
+    }
+    let entry = Entry { kind, mode: header.mode, uid: header.uid, gid: header.gid };
+    let contents = match entry.kind {
+        Kind::File { size } if !header.sparse => {
+            reduce(reader, &Member { path: &path, entry: &entry, size }, interest, kept, buffer)?
+        }
+        _ => None,
+    };
+    Ok(Some((path, Change::Put(entry, contents))))
+}
+
+fn reduce<S: Source>(
+    reader: &mut Reader<S>,
+    member: &Member<'_>,
+    interest: &Interest<'_>,
+    kept: &mut Kept,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<Payload>, Why> {
+    buffer.clear();
+    reader.append_contents(buffer, HEAD as u64)?;
+    let wanted = kept.grant((interest.wanted)(member, buffer), member.size)?.min(MAX_CONTENTS);
+    if wanted == 0 {
+        return Ok(None);
+    }
+    let is_large = member.size.min(wanted) > LARGE;
+    let _alone =
+        is_large.then(|| interest.large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    if is_large {
+        let head = std::mem::replace(buffer, Vec::with_capacity(APART));
+        buffer.extend(head);
+    }
+    reader.append_contents(buffer, wanted.saturating_sub(buffer.len() as u64))?;
+    buffer.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+    let payload = (interest.reduce)(member, buffer)?;
+    if buffer.capacity() as u64 > LARGE {
+        *buffer = Vec::new();
+    }
+    Ok(Some(payload))
+}
+
+/// Bytes of a layer's files that stay.
+#[derive(Debug, Default)]
+struct Kept {
+    needed: u64,
+    others: u64,
+}
+
+impl Kept {
+    /// How many of a file's `size` bytes are read.
+    fn grant(&mut self, want: Want, size: u64) -> Result<u64, Why> {
+        match want {
+            Want::Nothing => Ok(0),
+            Want::Look(most) => Ok(most),
+            Want::Keep(most) => {
+                self.needed += most.min(size);
+                if self.needed > MAX_KEPT {
+                    return Err(Why::new(format!(
+                        "the layer's configuration files are longer than {MAX_KEPT} bytes"
+                    )));
+                }
+                Ok(most)
+            }
+            Want::IfRoom(most) => {
+                let whole = most.min(size);
+                let head = whole.min(HEAD as u64);
+                let grant = match self.others {
+                    others if others + whole <= ROOM => whole,
+                    others if others + head <= ROOM_FOR_HEADS => head,
+                    _ => 0,
+                };
+                self.others += grant;
+                Ok(grant)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A ustar header with its contents, for archives made by hand.
+    pub fn entry(name: &str, flag: u8, link: &str, contents: &[u8]) -> Vec<u8> {
+        let mut block = [0_u8; 512];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[100..107].copy_from_slice(b"0000755");
+        block[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
+        block[156] = flag;
+        block[157..157 + link.len()].copy_from_slice(link.as_bytes());
+        block[257..265].copy_from_slice(b"ustar\x0000");
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * 32;
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let mut bytes = block.to_vec();
+        bytes.extend_from_slice(contents);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    }
+
+    fn tar() -> Vec<u8> {
+        let elf = [b"\x7fELF".as_slice(), &[7; 1000]].concat();
+        [
+            entry("./", b'5', "", b""),
+            entry("usr/bin/app", b'0', "", &elf),
+            entry("usr/bin/text", b'0', "", b"not wanted"),
+            entry("bin", b'2', "usr/bin", b""),
+            entry("usr/bin/again", b'1', "/usr/bin/app", b""),
+            entry("usr/.wh.gone", b'0', "", b""),
+            entry("etc/.wh..wh..opq", b'0', "", b""),
+            vec![0; 1024],
+        ]
+        .concat()
+    }
+
+    fn elf_sizes() -> Interest<'static> {
+        Interest::new(
+            &|_, head| match head.starts_with(b"\x7fELF") {
+                true => Want::Look(u64::MAX),
+                false => Want::Nothing,
+            },
+            &|_, bytes| Payload::new(bytes.len()),
+        )
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8], expected: &Expected) -> Result<Layer, Why> {
+        read_stream(bytes, Compression::of(bytes), expected, &elf_sizes())
+    }
+
+    #[test]
+    fn a_layer_is_its_changes_and_both_digests() {
+        let plain = tar();
+        let packed = gzip(&plain);
+        for bytes in [&plain, &packed] {
+            let expected = Expected {
+                digest: Some(Digest::sha256(bytes)),
+                size: Some(bytes.len() as u64),
+                diff_id: Some(Digest::sha256(&plain)),
+            };
+            let interest = elf_sizes();
+            let layer = read_stream(&bytes[..], Compression::of(bytes), &expected, &interest);
+            let layer = layer.unwrap();
+            let changes: Vec<_> = layer.changes.into_iter().collect();
+            let paths: Vec<&[u8]> = changes.iter().map(|(path, _)| path.as_slice()).collect();
+            assert_eq!(
+                paths,
+                [
+                    &b"/"[..],
+                    b"/usr/bin/app",
+                    b"/usr/bin/text",
+                    b"/bin",
+                    b"/usr/bin/again",
+                    b"/usr/gone",
+                    b"/etc"
+                ]
+            );
+            let Change::Put(entry, Some(contents)) = &changes[1].1 else { unreachable!() };
+            assert_eq!((entry.mode, contents.index()), (0o755, 1004));
+            assert!(matches!(&changes[2].1, Change::Put(_, None)));
+            assert!(matches!(&changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
+            assert!(matches!(&changes[5].1, Change::Whiteout));
+            assert!(matches!(&changes[6].1, Change::Opaque));
+        }
+    }
+
+    #[test]
+    fn what_the_documents_say_is_verified() {
+        let plain = tar();
+        let packed = gzip(&plain);
+        let other = Some(Digest::sha256(b"other"));
+        for expected in [
+            Expected { digest: other.clone(), ..Expected::default() },
+            Expected { diff_id: other, ..Expected::default() },
+            Expected { size: Some(1), ..Expected::default() },
+        ] {
+            assert!(read(&plain, &expected).is_err(), "{expected:?}");
+            assert!(read(&packed, &expected).is_err(), "{expected:?}");
+        }
+        assert!(read(&packed[..packed.len() / 2], &Expected::default()).is_err(), "cut off");
+        assert!(read(&plain[..700], &Expected::default()).is_err(), "cut off");
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_is_refused() {
+        for name in [".", "/", "", "a/.."] {
+            assert!(
+                read(&entry(name, b'2', "/etc", b""), &Expected::default()).is_err(),
+                "{name:?}"
+            );
+        }
+        for name in [".wh.", "d/.wh..", "d/.wh..."] {
+            assert!(read(&entry(name, b'0', "", b""), &Expected::default()).is_err(), "{name:?}");
+        }
+        assert!(read(&entry("s", b'S', "", b""), &Expected::default()).is_err());
+    }
+
+    #[test]
+    fn what_stays_is_bounded() {
+        let mut kept = Kept::default();
+        let mut grants = Vec::new();
+        loop {
+            match kept.grant(Want::IfRoom(64 << 10), 20_000).unwrap() {
+                0 => break,
+                grant => grants.push(grant),
+            }
+        }
+        assert_eq!((grants.first(), grants.last()), (Some(&20_000), Some(&(HEAD as u64))));
+        assert_eq!(grants.iter().sum::<u64>() / 1000, ROOM_FOR_HEADS / 1000);
+        assert_eq!(kept.grant(Want::Look(u64::MAX), 9).unwrap(), u64::MAX, "nothing stays");
+        assert_eq!(kept.grant(Want::Keep(1 << 20), 9).unwrap(), 1 << 20);
+        assert!((0..40).any(|_| kept.grant(Want::Keep(1 << 20), 1 << 20).is_err()));
+    }
+}

@@ -1,0 +1,557 @@
+//! From a reference to one image: which of several is meant, its documents, and its layers laid over one another.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+
+use crate::rootfs::document::config::{Config, Platform};
+use crate::rootfs::document::digest::Digest;
+use crate::rootfs::document::manifest::{Descriptor, DockerEntry, Document, Manifest, Media};
+use crate::rootfs::layer::apply::Squashed;
+use crate::rootfs::layer::ordered_parallel::in_order;
+use crate::rootfs::layer::{Expected, Interest, Layer};
+use crate::rootfs::reference::{Reference, full_name};
+use crate::rootfs::source::blob_store::Store;
+use crate::rootfs::source::oci_layout::Blobs;
+use crate::rootfs::{MAX_DOCUMENT, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why};
+
+/// Layers that are read at one time. Each has up to four threads of its own and a few megabytes.
+const AT_ONCE: usize = 4;
+
+/// An image and what stands beside it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The image that was meant.
+    pub image: Parts,
+    /// Statements about the image's build, as they lie: BuildKit's provenance.
+    pub statements: Vec<Vec<u8>>,
+    /// What was passed over, in words.
+    pub notes: Vec<String>,
+}
+
+/// One image.
+#[derive(Debug)]
+pub struct Parts {
+    /// The manifest's digest; archives of older engines have none.
+    pub digest: Option<Digest>,
+    /// The platform that the index gives it.
+    pub listed: Option<Platform>,
+    /// The configuration; `None` for a root file system without one.
+    pub config: Option<Config>,
+    /// The finished tree.
+    pub files: Squashed,
+    /// Layers that were not read whole, so that their digests are not known.
+    pub unverified: usize,
+}
+
+/// Where it went wrong, and why.
+#[derive(Debug)]
+pub struct Failure {
+    /// The layer, as `layer 2 of 3 (sha256:…)`.
+    pub layer: Option<String>,
+    /// The reason.
+    pub why: Why,
+}
+
+impl<W: Into<Why>> From<W> for Failure {
+    fn from(why: W) -> Failure {
+        Failure { layer: None, why: why.into() }
+    }
+}
+
+impl Failure {
+    /// The failure with the reference that was typed.
+    pub fn of(self, reference: &std::ffi::OsStr) -> crate::rootfs::Error {
+        let reference = reference.to_string_lossy().into_owned();
+        crate::rootfs::Error { reference, layer: self.layer, source: self.why }
+    }
+}
+
+/// Gets the same image for other platforms, one at a time, as far as their blobs are there.
+pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
+
+/// Reads the image that a reference names. A directory is no image with layers: see `Root`.
+pub fn load(
+    reference: &Reference,
+    wish: Option<&Platform>,
+    interest: &Interest<'_>,
+    siblings: Siblings<'_>,
+) -> Result<Loaded, Failure> {
+    match reference {
+        Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
+        Reference::Layout { path, tag } => {
+            let store = Store::Directory(Blobs::open(path)?);
+            Loader { store, wish, interest, siblings, notes: Vec::new() }.oci(tag.as_deref())
+        }
+        Reference::Archive { path, tag } => {
+            let store = Store::open_archive(path, interest)?;
+            Loader { store, wish, interest, siblings, notes: Vec::new() }
+                .archive(path, tag.as_deref())
+        }
+        Reference::Daemon(name) => {
+            load_stream(crate::rootfs::source::daemon::save(name)?, wish, interest, siblings)
+        }
+    }
+}
+
+/// Reads the one image of an archive that passes by.
+pub fn load_stream(
+    archive: Box<dyn Read + Send>,
+    wish: Option<&Platform>,
+    interest: &Interest<'_>,
+    siblings: Siblings<'_>,
+) -> Result<Loaded, Failure> {
+    let store = Store::pass(archive, interest)?;
+    Loader { store, wish, interest, siblings, notes: Vec::new() }.archive(Path::new("-"), None)
+}
+
+struct Loader<'a> {
+    store: Store,
+    wish: Option<&'a Platform>,
+    interest: &'a Interest<'a>,
+    siblings: Siblings<'a>,
+    notes: Vec<String>,
+}
+
+/// An image that an index lists.
+struct Candidate {
+    descriptor: Descriptor,
+    manifest: Box<Manifest>,
+    config: Vec<u8>,
+    platform: Platform,
+}
+
+impl Loader<'_> {
+    fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<Loaded, Failure> {
+        if self.store.has("index.json") && self.store.has("oci-layout") {
+            return self.oci(tag);
+        }
+        if self.store.has("manifest.json") {
+            return self.docker(tag);
+        }
+        let packed_root = match tag {
+            None if path != Path::new("-") => self.store.as_root(path, self.interest)?,
+            _ => None,
+        };
+        let Some(layer) = packed_root else {
+            return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
+        };
+        let mut files = Squashed::new(self.interest.budget.clone());
+        files.apply(0, layer.changes)?;
+        self.notes.push("a root file system without an image's configuration".to_owned());
+        let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
+        Ok(Loaded { image, statements: Vec::new(), notes: self.notes })
+    }
+
+    // --- Docker's own archives -------------------------------------------------------------
+
+    fn docker(self, tag: Option<&str>) -> Result<Loaded, Failure> {
+        let bytes = self.store.document("manifest.json", MAX_DOCUMENT)?.unwrap_or_default();
+        let entries: Vec<DockerEntry> = serde_json::from_slice(&bytes)
+            .map_err(|error| Why::new(format!("manifest.json is not readable: {error}")))?;
+        let names = |entry: &DockerEntry| entry.repo_tags.clone().unwrap_or_default();
+        let wanted: Vec<&DockerEntry> = match tag {
+            None => entries.iter().collect(),
+            Some(tag) => entries
+                .iter()
+                .filter(|entry| names(entry).iter().any(|name| full_name(name) == full_name(tag)))
+                .collect(),
+        };
+        let known: Vec<String> = entries.iter().flat_map(names).collect();
+        let entry = one_of(&wanted, tag, &known)?;
+        let config = self
+            .store
+            .document(&entry.config, MAX_DOCUMENT)?
+            .ok_or_else(|| Why::new(format!("the blob {} is missing", entry.config)))?;
+        // The name is the digest: `<hex>.json`, or a blob's path.
+        let hex = entry.config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
+        if let Some(digest) =
+            Digest::parse(&format!("sha256:{hex}")).filter(|digest| !digest.fits(&config))
+        {
+            return Err(Why::new(format!(
+                "the configuration {} does not have the digest {digest}",
+                entry.config
+            ))
+            .into());
+        }
+        let config = Config::parse(&config).map_err(Why::new)?;
+        if let Some(wish) = self.wish.filter(|wish| config.platform.answers(wish).is_none()) {
+            return Err(
+                Why::new(format!("the image is for {}, not for {wish}", config.platform)).into()
+            );
+        }
+        let layers = entry.layers.clone().unwrap_or_default();
+        let layers = layers.into_iter().map(|path| (path, None, None)).collect();
+        let (files, unverified) = self.layers(layers, &config)?;
+        let image = Parts { digest: None, listed: None, config: Some(config), files, unverified };
+        Ok(Loaded { image, statements: Vec::new(), notes: self.notes })
+    }
+
+    // --- OCI layouts -----------------------------------------------------------------------
+
+    fn oci(mut self, tag: Option<&str>) -> Result<Loaded, Failure> {
+        let bytes = self
+            .store
+            .document("index.json", MAX_DOCUMENT)?
+            .ok_or_else(|| Why::new("index.json is missing"))?;
+        let Document::Index(top) = Document::parse(&bytes, "")? else {
+            return Err(Why::new("index.json is not an index").into());
+        };
+        let named = self.by_tag(&top, tag)?;
+        let mut descriptors = Vec::new();
+        let mut seen = BTreeSet::new();
+        for descriptor in named {
+            self.flatten(descriptor, 0, &mut seen, &mut descriptors)?;
+        }
+        let (aside, images): (Vec<Descriptor>, Vec<Descriptor>) =
+            descriptors.into_iter().partition(Descriptor::is_set_aside);
+        let mut candidates = Vec::new();
+        let mut absent = Vec::new();
+        for descriptor in &images {
+            match self.candidate(descriptor, images.len() == 1) {
+                Ok(Some(candidate)) => candidates.push(candidate),
+                Ok(None) => {}
+                // Engines list platforms whose blobs they have not fetched.
+                Err(failure)
+                    if images.len() > 1 && !self.store.has(&descriptor.blob()?.blob_path()) =>
+                {
+                    absent.push(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.notes.extend(absent.iter().map(|failure| failure.why.to_string()));
+        let chosen = match self.choose(&candidates) {
+            Ok(chosen) => chosen,
+            Err(_) if candidates.is_empty() && !absent.is_empty() => {
+                return Err(absent.swap_remove(0));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let candidate = candidates.swap_remove(chosen);
+        let statements = self.statements(&aside, &candidate.descriptor);
+        let image = self.read(&candidate)?;
+        for other in &candidates {
+            match self.read(other) {
+                Ok(parts) => (self.siblings)(parts)?,
+                Err(failure) => self.notes.push(format!("{}: {}", other.platform, failure.why)),
+            }
+        }
+        Ok(Loaded { image, statements, notes: self.notes })
+    }
+
+    fn by_tag(&self, top: &[Descriptor], tag: Option<&str>) -> Result<Vec<Descriptor>, Why> {
+        let Some(tag) = tag else {
+            let names: BTreeSet<&str> = top
+                .iter()
+                .filter(|descriptor| !descriptor.is_set_aside())
+                .filter_map(|descriptor| descriptor.names().next())
+                .collect();
+            let digests: BTreeSet<&str> = top
+                .iter()
+                .filter(|descriptor| !descriptor.is_set_aside())
+                .map(|descriptor| descriptor.digest.as_str())
+                .collect();
+            if names.len() > 1 && digests.len() > 1 {
+                let names: Vec<&str> = names.into_iter().collect();
+                return Err(Why::new(format!(
+                    "there are several images: {}; name one, as in REFERENCE:TAG",
+                    names.join(", ")
+                )));
+            }
+            return Ok(top.to_vec());
+        };
+        let exact = |descriptor: &&Descriptor| descriptor.names().any(|name| name == tag);
+        let full = |descriptor: &&Descriptor| {
+            descriptor.names().any(|name| full_name(name) == full_name(tag))
+        };
+        let mut found: Vec<Descriptor> = top.iter().filter(exact).cloned().collect();
+        if found.is_empty() {
+            found = top.iter().filter(full).cloned().collect();
+        }
+        if found.is_empty() {
+            let known: Vec<&str> = top.iter().flat_map(Descriptor::names).collect();
+            return Err(Why::new(format!(
+                "there is no image {tag}; there is {}",
+                known.join(", ")
+            )));
+        }
+        Ok(found)
+    }
+
+    /// The images and statements of an index and of the indexes in it.
+    fn flatten(
+        &self,
+        descriptor: Descriptor,
+        depth: usize,
+        seen: &mut BTreeSet<String>,
+        out: &mut Vec<Descriptor>,
+    ) -> Result<(), Why> {
+        if !seen.insert(descriptor.digest.clone()) {
+            return Ok(());
+        }
+        if seen.len() > MAX_MANIFESTS {
+            return Err(Why::new(format!("an index lists more than {MAX_MANIFESTS} manifests")));
+        }
+        if Media::of(&descriptor.media_type) != Media::Index {
+            out.push(descriptor);
+            return Ok(());
+        }
+        if depth == MAX_INDEX_DEPTH {
+            return Err(Why::new(format!(
+                "indexes lie more than {MAX_INDEX_DEPTH} deep in one another"
+            )));
+        }
+        let Document::Index(manifests) = self.manifest(&descriptor)? else {
+            return Err(Why::new(format!("{} is not an index", descriptor.digest)));
+        };
+        for inner in manifests {
+            self.flatten(inner, depth + 1, seen, out)?;
+        }
+        Ok(())
+    }
+
+    fn blob(&self, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, Why> {
+        let digest = descriptor.blob()?;
+        let bytes = self
+            .store
+            .document(&digest.blob_path(), limit)?
+            .ok_or_else(|| Why::new(format!("the blob {digest} is missing")))?;
+        if bytes.len() as u64 != descriptor.size {
+            return Err(Why::new(format!(
+                "the blob {digest} has {} bytes, its descriptor says {}",
+                bytes.len(),
+                descriptor.size
+            )));
+        }
+        if !digest.fits(&bytes) {
+            return Err(Why::new(format!("the blob {digest} has another digest")));
+        }
+        Ok(bytes)
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Document, Why> {
+        Document::parse(&self.blob(descriptor, MAX_DOCUMENT)?, &descriptor.media_type)
+    }
+
+    /// `None`: something that is no image, which an index may list freely; the only thing that
+    /// is listed has to be one.
+    fn candidate(
+        &mut self,
+        descriptor: &Descriptor,
+        only: bool,
+    ) -> Result<Option<Candidate>, Failure> {
+        let media = Media::of(&descriptor.media_type);
+        if media != Media::Manifest && !descriptor.media_type.is_empty() {
+            let what = format!(
+                "{} is of type '{}', which is no image",
+                descriptor.digest, descriptor.media_type
+            );
+            if only {
+                return Err(Why::new(what).into());
+            }
+            self.notes.push(what);
+            return Ok(None);
+        }
+        let Document::Manifest(manifest) = self.manifest(descriptor)? else {
+            return Err(Why::new(format!(
+                "{} is an index that is listed as an image",
+                descriptor.digest
+            ))
+            .into());
+        };
+        let config_type = manifest.config.media_type.as_str();
+        if manifest.artifact_type.is_some() || Media::of(config_type) != Media::Config {
+            let what = format!(
+                "{}: the configuration is of type '{config_type}', which is no image's",
+                descriptor.digest
+            );
+            if only {
+                return Err(Why::new(what).into());
+            }
+            self.notes.push(what);
+            return Ok(None);
+        }
+        let config = self.blob(&manifest.config, MAX_DOCUMENT)?;
+        // The configuration is what engines go by; the index only helps to choose.
+        let platform =
+            match descriptor.platform().filter(|platform| !platform.architecture.is_empty()) {
+                Some(listed) => listed,
+                None => Config::parse(&config).map_err(Why::new)?.platform,
+            };
+        Ok(Some(Candidate { descriptor: descriptor.clone(), manifest, config, platform }))
+    }
+
+    fn choose(&self, candidates: &[Candidate]) -> Result<usize, Failure> {
+        let own = Platform::own();
+        let best = |wish: &Platform| {
+            candidates
+                .iter()
+                .enumerate()
+                .filter_map(|(index, candidate)| Some((candidate.platform.answers(wish)?, index)))
+                .min()
+                .map(|(_, index)| index)
+        };
+        let list = || {
+            let mut all: Vec<String> =
+                candidates.iter().map(|candidate| candidate.platform.to_string()).collect();
+            all.dedup();
+            all.join(", ")
+        };
+        match (self.wish, candidates) {
+            (_, []) => Err(Why::new("there is no image in it").into()),
+            (Some(wish), _) => best(wish).ok_or_else(|| {
+                Why::new(format!("there is no image for {wish}; there is {}", list())).into()
+            }),
+            (None, [_]) => Ok(0),
+            (None, many) => {
+                let platforms: BTreeSet<&Platform> =
+                    many.iter().map(|candidate| &candidate.platform).collect();
+                if platforms.len() < many.len() {
+                    let digests: Vec<&str> =
+                        many.iter().map(|one| one.descriptor.digest.as_str()).collect();
+                    return Err(Why::new(format!(
+                        "there are several images for one platform ({}); name one, as in REFERENCE:TAG",
+                        digests.join(", ")
+                    ))
+                    .into());
+                }
+                best(&own).ok_or_else(|| {
+                    Why::new(format!(
+                        "there is an image for each of {}; choose with `--platform`",
+                        list()
+                    ))
+                    .into()
+                })
+            }
+        }
+    }
+
+    /// Statements are additions: one that cannot be read costs a note, not the image.
+    fn statements(&mut self, aside: &[Descriptor], image: &Descriptor) -> Vec<Vec<u8>> {
+        let mut statements = Vec::new();
+        for descriptor in aside {
+            let manifest = match self.manifest(descriptor) {
+                Ok(Document::Manifest(manifest)) => manifest,
+                Ok(Document::Index(_)) => continue,
+                Err(why) => {
+                    self.notes.push(why.to_string());
+                    continue;
+                }
+            };
+            let subject = descriptor
+                .annotation("vnd.docker.reference.digest")
+                .or(manifest.subject.as_ref().map(|subject| subject.digest.as_str()));
+            if subject != Some(image.digest.as_str()) {
+                continue;
+            }
+            for layer in manifest.layers.iter().filter(|layer| is_provenance(layer)) {
+                match self.blob(layer, MAX_STATEMENT) {
+                    Ok(bytes) => statements.push(bytes),
+                    Err(why) => self.notes.push(why.to_string()),
+                }
+            }
+        }
+        statements
+    }
+
+    fn read(&self, candidate: &Candidate) -> Result<Parts, Failure> {
+        let config = Config::parse(&candidate.config).map_err(Why::new)?;
+        let mut layers = Vec::new();
+        for layer in &candidate.manifest.layers {
+            if Media::of(&layer.media_type) != Media::Layer {
+                return Err(Why::new(format!(
+                    "the layer {} is of type '{}', which is no layer's",
+                    layer.digest, layer.media_type
+                ))
+                .into());
+            }
+            let digest = layer.blob()?;
+            layers.push((digest.blob_path(), Some(digest), Some(layer.size)));
+        }
+        let (files, unverified) = self.layers(layers, &config)?;
+        Ok(Parts {
+            digest: Some(candidate.descriptor.blob()?),
+            listed: candidate.descriptor.platform(),
+            config: Some(config),
+            files,
+            unverified,
+        })
+    }
+
+    // --- layers ----------------------------------------------------------------------------
+
+    /// Reads the layers, several at a time, and lays them over one another.
+    fn layers(
+        &self,
+        layers: Vec<(String, Option<Digest>, Option<u64>)>,
+        config: &Config,
+    ) -> Result<(Squashed, usize), Failure> {
+        if layers.len() > MAX_LAYERS {
+            return Err(Why::new(format!("the image has more than {MAX_LAYERS} layers")).into());
+        }
+        if layers.len() != config.diff_ids.len() {
+            return Err(Why::new(format!(
+                "the manifest has {} layers, the configuration has {}",
+                layers.len(),
+                config.diff_ids.len()
+            ))
+            .into());
+        }
+        let failed = |index: usize, why: Why| {
+            let path = layers.get(index).map_or("", |layer| layer.0.as_str());
+            let name = path
+                .strip_prefix("blobs/")
+                .map_or(path.to_owned(), |rest| rest.replacen('/', ":", 1));
+            Failure {
+                layer: Some(format!("layer {} of {} ({name})", index + 1, layers.len())),
+                why,
+            }
+        };
+        let (store, interest) = (&self.store, self.interest);
+        let read = |index: usize| {
+            let (path, digest, size) =
+                layers.get(index).ok_or_else(|| Why::new("there is no such layer"))?;
+            let diff_id = config.diff_ids.get(index).cloned();
+            let expected = Expected { digest: digest.clone(), size: *size, diff_id };
+            store.layer(path, &expected, interest)
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut files = Squashed::new(self.interest.budget.clone());
+        let mut unverified = 0;
+        let mut lay = |index: usize, layer: Result<Layer, Why>| {
+            let layer = layer.map_err(|why| failed(index, why))?;
+            unverified += usize::from(layer.diff_id.is_none());
+            files.apply(index, layer.changes).map_err(|why| failed(index, why))
+        };
+        in_order(layers.len(), cores.min(AT_ONCE), read, &mut lay)?;
+        Ok((files, unverified))
+    }
+}
+
+/// A statement, unless it says of itself that it is another than one about the build: lists of
+/// packages have tens of megabytes.
+fn is_provenance(layer: &Descriptor) -> bool {
+    let about = layer.annotation("in-toto.io/predicate-type");
+    layer.media_type == "application/vnd.in-toto+json"
+        && about.is_none_or(|about| about.starts_with("https://slsa.dev/provenance/"))
+}
+
+fn one_of<'a>(
+    wanted: &[&'a DockerEntry],
+    tag: Option<&str>,
+    known: &[String],
+) -> Result<&'a DockerEntry, Why> {
+    match (wanted, tag) {
+        ([one], _) => Ok(one),
+        ([], Some(tag)) => {
+            Err(Why::new(format!("there is no image {tag}; there is {}", known.join(", "))))
+        }
+        ([], None) => Err(Why::new("there is no image in it")),
+        (many, _) => Err(Why::new(format!(
+            "there are {} images: {}; name one, as in REFERENCE:TAG",
+            many.len(),
+            known.join(", ")
+        ))),
+    }
+}

@@ -1,0 +1,197 @@
+//! Image references: the transports that container tools share, and a bare path by its content.
+
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::rootfs::source::oci_layout::is_copy;
+
+/// Where an image is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// `dir:PATH`: a root file system.
+    Directory(PathBuf),
+    /// `docker-archive:FILE[:TAG]`, `oci-archive:FILE[:TAG]`, or a bare file: what is inside says which.
+    Archive {
+        /// `-` is standard input.
+        path: PathBuf,
+        /// The image in it.
+        tag: Option<String>,
+    },
+    /// `oci:DIR[:TAG]`: an OCI layout; `dir:DIR` where skopeo made the directory.
+    Layout {
+        /// The directory with `oci-layout` in it.
+        path: PathBuf,
+        /// The image in it.
+        tag: Option<String>,
+    },
+    /// `docker-daemon:NAME`: an image of the running engine.
+    Daemon(String),
+}
+
+impl Reference {
+    /// Reads a reference; errors are the reason in words.
+    pub fn parse(text: &OsStr) -> Result<Reference, String> {
+        let bytes = text.as_bytes();
+        if bytes == b"-" {
+            return Ok(Reference::Archive { path: "-".into(), tag: None });
+        }
+        let scheme = bytes.iter().position(|byte| *byte == b':').unwrap_or(0);
+        let (scheme, rest) = bytes.split_at(scheme);
+        let rest = rest.get(1..).unwrap_or_default();
+        let named = |what: &str| -> Result<(PathBuf, Option<String>), String> {
+            if rest.is_empty() {
+                return Err(format!(
+                    "`{what}:` without {}",
+                    if what == "oci" { "a directory" } else { "a file" }
+                ));
+            }
+            Ok(split_tag(rest))
+        };
+        match scheme {
+            b"dir" if !rest.is_empty() => Ok(directory(path_of(rest))),
+            b"docker-archive" | b"oci-archive" => {
+                let (path, tag) = named("docker-archive")?;
+                Ok(Reference::Archive { path, tag })
+            }
+            b"oci" => {
+                let (path, tag) = named("oci")?;
+                Ok(Reference::Layout { path, tag })
+            }
+            b"docker-daemon" if !rest.is_empty() => std::str::from_utf8(rest)
+                .map(|name| Reference::Daemon(name.to_owned()))
+                .map_err(|_| "an image's name is not UTF-8".to_owned()),
+            b"docker" if rest.starts_with(b"//") => Err(
+                "registries are not read; fetch the image with `skopeo copy docker://NAME oci-archive:image.tar` and name `oci-archive:image.tar`"
+                    .to_owned(),
+            ),
+            _ => recognise(Path::new(text)),
+        }
+    }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+/// The first colon ends the path, as with the other tools, unless a path of the whole exists.
+fn split_tag(bytes: &[u8]) -> (PathBuf, Option<String>) {
+    let whole = path_of(bytes);
+    match bytes.iter().position(|byte| *byte == b':') {
+        Some(colon) if !whole.exists() => {
+            let (path, tag) = bytes.split_at(colon);
+            let tag = String::from_utf8_lossy(tag.get(1..).unwrap_or_default()).into_owned();
+            (path_of(path), Some(tag).filter(|tag| !tag.is_empty()))
+        }
+        _ => (whole, None),
+    }
+}
+
+fn recognise(path: &Path) -> Result<Reference, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| {
+        format!(
+            "{error}; write `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME` or `-`"
+        )
+    })?;
+    let path = path.to_owned();
+    if !metadata.is_dir() {
+        return Ok(Reference::Archive { path, tag: None });
+    }
+    if path.join("oci-layout").is_file() && path.join("index.json").is_file() {
+        return Ok(Reference::Layout { path, tag: None });
+    }
+    Ok(directory(path))
+}
+
+/// The same word means a root file system here and a copy of an image to skopeo: what is inside
+/// says which.
+fn directory(path: PathBuf) -> Reference {
+    if is_copy(&path) { Reference::Layout { path, tag: None } } else { Reference::Directory(path) }
+}
+
+/// A name as engines complete it: `demo` is `docker.io/library/demo:latest`.
+pub fn full_name(name: &str) -> String {
+    let (name, digest) =
+        name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
+    let first = name.split('/').next().unwrap_or_default();
+    let has_host = name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
+    let mut full = match (has_host, name.contains('/')) {
+        (true, _) => name.to_owned(),
+        (false, true) => format!("docker.io/{name}"),
+        (false, false) => format!("docker.io/library/{name}"),
+    };
+    let last = full.rsplit('/').next().unwrap_or_default();
+    if digest.is_none() && !last.contains(':') {
+        full.push_str(":latest");
+    }
+    match digest {
+        Some(digest) => format!("{full}@{digest}"),
+        None => full,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Reference, String> {
+        Reference::parse(OsStr::new(text))
+    }
+
+    #[test]
+    fn every_transport_is_read() {
+        let archive = |path: &str, tag: Option<&str>| Reference::Archive {
+            path: path.into(),
+            tag: tag.map(str::to_owned),
+        };
+        assert_eq!(parse("dir:/x:y"), Ok(Reference::Directory("/x:y".into())));
+        assert_eq!(parse("docker-archive:a.tar"), Ok(archive("a.tar", None)));
+        assert_eq!(
+            parse("oci-archive:a.tar:demo:latest"),
+            Ok(archive("a.tar", Some("demo:latest")))
+        );
+        assert_eq!(parse("docker-archive:-"), Ok(archive("-", None)));
+        assert_eq!(parse("-"), Ok(archive("-", None)));
+        assert_eq!(parse("docker-daemon:demo:1"), Ok(Reference::Daemon("demo:1".into())));
+        assert_eq!(
+            parse("oci:layout:v1"),
+            Ok(Reference::Layout { path: "layout".into(), tag: Some("v1".into()) })
+        );
+        assert!(parse("docker://demo").unwrap_err().contains("skopeo copy"));
+        assert!(parse("oci:").is_err());
+        assert!(parse("/nowhere/at/all").unwrap_err().contains("dir:PATH"));
+    }
+
+    #[test]
+    fn a_bare_path_is_what_is_there() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path();
+        let parse = || Reference::parse(path.as_os_str());
+        assert_eq!(parse(), Ok(Reference::Directory(path.to_owned())));
+        std::fs::write(path.join("oci-layout"), "{}").unwrap();
+        std::fs::write(path.join("index.json"), "{}").unwrap();
+        assert_eq!(parse(), Ok(Reference::Layout { path: path.to_owned(), tag: None }));
+        let file = path.join("with:colon.tar");
+        std::fs::write(&file, "").unwrap();
+        let text = format!("docker-archive:{}", file.display());
+        assert_eq!(
+            super::Reference::parse(text.as_ref()),
+            Ok(Reference::Archive { path: file, tag: None })
+        );
+    }
+
+    #[test]
+    fn names_are_completed_as_engines_do() {
+        for (name, full) in [
+            ("demo", "docker.io/library/demo:latest"),
+            ("me/demo:1", "docker.io/me/demo:1"),
+            ("localhost/demo", "localhost/demo:latest"),
+            ("ghcr.io/me/demo:1", "ghcr.io/me/demo:1"),
+            ("localhost:5000/demo", "localhost:5000/demo:latest"),
+        ] {
+            assert_eq!(full_name(name), full);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Where images lie: one file for each transport.
+
+pub mod blob_store;
+pub mod byte_range;
+pub mod daemon;
+pub mod oci_layout;

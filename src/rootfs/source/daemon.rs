@@ -1,0 +1,222 @@
+//! An image of the running engine, over the engine's own socket.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::rootfs::Why;
+
+/// An engine that does not answer for this long is taken for gone. Packing an image begins at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The archive that `docker save NAME` would write (`GET /images/NAME/get`, Docker Engine API
+/// 1.24; Podman serves the same).
+pub fn save(name: &str) -> Result<Box<dyn Read + Send>, Why> {
+    let mut refused = Vec::new();
+    for socket in sockets(|variable| std::env::var(variable).ok())? {
+        match UnixStream::connect(&socket) {
+            Ok(stream) => return ask(stream, name),
+            Err(error) => refused.push(format!("{}: {error}", socket.display())),
+        }
+    }
+    Err(Why::new(format!("no container engine answers ({})", refused.join("; "))))
+}
+
+/// `DOCKER_HOST`, or the sockets that Docker and Podman listen at.
+fn sockets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<PathBuf>, Why> {
+    if let Some(host) = variable("DOCKER_HOST").filter(|host| !host.is_empty()) {
+        let Some(path) = host.strip_prefix("unix://") else {
+            return Err(Why::new(format!(
+                "DOCKER_HOST={host}: only unix:// sockets are spoken to; pipe `docker save NAME` into `--image -`"
+            )));
+        };
+        return Ok(vec![path.into()]);
+    }
+    let mut sockets = vec![PathBuf::from("/var/run/docker.sock")];
+    if let Some(runtime) = variable("XDG_RUNTIME_DIR") {
+        sockets.push(PathBuf::from(&runtime).join("docker.sock"));
+        sockets.push(PathBuf::from(runtime).join("podman/podman.sock"));
+    }
+    sockets.push("/run/podman/podman.sock".into());
+    Ok(sockets)
+}
+
+fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, Why> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut writer = &stream;
+    write!(
+        writer,
+        "GET /v1.24/images/{}/get HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n",
+        escape(name)
+    )?;
+    let mut reader = BufReader::with_capacity(64 << 10, stream);
+    let status = line(&mut reader)?;
+    let code = status.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut chunked = false;
+    let mut length = None;
+    loop {
+        let header = line(&mut reader)?;
+        if header.is_empty() {
+            break;
+        }
+        let (key, value) = header.split_once(':').unwrap_or((&header, ""));
+        match key.to_ascii_lowercase().as_str() {
+            "transfer-encoding" => chunked = value.to_ascii_lowercase().contains("chunked"),
+            "content-length" => length = value.trim().parse::<u64>().ok(),
+            _ => {}
+        }
+    }
+    let body: Box<dyn Read + Send> = match (chunked, length) {
+        (true, _) => Box::new(Chunked { reader, left: 0, ended: false }),
+        (false, Some(length)) => Box::new(reader.take(length)),
+        (false, None) => Box::new(reader),
+    };
+    if code == "200" {
+        return Ok(body);
+    }
+    let mut text = String::new();
+    body.take(4096).read_to_string(&mut text)?;
+    let message = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|json| Some(json.get("message")?.as_str()?.to_owned()))
+        .unwrap_or(status);
+    Err(Why::new(format!("the container engine says: {message}")))
+}
+
+/// A name in a URL's path. Slashes stay: the engine's route takes the rest of the path.
+fn escape(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b'/'
+            | b':'
+            | b'@' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+fn line(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    reader.by_ref().take(16 << 10).read_until(b'\n', &mut bytes)?;
+    if bytes.pop() != Some(b'\n') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the container engine's answer is no HTTP",
+        ));
+    }
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A body in chunks (RFC 9112, 7.1). One that ends without its last chunk is cut off.
+struct Chunked<R> {
+    reader: R,
+    left: u64,
+    ended: bool,
+}
+
+impl<R: BufRead> Read for Chunked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ended || buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.left == 0 {
+            let size = line(&mut self.reader)?;
+            let digits = size.split(';').next().unwrap_or_default().trim();
+            self.left = u64::from_str_radix(digits, 16).map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, "a chunk without a size")
+            })?;
+            if self.left == 0 {
+                self.ended = true;
+                while !line(&mut self.reader)?.is_empty() {}
+                return Ok(0);
+            }
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.reader.read(buffer.get_mut(..most).unwrap_or_default())?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        if self.left == 0 && !line(&mut self.reader)?.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk without an end"));
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_joined_and_their_end_is_needed() {
+        let read = |bytes: &[u8]| {
+            let mut out = Vec::new();
+            Chunked { reader: bytes, left: 0, ended: false }.read_to_end(&mut out).map(|_| out)
+        };
+        assert_eq!(read(b"4\r\nabcd\r\n2;x=y\r\nef\r\n0\r\n\r\n").unwrap(), b"abcdef");
+        for bad in [&b"4\r\nabcd\r\n"[..], b"4\r\nab", b"x\r\n", b"2\r\nabcd\r\n0\r\n\r\n"] {
+            assert!(read(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_engine_that_the_user_names_is_the_only_one_asked() {
+        let with = |host: &'static str| {
+            sockets(move |name| (name == "DOCKER_HOST").then(|| host.to_owned()))
+        };
+        assert_eq!(with("unix:///x.sock").unwrap(), [PathBuf::from("/x.sock")]);
+        assert!(with("tcp://127.0.0.1:2375").is_err());
+        let own =
+            sockets(|name| (name == "XDG_RUNTIME_DIR").then(|| "/run/user/1".to_owned())).unwrap();
+        assert!(own.contains(&"/run/user/1/podman/podman.sock".into()));
+    }
+
+    #[test]
+    fn an_engine_is_asked_and_its_refusal_is_passed_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("engine.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let answers = [
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntar\r\n0\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 31\r\n\r\n{\"message\":\"No such image: nope\"}",
+        ];
+        let engine = std::thread::spawn(move || {
+            answers.map(|answer| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = BufReader::new(stream.try_clone().unwrap());
+                let first = line(&mut request).unwrap();
+                while !line(&mut request).unwrap().is_empty() {}
+                stream.write_all(answer.as_bytes()).unwrap();
+                first
+            })
+        });
+        let mut saved = String::new();
+        ask(UnixStream::connect(&path).unwrap(), "me/demo:1")
+            .unwrap()
+            .read_to_string(&mut saved)
+            .unwrap();
+        assert_eq!(saved, "tar");
+        let refusal = ask(UnixStream::connect(&path).unwrap(), "no pe").err().unwrap().to_string();
+        assert!(refusal.starts_with("the container engine says:"), "{refusal}");
+        let asked = engine.join().unwrap();
+        assert_eq!(asked[0], "GET /v1.24/images/me/demo:1/get HTTP/1.1");
+        assert_eq!(asked[1], "GET /v1.24/images/no%20pe/get HTTP/1.1");
+    }
+}

@@ -1,0 +1,244 @@
+//! Distribution, release, users and groups: what an image's own small files say.
+
+use crate::rootfs::tree::{Tree, resolve};
+
+/// Distribution and release (os-release(5)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Release {
+    /// `debian`, `alpine`, `ubuntu`, …; `linux` where the file says nothing.
+    pub id: String,
+    /// Distributions that it is like, nearest first.
+    pub id_like: Vec<String>,
+    /// `12`, `3.20.1`; empty for a rolling one.
+    pub version: String,
+    /// `bookworm`
+    pub codename: String,
+    /// The name for people.
+    pub pretty: String,
+}
+
+impl Release {
+    /// Reads `/etc/os-release`, or `/usr/lib/os-release` where that is missing.
+    pub fn read(tree: &dyn Tree) -> Option<Release> {
+        let found = resolve(tree, b"/etc/os-release")
+            .or_else(|_| resolve(tree, b"/usr/lib/os-release"))
+            .ok()?;
+        Some(Release::parse(&String::from_utf8_lossy(&tree.text(&found.path)?)))
+    }
+
+    /// Reads the text: shell assignments without anything a shell would expand.
+    pub fn parse(text: &str) -> Release {
+        let mut release = Release { id: "linux".to_owned(), ..Release::default() };
+        for line in text.lines() {
+            let Some((key, value)) = line.trim().split_once('=') else { continue };
+            let quoted =
+                |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+            let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value).to_owned();
+            match key {
+                "ID" => release.id = value,
+                "ID_LIKE" => {
+                    release.id_like = value.split_whitespace().map(str::to_owned).collect()
+                }
+                "VERSION_ID" => release.version = value,
+                "VERSION_CODENAME" => release.codename = value,
+                "PRETTY_NAME" => release.pretty = value,
+                _ => {}
+            }
+        }
+        release
+    }
+
+    /// The name for people, whatever there is of it.
+    pub fn name(&self) -> String {
+        match (self.pretty.is_empty(), self.version.is_empty()) {
+            (false, _) => self.pretty.clone(),
+            (true, false) => format!("{} {}", self.id, self.version),
+            (true, true) => self.id.clone(),
+        }
+    }
+}
+
+/// Users and groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Of `/etc/passwd`.
+    pub users: Vec<User>,
+    /// Of `/etc/group`: name, number, members.
+    pub groups: Vec<(String, u32, Vec<String>)>,
+    /// Whether `/etc/passwd` was there to be read.
+    pub has_users: bool,
+}
+
+/// A user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// Number.
+    pub uid: u32,
+    /// Number of the first group.
+    pub gid: u32,
+    /// Home directory.
+    pub home: String,
+}
+
+/// Whom an image's processes run as.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Number.
+    pub uid: u32,
+    /// Numbers, the first group first.
+    pub gids: Vec<u32>,
+}
+
+impl Identity {
+    /// Whether the permission bits (`0o4` read, `0o2` write, `0o1` execute) are granted on an entry.
+    /// Access control lists are not in the bits, so this is what an image without them grants.
+    pub fn may(&self, entry: &crate::rootfs::Entry, bits: u32) -> bool {
+        if self.uid == 0 {
+            // Root reads everything and executes what anybody may execute.
+            return bits & 0o1 == 0 || entry.is_directory() || entry.mode & 0o111 != 0;
+        }
+        let granted = if entry.uid == self.uid {
+            entry.mode >> 6
+        } else if self.gids.contains(&entry.gid) {
+            entry.mode >> 3
+        } else {
+            entry.mode
+        };
+        granted & bits == bits
+    }
+}
+
+impl Account {
+    /// Reads both files of a tree.
+    pub fn read(tree: &dyn Tree) -> Account {
+        let text = |path: &[u8]| {
+            let found = resolve(tree, path).ok()?;
+            Some(String::from_utf8_lossy(&tree.text(&found.path)?).into_owned())
+        };
+        let passwd = text(b"/etc/passwd");
+        let field =
+            |line: &str, index: usize| line.split(':').nth(index).unwrap_or_default().to_owned();
+        let users = passwd.as_deref().unwrap_or_default().lines().filter_map(|line| {
+            let (uid, gid) = (field(line, 2).parse().ok()?, field(line, 3).parse().ok()?);
+            Some(User { name: field(line, 0), uid, gid, home: field(line, 5) })
+        });
+        let groups = text(b"/etc/group").unwrap_or_default();
+        let groups = groups.lines().filter_map(|line| {
+            let members = field(line, 3)
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect();
+            Some((field(line, 0), field(line, 2).parse().ok()?, members))
+        });
+        Account { users: users.collect(), groups: groups.collect(), has_users: passwd.is_some() }
+    }
+
+    /// The home directory of a `User` field, as runc gives it to a process without one.
+    pub fn home(&self, user: &str) -> String {
+        let uid = self.identity(user).map_or(0, |it| it.uid);
+        let home = self.users.iter().find(|it| it.uid == uid).map(|it| it.home.clone());
+        home.filter(|it| !it.is_empty()).unwrap_or_else(|| "/".to_owned())
+    }
+
+    /// Whom a `User` field means, or the words in which the engine refuses it (runc's
+    /// `GetExecUser`): names must be in the files, numbers need not.
+    pub fn identity(&self, user: &str) -> Result<Identity, String> {
+        let (name, group) =
+            user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
+        let number = name.parse::<u32>().ok();
+        let known = if name.is_empty() {
+            self.users.iter().find(|user| user.uid == 0)
+        } else {
+            self.users.iter().find(|user| user.name == name || Some(user.uid) == number)
+        };
+        let mut identity = match (known, number) {
+            (Some(user), _) => Identity { uid: user.uid, gids: vec![user.gid] },
+            (None, Some(uid)) => Identity { uid, gids: vec![0] },
+            (None, None) if name.is_empty() => Identity { uid: 0, gids: vec![0] },
+            (None, None) => {
+                return Err(format!(
+                    "unable to find user {name}: no matching entries in passwd file"
+                ));
+            }
+        };
+        match group.filter(|group| !group.is_empty()) {
+            Some(group) => {
+                let number = group.parse::<u32>().ok();
+                let found =
+                    self.groups.iter().find(|(name, gid, _)| name == group || Some(*gid) == number);
+                let gid = found.map(|(_, gid, _)| *gid).or(number);
+                let gid = gid.ok_or_else(|| {
+                    format!("unable to find group {group}: no matching entries in group file")
+                })?;
+                identity.gids = vec![gid];
+            }
+            None => {
+                let name = known.map(|user| user.name.as_str()).unwrap_or_default();
+                identity.gids.extend(
+                    self.groups
+                        .iter()
+                        .filter(|(_, _, members)| members.iter().any(|member| member == name))
+                        .map(|(_, gid, _)| *gid),
+                );
+            }
+        }
+        Ok(identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::{Entry, Kind};
+    use crate::start::image::elf_tree::Memory;
+
+    #[test]
+    fn a_release_is_read_through_its_link() {
+        let tree = Memory::default().link("/etc/os-release", "../usr/lib/os-release").file(
+            "/usr/lib/os-release",
+            0o644,
+            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID='12'\nVERSION_CODENAME=bookworm\n",
+        );
+        let release = Release::read(&tree).unwrap();
+        assert_eq!(
+            (&*release.id, &*release.version, &*release.codename),
+            ("debian", "12", "bookworm")
+        );
+        assert_eq!(release.name(), "Debian GNU/Linux 12 (bookworm)");
+        assert_eq!(Release::read(&Memory::default()), None);
+    }
+
+    #[test]
+    fn users_are_found_as_the_engine_finds_them() {
+        let tree = Memory::default()
+            .file(
+                "/etc/passwd",
+                0o644,
+                "root:x:0:0:root:/root:/bin/sh\napp:x:100:101::/app:/bin/false\n",
+            )
+            .file("/etc/group", 0o644, "root:x:0:\napp:x:101:\nlog:x:7:app,x\n");
+        let account = Account::read(&tree);
+        let identity = |user: &str| account.identity(user);
+        assert_eq!(identity("app"), Ok(Identity { uid: 100, gids: vec![101, 7] }));
+        assert_eq!(identity("100:7"), Ok(Identity { uid: 100, gids: vec![7] }));
+        assert_eq!(identity("4000"), Ok(Identity { uid: 4000, gids: vec![0] }));
+        assert_eq!(identity(""), Ok(Identity { uid: 0, gids: vec![0] }));
+        assert_eq!(
+            identity("nobody").unwrap_err(),
+            "unable to find user nobody: no matching entries in passwd file"
+        );
+        assert!(identity("app:nope").unwrap_err().starts_with("unable to find group nope"));
+    }
+
+    #[test]
+    fn permission_is_by_owner_then_group_then_others() {
+        let entry = |mode| Entry { kind: Kind::File { size: 0 }, mode, uid: 1, gid: 2 };
+        let who = |uid, gid| Identity { uid, gids: vec![gid] };
+        assert!(who(1, 9).may(&entry(0o500), 0o5) && !who(1, 2).may(&entry(0o077), 0o1));
+        assert!(who(3, 2).may(&entry(0o050), 0o5) && !who(3, 9).may(&entry(0o750), 0o1));
+        assert!(who(0, 0).may(&entry(0o000), 0o4) && !who(0, 0).may(&entry(0o600), 0o1));
+    }
+}

@@ -1,0 +1,601 @@
+//! glibc's `ld.so`: preloads, the closure of needed libraries, versions; symbols come after it.
+
+use std::sync::Arc;
+
+use crate::binary::elf::DF_1_NODEFLIB;
+use crate::binary::elf::Linking;
+use crate::rootfs::tree::{Errno, resolve};
+use crate::start::image::elf_tree::ElfTree;
+use crate::start::loader::ld_so_cache::{Cache, flags_of};
+use crate::start::loader::open_library::{Open, cut_off, open, refused_by_mapping};
+use crate::start::loader::search::{
+    Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
+};
+use crate::start::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
+
+pub mod symbols;
+pub mod versions;
+
+/// One file in the process.
+struct Object {
+    /// The names it was asked for by, and its soname once that was used (`l_libname`).
+    names: Vec<String>,
+    /// As the loader prints it (`l_name`); empty for the program.
+    path: String,
+    /// Without links.
+    real: Vec<u8>,
+    linking: Arc<Linking>,
+    /// Who asked first (`l_loader`).
+    loaded_by: Option<usize>,
+    /// The objects that `DT_NEEDED` leads to, in file order.
+    needs: Vec<usize>,
+}
+
+/// A process while it is being put together.
+struct Process<'a> {
+    start: &'a Start,
+    tree: &'a dyn ElfTree,
+    loader: &'a Linking,
+    /// In the order of loading; the program first, the loader second.
+    objects: Vec<Object>,
+    /// The order of look-ups: the program, preloads, then libraries breadth first.
+    scope: Vec<usize>,
+    cache: Option<Cache>,
+    default_directories: Vec<String>,
+    library_token: String,
+    environment_directories: Vec<String>,
+    /// `errno`, which the loader prints although an earlier search may have left it.
+    errno: Option<Errno>,
+    /// The cache was asked for and is not there, which sets `errno` once.
+    missed_cache: bool,
+}
+
+const PROGRAM: usize = 0;
+const LOADER: usize = 1;
+
+/// Plays `ld.so` up to the program's entry point.
+pub(super) fn load(
+    draft: &mut Draft,
+    subject: Arc<Linking>,
+    start: &Start,
+    tree: &dyn ElfTree,
+    interpreter: &Interpreter,
+) {
+    let mut process = Process::new(subject, start, tree, interpreter);
+    process.preload(draft);
+    process.load_closure(draft);
+    process.note_libc(draft);
+    // Of a file that was not read nobody knows what it defines.
+    if draft.open.is_none() {
+        process.check_versions(draft);
+    }
+    if !draft.failed() && draft.open.is_none() {
+        symbols::bind(draft, &process);
+    }
+}
+
+/// What the search for a library came to.
+enum Search {
+    Object(usize),
+    /// What was met on the way.
+    Nowhere(Seen),
+    Broken(String, &'static str),
+    /// It cannot be told, and why.
+    Open(String),
+}
+
+impl<'a> Process<'a> {
+    fn new(
+        subject: Arc<Linking>,
+        start: &'a Start,
+        tree: &'a dyn ElfTree,
+        interpreter: &'a Interpreter,
+    ) -> Process<'a> {
+        let loader = &*interpreter.linking;
+        let text = loader.loader.clone().unwrap_or_default();
+        let default_directories = if text.directories.is_empty() {
+            vec!["/lib64/".to_owned(), "/usr/lib64/".to_owned()]
+        } else {
+            text.directories
+        };
+        let cache_path = text.cache.unwrap_or_else(|| "/etc/ld.so.cache".to_owned());
+        let cache_bytes =
+            resolve(tree, cache_path.as_bytes()).ok().and_then(|found| tree.text(&found.path));
+        let real = resolve(tree, start.path.as_bytes())
+            .map_or_else(|_| start.path.clone().into_bytes(), |found| found.path);
+        let program = Object {
+            names: vec![String::new()],
+            path: String::new(),
+            real,
+            linking: subject,
+            loaded_by: None,
+            needs: Vec::new(),
+        };
+        let mut names = vec![interpreter.path.clone()];
+        names.extend(loader.soname.clone());
+        let itself = Object {
+            names,
+            path: interpreter.path.clone(),
+            real: interpreter.real.clone(),
+            linking: Arc::clone(&interpreter.linking),
+            loaded_by: None,
+            needs: Vec::new(),
+        };
+        let mut process = Process {
+            start,
+            tree,
+            loader,
+            objects: vec![program, itself],
+            scope: vec![PROGRAM],
+            cache: cache_bytes.and_then(|it| Cache::parse(&it, loader.is_little_endian())),
+            library_token: library_token(&default_directories),
+            default_directories,
+            environment_directories: Vec::new(),
+            errno: None,
+            missed_cache: false,
+        };
+        if let Some(list) = start.variable("LD_LIBRARY_PATH") {
+            process.environment_directories = process.expand_list(PROGRAM, list, &[':', ';']);
+        }
+        process
+    }
+
+    /// An object as messages name it: the program by its `argv[0]`.
+    fn shown(&self, object: usize) -> &str {
+        let path = &self.objects[object].path;
+        if path.is_empty() { &self.start.argv0 } else { path }
+    }
+
+    /// An object as [`Library::needed_by`] names it: the program by its path.
+    fn asked_by(&self, object: usize) -> String {
+        let path = &self.objects[object].path;
+        if path.is_empty() { self.start.path.clone() } else { path.clone() }
+    }
+
+    fn argv0(&self) -> &str {
+        &self.start.argv0
+    }
+
+    /// `LD_BIND_NOW` is set.
+    fn binds_everything_now(&self) -> bool {
+        self.start.variable("LD_BIND_NOW").is_some()
+    }
+
+    fn expand_list(&self, object: usize, list: &str, separators: &[char]) -> Vec<String> {
+        self.with_tokens(object, |tokens| directories(list, separators, tokens))
+    }
+
+    fn with_tokens<T>(&self, object: usize, use_them: impl FnOnce(&Tokens<'_>) -> T) -> T {
+        let object = &self.objects[object];
+        // The program's origin is where it really lies (`/proc/self/exe`), a library's where it
+        // was found.
+        let path = if object.path.is_empty() {
+            String::from_utf8_lossy(&object.real).into_owned()
+        } else {
+            absolute(&self.start.working_directory, &object.path)
+        };
+        use_them(&Tokens {
+            origin: directory_of(&path),
+            library: &self.library_token,
+            platform: platform(self.loader),
+        })
+    }
+
+    /// `LD_PRELOAD`, then `/etc/ld.so.preload`. What cannot be loaded is reported and left out.
+    fn preload(&mut self, draft: &mut Draft) {
+        let from_environment = self.start.variable("LD_PRELOAD").unwrap_or_default().to_owned();
+        let file = resolve(self.tree, b"/etc/ld.so.preload")
+            .ok()
+            .and_then(|found| self.tree.text(&found.path))
+            .unwrap_or_default();
+        let file = String::from_utf8_lossy(&without_comments(file)).into_owned();
+        let lists = [
+            ("LD_PRELOAD", from_environment.split([' ', ':']).collect::<Vec<_>>()),
+            ("/etc/ld.so.preload", file.split([':', ' ', '\t', '\n']).collect()),
+        ];
+        for (from, objects) in lists {
+            for object in objects.into_iter().filter(|object| !object.is_empty()) {
+                self.preload_one(draft, from, object);
+            }
+        }
+    }
+
+    fn preload_one(&mut self, draft: &mut Draft, from: &'static str, name: &str) {
+        let why = match self.find(name, PROGRAM) {
+            Search::Object(index) => {
+                if !self.scope.contains(&index) {
+                    self.scope.push(index);
+                    self.note_library(draft, name, Some(index), PROGRAM);
+                }
+                return;
+            }
+            Search::Open(why) => {
+                draft.open = Some(why);
+                return;
+            }
+            Search::Nowhere(seen) if seen.other_class => wrong_class(self.loader),
+            Search::Nowhere(_) => "cannot open shared object file",
+            // `errno` is left out of this line.
+            Search::Broken(_, why) => why.split(": Error").next().unwrap_or(why),
+        };
+        draft.warn(format!(
+            "ERROR: ld.so: object '{name}' from {from} cannot be preloaded ({why}): ignored."
+        ));
+        let object = name.to_owned();
+        draft.problems.push(Problem::PreloadIgnored { object, from, why: why.to_owned() });
+    }
+
+    /// `_dl_map_object_deps`: breadth first, each file's needs in file order. The loader stops at
+    /// the first library that it cannot load; here the rest is looked for too, without a line.
+    fn load_closure(&mut self, draft: &mut Draft) {
+        let mut at = 0;
+        while let Some(&object) = self.scope.get(at) {
+            at += 1;
+            let linking = Arc::clone(&self.objects[object].linking);
+            // An auxiliary library may be missing (`DT_AUXILIARY`), a filter's may not.
+            let filters = linking.filters.iter().map(|(name, needed)| (name, *needed));
+            for (name, needed) in filters.chain(linking.needed.iter().map(|name| (name, true))) {
+                let name = self.with_tokens(object, |tokens| tokens.expand(name));
+                match self.find(&name, object) {
+                    Search::Object(index) => {
+                        self.objects[object].needs.push(index);
+                        if !self.scope.contains(&index) {
+                            self.scope.push(index);
+                            self.note_library(draft, &name, Some(index), object);
+                        }
+                    }
+                    Search::Nowhere(_) | Search::Broken(..) if !needed => {}
+                    other => self.note_failure(draft, &name, object, other),
+                }
+            }
+        }
+    }
+
+    fn note_library(&self, draft: &mut Draft, name: &str, index: Option<usize>, by: usize) {
+        draft.libraries.push(Library {
+            name: name.to_owned(),
+            path: index.map(|index| self.objects[index].path.clone()),
+            needed_by: self.asked_by(by),
+        });
+    }
+
+    fn note_failure(&self, draft: &mut Draft, name: &str, object: usize, search: Search) {
+        let needed_by = self.asked_by(object);
+        let first = !draft.failed();
+        let mut fail = |problem, file: &str, why: &str| {
+            let line =
+                format!("{}: error while loading shared libraries: {file}: {why}", self.argv0());
+            draft.fail(Stage::Libraries, problem, first.then_some(line));
+        };
+        match search {
+            Search::Object(_) => return,
+            Search::Open(why) => {
+                draft.open = Some(why);
+                return;
+            }
+            Search::Nowhere(Seen { other_class, passed_over, refused }) => {
+                let why = match self.errno {
+                    _ if other_class => wrong_class(self.loader).to_owned(),
+                    Some(errno) => {
+                        format!("cannot open shared object file: {}", loaders_strerror(errno))
+                    }
+                    None => "cannot open shared object file".to_owned(),
+                };
+                let problem = Problem::LibraryMissing {
+                    name: name.to_owned(),
+                    needed_by,
+                    passed_over,
+                    refused,
+                };
+                fail(problem, name, &why);
+            }
+            Search::Broken(path, why) => {
+                let problem =
+                    Problem::LibraryBroken { path: path.clone(), needed_by, why: why.to_owned() };
+                // A bad header is reported under the path, a bad mapping under the name.
+                let by_name = refusals_of_mapping().contains(&why);
+                fail(problem, if by_name { name } else { &path }, why);
+            }
+        }
+        let missing =
+            Library { name: name.to_owned(), path: None, needed_by: self.asked_by(object) };
+        if !draft.libraries.iter().any(|it| it.name == missing.name && it.path.is_none()) {
+            draft.libraries.push(missing);
+        }
+    }
+
+    /// `_dl_map_object`: a loaded object of this name or soname, else the search.
+    fn find(&mut self, name: &str, by: usize) -> Search {
+        let named = |object: &Object| {
+            object.path == name
+                || object.names.iter().any(|it| it == name)
+                || object.linking.soname.as_deref() == Some(name)
+        };
+        if let Some(at) = self.objects.iter().position(named) {
+            let names = &mut self.objects[at].names;
+            if !names.iter().any(|it| it == name) {
+                names.push(name.to_owned());
+            }
+            return Search::Object(at);
+        }
+        let mut seen = Seen::default();
+        if name.contains('/') {
+            let path = self.with_tokens(by, |tokens| tokens.expand(name));
+            let end = self.try_path(&path, name, by, &mut seen);
+            return end.unwrap_or(Search::Nowhere(seen));
+        }
+        for list in self.before_cache(by) {
+            if let Some(end) = self.try_list(&list, name, by, &mut seen) {
+                return end;
+            }
+        }
+        let nodeflib = self.objects[by].linking.dt_flags_1 & DF_1_NODEFLIB != 0;
+        for path in self.cached(name) {
+            let in_default = self.default_directories.iter().any(|it| path.starts_with(it));
+            if nodeflib && in_default {
+                continue;
+            }
+            if let Some(end) = self.try_path(&path, name, by, &mut seen) {
+                return end;
+            }
+        }
+        if !nodeflib {
+            let list = self.default_directories.clone();
+            if let Some(end) = self.try_list(&list, name, by, &mut seen) {
+                return end;
+            }
+        }
+        Search::Nowhere(seen)
+    }
+
+    /// `DT_RPATH` of the file and of those that led to it, unless it has a `DT_RUNPATH`;
+    /// `LD_LIBRARY_PATH`; its own `DT_RUNPATH`.
+    fn before_cache(&self, by: usize) -> Vec<Vec<String>> {
+        let mut all = Vec::new();
+        let linking = &self.objects[by].linking;
+        if linking.runpath.is_none() {
+            let mut chain = vec![by];
+            while let Some(next) = chain.last().and_then(|&at| self.objects[at].loaded_by) {
+                if chain.contains(&next) {
+                    break;
+                }
+                chain.push(next);
+            }
+            if !chain.contains(&PROGRAM) {
+                chain.push(PROGRAM);
+            }
+            for object in chain {
+                let linking = &self.objects[object].linking;
+                // "If both RUNPATH and RPATH are given, the latter is ignored" (elf_get_dynamic_info).
+                if let (Some(list), None) = (&linking.rpath, &linking.runpath)
+                    && !list.is_empty()
+                {
+                    all.push(self.expand_list(object, list, &[':']));
+                }
+            }
+        }
+        all.push(self.environment_directories.clone());
+        if let Some(list) = linking.runpath.as_ref().filter(|list| !list.is_empty()) {
+            all.push(self.expand_list(by, list, &[':']));
+        }
+        all
+    }
+
+    fn cached(&mut self, name: &str) -> Vec<String> {
+        if self.cache.is_none() && !self.missed_cache {
+            self.missed_cache = true;
+            self.errno = Some(Errno::Missing);
+        }
+        let loader = self.loader;
+        let wanted = flags_of(loader.machine, loader.is_64(), loader.flags);
+        let levels = self.knows_levels();
+        let paths = self.cache.as_ref().map(|cache| cache.paths(name, wanted, levels));
+        paths.unwrap_or_default().into_iter().map(str::to_owned).collect()
+    }
+
+    /// One directory of a list after the other; what is neither a missing file nor one out of reach
+    /// ends the list (`open_path`).
+    fn try_list(
+        &mut self,
+        list: &[String],
+        name: &str,
+        by: usize,
+        seen: &mut Seen,
+    ) -> Option<Search> {
+        for directory in list {
+            if let Some(end) = self.try_directory(directory, name, by, seen) {
+                return Some(end);
+            }
+            if matches!(self.errno, Some(Errno::TooManyLinks | Errno::TooLong)) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// The directory itself first: what lies below `glibc-hwcaps` is built from the same sources
+    /// for better processors, and which one the program will meet is not known.
+    fn try_directory(
+        &mut self,
+        directory: &str,
+        name: &str,
+        by: usize,
+        seen: &mut Seen,
+    ) -> Option<Search> {
+        let release = self.loader.loader.as_ref().and_then(|it| it.release);
+        let below = hardware(self.loader.machine, release).into_iter();
+        let below = below.map(|below| format!("{directory}{below}/{name}"));
+        let is_there = |path: &String| {
+            let absolute = absolute(&self.start.working_directory, path);
+            resolve(self.tree, absolute.as_bytes()).is_ok()
+        };
+        let below: Vec<String> = below.filter(is_there).collect();
+        let own = format!("{directory}{name}");
+        let look = |path: &str| {
+            open(self.tree, &absolute(&self.start.working_directory, path), self.loader)
+        };
+        // A better processor makes the loader give up where another would do.
+        if let Some((path, why)) = below.iter().find_map(|path| match look(path) {
+            Open::Broken(why) => Some((path, why)),
+            _ => None,
+        }) && matches!(look(&own), Open::Found(..))
+        {
+            return Some(Search::Open(format!("{path}: {why}, where the processor asks for it")));
+        }
+        if let Some(end) = self.try_path(&own, name, by, seen) {
+            return Some(end);
+        }
+        below.into_iter().find_map(|path| self.try_path(&path, name, by, seen))
+    }
+
+    /// Since 2.33 a library may lie below `glibc-hwcaps`.
+    fn knows_levels(&self) -> bool {
+        self.loader.loader.as_ref().and_then(|it| it.release).is_some_and(|it| it >= (2, 33))
+    }
+
+    /// None where the search goes on.
+    fn try_path(&mut self, path: &str, name: &str, by: usize, seen: &mut Seen) -> Option<Search> {
+        let absolute = absolute(&self.start.working_directory, path);
+        match open(self.tree, &absolute, self.loader) {
+            Open::Found(real, linking) => {
+                self.errno = None;
+                Some(self.map(path, real, linking, name, by))
+            }
+            Open::Absent(errno) => {
+                self.errno = Some(errno);
+                if errno == Errno::Refused {
+                    seen.refused.get_or_insert_with(|| path.to_owned());
+                }
+                None
+            }
+            Open::OtherClass => {
+                self.errno = Some(Errno::Missing);
+                seen.other_class = true;
+                seen.passed_over.push((path.to_owned(), "another ELF class".to_owned()));
+                None
+            }
+            Open::OtherMachine => {
+                self.errno = Some(Errno::Missing);
+                seen.passed_over.push((path.to_owned(), "another machine".to_owned()));
+                None
+            }
+            Open::Broken(why) => Some(Search::Broken(path.to_owned(), why)),
+            Open::Unread => Some(Search::Open(format!("{path}: its bytes were not looked at"))),
+        }
+    }
+
+    fn map(
+        &mut self,
+        path: &str,
+        real: Vec<u8>,
+        linking: Arc<Linking>,
+        name: &str,
+        by: usize,
+    ) -> Search {
+        // The kernel mapped the program, so the loader does not know its file again.
+        let known = self.objects.iter().skip(LOADER).position(|object| object.real == real);
+        if let Some(at) = known.map(|at| at + LOADER) {
+            self.objects[at].names.push(name.to_owned());
+            return Search::Object(at);
+        }
+        if let Some(why) = refused_by_mapping(&linking) {
+            return Search::Broken(path.to_owned(), why);
+        }
+        if let Some(why) = cut_off(&linking) {
+            return Search::Open(format!("{path} is {why}"));
+        }
+        self.objects.push(Object {
+            names: vec![name.to_owned()],
+            path: path.to_owned(),
+            real,
+            linking,
+            loaded_by: Some(by),
+            needs: Vec::new(),
+        });
+        Search::Object(self.objects.len() - 1)
+    }
+
+    /// The C library is the object whose soname is `libc.so.6` (`LIBC_SO`).
+    fn note_libc(&self, draft: &mut Draft) {
+        let is_libc = |object: &&Object| {
+            object.linking.soname.as_deref().is_some_and(|name| name.starts_with("libc.so."))
+        };
+        draft.libc = self.objects.iter().find(is_libc).map(|libc| LibcInImage {
+            path: libc.path.clone(),
+            version: highest_glibc(&libc.linking),
+        });
+    }
+
+    /// Whether an object goes by this name (`_dl_name_match_p`).
+    fn goes_by(&self, object: usize, name: &str) -> bool {
+        let object = &self.objects[object];
+        object.path == name || object.names.iter().any(|it| it == name)
+    }
+}
+
+/// What was met on the way through the directories.
+#[derive(Default)]
+struct Seen {
+    other_class: bool,
+    passed_over: Vec<(String, String)>,
+    /// A path that the user may not go or read.
+    refused: Option<String>,
+}
+
+fn refusals_of_mapping() -> [&'static str; 5] {
+    [
+        "ELF load command address/offset not page-aligned",
+        "object file has no loadable segments",
+        "cannot dynamically load executable",
+        "object file has no dynamic section",
+        "cannot dynamically load position-independent executable",
+    ]
+}
+
+/// The loader's own `strerror` knows five errors (`elf/dl-minimal.c`).
+fn loaders_strerror(errno: Errno) -> &'static str {
+    match errno {
+        Errno::Missing | Errno::Refused => errno.text(),
+        Errno::NotDirectory => "Error 20",
+        Errno::TooLong => "Error 36",
+        Errno::TooManyLinks => "Error 40",
+    }
+}
+
+fn wrong_class(loader: &Linking) -> &'static str {
+    if loader.is_64() { "wrong ELF class: ELFCLASS32" } else { "wrong ELF class: ELFCLASS64" }
+}
+
+/// The highest `GLIBC_2.x` that a library defines.
+fn highest_glibc(libc: &Linking) -> Option<String> {
+    let versions = libc.version_definitions.iter().filter_map(|it| it.name.strip_prefix("GLIBC_"));
+    let numbers = |version: &str| -> Option<Vec<u32>> {
+        version.split('.').map(|number| number.parse().ok()).collect()
+    };
+    versions
+        .filter_map(|version| numbers(version).map(|numbers| (numbers, version)))
+        .max()
+        .map(|(_, version)| version.to_owned())
+}
+
+/// `$LIB`: the first of the loader's own directories without its `/usr` and slashes.
+fn library_token(directories: &[String]) -> String {
+    let first = directories.first().map_or("lib64", |it| it.trim_matches('/'));
+    let first = first.strip_prefix("usr/").unwrap_or(first);
+    match first.split_once("/lib") {
+        // A store has its own prefix: `/nix/store/…/lib`.
+        Some((before, after)) if !before.starts_with("lib") => format!("lib{after}"),
+        _ => first.to_owned(),
+    }
+}
+
+/// `$PLATFORM` (`AT_PLATFORM`).
+fn platform(loader: &Linking) -> &'static str {
+    match loader.machine {
+        62 => "x86_64",
+        3 => "i686",
+        183 => "aarch64",
+        40 => "v7l",
+        _ => "",
+    }
+}

@@ -1,0 +1,81 @@
+//! The kernel's part and the first steps of each loader, over trees in memory.
+
+use crate::binary::elf::{ET_DYN, PT_INTERP, Segment};
+use crate::start::image::elf_tree::Memory;
+use crate::start::loader::*;
+
+const ELIBBAD: &str = "accessing a corrupted shared library";
+
+fn program(interpreter: Option<&str>) -> Linking {
+    let mut segments = vec![Segment { kind: 1, ..Segment::default() }];
+    if interpreter.is_some() {
+        segments.push(Segment { kind: PT_INTERP, ..Segment::default() });
+    }
+    Linking {
+        ident: [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        file_type: ET_DYN,
+        machine: 62,
+        version: 1,
+        program_header_size: 56,
+        segments,
+        interpreter: interpreter.map(str::to_owned),
+        ..Linking::default()
+    }
+}
+
+#[test]
+fn a_program_without_interpreter_loads_nothing() {
+    let plan = plan(&program(None), &Start::of("/app"), &Memory::default());
+    assert_eq!((plan.verdict, plan.stage), (Verdict::Starts, None));
+    assert!(plan.libraries.is_empty() && plan.errors.is_empty());
+}
+
+#[test]
+fn a_missing_interpreter_is_the_kernels_enoent() {
+    let subject = program(Some("/lib64/ld-linux-x86-64.so.2"));
+    let plan = plan(&subject, &Start::of("/app"), &Memory::default());
+    assert_eq!((plan.verdict, plan.stage), (Verdict::Fails, Some(Stage::Interpreter)));
+    assert_eq!(plan.errors, ["exec /app: no such file or directory"]);
+}
+
+#[test]
+fn a_script_as_interpreter_is_a_corrupted_library() {
+    let subject = program(Some("/lib/ld.so"));
+    for (script, why) in [
+        ("#!/bin/sh\nexec nothing at all, but long enough for the header of a program\n", ELIBBAD),
+        ("#!/bin/sh\nexec nothing at all, but long\n", "input/output error"),
+    ] {
+        let tree = Memory::default().file("/lib/ld.so", 0o755, script);
+        let plan = plan(&subject, &Start::of("/app"), &tree);
+        assert_eq!(plan.errors, [format!("exec /app: {why}")]);
+    }
+}
+
+#[test]
+fn mode_and_machine_come_before_the_interpreter() {
+    let tree = Memory::default().file("/app", 0o644, "x");
+    let subject = program(Some("/nowhere"));
+    let refused = plan(&subject, &Start::of("/app"), &tree);
+    assert_eq!(refused.errors, ["exec: \"/app\": permission denied"]);
+    let foreign = Start { machine: Some(183), ..Start::of("/other") };
+    let refused = plan(&subject, &foreign, &tree);
+    assert_eq!(refused.stage, Some(Stage::Exec));
+    assert_eq!(refused.errors, ["exec /other: exec format error"]);
+    let narrow = Linking { machine: 3, ..subject };
+    let kernel = Start { machine: Some(62), ..Start::of("/other") };
+    assert_eq!(plan_stage(&narrow, &kernel, &tree), Some(Stage::Interpreter), "386 runs on amd64");
+}
+
+fn plan_stage(subject: &Linking, start: &Start, tree: &Memory) -> Option<Stage> {
+    plan(subject, start, tree).stage
+}
+
+#[test]
+fn the_last_value_of_a_variable_counts() {
+    let start = Start {
+        environment: vec!["A=1".to_owned(), "AB=2".to_owned(), "A=3=4".to_owned()],
+        ..Start::default()
+    };
+    assert_eq!(start.variable("A"), Some("3=4"));
+    assert_eq!(start.variable("C"), None);
+}

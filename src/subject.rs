@@ -1,0 +1,43 @@
+//! What is true of the program, of its build and of its image. No opinion lives here.
+
+pub mod crates;
+
+use crate::binary::Binary;
+use crate::cargo::build::Build;
+use crate::provenance::record::Record;
+use crate::start::image::Image;
+use crate::start::loader::LoadPlan;
+
+use crate::fact::{Confidence, Fact};
+
+/// Everything known about one subject; what was not given is `None`.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The program that is judged.
+    pub binary: Option<Binary>,
+    /// The Cargo build that should have made it.
+    pub build: Option<Build>,
+    /// The runtime image that carries it, or will.
+    pub image: Option<Image>,
+    /// What that image's loader would do with it.
+    pub load: Option<LoadPlan>,
+    /// A record of its build.
+    pub record: Option<Record>,
+    /// What the user said to expect.
+    pub policy: Policy,
+}
+
+/// What the user said to expect of the subject; an empty field expects nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// The target triple, from `--target` or configuration.
+    pub triple: Option<String>,
+    /// `glibc-dynamic`, `glibc-static`, `musl-static`, `musl-dynamic`.
+    pub libc: Option<String>,
+    /// The allocator by name: `system`, `jemalloc`, `mimalloc`, ….
+    pub allocator: Option<String>,
+    /// The highest x86-64 level (1 to 4) that the machines it will run on are sure to have.
+    pub cpu_level: Option<u8>,
+    /// Builder identities that a record may name.
+    pub builders: Vec<String>,
+}
