@@ -9,6 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub mod build;
 pub mod check;
 pub mod comparing;
+pub mod diff;
 pub mod freshen;
 pub mod image;
 pub mod inspect;
@@ -63,6 +64,8 @@ enum Command {
     Record(Box<record::Record>),
     /// Judge a program by the record of its build
     Verify(Box<verify::Verify>),
+    /// Say what changed between two programs or images, and what makes their bytes differ
+    Diff(diff::Diff),
     /// List the rules
     Rules(rules::List),
     /// Show one rule's page
@@ -96,6 +99,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Freshen(words)) => freshen::run(&words),
             Some(Command::Record(words)) => record::run(&words),
             Some(Command::Verify(words)) => verify::run(&words, below()),
+            Some(Command::Diff(words)) => diff::run(&words),
             Some(Command::Rules(words)) => rules::list(&words),
             Some(Command::Explain(words)) => rules::explain(&words),
         }

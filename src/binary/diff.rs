@@ -146,6 +146,8 @@ pub struct Comparison {
     pub same_code: bool,
     /// The places in which they differ, most telling first; not more than [`MAX_SHOWN`].
     pub differences: Vec<Difference>,
+    /// What makes the files differ, also where it is not shown.
+    pub causes: BTreeSet<Cause>,
     /// How many there are by section.
     pub sections: BTreeMap<String, usize>,
     /// Why sections and functions could not be told.
@@ -157,13 +159,6 @@ pub const MAX_SHOWN: usize = 100;
 /// More functions are not compared one by one.
 const MAX_FUNCTIONS: usize = 400_000;
 
-impl Comparison {
-    /// What makes the files differ.
-    pub fn causes(&self) -> BTreeSet<Cause> {
-        self.differences.iter().map(|it| it.cause).collect()
-    }
-}
-
 /// Compares two files.
 pub fn compare(old: &[u8], new: &[u8]) -> Comparison {
     let mut comparison = Comparison { equal: old == new, ..Comparison::default() };
@@ -171,14 +166,29 @@ pub fn compare(old: &[u8], new: &[u8]) -> Comparison {
         comparison.same_code = true;
         return comparison;
     }
+    let (old_original, new_original) = (embedded::without(old), embedded::without(new));
+    let records = old_original.is_some() || new_original.is_some();
+    let old = old_original.as_deref().unwrap_or(old);
+    let new = new_original.as_deref().unwrap_or(new);
     let (Some(old_layout), Some(new_layout)) = (Layout::read(old), Layout::read(new)) else {
         comparison.unknown = Some("not two programs whose sections can be read".to_owned());
         return comparison;
     };
     comparison.same_code = same_code(old, new);
     let files = Files { old: (old, &old_layout), new: (new, &new_layout) };
-    let mut found = files.differences(comparison.same_code);
+    let mut found = if old == new { Vec::new() } else { files.differences(comparison.same_code) };
+    if records {
+        found.push(Difference {
+            section: embedded::SECTION.to_owned(),
+            place: None,
+            old: (old.len() as u64, 0),
+            new: (new.len() as u64, 0),
+            shown: None,
+            cause: Cause::Record,
+        });
+    }
     for difference in &found {
+        comparison.causes.insert(difference.cause);
         *comparison.sections.entry(difference.section.clone()).or_default() += 1;
     }
     found.sort_by_key(|it| (rank(it), std::cmp::Reverse(it.shown.is_some()), it.old.0));
@@ -496,14 +506,14 @@ mod tests {
         };
         let comment = change(".comment");
         assert!(comment.same_code && !comment.equal);
-        assert_eq!(comment.causes(), [Cause::Linker].into());
+        assert_eq!(comment.causes, [Cause::Linker].into());
         if layout.section(".note.gnu.build-id").is_some() {
             let build_id = change(".note.gnu.build-id");
             assert!(build_id.same_code, "{build_id:?}");
-            assert_eq!(build_id.causes(), [Cause::BuildId].into());
+            assert_eq!(build_id.causes, [Cause::BuildId].into());
         }
         let data = change(".rodata");
         assert!(!data.same_code);
-        assert_eq!(data.causes(), [Cause::Data].into());
+        assert_eq!(data.causes, [Cause::Data].into());
     }
 }

@@ -56,7 +56,8 @@ pub fn expected(
     Ok(Expected { query, request, notes })
 }
 
-/// Writes the record anew from the workspace, and notes every field in which it differs.
+/// Writes the record anew from the workspace, and notes every field in which it differs. Returns
+/// the build that it was compared with.
 ///
 /// # Errors
 /// A workspace without the program, a `SOURCE_DATE_EPOCH` that is no number.
@@ -65,7 +66,7 @@ pub fn compare_with(
     workspace: &Workspace,
     expected: &Expected,
     (origin, subject): (&Origin, Program<'_>),
-) -> Result<(), Failure> {
+) -> Result<Build, Failure> {
     let name = subject.binary.path.rsplit('/').next().unwrap_or_default();
     let query = &of_package(&expected.query, record, workspace);
     let outputs = outputs(record, workspace, query, origin)?;
@@ -100,7 +101,7 @@ pub fn compare_with(
     record.differences = Some(differences);
     let open = open.into_iter().map(|field| format!("not compared: {field}"));
     record.not_compared = expected.notes.iter().cloned().chain(open).collect();
-    Ok(())
+    Ok(gathered.build().clone())
 }
 
 /// The environment of a build is no part of its workspace.

@@ -12,9 +12,10 @@ use crate::cli::check::Selection;
 use crate::cli::comparing;
 use crate::cli::judging::Judging;
 use crate::cli::output::Failure;
+use crate::cli::rebuilding::Rebuilding;
 use crate::cli::recording;
 use crate::cli::recording::{Features, Program};
-use crate::cli::subject::Origin;
+use crate::cli::subject::{Origin, Subject as Linted};
 use crate::config::date::Date;
 use crate::lint::lint;
 use crate::provenance::image_build;
@@ -52,6 +53,8 @@ pub struct Verify {
     selection: Selection,
     #[command(flatten)]
     features: Features,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     #[command(flatten)]
     judging: Judging,
 }
@@ -96,6 +99,11 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         Some(_) => Some(comparing::workspace(&expected.query, &record, &origin)?),
         None => None,
     };
+    if words.rebuilding.rebuild && workspace.is_none() {
+        return Err(Failure::Words(
+            "--rebuild wants the workspace: name it with --manifest-path".to_owned(),
+        ));
+    }
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
     if let Some(path) = &words.dockerfile {
@@ -112,9 +120,11 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
         }
         notes.extend(record.image_build.iter().flat_map(image_build::told));
     }
+    let mut build = None;
     if let Some(workspace) = &workspace {
         let subject = Program { path: None, bytes: &program, binary: &binary };
-        comparing::compare_with(&mut record, workspace, &expected, (&origin, subject))?;
+        let of = (&origin, subject);
+        build = Some(comparing::compare_with(&mut record, workspace, &expected, of)?);
         notes.extend(record.not_compared.iter().cloned());
     }
     let mut config =
@@ -123,11 +133,23 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     for group in Group::ALL.iter().filter(|group| **group != Group::Provenance) {
         config.set("verify", group.name(), Level::Allow)?;
     }
+    if words.rebuilding.rebuild {
+        config.set("--rebuild", "not-reproduced", Level::Deny)?;
+    }
     words.judging.levels.apply(matches, &mut config)?;
     let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
+    let build = build.filter(|_| words.rebuilding.rebuild);
+    let facts =
+        Facts { binary: Some(binary), build, record: Some(record), image, ..Facts::default() };
+    let mut subjects = [Linted { name, origin, facts }];
+    if let (Some(workspace), true) = (&workspace, words.rebuilding.rebuild) {
+        let reference = words.subject.as_os_str();
+        let image = extract_file::is_image(reference).then_some(reference);
+        words.rebuilding.run(&mut subjects, workspace, &config, image)?;
+    }
     let today = Date::from_unix_seconds(crate::session::clock::now());
-    let mut report = lint(vec![(name, facts)], &config, today);
+    let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
+    let mut report = lint(subjects, &config, today);
     report.notes.splice(0..0, notes);
     Ok(report)
 }

@@ -20,6 +20,7 @@ mod cargo {
 
 mod cli {
     mod check;
+    mod diff;
     mod hostile;
     mod inspect;
     mod recorded;
@@ -32,6 +33,7 @@ mod freshness {
     mod heals;
     mod honest;
     mod lines;
+    mod rebuild;
     mod renamed;
     mod stale;
     mod versions;

@@ -17,7 +17,9 @@ pub fn by_name(section: &Section) -> Option<Cause> {
         ".note.gnu.build-id" => Cause::BuildId,
         ".comment" => Cause::Linker,
         ".binlint" => Cause::Record,
-        ".symtab" | ".strtab" | ".shstrtab" | ".gnu_debuglink" => Cause::Debug,
+        ".symtab" | ".strtab" => Cause::Debug,
+        // The names of the sections: they follow what was taken out.
+        ".shstrtab" | ".gnu_debuglink" => Cause::Strip,
         _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Cause::Debug,
         _ => return None,
     })

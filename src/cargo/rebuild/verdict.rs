@@ -345,7 +345,7 @@ impl Judge<'_> {
             )
         };
         let causes: BTreeSet<Cause> =
-            comparison.causes().into_iter().filter(|it| !follows(it)).collect();
+            comparison.causes.iter().copied().filter(|it| !follows(it)).collect();
         let mut answer = if comparison.unknown.is_some() || Layout::read(judged).is_none() {
             Rebuild::new(Outcome::NotRepeatable, "the file's format cannot be compared in part")
         } else if causes == [Cause::Timestamp].into() {
@@ -482,7 +482,7 @@ fn proven(judged: &[u8], rebuilt: &[u8]) -> Option<Rebuild> {
         return None;
     }
     let comparison = diff::compare(judged, rebuilt);
-    let causes: Vec<&str> = comparison.causes().into_iter().map(Cause::name).collect();
+    let causes: Vec<&str> = comparison.causes.iter().map(|it| it.name()).collect();
     let reason = format!("the same program but for what is not loaded: {}", causes.join(", "));
     let mut answer = Rebuild::new(Outcome::SameCode, reason);
     answer.differences = told(&comparison);
@@ -492,7 +492,7 @@ fn proven(judged: &[u8], rebuilt: &[u8]) -> Option<Rebuild> {
 /// The differences for a person. That the build-id, which is a hash of the rest, differs too tells
 /// nothing beside others.
 fn told(comparison: &diff::Comparison) -> Vec<String> {
-    let is_alone = comparison.causes().len() == 1;
+    let is_alone = comparison.causes.len() == 1;
     let all = comparison.differences.iter();
     let telling = all.filter(|it| is_alone || it.cause != Cause::BuildId);
     telling.take(MAX_TOLD).map(ToString::to_string).collect()
