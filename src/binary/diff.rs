@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub mod cause;
+mod instructions;
 pub mod ranges;
 
 use crate::binary::elf::append_section::Elf;
@@ -39,6 +40,8 @@ pub enum Cause {
     Strip,
     /// Debug information or symbols with other contents; nothing of it is loaded.
     Debug,
+    /// Other addresses of the same: they follow from something that grew, shrank or moved.
+    Address,
     /// Other instructions.
     Code,
     /// Other data.
@@ -74,6 +77,7 @@ impl Cause {
             Cause::Record => "record",
             Cause::Strip => "strip",
             Cause::Debug => "debug",
+            Cause::Address => "address",
             Cause::Code => "code",
             Cause::Data => "data",
         }
@@ -96,7 +100,7 @@ impl Cause {
             Cause::Record => "compare the programs without their records",
             Cause::Strip => "strip both, or neither",
             Cause::Debug => "[profile.release] debug = false, strip = true",
-            Cause::Code | Cause::Data => return None,
+            Cause::Address | Cause::Code | Cause::Data => return None,
         })
     }
 }
@@ -205,7 +209,8 @@ fn rank(difference: &Difference) -> u8 {
         Cause::Data if difference.shown.is_some() => 2,
         Cause::Code | Cause::Data | Cause::CodegenOrder | Cause::CrateHash => 3,
         Cause::Linker | Cause::Record | Cause::Strip | Cause::Debug => 4,
-        Cause::BuildId => 5,
+        Cause::Address => 5,
+        Cause::BuildId => 6,
     }
 }
 
@@ -272,6 +277,10 @@ impl Files<'_> {
             found.extend(functions.differing.iter().map(|it| it.difference(&old.name)));
             return;
         }
+        if (old.code && functions.moved_only) || cause::holds_addresses(&old.name) {
+            found.push(whole(old, new, bytes, Cause::Address));
+            return;
+        }
         if let Some(cause) = cause::by_name(old) {
             let cause = match cause {
                 Cause::Debug if self.differ_in_hashes_only(&old.name) => Cause::CrateHash,
@@ -281,6 +290,19 @@ impl Files<'_> {
             return;
         }
         for Range { old: one, new: other } in ranges::differing(bytes.0, bytes.1) {
+            let words = cause::words(bytes, &one, &other);
+            if !old.code && !words.is_empty() {
+                let place = |at: usize, section: &Section| ((section.range.start + at) as u64, 0);
+                found.extend(words.into_iter().map(|(texts, at, to)| Difference {
+                    section: old.name.clone(),
+                    place: None,
+                    old: place(at, old),
+                    new: place(to, new),
+                    cause: cause::by_text(&texts.0, &texts.1).unwrap_or(Cause::Data),
+                    shown: Some(texts),
+                }));
+                continue;
+            }
             let texts = cause::texts(bytes, &one, &other);
             let cause = match (old.code, texts.as_ref()) {
                 (true, _) if functions.reordered => Cause::CodegenOrder,
@@ -350,10 +372,21 @@ impl Files<'_> {
                 };
                 if one.size != other.size {
                     resized.push(changed());
-                } else if self.old.1.bytes_of(one, self.old.0)
-                    != self.new.1.bytes_of(other, self.new.0)
-                {
-                    rewritten.push(changed());
+                } else {
+                    let bytes = (
+                        self.old.1.bytes_of(one, self.old.0),
+                        self.new.1.bytes_of(other, self.new.0),
+                    );
+                    let follows = |(old, new): (Option<&[u8]>, Option<&[u8]>)| {
+                        let (Some(old), Some(new)) = (old, new) else { return false };
+                        let decodes = self.old.1.x86_64 && self.new.1.x86_64;
+                        decodes && instructions::differ_in_addresses_only(old, new)
+                    };
+                    match bytes.0 == bytes.1 {
+                        true => {}
+                        false if follows(bytes) => functions.moved_only = true,
+                        false => rewritten.push(changed()),
+                    }
                 }
             }
         }
@@ -371,10 +404,12 @@ impl Files<'_> {
         functions.differing = match (resized.is_empty(), functions.reordered) {
             (false, _) => resized,
             (true, true) => Vec::new(),
-            // Where nothing moved, the functions whose bytes differ are the ones that changed.
-            (true, false) if !rewritten.iter().any(moved) => rewritten,
+            // Where nothing moved, or where addresses were set aside, the functions whose bytes
+            // differ are the ones that changed.
+            (true, false) if self.old.1.x86_64 || !rewritten.iter().any(moved) => rewritten,
             (true, false) => Vec::new(),
         };
+        functions.moved_only &= functions.differing.is_empty() && !functions.reordered;
         functions
     }
 }
@@ -383,6 +418,8 @@ impl Files<'_> {
 struct Functions {
     differing: Vec<Changed>,
     reordered: bool,
+    /// All that differs in any function is where something lies.
+    moved_only: bool,
 }
 
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf};
+use object::{
+    Architecture, Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf,
+};
 
 /// More sections or functions than a program has.
 const MAX_ENTRIES: usize = 4_000_000;
@@ -14,6 +16,8 @@ pub struct Layout {
     pub sections: Vec<Section>,
     /// By address.
     pub functions: Vec<Function>,
+    /// Whether it is for x86-64: the instructions that can be compared one by one.
+    pub x86_64: bool,
 }
 
 /// One section.
@@ -48,7 +52,8 @@ impl Layout {
     /// Reads an ELF, Mach-O or PE file; `None` for what is none or is damaged.
     pub fn read(bytes: &[u8]) -> Option<Layout> {
         let file = object::File::parse(bytes).ok()?;
-        let mut layout = Layout::default();
+        let x86_64 = file.architecture() == Architecture::X86_64;
+        let mut layout = Layout { x86_64, ..Layout::default() };
         for section in file.sections().take(MAX_ENTRIES) {
             let range = section.file_range().and_then(|(start, size)| {
                 let start = usize::try_from(start).ok()?;

@@ -1,5 +1,6 @@
 //! What makes two ranges differ, told by the section and by the text that stands there.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::binary::diff::Cause;
@@ -23,6 +24,13 @@ pub fn by_name(section: &Section) -> Option<Cause> {
         _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Cause::Debug,
         _ => return None,
     })
+}
+
+/// Whether a section holds nothing but addresses and what belongs to them.
+pub fn holds_addresses(name: &str) -> bool {
+    let by_start = [".rela", ".rel.", ".got", ".plt", ".eh_frame", ".gcc_except_table"];
+    by_start.iter().any(|start| name.starts_with(start))
+        || matches!(name, ".dynamic" | ".dynsym" | ".init" | ".fini" | ".gnu.hash" | ".hash")
 }
 
 /// The cause that two texts tell which stand in the same place.
@@ -106,6 +114,64 @@ pub fn texts(
     Some((around(bytes.0, old)?, around(bytes.1, new)?))
 }
 
+/// More words are not told.
+const MAX_WORDS: usize = 20;
+/// A longer range is not taken apart into words, in bytes.
+const MAX_RANGE: usize = 8 << 20;
+
+/// Two texts, and where in the sections each is.
+pub type Words = ((String, String), usize, usize);
+
+/// The words that are only in one of two ranges which are not text altogether, with what is around
+/// them: the linker lays texts without an end beside each other, in an order of its own.
+pub fn words(bytes: (&[u8], &[u8]), old: &Range<usize>, new: &Range<usize>) -> Vec<Words> {
+    if old.len().max(new.len()) > MAX_RANGE || texts(bytes, old, new).is_some() {
+        return Vec::new();
+    }
+    let (ours, theirs) = (words_of(bytes.0, old), words_of(bytes.1, new));
+    let only = |these: &Counted, those: &Counted, bytes: &[u8]| -> Vec<(String, usize)> {
+        let mut only: Vec<Range<usize>> = these
+            .iter()
+            .filter(|(word, at)| those.get(*word).map_or(0, Vec::len) < at.len())
+            .filter_map(|(_, at)| at.last().cloned())
+            .collect();
+        only.sort_by_key(|at| at.start);
+        let shown = only.into_iter().take(MAX_WORDS);
+        shown.filter_map(|at| Some((around(bytes, &at)?, at.start))).collect()
+    };
+    let (ours, theirs) = (only(&ours, &theirs, bytes.0), only(&theirs, &ours, bytes.1));
+    let pairs = ours.len().max(theirs.len());
+    let at = |list: &[(String, usize)], index: usize| {
+        list.get(index).cloned().unwrap_or((String::new(), 0))
+    };
+    (0..pairs)
+        .map(|index| {
+            let ((old, from), (new, to)) = (at(&ours, index), at(&theirs, index));
+            ((old, new), from, to)
+        })
+        .collect()
+}
+
+type Counted<'a> = BTreeMap<&'a [u8], Vec<Range<usize>>>;
+
+/// The words of a range, those at its ends whole, with their places.
+fn words_of<'a>(bytes: &'a [u8], range: &Range<usize>) -> Counted<'a> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let start =
+        range.start - bytes[..range.start].iter().rev().take_while(|it| is_word(it)).count();
+    let end = range.end + bytes[range.end..].iter().take_while(|it| is_word(it)).count();
+    let mut words = Counted::new();
+    let mut at = start;
+    while at < end {
+        let length = bytes[at..end].iter().take_while(|it| is_word(it)).count();
+        if length >= 2 {
+            words.entry(&bytes[at..at + length]).or_default().push(at..at + length);
+        }
+        at += length + 1;
+    }
+    words
+}
+
 fn around(bytes: &[u8], range: &Range<usize>) -> Option<String> {
     let is_text = |byte: &u8| (0x20..0x7f).contains(byte);
     if !bytes.get(range.clone())?.iter().take(MAX_TEXT).all(|it| is_text(it) || *it == b'\n') {
@@ -172,6 +238,17 @@ mod tests {
         assert_eq!(by_text("hello", "goodbye"), None);
         assert_eq!(by_text("at 10:11:12", "at 10:11:13"), Some(Cause::Timestamp));
         assert_eq!(by_text("at 10:11:12", "at noon"), None);
+    }
+
+    #[test]
+    fn words_are_found_wherever_the_linker_lays_their_texts() {
+        let old = b"\0\x01on port called with other\x02\0";
+        let new = b"\0\x01called with otherat port \x03\0";
+        let found = words((old, new), &(1..28), &(1..28));
+        let shown: Vec<_> = found.iter().map(|(texts, ..)| texts.clone()).collect();
+        assert!(shown.iter().any(|(old, _)| old.contains("on port")), "{shown:?}");
+        assert!(shown.iter().any(|(_, new)| new.contains("at port")), "{shown:?}");
+        assert_eq!(words((b"\x01\x02", b"\x03\x04"), &(0..2), &(0..2)), []);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
@@ -189,11 +189,15 @@ impl Scratch {
         remove_abandoned(build_dir);
         let mut last = String::new();
         for parent in [build_dir, temporary] {
-            let times = times(parent);
+            let times = times_before_rebuilds(parent);
             let path = real_path(parent).join(format!("{PREFIX}{number}"));
             let made = fs::create_dir(&path).and_then(|()| {
-                let lock = File::create(path.join("lock"))?;
+                let mut lock = File::create(path.join("lock"))?;
                 let _ = lock.try_lock();
+                let since = times.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+                if let Some(since) = since {
+                    write!(lock, "{} {}", since.as_secs(), since.subsec_nanos())?;
+                }
                 Ok(lock)
             });
             match made {
@@ -232,6 +236,22 @@ impl Drop for Scratch {
         }
         set_times(&self.parent.0, self.parent.1);
     }
+}
+
+/// When a directory was last written, the rebuilds aside that are at work in it: each notes the time
+/// that it found.
+fn times_before_rebuilds(directory: &Path) -> Times {
+    let noted = subdirectories(directory).into_iter().filter_map(|name| {
+        let path = directory.join(&name);
+        if !name.starts_with(PREFIX) || path.join("kept").exists() {
+            return None;
+        }
+        let text = String::from_utf8(read(&path.join("lock"), 64)?).ok()?;
+        let (seconds, nanoseconds) = text.split_once(' ')?;
+        let since = Duration::new(seconds.parse().ok()?, nanoseconds.parse().ok()?);
+        UNIX_EPOCH.checked_add(since)
+    });
+    noted.chain(times(directory)).min()
 }
 
 /// Removes what a rebuild left behind that nobody could clean up after: its lock is free.
