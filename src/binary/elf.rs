@@ -17,7 +17,7 @@ pub mod symbols;
 pub mod versions;
 
 use crate::binary::elf::loader_text::LoaderText;
-use crate::binary::elf::symbols::{Reference, Symbols};
+use crate::binary::elf::symbols::Symbols;
 use crate::binary::elf::versions::{VersionDefinition, VersionNeed};
 
 use crate::binary::elf::reader::Raw;
@@ -158,7 +158,7 @@ pub const DF_1_NODEFLIB: u64 = 0x800;
 pub const DF_1_PIE: u64 = 0x0800_0000;
 
 /// The longest string that is read, in bytes: PATH_MAX, which a mangled Rust name stays below.
-pub(super) const LONGEST_STRING: u64 = 4096;
+pub(crate) const LONGEST_STRING: u64 = 4096;
 
 impl Linking {
     /// Reads one file.

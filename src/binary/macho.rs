@@ -22,7 +22,7 @@ const MAX_SYMBOLS: u64 = 200_000;
 const MAX_NAME: usize = 4096;
 
 /// Where the slices of a universal file lie: `(offset, size)`; `None` when it is none.
-pub(super) fn slices<'data, R: ReadRef<'data>>(data: R) -> Option<Vec<(u64, u64)>> {
+pub(crate) fn slices<'data, R: ReadRef<'data>>(data: R) -> Option<Vec<(u64, u64)>> {
     let head = data.read_bytes_at(0, 8).ok()?;
     let wide = match head.first_chunk::<4>()? {
         [0xca, 0xfe, 0xba, 0xbe] => false,
@@ -85,7 +85,7 @@ impl Words {
 }
 
 /// Fills in the facts of a thin file that starts at offset 0 of `data`.
-pub(super) fn read<'data, R: ReadRef<'data>>(
+pub(crate) fn read<'data, R: ReadRef<'data>>(
     binary: &mut Binary,
     data: R,
     contents: Option<&[u8]>,

@@ -253,7 +253,7 @@ impl Binary {
     }
 
     /// What is true of Rust programs alone; of any other, that it is none.
-    pub(super) fn read_rust(
+    pub(crate) fn read_rust(
         &mut self,
         tables: &Tables<'_>,
         text: Option<&Text>,
@@ -377,7 +377,7 @@ fn text_ranges(headers: &Headers, linking: &Linking, length: usize) -> Vec<Range
 }
 
 /// What the sorted `(offset, size)` leave of `0..length`.
-pub(super) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usize>> {
+pub(crate) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usize>> {
     let clip = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(length);
     let mut ranges = Vec::new();
     let mut from = 0;
@@ -429,7 +429,7 @@ fn arm_barriers(bytes: &[u8], linking: &Linking) -> ArmBarriers {
     barriers
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -49,7 +49,7 @@ const EXECUTE: u32 = 0x2000_0000;
 const WRITE: u32 = 0x8000_0000;
 
 /// Fills in the facts. A file that only starts as a DOS program is answered with a note.
-pub(super) fn read<'data, R: ReadRef<'data>>(
+pub(crate) fn read<'data, R: ReadRef<'data>>(
     binary: &mut Binary,
     data: R,
     contents: Option<&[u8]>,

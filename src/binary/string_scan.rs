@@ -15,7 +15,7 @@ const MAX_PLACES: usize = 1 << 16;
 
 /// What the texts say; each flag is the presence of one text of the table below.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(crate) struct Text {
     /// How often each needle was met.
     counts: BTreeMap<Needle, u64>,
     /// Where the needles of `PLACED` were met, in bytes of the file.
@@ -39,7 +39,7 @@ pub(super) struct Text {
 /// What a needle tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the table below explains each by its text")]
-pub(super) enum Needle {
+pub(crate) enum Needle {
     Commit,
     DistributionSource,
     RustSource,

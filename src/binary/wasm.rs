@@ -29,7 +29,7 @@ struct Module {
 }
 
 /// Fills in what a module says of itself.
-pub(super) fn read<'data, R: ReadRef<'data>>(
+pub(crate) fn read<'data, R: ReadRef<'data>>(
     binary: &mut Binary,
     data: R,
     contents: Option<&[u8]>,
@@ -226,7 +226,7 @@ fn name(rest: &mut &[u8]) -> Option<String> {
 
 /// A number of ULEB128, the same in WebAssembly (section 5.2.2) and in ARM's build attributes;
 /// `None` past 63 bits.
-pub(super) fn uleb(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn uleb(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {
         let (&byte, tail) = rest.split_first()?;

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::cargo::fs::{TextFile, read_text};
-
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -151,17 +149,5 @@ mod tests {
         assert_eq!(did_you_mean("sever", &known), "; did you mean `server`?");
         assert_eq!(did_you_mean("zzzzzz", &known), "; there is `server`, `worker`");
         assert_eq!(did_you_mean("x", &[]), "");
-    }
-
-    #[test]
-    fn only_a_regular_file_of_a_sane_size_is_read() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("a.toml");
-        assert_eq!(read_text(&file, "manifest", 4).unwrap(), None);
-        std::fs::write(&file, "abc").unwrap();
-        assert_eq!(read_text(&file, "manifest", 4).unwrap().unwrap().text, "abc");
-        std::fs::write(&file, "abcde").unwrap();
-        assert!(matches!(read_text(&file, "manifest", 4), Err(Error::TooLarge { .. })));
-        assert!(matches!(read_text(directory.path(), "manifest", 4), Err(Error::Read { .. })));
     }
 }

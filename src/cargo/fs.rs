@@ -174,6 +174,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_regular_file_of_a_sane_size_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.toml");
+        assert_eq!(read_text(&file, "manifest", 4).unwrap(), None);
+        std::fs::write(&file, "abc").unwrap();
+        assert_eq!(read_text(&file, "manifest", 4).unwrap().unwrap().text, "abc");
+        std::fs::write(&file, "abcde").unwrap();
+        assert!(matches!(read_text(&file, "manifest", 4), Err(Error::TooLarge { .. })));
+        assert!(matches!(read_text(directory.path(), "manifest", 4), Err(Error::Read { .. })));
+    }
+
+    #[test]
     fn only_regular_files_are_opened() {
         let folder = tempfile::tempdir().unwrap();
         let says = |path: &Path| open(path).unwrap_err().to_string();

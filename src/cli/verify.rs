@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 
 use crate::binary::Binary;
-use crate::cargo::error;
 use crate::cargo::fs;
 use crate::cli::check;
 use crate::cli::check::Selection;

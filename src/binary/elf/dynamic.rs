@@ -10,26 +10,26 @@ const MOST_ENTRIES: u64 = 65_536;
 
 /// The addresses and sizes in the dynamic section that lead to other tables.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Tables {
-    pub(super) strings: u64,
-    pub(super) symbols: Option<u64>,
-    pub(super) hash: Option<u64>,
-    pub(super) gnu_hash: Option<u64>,
-    pub(super) versions: Option<u64>,
+pub(crate) struct Tables {
+    pub(crate) strings: u64,
+    pub(crate) symbols: Option<u64>,
+    pub(crate) hash: Option<u64>,
+    pub(crate) gnu_hash: Option<u64>,
+    pub(crate) versions: Option<u64>,
     /// `(address, bytes)` of `DT_RELA`, `DT_REL` and `DT_JMPREL`.
-    pub(super) rela: (u64, u64),
-    pub(super) rel: (u64, u64),
-    pub(super) plt: (u64, u64),
+    pub(crate) rela: (u64, u64),
+    pub(crate) rel: (u64, u64),
+    pub(crate) plt: (u64, u64),
     /// Whether the entries of `DT_JMPREL` have addends.
-    pub(super) plt_has_addends: bool,
+    pub(crate) plt_has_addends: bool,
     /// `DT_MIPS_GOTSYM`: every symbol from here on is bound through the global offset table.
-    pub(super) mips_first_got_symbol: Option<u64>,
+    pub(crate) mips_first_got_symbol: Option<u64>,
     /// `DT_MIPS_SYMTABNO`.
-    pub(super) mips_symbols: u64,
+    pub(crate) mips_symbols: u64,
 }
 
 /// Fills in all that the dynamic section leads to.
-pub(super) fn read<'data, R: ReadRef<'data>>(
+pub(crate) fn read<'data, R: ReadRef<'data>>(
     raw: &Raw<'data, R>,
     linking: &mut Linking,
     depth: Depth,

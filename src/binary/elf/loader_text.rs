@@ -21,7 +21,7 @@ pub struct LoaderText {
 const LONGEST_LOADER: u64 = 16 << 20;
 
 /// Reads the text of a file that offers what only glibc's loader offers.
-pub(super) fn read<'data, R: ReadRef<'data>>(
+pub(crate) fn read<'data, R: ReadRef<'data>>(
     raw: &Raw<'data, R>,
     linking: &Linking,
 ) -> Option<LoaderText> {

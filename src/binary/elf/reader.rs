@@ -12,26 +12,26 @@ const LONGEST_NOTES: u64 = 64 << 10;
 
 /// An ELF file's bytes with the class and byte order that its ident names.
 #[derive(Clone, Copy)]
-pub(super) struct Raw<'data, R: ReadRef<'data>> {
+pub(crate) struct Raw<'data, R: ReadRef<'data>> {
     data: R,
     len: u64,
-    pub(super) is_64: bool,
+    pub(crate) is_64: bool,
     little: bool,
     header: &'data [u8],
 }
 
 /// The fields of the ELF header that a loader looks at.
-pub(super) struct Header {
-    pub(super) ident: [u8; 16],
-    pub(super) file_type: u16,
-    pub(super) machine: u16,
-    pub(super) version: u32,
-    pub(super) flags: u32,
-    pub(super) program_header_size: u16,
+pub(crate) struct Header {
+    pub(crate) ident: [u8; 16],
+    pub(crate) file_type: u16,
+    pub(crate) machine: u16,
+    pub(crate) version: u32,
+    pub(crate) flags: u32,
+    pub(crate) program_header_size: u16,
 }
 
 impl<'data, R: ReadRef<'data>> Raw<'data, R> {
-    pub(super) fn open(data: R) -> Result<Self, NotElf> {
+    pub(crate) fn open(data: R) -> Result<Self, NotElf> {
         let len = data.len().map_err(|()| NotElf::TooShort)?;
         let ident = data.read_bytes_at(0, 16).map_err(|()| NotElf::TooShort)?;
         if !ident.starts_with(b"\x7fELF") {
@@ -52,11 +52,11 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         Ok(Raw { data, len, is_64, little, header })
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn bytes(&self, offset: u64, size: u64) -> Option<&'data [u8]> {
+    pub(crate) fn bytes(&self, offset: u64, size: u64) -> Option<&'data [u8]> {
         self.data.read_bytes_at(offset, size).ok()
     }
 
@@ -68,29 +68,29 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         if self.little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) }
     }
 
-    pub(super) fn u16(&self, bytes: &[u8], at: usize) -> u16 {
+    pub(crate) fn u16(&self, bytes: &[u8], at: usize) -> u16 {
         self.integer::<2>(bytes, at) as u16
     }
 
-    pub(super) fn u32(&self, bytes: &[u8], at: usize) -> u32 {
+    pub(crate) fn u32(&self, bytes: &[u8], at: usize) -> u32 {
         self.integer::<4>(bytes, at) as u32
     }
 
-    pub(super) fn u64(&self, bytes: &[u8], at: usize) -> u64 {
+    pub(crate) fn u64(&self, bytes: &[u8], at: usize) -> u64 {
         self.integer::<8>(bytes, at)
     }
 
     /// An address or size: 8 bytes in ELFCLASS64, 4 in ELFCLASS32.
-    pub(super) fn word(&self, bytes: &[u8], at: usize) -> u64 {
+    pub(crate) fn word(&self, bytes: &[u8], at: usize) -> u64 {
         if self.is_64 { self.u64(bytes, at) } else { u64::from(self.u32(bytes, at)) }
     }
 
     /// The size of [`Raw::word`], in bytes.
-    pub(super) fn word_size(&self) -> u64 {
+    pub(crate) fn word_size(&self) -> u64 {
         if self.is_64 { 8 } else { 4 }
     }
 
-    pub(super) fn header(&self) -> Header {
+    pub(crate) fn header(&self) -> Header {
         let mut ident = [0; 16];
         ident.copy_from_slice(&self.header[..16]);
         let (flags, size) = if self.is_64 { (48, 54) } else { (36, 42) };
@@ -106,7 +106,7 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
 
     /// Every program header, or none when the table is not wholly inside the file or its entries
     /// have another size than the class's own.
-    pub(super) fn segments(&self) -> Option<Vec<Segment>> {
+    pub(crate) fn segments(&self) -> Option<Vec<Segment>> {
         let (offset, size, count) = if self.is_64 { (32, 54, 56) } else { (28, 42, 44) };
         let own_size: u16 = if self.is_64 { 56 } else { 32 };
         let offset = self.word(self.header, offset);
@@ -148,7 +148,7 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
     }
 
     /// Calls `note` with type and body of each note whose owner is `GNU`.
-    pub(super) fn for_each_gnu_note(&self, segment: &Segment, mut note: impl FnMut(u32, &[u8])) {
+    pub(crate) fn for_each_gnu_note(&self, segment: &Segment, mut note: impl FnMut(u32, &[u8])) {
         let size = segment.file_size.min(LONGEST_NOTES);
         let Some(mut rest) = self.bytes(segment.offset, size) else { return };
         let align: usize = if segment.align == 8 { 8 } else { 4 };
@@ -174,7 +174,7 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
     }
 
     /// `NT_GNU_ABI_TAG`: the system and three numbers.
-    pub(super) fn abi_tag(&self, body: &[u8]) -> Option<AbiTag> {
+    pub(crate) fn abi_tag(&self, body: &[u8]) -> Option<AbiTag> {
         (body.len() >= 16).then(|| AbiTag {
             system: self.u32(body, 0),
             kernel: [self.u32(body, 4), self.u32(body, 8), self.u32(body, 12)],
@@ -182,7 +182,7 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
     }
 
     /// `GNU_PROPERTY_X86_ISA_1_NEEDED` out of `NT_GNU_PROPERTY_TYPE_0`.
-    pub(super) fn x86_isa_needed(&self, mut body: &[u8]) -> Option<u32> {
+    pub(crate) fn x86_isa_needed(&self, mut body: &[u8]) -> Option<u32> {
         let align = self.word_size() as usize;
         while body.len() >= 8 {
             let size = self.u32(body, 4) as usize;
@@ -197,9 +197,9 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
 }
 
 /// The file's bytes by the addresses that its `PT_LOAD` segments give them.
-pub(super) struct Memory<'a, 'data, R: ReadRef<'data>> {
-    pub(super) raw: &'a Raw<'data, R>,
-    pub(super) segments: &'a [Segment],
+pub(crate) struct Memory<'a, 'data, R: ReadRef<'data>> {
+    pub(crate) raw: &'a Raw<'data, R>,
+    pub(crate) segments: &'a [Segment],
 }
 
 impl<'data, R: ReadRef<'data>> Memory<'_, 'data, R> {
@@ -216,20 +216,20 @@ impl<'data, R: ReadRef<'data>> Memory<'_, 'data, R> {
     }
 
     /// Exactly `size` bytes.
-    pub(super) fn bytes(&self, address: u64, size: u64) -> Option<&'data [u8]> {
+    pub(crate) fn bytes(&self, address: u64, size: u64) -> Option<&'data [u8]> {
         let (offset, room) = self.place(address)?;
         if size <= room { self.raw.bytes(offset, size) } else { None }
     }
 
     /// At most `size` bytes: what of them the segment holds, in whole records of `record` bytes.
-    pub(super) fn records(&self, address: u64, size: u64, record: u64) -> &'data [u8] {
+    pub(crate) fn records(&self, address: u64, size: u64, record: u64) -> &'data [u8] {
         let Some((offset, room)) = self.place(address) else { return &[] };
         let size = size.min(room);
         self.raw.bytes(offset, size - size % record.max(1)).unwrap_or_default()
     }
 
     /// A NUL-terminated string of at most [`LONGEST_STRING`] bytes.
-    pub(super) fn string(&self, address: u64) -> Option<&'data [u8]> {
+    pub(crate) fn string(&self, address: u64) -> Option<&'data [u8]> {
         let (offset, room) = self.place(address)?;
         let bytes = self.raw.bytes(offset, room.min(LONGEST_STRING))?;
         let end = memchr::memchr(0, bytes)?;

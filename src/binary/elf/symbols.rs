@@ -106,7 +106,7 @@ impl Symbols {
     }
 
     /// Bytes of memory that this takes beside itself.
-    pub(super) fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.references.capacity() * size_of::<StoredReference>()
             + self.names.capacity()
             + self.exports.capacity() * size_of::<u64>()
@@ -125,7 +125,7 @@ fn name_key(name: &[u8]) -> u64 {
     (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) & !0xffff
 }
 
-pub(super) fn read<'data, R: ReadRef<'data>>(
+pub(crate) fn read<'data, R: ReadRef<'data>>(
     memory: &Memory<'_, 'data, R>,
     machine: u16,
     tables: &Tables,

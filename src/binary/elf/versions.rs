@@ -38,7 +38,7 @@ pub struct VersionDefinition {
 const MOST_VERSIONS: usize = 16_384;
 
 /// Reads `DT_VERNEED`; the loader follows `vn_next` and `vna_next` until they are zero.
-pub(super) fn needs<'data, R: ReadRef<'data>>(
+pub(crate) fn needs<'data, R: ReadRef<'data>>(
     memory: &Memory<'_, 'data, R>,
     strings: u64,
     mut at: u64,
@@ -77,7 +77,7 @@ pub(super) fn needs<'data, R: ReadRef<'data>>(
 }
 
 /// Reads `DT_VERDEF`; the first auxiliary entry of each definition is its name.
-pub(super) fn definitions<'data, R: ReadRef<'data>>(
+pub(crate) fn definitions<'data, R: ReadRef<'data>>(
     memory: &Memory<'_, 'data, R>,
     strings: u64,
     mut at: u64,

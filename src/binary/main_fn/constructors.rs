@@ -10,7 +10,7 @@ const MAX_CONSTRUCTORS: u64 = 64;
 
 /// The first constructor that may do what can be seen from outside. Those of the C runtime and of
 /// std only set up memory: they ask neither the system nor another library.
-pub(super) fn first_that_works(program: &Program<'_, '_>) -> Option<u64> {
+pub(crate) fn first_that_works(program: &Program<'_, '_>) -> Option<u64> {
     for (address, size) in &program.elf.constructors {
         for index in 0..(size / 8).min(MAX_CONSTRUCTORS) {
             let Some(constructor) = program.memory.word(address.wrapping_add(8 * index)) else {

@@ -75,7 +75,7 @@ struct Access {
 }
 
 /// Walks the function at `start`. `is_exact`: a table says that `code` is all of it.
-pub(super) fn walk(
+pub(crate) fn walk(
     program: &Program<'_, '_>,
     start: u64,
     code: &[u8],
@@ -100,7 +100,7 @@ pub(super) fn walk(
 }
 
 /// The slot that a linkage stub jumps through: `[bti c] adrp x16; ldr x17, [x16, slot]; … br x17`.
-pub(super) fn stub_slot(code: &[u8], address: u64) -> Option<u64> {
+pub(crate) fn stub_slot(code: &[u8], address: u64) -> Option<u64> {
     let mut page = None;
     for (index, raw) in code.as_chunks().0.iter().take(3).enumerate() {
         match (decode(u32::from_le_bytes(*raw), address + 4 * index as u64), page) {

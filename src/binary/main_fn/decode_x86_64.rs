@@ -23,7 +23,7 @@ static CONVENTION: Convention = Convention {
 };
 
 /// Walks the function at `start`. `is_exact`: a table says that `code` is all of it.
-pub(super) fn walk(
+pub(crate) fn walk(
     program: &Program<'_, '_>,
     start: u64,
     code: &[u8],
@@ -56,7 +56,7 @@ pub(super) fn walk(
 }
 
 /// The slot that a linkage stub jumps through: `[endbr64] [bnd] jmp *slot(%rip)`.
-pub(super) fn stub_slot(code: &[u8], address: u64) -> Option<u64> {
+pub(crate) fn stub_slot(code: &[u8], address: u64) -> Option<u64> {
     let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
     let mut instruction = decoder.decode();
     if instruction.mnemonic() == Mnemonic::Endbr64 {

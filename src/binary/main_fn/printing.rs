@@ -10,7 +10,7 @@ use crate::binary::panic_locations::Limits;
 /// Whether a `main` with branches is no more than one `print!` that was inlined: it holds std's
 /// message and texts, calls nothing outside but what printing calls, and the whole program has no
 /// panic location outside std.
-pub(super) fn is_inlined(
+pub(crate) fn is_inlined(
     program: &Program<'_, '_>,
     function: &Function,
     other_texts: &[&[u8]],
@@ -36,7 +36,7 @@ pub(super) fn is_inlined(
 }
 
 /// Whether a function never comes back: it neither returns nor jumps elsewhere.
-pub(super) fn diverges(program: &Program<'_, '_>, target: Target) -> bool {
+pub(crate) fn diverges(program: &Program<'_, '_>, target: Target) -> bool {
     let Target::Local(address) = target else { return false };
     program.walk(address).is_some_and(|function| {
         let leaves = |event: &Event| matches!(event, Event::Return(_) | Event::Jump(_));
@@ -172,7 +172,7 @@ const STD_CRATES: &[&str] = &[
 ];
 
 /// Whether a function ends up in std's `print!`, which says so when it fails.
-pub(super) fn prints(program: &Program<'_, '_>, target: Target) -> bool {
+pub(crate) fn prints(program: &Program<'_, '_>, target: Target) -> bool {
     const MAX_VISITS: usize = 24;
     const MAX_DEPTH: usize = 3;
     let mut queue = VecDeque::from([(target, 0)]);

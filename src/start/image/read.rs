@@ -25,6 +25,10 @@ const MAX_DIRECTORIES: usize = 200_000;
 /// Gets every Rust program with its bytes.
 pub type Seen<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
 
+/// Reads the image that a reference names.
+///
+/// # Errors
+/// There is no such image, or it is damaged.
 pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, Error> {
     let shown = reference.to_string_lossy().into_owned();
     let fail = |failure: Failure| failure.of(reference);

@@ -4,8 +4,10 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use binlint::rootfs::MAX_CONTENTS;
+use binlint::rootfs::budget::Budget;
 use binlint::rootfs::document::config::Platform;
 use binlint::rootfs::layer::tar::Reader;
 use binlint::rootfs::layer::{Interest, Want};
@@ -642,6 +644,34 @@ fn damaged_archives_are_never_more_than_refused() {
 
 fn directory_and_link() -> Vec<u8> {
     [directory("d/"), symlink("l", "d"), hard_link("h", "a"), file("l/x", b"2")].concat()
+}
+
+/// More than four million entries of usual length are refused while they are read or laid down;
+/// here a few hundred, with a budget to match.
+#[test]
+fn paths_beyond_the_budget_are_refused_with_their_layer() {
+    let directory = tempfile::tempdir().unwrap();
+    let files: Vec<Vec<u8>> =
+        (0..5000).map(|number| file(&format!("directory/{number:05}"), b"")).collect();
+    let layout = layout_of(directory.path(), &[archive(&[file("a", b"")]), archive(&files)]);
+    let reference = Reference::Layout { path: layout, tag: None };
+    // What waits to be applied takes less than the finished tree, so that each has its own end.
+    for (limit, fits) in [(1_000_000, true), (200_000, false), (30_000, false)] {
+        let mut interest = Interest::new(&|_, _| Want::Nothing, &keep);
+        interest.budget = Arc::new(Budget::new(limit));
+        let loaded = load(&reference, None, &interest, &mut |_| Ok(()));
+        match loaded {
+            Ok(loaded) => {
+                assert!(fits && loaded.image.files.nodes.contains(b"/directory/04999"), "{limit}");
+            }
+            Err(Failure { layer, why }) => {
+                let want = format!("the paths of its files need more than {limit} bytes of memory");
+                assert_eq!((why.to_string(), fits), (want, false));
+                assert!(layer.is_some_and(|layer| layer.starts_with("layer 2 of 2")));
+            }
+        }
+        assert_eq!(interest.budget.used(), 0, "all is given back");
+    }
 }
 
 /// Paths of two thousand names each, no two in one directory: what costs a kernel nothing must not
