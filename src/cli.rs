@@ -19,6 +19,7 @@ pub mod output;
 pub mod rebuilding;
 pub mod record;
 pub mod recording;
+pub mod reproduced;
 pub mod rules;
 pub mod subject;
 pub mod verify;

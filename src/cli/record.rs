@@ -10,7 +10,9 @@ use crate::cli::check::Selection;
 use crate::cli::freshen;
 use crate::cli::output;
 use crate::cli::output::Failure;
+use crate::cli::rebuilding::Rebuilding;
 use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
+use crate::cli::reproduced;
 
 /// Words after `record`.
 #[derive(Debug, Clone, Default, Args)]
@@ -21,6 +23,8 @@ pub struct Record {
     features: Features,
     #[command(flatten)]
     writing: Writing,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Write here instead of beside the program; for one program only
     #[arg(short, long, value_name = "FILE", help_heading = "Record")]
     output: Option<PathBuf>,
@@ -42,6 +46,7 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         )));
     }
     let units = freshen::known(&query, &workspace);
+    let mut denied = false;
     for output in &outputs.built {
         let (bytes, binary) = read_program(&output.path)?;
         let program = Program { path: Some(&output.path), bytes: &bytes, binary: &binary };
@@ -50,6 +55,14 @@ pub fn run(words: &Record) -> Result<u8, Failure> {
         let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
         gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
         writeln!(output::stdout(), "{}", to.display())?;
+        if words.rebuilding.rebuild {
+            let key = words.writing.key.as_deref();
+            let (path, rebuild) = reproduced::write(&words.rebuilding, &workspace, &gathered, key)?;
+            writeln!(output::stdout(), "{}", path.display())?;
+            let said = format!("{} {}", rebuild.outcome.name(), rebuild.reason);
+            writeln!(output::stderr(), "rebuild of {}: {}", output.bin, said.trim_end())?;
+            denied |= reproduced::is_denied(&rebuild);
+        }
     }
-    Ok(crate::cli::CLEAN)
+    Ok(if denied { crate::cli::DENIED } else { crate::cli::CLEAN })
 }

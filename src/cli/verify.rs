@@ -14,6 +14,7 @@ use crate::cli::output::Failure;
 use crate::cli::rebuilding::Rebuilding;
 use crate::cli::recording;
 use crate::cli::recording::{Features, Program};
+use crate::cli::reproduced;
 use crate::cli::subject::{Origin, Subject as Linted};
 use crate::config::date::Date;
 use crate::lint::lint;
@@ -105,6 +106,9 @@ fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
     }
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
+    if let Some(path) = origin.on_this_machine() {
+        notes.extend(reproduced::read(path, &program, &keys)?);
+    }
     if let Some(path) = &words.dockerfile {
         let text = crate::cargo::fs::read_text(path, "Dockerfile", 4 << 20)?;
         let text = text.ok_or_else(|| {

@@ -129,17 +129,25 @@ pub fn words(bytes: (&[u8], &[u8]), old: &Range<usize>, new: &Range<usize>) -> V
         return Vec::new();
     }
     let (ours, theirs) = (words_of(bytes.0, old), words_of(bytes.1, new));
-    let only = |these: &Counted, those: &Counted, bytes: &[u8]| -> Vec<(String, usize)> {
+    // A word that is there more often is the one whose neighbours are new.
+    let stands_in = |at: &Range<usize>, bytes: &[u8], others: &[u8]| {
+        let near = &bytes[at.start.saturating_sub(3)..(at.end + 3).min(bytes.len())];
+        memchr::memmem::find(others, near).is_some()
+    };
+    let only = |these: &Counted, those: &Counted, bytes: &[u8], others: &[u8]| {
         let mut only: Vec<Range<usize>> = these
             .iter()
             .filter(|(word, at)| those.get(*word).map_or(0, Vec::len) < at.len())
-            .filter_map(|(_, at)| at.last().cloned())
+            .filter_map(|(_, at)| at.iter().find(|at| !stands_in(at, bytes, others)).cloned())
             .collect();
         only.sort_by_key(|at| at.start);
         let shown = only.into_iter().take(MAX_WORDS);
-        shown.filter_map(|at| Some((around(bytes, &at)?, at.start))).collect()
+        let shown = shown.filter_map(|at| Some((around(bytes, &at)?, at.start)));
+        shown.collect::<Vec<(String, usize)>>()
     };
-    let (ours, theirs) = (only(&ours, &theirs, bytes.0), only(&theirs, &ours, bytes.1));
+    let in_ranges = (&bytes.0[old.clone()], &bytes.1[new.clone()]);
+    let (ours, theirs) =
+        (only(&ours, &theirs, bytes.0, in_ranges.1), only(&theirs, &ours, bytes.1, in_ranges.0));
     let pairs = ours.len().max(theirs.len());
     let at = |list: &[(String, usize)], index: usize| {
         list.get(index).cloned().unwrap_or((String::new(), 0))

@@ -122,6 +122,63 @@ impl Answer {
 
 type Snapshot = BTreeMap<PathBuf, (u64, i64, i64, u64, Vec<u8>)>;
 
+/// Real packages: each is built, proven, edited in a number, and denied.
+#[test]
+fn packages_of_the_registry_are_proven() {
+    if slow::is_left_out(Need::Network) {
+        return;
+    }
+    let names = PACKAGES.map(|(name, version)| format!("{name} = \"={version}\"\n"));
+    let place = Place::new();
+    place.copy("Cargo.toml", &manifest("all", &format!("[dependencies]\n{}", names.concat())));
+    place.copy("src/lib.rs", "");
+    place.cargo(&["fetch"]);
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.unwrap_or_else(|| PathBuf::from(std::env::var("HOME").unwrap()).join(".cargo"));
+    let (mut proven, mut unproven) = (0, Vec::new());
+    for (name, version) in PACKAGES {
+        let package = Place::new();
+        let registries = fs::read_dir(home.join("registry/src")).unwrap();
+        let from = registries.map(|it| it.unwrap().path().join(format!("{name}-{version}")));
+        let from = from.into_iter().find(|it| it.is_dir()).unwrap();
+        let copied = Command::new("cp").arg("-rT").args([&from, package.directory.path()]).status();
+        assert!(copied.unwrap().success());
+        package.build(&[]);
+        let answer = rebuild(&package, &[]);
+        match answer.rebuilds.values().all(|it| it["outcome"] == "equal") {
+            true => proven += 1,
+            false => unproven.push(format!("{name}: {:?}", answer.rebuilds)),
+        }
+        assert!(!answer.denied.contains(&"not-reproduced".to_owned()), "{name}");
+    }
+    assert!(proven >= 20, "{proven} are proven, and not {unproven:#?}");
+}
+
+const PACKAGES: [(&str, &str); 22] = [
+    ("base100", "0.4.1"),
+    ("choose", "1.3.7"),
+    ("docopt", "1.1.1"),
+    ("hexdino", "0.1.3"),
+    ("huniq", "2.7.0"),
+    ("kibi", "0.3.3"),
+    ("lolcat", "1.5.0"),
+    ("nomino", "1.6.4"),
+    ("pastel", "0.12.0"),
+    ("pulldown-cmark", "0.13.6"),
+    ("runiq", "2.1.0"),
+    ("rustfilt", "0.2.2"),
+    ("shellharden", "4.3.2"),
+    ("ttyper", "1.6.0"),
+    ("dufs", "0.45.0"),
+    ("hexyl", "0.16.0"),
+    ("hyperfine", "1.20.0"),
+    ("sd", "1.0.0"),
+    ("fd-find", "10.3.0"),
+    ("tokei", "12.1.2"),
+    ("xsv", "0.13.0"),
+    ("diffr", "0.1.5"),
+];
+
 /// Inode, time, size and digest of every file and directory.
 fn snapshot(top: &Path) -> Snapshot {
     use std::os::unix::fs::MetadataExt;
@@ -326,6 +383,24 @@ fn a_program_that_was_stripped_or_carries_its_record_is_the_same() {
             .unwrap()
     };
     answer_of_verify(&verify(&place), "same-code");
+    // What a rebuild said is a statement of its own, which `verify` finds beside the program.
+    let record = |place: &Place| {
+        clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+            .args(["record", "--release", "--embed", "--rebuild"])
+            .current_dir(place.directory.path())
+            .output()
+            .unwrap()
+    };
+    let output = record(&place);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let beside = place.path("target/release/my-app.reproduced.intoto.jsonl");
+    let statement: Value = serde_json::from_slice(&fs::read(&beside).unwrap()).unwrap();
+    assert_eq!(statement["predicate"]["result"], "PASSED");
+    let digest = statement["subject"][0]["digest"]["sha256"].as_str().unwrap();
+    let original = Sha256::digest(&bytes).iter().map(|it| format!("{it:02x}")).collect::<String>();
+    assert_eq!(digest, original, "it is about the program without the record inside");
+    let said = String::from_utf8(verify(&place).stdout).unwrap();
+    assert!(said.contains("passed: same-code"), "{said}");
     edit(&place, "src/main.rs", "9090", "9091");
     answer_of_verify(&verify(&place), "different");
 }
