@@ -13,6 +13,8 @@ mod attempt;
 #[cfg(unix)]
 pub mod files;
 #[cfg(unix)]
+mod names;
+#[cfg(unix)]
 mod process;
 #[cfg(unix)]
 pub mod units;
@@ -22,12 +24,21 @@ mod verdict;
 mod wrapper;
 
 #[cfg(unix)]
-pub use process::run_hidden;
+pub use process::{executable, run_hidden};
 
 /// Without Unix there is no rebuild, and so nothing that is run for one.
 #[cfg(not(unix))]
 pub fn run_hidden(_arguments: &[std::ffi::OsString]) -> Option<u8> {
     None
+}
+
+/// Without Unix there is no rebuild that would run it.
+///
+/// # Errors
+/// Always.
+#[cfg(not(unix))]
+pub fn executable() -> std::io::Result<PathBuf> {
+    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
 }
 
 /// One build of a workspace, and the programs of it that are in question.

@@ -44,8 +44,8 @@ impl Rebuilding {
         if !self.rebuild && !config.rebuild {
             return Ok(());
         }
-        let executable = std::env::current_exe()
-            .map_err(|error| Failure::Words(format!("--rebuild: {error}")))?;
+        let executable =
+            rebuild::executable().map_err(|error| Failure::Words(format!("--rebuild: {error}")))?;
         let builds = subjects.iter().map(|subject| subject.facts.build.as_ref());
         let mut directories: Vec<PathBuf> =
             builds.flatten().map(|build| build.profile_dir.clone()).collect();

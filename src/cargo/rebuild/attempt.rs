@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::files::{self, Borrowing, Scratch};
+use super::files::{self, Borrowing, Locks, Scratch};
 use super::process::{self, Ended, Janitor, Run};
 use super::units::{self, Package, Places, Units};
 use super::wrapper::{MARK, PLAN, Plan};
@@ -30,7 +29,7 @@ pub struct Bench<'a> {
     runs: RefCell<usize>,
     compiled: RefCell<Vec<String>>,
     /// No cargo changes the judged build as long as these are held.
-    _locks: Vec<File>,
+    _locks: Locks,
 }
 
 /// Why a run made nothing to compare with.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::units;
+use super::names;
 
 /// How every directory of a rebuild is called, before the number of the process.
 pub const PREFIX: &str = ".binlint-rebuild-";
@@ -25,7 +25,7 @@ const MAX_ENTRIES: usize = 1_000_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The names of the regular files of a directory, links followed; sorted.
-pub fn names(directory: &Path) -> Vec<String> {
+pub fn file_names(directory: &Path) -> Vec<String> {
     sorted(directory, |entry| fs::metadata(entry.path()).is_ok_and(|it| it.is_file()))
 }
 
@@ -137,11 +137,17 @@ pub fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     replaced
 }
 
+/// Locks, until this is dropped.
+#[derive(Debug)]
+pub struct Locks {
+    _held: Vec<File>,
+}
+
 /// The locks of the judged build, shared: no cargo replaces what is borrowed meanwhile.
 ///
 /// # Errors
 /// Another cargo holds one of them.
-pub fn lock_judged(build_dir: &Path, tops: &[PathBuf]) -> Result<Vec<File>, String> {
+pub fn lock_judged(build_dir: &Path, tops: &[PathBuf]) -> Result<Locks, String> {
     let mut held = Vec::new();
     for top in tops {
         for name in [".cargo-lock", ".cargo-build-lock", ".cargo-artifact-lock"] {
@@ -156,7 +162,7 @@ pub fn lock_judged(build_dir: &Path, tops: &[PathBuf]) -> Result<Vec<File>, Stri
             }
         }
     }
-    Ok(held)
+    Ok(Locks { _held: held })
 }
 
 /// A directory for rebuilds, gone when this is dropped.
@@ -360,29 +366,29 @@ impl Borrowing<'_> {
 
     /// Whether anything below a directory is borrowed; the path is relative to the profile's.
     fn is_borrowed_directory(&self, path: &Path) -> bool {
-        let names: Vec<&str> = path.iter().filter_map(|it| it.to_str()).collect();
-        match names.as_slice() {
+        let parts: Vec<&str> = path.iter().filter_map(|it| it.to_str()).collect();
+        match parts.as_slice() {
             ["deps" | ".fingerprint" | "build"] => true,
             // Examples, incremental sessions, and what other tools keep here.
             [_] => false,
-            [".fingerprint" | "build", name] => match units::split_hash(name) {
+            [".fingerprint" | "build", name] => match names::split_hash(name) {
                 Some((_, hash)) => !self.without.contains(hash),
                 None => true,
             },
             // `-Zbuild-dir-new-layout`
-            ["build", _, name] if units::is_unit_hash(name) => !self.without.contains(*name),
+            ["build", _, name] if names::is_unit_hash(name) => !self.without.contains(*name),
             _ => true,
         }
     }
 
     fn way(&self, path: &Path) -> Way {
-        let names: Vec<&str> = path.iter().filter_map(|it| it.to_str()).collect();
+        let parts: Vec<&str> = path.iter().filter_map(|it| it.to_str()).collect();
         let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
-        match names.as_slice() {
+        match parts.as_slice() {
             // What cargo hands out; the lock is made anew.
             [_] => Way::Skip,
             [".fingerprint", ..] => Way::Copy,
-            ["deps", _] => match units::hash_in_name(path) {
+            ["deps", _] => match names::hash_in_name(path) {
                 // Only the workspace's own dynamic libraries have no hash.
                 None => Way::Skip,
                 Some(hash) if self.without.contains(hash) => Way::Skip,
@@ -391,12 +397,12 @@ impl Borrowing<'_> {
             },
             ["build", _, name] if !is("d") && is_build_script(name) => Way::Disarm,
             ["build", _, hash, "out", name]
-                if units::is_unit_hash(hash) && !is("d") && is_build_script(name) =>
+                if names::is_unit_hash(hash) && !is("d") && is_build_script(name) =>
             {
                 Way::Disarm
             }
             ["build", _, "out", ..] => Way::Link,
-            ["build", _, hash, "out", ..] if units::is_unit_hash(hash) && !is("d") => Way::Link,
+            ["build", _, hash, "out", ..] if names::is_unit_hash(hash) && !is("d") => Way::Link,
             // Printed by build scripts; the fingerprints of the new layout; dep-info.
             ["build", ..] => Way::Copy,
             _ => Way::Skip,

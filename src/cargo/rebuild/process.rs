@@ -204,6 +204,14 @@ fn become_rustc(arguments: &[String], environment: &BTreeMap<String, String>) ->
     format!("cannot run {program}: {error}")
 }
 
+/// The file of this program.
+///
+/// # Errors
+/// It cannot be found again.
+pub fn executable() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The directory for temporary files.
 pub fn temporary() -> PathBuf {
     std::env::temp_dir()

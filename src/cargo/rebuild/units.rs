@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::files;
+use super::names::{hash_in_name, is_unit_hash, split_hash};
 use crate::cargo::target_dir::dep_info::{self, Makefile};
 use crate::cargo::target_dir::fingerprint::parse_hash;
 
@@ -175,7 +176,7 @@ impl Units {
         let makefile = outputs.iter().find(is_list);
         let makefile = makefile.and_then(|path| files::read(&build_dir.join(path), MAX_FILE));
         let makefile = makefile.as_deref().map(dep_info::parse_makefile);
-        for name in files::names(&build_dir.join(directory)) {
+        for name in files::file_names(&build_dir.join(directory)) {
             let Some(stem) = name.strip_suffix(".json") else { continue };
             let read = |name: &str| files::read(&build_dir.join(directory).join(name), MAX_FILE);
             let json = read(&name).and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -353,22 +354,5 @@ fn outputs_by_hash(build_dir: &Path, top: &Path) -> HashMap<String, Vec<PathBuf>
 }
 
 fn files_in(build_dir: &Path, below: &Path) -> Vec<PathBuf> {
-    files::names(&build_dir.join(below)).into_iter().map(|name| below.join(name)).collect()
-}
-
-/// The unit's hash in the name of a file of `deps/`.
-pub fn hash_in_name(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-    split_hash(stem).map(|(_, hash)| hash)
-}
-
-/// `<name>-<16 hex digits>`.
-pub fn split_hash(name: &str) -> Option<(&str, &str)> {
-    name.rsplit_once('-').filter(|(_, hash)| is_unit_hash(hash))
-}
-
-/// Whether this is the hash of a unit in a name.
-pub fn is_unit_hash(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    files::file_names(&build_dir.join(below)).into_iter().map(|name| below.join(name)).collect()
 }

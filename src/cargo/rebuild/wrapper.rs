@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{files, units};
+use super::{files, names};
 
 /// Names the file with the [`Plan`]; where it is set, this program is the wrapper.
 pub const PLAN: &str = "BINLINT_REBUILD_PLAN";
@@ -149,10 +149,10 @@ struct Call {
 /// the directory that they go to.
 fn unit_hash(arguments: &[String]) -> Option<&str> {
     let in_name = arguments.iter().find_map(|it| it.strip_prefix("extra-filename=-"));
-    in_name.filter(|it| units::is_unit_hash(it)).or_else(|| {
+    in_name.filter(|it| names::is_unit_hash(it)).or_else(|| {
         let directory = Path::new(after(arguments, "--out-dir")?);
         let hash = directory.parent()?.file_name()?.to_str()?;
-        (directory.ends_with("out") && units::is_unit_hash(hash)).then_some(hash)
+        (directory.ends_with("out") && names::is_unit_hash(hash)).then_some(hash)
     })
 }
 
