@@ -96,6 +96,10 @@ impl<'a> Bench<'a> {
         let places = Places { own, foreign: request.foreign.clone() };
         let old_build_dir = old_build_dir(&units, &tops).unwrap_or(request.build_dir.clone());
         let old_workspace = old_workspace(request, &old_build_dir);
+        // `--remap-path-prefix=FROM=TO` is cut at the last `=`.
+        if [&old_build_dir, &old_workspace].iter().any(|it| it.to_string_lossy().contains('=')) {
+            return Err(format!("the path {} has an `=`", old_build_dir.display()));
+        }
         let own = units.own(&places, [&request.workspace_root, &old_workspace]);
         let scratch = Scratch::new(
             &request.build_dir,

@@ -21,6 +21,8 @@ use super::names;
 pub const PREFIX: &str = ".binlint-rebuild-";
 /// More entries than a directory of a build has.
 const MAX_ENTRIES: usize = 1_000_000;
+/// Nothing that is copied, and not linked, is larger, in bytes.
+const MAX_COPIED: u64 = 256 << 20;
 /// How long a directory is tried to be removed while killed compilers still write into it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -416,6 +418,10 @@ fn is_build_script(name: &str) -> bool {
 }
 
 fn copy_with_date(from: &Path, to: &Path) -> Result<(), String> {
+    // Behind a link there may be a pipe, or a device without an end.
+    if !fs::metadata(from).is_ok_and(|it| it.is_file() && it.len() <= MAX_COPIED) {
+        return Ok(());
+    }
     let copy = || {
         fs::copy(from, to)?;
         let modified = fs::metadata(from)?.modified()?;

@@ -53,8 +53,9 @@ pub fn rebuild(request: &Request, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
 fn check(request: &Request) -> Result<(), String> {
     let roots = request.packages.iter().map(|(_, _, root)| root);
     let paths = [&request.executable, &request.workspace_root, &request.build_dir];
-    match paths.into_iter().chain(roots).find(|path| path.to_str().is_none()) {
-        Some(path) => Err(format!("{} is not UTF-8", path.display())),
+    let is_plain = |path: &Path| path.to_str().is_some_and(|it| !it.contains(char::is_control));
+    match paths.into_iter().chain(roots).find(|path| !is_plain(path)) {
+        Some(path) => Err(format!("{:?} is not plain UTF-8", path.display().to_string())),
         None => Ok(()),
     }
 }
@@ -226,6 +227,10 @@ impl Judge<'_> {
                 "it was built in {}, and what it holds of that path cannot be made again here",
                 bench.old_workspace.display()
             ));
+        }
+        // Neither linker nor C compiler is in any hash of cargo's; their names are in the program.
+        if diff::compare(judged, rebuilt).causes.contains(&Cause::Linker) {
+            return Rebuild::not_possible("it was linked with another linker or C library");
         }
         let name = self.bench.request.programs[self.program].bin.replace('-', "_");
         let (old, new) = (mangling(judged, &name), mangling(rebuilt, &name));
