@@ -11,7 +11,6 @@ use crate::provenance::record::Record;
 use crate::rootfs::document::config::Config;
 use crate::start::command::{By, Command, Failure, FailureKind};
 use crate::start::image::Image;
-#[cfg(test)]
 use crate::start::image::elf_tree::Memory;
 use crate::start::loader::LoadPlan;
 use crate::subject::Facts;

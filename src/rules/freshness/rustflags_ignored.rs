@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
            `target.<triple>.rustflags`, else `build.rustflags`; the sources are never joined. Denied: a \
            flag that is in effect here and is not inside, a flag too much where a variable here says \
            which ones, and one that stands where cargo never looks (`[build]` in `Cargo.toml`, \
-           `[env] RUSTFLAGS`). A warning: flags that the build may have got by a variable of its own, \
-           and those of the configuration that a variable shuts out.",
+           `[env] RUSTFLAGS`). A warning: flags of the configuration that a variable shuts out. Flags \
+           that the build got by a variable of its own are no finding.",
     why: "A variable in the environment shuts out what `.cargo/config.toml` says; `[env] RUSTFLAGS` \
           and `[build] rustflags` in `Cargo.toml` are ignored; `.cargo` was not copied into the \
           stage; the program was not built again, or the copy of an earlier build ships. It is then \
@@ -71,19 +71,18 @@ fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding
     let more: Vec<&str> =
         compiled.iter().filter(|it| !wanted.contains(it)).map(String::as_str).collect();
     let is_typed = |flag: &RustFlag| matches!(flag.origin, Origin::Env(_) | Origin::Argument(_));
-    let (message, denied) = match lost(&build.rustflags, compiled) {
+    let message = match lost(&build.rustflags, compiled) {
         Some(lost) => {
             let from = &build.rustflags[0].origin;
-            (format!("it was compiled without {lost}, which {from} asks for here"), true)
+            format!("it was compiled without {lost}, which {from} asks for here")
         }
         None if more.is_empty() => return None,
-        None => (
-            format!("it was compiled with {}, which is not in effect here", more.join(" ")),
-            build.rustflags.iter().any(is_typed),
-        ),
+        // The build may have got them by a variable of its own: only where one here says which there
+        // are is one too many.
+        None if !build.rustflags.iter().any(is_typed) => return None,
+        None => format!("it was compiled with {}, which is not in effect here", more.join(" ")),
     };
-    let finding = finding(message, compiled, build).fix(fix_commands::build_command(build));
-    Some(if denied { finding } else { finding.at_most_warn() })
+    Some(finding(message, compiled, build).fix(fix_commands::build_command(build)))
 }
 
 /// Those of the flags that the program was not compiled with.
@@ -148,11 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_the_build_may_have_got_by_itself_are_a_warning() {
+    fn flags_that_the_build_may_have_got_by_itself_are_no_finding() {
         let warn = [Some(Level::Warn)];
         let more = ["-Ctarget-cpu=native", "-Cdebuginfo=1"];
-        assert_eq!(levels(&build(&more, NATIVE, &file())), warn);
-        assert_eq!(levels(&build(NATIVE, &[], &file())), warn);
+        assert!(levels(&build(&more, NATIVE, &file())).is_empty());
+        assert!(levels(&build(NATIVE, &[], &file())).is_empty());
         let mut elsewhere = build(&[], NATIVE, &file());
         elsewhere.freshness.origin =
             Found::Differs { same_build_id: None, output: "/o".into(), lies: Lies::OnThisMachine };

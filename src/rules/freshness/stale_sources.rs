@@ -16,8 +16,8 @@ pub static RULE: Rule = Rule {
     summary: "the program was compiled from other sources than these",
     what: "Every panicking call keeps its file, line and column in the program, even when it is \
            stripped; in the sources a token must start there. The texts that `main` prints must be \
-           inside, and of the long texts of the program's crate nearly all; one that is missing must \
-           not be there in another form. The metadata of its own library holds an MD5 of every file. \
+           inside, and one that is missing must not be there in another form that no other code of the \
+           program brought along. The metadata of its own library holds an MD5 of every file. \
            One impossible place is a contradiction: in builds from the sources at hand there is none.",
     why: "What ships is not what was reviewed. The fix that is in the repository is not in the \
           program, and nothing in the image says so.",
@@ -37,15 +37,14 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let mut findings: Vec<Finding> =
         own.iter().filter_map(|state| of_crate(state, build)).collect();
     let texts = &freshness.texts;
-    // Where places of the program fit the sources, missing texts may be of code that nobody calls.
-    let fits = findings.is_empty() && freshness.locations.fitting > 0;
     let mut undecided = None;
+    // A count alone decides nothing: what nobody calls takes its texts along.
     if texts.presence.is_older() {
         let Presence { found, wanted, .. } = texts.presence;
         let what = format!("only {found} of {wanted} texts of its sources are in the program");
-        match fits {
-            true => undecided = Some(format!("{what}; nobody may call the code of the others")),
-            false => findings.push(of_share(&what, build, !findings.is_empty())),
+        undecided = Some(format!("{what}; nobody may call the code of the others"));
+        if let Some(first) = findings.first_mut() {
+            first.evidence.push(what);
         }
     }
     if let Some(Shown { path, line, text }) = &texts.unreached {
@@ -53,6 +52,13 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
         undecided = Some(format!("{what}; something before it may never return"));
     }
     findings.extend(of_edited(build, !findings.is_empty()));
+    if let Some(edited) = texts.edited.iter().find(|it| it.undecided.is_some()) {
+        let why = edited.undecided.as_deref().unwrap_or_default();
+        undecided = Some(format!(
+            "{}; it may be a text of other code: {why}; `cargo binlint freshen` and a build settle it",
+            edited.describe()
+        ));
+    }
     if !findings.is_empty() {
         return Outcome::Fail(findings);
     }
@@ -66,34 +72,21 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     }
 }
 
-fn of_share(what: &str, build: &Build, is_stale: bool) -> Finding {
-    let texts = &build.freshness.texts;
-    let (message, denied) = match texts.presence.is_another_program() {
-        true => (format!("{what}: it is another program"), true),
-        false => (format!("{what}: it is probably older"), is_stale),
-    };
-    let missing = texts.missing.iter().take(5);
-    let finding = missing.fold(Finding::new(Location::Subject, message), |finding, it| {
-        finding.evidence(format!("{}:{}: {:?}", it.path, it.line, it.text))
-    });
-    let program: Vec<&CrateState> = build.freshness.program().into_iter().collect();
-    let finding = finding.fix(fix_commands::build_again(build, &program));
-    if denied { finding } else { finding.at_most_warn() }
-}
-
-/// One text whose beginning or end is another may be somebody else's that looks alike; one with
-/// both ends, or two of them, are not.
+/// Texts of which the program holds another form, where no other code of the program has it: with
+/// both its ends it is an edited one, without them something may only look alike.
 fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
-    let edited = &build.freshness.texts.edited;
+    let edited = build.freshness.texts.edited.iter().filter(|it| it.undecided.is_none());
+    let mut edited: Vec<&EditedText> = edited.collect();
+    edited.sort_by_key(|it| !it.whole);
     let first = edited.first()?;
     let place = Location::File { path: first.source.path.clone(), line: Some(first.source.line) };
-    let more = edited[1..].iter().take(4).map(EditedText::describe);
+    let more = edited[1..].iter().take(4).map(|it| it.describe());
     let finding = more.fold(Finding::new(place, first.describe()), Finding::evidence);
     let crates = build.freshness.crates.iter();
     let of_crate = |state: &&CrateState| edited.iter().any(|it| state.has(&it.file));
     let finding =
         finding.fix(fix_commands::build_again(build, &crates.filter(of_crate).collect::<Vec<_>>()));
-    let denied = is_stale || edited.len() > 1 || first.whole;
+    let denied = is_stale || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
 
@@ -124,7 +117,6 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::cargo::file_time::Moment;
-    use crate::cargo::freshness::Compared;
     use crate::cargo::test_support::{build_of, state};
 
     #[test]
@@ -152,41 +144,46 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_texts_deny_warn_or_pass() {
-        for (found, level) in [(20, Some(None)), (85, Some(Some(Level::Warn))), (97, None)] {
+    fn a_share_of_texts_is_evidence_and_never_a_verdict() {
+        for (found, open) in [(0, true), (85, true), (97, false)] {
             let mut build = build_of(vec![state(Role::Program)]);
             build.freshness.texts.presence = Presence { wanted: 100, found, missing: Vec::new() };
             let outcome = check(&Binary::default(), &build);
-            assert_eq!(outcome.findings().first().map(|it| it.at_most), level, "{found}");
+            assert_eq!(matches!(outcome, Outcome::Open(_)), open, "{found}: {outcome:?}");
+            assert!(outcome.findings().is_empty());
+            let kind = Kind::NoToken { column: 9, lines: 3 };
+            let place = Contradiction { path: "src/main.rs".into(), line: Some(7), kind };
+            build.freshness.crates[0].contradictions.push(place);
+            let outcome = check(&Binary::default(), &build);
+            let evidence = outcome.findings()[0].evidence.join("\n");
+            assert_eq!(evidence.contains("of 100 texts"), open, "{evidence}");
         }
     }
 
     #[test]
-    fn missing_texts_of_a_program_whose_places_fit_are_open() {
-        let mut build = build_of(vec![state(Role::Program)]);
-        build.freshness.texts.presence = Presence { wanted: 100, found: 20, missing: Vec::new() };
-        build.freshness.locations = Compared { checked: 3, fitting: 3 };
-        assert!(matches!(check(&Binary::default(), &build), Outcome::Open(_)));
-    }
-
-    #[test]
-    fn an_edited_text_denies_with_both_its_ends_or_in_company() {
-        let edited = |whole| EditedText {
+    fn an_edited_text_denies_with_both_its_ends_and_warns_without() {
+        let edited = |whole, undecided: Option<&str>| EditedText {
             file: "src/main.rs".into(),
             source: Shown { path: "src/main.rs".into(), line: 7, text: "a new text".into() },
             inside: "an old text".into(),
             whole,
+            undecided: undecided.map(str::to_owned),
         };
         for (texts, level) in [
-            (vec![edited(true)], None),
-            (vec![edited(false)], Some(Level::Warn)),
-            (vec![edited(false), edited(false)], None),
+            (vec![edited(true, None)], Some(None)),
+            (vec![edited(false, None)], Some(Some(Level::Warn))),
+            (vec![edited(false, None), edited(false, None)], Some(Some(Level::Warn))),
+            (vec![edited(false, None), edited(true, None)], Some(None)),
+            (vec![edited(true, Some("no std")), edited(true, Some("no std"))], None),
         ] {
             let mut build = build_of(vec![state(Role::Program)]);
             build.freshness.texts.edited = texts;
             let outcome = check(&Binary::default(), &build);
-            assert_eq!(outcome.findings()[0].at_most, level);
-            assert!(outcome.findings()[0].message.contains("src/main.rs:7"));
+            assert_eq!(outcome.findings().first().map(|it| it.at_most), level);
+            match outcome {
+                Outcome::Open(why) => assert!(why.contains("no std"), "{why}"),
+                outcome => assert!(outcome.findings()[0].message.contains("src/main.rs:7")),
+            }
         }
     }
 

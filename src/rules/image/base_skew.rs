@@ -1,3 +1,4 @@
+use crate::binary::Binary;
 use crate::provenance::record::Record;
 use crate::provenance::subject_match::Fate;
 use crate::rootfs::tree::users::Release;
@@ -10,8 +11,10 @@ pub static RULE: Rule = Rule {
     level: Level::Warn,
     since: "0.1.0",
     summary: "the program was built on another distribution than the one it runs on",
-    what: "Compares /etc/os-release of the machine that builds, here or by the record of the \
-           program's build, with that of the image, for programs that use the image's libraries.",
+    what: "Compares the distribution that the program was built on with that of the image, for programs \
+           that use the image's libraries. It is /etc/os-release of this machine where the program is an \
+           output of the target directory here, else what the record of its build says, else what the C \
+           compiler in the program's `.comment` says.",
     why: "Libraries of another release have other versions, names and places: what links today \
            breaks with the next tag of either base.",
     fix: "Use one release for both stages: `FROM rust:1-bookworm` with `FROM \
@@ -28,11 +31,17 @@ fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
         return Outcome::not_applicable("no image and program were given");
     };
+    // This machine built what Cargo made here; any other program of the image came from elsewhere.
+    let made_here = facts.build.as_ref().is_some_and(|build| build.freshness.is_made_here());
+    let here = image.built_on.clone().filter(|_| made_here).map(|it| (it, "this machine"));
     let recorded = || facts.record.as_ref().and_then(recorded);
-    let Some((built_on, source)) =
-        image.built_on.clone().map(|it| (it, "this machine")).or_else(recorded)
-    else {
-        return Outcome::not_applicable("what the program was built on is not known here");
+    let Some((built_on, source)) = here.or_else(recorded).or_else(|| compiled_on(binary)) else {
+        return match &facts.build {
+            Some(_) => Outcome::open(
+                "another build made it; a record of that build, or `.comment`, would say what on",
+            ),
+            None => Outcome::not_applicable("what the program was built on is not known here"),
+        };
     };
     if binary.interpreter.is_none() && binary.needed.is_empty() {
         return Outcome::not_applicable("the program uses none of the image's libraries");
@@ -58,6 +67,13 @@ fn check(facts: &Facts) -> Outcome {
     .into()
 }
 
+/// What the C compiler of its start-up code says, where all of them are of one release.
+fn compiled_on(binary: &Binary) -> Option<(Release, &'static str)> {
+    let mut releases = binary.c_compilers.iter().filter_map(|it| Release::of_compiler(it));
+    let first = releases.next()?;
+    releases.all(|it| it == first).then_some((first, "the program's `.comment`"))
+}
+
 /// What the record of this very program says of the machine that built it.
 fn recorded(record: &Record) -> Option<(Release, &'static str)> {
     if !matches!(record.subject.fate, Fate::Same | Fate::Stripped | Fate::Patched) {
@@ -79,7 +95,8 @@ fn minor(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::Binary;
+    use crate::cargo::freshness::{Lies, Origin};
+    use crate::cargo::test_support::build_of;
     use crate::start::image::Image;
 
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
@@ -88,6 +105,7 @@ mod tests {
         let [built_on, release] = [built_on, release].map(|text| text.map(Release::parse));
         Facts {
             binary: Some(Binary { needed: vec!["libc.so.6".into()], ..Binary::default() }),
+            build: built_on.is_some().then(|| build_of(Vec::new())),
             image: Some(Image { built_on, release, ..Image::default() }),
             ..Facts::default()
         }
@@ -113,6 +131,37 @@ mod tests {
         let mut linked_statically = facts(Some(BOOKWORM), None);
         linked_statically.binary = Some(Binary::default());
         assert_eq!(check(&linked_statically).name(), "not-applicable");
+    }
+
+    /// A machine that lints the image of another builder, and a package's program in it.
+    #[test]
+    fn a_program_that_was_not_built_here_speaks_for_itself() {
+        let trixie = "ID=debian\nVERSION_ID=13";
+        let comment = |text: &str| vec![text.to_owned()];
+        for (compilers, outcome) in [
+            (comment("GCC: (Debian 12.2.0-14+deb12u1) 12.2.0"), "pass"),
+            (comment("GCC: (Debian 12.2.0-14) 12.2.0"), "pass"),
+            (comment("GCC: (Debian 14.2.0-19) 14.2.0"), "fail"),
+            (comment("GCC: (Ubuntu 13.3.0-6ubuntu2~24.04) 13.3.0"), "fail"),
+            (comment("GCC: (GNU) 14.2.1 20240801 (Red Hat 14.2.1-1)"), "open"),
+            (comment("GCC: (Debian 15.1.0-1) 15.1.0"), "open"),
+            (Vec::new(), "open"),
+        ] {
+            for same_build_id in [None, Some(false)] {
+                let mut given = facts(Some(trixie), Some(BOOKWORM));
+                let output = "target/release/app".into();
+                let origin = Origin::Differs { same_build_id, output, lies: Lies::InAnImage };
+                given.build.as_mut().unwrap().freshness.origin = origin;
+                given.binary.as_mut().unwrap().c_compilers = compilers.clone();
+                assert_eq!(check(&given).name(), outcome, "{compilers:?}");
+            }
+        }
+        let mut stripped = facts(Some(trixie), Some(BOOKWORM));
+        let output = "target/release/app".into();
+        let lies = Lies::InAnImage;
+        let origin = Origin::Differs { same_build_id: Some(true), output, lies };
+        stripped.build.as_mut().unwrap().freshness.origin = origin;
+        assert_eq!(check(&stripped).name(), "fail", "a stripped copy of what was built here");
     }
 
     #[test]

@@ -56,6 +56,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     if build.overridden.iter().any(|key| key == "debug-assertions") {
         return Outcome::open("an override turns debug assertions on for some packages only");
     }
+    if let Some(why) = build.may_be_inline("debug-assertions", "true") {
+        return Outcome::open(why);
+    }
     Finding::new(
         Location::Subject,
         format!(

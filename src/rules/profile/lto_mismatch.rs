@@ -34,6 +34,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     let Some(seen) = binary.lto.value else {
         return Outcome::open(binary.lto.evidence.clone());
     };
+    let value = if seen == LtoShape::Fat { "\"fat\"" } else { "false" };
     let seen = match (seen, wanted.value) {
         (LtoShape::Fat, Lto::Fat) | (LtoShape::ThinOrOff, Lto::Off | Lto::Local | Lto::Thin) => {
             return Outcome::Pass;
@@ -41,6 +42,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (LtoShape::Fat, _) => "fat link-time optimisation",
         (LtoShape::ThinOrOff, _) => "no fat link-time optimisation",
     };
+    if let Some(why) = build.may_be_inline("lto", value) {
+        return Outcome::open(why);
+    }
     Finding::new(
         Location::from(&wanted.origin),
         format!("the program shows {seen}, but {} says lto={}", wanted.origin, wanted.value.name()),

@@ -1,5 +1,6 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
+use crate::fact::Confidence;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -8,10 +9,11 @@ pub static RULE: Rule = Rule {
     level: Level::Allow,
     since: "0.1.0",
     summary: "arithmetic overflow is checked although the profile says that it wraps",
-    what: "Looks for at least two of the texts `attempt to add/subtract/multiply with overflow`, \
-           which only checked arithmetic refers to, and compares with `overflow-checks` of the \
-           resolved profile and the flags in effect. A program without these texts proves nothing: \
-           the compiler may have shown that no operation can overflow.",
+    what: "Looks for the symbols of the functions that checked arithmetic panics with and for the \
+           texts `attempt to add/subtract/multiply with overflow`, and compares with \
+           `overflow-checks` of the resolved profile and the flags in effect. Texts without symbols \
+           may be data, and none at all proves nothing: the compiler may have shown that no operation \
+           can overflow.",
     why: "Arithmetic that was meant to wrap panics, or the other way round: the program is not what \
           this configuration builds.",
     fix: "Build again in the environment that is linted, or set `overflow-checks` where it is meant.",
@@ -32,19 +34,28 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Some(_), true) => {
             Outcome::open("the profile checks arithmetic, but nothing in the program shows a check")
         }
+        (Some(_), false) if binary.overflow_checks.confidence < Confidence::High => {
+            Outcome::open(format!(
+                "in the program: {}, which it may hold as data",
+                binary.overflow_checks.evidence
+            ))
+        }
         (Some(_), false) if build.overridden.iter().any(|key| key == "overflow-checks") => {
             Outcome::open("an override turns the checks on for some packages only")
         }
-        (Some(_), false) => Finding::new(
-            Location::from(&wanted.origin),
-            format!(
-                "the program checks arithmetic for overflow, but by {} profile {} does not",
-                wanted.origin, build.profile.name
-            ),
-        )
-        .evidence(format!("in the program: {}", binary.overflow_checks.evidence))
-        .fix(build.command())
-        .into(),
+        (Some(_), false) => match build.may_be_inline("overflow-checks", "true") {
+            Some(why) => Outcome::open(why),
+            None => Finding::new(
+                Location::from(&wanted.origin),
+                format!(
+                    "the program checks arithmetic for overflow, but by {} profile {} does not",
+                    wanted.origin, build.profile.name
+                ),
+            )
+            .evidence(format!("in the program: {}", binary.overflow_checks.evidence))
+            .fix(build.command())
+            .into(),
+        },
     }
 }
 

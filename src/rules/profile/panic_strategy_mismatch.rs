@@ -44,6 +44,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     if seen == wanted.value {
         return Outcome::Pass;
     }
+    if let Some(why) = build.may_be_inline("panic", &format!("{:?}", name(seen))) {
+        return Outcome::open(why);
+    }
     let finding = Finding::new(
         Location::from(&wanted.origin),
         format!(
@@ -102,6 +105,26 @@ mod tests {
         );
         assert_eq!(finding.at_most, None);
         assert_eq!(finding.fix.as_deref(), Some("cargo build --release"));
+    }
+
+    /// `CARGO_PROFILE_RELEASE_PANIC` in a Dockerfile: a plain build would unmake the right program.
+    #[test]
+    fn another_builds_program_may_have_got_it_by_a_variable() {
+        use crate::cargo::freshness::{Lies, Origin as Found};
+        for (same_build_id, name) in [(None, "open"), (Some(false), "open"), (Some(true), "fail")] {
+            let mut build = build(Panic::Unwind);
+            build.profile.name = "release".into();
+            build.freshness.read = true;
+            let output = "target/release/app".into();
+            build.freshness.origin =
+                Found::Differs { same_build_id, output, lies: Lies::InAnImage };
+            let outcome = check(&binary(Fact::high(Panic::Abort, "text")), &build);
+            assert_eq!(outcome.name(), name, "{same_build_id:?}");
+            if let Outcome::Open(why) = outcome {
+                assert!(why.contains("--cargo-config 'profile.release.panic=\"abort\"'"), "{why}");
+                assert!(why.contains("CARGO_PROFILE_RELEASE_PANIC"), "{why}");
+            }
+        }
     }
 
     #[test]

@@ -54,6 +54,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Strip::DebugInfo, _) => ("the names of its functions", ".symtab"),
         (Strip::Symbols, _) => ("no names", ".symtab"),
     };
+    if let Some(why) = build.may_be_inline("strip", &format!("{:?}", left.name())) {
+        return Outcome::open(why);
+    }
     let (verb, fix) = match left < wanted.value {
         true => ("still has", build.command()),
         false => ("has", format!("strip = \"symbols\" # in [profile.{}]", build.profile.name)),

@@ -9,8 +9,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     summary: "the program needs processor instructions that the machines it runs on may lack",
     what: "Compares the x86-64 level (v1 to v4) that the program needs with the one that is expected \
-           (`[expect] cpu-level`, otherwise 1). `-C target-cpu` and `-C target-feature` in the flags \
-           that cargo hands to rustc are proof; vector code that is not guarded by a question to the \
+           (`[expect] cpu-level`, otherwise the level that `-C target-cpu=x86-64-v2` and its like name, \
+           otherwise 1). `-C target-cpu` with `native` or the model of a processor in the flags that \
+           cargo hands to rustc is proof; vector code that is not guarded by a question to the \
            processor is a warning.",
     why: "On an older machine the first such instruction ends the program with SIGILL: exit code 132, \
           not a word in the log. `target-cpu=native` takes whatever machine the build ran on as the \
@@ -33,7 +34,9 @@ fn check(facts: &Facts) -> Outcome {
     if binary.machine.as_ref().is_none_or(|it| it.arch != "x86_64") {
         return Outcome::not_applicable("the levels are those of x86-64");
     }
-    let expected = facts.policy.cpu_level.unwrap_or(1);
+    // A level that the build names is what was meant: it says which machines there are.
+    let named = || facts.build.as_ref().and_then(named_level);
+    let expected = facts.policy.cpu_level.or_else(named).unwrap_or(1);
     if let Some(finding) = facts.build.as_ref().and_then(|build| flagged(build, expected)) {
         return finding.into();
     }
@@ -55,21 +58,35 @@ fn check(facts: &Facts) -> Outcome {
     }
 }
 
-/// The first flag that asks for more than is expected.
+/// What `target-cpu` says last, with the word and where it stands.
+fn target_cpu(build: &Build) -> Option<(String, String, String)> {
+    build.words_to_rustc().into_iter().rev().find_map(|(word, source)| {
+        let cpu = word.split_once("target-cpu=")?.1.to_owned();
+        Some((cpu, word, source))
+    })
+}
+
+/// The level by its name; of a CPU that is named by its model, and of whatever machine the build ran
+/// on, it is not looked up.
+fn level_of(cpu: &str) -> Option<u8> {
+    match cpu {
+        "generic" | "x86-64" => Some(1),
+        named => named.strip_prefix("x86-64-v")?.parse().ok(),
+    }
+}
+
+fn named_level(build: &Build) -> Option<u8> {
+    level_of(&target_cpu(build)?.0)
+}
+
+/// The flag that asks for more than is expected, or for nobody knows what.
 fn flagged(build: &Build, expected: u8) -> Option<Finding> {
-    let words = build.words_to_rustc();
-    let (cpu, word, source) = words.iter().find_map(|(word, source)| {
-        let cpu = word.split_once("target-cpu=")?.1;
-        // Of a CPU that is named by its model the level is not looked up: it is more than the first.
-        let level = match cpu {
-            "generic" | "x86-64" => 1,
-            named => {
-                named.strip_prefix("x86-64-v").and_then(|it| it.parse().ok()).unwrap_or(u8::MAX)
-            }
-        };
-        (level > expected && (level != u8::MAX || expected == 1)).then_some((cpu, word, source))
-    })?;
-    let what = if cpu == "native" { "whatever processor the build ran on" } else { cpu };
+    let (cpu, word, source) = target_cpu(build)?;
+    let is_more = level_of(&cpu).map_or(expected == 1, |level| level > expected);
+    if !is_more {
+        return None;
+    }
+    let what = if cpu == "native" { "whatever processor the build ran on" } else { &cpu };
     let finding = Finding::new(Location::Subject, format!("rustc was told to build for {what}"))
         .evidence(format!("{word} in {source}"))
         .evidence(format!("expected: {}", name(expected)))
@@ -117,6 +134,10 @@ mod tests {
             (Fact::high(1, "x"), Some("target-cpu=x86-64-v3"), Some(2), "fail", None),
             (Fact::high(1, "x"), Some("target-cpu=x86-64-v2"), Some(2), "pass", None),
             (Fact::high(1, "x"), Some("target-cpu=x86-64"), None, "pass", None),
+            (Fact::high(2, "x"), Some("-Ctarget-cpu=x86-64-v2"), None, "pass", None),
+            (Fact::high(3, "x"), Some("-Ctarget-cpu=x86-64-v2"), None, "fail", Some(Level::Warn)),
+            (Fact::default(), Some("-Ctarget-cpu=x86-64-v2"), None, "open", None),
+            (Fact::high(1, "x"), Some("-Ctarget-cpu=x86-64-next"), None, "fail", None),
         ] {
             let answer = check(&facts(level, flag, expected));
             assert_eq!(answer.name(), outcome, "{flag:?} {expected:?}");
