@@ -16,8 +16,6 @@ pub mod string_scan;
 pub mod wasm;
 
 use crate::binary::elf::Linking;
-use crate::binary::panic_locations::PanicLocation;
-use crate::binary::parse::NotABinary;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]

@@ -8,8 +8,6 @@ use crate::provenance::record::Record;
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 
-use crate::fact::{Confidence, Fact};
-
 /// Everything known about one subject; what was not given is `None`.
 #[derive(Debug, Default)]
 pub struct Facts {

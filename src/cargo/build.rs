@@ -17,7 +17,7 @@ pub mod reach;
 
 use crate::cargo::freshness::Freshness;
 use crate::cargo::workspace::lockfile::Locked;
-use crate::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
+use crate::cargo::workspace::profile::Profile;
 use crate::cargo::workspace::rustflags::{RustFlag, WithoutEffect};
 
 use crate::cargo::crate_freshness::Role;

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::cargo::fs::{TextFile, read_text};
-
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

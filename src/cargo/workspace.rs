@@ -22,7 +22,6 @@ pub mod rustflags;
 pub mod target;
 pub mod toml_tree;
 
-use crate::cargo::target_dir::outputs::{Output, Outputs, find_outputs};
 use crate::cargo::workspace::config::Config;
 
 use crate::cargo::error::Error;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args};
 
 use crate::binary::Binary;
-use crate::cargo::{error, fs};
+use crate::cargo::fs;
 use crate::cli::check;
 use crate::cli::check::Selection;
 use crate::cli::comparing;

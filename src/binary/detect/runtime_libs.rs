@@ -134,13 +134,13 @@ const OVERFLOW_SYMBOLS: &[&[u8]] =
     &[b"panic_const_add_overflow", b"panic_const_sub_overflow", b"panic_const_mul_overflow"];
 
 /// Whether a table of symbols' names has one of a panic of overflowing arithmetic.
-pub(super) fn has_overflow_symbol(names: &[u8]) -> bool {
+pub(crate) fn has_overflow_symbol(names: &[u8]) -> bool {
     OVERFLOW_SYMBOLS.iter().any(|name| memchr::memmem::find(names, name).is_some())
 }
 
 /// A check calls a function of its own, whose symbol is sure. Without it the texts are left: a
 /// program may hold them as data, and one alone may be an explicit panic.
-pub(super) fn overflow_checks(text: &Text, has_symbol: Option<bool>) -> Fact<bool> {
+pub(crate) fn overflow_checks(text: &Text, has_symbol: Option<bool>) -> Fact<bool> {
     if text.has(Needle::Uncollected) {
         return Fact::unknown(KEPT);
     }

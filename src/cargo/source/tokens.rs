@@ -17,7 +17,7 @@ pub mod depth;
 pub mod positions;
 pub mod shapes;
 
-use crate::cargo::source::tokens::bodies::{Body, WRITES};
+use crate::cargo::source::tokens::bodies::Body;
 use crate::cargo::source::tokens::positions::TokenStarts;
 
 use crate::cargo::source::tokens::depth::recursion;

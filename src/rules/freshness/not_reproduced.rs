@@ -2,25 +2,28 @@ use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::fix_commands;
 use crate::cargo::rebuild::{self, Rebuild};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "not-reproduced",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the sources, compiled again as the program was, make another program",
-    what: "With `--rebuild` the crates that lie in directories are compiled once more beside the \
-           build, with the flags, features and variables that the target directory tells, against \
-           the same compiled dependencies. Equal programs pass, also where only the build-id, \
-           symbols, debug information or a record inside differ. Another program fails, once a \
-           second rebuild has shown that the build repeats itself.",
-    why: "The program that ships is not what is in front of you: an edit that cargo did not see, \
-          because the file kept an older date, or a file that was put in cargo's place.",
-    fix: "Build again where cargo can see the change: `cargo binlint freshen`, then `cargo build`. \
-          Where the build should differ (a date, a random order), make it repeat itself: \
+    status: Status::Stable,
+    summary: "the sources, compiled again as the binary was, make another binary",
+    what: "With `--rebuild`, the crates that lie in directories are compiled once more beside the \
+           build, with the flags, features and variables that the target directory records, \
+           against the same compiled dependencies. Equal binaries pass, also where only the \
+           build-id, symbols, debug information or an embedded record differ. Another binary \
+           fails, if a second rebuild shows that the build repeats itself.",
+    why: "The binary that ships was not built from the code that you see: cargo did not notice an \
+          edit, because the file kept an older modification time, or the file was replaced.",
+    fix: "Build again so that cargo sees the change: `cargo binlint freshen`, then `cargo build`. \
+          If the build differs every time (a date, a random order), make it repeat itself: \
           `SOURCE_DATE_EPOCH`, `BTreeMap` in procedural macros and build scripts.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Behaviour("the program behaves as before the last edit"),
         Symptom::Behaviour("the build prints `Finished` without `Compiling`"),
@@ -28,15 +31,14 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://reproducible-builds.org/docs/definition/",
         "https://github.com/rust-lang/cargo/issues/6529",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };
 
 /// The rules that infer what a rebuild knows.
 const SETTLED: &[&str] = &[
+    "cargo-chef-stub",
     "foreign-artifact",
-    "masked-version",
     "stale-by-mtime",
     "stale-dependency",
     "stale-sources",
@@ -54,7 +56,7 @@ pub fn settle(rule: &str, outcome: Outcome, facts: &Facts) -> Outcome {
             Outcome::open(format!("{why}; `check --rebuild` tells"))
         }
         (Some(rebuild), Outcome::Open(_) | Outcome::Fail(_)) if rebuild.outcome.is_proof() => {
-            Outcome::not_applicable("the rebuild settles it: the sources compile to this program")
+            Outcome::pass("the rebuild proves it: the sources compile to this binary")
         }
         (Some(Rebuild { outcome: rebuild::Outcome::Different, .. }), Outcome::Open(_)) => {
             Outcome::not_applicable("the rebuild settles it: see `not-reproduced`")
@@ -68,7 +70,10 @@ fn check(_: &Binary, build: &Build) -> Outcome {
         return Outcome::not_applicable("nothing was compiled again: `--rebuild` does");
     };
     match rebuild.outcome {
-        rebuild::Outcome::Equal | rebuild::Outcome::SameCode => Outcome::Pass,
+        rebuild::Outcome::Equal => {
+            Outcome::pass("the sources compile to this binary, byte by byte")
+        }
+        rebuild::Outcome::SameCode => Outcome::pass(rebuild.reason.clone()),
         rebuild::Outcome::NotRepeatable | rebuild::Outcome::NotPossible => {
             Outcome::open(rebuild.reason.clone())
         }
@@ -117,9 +122,9 @@ mod tests {
             let facts = Facts { build: Some(build(outcome)), ..Facts::default() };
             settle("stale-sources", answer, &facts).name()
         };
-        assert_eq!(settled(Some(Answer::Equal), fail()), "not-applicable");
-        assert_eq!(settled(Some(Answer::Equal), Outcome::open("?")), "not-applicable");
-        assert_eq!(settled(Some(Answer::Equal), Outcome::Pass), "pass");
+        assert_eq!(settled(Some(Answer::Equal), fail()), "pass");
+        assert_eq!(settled(Some(Answer::Equal), Outcome::open("?")), "pass");
+        assert_eq!(settled(Some(Answer::SameCode), Outcome::open("?")), "pass");
         assert_eq!(settled(Some(Answer::Different), fail()), "fail");
         assert_eq!(settled(Some(Answer::Different), Outcome::open("?")), "not-applicable");
         assert_eq!(settled(Some(Answer::NotRepeatable), fail()), "fail");

@@ -5,51 +5,54 @@ use crate::cargo::evidence::Shown;
 use crate::cargo::evidence::mismatch::{Contradiction, Kind};
 use crate::cargo::evidence::texts::EditedText;
 use crate::cargo::fix_commands;
+use crate::cargo::freshness::Freshness;
 use crate::cargo::source::string_literals::Presence;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "stale-sources",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program was compiled from other sources than these",
-    what: "Every panicking call keeps its file, line and column in the program, even when it is \
-           stripped; in the sources a token must start there. The texts that `main` prints must be \
-           inside, and one that is missing must not be there in another form that no other code of the \
-           program brought along. The metadata of its own library holds an MD5 of every file. \
-           One impossible place is a contradiction: in builds from the sources at hand there is none.",
-    why: "What ships is not what was reviewed. The fix that is in the repository is not in the \
-          program, and nothing in the image says so.",
-    fix: "Build again from these sources. If cargo answers `Finished` without `Compiling`, the \
-          finding of `stale-by-mtime` says why and what to type.",
-    symptoms: &[Symptom::Behaviour("a change that was made is not there")],
-    references: &["docs/freshness.md", "https://github.com/rust-lang/cargo/issues/7181"],
+    status: Status::Stable,
+    summary: "the binary was compiled from other sources than these",
+    what: "Every call that can panic leaves its file, line and column in the binary, even in a \
+           stripped one; at each such place the sources must have the start of a token. The texts \
+           that `main` prints must be in the binary. A text that is missing must not be there in \
+           another form that no other code of the binary brought along. The metadata of the package's own library has an MD5 of every file.",
+    why: "What ships is not what was reviewed, and nothing in the image says so.",
+    fix: "Build again. If cargo does not compile the crate, see the finding of `stale-by-mtime`.",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("a change in the sources has no effect")],
+    references: &["https://github.com/rust-lang/cargo/issues/7181"],
     check: Check::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     if !freshness.read {
-        return Outcome::open("the sources were not compared with the program");
+        return Outcome::open(NOT_COMPARED);
     }
     let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
-    let mut findings: Vec<Finding> =
-        own.iter().filter_map(|state| of_crate(state, build)).collect();
+    let mut findings: Vec<_> = own.iter().filter_map(|state| of_crate(state, build)).collect();
     let texts = &freshness.texts;
     let mut undecided = None;
     // A count alone decides nothing: what nobody calls takes its texts along.
     if texts.presence.is_older() {
         let Presence { found, wanted, .. } = texts.presence;
-        let what = format!("only {found} of {wanted} texts of its sources are in the program");
-        undecided = Some(format!("{what}; nobody may call the code of the others"));
+        let what = format!("only {found} of {wanted} texts of the sources are in the binary");
+        undecided = Some(format!("{what}; uncalled code may hold the others"));
         if let Some(first) = findings.first_mut() {
             first.evidence.push(what);
         }
     }
     if let Some(Shown { path, line, text }) = &texts.unreached {
-        let what = format!("`main` prints {text:?} at {path}:{line}, which is nowhere inside");
-        undecided = Some(format!("{what}; something before it may never return"));
+        let what =
+            format!("`main` prints {text:?} at {path}:{line}, which the binary does not have");
+        undecided = Some(format!("{what}; a call before it may never return"));
     }
     findings.extend(of_edited(build, !findings.is_empty()));
     if let Some(edited) = texts.edited.iter().find(|it| it.undecided.is_some()) {
@@ -66,10 +69,14 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let unread = own.iter().find(unread).map(|state| state.open[0].clone());
     let compared = own.iter().any(|it| it.agreements > 0) || texts.presence.percent().is_some();
     match undecided.or(unread) {
-        Some(why) => Outcome::open(why),
-        None if compared => Outcome::Pass,
-        None => Outcome::open("the program holds nothing that its sources could contradict"),
+        Some(why) => Outcome::open(format!("{why}; build again to be sure")),
+        None if compared => Outcome::pass(places(freshness)),
+        None => Outcome::open("nothing in the binary can be compared; build again to be sure"),
     }
+}
+
+fn places(Freshness { locations, .. }: &Freshness) -> String {
+    format!("{} of {} panic locations match the sources", locations.fitting, locations.checked)
 }
 
 /// Texts of which the program holds another form, where no other code of the program has it: with
@@ -100,17 +107,12 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
     let more = ours.clone().count();
     let others = if more == 0 { String::new() } else { format!(" ({more} more)") };
     let place = Location::File { path: first.path.clone(), line: first.line };
-    let mut finding = Finding::new(place, format!("{}{others}", first.describe()));
-    finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
-    let compared = build.freshness.locations;
-    finding = finding.evidence(format!(
-        "{} of {} panic locations fit the sources",
-        compared.fitting, compared.checked
-    ));
-    for (file, when) in state.newer.iter().take(3) {
-        finding = finding.evidence(format!("{file} was written at {when}, after the build began"));
-    }
-    Some(finding.fix(fix_commands::build_again(build, &[state])))
+    let finding = Finding::new(place, format!("{}{others}", first.describe()));
+    let finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
+    let finding = finding.evidence(places(&build.freshness));
+    let newer = state.newer.iter().take(3);
+    let newer = newer.map(|(file, when)| format!("{file} was modified at {when}, after the build"));
+    Some(newer.fold(finding, Finding::evidence).fix(fix_commands::build_again(build, &[state])))
 }
 
 #[cfg(test)]
@@ -137,7 +139,7 @@ mod tests {
         let kind = Kind::NotCompiled;
         program.contradictions.push(Contradiction { path: "src/a.rs".into(), line: None, kind });
         let old = check(&Binary::default(), &build_of(vec![program.clone()]));
-        assert_eq!(old, Outcome::Pass);
+        assert_eq!(old.name(), "pass");
         program.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![program]));
         assert_eq!(outcome.findings().len(), 1);

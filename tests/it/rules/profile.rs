@@ -276,8 +276,8 @@ fn a_finding_names_the_line_that_decides() {
     let panic = finding("panic-strategy-mismatch");
     assert_eq!(
         panic.message,
-        "the program was built with panic=unwind, but `profile.release.panic` in \
-         .cargo/config.toml:3 says abort"
+        "the binary was built with panic=unwind, but `profile.release.panic` in \
+         .cargo/config.toml:3 sets abort"
     );
     assert_eq!(panic.location.to_string(), ".cargo/config.toml:3");
     assert_eq!(panic.fix.as_deref(), Some("cargo build --release"));

@@ -2,34 +2,49 @@ use crate::binary::Binary;
 use crate::provenance::record::Record;
 use crate::provenance::subject_match::Fate;
 use crate::rootfs::tree::users::Release;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    same_release,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
-    id: "base-skew",
+    id: "distro-mismatch",
+    aliases: &["base-skew"],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program was built on another distribution than the one it runs on",
-    what: "Compares the distribution that the program was built on with that of the image, for programs \
-           that use the image's libraries. It is /etc/os-release of this machine where the program is an \
-           output of the target directory here, else what the record of its build says, else what the C \
-           compiler in the program's `.comment` says.",
-    why: "Libraries of another release have other versions, names and places: what links today \
-           breaks with the next tag of either base.",
-    fix: "Use one release for both stages: `FROM rust:1-bookworm` with `FROM \
-           debian:bookworm-slim`.",
+    status: Status::Renamed {
+        since: "0.1.0",
+        reason: "it compares distributions, not base images",
+    },
+    summary: "the binary was built on another distribution release than the image has",
+    what: "For a binary that uses libraries of the image, the rule compares the distribution that \
+           built it with that of the image: /etc/os-release of this machine if the binary is an \
+           output of the target directory here, else the record of the build, else the name that \
+           the C compiler left in `.comment`.",
+    why: "Libraries of another release have other versions, names and paths. What works today can \
+           break with the next update of either base image.",
+    fix: "Use one release in both stages: `FROM rust:1-bookworm` with `FROM debian:bookworm-slim`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("version `GLIBC_"),
         Symptom::Stderr("cannot open shared object file"),
     ],
-    references: &["docker-rust 89", "docker-rust 105", "release-plz 1118"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/rust-lang/docker-rust/issues/89",
+        "https://github.com/rust-lang/docker-rust/issues/105",
+        "os-release(5)",
+    ],
+    check: Check::Facts(
+        Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo, Need::Record]),
+        check,
+    ),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     // This machine built what Cargo made here; any other program of the image came from elsewhere.
     let made_here = facts.build.as_ref().is_some_and(|build| build.freshness.is_made_here());
@@ -38,32 +53,38 @@ fn check(facts: &Facts) -> Outcome {
     let Some((built_on, source)) = here.or_else(recorded).or_else(|| compiled_on(binary)) else {
         return match &facts.build {
             Some(_) => Outcome::open(
-                "another build made it; a record of that build, or `.comment`, would say what on",
+                "another build made the binary; a record of that build would say on which distribution",
             ),
-            None => Outcome::not_applicable("what the program was built on is not known here"),
+            None => {
+                Outcome::not_applicable("the distribution that built the binary is not known here")
+            }
         };
     };
     if binary.interpreter.is_none() && binary.needed.is_empty() {
-        return Outcome::not_applicable("the program uses none of the image's libraries");
+        return Outcome::not_applicable("the binary uses no library of the image");
     }
     let Some(runs_on) = &image.release else {
-        return Outcome::open("the image does not say what distribution it is");
+        return Outcome::open("the image has no /etc/os-release; compare the releases by hand");
     };
     // Of two releases with a codename the codename counts: sid and trixie share a version at times.
-    let same_release = match (built_on.version.as_str(), runs_on.version.as_str()) {
+    let is_same = match (built_on.version.as_str(), runs_on.version.as_str()) {
         ("", _) | (_, "") => built_on.codename == runs_on.codename,
         (one, other) => one == other || (built_on.id == "alpine" && minor(one) == minor(other)),
     };
-    if built_on.id == runs_on.id && same_release {
-        return Outcome::Pass;
+    if built_on.id == runs_on.id && is_same {
+        return Outcome::pass(format!("built on {}, like the image", built_on.name()));
     }
     Finding::new(
         Location::ImagePath("/etc/os-release".to_owned()),
-        format!("built on {}, runs on {}", built_on.name(), runs_on.name()),
+        format!(
+            "the binary was built on {}, but the image has {}",
+            built_on.name(),
+            runs_on.name()
+        ),
     )
-    .evidence(format!("{source} says what it was built on"))
-    .evidence(format!("the program needs {}", binary.needed.join(", ")))
-    .fix(format!("build on {}", runs_on.name()))
+    .evidence(format!("{source} tells what it was built on"))
+    .evidence(format!("the binary needs {}", binary.needed.join(", ")))
+    .fix(same_release(image))
     .into()
 }
 
