@@ -6,25 +6,19 @@ use std::io::Write;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub mod args;
 pub mod build;
 pub mod check;
-pub mod comparing;
 pub mod diff;
 pub mod freshen;
-pub mod image;
 pub mod inspect;
-pub mod judging;
-pub mod levels;
 pub mod output;
 pub mod rebuilding;
 pub mod record;
-pub mod recording;
-pub mod reproduced;
 pub mod rules;
-pub mod subject;
 pub mod verify;
 
-use crate::cli::output::Failure;
+use crate::cli::output::CliError;
 
 /// Everything denied by no rule.
 pub const CLEAN: u8 = 0;
@@ -44,7 +38,7 @@ pub const FAILED: u8 = 2;
     after_help = "Exit codes: 0 clean, 1 a denied finding (with --strict also an open one), \
                   2 the work could not be done."
 )]
-struct Words {
+struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -76,11 +70,11 @@ enum Command {
 /// Runs the program with these words, the program's own name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let words: Vec<OsString> = words.into_iter().collect();
-    // A rebuild runs this program behind cargo: what follows are rustc's words.
+    // A rebuild runs this program behind cargo: what follows are rustc's arguments.
     if let Some(code) = crate::cargo::rebuild::run_hidden(&words) {
         return code;
     }
-    let matches = match Words::command().try_get_matches_from(without_subcommand_name(words)) {
+    let matches = match Arguments::command().try_get_matches_from(without_subcommand_name(words)) {
         Ok(matches) => matches,
         Err(error) => {
             let asked_for =
@@ -90,7 +84,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             return if asked_for { CLEAN } else { FAILED };
         }
     };
-    let answer = Words::from_arg_matches(&matches).map_err(Failure::from).and_then(|words| {
+    let answer = Arguments::from_arg_matches(&matches).map_err(CliError::from).and_then(|words| {
         let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
         match words.command {
             None => check::run(&words.check, &matches),
@@ -105,9 +99,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Explain(words)) => rules::explain(&words),
         }
     });
-    answer.unwrap_or_else(|failure| {
+    answer.unwrap_or_else(|error| {
         // Nothing is left to do when not even this can be said.
-        let _ = writeln!(output::stderr(), "error: {failure}");
+        let _ = writeln!(output::stderr(), "error: {error}");
         FAILED
     })
 }

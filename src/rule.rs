@@ -18,7 +18,14 @@ use crate::subject::Facts;
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
+///
+/// ```
+/// for rule in binlint::rules() {
+///     println!("{}: {}", rule.id, rule.summary);
+/// }
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// Kebab case, equal to the file name; names the defect, so that `-A <id>` reads as English.
     pub id: &'static str,
@@ -47,6 +54,7 @@ pub struct Rule {
     /// URLs (`https://…`) and man pages (`ld.so(8)`) that the rule rests on.
     pub references: &'static [&'static str],
     /// The check; it declares the facts it needs.
+    #[doc(hidden)]
     pub check: Check,
 }
 
@@ -100,6 +108,11 @@ impl Status {
 }
 
 /// The question a rule helps to answer.
+///
+/// ```
+/// assert_eq!(binlint::Group::Linkage.question(), "Will the loader start it?");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
     /// Is this the code that was written?
@@ -168,6 +181,10 @@ impl Group {
 }
 
 /// What a failing rule means for the exit code. Ordered: allow < warn < deny.
+///
+/// ```
+/// assert!(binlint::Level::Warn < binlint::Level::Deny);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The rule is not run.
@@ -219,6 +236,12 @@ impl fmt::Display for Level {
 }
 
 /// What a person sees from outside, before they know the cause.
+///
+/// ```
+/// let silent = |rule: &&binlint::Rule| rule.symptoms.contains(&binlint::Symptom::Silence);
+/// assert!(binlint::rules().any(|rule| silent(&rule)));
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symptom {
     /// The program or the engine ends with this code.
@@ -475,6 +498,11 @@ fn found_of(image: &Image) -> String {
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is
 /// never "pass".
+///
+/// ```
+/// let outcome = binlint::Outcome::open("the image could not be read");
+/// assert_eq!((outcome.name(), outcome.findings().len()), ("open", 0));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Checked, and in order; what was found, as one line: `RELRO: full; bound at start`.
@@ -537,7 +565,17 @@ impl From<Finding> for Outcome {
     }
 }
 
-/// One defect: what was seen, where, on what evidence, and the line that heals it.
+/// One defect: what was seen, where, on what evidence, and the line that fixes it.
+///
+/// ```
+/// use binlint::{Finding, Location};
+///
+/// let finding = Finding::new(Location::ImagePath("/server".into()), "it is not executable")
+///     .evidence("mode 0644")
+///     .fix("COPY --chmod=755 server /server");
+/// assert_eq!(finding.location.to_string(), "image /server");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What was seen, as one sentence without a full stop.
@@ -661,6 +699,12 @@ pub fn same_release(image: &Image) -> String {
 }
 
 /// Where a finding is. Exactly one a finding.
+///
+/// ```
+/// let location = binlint::Location::File { path: "Cargo.toml".into(), line: Some(12) };
+/// assert_eq!(location.to_string(), "Cargo.toml:12");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// The subject as a whole.

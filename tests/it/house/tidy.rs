@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use binlint::rule::{Group, Rule, Status};
-use binlint::rules;
+use binlint::internals::rule::{Group, Rule, Status};
+use binlint::internals::rules;
 
 /// The rooms and the rooms each may look into; `ARCHITECTURE.md` explains the table.
 const MAY_LOOK_INTO: &[(&str, &[&str])] = &[

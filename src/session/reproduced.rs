@@ -5,17 +5,16 @@ use std::path::{Path, PathBuf};
 use crate::binary::elf::record_section;
 use crate::cargo::rebuild::{Outcome, Rebuild};
 use crate::cargo::workspace::Workspace;
-use crate::cli::output::Failure;
-use crate::cli::rebuilding::Rebuilding;
-use crate::cli::recording::{self, Gathered};
-use crate::cli::subject::{Origin, Subject};
 use crate::config::Config;
 use crate::provenance::attestation::{self, Attestation, sha256_hex};
 use crate::provenance::dsse::Envelope;
 use crate::provenance::keys::PublicKey;
 use crate::provenance::statement::Statement;
 use crate::provenance::{fs as files, reproduced};
-use crate::subject::Facts;
+use crate::session::Error;
+use crate::session::rebuild::Options;
+use crate::session::records::{self, Gathered};
+use crate::subject::{Facts, Origin, Subject};
 
 /// What is appended to a program's name.
 const BESIDE: &str = ".reproduced.intoto.jsonl";
@@ -26,18 +25,18 @@ const BESIDE: &str = ".reproduced.intoto.jsonl";
 /// # Errors
 /// An unusable key, a file that cannot be written.
 pub fn write(
-    rebuilding: &Rebuilding,
+    options: Options,
     workspace: &Workspace,
     gathered: &Gathered<'_>,
     key: Option<&Path>,
-) -> Result<(PathBuf, Rebuild), Failure> {
+) -> Result<(PathBuf, Rebuild), Error> {
     let build = gathered.build();
     // A record may just have been written into it.
-    let (program, binary) = recording::read_program(&build.executable)?;
+    let (program, binary) = records::read_program(&build.executable)?;
     let facts = Facts { binary: Some(binary), build: Some(build.clone()), ..Facts::default() };
     let origin = Origin::Host(build.executable.clone());
     let mut subjects = [Subject { name: build.bin.clone(), origin, facts }];
-    rebuilding.run(&mut subjects, workspace, &Config::default(), None)?;
+    options.run(&mut subjects, workspace, &Config::default(), None)?;
     let [subject] = subjects;
     let rebuild = subject.facts.build.and_then(|it| it.rebuild);
     let rebuild = rebuild.unwrap_or_else(|| Rebuild::not_possible("nothing was compiled"));
@@ -49,7 +48,7 @@ pub fn write(
     let mut content = match key {
         None => statement.to_json(),
         Some(key) => {
-            let key = recording::secret_key(key)?;
+            let key = records::secret_key(key)?;
             Envelope::sign(statement.to_json(), &key).to_json().into_bytes()
         }
     };
@@ -64,13 +63,13 @@ pub fn write(
 ///
 /// # Errors
 /// A file that is no statement.
-pub fn read(path: &Path, program: &[u8], keys: &[PublicKey]) -> Result<Option<String>, Failure> {
+pub fn read(path: &Path, program: &[u8], keys: &[PublicKey]) -> Result<Option<String>, Error> {
     let path = beside(path);
     if !files::is_file(&path) {
         return Ok(None);
     }
     let shown = path.display();
-    let wrong = |error: attestation::Error| Failure::Words(format!("{shown}: {error}"));
+    let wrong = |error: attestation::Error| Error::Usage(format!("{shown}: {error}"));
     let bytes = files::attestation(&path)?;
     let attestation = attestation::read(&bytes).map_err(wrong)?;
     let signed = attestation.envelope().map(|envelope| envelope.verify(keys));
