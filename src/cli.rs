@@ -9,10 +9,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub mod args;
 pub mod build;
 pub mod check;
+pub mod diff;
 pub mod dockerfile;
 pub mod freshen;
 pub mod inspect;
 pub mod output;
+pub mod rebuilding;
 pub mod record;
 pub mod rules;
 pub mod verify;
@@ -60,6 +62,8 @@ enum Command {
     Record(Box<record::Record>),
     /// Judge a program by the record of its build
     Verify(Box<verify::Verify>),
+    /// Say what changed between two programs or images, and what makes their bytes differ
+    Diff(diff::Diff),
     /// List the rules
     Rules(rules::List),
     /// Show one rule's page
@@ -68,6 +72,11 @@ enum Command {
 
 /// Runs the program with these words, the program's own name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    // A rebuild runs this program behind cargo: what follows are rustc's arguments.
+    if let Some(code) = crate::cargo::rebuild::run_hidden(&words) {
+        return code;
+    }
     let matches = match Arguments::command().try_get_matches_from(without_subcommand_name(words)) {
         Ok(matches) => matches,
         Err(error) => {
@@ -89,6 +98,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Freshen(words)) => freshen::run(&words),
             Some(Command::Record(words)) => record::run(&words),
             Some(Command::Verify(words)) => verify::run(&words, below()),
+            Some(Command::Diff(words)) => diff::run(&words),
             Some(Command::Rules(words)) => rules::list(&words),
             Some(Command::Explain(words)) => rules::explain(&words),
         }

@@ -18,6 +18,8 @@ pub struct Config {
     settings: Vec<Setting>,
     /// What the user expects of the subjects.
     pub policy: Policy,
+    /// Programs are compiled again and compared, as with `--rebuild`.
+    pub rebuild: bool,
     /// Findings that the user accepts.
     pub waivers: Vec<Waiver>,
 }

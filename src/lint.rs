@@ -6,6 +6,7 @@ use crate::dockerfile::Dockerfile;
 use crate::report::{Checked, Report, SubjectReport, Waived};
 use crate::rule::{Check, Finding, Level, Location, Outcome, Rule};
 use crate::rules;
+use crate::rules::freshness::not_reproduced;
 use crate::subject::Facts;
 
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
@@ -40,7 +41,7 @@ fn judge(
         if level == Level::Allow || of_dockerfile != facts.dockerfile.is_some() {
             continue;
         }
-        let mut outcome = rule.check.run(facts);
+        let mut outcome = not_reproduced::settle(rule.id, rule.check.run(facts), facts);
         if of_dockerfile {
             outcome = printable(outcome);
         }

@@ -57,6 +57,7 @@ pub mod freshness {
     pub mod cargo_chef_stub;
     pub mod feature_mismatch;
     pub mod foreign_artifact;
+    pub mod not_reproduced;
     pub mod placeholder_main;
     pub mod rustflags_ignored;
     pub mod stale_by_mtime;
@@ -237,6 +238,7 @@ pub static ALL: &[&Rule] = &[
     &freshness::cargo_chef_stub::RULE,
     &freshness::feature_mismatch::RULE,
     &freshness::foreign_artifact::RULE,
+    &freshness::not_reproduced::RULE,
     &freshness::placeholder_main::RULE,
     &freshness::rustflags_ignored::RULE,
     &freshness::stale_by_mtime::RULE,

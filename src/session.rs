@@ -7,6 +7,7 @@ pub mod check;
 pub mod clock;
 pub mod compare_workspace;
 pub mod configuration;
+pub mod diff;
 pub mod dockerfile;
 pub mod error;
 pub mod freshen;
@@ -16,8 +17,10 @@ pub mod image_subjects;
 pub mod inspect;
 pub mod linter;
 pub mod opened;
+pub mod rebuild;
 pub mod record;
 pub mod records;
+pub mod reproduced;
 pub mod select;
 pub mod verify;
 

@@ -19,6 +19,7 @@ use crate::session::gather::{
 };
 use crate::session::image_subjects;
 use crate::session::image_subjects::Seen;
+use crate::session::rebuild;
 use crate::session::record::Recorder;
 use crate::session::records;
 use crate::session::select::Selection;
@@ -35,6 +36,8 @@ pub struct Options {
     pub image: image_subjects::Options,
     /// The record of the program's build; otherwise the one inside or beside it.
     pub record: Option<PathBuf>,
+    /// Whether the programs are compiled again.
+    pub rebuild: rebuild::Options,
     /// Levels, expectations and waivers.
     pub configuration: Configuration,
 }
@@ -103,6 +106,10 @@ pub fn check(options: &Options) -> Result<Report, Error> {
         }
     }
     notes.extend(here.and_then(|here| nameless(here, &subjects)));
+    if let Some(workspace) = &workspace {
+        let image = options.image.reference.as_deref();
+        options.rebuild.run(&mut subjects, workspace, &config, image)?;
+    }
     // A program or an image that was named is what the user asks about, and nothing beside it.
     let named = !options.binaries.is_empty() || options.image.reference.is_some();
     let dockerfile = workspace.as_ref().filter(|_| !named).and_then(|workspace| {
@@ -131,7 +138,7 @@ fn dockerfile_beside(root: &Path, cwd: &Path, notes: &mut Vec<String>) -> Option
 ///
 /// # Errors
 /// As for [`check`].
-pub fn check_recorded(recorder: &Recorder) -> Result<Report, Error> {
+pub fn check_recorded(recorder: &Recorder, rebuild: rebuild::Options) -> Result<Report, Error> {
     let workspace = recorder.workspace();
     let mut packages: Vec<String> =
         recorder.programs().iter().map(|program| program.output.package.repr.clone()).collect();
@@ -156,6 +163,7 @@ pub fn check_recorded(recorder: &Recorder) -> Result<Report, Error> {
         let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
         subjects.push(Subject { name, origin, facts });
     }
+    rebuild.run(&mut subjects, workspace, &config, None)?;
     linted(subjects, None, None, notes, &config)
 }
 

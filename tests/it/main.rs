@@ -20,6 +20,7 @@ mod cargo {
 
 mod cli {
     mod check;
+    mod diff;
     mod hostile;
     mod inspect;
     mod recorded;
@@ -37,6 +38,7 @@ mod freshness {
     mod heals;
     mod honest;
     mod lines;
+    mod rebuild;
     mod renamed;
     mod stale;
     mod versions;
