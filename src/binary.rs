@@ -4,7 +4,9 @@ use crate::fact::Fact;
 
 pub mod address_space;
 pub mod detect;
+pub mod diff;
 pub mod elf;
+pub mod layout;
 pub mod macho;
 pub mod main_fn;
 pub mod panic_locations;
@@ -14,8 +16,6 @@ pub mod string_scan;
 pub mod wasm;
 
 use crate::binary::elf::Linking;
-use crate::binary::panic_locations::PanicLocation;
-use crate::binary::parse::NotABinary;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +62,8 @@ pub struct Binary {
     pub panic: Fact<Panic>,
     /// The compiler.
     pub rustc: Rustc,
+    /// The C compilers that had a part in it, as `.comment` names them: `GCC: (Debian 12.2.0-14) 12.2.0`.
+    pub c_compilers: Vec<String>,
     /// The crates that can be named.
     pub crates: Vec<Crate>,
     /// What user `main` does.

@@ -13,6 +13,7 @@ pub mod freshness;
 pub mod fs;
 pub mod inode_time;
 pub mod page_size;
+pub mod rebuild;
 pub mod source;
 pub mod target_dir;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use object::{Object, ObjectSegment};
 
-use crate::binary::elf::segments::{AARCH64, Elf, X86_64};
+use crate::binary::elf::segments::Elf;
 
 /// Most segments that are looked at; real programs have up to about twenty.
 pub(crate) const MAX_SEGMENTS: usize = 64;

@@ -17,7 +17,7 @@ pub mod symbols;
 pub mod versions;
 
 use crate::binary::elf::loader_text::LoaderText;
-use crate::binary::elf::symbols::{Reference, Symbols};
+use crate::binary::elf::symbols::Symbols;
 use crate::binary::elf::versions::{VersionDefinition, VersionNeed};
 
 use crate::binary::elf::reader::Raw;

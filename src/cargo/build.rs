@@ -6,14 +6,18 @@ use std::path::PathBuf;
 use cargo_metadata::{DependencyKind, NodeDep, Package as MetadataPackage, PackageId, TargetKind};
 
 use crate::cargo::page_size::jemalloc_page_bits;
+use crate::cargo::rebuild::Rebuild;
 use crate::cargo::target_dir::outputs::stem;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::workspace::toml_tree::{Node, Place};
 use crate::cargo::workspace::{Asked, Query, Rustc, Workspace};
 
+pub mod empty_main;
+pub mod reach;
+
 use crate::cargo::freshness::Freshness;
 use crate::cargo::workspace::lockfile::Locked;
-use crate::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
+use crate::cargo::workspace::profile::Profile;
 use crate::cargo::workspace::rustflags::{RustFlag, WithoutEffect};
 
 use crate::cargo::crate_freshness::Role;
@@ -69,6 +73,8 @@ pub struct Build {
     pub path_packages: Vec<Package>,
     /// What sources and target directory say of the subject; empty until they are compared.
     pub freshness: Freshness,
+    /// What compiling it again said, where that was asked for.
+    pub rebuild: Option<Rebuild>,
     /// The page sizes, as powers of two, that jemalloc was configured for in this build.
     pub jemalloc_page_bits: Vec<u32>,
     /// What could not be read or was passed over.
@@ -211,6 +217,7 @@ impl Build {
                 .map(package_facts)
                 .collect(),
             freshness: Freshness::default(),
+            rebuild: None,
             jemalloc_page_bits,
             notes,
         }
@@ -251,6 +258,26 @@ impl Build {
             return fingerprint.rustflags.iter().map(|it| (it.clone(), source.clone())).collect();
         }
         self.rustflags.iter().map(|flag| (flag.word.clone(), flag.origin.to_string())).collect()
+    }
+
+    /// Why a program that differs from its profile in this key is no finding: another build made it,
+    /// which may have got the value by a variable or an argument. It says how to settle it. `value` is
+    /// as TOML has it.
+    pub fn may_be_inline(&self, key: &str, value: &str) -> Option<String> {
+        let profile = match self.profile.name.as_str() {
+            "" => "release",
+            name => name,
+        };
+        let variable = |text: &str| text.to_uppercase().replace('-', "_");
+        self.freshness.is_of_another_build().then(|| {
+            format!(
+                "{key} = {value} would fit the program, and profile {profile} here is another; another \
+                 build made it, which may have got that by a variable: name it with `--cargo-config \
+                 'profile.{profile}.{key}={value}'` or CARGO_PROFILE_{}_{}",
+                variable(profile),
+                variable(key)
+            )
+        })
     }
 
     /// The triple that the subject should be for: the target asked for, or the host.

@@ -25,16 +25,14 @@ use crate::cargo::target_dir::rmeta::{Recorded, recorded_digest};
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 
 pub mod edited_strings;
+pub mod linked;
 pub mod mismatch;
 pub mod scripts;
 pub mod texts;
 pub mod unchanged_inodes;
 pub mod versions;
 
-use crate::cargo::evidence::scripts::build_script;
-use crate::cargo::evidence::texts::{EditedText, Texts, compare_texts};
 use crate::cargo::evidence::unchanged_inodes::untouched_since;
-use crate::cargo::evidence::versions::no_commits;
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;

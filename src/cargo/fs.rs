@@ -31,6 +31,11 @@ pub fn open(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
+/// Whether a path leads to a directory.
+pub fn is_directory(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
 /// Whether two paths lead to one file.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {

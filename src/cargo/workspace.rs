@@ -23,7 +23,6 @@ pub mod target;
 pub mod toml_tree;
 pub mod trust;
 
-use crate::cargo::target_dir::outputs::{Output, Outputs, find_outputs};
 use crate::cargo::workspace::config::Config;
 use crate::cargo::workspace::trust::rustc as rustc_program;
 
@@ -332,7 +331,7 @@ fn rustc(query: &Query, config: &Config) -> Rustc {
 }
 
 /// Every target that rustc knows by name.
-fn known_targets(query: &Query, config: &Config) -> Vec<String> {
+pub(crate) fn known_targets(query: &Query, config: &Config) -> Vec<String> {
     let Some(program) = rustc_program(query, config) else { return Vec::new() };
     let output = query.command(&program).args(["--print", "target-list"]).output();
     let output = output.map(|output| output.stdout).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::cargo::fs;
-use crate::provenance::fs;
+use crate::provenance::fs as atomic;
 use crate::report::lines;
 use crate::report::table::{Detail, Style};
 
@@ -41,19 +41,13 @@ pub enum Colour {
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// What was typed makes no sense.
+pub enum CliError {
+    /// What was typed makes no sense, or an answer that is an error and no report.
     #[error("{0}")]
-    Words(String),
-    /// A configuration makes no sense.
+    Arguments(String),
+    /// The work itself.
     #[error(transparent)]
-    Config(#[from] crate::config::Error),
-    /// Something could not be read.
-    #[error(transparent)]
-    Input(#[from] crate::cargo::error::Error),
-    /// An image could not be read.
-    #[error(transparent)]
-    Image(#[from] crate::rootfs::Error),
+    Session(#[from] crate::session::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),
@@ -97,9 +91,9 @@ impl<W: Write> Write for Patient<W> {
     }
 }
 
-impl From<clap::Error> for Failure {
-    fn from(error: clap::Error) -> Failure {
-        Failure::Words(error.to_string())
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> CliError {
+        CliError::Arguments(error.to_string())
     }
 }
 
@@ -111,12 +105,12 @@ impl Output {
     pub fn write(
         &self,
         make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let mut text = Vec::new();
         make(&mut text, self.style())?;
         match &self.output {
             None => stdout().write_all(&text)?,
-            Some(path) => fs::write(path, &text)?,
+            Some(path) => atomic::write(path, &text).map_err(crate::session::Error::from)?,
         }
         Ok(())
     }
@@ -125,11 +119,11 @@ impl Output {
     ///
     /// # Errors
     /// The output is one of the inputs.
-    pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
         let Some(output) = &self.output else { return Ok(()) };
         match inputs.into_iter().find(|input| fs::is_same(input, output)) {
             None => Ok(()),
-            Some(input) => Err(Failure::Words(format!(
+            Some(input) => Err(CliError::Arguments(format!(
                 "--output {} would be written over {}, which is read; name another file",
                 output.display(),
                 input.display()

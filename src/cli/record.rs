@@ -1,18 +1,18 @@
 //! `record`: writes down what the programs of a build were built from.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cargo::{fs, workspace};
-use crate::cli::check::Selection;
-use crate::cli::freshen;
+use crate::cli::args::{Features, Selection, Writing};
 use crate::cli::output;
-use crate::cli::output::Failure;
-use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
-use crate::report::lines;
+use crate::cli::output::CliError;
+use crate::cli::rebuilding::Rebuilding;
+use crate::session::record::{Answer, Recorder};
+use crate::session::reproduced;
 
-/// Words after `record`.
+/// Arguments of `record`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Record {
     #[command(flatten)]
@@ -21,6 +21,8 @@ pub struct Record {
     features: Features,
     #[command(flatten)]
     writing: Writing,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Write here instead of beside the program; for one program only
     #[arg(short, long, value_name = "FILE", help_heading = "Record")]
     output: Option<PathBuf>,
@@ -29,31 +31,31 @@ pub struct Record {
 /// Writes one record a program.
 ///
 /// # Errors
-/// Nothing built, several programs for one file, whatever `Gathered::record` refuses.
-pub fn run(words: &Record) -> Result<u8, Failure> {
-    let request = words.features.request();
-    let query = words.features.query(&words.selection)?;
-    let workspace = workspace::workspace(&query)?;
-    let outputs = crate::cargo::target_dir::outputs::find_outputs(&workspace, &query)?;
-    if words.output.is_some() && outputs.built.len() > 1 {
-        return Err(Failure::Words(format!(
-            "--output takes one record, and {} programs are built; name one with --bin",
-            outputs.built.len()
-        )));
-    }
-    let units = freshen::known(&query, &workspace);
-    for output in &outputs.built {
-        let (bytes, binary) = read_program(&output.path)?;
-        let program = Program { path: Some(&output.path), bytes: &bytes, binary: &binary };
-        let built = (&outputs, output);
-        let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
-        let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
-        if fs::is_same(&to, &output.path) {
-            let to = to.display();
-            return Err(Failure::Words(format!("--output {to} is the program; name another file")));
+/// Nothing built, several programs for one file, a program that no record can be made of.
+pub fn run(arguments: &Record) -> Result<u8, CliError> {
+    let to = arguments.output.as_deref();
+    let recorder = Recorder::of_workspace(&arguments.selection.with(&arguments.features), to)?;
+    let mut denied = false;
+    for program in recorder.programs() {
+        match recorder.record(program, to, &arguments.writing.options())? {
+            Answer::Refused(why) => return Err(CliError::Arguments(why)),
+            Answer::Written { path, notes } => {
+                for note in notes {
+                    output::say(format_args!("note: {note}"))?;
+                }
+                writeln!(output::stdout(), "{}", path.display())?;
+            }
         }
-        gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
-        lines::line(&mut output::stdout(), format_args!("{}", to.display()))?;
+        if arguments.rebuilding.rebuild {
+            let options = arguments.rebuilding.options();
+            let (path, rebuild) =
+                recorder.reproduce(program, options, &arguments.writing.options())?;
+            writeln!(output::stdout(), "{}", path.display())?;
+            let said = format!("{} {}", rebuild.outcome.name(), rebuild.reason);
+            let bin = &program.output.bin;
+            output::say(format_args!("rebuild of {bin}: {}", said.trim_end()))?;
+            denied |= reproduced::is_denied(&rebuild);
+        }
     }
-    Ok(crate::cli::CLEAN)
+    Ok(if denied { crate::cli::DENIED } else { crate::cli::CLEAN })
 }

@@ -7,8 +7,6 @@
 use std::fmt;
 
 use crate::provenance::dsse::Envelope;
-use crate::provenance::keys::{PublicKey, SecretKey};
-use crate::provenance::statement::{Descriptor, Statement};
 
 /// No attestation that is read may be larger, in bytes. A statement that lists 40,000 source
 /// files has about 8 MiB.

@@ -9,16 +9,14 @@ use crate::binary::Binary;
 use crate::binary::{Crate, CrateSource};
 use crate::provenance::attestation;
 use crate::provenance::attestation::Attestation;
-use crate::provenance::buildkit::{BaseImage, ImageBuild, Role};
+use crate::provenance::buildkit::ImageBuild;
 use crate::provenance::keys::PublicKey;
-use crate::provenance::slsa::{BuildDefinition, Provenance};
+use crate::provenance::slsa::Provenance;
 use crate::provenance::statement::Descriptor;
 use crate::provenance::statement::Statement;
 
-use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::Request;
-use crate::provenance::embedded_record::Carried;
-use crate::provenance::subject_match::{DIGEST_COVERS, Fate, Subject, Traces};
+use crate::provenance::subject_match::Subject;
 
 /// A record of the subject's build, read beside what is true now.
 #[derive(Debug, Clone, Default)]

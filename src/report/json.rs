@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::{Checked, Judged, Report, Summary, binary, lines};
+use crate::cargo::rebuild::Rebuild;
+use crate::report::{Checked, Report, SubjectReport, Summary, binary, lines};
 use crate::rule::{Finding, Outcome};
 use crate::start::image::Image;
 use crate::start::loader::{LoadPlan, Stage};
@@ -37,7 +38,21 @@ struct SubjectEntry<'a> {
     sha256: Option<&'a str>,
     binary: Option<binary::Entry<'a>>,
     load: Option<LoadEntry<'a>>,
+    rebuild: Option<RebuildEntry<'a>>,
     outcomes: Vec<OutcomeEntry<'a>>,
+}
+
+/// What compiling the subject again said, with `--rebuild`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RebuildEntry<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["equal", "same-code", "different", "not-repeatable", "not-possible"])))]
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    differences: &'a [String],
+    compiled: &'a [String],
+    milliseconds: u64,
+    kept: Option<String>,
 }
 
 /// What the image's own loader would do with the subject.
@@ -77,6 +92,7 @@ struct ImageEntry<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeEntry<'a> {
     rule: &'static str,
+    url: String,
     group: &'static str,
     #[cfg_attr(test, schemars(extend("enum" = ["allow", "warn", "deny"])))]
     level: &'static str,
@@ -130,13 +146,26 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     lines::json(to, &document, true)
 }
 
-fn subject(judged: &Judged) -> SubjectEntry<'_> {
+fn subject(judged: &SubjectReport) -> SubjectEntry<'_> {
     SubjectEntry {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
         binary: judged.facts.binary.as_ref().map(binary::Entry::from),
         load: judged.facts.load.as_ref().map(load),
+        rebuild: judged.facts.build.as_ref().and_then(|it| it.rebuild.as_ref()).map(rebuild),
         outcomes: judged.checked.iter().map(outcome).collect(),
+    }
+}
+
+fn rebuild(rebuild: &Rebuild) -> RebuildEntry<'_> {
+    let Rebuild { outcome, reason, differences, compiled, milliseconds, kept } = rebuild;
+    RebuildEntry {
+        outcome: outcome.name(),
+        reason: Some(reason.as_str()).filter(|it| !it.is_empty()),
+        differences,
+        compiled,
+        milliseconds: *milliseconds,
+        kept: kept.as_ref().map(|it| it.display().to_string()),
     }
 }
 
@@ -173,12 +202,13 @@ fn image(image: &Image) -> ImageEntry<'_> {
 fn outcome(checked: &Checked) -> OutcomeEntry<'_> {
     OutcomeEntry {
         rule: checked.rule.id,
+        url: checked.rule.url(),
         group: checked.rule.group.name(),
         level: checked.level.name(),
         outcome: checked.outcome.name(),
         reason: match &checked.outcome {
-            Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
-            Outcome::Pass | Outcome::Fail(_) => None,
+            Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
+            Outcome::Fail(_) => None,
         },
         waived: checked
             .waived

@@ -7,8 +7,8 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
 use crate::escape;
 use crate::report::lines::{line, strong};
-use crate::report::{Checked, Judged, Report, Summary, words};
-use crate::rule::{Level, Outcome};
+use crate::report::{Checked, Report, SubjectReport, Summary, words};
+use crate::rule::{Level, Location, Outcome};
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ pub fn write(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()
     verdict(report, style, to)
 }
 
-fn subject(judged: &Judged, style: Style, to: &mut dyn Write) -> io::Result<()> {
+fn subject(judged: &SubjectReport, style: Style, to: &mut dyn Write) -> io::Result<()> {
     strong(to, escape(None, style), &judged.name, format_args!(""))?;
     if let Some(binary) = &judged.facts.binary {
         if binary.path != judged.name {
@@ -59,6 +59,11 @@ fn subject(judged: &Judged, style: Style, to: &mut dyn Write) -> io::Result<()> 
         line(to, format_args!("  {}", words::identity(binary)))?;
         for note in &binary.notes {
             line(to, format_args!("  note: {note}"))?;
+        }
+    }
+    if let Some(dockerfile) = &judged.facts.dockerfile {
+        for note in &dockerfile.notes {
+            writeln!(to, "  note: {note}")?;
         }
     }
     let failures = judged.failures();
@@ -104,7 +109,7 @@ fn row(table: &mut Table, checked: &Checked, style: Style) {
         (Outcome::Fail(_), Level::Deny) => ("deny", Color::Red),
         (Outcome::Fail(_), _) => ("warn", Color::Yellow),
         (Outcome::Open(_), _) => ("open", Color::Magenta),
-        (Outcome::Pass, _) => ("pass", Color::Green),
+        (Outcome::Pass(_), _) => ("pass", Color::Green),
         (Outcome::NotApplicable(_), _) => ("n/a", Color::DarkGrey),
     };
     table.add_row([
@@ -118,18 +123,23 @@ fn row(table: &mut Table, checked: &Checked, style: Style) {
 fn seen(checked: &Checked, style: Style) -> String {
     let mut lines = Vec::new();
     match &checked.outcome {
-        Outcome::Pass => lines.push(format!("not so: {}", checked.rule.summary)),
-        Outcome::NotApplicable(why) | Outcome::Open(why) => lines.push(why.to_string()),
+        Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => {
+            lines.push(why.to_string());
+        }
         Outcome::Fail(findings) => {
             for finding in findings {
                 lines.push(finding.message.clone());
                 lines.push(format!("  at {}", finding.location));
+                if let Location::Line { text, .. } = &finding.location {
+                    lines.push(format!("  | {}", text.chars().take(200).collect::<String>()));
+                }
                 let shown = if style.detail == Detail::Verbose { usize::MAX } else { 3 };
                 lines.extend(finding.evidence.iter().take(shown).map(|it| format!("  {it}")));
                 if finding.evidence.len() > shown {
                     lines.push(format!("  … and {} more (-v)", finding.evidence.len() - shown));
                 }
             }
+            lines.push(format!("  see {}", checked.rule.url()));
         }
     }
     if let Some(waived) = &checked.waived {
@@ -139,11 +149,14 @@ fn seen(checked: &Checked, style: Style) -> String {
     lines.iter().map(|line| escape::line(line)).collect::<Vec<_>>().join("\n")
 }
 
-/// Outside the table, because a line that is to be pasted must not be broken or framed.
+/// Outside the table, because a line that is to be pasted must not be broken or framed. A finding
+/// without one says why.
 fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
-    let mut fixes: Vec<(&str, &str)> = Vec::new();
+    let mut fixes: Vec<(&str, String)> = Vec::new();
     for checked in failures {
-        for fix in checked.outcome.findings().iter().filter_map(|it| it.fix.as_deref()) {
+        for finding in checked.outcome.findings() {
+            let none = || Some(format!("(no line: {})", checked.rule.no_fix_line?));
+            let Some(fix) = finding.fix.clone().or_else(none) else { continue };
             if !fixes.iter().any(|(_, known)| *known == fix) {
                 fixes.push((checked.rule.id, fix));
             }
@@ -152,7 +165,7 @@ fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
     if fixes.is_empty() {
         return Ok(());
     }
-    writeln!(to, "  to heal it:")?;
+    writeln!(to, "  to fix:")?;
     let widest = fixes.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
     for (id, fix) in fixes {
         for (index, line) in fix.lines().enumerate() {
@@ -167,6 +180,9 @@ fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> 
     let summary = report.summary();
     let names = match report.subjects.as_slice() {
         [one] => one.name.clone(),
+        many if many.iter().all(|it| it.facts.dockerfile.is_some()) => {
+            format!("{} Dockerfiles", many.len())
+        }
         many => format!("{} programs", many.len()),
     };
     let (word, colour) = match summary {

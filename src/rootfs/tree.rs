@@ -7,7 +7,7 @@ pub mod users;
 use std::fmt;
 
 use crate::rootfs::tree::users::Identity;
-use crate::rootfs::{Entry, Kind, join, name, normalise, parent};
+use crate::rootfs::{Entry, Kind, join};
 
 use crate::rootfs::MAX_LINKS;
 /// The longest path the kernel takes, with its final NUL (`PATH_MAX`).

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::binary::Binary;
 use crate::rootfs::document::config::{Config, Platform};
-use crate::rootfs::layer::apply::{Ambiguous, Pattern};
+use crate::rootfs::layer::apply::Ambiguous;
 use crate::rootfs::tree::users::{Account, Release};
 use crate::rootfs::tree::{Resolved, Unresolved};
 use crate::start::command::Command;

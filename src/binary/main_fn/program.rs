@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use crate::binary::address_space;
 use crate::binary::address_space::Memory;
 use crate::binary::elf::segments::Elf;
 use crate::binary::main_fn::ir::{Function, Target, Value};

@@ -4,7 +4,7 @@
 //! a token, and a macro's body is tokens and nothing more. A syntax tree is made only to know
 //! whether the file is Rust at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
@@ -12,11 +12,13 @@ use crate::cargo::source::cfg::{Cfg, Compiled};
 use crate::cargo::source::string_literals;
 use crate::cargo::source::string_literals::Text;
 
+pub mod bodies;
 pub mod depth;
 pub mod pieces;
 pub mod positions;
 pub mod shapes;
 
+use crate::cargo::source::tokens::bodies::Body;
 use crate::cargo::source::tokens::positions::TokenStarts;
 
 use crate::cargo::source::tokens::depth::recursion;
@@ -41,6 +43,12 @@ pub struct Scan {
     pub macro_modules: bool,
     /// The functions of this file, and what is called in it.
     pub calls: Calls,
+    /// What the functions of this file do in any case, by name.
+    pub bodies: BTreeMap<String, Body>,
+    /// Macros and imports of this file that may stand in the place of the standard library's.
+    pub macros: BTreeSet<String>,
+    /// Whether a feature decides that this is not the `main` of the file, or that there is none.
+    pub other_main_by_feature: bool,
 }
 
 /// Names of functions, which tell whether a call could go on for ever.
@@ -98,8 +106,12 @@ pub struct MainFunction {
     pub line: u32,
     /// The paths of its attributes: `tokio::main`.
     pub attributes: Vec<String>,
-    /// The number of tokens of its body.
+    /// The number of tokens of its body that are compiled.
     pub tokens: usize,
+    /// What it does in any case.
+    pub body: Body,
+    /// Whether the features leave something of its body out.
+    pub by_feature: bool,
     /// The macros called directly in its body: `println`.
     pub macros: Vec<String>,
     /// The texts of its body.
@@ -123,13 +135,12 @@ pub struct Printed {
 }
 
 impl MainFunction {
-    /// Whether no optimiser could leave nothing of it: it prints, it never returns, or an attribute
-    /// wraps it.
-    pub fn must_leave_code(&self) -> bool {
-        const WRITES: &[&str] =
-            &["println", "print", "eprintln", "eprint", "dbg", "panic", "todo", "unimplemented"];
+    /// Whether no optimiser could leave nothing of it: it prints, asks the system for something,
+    /// ends the process, or an attribute wraps it. `is_own` says of a name whether the crates define
+    /// it themselves, so that nobody knows what it does.
+    pub fn must_leave_code(&self, is_own: &dyn Fn(&str) -> bool) -> bool {
         self.exits
-            || self.macros.iter().any(|name| WRITES.contains(&name.as_str()))
+            || self.body.leaves.iter().any(|name| !is_own(name))
             || self.attributes.iter().any(|path| path.ends_with("::main"))
     }
 }
@@ -166,7 +177,8 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
     let tokens = TokenStarts::new(source, &spans);
     drop(spans);
     let calls = shapes::calls(stream.clone());
-    let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, ..Scan::default() } };
+    let macros = shapes::macros(stream.clone());
+    let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, macros, ..Scan::default() } };
     let place = Place {
         compiled: Compiled::Yes,
         inside: &[],
@@ -174,6 +186,8 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
         within: Within::Items,
         top: true,
     };
+    let (compiled, _) = scanner.compiled(stream.clone(), 0);
+    scanner.scan.bodies = bodies::bodies(compiled);
     scanner.walk(stream, place);
     Ok(scanner.scan)
 }
@@ -295,6 +309,8 @@ struct Attributes {
     compiled: Option<Compiled>,
     path: Option<String>,
     names: Vec<String>,
+    /// A feature has a say in whether what they stand on is compiled.
+    by_feature: bool,
 }
 
 /// Where each token is, with the delimiters of groups.
@@ -338,6 +354,7 @@ impl Scanner<'_> {
                     let both = attributes.compiled.unwrap_or(Compiled::Yes);
                     attributes.compiled = Some(both.and(read.compiled.unwrap_or(Compiled::Yes)));
                     attributes.path = read.path.or(attributes.path);
+                    attributes.by_feature |= read.by_feature;
                     attributes.names.extend(read.names);
                 }
                 at += length;
@@ -348,6 +365,10 @@ impl Scanner<'_> {
             {
                 let end = end_of_item(&tokens, at);
                 if compiled == Compiled::No {
+                    let is_main = |pair: &[TokenTree]| matches!(pair, [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "fn" && name == "main");
+                    self.scan.other_main_by_feature |= attributes.by_feature
+                        && place.top
+                        && tokens[at..end].windows(2).any(is_main);
                     attributes = Attributes::default();
                     at = end;
                     continue;
@@ -423,12 +444,22 @@ impl Scanner<'_> {
                     TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Some(body),
                     _ => None,
                 });
-                self.scan.main = body.map(|body| MainFunction {
-                    line: u32::try_from(name.span().start().line).unwrap_or(0),
-                    attributes: attributes.names.clone(),
-                    ..main_body(body.stream())
+                self.scan.main = body.map(|body| {
+                    let (compiled, by_feature) = self.compiled(body.stream(), 0);
+                    MainFunction {
+                        line: u32::try_from(name.span().start().line).unwrap_or(0),
+                        attributes: attributes.names.clone(),
+                        by_feature,
+                        ..main_body(compiled)
+                    }
                 });
                 2
+            }
+            [TokenTree::Ident(word), TokenTree::Ident(name), ..]
+                if word == "fn" && name == "main" && place.top =>
+            {
+                self.scan.other_main_by_feature |= attributes.by_feature;
+                1
             }
             [
                 TokenTree::Ident(name),
@@ -469,6 +500,45 @@ impl Scanner<'_> {
         }
     }
 
+    /// These tokens without what is surely not compiled; and whether a feature leaves something out,
+    /// or may.
+    fn compiled(&self, stream: TokenStream, depth: usize) -> (TokenStream, bool) {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let mut kept: Vec<TokenTree> = Vec::new();
+        let mut by_feature = false;
+        let mut at = 0;
+        while at < tokens.len() {
+            let mut read = Attributes::default();
+            let mut behind = at;
+            while let Some((group, false, length)) = attribute(&tokens[behind..]) {
+                self.attribute(group.stream(), &mut read);
+                behind += length;
+            }
+            let compiled = read.compiled.unwrap_or(Compiled::Yes);
+            by_feature |= read.by_feature && compiled != Compiled::Yes;
+            if behind > at && compiled == Compiled::No {
+                at = end_of_item(&tokens, behind).max(behind);
+                continue;
+            }
+            // A `cfg` that holds is as good as none.
+            let is_bare = compiled == Compiled::Yes && read.names.iter().all(|it| it == "cfg");
+            if behind > at && !is_bare {
+                kept.extend(tokens[at..behind].iter().cloned());
+            }
+            at = behind;
+            match tokens.get(at) {
+                Some(TokenTree::Group(group)) if depth < MAX_NESTING => {
+                    let (inside, inner) = self.compiled(group.stream(), depth + 1);
+                    by_feature |= inner;
+                    kept.push(TokenTree::Group(Group::new(group.delimiter(), inside)));
+                }
+                token => kept.extend(token.cloned()),
+            }
+            at += 1;
+        }
+        (kept.into_iter().collect(), by_feature)
+    }
+
     fn call(&mut self, name: &str, body: &Group, place: Place<'_>) {
         match name {
             "include" | "include_str" | "include_bytes" => self.scan.includes.push(Include {
@@ -502,7 +572,10 @@ impl Scanner<'_> {
             read.compiled = Some(read.compiled.unwrap_or(Compiled::Yes).and(answer));
         };
         match (path.as_str(), rest) {
-            ("cfg", [TokenTree::Group(group)]) => decide(self.cfg.decide(group.stream())),
+            ("cfg", [TokenTree::Group(group)]) => {
+                decide(self.cfg.decide(group.stream()));
+                read.by_feature |= shapes::mentions(group.stream(), "feature");
+            }
             ("cfg_attr", [TokenTree::Group(group)]) => {
                 let inner: Vec<TokenTree> = group.stream().into_iter().collect();
                 let comma = inner.iter().position(

@@ -53,15 +53,16 @@ impl Table {
     /// The image has too much of it.
     pub fn add(&self, kept: Kept) -> Result<Payload, Why> {
         let mut all = self.lock();
-        all.linking += match &kept {
+        let linking = match &kept {
             Kept::Text(_) | Kept::Elf(Err(_)) => 0,
             Kept::Elf(Ok(linking)) | Kept::Program(linking, _) => linking.memory(),
         };
-        if all.linking > MAX_LINKING_BYTES {
+        if all.linking + linking > MAX_LINKING_BYTES {
             return Err(Why::new(format!(
                 "what loaders read of its libraries needs more than {MAX_LINKING_BYTES} bytes of memory"
             )));
         }
+        all.linking += linking;
         all.has_programs |= matches!(kept, Kept::Program(..));
         let payload = Payload::new(all.kept.len())?;
         all.kept.push(kept);
@@ -202,4 +203,35 @@ pub fn may_be_rust(bytes: &[u8]) -> bool {
 pub fn rust_program(path: &[u8], bytes: &[u8]) -> Option<Arc<Binary>> {
     let binary = Binary::full(String::from_utf8_lossy(path), bytes, true).ok()?;
     (binary.rust.value != Some(false)).then(|| Arc::new(binary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_gives_back_what_it_got() {
+        let table = Table::default();
+        let linking =
+            Arc::new(Linking { soname: Some("liba.so".to_owned()), ..Linking::default() });
+        let elf = table.add(Kept::Elf(Ok(linking.clone()))).unwrap();
+        let text = table.add_text(b"#!/bin/sh").unwrap();
+        let Some(Kept::Text(there)) = table.get(text) else { unreachable!() };
+        assert_eq!(table.text(there).as_deref(), Some(&b"#!/bin/sh"[..]));
+        assert!(matches!(table.get(elf), Some(Kept::Elf(Ok(it))) if it == linking));
+        assert!(table.get(Payload::new(2).unwrap()).is_none());
+    }
+
+    #[test]
+    fn what_loaders_read_is_bounded() {
+        let table = Table::default();
+        let soname = |length| Some("x".repeat(length));
+        let linking = |length| Linking { soname: soname(length), ..Linking::default() };
+        let long = Arc::new(linking(MAX_LINKING_BYTES / 4));
+        let one = |linking: &Arc<Linking>| table.add(Kept::Elf(Ok(linking.clone())));
+        (0..3).for_each(|_| assert!(one(&long).is_ok()));
+        let why = one(&long).unwrap_err().to_string();
+        assert!(why.contains("loaders read of its libraries"), "{why}");
+        assert!(one(&Arc::new(linking(9))).is_ok(), "what is refused takes nothing");
+    }
 }

@@ -116,7 +116,10 @@ fn is_tame(output: &Output, what: &str) {
     for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         let text = std::str::from_utf8(bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
         for line in text.split('\n') {
-            assert!(!line.contains(binlint::escape::is_hidden), "{what} {stream}: {line:?}");
+            assert!(
+                !line.contains(binlint::internals::escape::is_hidden),
+                "{what} {stream}: {line:?}"
+            );
             assert!(!line.trim_start().starts_with("::"), "{what} {stream}: {line:?}");
             assert!(!line.contains("##[") && !line.contains("##vso["), "{what} {stream}: {line:?}");
             let is_json = text.starts_with('{');
@@ -331,7 +334,7 @@ fn a_layer_that_is_named_often_is_read_once() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(&layer).unwrap();
     let packed = packed.finish().unwrap();
-    let diff_id = binlint::rootfs::document::digest::Digest::sha256(&layer);
+    let diff_id = binlint::internals::rootfs::document::digest::Digest::sha256(&layer);
     for count in [1, 500] {
         use crate::support::layers::{CONFIG, MANIFEST, blob};
         let layout = home.path().join(format!("image{count}"));

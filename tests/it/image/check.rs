@@ -126,7 +126,8 @@ fn an_image_that_cannot_be_read_ends_with_2_and_the_reason() {
     );
     says(&["--at", "/app", "--binary", "backend"], "--image");
     std::fs::remove_file(
-        layout.join(binlint::rootfs::document::digest::Digest::sha256(&layer).blob_path()),
+        layout
+            .join(binlint::internals::rootfs::document::digest::Digest::sha256(&layer).blob_path()),
     )
     .unwrap();
     says(&["--image", &reference], "layer 1 of 1 (sha256:");
@@ -218,7 +219,7 @@ fn an_engines_image_is_the_same_from_everywhere() {
     }
 }
 
-/// `base-skew`, where the build stage is this machine: the image is of its release, or of another.
+/// `distro-mismatch`, where the build stage is this machine: the image is of its release, or of another.
 #[test]
 fn an_image_of_another_release_than_the_build_is_told() {
     let directory = tempfile::tempdir().unwrap();
@@ -241,7 +242,7 @@ fn an_image_of_another_release_than_the_build_is_told() {
         let layout = layout(directory.path(), "{}", &[layer]);
         let words = ["--release", "--image", &layout.display().to_string(), "--at", "/app"];
         let outcomes = outcomes(&check(&words, None, directory.path()));
-        let skew = outcomes[0].1.iter().find(|(rule, _)| rule == "base-skew").unwrap();
+        let skew = outcomes[0].1.iter().find(|(rule, _)| rule == "distro-mismatch").unwrap();
         assert_eq!(skew.1, outcome);
     }
 }

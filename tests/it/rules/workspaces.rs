@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::support::cargo::{build, cargo, environment, write};
 use crate::support::slow::{self, Need};
-use binlint::cargo::workspace::Query;
+use binlint::internals::cargo::workspace::Query;
 use serde_json::Value;
 
 /// What is fetched; both are published with a lockfile, and the second has a library.
@@ -265,9 +265,9 @@ impl Elf {
             ("unexpected-allocator", vec!["not-applicable"]),
             ("musl-allocator", vec!["not-applicable"]),
             ("triple-mismatch", verdict(false)),
-            ("packed", verdict(false)),
+            ("upx-packed", verdict(false)),
             ("missing-pie", verdict(!self.header.contains("DYN"))),
-            ("partial-relro", verdict(!(bound && self.segments.contains("GNU_RELRO")))),
+            ("relro-not-full", verdict(!(bound && self.segments.contains("GNU_RELRO")))),
             ("executable-stack", verdict(stack.is_none_or(|line| line.contains("RWE")))),
             ("writable-executable-segment", verdict(loads().any(|line| line.contains("RWE")))),
             ("insecure-runpath", verdict(self.dynamic.contains("(RUNPATH)"))),

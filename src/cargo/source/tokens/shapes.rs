@@ -1,9 +1,12 @@
 //! The shapes that tokens take: attributes, items, includes, the body of `main`.
 
+use std::collections::BTreeSet;
+use std::iter::Peekable;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use crate::cargo::source::string_literals;
-use crate::cargo::source::tokens::{Calls, IncludePath, MainFunction, Printed};
+use crate::cargo::source::tokens::{Calls, IncludePath, MainFunction, Printed, bodies};
 
 /// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
 pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
@@ -95,6 +98,7 @@ pub fn main_body(stream: TokenStream) -> MainFunction {
     let mut main = MainFunction {
         exits: exits(&stream.clone().into_iter().collect::<Vec<_>>()),
         printed: printed(stream.clone()),
+        body: bodies::body(stream.clone()),
         ..MainFunction::default()
     };
     let mut streams = vec![stream];
@@ -196,6 +200,46 @@ pub fn calls(stream: TokenStream) -> Calls {
     calls
 }
 
+/// Macros that these tokens define, and names of the standard library's printing macros that they
+/// bring in from elsewhere: `use quiet::println;`.
+pub fn macros(stream: TokenStream) -> BTreeSet<String> {
+    let sign = |it: Option<&TokenTree>, sign: char| matches!(it, Some(TokenTree::Punct(it)) if it.as_char() == sign);
+    let mut macros = BTreeSet::new();
+    let mut streams = vec![stream];
+    while let Some(stream) = streams.pop() {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        for (at, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Ident(word)
+                    if word == "macro_rules" && sign(tokens.get(at + 1), '!') =>
+                {
+                    macros.extend(tokens.get(at + 2).map(ToString::to_string));
+                }
+                TokenTree::Ident(name)
+                    if bodies::WRITES.iter().any(|it| name == it)
+                        && (tokens.len() == at + 1
+                            || sign(tokens.get(at + 1), ';')
+                            || sign(tokens.get(at + 1), ',')) =>
+                {
+                    macros.insert(name.to_string());
+                }
+                TokenTree::Group(group) => streams.push(group.stream()),
+                _ => {}
+            }
+        }
+    }
+    macros
+}
+
+/// Whether this word stands anywhere in it.
+pub fn mentions(stream: TokenStream, word: &str) -> bool {
+    stream.into_iter().any(|token| match token {
+        TokenTree::Ident(name) => name == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        TokenTree::Literal(_) | TokenTree::Punct(_) => false,
+    })
+}
+
 /// What these arguments are handed to: a function by its name, a macro with its `!`, and `?` for
 /// what has no name.
 fn callee(arguments: &Group, before: &[TokenTree]) -> Option<String> {
@@ -294,4 +338,36 @@ fn concatenated(stream: TokenStream) -> Option<IncludePath> {
         (true, "OUT_DIR") => Some(IncludePath::OutDir(path)),
         _ => None,
     }
+}
+
+/// The next items of a file: up to a `;`, or to a `}` behind which surely another item starts. What
+/// cannot be told apart stays together.
+pub fn piece(rest: &mut Peekable<impl Iterator<Item = TokenTree>>) -> TokenStream {
+    const TO_BRACE: &[&str] = &["fn", "impl", "mod", "struct", "enum", "union", "trait"];
+    const GOES_ON: &[&str] = &["as", "else", "for", "if", "in", "where"];
+    let mut piece = Vec::new();
+    let mut to_brace = false;
+    while let Some(token) = rest.next() {
+        let may_end = match &token {
+            TokenTree::Ident(word) => {
+                to_brace |= TO_BRACE.iter().any(|it| word == it);
+                false
+            }
+            TokenTree::Group(group) => {
+                let starts = |next: &TokenTree| match next {
+                    TokenTree::Ident(word) => !GOES_ON.iter().any(|it| word == it),
+                    TokenTree::Punct(sign) => sign.as_char() == '#',
+                    TokenTree::Group(_) | TokenTree::Literal(_) => false,
+                };
+                to_brace && group.delimiter() == Delimiter::Brace && rest.peek().is_none_or(starts)
+            }
+            TokenTree::Punct(sign) => sign.as_char() == ';',
+            TokenTree::Literal(_) => false,
+        };
+        piece.push(token);
+        if may_end {
+            break;
+        }
+    }
+    piece.into_iter().collect()
 }

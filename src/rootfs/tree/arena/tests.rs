@@ -1,3 +1,5 @@
+//! The arena against a map of whole paths, and what it charges.
+
 use std::collections::BTreeMap;
 
 use crate::rootfs::tree::arena::*;
@@ -165,7 +167,7 @@ fn an_arena_is_a_sorted_map_of_paths() {
 
 #[test]
 fn what_an_entry_takes_is_charged() {
-    assert!(SLOT <= 64, "{SLOT}");
+    const { assert!(SLOT <= 64) };
     let budget = Arc::new(Budget::new(100_000));
     let mut arena = Arena::new(budget.clone());
     let mut count = 0;

@@ -100,6 +100,8 @@ pub const FILES: Word = Word {
     methods: PATH_METHODS,
     may: &[
         "cargo/fs",
+        "dockerfile/context",
+        "cargo/rebuild/files",
         "rootfs/source",
         "rootfs/tree/host_directory",
         "provenance/fs",
@@ -122,7 +124,7 @@ pub const WORDS: &[Word] = &[
         paths: &["std::process", "std::os::unix::process", "rustix::process"],
         // The exit code of a program's own is no process.
         but: &["std::process::ExitCode"],
-        may: &["cargo/process"],
+        may: &["cargo/process", "cargo/rebuild/process"],
         ..WORD
     },
     Word {
@@ -130,14 +132,21 @@ pub const WORDS: &[Word] = &[
         paths: &["std::env"],
         // Known when this is compiled.
         but: &["std::env::consts"],
-        may: &["main", "cargo/process", "rootfs/source/daemon", "cli/output"],
+        may: &[
+            "main",
+            "cargo/process",
+            "cargo/rebuild/process",
+            "rootfs/source/daemon",
+            "cli/output",
+        ],
         ..WORD
     },
     Word {
         what: "the terminal",
         paths: &["std::io::stdin", "std::io::stdout", "std::io::stderr", "rustix::termios"],
         macros: &["print", "println", "eprint", "eprintln"],
-        may: &["cli", "rootfs/source"],
+        // Behind cargo, what the wrapper says goes to cargo's standard error.
+        may: &["cli", "cargo/rebuild/process", "rootfs/source"],
         ..WORD
     },
     Word { what: "a debugging aid", macros: &["dbg", "todo", "unimplemented"], ..WORD },
