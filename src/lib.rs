@@ -10,6 +10,7 @@ pub mod binary;
 pub mod cargo;
 pub mod cli;
 pub mod config;
+pub mod digest;
 pub mod fact;
 pub mod lint;
 pub mod provenance;

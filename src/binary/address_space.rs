@@ -4,7 +4,9 @@
 
 use object::{Object, ObjectSegment};
 
-use crate::binary::elf::segments::Elf;
+use crate::binary::address_space::elf::Elf;
+
+pub mod elf;
 
 /// Most segments that are looked at; real programs have up to about twenty.
 pub(crate) const MAX_SEGMENTS: usize = 64;
@@ -105,7 +107,7 @@ impl<'a> Memory<'a> {
     /// headers are cut off. Damage further in shortens what can be seen and is never an error.
     pub fn read(bytes: &'a [u8]) -> Option<Memory<'a>> {
         if bytes.starts_with(b"\x7fELF") {
-            return crate::binary::elf::segments::read(bytes);
+            return crate::binary::address_space::elf::read(bytes);
         }
         let file = object::File::parse(bytes).ok()?;
         let is_macho = match &file {

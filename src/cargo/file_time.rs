@@ -1,7 +1,6 @@
 //! A point in time as a file system keeps it, to the nanosecond.
 
 use std::fmt;
-use std::fs::Metadata;
 
 /// Nanoseconds since 1970 in UTC; negative before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,36 +12,6 @@ impl Moment {
     /// From the two numbers of a `stat` structure.
     pub fn new(seconds: i64, nanoseconds: i64) -> Moment {
         Moment(i128::from(seconds) * Moment::SECOND + i128::from(nanoseconds))
-    }
-
-    /// When the contents last changed, as anyone may set it.
-    pub fn modified(metadata: &Metadata) -> Moment {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            Moment::new(metadata.mtime(), metadata.mtime_nsec())
-        }
-        #[cfg(not(unix))]
-        {
-            let since = metadata.modified().ok().and_then(|time| {
-                time.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_nanos())
-            });
-            Moment(since.and_then(|nanoseconds| i128::try_from(nanoseconds).ok()).unwrap_or(0))
-        }
-    }
-
-    /// When the inode last changed, which nobody can set; `None` where there is no such thing.
-    pub fn changed(metadata: &Metadata) -> Option<Moment> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            Some(Moment::new(metadata.ctime(), metadata.ctime_nsec()))
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = metadata;
-            None
-        }
     }
 
     /// Whether the fraction of the second is gone, as in a layer that was exported and imported.

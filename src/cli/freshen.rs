@@ -239,7 +239,7 @@ impl Place {
         let file = reader.read(path).ok().flatten();
         Now {
             name: evidence::shown(path, &self.workspace),
-            sha256: file.as_ref().map(|file| evidence::sha256(&file.bytes)),
+            sha256: file.as_ref().map(|file| crate::digest::sha256_hex(&file.bytes)),
             md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(Moment(0), |file| file.modified),
             steady_since: evidence::unchanged_inodes::untouched_since(
@@ -270,7 +270,7 @@ impl Place {
                     continue;
                 }
                 if let Ok(Some(file)) = reader.read(&path) {
-                    let digest = evidence::sha256(&file.bytes);
+                    let digest = crate::digest::sha256_hex(&file.bytes);
                     sources.insert(evidence::shown(&path, &self.workspace), digest);
                 }
             }

@@ -10,9 +10,9 @@ use crate::binary::Binary;
 use crate::binary::elf::record_section;
 use crate::cargo::build::Build;
 use crate::cargo::build_command::Crate;
+use crate::cargo::compare_program::Comparisons;
+use crate::cargo::compared;
 use crate::cargo::freshen_state::Verdict;
-use crate::cargo::freshness;
-use crate::cargo::freshness::Comparisons;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::git;
@@ -23,8 +23,8 @@ use crate::cli::check::Selection;
 use crate::cli::output;
 use crate::cli::output::Failure;
 use crate::cli::subject::Subject;
+use crate::digest::sha256_hex;
 use crate::provenance::attestation;
-use crate::provenance::attestation::sha256_hex;
 use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::{Request, places_of_sources};
 use crate::provenance::create;
@@ -157,7 +157,7 @@ impl<'a> Gathered<'a> {
         let mut build = Build::new(workspace, outputs, output);
         build.freshness = Comparisons::new(workspace).of(
             &build,
-            freshness::Subject {
+            compared::Subject {
                 path: program.path,
                 bytes: program.bytes,
                 packed: program.binary.packer.is_some(),
@@ -397,7 +397,7 @@ pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Failure> {
     paths.iter().map(read).collect()
 }
 
-fn unusable(path: &Path, error: &attestation::Error) -> Failure {
+fn unusable(path: &Path, error: &crate::provenance::error::Error) -> Failure {
     Failure::Words(format!("{}: {error}", path.display()))
 }
 

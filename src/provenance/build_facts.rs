@@ -10,7 +10,7 @@ use crate::cargo::source::module_tree::normalized;
 use crate::cargo::target_dir::fingerprint::Local;
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::git::Git;
-use crate::provenance::attestation::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::provenance::fs::{SourceFile, Sources};
 use crate::provenance::source_proof::Ties;
 

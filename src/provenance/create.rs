@@ -9,7 +9,7 @@ use crate::binary::elf::record_section;
 use crate::cargo::workspace::git::Git;
 use crate::cargo::workspace::lockfile::Locked;
 use crate::cargo::workspace::profile::Profile;
-use crate::provenance::attestation::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::{
     BUILD_TYPE, COMMIT, LOCKFILE, SELF_ATTESTED, SOURCES, digest_of_all,

@@ -2,31 +2,12 @@
 
 use object::read::ReadRef;
 
+use crate::binary::elf::dynamic_tables::Tables;
 use crate::binary::elf::reader::{Memory, Raw};
 use crate::binary::elf::{Depth, Linking, PT_DYNAMIC, symbols, versions};
 
 /// Entries of the dynamic section that are read at most.
 const MOST_ENTRIES: u64 = 65_536;
-
-/// The addresses and sizes in the dynamic section that lead to other tables.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Tables {
-    pub(crate) strings: u64,
-    pub(crate) symbols: Option<u64>,
-    pub(crate) hash: Option<u64>,
-    pub(crate) gnu_hash: Option<u64>,
-    pub(crate) versions: Option<u64>,
-    /// `(address, bytes)` of `DT_RELA`, `DT_REL` and `DT_JMPREL`.
-    pub(crate) rela: (u64, u64),
-    pub(crate) rel: (u64, u64),
-    pub(crate) plt: (u64, u64),
-    /// Whether the entries of `DT_JMPREL` have addends.
-    pub(crate) plt_has_addends: bool,
-    /// `DT_MIPS_GOTSYM`: every symbol from here on is bound through the global offset table.
-    pub(crate) mips_first_got_symbol: Option<u64>,
-    /// `DT_MIPS_SYMTABNO`.
-    pub(crate) mips_symbols: u64,
-}
 
 /// Fills in all that the dynamic section leads to.
 pub(crate) fn read<'data, R: ReadRef<'data>>(

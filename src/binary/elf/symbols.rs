@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use object::read::ReadRef;
 
-use crate::binary::elf::dynamic::Tables;
+use crate::binary::elf::dynamic_tables::Tables;
 use crate::binary::elf::reader::{Memory, Raw};
 
 /// The symbols of one file, small enough to keep those of every library of an image.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::cargo::compared::NoCommit;
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence::{Names, shown};
-use crate::cargo::freshness::NoCommit;
 use crate::cargo::source::files::Reader;
 use crate::cargo::source::tokens;
 use crate::cargo::target_dir::dep_info::Base;

@@ -86,7 +86,7 @@ fn finding(message: String, state: &CrateState, build: &Build) -> Finding {
     let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
     let finding = Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("compiled with: {compiled}"))
-        .fix(fix_commands::build_command(build));
+        .fix(build.command());
     // Only of its own unit is it known that the program was compiled with it.
     if build.freshness.origin == Origin::Output { finding } else { finding.at_most_warn() }
 }

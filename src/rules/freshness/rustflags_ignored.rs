@@ -1,6 +1,5 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::fix_commands;
 use crate::cargo::freshness::Origin as Found;
 use crate::cargo::workspace::profile::Origin;
 use crate::cargo::workspace::rustflags::RustFlag;
@@ -82,7 +81,7 @@ fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding
             build.rustflags.iter().any(is_typed),
         ),
     };
-    let finding = finding(message, compiled, build).fix(fix_commands::build_command(build));
+    let finding = finding(message, compiled, build).fix(build.command());
     Some(if denied { finding } else { finding.at_most_warn() })
 }
 

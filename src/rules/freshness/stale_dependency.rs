@@ -63,7 +63,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
         _ => format!("the program holds {name} {version}, Cargo.lock has {}", versions.join(", ")),
     };
     let path = build.workspace_root.join("Cargo.lock").display().to_string();
-    let command = crate::cargo::fix_commands::build_command(build);
+    let command = build.command();
     Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("{name}-{version} names a source file in the program"))
         .fix(format!("{command} --locked"))

@@ -110,10 +110,8 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
     let mut finding = Finding::new(place, format!("{}{others}", first.describe()));
     finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
     let compared = build.freshness.locations;
-    finding = finding.evidence(format!(
-        "{} of {} panic locations fit the sources",
-        compared.fitting, compared.checked
-    ));
+    let (fitting, checked) = (compared.fitting, compared.checked);
+    finding = finding.evidence(format!("{fitting} of {checked} panic locations fit the sources"));
     for (file, when) in state.newer.iter().take(3) {
         finding = finding.evidence(format!("{file} was written at {when}, after the build began"));
     }
@@ -123,8 +121,8 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::compared::Compared;
     use crate::cargo::file_time::Moment;
-    use crate::cargo::freshness::Compared;
     use crate::cargo::test_support::{build_of, state};
 
     #[test]

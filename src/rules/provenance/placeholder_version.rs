@@ -1,4 +1,4 @@
-use crate::cargo::freshness::NoCommit;
+use crate::cargo::compared::NoCommit;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
 use crate::subject::Facts;
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::binary::elf::DF_1_NODEFLIB;
-use crate::binary::elf::Linking;
+use crate::binary::elf::{DF_1_NODEFLIB, Linking};
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::loader::ld_so_cache::{Cache, flags_of};

@@ -13,7 +13,7 @@ use binlint::rootfs::load::{Failure, Loaded, load, load_stream};
 use binlint::rootfs::reference::Reference;
 use binlint::rootfs::spill::Spill;
 use binlint::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
-use binlint::start::image::extract::MAX_LINKING_BYTES;
+use binlint::start::image::kept::MAX_LINKING_BYTES;
 
 use crate::support::layers::*;
 use crate::support::slow;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::support::slow::{self, Need};
 use binlint::binary::elf::record_section;
-use binlint::provenance::attestation::sha256_hex;
+use binlint::digest::sha256_hex;
 use binlint::provenance::statement::Descriptor;
 use binlint::provenance::subject_match::{Fate, Subject, Traces};
 
