@@ -5,6 +5,7 @@ use crate::fact::Fact;
 pub mod address_space;
 pub mod detect;
 pub mod elf;
+pub mod encoding;
 pub mod macho;
 pub mod main_fn;
 pub mod panic_locations;

@@ -8,7 +8,7 @@ use crate::toolchain::machine;
 
 pub mod append_section;
 pub mod dynamic;
-mod dynamic_tables;
+pub(crate) mod dynamic_tables;
 pub mod loader_text;
 pub mod reader;
 pub mod record_section;

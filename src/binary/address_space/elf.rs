@@ -2,15 +2,27 @@
 //! of 2017, now gABI chapter 4).
 
 use crate::binary::address_space::{
-    Encoding, MAX_POINTERS, MAX_SEGMENTS, Memory, Pointer, PointerForm, Segment,
+    MAX_POINTERS, MAX_SEGMENTS, Memory, Pointer, PointerForm, Segment,
 };
+use crate::binary::elf::dynamic_tables::{Tables, entries, relocation};
+use crate::binary::elf::reader::Raw;
+use crate::binary::elf::{PT_DYNAMIC, PT_INTERP, PT_LOAD};
+use crate::binary::encoding::Encoding;
 
 /// `e_machine` of x86-64.
 pub const X86_64: u16 = 62;
 /// `e_machine` of 64-bit ARM.
 pub const AARCH64: u16 = 183;
-/// `e_machine` of MIPS.
-const MIPS: u16 = 8;
+/// `PT_GNU_EH_FRAME`.
+const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
+/// `PF_X`.
+const PF_X: u32 = 1;
+/// `PF_W`.
+const PF_W: u32 = 2;
+/// `SHT_INIT_ARRAY`.
+const SHT_INIT_ARRAY: u32 = 14;
+/// `SHT_PREINIT_ARRAY`.
+const SHT_PREINIT_ARRAY: u32 = 16;
 
 /// Longest symbol name that is read; no name that matters here has more than thirty bytes.
 const MAX_SYMBOL_NAME: usize = 256;
@@ -37,35 +49,11 @@ pub struct Elf {
     strings: u64,
 }
 
-/// The same arrays of a program without `PT_DYNAMIC`, by their sections where these are left
-/// (`SHT_PREINIT_ARRAY`, `SHT_INIT_ARRAY`).
-fn arrays_of_sections(bytes: &[u8], encoding: Encoding) -> Vec<(u64, u64)> {
-    let at = |narrow, wide| if encoding.wide { wide } else { narrow };
-    let table = encoding.word(bytes, at(32, 40)).and_then(|table| usize::try_from(table).ok());
-    let entry_size = encoding.u16(bytes, at(46, 58)).map_or(0, usize::from);
-    let count = encoding.u16(bytes, at(48, 60)).map_or(0, usize::from);
-    let section = |index: usize| {
-        let header = bytes.get(table?.checked_add(index.checked_mul(entry_size)?)?..)?;
-        let kind = encoding.u32(header, 4)?;
-        let address = encoding.word(header, at(12, 16))?;
-        let size = encoding.word(header, at(20, 32))?;
-        matches!(kind, 14 | 16).then_some((address, size))
-    };
-    (0..count).filter_map(section).take(4).collect()
-}
-
-/// The tables that `PT_DYNAMIC` points at: address and size.
-#[derive(Debug, Default)]
-struct Tables {
-    rela: (u64, u64),
-    rel: (u64, u64),
-    plt: (u64, u64),
-    plt_is_rela: bool,
-    relr: (u64, u64),
-    init: (u64, u64),
-    preinit: (u64, u64),
-    symbols: u64,
-    strings: u64,
+/// The same arrays of a program without `PT_DYNAMIC`, by their sections where these are left.
+fn arrays_of_sections<'a>(raw: &Raw<'a, &'a [u8]>) -> Vec<(u64, u64)> {
+    let sections = raw.sections().unwrap_or_default().headers;
+    let arrays = sections.iter().filter(|it| matches!(it.kind, SHT_INIT_ARRAY | SHT_PREINIT_ARRAY));
+    arrays.map(|it| (it.address, it.size)).take(4).collect()
 }
 
 /// One entry of a relocation table.
@@ -78,13 +66,12 @@ struct Relocation {
 
 /// Lays out an ELF file of any class and byte order.
 pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
-    let encoding = Encoding { wide: *bytes.get(4)? == 2, little_endian: *bytes.get(5)? != 2 };
-    let wide = encoding.wide;
-    let at = |narrow_offset, wide_offset| if wide { wide_offset } else { narrow_offset };
+    let raw = Raw::open(bytes).ok()?;
+    let (header, encoding) = (raw.header(), raw.encoding);
     let mut found = Elf {
-        machine: encoding.u16(bytes, 18)?,
-        kind: encoding.u16(bytes, 16)?,
-        entry: encoding.word(bytes, 24)?,
+        machine: header.machine,
+        kind: header.file_type,
+        entry: header.entry,
         has_interpreter: false,
         eh_frame_hdr: None,
         constructors: Vec::new(),
@@ -92,32 +79,25 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
         symbols: 0,
         strings: 0,
     };
-    let table = usize::try_from(encoding.word(bytes, at(28, 32))?).ok()?;
-    let entry_size = usize::from(encoding.u16(bytes, at(42, 54))?);
-    let count = usize::from(encoding.u16(bytes, at(44, 56))?);
     let mut segments = Vec::new();
     let mut dynamic = None;
-    for index in 0..count {
-        let Some(start) = table.checked_add(index * entry_size) else { break };
-        let Some(header) = bytes.get(start..).filter(|rest| rest.len() >= at(32, 56)) else {
-            break;
-        };
-        let word = |narrow, wide| encoding.word(header, at(narrow, wide)).unwrap_or(0);
-        let flags = encoding.u32(header, at(24, 4)).unwrap_or(0);
-        let (offset, address) = (word(4, 8), word(8, 16));
-        let (file_size, memory_size) = (word(16, 32), word(20, 40));
-        match encoding.u32(header, 0)? {
-            1 if segments.len() < MAX_SEGMENTS => {
-                let segment = Segment::within(bytes, address, offset, file_size, memory_size);
+    for it in raw.segments().unwrap_or_default() {
+        match it.kind {
+            PT_LOAD if segments.len() < MAX_SEGMENTS => {
+                let segment =
+                    Segment::within(bytes, it.address, it.offset, it.file_size, it.memory_size);
                 segments.extend(segment.map(|segment| Segment {
-                    executable: flags & 1 != 0,
-                    writable: flags & 2 != 0,
+                    executable: it.flags & PF_X != 0,
+                    writable: it.flags & PF_W != 0,
                     ..segment
                 }));
             }
-            2 => dynamic = Segment::within(bytes, address, offset, file_size, file_size),
-            3 => found.has_interpreter = true,
-            0x6474_e550 => found.eh_frame_hdr = Some(address),
+            PT_DYNAMIC => {
+                let size = it.file_size;
+                dynamic = Segment::within(bytes, it.address, it.offset, size, size);
+            }
+            PT_INTERP => found.has_interpreter = true,
+            PT_GNU_EH_FRAME => found.eh_frame_hdr = Some(it.address),
             _ => {}
         }
     }
@@ -131,108 +111,74 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
     };
     if let Some(part) = dynamic {
         let section = bytes.get(part.offset..part.offset + part.file_size).unwrap_or_default();
-        let tables = Tables::read(section, encoding);
-        (found.symbols, found.strings) = (tables.symbols, tables.strings);
-        found.constructors = vec![tables.preinit, tables.init];
-        tables.apply(&mut memory, &mut found);
+        let tables = Tables::of(entries(section, encoding));
+        (found.symbols, found.strings) = (tables.symbols.unwrap_or(0), tables.strings);
+        found.constructors = vec![tables.preinit_array, tables.init_array];
+        apply(&tables, &mut memory, &mut found);
     } else {
-        found.constructors = arrays_of_sections(bytes, encoding);
+        found.constructors = arrays_of_sections(&raw);
     }
     found.constructors.retain(|array| array.1 > 0);
     memory.elf = Some(found);
     Some(memory)
 }
 
-impl Tables {
-    fn read(section: &[u8], encoding: Encoding) -> Tables {
-        let mut tables = Tables::default();
-        for entry in section.chunks_exact(2 * encoding.size()) {
-            let (Some(tag), Some(value)) =
-                (encoding.word(entry, 0), encoding.word(entry, encoding.size()))
-            else {
+/// Notes what each relocation writes. Where two write to one slot, the last one counts, as
+/// in the loader.
+fn apply(tables: &Tables, memory: &mut Memory<'_>, elf: &mut Elf) {
+    let mut pointers = Vec::new();
+    let all = [(tables.rela, true), (tables.rel, false), (tables.plt, tables.plt_has_addends)];
+    for ((address, size), with_addend) in all {
+        let part = memory.tail(address);
+        let part = &part[..part.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
+        let entry_size = memory.encoding.size() * if with_addend { 3 } else { 2 };
+        pointers.reserve((part.len() / entry_size).min(MAX_POINTERS - pointers.len()));
+        for entry in part.chunks_exact(entry_size) {
+            if pointers.len() + elf.imports.len() >= MAX_POINTERS {
+                break;
+            }
+            let Some(relocation) = Relocation::read(entry, memory.encoding, elf.machine) else {
                 break;
             };
-            match tag {
-                0 => break,
-                2 => tables.plt.1 = value,
-                5 => tables.strings = value,
-                6 => tables.symbols = value,
-                7 => tables.rela.0 = value,
-                8 => tables.rela.1 = value,
-                17 => tables.rel.0 = value,
-                18 => tables.rel.1 = value,
-                25 => tables.init.0 = value,
-                27 => tables.init.1 = value,
-                32 => tables.preinit.0 = value,
-                33 => tables.preinit.1 = value,
-                20 => tables.plt_is_rela = value == 7,
-                23 => tables.plt.0 = value,
-                // DT_RELR and DT_RELRSZ, with the numbers Android used before the gABI had them.
-                36 | 0x6fff_e000 => tables.relr.0 = value,
-                35 | 0x6fff_e001 => tables.relr.1 = value,
-                _ => {}
-            }
+            relocation.note(memory, elf, &mut pointers);
         }
-        tables
     }
-
-    /// Notes what each relocation writes. Where two write to one slot, the last one counts, as
-    /// in the loader.
-    fn apply(&self, memory: &mut Memory<'_>, elf: &mut Elf) {
-        let mut pointers = Vec::new();
-        let tables = [(self.rela, true), (self.rel, false), (self.plt, self.plt_is_rela)];
-        for ((address, size), with_addend) in tables {
-            let part = memory.tail(address);
-            let part = &part[..part.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
-            let entry_size = memory.encoding.size() * if with_addend { 3 } else { 2 };
-            pointers.reserve((part.len() / entry_size).min(MAX_POINTERS - pointers.len()));
-            for entry in part.chunks_exact(entry_size) {
-                if pointers.len() + elf.imports.len() >= MAX_POINTERS {
-                    break;
-                }
-                let Some(relocation) = Relocation::read(entry, memory.encoding, elf.machine) else {
-                    break;
-                };
-                relocation.note(memory, elf, &mut pointers);
-            }
-        }
-        self.packed(memory, &mut pointers);
-        if !pointers.is_sorted_by(|before, after| before.slot < after.slot) {
-            pointers.sort_by_key(|pointer| pointer.slot);
-            pointers.reverse();
-            pointers.dedup_by_key(|pointer| pointer.slot);
-            pointers.reverse();
-        }
-        elf.imports.sort_unstable();
-        memory.pointers = pointers;
+    packed(tables.relr, memory, &mut pointers);
+    if !pointers.is_sorted_by(|before, after| before.slot < after.slot) {
+        pointers.sort_by_key(|pointer| pointer.slot);
+        pointers.reverse();
+        pointers.dedup_by_key(|pointer| pointer.slot);
+        pointers.reverse();
     }
+    elf.imports.sort_unstable();
+    memory.pointers = pointers;
+}
 
-    /// Expands RELR: an even word is the address of a pointer, an odd one is a bitmap of the 31
-    /// or 63 words after it.
-    fn packed(&self, memory: &Memory<'_>, pointers: &mut Vec<Pointer>) {
-        let size = memory.encoding.size();
-        let part = memory.tail(self.relr.0);
-        let part = &part[..part.len().min(usize::try_from(self.relr.1).unwrap_or(usize::MAX))];
-        let mut next = 0u64;
-        let mut note = |slot: u64| {
-            if pointers.len() < MAX_POINTERS {
-                let value = memory.encoding.word(memory.tail(slot), 0);
-                pointers.extend(value.map(|value| Pointer { slot, value }));
+/// Expands RELR: an even word is the address of a pointer, an odd one is a bitmap of the 31
+/// or 63 words after it.
+fn packed(relr: (u64, u64), memory: &Memory<'_>, pointers: &mut Vec<Pointer>) {
+    let size = memory.encoding.size();
+    let part = memory.tail(relr.0);
+    let part = &part[..part.len().min(usize::try_from(relr.1).unwrap_or(usize::MAX))];
+    let mut next = 0u64;
+    let mut note = |slot: u64| {
+        if pointers.len() < MAX_POINTERS {
+            let value = memory.encoding.word(memory.tail(slot), 0);
+            pointers.extend(value.map(|value| Pointer { slot, value }));
+        }
+    };
+    for entry in part.chunks_exact(size) {
+        let Some(word) = memory.encoding.word(entry, 0) else { break };
+        if word & 1 == 0 {
+            note(word);
+            next = word.wrapping_add(size as u64);
+        } else {
+            let mut bits = word >> 1;
+            while bits != 0 {
+                note(next.wrapping_add(u64::from(bits.trailing_zeros()) * size as u64));
+                bits &= bits - 1;
             }
-        };
-        for entry in part.chunks_exact(size) {
-            let Some(word) = memory.encoding.word(entry, 0) else { break };
-            if word & 1 == 0 {
-                note(word);
-                next = word.wrapping_add(size as u64);
-            } else {
-                let mut bits = word >> 1;
-                while bits != 0 {
-                    note(next.wrapping_add(u64::from(bits.trailing_zeros()) * size as u64));
-                    bits &= bits - 1;
-                }
-                next = next.wrapping_add((size as u64 * 8 - 1) * size as u64);
-            }
+            next = next.wrapping_add((size as u64 * 8 - 1) * size as u64);
         }
     }
 }
@@ -241,16 +187,8 @@ impl Relocation {
     fn read(entry: &[u8], encoding: Encoding, machine: u16) -> Option<Relocation> {
         let size = encoding.size();
         let slot = encoding.word(entry, 0)?;
-        let info = encoding.word(entry, size)?;
         let addend = (entry.len() > 2 * size).then(|| encoding.word(entry, 2 * size)).flatten();
-        let (symbol, kind) = if !encoding.wide {
-            (info as u32 >> 8, info as u32 & 0xff)
-        } else if machine == MIPS && encoding.little_endian {
-            // 64-bit MIPS splits the word into a 32-bit symbol and four single bytes.
-            (info as u32, (info >> 56) as u32)
-        } else {
-            ((info >> 32) as u32, info as u32)
-        };
+        let (symbol, kind) = relocation(entry, machine, encoding)?;
         Some(Relocation { slot, symbol, kind, addend })
     }
 
