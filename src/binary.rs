@@ -61,6 +61,8 @@ pub struct Binary {
     pub panic: Fact<Panic>,
     /// The compiler.
     pub rustc: Rustc,
+    /// The C compilers that had a part in it, as `.comment` names them: `GCC: (Debian 12.2.0-14) 12.2.0`.
+    pub c_compilers: Vec<String>,
     /// The crates that can be named.
     pub crates: Vec<Crate>,
     /// What user `main` does.

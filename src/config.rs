@@ -107,12 +107,12 @@ impl Config {
     }
 }
 
-/// The rule of this name.
+/// The rule that has this name or had it earlier.
 ///
 /// # Errors
 /// There is none; the message suggests the nearest.
 pub fn find_rule(name: &str) -> Result<&'static Rule, String> {
-    rules::ALL.iter().find(|rule| rule.id == name).copied().ok_or_else(|| unknown("rule", name))
+    rules::ALL.iter().find(|rule| rule.is_named(name)).copied().ok_or_else(|| unknown("rule", name))
 }
 
 fn find(name: &str) -> Result<Scope, String> {
@@ -143,7 +143,7 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
 mod tests {
     use super::*;
 
-    const RULE: &str = "partial-relro";
+    const RULE: &str = "relro-not-full";
 
     fn rule() -> &'static Rule {
         find_rule(RULE).unwrap()
@@ -157,7 +157,7 @@ mod tests {
     fn the_later_source_wins_and_a_rule_wins_over_its_group() {
         let manifest = Source {
             path: "Cargo.toml",
-            text: "[workspace.metadata.binlint.levels]\npartial-relro = \"deny\"\nhardening = \"allow\"\n",
+            text: "[workspace.metadata.binlint.levels]\nrelro-not-full = \"deny\"\nhardening = \"allow\"\n",
             table: &["workspace", "metadata", "binlint"],
         };
         let mut config = Config::read(&[manifest]).unwrap();
@@ -176,9 +176,9 @@ mod tests {
 
     #[test]
     fn an_unknown_rule_is_an_error_at_its_line_with_a_suggestion() {
-        let error = own("[levels]\n\npartial-rerlo = \"warn\"\n").unwrap_err();
+        let error = own("[levels]\n\nrelro-not-ful = \"warn\"\n").unwrap_err();
         assert_eq!(error.place, "binlint.toml:3");
-        assert!(error.message.ends_with("did you mean `partial-relro`?"), "{error}");
+        assert!(error.message.ends_with("did you mean `relro-not-full`?"), "{error}");
         let error = Config::default().set("-D", "xyzzy", Level::Deny).unwrap_err();
         assert!(error.message.contains("`cargo binlint rules`"), "{error}");
     }
@@ -187,14 +187,14 @@ mod tests {
     fn every_mistake_in_a_file_is_an_error_with_its_line() {
         for (text, place, part) in [
             ("levels = 3", "binlint.toml:1", "table"),
-            ("[levels]\npartial-relro = \"fatal\"", "binlint.toml:2", "`allow`, `warn` or `deny`"),
+            ("[levels]\nrelro-not-full = \"fatal\"", "binlint.toml:2", "`allow`, `warn` or `deny`"),
             ("[level]\n", "binlint.toml:1", "`levels`"),
             ("[expect]\nlibc = \"newlib\"", "binlint.toml:2", "musl-static"),
             ("[expect]\ncpu-level = 9", "binlint.toml:2", "1 to 4"),
-            ("[[waivers]]\nrule = \"partial-relro\"", "binlint.toml:1", "reason"),
+            ("[[waivers]]\nrule = \"relro-not-full\"", "binlint.toml:1", "reason"),
             ("[[waivers]]\nreason = \"x\"", "binlint.toml:1", "rule"),
             (
-                "[[waivers]]\nrule = \"partial-relro\"\nreason = \"x\"\nexpires = \"soon\"",
+                "[[waivers]]\nrule = \"relro-not-full\"\nreason = \"x\"\nexpires = \"soon\"",
                 "binlint.toml:4",
                 "2026",
             ),
@@ -206,11 +206,31 @@ mod tests {
         }
     }
 
+    /// Every old name, wherever a name can stand: a renamed rule breaks nobody's configuration.
+    #[test]
+    fn an_old_name_of_a_rule_is_its_name_everywhere() {
+        let renamed = rules::ALL.iter().flat_map(|rule| rule.aliases.iter().map(|it| (*rule, *it)));
+        let renamed: Vec<_> = renamed.collect();
+        assert!(renamed.iter().any(|(rule, alias)| (rule.id, *alias) == (RULE, "partial-relro")));
+        for (rule, alias) in renamed {
+            assert_eq!(find_rule(alias), Ok(rule));
+            for level in [Level::Allow, Level::Warn, Level::Deny] {
+                let config = own(&format!("[levels]\n{alias} = \"{level}\"\n")).unwrap();
+                assert_eq!(config.level(rule), level, "{alias}");
+                let mut config = Config::default();
+                config.set("-W", alias, level).unwrap();
+                assert_eq!(config.level(rule), level, "{alias}");
+            }
+            let waiver = format!("[[waivers]]\nrule = \"{alias}\"\nreason = \"known\"\n");
+            assert_eq!(own(&waiver).unwrap().waivers[0].rule.id, rule.id);
+        }
+    }
+
     #[test]
     fn expectations_and_waivers_are_read() {
         let config =
             own("[expect]\nlibc = \"musl-static\"\nbuilders = [\"https://ci.example/1\"]\n\
-             [[waivers]]\nrule = \"partial-relro\"\nsubject = \"app\"\nreason = \"old loader\"\n\
+             [[waivers]]\nrule = \"relro-not-full\"\nsubject = \"app\"\nreason = \"old loader\"\n\
              expires = 2027-01-31\n")
             .unwrap();
         assert_eq!(config.policy.libc.as_deref(), Some("musl-static"));

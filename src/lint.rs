@@ -83,7 +83,7 @@ mod tests {
     use crate::binary::{Hardening, Relro};
     use crate::config::Source;
 
-    const RULE: &str = "partial-relro";
+    const RULE: &str = "relro-not-full";
 
     fn report(config: &str) -> Report {
         let hardening = Hardening { relro: Some(Relro::None), ..Hardening::default() };
@@ -101,18 +101,18 @@ mod tests {
     #[test]
     fn an_allowed_rule_is_not_run() {
         assert!(checked(&report("")).is_some());
-        assert!(checked(&report("[levels]\npartial-relro = \"allow\"")).is_none());
+        assert!(checked(&report("[levels]\nrelro-not-full = \"allow\"")).is_none());
     }
 
     #[test]
     fn a_denied_finding_is_denied_unless_its_evidence_caps_it() {
-        let report = report("[levels]\npartial-relro = \"deny\"");
+        let report = report("[levels]\nrelro-not-full = \"deny\"");
         assert_eq!(checked(&report).unwrap().level, Level::Deny);
         let weak = Finding::new(crate::rule::Location::Subject, "x").at_most_warn();
         assert_eq!(weigh(Level::Deny, &weak.clone().into()), Level::Warn);
         let strong = Finding { at_most: None, ..weak.clone() };
         assert_eq!(weigh(Level::Deny, &Outcome::Fail(vec![weak, strong])), Level::Deny);
-        assert_eq!(weigh(Level::Deny, &Outcome::Pass), Level::Deny);
+        assert_eq!(weigh(Level::Deny, &Outcome::pass("nothing")), Level::Deny);
     }
 
     #[test]

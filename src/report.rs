@@ -73,7 +73,7 @@ impl Judged {
                 (Outcome::Fail(_), Level::Deny) => &mut summary.deny,
                 (Outcome::Fail(_), _) => &mut summary.warn,
                 (Outcome::Open(_), _) => &mut summary.open,
-                (Outcome::Pass, _) => &mut summary.pass,
+                (Outcome::Pass(_), _) => &mut summary.pass,
                 (Outcome::NotApplicable(_), _) => &mut summary.not_applicable,
             };
             *count += 1;

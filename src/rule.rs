@@ -1,11 +1,9 @@
 //! The words of a rule and of its answer. No rule is named here.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::workspace::profile::Origin;
 use crate::provenance::record::Record;
 #[cfg(test)]
 use crate::rootfs::document::config::Config;
@@ -16,32 +14,91 @@ use crate::start::image::elf_tree::Memory;
 use crate::start::loader::LoadPlan;
 use crate::subject::Facts;
 
+pub mod outcome;
+
+pub use outcome::{Finding, Location, Outcome};
+
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
 #[derive(Debug)]
 pub struct Rule {
     /// Kebab case, equal to the file name; names the defect, so that `-A <id>` reads as English.
     pub id: &'static str,
+    /// Earlier ids, which configuration, options and `explain` still accept.
+    pub aliases: &'static [&'static str],
     /// The question that this rule belongs to.
     pub group: Group,
     /// The level unless configuration says otherwise.
     pub level: Level,
     /// The first version that had the rule.
     pub since: &'static str,
+    /// Whether users can rely on the rule and on its id.
+    pub status: Status,
     /// One line, lower case, no full stop: what is wrong when the rule fails.
     pub summary: &'static str,
-    /// What is looked at, and when the answer is fail.
+    /// What is checked, and when the outcome is fail.
     pub what: &'static str,
-    /// What happens to the user of a program that fails.
+    /// What happens to the user of a binary that fails.
     pub why: &'static str,
-    /// What to do, with a line that can be pasted where there is one.
+    /// How to fix it, with a line that can be pasted where there is one.
     pub fix: &'static str,
+    /// Why a finding of this rule can be without a fix line; `None` if every finding has one.
+    pub no_fix_line: Option<&'static str>,
     /// What a person sees who has this defect; `diagnose` ranks by it.
     pub symptoms: &'static [Symptom],
-    /// Specifications, threads and measurements that the rule rests on.
+    /// URLs (`https://…`) and man pages (`ld.so(8)`) that the rule rests on.
     pub references: &'static [&'static str],
-    /// The check; its signature is the list of facts it needs.
+    /// The check; it declares the facts it needs.
     pub check: Check,
+}
+
+/// Where the pages of the rules are published, with a final slash. Empty while they are published
+/// nowhere: a page is then named by its path in the repository.
+const PAGES: &str = "";
+
+impl Rule {
+    /// The address of the rule's page: `docs/rules/ID.md` in the repository unless it is published.
+    pub fn url(&self) -> String {
+        let base = if PAGES.is_empty() { "docs/rules/" } else { PAGES };
+        format!("{base}{}.md", self.id)
+    }
+
+    /// Whether the rule is called by this name now, or was called so earlier.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.id == name || self.aliases.contains(&name)
+    }
+}
+
+/// Whether users can rely on a rule and on its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The id and the meaning stay.
+    Stable,
+    /// The rule has a new id; the old ones are its aliases.
+    Renamed {
+        /// The version that renamed it.
+        since: &'static str,
+        /// Why the old id was wrong.
+        reason: &'static str,
+    },
+    /// The rule will be removed.
+    Deprecated {
+        /// The version that deprecated it.
+        since: &'static str,
+        /// Why, and what to use instead.
+        reason: &'static str,
+    },
+}
+
+impl Status {
+    /// The status in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Stable => "stable",
+            Status::Renamed { .. } => "renamed",
+            Status::Deprecated { .. } => "deprecated",
+        }
+    }
 }
 
 /// The question a rule helps to answer.
@@ -178,7 +235,109 @@ pub enum Symptom {
     Behaviour(&'static str),
 }
 
-/// A check: the facts it needs are its signature, so no check ever sees an input that was not given.
+/// As a list on the rule's page shows it.
+impl fmt::Display for Symptom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Symptom::ExitCode(code) => write!(f, "exit code {code}"),
+            Symptom::Silence => f.write_str("no output at all"),
+            Symptom::Stderr(text) => write!(f, "on standard error: `{text}`"),
+            Symptom::Client(text) => write!(f, "a client reports: `{text}`"),
+            Symptom::Behaviour(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An input that a check reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The binary that is linted.
+    Binary,
+    /// The Cargo workspace and target directory that the binary should come from.
+    Cargo,
+    /// The container image or root file system.
+    Image,
+    /// What the loader of the image would do with the binary.
+    Loader,
+    /// A provenance record of the binary's build.
+    Record,
+    /// The table `[expect]` of the configuration.
+    Expectations,
+}
+
+impl Need {
+    /// The input's name in `rules` and on the rule's page.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Need::Binary => "binary",
+            Need::Cargo => "Cargo",
+            Need::Image => "image",
+            Need::Loader => "loader",
+            Need::Record => "record",
+            Need::Expectations => "[expect]",
+        }
+    }
+
+    /// Why a rule that requires the input is not applicable to these facts.
+    fn missing(self, facts: &Facts) -> Option<&'static str> {
+        let (is_missing, why) = match self {
+            Need::Binary => (facts.binary.is_none(), NO_BINARY),
+            Need::Cargo => (facts.build.is_none(), NO_BUILD),
+            Need::Image => (facts.image.is_none(), NO_IMAGE),
+            Need::Loader => (facts.load.is_none(), NO_IMAGE),
+            Need::Record => (facts.record.is_none(), NO_RECORD),
+            // Which key is missing is for the check to say.
+            Need::Expectations => (false, ""),
+        };
+        is_missing.then_some(why)
+    }
+}
+
+/// Why a rule that needs a binary is not applicable without one.
+pub const NO_BINARY: &str = "no binary was given";
+/// Why a rule that needs an image is not applicable without one.
+pub const NO_IMAGE: &str = "no image was given";
+/// What a rule that needs the binary's build in the target directory is missing.
+pub const NO_UNIT: &str = "no unit of this binary was found in the target directory; lint the \
+                           binary that cargo built here, in the stage that builds it";
+/// What a rule that needs the sources is missing.
+pub const NOT_COMPARED: &str = "the sources were not compared with the binary; run the linter in \
+                                the workspace that built it";
+/// Why a rule that needs a Cargo workspace is not applicable without one.
+pub const NO_BUILD: &str = "no Cargo workspace was given";
+/// Why a rule that needs a record is not applicable without one.
+pub const NO_RECORD: &str = "no record was given";
+
+/// The inputs that a check declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Without any one of these the rule is not applicable.
+    pub required: &'static [Need],
+    /// These are read as well when they are given.
+    pub optional: &'static [Need],
+}
+
+impl Needs {
+    /// Needs all of the first, and reads the second too when they are given.
+    pub const fn new(required: &'static [Need], optional: &'static [Need]) -> Needs {
+        Needs { required, optional }
+    }
+}
+
+/// `binary, image (optional: Cargo)`.
+impl fmt::Display for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names =
+            |needs: &[Need]| needs.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+        f.write_str(&names(self.required))?;
+        if self.optional.is_empty() {
+            return Ok(());
+        }
+        write!(f, " (optional: {})", names(self.optional))
+    }
+}
+
+/// A check: it declares the facts it needs, so no check ever sees an input that was not given.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// Needs the subject alone.
@@ -197,18 +356,18 @@ pub enum Check {
     Load(fn(&Binary, &Image, &LoadPlan) -> Outcome),
     /// Needs the subject and a record of its build.
     Record(fn(&Binary, &Record) -> Outcome),
-    /// Weighs whatever there is; the check itself says what is missing.
-    Facts(fn(&Facts) -> Outcome),
+    /// Needs what it declares, and weighs the optional inputs that are given.
+    Facts(Needs, fn(&Facts) -> Outcome),
 }
 
 impl Check {
     /// Runs the check. The one place where a missing input becomes *not applicable*.
     pub fn run(&self, facts: &Facts) -> Outcome {
-        let binary = || facts.binary.as_ref().ok_or("no program was given");
-        let build = || facts.build.as_ref().ok_or("no Cargo workspace was given");
-        let image = || facts.image.as_ref().ok_or("no image was given");
-        let load = || facts.load.as_ref().ok_or("no image was given");
-        let record = || facts.record.as_ref().ok_or("no record was given");
+        let binary = || facts.binary.as_ref().ok_or(NO_BINARY);
+        let build = || facts.build.as_ref().ok_or(NO_BUILD);
+        let image = || facts.image.as_ref().ok_or(NO_IMAGE);
+        let load = || facts.load.as_ref().ok_or(NO_IMAGE);
+        let record = || facts.record.as_ref().ok_or(NO_RECORD);
         let answer = || -> Result<Outcome, &'static str> {
             Ok(match self {
                 Check::Binary(check) => check(binary()?),
@@ -220,34 +379,52 @@ impl Check {
                     let plan = load()?;
                     match (check(binary()?, image()?, plan), &plan.open) {
                         // What the plan did not come to is not in order because of that.
-                        (Outcome::Pass, Some(why)) => Outcome::open(why.clone()),
+                        (Outcome::Pass(_), Some(why)) => Outcome::open(why.clone()),
                         (outcome, _) => outcome,
                     }
                 }
                 Check::Record(check) => check(binary()?, record()?),
-                Check::Facts(check) => check(facts),
+                Check::Facts(needs, check) => {
+                    match needs.required.iter().find_map(|need| need.missing(facts)) {
+                        Some(why) => return Err(why),
+                        None => check(facts),
+                    }
+                }
             })
         };
-        answer().unwrap_or_else(Outcome::not_applicable)
+        let outcome = answer().unwrap_or_else(Outcome::not_applicable);
+        match outcome {
+            Outcome::Fail(mut findings) if is_of_image(facts) => {
+                for fix in findings.iter_mut().filter_map(|it| it.fix.as_mut()) {
+                    *fix = in_dockerfile(fix);
+                }
+                Outcome::Fail(findings)
+            }
+            outcome => outcome,
+        }
     }
 
     /// What the check reads, for `rules` and the docs.
-    pub const fn needs(&self) -> &'static str {
-        match self {
-            Check::Binary(_) => "binary",
-            Check::Build(_) => "binary, Cargo",
-            Check::Image(_) | Check::Command(_) => "image",
-            Check::Carried(_) => "binary, image",
-            Check::Load(_) => "binary, image, loader",
-            Check::Record(_) => "binary, record",
-            Check::Facts(_) => "whatever is given",
-        }
+    pub const fn needs(&self) -> Needs {
+        use Need::{Binary, Cargo, Image, Loader, Record};
+        let required: &'static [Need] = match self {
+            Check::Binary(_) => &[Binary],
+            Check::Build(_) => &[Binary, Cargo],
+            Check::Image(_) | Check::Command(_) => &[Image],
+            Check::Carried(_) => &[Binary, Image],
+            Check::Load(_) => &[Binary, Image, Loader],
+            Check::Record(_) => &[Binary, Record],
+            Check::Facts(needs, _) => return *needs,
+        };
+        Needs::new(required, &[])
     }
 }
 
 fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Finding>) -> Outcome {
     if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of what it will run");
+        return Outcome::not_applicable(
+            "a root file system has no configuration that says what it runs",
+        );
     }
     let finding = |command: &Command| {
         let failure = command.failure()?;
@@ -273,169 +450,127 @@ fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Findi
     };
     let open = image.commands.iter().find_map(|it| it.unknown().filter(|_| would_speak(it)));
     match open.filter(|_| findings.is_empty()) {
-        Some(why) => Outcome::open(format!("what the image runs cannot be told: {why}")),
-        None => findings.into_iter().collect(),
+        Some(why) => Outcome::open(format!(
+            "what the image runs is not known: {why}; start the container to settle it"
+        )),
+        None => Outcome::of(findings, found_of(image)),
     }
 }
 
-/// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is
-/// never "pass".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Looked at, and in order.
-    Pass,
-    /// At least one finding.
-    Fail(Vec<Finding>),
-    /// The question does not arise for this subject, and why.
-    NotApplicable(Cow<'static, str>),
-    /// The evidence is not enough to decide, and what is missing.
-    Open(Cow<'static, str>),
-}
-
-impl Outcome {
-    /// The question does not arise.
-    pub fn not_applicable(why: impl Into<Cow<'static, str>>) -> Outcome {
-        Outcome::NotApplicable(why.into())
-    }
-
-    /// The evidence is not enough.
-    pub fn open(why: impl Into<Cow<'static, str>>) -> Outcome {
-        Outcome::Open(why.into())
-    }
-
-    /// The outcome's name in every report.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Outcome::Pass => "pass",
-            Outcome::Fail(_) => "fail",
-            Outcome::NotApplicable(_) => "not-applicable",
-            Outcome::Open(_) => "open",
-        }
-    }
-
-    /// The findings; empty unless the outcome is fail.
-    pub fn findings(&self) -> &[Finding] {
-        match self {
-            Outcome::Fail(findings) => findings,
-            Outcome::Pass | Outcome::NotApplicable(_) | Outcome::Open(_) => &[],
-        }
-    }
-}
-
-impl From<Finding> for Outcome {
-    fn from(finding: Finding) -> Outcome {
-        Outcome::Fail(vec![finding])
-    }
-}
-
-/// No finding is a pass.
-impl FromIterator<Finding> for Outcome {
-    fn from_iter<I: IntoIterator<Item = Finding>>(findings: I) -> Outcome {
-        let findings: Vec<Finding> = findings.into_iter().collect();
-        if findings.is_empty() { Outcome::Pass } else { Outcome::Fail(findings) }
-    }
-}
-
-/// One defect: what was seen, where, on what evidence, and the line that heals it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was seen, as one sentence without a full stop.
-    pub message: String,
-    /// The one place that the finding is about.
-    pub location: Location,
-    /// The facts behind the message in the tool's own numbers: paths, offsets, versions, hashes.
-    pub evidence: Vec<String>,
-    /// A line to paste, or what to change where no line can say it.
-    pub fix: Option<String>,
-    /// The finding never counts for more than this, whatever the rule's level: evidence that
-    /// is weaker than the rule's own says `Some(Level::Warn)`.
-    pub at_most: Option<Level>,
-}
-
-impl Finding {
-    /// A finding at a place, with neither evidence nor fix yet.
-    pub fn new(location: Location, message: impl Into<String>) -> Finding {
-        Finding {
-            message: message.into(),
-            location,
-            evidence: Vec::new(),
-            fix: None,
-            at_most: None,
-        }
-    }
-
-    /// Adds a piece of evidence.
-    pub fn evidence(mut self, evidence: impl Into<String>) -> Finding {
-        self.evidence.push(evidence.into());
-        self
-    }
-
-    /// Sets the line to paste.
-    pub fn fix(mut self, fix: impl Into<String>) -> Finding {
-        self.fix = Some(fix.into());
-        self
-    }
-
-    /// Caps the finding at a warning, because its evidence is weaker than the rule's own.
-    pub fn at_most_warn(mut self) -> Finding {
-        self.at_most = Some(Level::Warn);
-        self
-    }
-}
-
-/// Where a finding is. Exactly one a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// The subject as a whole.
-    Subject,
-    /// A segment of the subject, by type: `PT_INTERP`.
-    Segment(&'static str),
-    /// A section of the subject, by name.
-    Section(String),
-    /// An entry of the dynamic section: `DT_RUNPATH`.
-    Dynamic(&'static str),
-    /// An offset in the subject's file, in bytes.
-    Offset(u64),
-    /// A file outside the image (manifest, configuration, source), with a line from 1.
-    File {
-        /// As the user would type it.
-        path: String,
-        /// Line from 1, where it is known.
-        line: Option<u32>,
-    },
-    /// A path inside the image.
-    ImagePath(String),
-    /// A field of the image's configuration: `Entrypoint`.
-    ImageConfig(&'static str),
-}
-
-/// The place that decides a setting of the build; without one, the subject itself.
-impl From<&Origin> for Location {
-    fn from(origin: &Origin) -> Location {
-        match origin {
-            Origin::File { path, line, .. } => {
-                Location::File { path: path.clone(), line: Some(*line) }
+/// What every command of the image comes to, for the rule that has nothing against it.
+fn found_of(image: &Image) -> String {
+    let of_command = |command: &Command| {
+        let field = command.field;
+        match (command.failure(), command.program()) {
+            (Some(failure), _) => {
+                format!("{field} fails for another reason ({})", failure.message)
             }
-            Origin::RustFlag { from, .. } => Location::from(&**from),
-            Origin::Default | Origin::Assumed(_) | Origin::Env(_) | Origin::Argument(_) => {
-                Location::Subject
-            }
+            (None, Some(program)) => format!("{field} runs {program}"),
+            (None, None) => format!("{field} runs {}", command.words.join(" ")),
         }
+    };
+    match image.commands.iter().map(of_command).collect::<Vec<_>>() {
+        commands if commands.is_empty() => "the image runs no command".to_owned(),
+        commands => commands.join("; "),
     }
 }
 
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Location::Subject => f.write_str("the program"),
-            Location::Segment(name) => write!(f, "segment {name}"),
-            Location::Section(name) => write!(f, "section {name}"),
-            Location::Dynamic(tag) => write!(f, "dynamic entry {tag}"),
-            Location::Offset(offset) => write!(f, "offset {offset:#x}"),
-            Location::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
-            Location::File { path, line: None } => f.write_str(path),
-            Location::ImagePath(path) => write!(f, "image {path}"),
-            Location::ImageConfig(field) => write!(f, "image config {field}"),
+/// Whether the subject is a file that was found in the image.
+fn is_of_image(facts: &Facts) -> bool {
+    let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else { return false };
+    image.programs.iter().any(|program| program.path == binary.path)
+}
+
+/// The commands with which fix lines begin, where they are not variables.
+const COMMANDS: &[&str] = &["cargo", "patchelf", "sed", "upx"];
+
+/// A fix line of a binary that lies in an image: the image is built by its Dockerfile, and what is
+/// touched or built on the host never gets there. Every other line stays as it is.
+fn in_dockerfile(line: &str) -> String {
+    if line.starts_with("touch ")
+        && let Some((_, build)) = line.split_once(" && ")
+    {
+        return format!("RUN cargo binlint freshen && {build}");
+    }
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let is_variable = first.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty()
+            && name.chars().all(|it| it.is_ascii_uppercase() || "_0123456789".contains(it))
+    });
+    if COMMANDS.contains(&first) || is_variable { format!("RUN {line}") } else { line.to_owned() }
+}
+
+/// The architecture of the binary, as targets name it; x86_64 where it is not known.
+pub fn arch_of(binary: &Binary) -> &'static str {
+    binary.machine.as_ref().map_or("x86_64", |machine| machine.arch)
+}
+
+/// The line of a build stage that compiles for an image's architecture (`arm64`). `docker build
+/// --platform` alone makes images with foreign binaries, where a stage compiles for its own machine.
+pub fn compile_for(architecture: &str) -> String {
+    let arch = match architecture {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "386" => "i686",
+        "ppc64le" => "powerpc64le",
+        "riscv64" => "riscv64gc",
+        "s390x" => "s390x",
+        other => return format!("in the build stage, compile for {other} and copy that output"),
+    };
+    let triple = format!("{arch}-unknown-linux-gnu");
+    format!("RUN cargo build --release --target {triple} # then copy from target/{triple}/release")
+}
+
+/// The line that puts the build stage on the release of the runtime image.
+pub fn same_release(image: &Image) -> String {
+    let release = image.release.clone().unwrap_or_default();
+    let branch = release.version.split('.').take(2).collect::<Vec<_>>().join(".");
+    match release.id.as_str() {
+        "debian" if !release.codename.is_empty() => {
+            format!("FROM rust:{} # the build stage on the release of this image", release.codename)
         }
+        "alpine" if !branch.is_empty() => {
+            format!("FROM rust:alpine{branch} # the build stage on the release of this image")
+        }
+        "" => "use one release of one distribution in the build stage and in the image".to_owned(),
+        _ => format!("build on {}, the release of this image", release.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_for_a_binary_in_an_image_belongs_into_its_dockerfile() {
+        for (line, expected) in [
+            (
+                "touch src/main.rs && cargo build --release",
+                "RUN cargo binlint freshen && cargo build --release",
+            ),
+            ("cargo build --release", "RUN cargo build --release"),
+            ("RUSTFLAGS=\"-C a\" cargo build", "RUN RUSTFLAGS=\"-C a\" cargo build"),
+            ("ENV RUST_LOG=info", "ENV RUST_LOG=info"),
+            ("USER 10001:10001", "USER 10001:10001"),
+            ("strip = true # in [profile.release]", "strip = true # in [profile.release]"),
+        ] {
+            assert_eq!(in_dockerfile(line), expected);
+        }
+    }
+
+    /// The same finding about a file of this machine, and about one that was found in an image.
+    #[test]
+    fn only_a_binary_of_an_image_is_fixed_in_a_dockerfile() {
+        let check =
+            |_: &Binary| Finding::new(Location::Subject, "x").fix("cargo build --release").into();
+        let binary = Binary { path: "/app".to_owned(), ..Binary::default() };
+        let mut facts = Facts { binary: Some(binary.clone()), ..Facts::default() };
+        let fix = |facts: &Facts| Check::Binary(check).run(facts).findings()[0].fix.clone();
+        assert_eq!(fix(&facts).as_deref(), Some("cargo build --release"));
+        facts.image = Some(Image::default());
+        assert_eq!(fix(&facts).as_deref(), Some("cargo build --release"));
+        let programs = vec![std::sync::Arc::new(binary)];
+        facts.image = Some(Image { programs, ..Image::default() });
+        assert_eq!(fix(&facts).as_deref(), Some("RUN cargo build --release"));
     }
 }

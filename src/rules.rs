@@ -5,9 +5,9 @@ use crate::rule::Rule;
 
 /// Is this the code that was written?
 pub mod freshness {
+    pub mod cargo_chef_stub;
     pub mod feature_mismatch;
     pub mod foreign_artifact;
-    pub mod masked_version;
     pub mod placeholder_main;
     pub mod rustflags_ignored;
     pub mod stale_by_mtime;
@@ -25,15 +25,15 @@ pub mod hardening {
     pub mod missing_fortify;
     pub mod missing_pie;
     pub mod missing_stack_canary;
-    pub mod partial_relro;
+    pub mod relro_not_full;
     pub mod writable_executable_segment;
 }
 
 /// Will it run in this image?
 pub mod image {
-    pub mod base_skew;
     pub mod binary_differs;
     pub mod broken_script;
+    pub mod distro_mismatch;
     pub mod healthcheck_tool_missing;
     pub mod ignores_sigterm;
     pub mod layer_engine_dependent;
@@ -129,10 +129,10 @@ pub mod target {
     pub mod cpu_level_too_high;
     pub mod kernel_too_new;
     pub mod lse_atomics;
-    pub mod packed;
     pub mod page_size_baked;
     pub mod segment_alignment;
     pub mod triple_mismatch;
+    pub mod upx_packed;
     pub mod wrong_architecture;
     pub mod wrong_platform_in_index;
 }
@@ -140,9 +140,9 @@ pub mod target {
 /// Every rule, by group and name.
 #[rustfmt::skip]
 pub static ALL: &[&Rule] = &[
+    &freshness::cargo_chef_stub::RULE,
     &freshness::feature_mismatch::RULE,
     &freshness::foreign_artifact::RULE,
-    &freshness::masked_version::RULE,
     &freshness::placeholder_main::RULE,
     &freshness::rustflags_ignored::RULE,
     &freshness::stale_by_mtime::RULE,
@@ -156,11 +156,11 @@ pub static ALL: &[&Rule] = &[
     &hardening::missing_fortify::RULE,
     &hardening::missing_pie::RULE,
     &hardening::missing_stack_canary::RULE,
-    &hardening::partial_relro::RULE,
+    &hardening::relro_not_full::RULE,
     &hardening::writable_executable_segment::RULE,
-    &image::base_skew::RULE,
     &image::binary_differs::RULE,
     &image::broken_script::RULE,
+    &image::distro_mismatch::RULE,
     &image::healthcheck_tool_missing::RULE,
     &image::ignores_sigterm::RULE,
     &image::layer_engine_dependent::RULE,
@@ -236,10 +236,10 @@ pub static ALL: &[&Rule] = &[
     &target::cpu_level_too_high::RULE,
     &target::kernel_too_new::RULE,
     &target::lse_atomics::RULE,
-    &target::packed::RULE,
     &target::page_size_baked::RULE,
     &target::segment_alignment::RULE,
     &target::triple_mismatch::RULE,
+    &target::upx_packed::RULE,
     &target::wrong_architecture::RULE,
     &target::wrong_platform_in_index::RULE,
 ];

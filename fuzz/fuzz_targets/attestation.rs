@@ -6,8 +6,7 @@ use binlint::provenance::buildkit::ImageBuild;
 use binlint::provenance::keys::{PublicKey, SecretKey};
 use binlint::provenance::slsa::Provenance;
 use binlint::provenance::statement::Statement;
-use binlint::provenance::attestation;
-use binlint::provenance::dsse;
+use binlint::provenance::{attestation, dsse};
 use binlint::binary::elf::record_section;
 use libfuzzer_sys::fuzz_target;
 

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use binlint::cargo::target_dir::{dep_info, fingerprint, rmeta};
-use binlint::cargo::workspace::lockfile;
 use binlint::cargo::freshen_state::Ledger;
+use binlint::cargo::workspace::lockfile;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -201,6 +201,12 @@ impl Binary {
         let record =
             headers.section(".dep-v0").and_then(|section| section.bytes(contents?, MAX_RECORD));
         self.read_rust(&tables, text.as_ref(), contents, record);
+        let names = headers.section(".strtab").filter(|_| self.symbols == Some(Symbols::Present));
+        let names = names.and_then(|section| section.bytes(contents?, u64::MAX));
+        if let (Some(true), Some(text), Some(names)) = (self.rust.value, &text, names) {
+            let has_symbol = runtime_libs::has_overflow_symbol(names);
+            self.overflow_checks = runtime_libs::overflow_checks(text, Some(has_symbol));
+        }
         self.linking = Some(linking);
     }
 
@@ -216,6 +222,8 @@ impl Binary {
         self.machine = target::machine(linking);
         self.interpreter = linking.interpreter.clone();
         self.needed = linking.needed.clone();
+        let compilers = headers.comment.iter().filter(|it| it.starts_with("GCC: ("));
+        self.c_compilers = compilers.cloned().collect();
         self.runpath = linking.runpath.clone();
         self.rpath = linking.rpath.clone();
         self.soname = linking.soname.clone();

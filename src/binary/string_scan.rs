@@ -56,6 +56,7 @@ pub(crate) enum Needle {
     OverflowSubtract,
     OverflowMultiply,
     UnsafePrecondition,
+    KeptPrecondition,
     MisalignedPointer,
     Uncollected,
     Musl,
@@ -167,6 +168,9 @@ const NEEDLES: &[(Needle, &str)] = &[
     (Needle::Vergen, "VERGEN_IDEMPOTENT|_OUTPUT"),
 ];
 
+/// Whose checks the compiler leaves in code at opt-level 0, behind a branch that is never taken.
+const KEPT_PRECONDITIONS: &[&[u8]] = &[b"hint::unreachable_unchecked", b"NonZero::new_unchecked"];
+
 /// The needles whose surroundings are looked at afterwards.
 const PLACED: &[Needle] =
     &[Needle::Loopback, Needle::OpenSslDirectory, Needle::Template, Needle::PrivateKey];
@@ -276,6 +280,13 @@ impl Text {
             Needle::OpenSsl => self.note_openssl(after),
             // runtime/debug.buildInfoMagic: the byte 0xff goes before.
             Needle::Go => before.last() == Some(&0xff),
+            Needle::UnsafePrecondition => {
+                let is_kept = KEPT_PRECONDITIONS.iter().any(|it| after.starts_with(it));
+                if is_kept {
+                    *self.counts.entry(Needle::KeptPrecondition).or_default() += 1;
+                }
+                !is_kept
+            }
             _ => true,
         };
         if PLACED.contains(&needle) && self.places.len() < MAX_PLACES {

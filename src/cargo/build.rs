@@ -11,6 +11,9 @@ use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::workspace::toml_tree::{Node, Place};
 use crate::cargo::workspace::{Asked, Query, Rustc, Workspace};
 
+pub mod empty_main;
+pub mod reach;
+
 use crate::cargo::freshness::Freshness;
 use crate::cargo::workspace::lockfile::Locked;
 use crate::cargo::workspace::profile::Profile;
@@ -252,6 +255,26 @@ impl Build {
             return fingerprint.rustflags.iter().map(|it| (it.clone(), source.clone())).collect();
         }
         self.rustflags.iter().map(|flag| (flag.word.clone(), flag.origin.to_string())).collect()
+    }
+
+    /// Why a program that differs from its profile in this key is no finding: another build made it,
+    /// which may have got the value by a variable or an argument. It says how to settle it. `value` is
+    /// as TOML has it.
+    pub fn may_be_inline(&self, key: &str, value: &str) -> Option<String> {
+        let profile = match self.profile.name.as_str() {
+            "" => "release",
+            name => name,
+        };
+        let variable = |text: &str| text.to_uppercase().replace('-', "_");
+        self.freshness.is_of_another_build().then(|| {
+            format!(
+                "{key} = {value} would fit the program, and profile {profile} here is another; another \
+                 build made it, which may have got that by a variable: name it with `--cargo-config \
+                 'profile.{profile}.{key}={value}'` or CARGO_PROFILE_{}_{}",
+                variable(profile),
+                variable(key)
+            )
+        })
     }
 
     /// The triple that the subject should be for: the target asked for, or the host.

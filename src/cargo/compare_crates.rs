@@ -9,10 +9,12 @@ use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, Ta
 use crate::binary::address_space::Memory;
 use crate::binary::{main_fn, panic_locations};
 use crate::cargo::build::Build;
-use crate::cargo::compared::{Baked, Compared, NoCommit};
+use crate::cargo::build::reach::Crates;
+use crate::cargo::compared::{Baked, Compared, NoCommit, Reach};
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence;
 use crate::cargo::evidence::Names;
+use crate::cargo::evidence::linked::Libraries;
 use crate::cargo::evidence::mismatch::{Contradiction, Kind};
 use crate::cargo::evidence::texts::Texts;
 use crate::cargo::freshen_state;
@@ -22,7 +24,6 @@ use crate::cargo::source::cfg::Cfg;
 use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, snapshot};
 use crate::cargo::source::module_tree;
-use crate::cargo::source::string_literals::Presence;
 use crate::cargo::target_dir::units::{Unit, UnitKind, made_of};
 use crate::cargo::workspace::features::Declared;
 
@@ -110,6 +111,7 @@ impl<'a> Comparison<'a> {
             .filter_map(|index| self.of_unit(&units[index], own.as_ref()))
             .collect();
         states.sort_by_key(|state| state.role);
+        follow_main(&mut states);
         states
     }
 
@@ -132,6 +134,7 @@ impl<'a> Comparison<'a> {
             }
         }
         states.sort_by_key(|state| state.role);
+        follow_main(&mut states);
         states
     }
 
@@ -191,12 +194,32 @@ impl<'a> Comparison<'a> {
         };
         (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
-            match evidence::texts::compare_texts(states, mapped, names, &mut self.reader) {
+            let profile =
+                states.first().and_then(|state| Some(state.unit.as_ref()?.profile.clone()));
+            let libraries = profile.as_deref().map(|profile| self.libraries(&place, profile));
+            match evidence::texts::compare_texts(
+                states,
+                mapped,
+                names,
+                libraries.as_ref(),
+                &mut self.reader,
+            ) {
                 Ok(texts) => against.texts = texts,
                 Err(why) => against.notes.push(why),
             }
         }
         against
+    }
+
+    /// The libraries that programs of this profile are linked with.
+    fn libraries<'p>(&self, place: &'p Place<'_>, profile: &'p Path) -> Libraries<'p> {
+        let targets = self.packages.iter().flat_map(|package| &package.targets);
+        Libraries {
+            build_dir: &place.build_dir,
+            profile,
+            triples: place.triple.iter().chain(&place.host).map(String::as_str).collect(),
+            own: targets.map(|target| target.name.replace('-', "_")).collect(),
+        }
     }
 
     /// What should name a commit in these crates and names none.
@@ -211,15 +234,11 @@ impl<'a> Comparison<'a> {
         let program = program.and_then(|it| snapshot(&it.path, LARGEST_PROGRAM).ok().flatten());
         let mut states = self.crates(units, index);
         let (Some(program), Some(_)) = (program, states.first()) else { return states };
-        let against = self.against(&mut states, &program.bytes, false);
+        self.against(&mut states, &program.bytes, false);
         let state = &mut states[0];
         let path = state.root.clone();
         if let Some(why) = state.other_main(&main_fn::read(&program.bytes).main) {
             let kind = Kind::OtherMain(why);
-            state.contradictions.push(Contradiction { path, line: None, kind });
-        } else if against.locations.fitting == 0 && against.texts.presence.is_another_program() {
-            let Presence { found, wanted, .. } = against.texts.presence;
-            let kind = Kind::OtherTexts { found, wanted };
             state.contradictions.push(Contradiction { path, line: None, kind });
         }
         states
@@ -294,6 +313,9 @@ impl<'a> Comparison<'a> {
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
         }
+        if state.role == Role::BuildScript {
+            follow_main(std::slice::from_mut(state));
+        }
         evidence::scripts::build_script(state, names);
         if let Some(ledger) = &self.ledger {
             evidence::remembered(state, names, ledger, &mut self.reader);
@@ -340,6 +362,7 @@ impl<'a> Comparison<'a> {
         CrateState {
             role,
             package: package.name.to_string(),
+            crate_name: target.name.replace('-', "_"),
             version: package.version.to_string(),
             declared: self.declared(package),
             directory: directory(package).to_path_buf(),
@@ -353,6 +376,7 @@ impl<'a> Comparison<'a> {
             newer: Vec::new(),
             level: Vec::new(),
             late: Vec::new(),
+            reach: Reach::default(),
             open,
         }
     }
@@ -418,6 +442,19 @@ pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf
     }
     // A directory of its own for what is built says nothing of where the sources were.
     above(&build_dir, built_in.strip_prefix(workspace).ok()?)
+}
+
+/// What the first crate's `main` does in any case, followed through all of these.
+fn follow_main(states: &mut [CrateState]) {
+    let called = |it: &&CrateState| !matches!(it.role, Role::BuildScript | Role::BuildScriptRun);
+    let reach = {
+        let Some(first) = states.first() else { return };
+        let Some(main) = first.main() else { return };
+        let others = states[1..].iter().filter(called);
+        let crates: Vec<&CrateState> = std::iter::once(first).chain(others).collect();
+        Crates::new(&crates).of(main)
+    };
+    states[0].reach = reach;
 }
 
 fn directory(package: &MetadataPackage) -> &Path {

@@ -45,3 +45,15 @@ pub struct Subject<'a> {
     /// The program's build-id, lower-case hex.
     pub build_id: Option<&'a str>,
 }
+
+/// What is sure of a `main`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// It may come to nothing: what it calls is at hand, and nothing in it is sure to be done.
+    #[default]
+    Nothing,
+    /// It calls code that is not at hand.
+    Foreign,
+    /// It does what no optimiser leaves out.
+    Acts,
+}

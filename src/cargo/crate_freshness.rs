@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::binary::MainVerdict;
-use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::compared::Reach;
+use crate::cargo::evidence::mismatch::{Contradiction, Kind};
 use crate::cargo::file_time::Moment;
 use crate::cargo::source::module_tree::ModuleTree;
-use crate::cargo::source::tokens::MainFunction;
+use crate::cargo::source::tokens::{MainFunction, Scan};
 use crate::cargo::target_dir::units::Unit;
 use crate::cargo::workspace::features::Declared;
 use crate::fact::Fact;
@@ -34,6 +35,8 @@ pub struct CrateState {
     pub role: Role,
     /// Its package.
     pub package: String,
+    /// The name of the crate, as code says it.
+    pub crate_name: String,
     /// The version in the manifest.
     pub version: String,
     /// The features that its manifest declares.
@@ -61,6 +64,8 @@ pub struct CrateState {
     pub level: Vec<String>,
     /// Files whose inode changed after the anchor though they are dated before it.
     pub late: Vec<String>,
+    /// What `main` does in any case.
+    pub reach: Reach,
     /// Why something could not be compared.
     pub open: Vec<String>,
 }
@@ -78,7 +83,11 @@ impl CrateState {
         };
         match unit.is_compared_by_checksum() {
             true => self.contradictions.is_empty(),
-            false => self.newer.is_empty(),
+            // A file that is listed and gone makes Cargo compile again as well.
+            false => {
+                let is_gone = |it: &Contradiction| it.kind == Kind::Gone;
+                self.newer.is_empty() && !self.contradictions.iter().any(is_gone)
+            }
         }
     }
 
@@ -156,14 +165,36 @@ impl CrateState {
 
     /// `main` of the root file.
     pub fn main(&self) -> Option<&MainFunction> {
-        let scan = self.tree.as_ref()?.root_file()?.scan.as_ref()?;
-        scan.as_ref().ok()?.main.as_ref()
+        self.root_scan()?.main.as_ref()
     }
 
-    /// Whether `main` calls something: it may still come to nothing after the optimiser, but hardly
-    /// one that a whole package is written around, unless it has surely been so since the build.
-    pub fn hardly_empty(&self) -> bool {
+    fn root_scan(&self) -> Option<&Scan> {
+        self.tree.as_ref()?.root_file()?.scan.as_ref()?.as_ref().ok()
+    }
+
+    /// Whether a file of the crate puts a macro of its own in the place of one of the standard
+    /// library's.
+    pub fn redefines(&self, name: &str) -> bool {
+        let files = self.tree.iter().flat_map(|tree| &tree.files);
+        let mut scans = files.filter_map(|file| file.scan.as_ref()?.as_ref().ok());
+        scans.any(|scan| scan.macros.contains(name))
+    }
+
+    /// Whether `main` calls something and may still come to nothing, unless it has surely been so
+    /// since the build.
+    pub fn may_come_to_nothing(&self) -> bool {
         !self.untouched && self.main().is_some_and(|main| main.tokens > 0 && main.calls)
+    }
+
+    /// Whether the features decide that `main` does nothing: nothing of its body is compiled, or
+    /// another one is under other features.
+    pub fn is_empty_by_feature(&self) -> bool {
+        let scan = self.root_scan();
+        let another = scan.is_some_and(|scan| scan.other_main_by_feature);
+        match self.main() {
+            Some(main) => main.tokens == 0 && (main.by_feature || another),
+            None => another,
+        }
     }
 
     /// Where `main` of the root file is, as `file:line`.
@@ -177,7 +208,7 @@ impl CrateState {
         let place = self.main_place()?;
         let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
         match found.value? {
-            MainVerdict::Empty if main.must_leave_code() => {
+            MainVerdict::Empty if self.reach == Reach::Acts => {
                 Some(format!("its `main` does nothing, unlike the one at {place}"))
             }
             MainVerdict::HelloWorld

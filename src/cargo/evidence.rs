@@ -25,6 +25,7 @@ use crate::cargo::target_dir::units::{Unit, UnitKind};
 use crate::digest::{hex, sha256_hex};
 
 pub mod edited_strings;
+pub mod linked;
 pub mod mismatch;
 pub mod scripts;
 pub mod texts;

@@ -103,6 +103,22 @@ pub struct Twin {
 }
 
 impl Freshness {
+    /// Whether the subject is an output of the target directory, or one that was stripped, and the
+    /// directory was filled here.
+    pub fn is_made_here(&self) -> bool {
+        self.read && !self.is_of_another_build() && self.made_at.is_none()
+    }
+
+    /// Whether another build made the subject: one with variables and arguments of its own, which
+    /// nothing here knows.
+    pub fn is_of_another_build(&self) -> bool {
+        let is_output = matches!(
+            self.origin,
+            Origin::Output | Origin::Differs { same_build_id: Some(true), .. }
+        );
+        self.read && !is_output
+    }
+
     /// The program's own crate.
     pub fn program(&self) -> Option<&CrateState> {
         self.crates.first().filter(|state| state.role == Role::Program)

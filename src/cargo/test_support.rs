@@ -1,6 +1,7 @@
 //! Builds made in memory, for the tests of the rules.
 
 use crate::cargo::build::Build;
+use crate::cargo::compared::Reach;
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::file_time::Moment;
 use crate::cargo::freshness::{Freshness, Origin};
@@ -35,6 +36,7 @@ pub fn state(role: Role) -> CrateState {
     CrateState {
         role,
         package: if role == Role::Member { "member".into() } else { "app".into() },
+        crate_name: "app".into(),
         version: "0.1.0".into(),
         declared: Declared::default(),
         directory: "/ws".into(),
@@ -48,6 +50,7 @@ pub fn state(role: Role) -> CrateState {
         newer: Vec::new(),
         level: Vec::new(),
         late: Vec::new(),
+        reach: Reach::default(),
         open: Vec::new(),
     }
 }

@@ -2,10 +2,9 @@
 //! that the build got, and every field that differs is named.
 
 use crate::cargo::build::Build;
-use crate::cargo::error;
-use crate::cargo::fs;
 use crate::cargo::workspace;
 use crate::cargo::workspace::{Asked, Query, Workspace};
+use crate::cargo::{error, fs};
 use crate::cli::check;
 use crate::cli::check::Selection;
 use crate::cli::output::Failure;

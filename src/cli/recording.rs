@@ -24,7 +24,6 @@ use crate::cli::output;
 use crate::cli::output::Failure;
 use crate::cli::subject::Subject;
 use crate::digest::sha256_hex;
-use crate::provenance::attestation;
 use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::{Request, places_of_sources};
 use crate::provenance::create;
@@ -32,10 +31,10 @@ use crate::provenance::dsse::Envelope;
 use crate::provenance::fs::Sources;
 use crate::provenance::keys::{PublicKey, SecretKey};
 use crate::provenance::record::Record;
-use crate::provenance::sigstore;
 use crate::provenance::source_proof;
 use crate::provenance::source_proof::{Earlier, Seen, Tie, Ties};
 use crate::provenance::subject_match::Fate;
+use crate::provenance::{attestation, sigstore};
 use crate::provenance::{fs as files, key_file};
 
 /// What is appended to a program's name for its record.

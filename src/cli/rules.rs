@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::output::{Failure, Output};
 use crate::config::find_rule;
-use crate::rule::{Group, Rule, Symptom};
+use crate::rule::{Group, Rule, Status};
 use crate::rules;
 
 /// Words after `rules`.
@@ -38,11 +38,14 @@ enum Format {
 #[derive(Serialize)]
 struct Entry {
     rule: &'static str,
+    aliases: &'static [&'static str],
     group: &'static str,
     level: &'static str,
-    needs: &'static str,
+    needs: String,
     since: &'static str,
+    status: &'static str,
     summary: &'static str,
+    url: String,
 }
 
 /// Prints every rule by group.
@@ -64,11 +67,14 @@ pub fn list(words: &List) -> Result<u8, Failure> {
 fn entry(rule: &Rule) -> Entry {
     Entry {
         rule: rule.id,
+        aliases: rule.aliases,
         group: rule.group.name(),
         level: rule.level.name(),
-        needs: rule.check.needs(),
+        needs: rule.check.needs().to_string(),
         since: rule.since,
+        status: rule.status.name(),
         summary: rule.summary,
+        url: rule.url(),
     }
 }
 
@@ -99,34 +105,31 @@ pub fn explain(words: &Explain) -> Result<u8, Failure> {
 fn page(rule: &Rule, width: usize, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "{}: {}", rule.id, rule.summary)?;
     let (group, level) = (rule.group.name(), rule.level);
-    writeln!(
-        to,
-        "group {group}, level {level}, needs {}, since {}",
-        rule.check.needs(),
-        rule.since
-    )?;
-    for (title, text) in [
-        ("What it looks at", rule.what),
-        ("Why it matters", rule.why),
-        ("How to heal it", rule.fix),
-    ] {
+    let needs = rule.check.needs();
+    writeln!(to, "group {group}, level {level}, needs {needs}, since {}", rule.since)?;
+    match rule.status {
+        Status::Stable => {}
+        Status::Renamed { since, reason } => {
+            writeln!(to, "called {} before {since}: {reason}", rule.aliases.join(", "))?;
+        }
+        Status::Deprecated { since, reason } => writeln!(to, "deprecated in {since}: {reason}")?,
+    }
+    for (title, text) in
+        [("What is checked", rule.what), ("Why it matters", rule.why), ("How to fix it", rule.fix)]
+    {
         writeln!(to, "\n{title}")?;
         paragraph(text, width, to)?;
     }
-    if !rule.symptoms.is_empty() {
-        writeln!(to, "\nHow it shows")?;
-        for symptom in rule.symptoms {
-            match symptom {
-                Symptom::ExitCode(code) => writeln!(to, "  exit code {code}")?,
-                Symptom::Silence => writeln!(to, "  nothing is printed")?,
-                Symptom::Stderr(text) => writeln!(to, "  on standard error: {text}")?,
-                Symptom::Client(text) => writeln!(to, "  a client sees: {text}")?,
-                Symptom::Behaviour(text) => writeln!(to, "  {text}")?,
-            }
-        }
+    if let Some(reason) = rule.no_fix_line {
+        paragraph(&format!("A finding can be without a fix line: {reason}."), width, to)?;
     }
-    writeln!(to, "\nWhere this comes from")?;
-    rule.references.iter().try_for_each(|reference| writeln!(to, "  {reference}"))
+    if !rule.symptoms.is_empty() {
+        writeln!(to, "\nSymptoms")?;
+        rule.symptoms.iter().try_for_each(|symptom| writeln!(to, "  {symptom}"))?;
+    }
+    writeln!(to, "\nReferences")?;
+    rule.references.iter().try_for_each(|reference| writeln!(to, "  {reference}"))?;
+    writeln!(to, "  {}", rule.url())
 }
 
 fn paragraph(text: &str, width: usize, to: &mut dyn Write) -> io::Result<()> {

@@ -77,6 +77,7 @@ struct ImageEntry<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeEntry<'a> {
     rule: &'static str,
+    url: String,
     group: &'static str,
     #[cfg_attr(test, schemars(extend("enum" = ["allow", "warn", "deny"])))]
     level: &'static str,
@@ -174,12 +175,13 @@ fn image(image: &Image) -> ImageEntry<'_> {
 fn outcome(checked: &Checked) -> OutcomeEntry<'_> {
     OutcomeEntry {
         rule: checked.rule.id,
+        url: checked.rule.url(),
         group: checked.rule.group.name(),
         level: checked.level.name(),
         outcome: checked.outcome.name(),
         reason: match &checked.outcome {
-            Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
-            Outcome::Pass | Outcome::Fail(_) => None,
+            Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
+            Outcome::Fail(_) => None,
         },
         waived: checked
             .waived

@@ -102,7 +102,7 @@ fn row(table: &mut Table, checked: &Checked, style: Style) {
         (Outcome::Fail(_), Level::Deny) => ("deny", Color::Red),
         (Outcome::Fail(_), _) => ("warn", Color::Yellow),
         (Outcome::Open(_), _) => ("open", Color::Magenta),
-        (Outcome::Pass, _) => ("pass", Color::Green),
+        (Outcome::Pass(_), _) => ("pass", Color::Green),
         (Outcome::NotApplicable(_), _) => ("n/a", Color::DarkGrey),
     };
     table.add_row([
@@ -116,8 +116,9 @@ fn row(table: &mut Table, checked: &Checked, style: Style) {
 fn seen(checked: &Checked, style: Style) -> String {
     let mut lines = Vec::new();
     match &checked.outcome {
-        Outcome::Pass => lines.push(format!("not so: {}", checked.rule.summary)),
-        Outcome::NotApplicable(why) | Outcome::Open(why) => lines.push(why.to_string()),
+        Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => {
+            lines.push(why.to_string());
+        }
         Outcome::Fail(findings) => {
             for finding in findings {
                 lines.push(finding.message.clone());
@@ -128,6 +129,7 @@ fn seen(checked: &Checked, style: Style) -> String {
                     lines.push(format!("  … and {} more (-v)", finding.evidence.len() - shown));
                 }
             }
+            lines.push(format!("  see {}", checked.rule.url()));
         }
     }
     if let Some(waived) = &checked.waived {
@@ -136,11 +138,14 @@ fn seen(checked: &Checked, style: Style) -> String {
     lines.join("\n")
 }
 
-/// Outside the table, because a line that is to be pasted must not be broken or framed.
+/// Outside the table, because a line that is to be pasted must not be broken or framed. A finding
+/// without one says why.
 fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
-    let mut fixes: Vec<(&str, &str)> = Vec::new();
+    let mut fixes: Vec<(&str, String)> = Vec::new();
     for checked in failures {
-        for fix in checked.outcome.findings().iter().filter_map(|it| it.fix.as_deref()) {
+        for finding in checked.outcome.findings() {
+            let none = || Some(format!("(no line: {})", checked.rule.no_fix_line?));
+            let Some(fix) = finding.fix.clone().or_else(none) else { continue };
             if !fixes.iter().any(|(_, known)| *known == fix) {
                 fixes.push((checked.rule.id, fix));
             }
@@ -149,7 +154,7 @@ fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
     if fixes.is_empty() {
         return Ok(());
     }
-    writeln!(to, "  to heal it:")?;
+    writeln!(to, "  to fix:")?;
     let widest = fixes.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
     for (id, fix) in fixes {
         for (index, line) in fix.lines().enumerate() {

@@ -9,7 +9,7 @@ pub(crate) fn read(binary: &mut Binary, text: &Text) {
     binary.allocator = allocator(text);
     binary.tls = tls(binary, text);
     binary.debug_assertions = debug_assertions(binary, text);
-    binary.overflow_checks = overflow_checks(text);
+    binary.overflow_checks = overflow_checks(text, None);
     binary.may_read = text.files();
 }
 
@@ -93,17 +93,32 @@ fn tls(binary: &Binary, text: &Text) -> Fact<String> {
 /// linked by C's tools, PowerPC's 64-bit linkers, shared standard libraries).
 const KEPT: &str = "the linker kept the unused parts of the standard library, texts and all";
 
+/// Fewer texts of unsafe preconditions than a program with debug assertions has: 12 distinct ones at
+/// least in programs of a few lines that have any. One or two stay where the assertions are off.
+const FEWEST_PRECONDITIONS: u64 = 3;
+
 /// The checks of unsafe preconditions are compiled in with debug assertions (1.78 and later): 360
-/// texts in a debug build of ripgrep, none in any release build that was measured.
+/// texts in a debug build of ripgrep, none in any release build that was measured. Code at opt-level 0
+/// keeps those of a branch that is never taken, and those are not counted.
 fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
     if text.has(Needle::Uncollected) {
         return Fact::unknown(KEPT);
     }
     let count = text.count(Needle::UnsafePrecondition) + text.count(Needle::MisalignedPointer);
-    if count > 0 {
+    if count >= FEWEST_PRECONDITIONS {
         return Fact::high(
             true,
             format!("{count} texts of checks that only debug assertions compile in"),
+        );
+    }
+    if count > 0 {
+        return Fact::unknown(format!(
+            "{count} texts of checks of debug assertions, fewer than a program with them has"
+        ));
+    }
+    if text.has(Needle::KeptPrecondition) {
+        return Fact::unknown(
+            "the texts of two checks that code at opt-level 0 keeps, with debug assertions or without",
         );
     }
     let version = binary.rustc.version.as_deref();
@@ -114,17 +129,93 @@ fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
     }
 }
 
-/// At least two of the three: one alone may be an explicit panic.
-fn overflow_checks(text: &Text) -> Fact<bool> {
+/// The functions that checked arithmetic panics with, as every mangling has their names.
+const OVERFLOW_SYMBOLS: &[&[u8]] =
+    &[b"panic_const_add_overflow", b"panic_const_sub_overflow", b"panic_const_mul_overflow"];
+
+/// Whether a table of symbols' names has one of a panic of overflowing arithmetic.
+pub(crate) fn has_overflow_symbol(names: &[u8]) -> bool {
+    OVERFLOW_SYMBOLS.iter().any(|name| memchr::memmem::find(names, name).is_some())
+}
+
+/// A check calls a function of its own, whose symbol is sure. Without it the texts are left: a
+/// program may hold them as data, and one alone may be an explicit panic.
+pub(crate) fn overflow_checks(text: &Text, has_symbol: Option<bool>) -> Fact<bool> {
     if text.has(Needle::Uncollected) {
         return Fact::unknown(KEPT);
+    }
+    if has_symbol == Some(true) {
+        return Fact::high(true, "the symbol of a panic of overflowing arithmetic");
     }
     let found = [Needle::OverflowAdd, Needle::OverflowSubtract, Needle::OverflowMultiply]
         .iter()
         .filter(|needle| text.has(**needle))
         .count();
-    match found {
-        0 | 1 => Fact::low(false, "the texts of overflowing arithmetic are not inside"),
-        found => Fact::high(true, format!("{found} of the three texts of overflowing arithmetic")),
+    match (found, has_symbol) {
+        (0, _) => Fact::low(false, "the texts of overflowing arithmetic are not inside"),
+        (_, Some(_)) => {
+            Fact::unknown("texts of overflowing arithmetic, and no symbol of what panics with them")
+        }
+        (1, None) => {
+            Fact::unknown("one text of overflowing arithmetic: a check, or a text of its own")
+        }
+        (_, None) => {
+            Fact::low(true, format!("{found} of the three texts of overflowing arithmetic"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binary(version: &str) -> Binary {
+        let mut binary = Binary::default();
+        binary.rustc.version = Some(version.to_owned());
+        binary
+    }
+
+    fn text(texts: &[&str]) -> Text {
+        let bytes = texts.join("..").into_bytes();
+        Text::read(&bytes, std::slice::from_ref(&(0..bytes.len())))
+    }
+
+    #[test]
+    fn what_code_without_optimisation_keeps_proves_no_debug_assertions() {
+        let check = |what: &str| format!("unsafe precondition(s) violated: {what} requires x");
+        let kept = check("hint::unreachable_unchecked must never be reached");
+        let texts = |texts: &[String]| {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            debug_assertions(&binary("1.95.0"), &text(&texts)).value
+        };
+        assert_eq!(texts(&[]), Some(false));
+        assert_eq!(texts(&[kept.clone(), kept.clone(), kept.clone()]), None);
+        assert_eq!(texts(&[kept, check("NonZero::new_unchecked")]), None);
+        assert_eq!(texts(&[check("Vec::set_len")]), None);
+        let many = ["Vec::set_len", "str::get_unchecked", "ptr::read"].map(check);
+        assert_eq!(texts(&many), Some(true));
+    }
+
+    #[test]
+    fn symbols_outrank_the_texts_of_overflow() {
+        use crate::fact::Confidence::{High, Low, None as Unknown};
+        let all =
+            ["add", "subtract", "multiply"].map(|it| format!("attempt to {it} with overflow"));
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        for (texts, symbol, expected) in [
+            (&all[..], Some(false), (None, Unknown)),
+            (&[], Some(true), (Some(true), High)),
+            (&[], Some(false), (Some(false), Low)),
+            (&all, None, (Some(true), Low)),
+            (&all[..1], None, (None, Unknown)),
+            (&[], None, (Some(false), Low)),
+        ] {
+            let fact = overflow_checks(&text(texts), symbol);
+            assert_eq!((fact.value, fact.confidence), expected, "{texts:?} {symbol:?}");
+        }
+        assert!(has_overflow_symbol(
+            b"\0_ZN4core9panicking11panic_const24panic_const_mul_overflow17h0E\0"
+        ));
+        assert!(!has_overflow_symbol(b"\0_ZN4core9panicking5panic17h0E\0"));
     }
 }

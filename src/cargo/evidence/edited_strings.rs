@@ -13,10 +13,13 @@ use memchr::memmem;
 pub struct Edited {
     /// Which of the missing texts.
     pub index: usize,
-    /// What the program holds at its place, as far as the text went.
+    /// The part of it that the program holds.
+    pub part: Range<usize>,
+    /// What the program holds at its place: from its first to its last letters where both are
+    /// there, else the part, with `…` where nobody knows how the program's text goes on.
     pub inside: String,
-    /// Whether both ends of the text are there, so that only its middle is another: no chance and
-    /// no text of somebody else looks like that.
+    /// Whether both ends of the text are there, so that only its middle is another: no chance looks
+    /// like that.
     pub whole: bool,
 }
 
@@ -36,47 +39,102 @@ const PLACES: usize = 32;
 /// More missing texts than this are another program's, and need no explanation.
 const MOST: usize = 400;
 
+/// Looks for the longest part of each text.
+#[derive(Debug)]
+pub struct Search<'a> {
+    texts: &'a [&'a [u8]],
+    anchors: Vec<(usize, usize)>,
+    automaton: AhoCorasick,
+}
+
+/// What was found of one text.
+#[derive(Debug, Clone, Default)]
+enum Longest {
+    #[default]
+    Nothing,
+    /// This part of the text, at this place.
+    Part(Range<usize>, usize),
+    /// Parts of it are everywhere.
+    Everywhere,
+}
+
+impl<'a> Search<'a> {
+    /// Of these texts those of at least 12 bytes; `None` when they are too many to search for.
+    pub fn new(texts: &'a [&'a [u8]]) -> Option<Search<'a>> {
+        let mut anchors: Vec<(usize, usize)> = Vec::new();
+        for (index, text) in texts.iter().enumerate().take(MOST) {
+            if let Some(last) = text.len().checked_sub(ANCHOR) {
+                anchors.extend([0, last / 2, last].map(|offset| (index, offset)));
+            }
+        }
+        let patterns = anchors.iter().map(|(index, at)| &texts[*index][*at..*at + ANCHOR]);
+        let mut builder = AhoCorasick::builder();
+        let automaton = builder.kind(Some(AhoCorasickKind::ContiguousNFA)).build(patterns).ok()?;
+        Some(Search { texts, anchors, automaton })
+    }
+
+    fn longest(&self, bytes: &[u8]) -> Vec<Longest> {
+        let mut longest = vec![Longest::Nothing; self.texts.len()];
+        let mut looked_at = vec![0; self.texts.len()];
+        for hit in self.automaton.find_overlapping_iter(bytes) {
+            let (index, offset) = self.anchors[hit.pattern().as_usize()];
+            looked_at[index] += 1;
+            if looked_at[index] > PLACES {
+                longest[index] = Longest::Everywhere;
+                continue;
+            }
+            let run = common(self.texts[index], offset, bytes, hit.start());
+            let is_longer =
+                |known: &Longest| !matches!(known, Longest::Part(it, _) if it.len() >= run.len());
+            if is_longer(&longest[index]) {
+                let place = hit.start() - offset + run.start;
+                longest[index] = Longest::Part(run, place);
+            }
+        }
+        longest
+    }
+
+    /// Which of the texts these bytes hold but for a third: what lies beside a text in a program is
+    /// another's, and may happen to go on as the text does.
+    pub fn mostly_in(&self, bytes: &[u8]) -> Vec<bool> {
+        let longest = self.longest(bytes);
+        let texts = self.texts.iter().zip(longest);
+        texts
+            .map(|(text, longest)| match longest {
+                Longest::Nothing => false,
+                Longest::Part(run, _) => run.len() * 3 >= text.len() * 2,
+                Longest::Everywhere => true,
+            })
+            .collect()
+    }
+}
+
 /// The texts of `missing` of which the program holds an edited form.
 ///
 /// `is_known` says whether a part of a text is in another text of the sources as well.
 pub fn find(missing: &[&[u8]], program: &[u8], is_known: impl Fn(&[u8]) -> bool) -> Vec<Edited> {
-    let mut anchors: Vec<(usize, usize)> = Vec::new();
-    for (index, text) in missing.iter().enumerate().take(MOST) {
-        if text.len() > SHORTEST {
-            let last = text.len() - ANCHOR;
-            anchors.extend([0, last / 2, last].map(|offset| (index, offset)));
-        }
-    }
-    let patterns = anchors.iter().map(|(index, offset)| &missing[*index][*offset..offset + ANCHOR]);
-    let Ok(automaton) =
-        AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(patterns)
-    else {
-        return Vec::new();
-    };
-    let mut longest: Vec<Option<(Range<usize>, usize)>> = vec![None; missing.len()];
-    let mut looked_at = vec![0; missing.len()];
-    for hit in automaton.find_overlapping_iter(program) {
-        let (index, offset) = anchors[hit.pattern().as_usize()];
-        looked_at[index] += 1;
-        if looked_at[index] > PLACES {
-            longest[index] = None;
-            continue;
-        }
-        let run = common(missing[index], offset, program, hit.start());
-        if longest[index].as_ref().is_none_or(|(known, _)| known.len() < run.len()) {
-            longest[index] = Some((run.clone(), hit.start() - offset + run.start));
-        }
-    }
+    let Some(search) = Search::new(missing) else { return Vec::new() };
+    let longest = search.longest(program);
     let found = longest.into_iter().enumerate().filter_map(|(index, longest)| {
-        let (run, place) = longest?;
+        let Longest::Part(run, place) = longest else { return None };
         let text = missing[index];
         let is_telling = run.len() >= SHORTEST
             && !run.len().is_multiple_of(16)
             && run.len() * 100 >= text.len() * SHARE
             && !is_known(&text[run.clone()]);
-        let whole = has_ends(text, &run, program, place);
-        let inside = || around(program, place, &run, text.len());
-        is_telling.then(|| Edited { index, inside: inside(), whole })
+        if !is_telling {
+            return None;
+        }
+        let ends = ends(text, &run, program, place);
+        let inside = match &ends {
+            Some(ends) => String::from_utf8_lossy(&program[ends.clone()]).into_owned(),
+            None => {
+                let before = if run.start == 0 { "" } else { "…" };
+                let behind = if run.end == text.len() { "" } else { "…" };
+                format!("{before}{}{behind}", String::from_utf8_lossy(&text[run.clone()]))
+            }
+        };
+        Some(Edited { index, part: run, inside, whole: ends.is_some() })
     });
     found.collect()
 }
@@ -89,27 +147,28 @@ fn common(text: &[u8], offset: usize, program: &[u8], at: usize) -> Range<usize>
     offset - before.take_while(same).count()..offset + after.take_while(same).count()
 }
 
-/// Whether the first and the last bytes of the text are near the part that begins at `place`.
-fn has_ends(text: &[u8], run: &Range<usize>, program: &[u8], place: usize) -> bool {
+/// Where the program's text begins and ends, if the first and the last bytes of the text are near
+/// the part that begins at `place`.
+fn ends(text: &[u8], run: &Range<usize>, program: &[u8], place: usize) -> Option<Range<usize>> {
     const END: usize = 4;
     const NEAR: usize = 16;
-    let before = &program[place.saturating_sub(run.start + NEAR)..place];
     let end = place + run.len();
-    let behind = &program[end..(end + text.len() - run.end + NEAR).min(program.len())];
-    (run.start == 0 || (run.start >= END && memmem::find(before, &text[..END]).is_some()))
-        && (run.end == text.len()
-            || (run.end + END <= text.len()
-                && memmem::find(behind, &text[text.len() - END..]).is_some()))
-}
-
-/// What a person should see: the part, and as much before and behind it as the text had.
-fn around(program: &[u8], place: usize, run: &Range<usize>, length: usize) -> String {
-    let start = place.saturating_sub(run.start);
-    let end = (place + length - run.start).min(program.len());
-    let is_text = |byte: &u8| (0x20..0x7f).contains(byte) || *byte >= 0x80;
-    let before = program[start..place].iter().rev().take_while(|byte| is_text(byte)).count();
-    let behind = program[place..end].iter().take_while(|byte| is_text(byte)).count();
-    String::from_utf8_lossy(&program[place - before..place + behind.max(run.len())]).into_owned()
+    let first = if run.start == 0 {
+        place
+    } else {
+        let from = place.saturating_sub(run.start + NEAR);
+        let head = text.get(..END).filter(|_| run.start >= END)?;
+        from + memmem::rfind(&program[from..place], head)?
+    };
+    let last = if run.end == text.len() {
+        end
+    } else {
+        let to = (end + text.len() - run.end + NEAR).min(program.len());
+        let tail =
+            text.get(text.len().checked_sub(END)?..).filter(|_| run.end + END <= text.len())?;
+        end + memmem::find(&program[end..to], tail)? + END
+    };
+    Some(first..last)
 }
 
 #[cfg(test)]
@@ -133,9 +192,29 @@ mod tests {
             shown,
             [
                 (0, "Do not hide filesystem errors", true),
-                (1, "Apparent size instead of usage..", true),
+                (1, "Apparent size instead of usage", true),
             ]
         );
+    }
+
+    #[test]
+    fn what_others_hold_but_for_its_edges_is_theirs() {
+        let texts: [&[u8]; 3] = [b" internal error: ", b"nobody hears it at the far end", b"short"];
+        let search = Search::new(&texts).unwrap();
+        let library = b"a thing;internal error: entered unreachable codenobody hears it";
+        assert_eq!(search.mostly_in(library), [true, false, false]);
+        assert_eq!(search.mostly_in(b""), [false; 3]);
+        let everywhere = b" internal error:".repeat(PLACES + 1);
+        assert_eq!(search.mostly_in(&everywhere), [true, false, false]);
+    }
+
+    #[test]
+    fn where_the_programs_text_goes_on_nobody_knows() {
+        let text: &[u8] = b"Unhandled internal error: ";
+        let program = b"..Formatter`> , internal error: entered unreachable code";
+        let found = find(&[text], program, |_| false);
+        assert_eq!(found[0].inside, "… internal error: ");
+        assert!(!found[0].whole);
     }
 
     #[test]

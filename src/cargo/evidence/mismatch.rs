@@ -44,13 +44,6 @@ pub enum Kind {
     NotNamed(String),
     /// Its `main` cannot be compiled from the one in the file, and how.
     OtherMain(String),
-    /// Of its texts so few are in the program that they are another one's.
-    OtherTexts {
-        /// In the program.
-        found: usize,
-        /// In the sources.
-        wanted: usize,
-    },
 }
 
 impl Contradiction {
@@ -81,9 +74,6 @@ impl Contradiction {
                 format!("{path} makes `{name}` public, which the compiled library does not have")
             }
             (Kind::OtherMain(how), _) => how.clone(),
-            (Kind::OtherTexts { found, wanted }, _) => {
-                format!("only {found} of {wanted} texts of its sources are in the program")
-            }
             (Kind::TextMissing(text), line) => format!(
                 "`main` prints {text:?} at {path}:{}, which is nowhere in the program",
                 line.unwrap_or(0)

@@ -7,6 +7,7 @@ use memchr::memmem;
 
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence::edited_strings;
+use crate::cargo::evidence::linked::Libraries;
 use crate::cargo::evidence::mismatch::Kind;
 use crate::cargo::evidence::{Names, SHOWN, Shown, contradict};
 use crate::cargo::source::cfg::Compiled;
@@ -40,6 +41,8 @@ pub struct EditedText {
     pub inside: String,
     /// Whether both ends of the text are there, too.
     pub whole: bool,
+    /// Why it may be a text of somebody else's code, where that is not ruled out.
+    pub undecided: Option<String>,
 }
 
 impl EditedText {
@@ -54,6 +57,10 @@ impl EditedText {
 /// a call that never returns.
 pub fn printed(state: &mut CrateState, program: &[u8], names: Names<'_>) -> Option<Shown> {
     let main = state.main()?.clone();
+    // What a macro of its own does with the text nobody knows.
+    if ["println", "print", "eprintln", "eprint"].iter().any(|name| state.redefines(name)) {
+        return None;
+    }
     let root = names.given(&state.tree.as_ref()?.root);
     let is_inside = |text: &Text| memmem::find(program, &text.bytes).is_some();
     // What is printed later shows that everything before it returns.
@@ -147,6 +154,7 @@ pub fn compare_texts(
     states: &mut [CrateState],
     program: &[u8],
     names: Names<'_>,
+    libraries: Option<&Libraries<'_>>,
     reader: &mut Reader,
 ) -> Result<Texts, String> {
     let of_program = states.iter_mut().find(|state| state.role == Role::Program);
@@ -177,26 +185,26 @@ pub fn compare_texts(
     };
     let wanted: Vec<&[u8]> = missing.iter().map(|(_, text)| text.bytes.as_slice()).collect();
     let edited = edited_strings::find(&wanted, program, is_known).into_iter().take(SHOWN);
+    let edited: Vec<edited_strings::Edited> = edited.collect();
+    let parts: Vec<&[u8]> = edited.iter().map(|it| &wanted[it.index][it.part.clone()]).collect();
+    let of_others = match libraries {
+        Some(libraries) => libraries.hold(&parts, program),
+        None => Err("nothing here tells what it was linked with".to_owned()),
+    };
+    let is_others = |at: usize| of_others.as_ref().is_ok_and(|held| held.get(at) == Some(&true));
     let edited = edited
-        .map(|it| EditedText {
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !is_others(*at))
+        .map(|(_, it)| EditedText {
             source: shown(&missing[it.index], names),
             file: missing[it.index].0.to_path_buf(),
-            inside: it.inside,
+            inside: it.inside.clone(),
             whole: it.whole,
+            undecided: of_others.as_ref().err().cloned(),
         })
         .collect();
     Ok(Texts { presence, missing: of_own, edited, unreached })
-}
-
-/// How many of the crate's texts are in a program.
-///
-/// # Errors
-///
-/// In words, when they cannot be searched for.
-pub fn presence(state: &CrateState, program: &[u8]) -> Result<Presence, String> {
-    let texts = compiled(state);
-    let texts: Vec<&[u8]> = texts.iter().map(|(_, text)| text.bytes.as_slice()).collect();
-    Ok(string_literals::search(&texts, program)?.of(&texts, |_| true))
 }
 
 /// A text and its file.

@@ -4,7 +4,7 @@
 //! a token, and a macro's body is tokens and nothing more. A syntax tree is made only to know
 //! whether the file is Rust at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
@@ -12,15 +12,23 @@ use crate::cargo::source::cfg::{Cfg, Compiled};
 use crate::cargo::source::string_literals;
 use crate::cargo::source::string_literals::Text;
 
+pub mod bodies;
 pub mod depth;
+pub mod found;
+pub mod item_end;
 pub mod positions;
 pub mod shapes;
 
+use crate::cargo::source::tokens::bodies::Body;
+pub use crate::cargo::source::tokens::found::{
+    Calls, Include, IncludePath, MainFunction, ModuleDeclaration, Printed,
+};
+use crate::cargo::source::tokens::item_end::end_of_item;
 use crate::cargo::source::tokens::positions::TokenStarts;
 
 use crate::cargo::source::tokens::depth::recursion;
 use crate::cargo::source::tokens::shapes::{
-    attribute, end_of_item, include_path, is_inert, is_pattern, main_body,
+    attribute, include_path, is_inert, is_pattern, main_body,
 };
 
 /// What one source file says.
@@ -40,97 +48,12 @@ pub struct Scan {
     pub macro_modules: bool,
     /// The functions of this file, and what is called in it.
     pub calls: Calls,
-}
-
-/// Names of functions, which tell whether a call could go on for ever.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Calls {
-    /// `fn name`.
-    pub defined: BTreeSet<String>,
-    /// `name(…)`, `.await` and the words that open a loop.
-    pub called: BTreeSet<String>,
-}
-
-/// `mod name;`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModuleDeclaration {
-    /// The module's name, without `r#`.
-    pub name: String,
-    /// `#[path = "…"]`.
-    pub path: Option<String>,
-    /// The inline modules around it, as directories, outermost first.
-    pub inside: Vec<String>,
-    /// The outermost of them has a `#[path]`, which counts from the directory of the file.
-    pub inside_file_directory: bool,
-    /// Whether it is compiled.
-    pub compiled: Compiled,
-}
-
-/// A file that is taken in whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Include {
-    /// Where it is.
-    pub path: IncludePath,
-    /// `include!`: its tokens become code.
-    pub code: bool,
-    /// Whether it is compiled.
-    pub compiled: Compiled,
-}
-
-/// The argument of an include.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IncludePath {
-    /// Relative to the file that includes it, or absolute.
-    Literal(String),
-    /// `concat!(env!("CARGO_MANIFEST_DIR"), "…")`: relative to the package.
-    Package(String),
-    /// `concat!(env!("OUT_DIR"), "…")`: written by the build script.
-    OutDir(String),
-    /// Anything else.
-    Computed,
-}
-
-/// `fn main`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MainFunction {
-    /// The line of its name, from 1.
-    pub line: u32,
-    /// The paths of its attributes: `tokio::main`.
-    pub attributes: Vec<String>,
-    /// The number of tokens of its body.
-    pub tokens: usize,
-    /// The macros called directly in its body: `println`.
-    pub macros: Vec<String>,
-    /// The texts of its body.
-    pub texts: Vec<String>,
-    /// Whether something in it is called, by function, method or `.await`.
-    pub calls: bool,
-    /// Whether a statement of its own ends the process: `std::process::exit(run())`.
-    pub exits: bool,
-    /// The texts that its own statements print before anything ends it: no optimiser may drop
-    /// them, unless something that was called before does not return.
-    pub printed: Vec<Printed>,
-}
-
-/// A text that a statement prints.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Printed {
-    /// The text, or a part of it.
-    pub text: Text,
-    /// What is called before it is printed.
-    pub after: BTreeSet<String>,
-}
-
-impl MainFunction {
-    /// Whether no optimiser could leave nothing of it: it prints, it never returns, or an attribute
-    /// wraps it.
-    pub fn must_leave_code(&self) -> bool {
-        const WRITES: &[&str] =
-            &["println", "print", "eprintln", "eprint", "dbg", "panic", "todo", "unimplemented"];
-        self.exits
-            || self.macros.iter().any(|name| WRITES.contains(&name.as_str()))
-            || self.attributes.iter().any(|path| path.ends_with("::main"))
-    }
+    /// What the functions of this file do in any case, by name.
+    pub bodies: BTreeMap<String, Body>,
+    /// Macros and imports of this file that may stand in the place of the standard library's.
+    pub macros: BTreeSet<String>,
+    /// Whether a feature decides that this is not the `main` of the file, or that there is none.
+    pub other_main_by_feature: bool,
 }
 
 /// Deeper nesting than in any code that a compiler was given; rustc itself stops at 128.
@@ -164,7 +87,8 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
     let tokens = TokenStarts::new(source, &spans);
     drop(spans);
     let calls = shapes::calls(stream.clone());
-    let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, ..Scan::default() } };
+    let macros = shapes::macros(stream.clone());
+    let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, macros, ..Scan::default() } };
     let place = Place {
         compiled: Compiled::Yes,
         inside: &[],
@@ -172,6 +96,8 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
         within: Within::Items,
         top: true,
     };
+    let (compiled, _) = scanner.compiled(stream.clone(), 0);
+    scanner.scan.bodies = bodies::bodies(compiled);
     scanner.walk(stream, place);
     Ok(scanner.scan)
 }
@@ -312,6 +238,8 @@ struct Attributes {
     compiled: Option<Compiled>,
     path: Option<String>,
     names: Vec<String>,
+    /// A feature has a say in whether what they stand on is compiled.
+    by_feature: bool,
 }
 
 /// Where each token is, with the delimiters of groups.
@@ -355,6 +283,7 @@ impl Scanner<'_> {
                     let both = attributes.compiled.unwrap_or(Compiled::Yes);
                     attributes.compiled = Some(both.and(read.compiled.unwrap_or(Compiled::Yes)));
                     attributes.path = read.path.or(attributes.path);
+                    attributes.by_feature |= read.by_feature;
                     attributes.names.extend(read.names);
                 }
                 at += length;
@@ -365,6 +294,10 @@ impl Scanner<'_> {
             {
                 let end = end_of_item(&tokens, at);
                 if compiled == Compiled::No {
+                    let is_main = |pair: &[TokenTree]| matches!(pair, [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "fn" && name == "main");
+                    self.scan.other_main_by_feature |= attributes.by_feature
+                        && place.top
+                        && tokens[at..end].windows(2).any(is_main);
                     attributes = Attributes::default();
                     at = end;
                     continue;
@@ -440,12 +373,22 @@ impl Scanner<'_> {
                     TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Some(body),
                     _ => None,
                 });
-                self.scan.main = body.map(|body| MainFunction {
-                    line: u32::try_from(name.span().start().line).unwrap_or(0),
-                    attributes: attributes.names.clone(),
-                    ..main_body(body.stream())
+                self.scan.main = body.map(|body| {
+                    let (compiled, by_feature) = self.compiled(body.stream(), 0);
+                    MainFunction {
+                        line: u32::try_from(name.span().start().line).unwrap_or(0),
+                        attributes: attributes.names.clone(),
+                        by_feature,
+                        ..main_body(compiled)
+                    }
                 });
                 2
+            }
+            [TokenTree::Ident(word), TokenTree::Ident(name), ..]
+                if word == "fn" && name == "main" && place.top =>
+            {
+                self.scan.other_main_by_feature |= attributes.by_feature;
+                1
             }
             [
                 TokenTree::Ident(name),
@@ -486,6 +429,45 @@ impl Scanner<'_> {
         }
     }
 
+    /// These tokens without what is surely not compiled; and whether a feature leaves something out,
+    /// or may.
+    fn compiled(&self, stream: TokenStream, depth: usize) -> (TokenStream, bool) {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let mut kept: Vec<TokenTree> = Vec::new();
+        let mut by_feature = false;
+        let mut at = 0;
+        while at < tokens.len() {
+            let mut read = Attributes::default();
+            let mut behind = at;
+            while let Some((group, false, length)) = attribute(&tokens[behind..]) {
+                self.attribute(group.stream(), &mut read);
+                behind += length;
+            }
+            let compiled = read.compiled.unwrap_or(Compiled::Yes);
+            by_feature |= read.by_feature && compiled != Compiled::Yes;
+            if behind > at && compiled == Compiled::No {
+                at = end_of_item(&tokens, behind).max(behind);
+                continue;
+            }
+            // A `cfg` that holds is as good as none.
+            let is_bare = compiled == Compiled::Yes && read.names.iter().all(|it| it == "cfg");
+            if behind > at && !is_bare {
+                kept.extend(tokens[at..behind].iter().cloned());
+            }
+            at = behind;
+            match tokens.get(at) {
+                Some(TokenTree::Group(group)) if depth < MAX_NESTING => {
+                    let (inside, inner) = self.compiled(group.stream(), depth + 1);
+                    by_feature |= inner;
+                    kept.push(TokenTree::Group(Group::new(group.delimiter(), inside)));
+                }
+                token => kept.extend(token.cloned()),
+            }
+            at += 1;
+        }
+        (kept.into_iter().collect(), by_feature)
+    }
+
     fn call(&mut self, name: &str, body: &Group, place: Place<'_>) {
         match name {
             "include" | "include_str" | "include_bytes" => self.scan.includes.push(Include {
@@ -519,7 +501,10 @@ impl Scanner<'_> {
             read.compiled = Some(read.compiled.unwrap_or(Compiled::Yes).and(answer));
         };
         match (path.as_str(), rest) {
-            ("cfg", [TokenTree::Group(group)]) => decide(self.cfg.decide(group.stream())),
+            ("cfg", [TokenTree::Group(group)]) => {
+                decide(self.cfg.decide(group.stream()));
+                read.by_feature |= shapes::mentions(group.stream(), "feature");
+            }
             ("cfg_attr", [TokenTree::Group(group)]) => {
                 let inner: Vec<TokenTree> = group.stream().into_iter().collect();
                 let comma = inner.iter().position(

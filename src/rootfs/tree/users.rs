@@ -48,6 +48,35 @@ impl Release {
         release
     }
 
+    /// The release whose C compiler says this in `.comment`; start-up code that every program links
+    /// with is compiled by the distribution that the program is built on. Debian's point releases say
+    /// `+deb12u1` and Ubuntu's `~24.04`; Debian's first ones are known by GCC's version.
+    pub fn of_compiler(comment: &str) -> Option<Release> {
+        const DEBIAN: &[(&str, &str)] =
+            &[("8.3", "10"), ("10.2", "11"), ("12.2", "12"), ("14.2", "13")];
+        let (distribution, version) =
+            comment.strip_prefix("GCC: (")?.split_once(')')?.0.split_once(' ')?;
+        let digits = |text: &str| {
+            let end = text.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(text.len());
+            Some(text[..end].to_owned()).filter(|it| !it.is_empty())
+        };
+        let (id, release) = match distribution {
+            "Debian" => {
+                let stated = version.split_once("+deb").and_then(|(_, rest)| digits(rest));
+                let by_version = || {
+                    let known = |(gcc, _): &&(&str, &str)| {
+                        version.strip_prefix(gcc).is_some_and(|rest| rest.starts_with('.'))
+                    };
+                    DEBIAN.iter().find(known).map(|(_, release)| (*release).to_owned())
+                };
+                ("debian", stated.or_else(by_version)?)
+            }
+            "Ubuntu" => ("ubuntu", digits(version.rsplit_once('~')?.1)?),
+            _ => return None,
+        };
+        Some(Release { id: id.to_owned(), version: release, ..Release::default() })
+    }
+
     /// The name for people, whatever there is of it.
     pub fn name(&self) -> String {
         match (self.pretty.is_empty(), self.version.is_empty()) {

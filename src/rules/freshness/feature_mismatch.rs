@@ -5,33 +5,40 @@ use crate::cargo::build::Build;
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::Origin;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "feature-mismatch",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program was compiled with other features than the manifest or the command asks for",
-    what: "The features in the fingerprint of the units that made the program. They must hold \
-           whatever they turn on in today's manifest, or the manifest has changed since; and they \
-           must be those of `--features`, `--no-default-features` and `--all-features`, where such \
-           words are given to `check` as they were to the build. A warning: a feature is missing that \
-           is on by default, and no such word was given; or the program is not the very output of \
-           the unit.",
-    why: "A feature was turned on and the program was not built again; or two builds with different \
-          features share a target directory, and the one that is copied is not the one that was \
-          meant, for cargo keeps both and hands out the last. The program starts, and what the \
-          feature brings is missing.",
-    fix: "Give every `cargo build` of the stage the same words, and copy the output of the last.",
-    symptoms: &[Symptom::Behaviour("a feature is on in the manifest and off in the program")],
-    references: &["https://doc.rust-lang.org/cargo/reference/features.html", "docs/freshness.md"],
+    status: Status::Stable,
+    summary: "the binary was compiled with other features than the manifest or the command line asks for",
+    what: "Cargo's fingerprint of the build lists the features that the binary was compiled with. \
+           The rule compares them with what those features enable in today's Cargo.toml, and with \
+           `--features`, `--no-default-features` and `--all-features` if you give these options to \
+           `check`. The finding is only a warning if a default feature is missing and no such \
+           option was given, or if the binary is not exactly the file that cargo wrote.",
+    why: "Somebody enabled a feature and did not build again. Or two builds with different \
+           features share one target directory: cargo keeps both outputs and leaves the last one \
+           at the usual path, so a later `COPY` can take the wrong one. The binary starts, but \
+           what the feature adds is missing.",
+    fix: "Pass the same feature options to every `cargo build` of the stage, and copy the output \
+           of the last one. Give the same options to `cargo binlint`.",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour(
+        "the manifest enables a feature, but the binary behaves as without it",
+    )],
+    references: &["https://doc.rust-lang.org/cargo/reference/features.html"],
     check: Check::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let Some(program) = build.freshness.program().filter(|program| program.unit.is_some()) else {
-        return Outcome::open("no unit of the program is known");
+        return Outcome::open(NO_UNIT);
     };
     if let Some(Err(why)) = program.unit.as_ref().map(|unit| &unit.fingerprint) {
         return Outcome::open(why.clone());
@@ -43,8 +50,16 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
         findings.extend(other_than_asked(program, build));
     }
     match findings.is_empty() {
-        true => Outcome::Pass,
+        true => Outcome::pass(found(program)),
         false => Outcome::Fail(findings),
+    }
+}
+
+/// What the binary was compiled with.
+fn found(program: &CrateState) -> String {
+    match program.unit.as_ref().and_then(|unit| unit.features()) {
+        None | Some([]) => "compiled with no feature, as asked for".to_owned(),
+        Some(features) => format!("compiled with {}, as asked for", features.join(", ")),
     }
 }
 
@@ -54,7 +69,7 @@ fn outdated(state: &CrateState, build: &Build) -> Option<Finding> {
     let lacking = state.declared.lacking(compiled);
     let lacks = named(lacking.first().copied()?, lacking.len());
     let what = fix_commands::name(state);
-    let message = format!("{what} was compiled before its manifest turned on {lacks}");
+    let message = format!("{what} was compiled without {lacks}, which its Cargo.toml enables now");
     Some(finding(message, state, build))
 }
 
@@ -67,10 +82,13 @@ fn other_than_asked(program: &CrateState, build: &Build) -> Option<Finding> {
     let more: Vec<&str> = compiled.difference(&wanted).copied().collect();
     let explicit = build.asked.is_explicit();
     let message = match (missing.as_slice(), more.as_slice()) {
-        ([first, ..], _) => format!("it was compiled without {}", named(first, missing.len())),
+        ([first, ..], _) => {
+            format!("the binary was compiled without {}", named(first, missing.len()))
+        }
         // Another package of the same command may have turned it on in this one.
         ([], [first, ..]) if explicit && !program.declared.shared => {
-            format!("it was compiled with {}, which was not asked for", named(first, more.len()))
+            let more = named(first, more.len());
+            format!("the binary was compiled with {more}, which was not asked for")
         }
         _ => return None,
     };

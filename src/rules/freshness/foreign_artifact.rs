@@ -6,34 +6,38 @@ use crate::cargo::crate_freshness::CrateState;
 use crate::cargo::evidence::mismatch::Contradiction;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::{Lies, Origin};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "foreign-artifact",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program is none of the outputs of this target directory, or was built elsewhere",
-    what: "The program against every output of the target directory, byte by byte, then by \
-           build-id, which outlives `strip`. Another build's program is denied where it lies in the \
-           target directory itself, and elsewhere on the machine when the sources contradict it; in \
-           an image it is left open, because its stages built in directories of their own. The dep-info that rustc writes beside each output names \
-           the directory that it was written to: another one than this is a warning, because a \
-           directory may be mounted at two places, and is denied when the compiler is another one \
-           too or the sources contradict the program.",
-    why: "Without `target` in `.dockerignore`, `COPY . .` brings the host's target directory into \
-          the stage, and what it holds is copied on or called fresh: a program for another system, \
-          of another state, by another compiler.",
-    fix: "Put `target` into `.dockerignore`, and copy what this build made.",
+    status: Status::Stable,
+    summary: "the binary is not an output of this target directory, or was built in another directory",
+    what: "The rule compares the binary with every output in the target directory: first all \
+           bytes, then the build-id, which survives `strip`. The binary of another build is denied \
+           if it lies inside the target directory, and elsewhere on this machine if it contradicts \
+           the sources. In an image the outcome is inconclusive, because the stages of the image \
+           have target directories of their own. The dep-info file beside an output names the \
+           directory it was built in. Another directory is a warning, because one directory can be \
+           mounted at two paths; it is denied if the compiler differs too or the sources \
+           contradict the binary.",
+    why: "Without `target` in `.dockerignore`, `COPY . .` copies the host's target directory into \
+           the build stage. Cargo then considers those files fresh, and the image gets a binary \
+           that was built for another system, from another state of the sources or by another \
+           compiler.",
+    fix: "Add `target` to `.dockerignore`, and copy the file that this build wrote.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("version `GLIBC_"),
         Symptom::Stderr("exec format error"),
-        Symptom::Behaviour("the image runs what was built on the host"),
+        Symptom::Behaviour("the container runs the binary that was built on the host"),
     ],
     references: &[
         "https://docs.docker.com/build/concepts/context/#dockerignore-files",
         "https://github.com/rust-lang/rust/issues/70666",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };
@@ -41,13 +45,15 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     match &freshness.origin {
-        Origin::NotLookedAt => Outcome::open("the target directory was not looked at"),
+        Origin::NotLookedAt => {
+            Outcome::open("the target directory was not read; run the linter in the workspace")
+        }
         Origin::NoUnit(why) => Outcome::open(why.clone()),
         Origin::Output | Origin::Differs { same_build_id: Some(true), .. } => {
             built_elsewhere(binary, build)
         }
         Origin::Differs { same_build_id: None, output, .. } => Outcome::open(format!(
-            "it differs from {} and no build-id says whether it was only stripped",
+            "the binary differs from {}, and without a build-id nothing tells whether it was only stripped; link with `-C link-arg=-Wl,--build-id`",
             output.display()
         )),
         Origin::Differs { same_build_id: Some(false), output, lies } => {
@@ -60,15 +66,18 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 /// elsewhere it may have been made of these very sources in another place.
 fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
     if let Some(name) = &build.freshness.nameless {
-        return Outcome::not_applicable(format!("no binary target is called `{name}`"));
+        return Outcome::not_applicable(format!("the workspace has no binary target `{name}`"));
     }
     let contradicted = build.freshness.crates.iter().flat_map(|it| &it.contradictions).next();
     if lies == Lies::InAnImage || (lies == Lies::OnThisMachine && contradicted.is_none()) {
-        return Outcome::open(format!("{} is another build's program", output.display()));
+        return Outcome::open(format!(
+            "the binary comes from another build than {}; lint it in the stage that builds it",
+            output.display()
+        ));
     }
-    let message = format!("it is not what cargo built here as `{}`", build.bin);
+    let message = format!("the binary is not the `{}` that cargo built here", build.bin);
     let finding = Finding::new(Location::Subject, message)
-        .evidence(format!("{} differs, also by build-id", output.display()));
+        .evidence(format!("{} has other contents and another build-id", output.display()));
     let finding =
         contradicted.map(Contradiction::describe).into_iter().fold(finding, Finding::evidence);
     // What cargo hands out may be as old: nothing here was held against it.
@@ -82,19 +91,22 @@ fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
 }
 
 fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
-    let Some(made_at) = &build.freshness.made_at else { return Outcome::Pass };
-    let message = format!("it was built in {}, not here", made_at.display());
+    let Some(made_at) = &build.freshness.made_at else {
+        return Outcome::pass("the binary is an output of this target directory");
+    };
+    let message = format!("the binary was built in {}, not in this workspace", made_at.display());
     let crates: Vec<&CrateState> = build.freshness.crates.iter().collect();
     let mut finding = Finding::new(Location::Subject, message)
         .evidence(format!("the workspace is {}", build.workspace_root.display()))
-        .evidence("`target` in .dockerignore keeps it out of the stage")
+        .evidence("`target` in .dockerignore keeps the host's outputs out of the stage")
         .fix(fix_commands::clean_and_build(build, &crates));
     let compilers = (&binary.rustc.commit, &build.rustc.commit);
     let mut proven = false;
     if let (Some(inside), Some(here)) = compilers
         && inside != here
     {
-        finding = finding.evidence(format!("compiled by rustc {inside}; here is {here}"));
+        finding = finding
+            .evidence(format!("compiled by rustc commit {inside}; rustc here is commit {here}"));
         proven = true;
     }
     let contradicted = build.freshness.crates.iter().flat_map(|it| &it.contradictions).next();
@@ -125,8 +137,8 @@ mod tests {
     #[test]
     fn only_what_cargo_made_here_passes() {
         let binary = Binary::default();
-        assert_eq!(check(&binary, &build(Origin::Output)), Outcome::Pass);
-        assert_eq!(check(&binary, &differs(Some(true), Lies::OnThisMachine)), Outcome::Pass);
+        assert_eq!(check(&binary, &build(Origin::Output)).name(), "pass");
+        assert_eq!(check(&binary, &differs(Some(true), Lies::OnThisMachine)).name(), "pass");
         let inside = differs(Some(false), Lies::InTargetDir);
         assert_eq!(check(&binary, &inside).findings().len(), 1);
         let unknown = differs(None, Lies::InTargetDir);

@@ -1,108 +1,106 @@
 use crate::binary::Binary;
 use crate::binary::{CrateSource, Kind, MainVerdict};
+use crate::cargo::build::empty_main::Sources;
+use crate::cargo::compared::Reach;
 use crate::cargo::fix_commands;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-main",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "`main` does nothing, or prints a placeholder",
-    what: "The machine code of user `main`, also in a stripped program: it returns at once, it \
-           prints `Hello, world!`, or it stops at a placeholder. The rule denies with a second signal \
-           that more was meant: the sources' `main` does something else, the package depends on \
-           something or has more modules, the image exposes a port. Without one it is a warning.",
-    why: "A Dockerfile that caches dependencies compiles `fn main() {}` first. When cargo keeps that \
-          program, the container starts, prints nothing and exits with code 0: no error anywhere.",
-    fix: "Build the real sources: the finding of `stale-by-mtime` names the line; `cargo binlint \
-          freshen` before the build does it for good.",
+    what: "The rule decodes the machine code of the binary's own `main`, also if it is stripped. It \
+           fails if `main` returns at once, prints `Hello, world!`, or stops at a placeholder. The \
+           rule denies if a second sign says that more was meant: `main` in the sources, followed \
+           through the local crates, certainly does something; other evidence contradicts the \
+           sources; or the image exposes a port. A `main` that only calls code that is not at hand, \
+           or that the enabled features leave empty, is a warning.",
+    why: "Many Dockerfiles compile `fn main() {}` first, to cache the dependencies. If cargo keeps \
+           that binary, the container starts, prints nothing and exits with code 0.",
+    fix: "Compile the real sources: put `cargo binlint freshen` before the last `cargo build` of \
+           the build stage. The finding of `stale-by-mtime` says why cargo did not compile them.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Silence,
         Symptom::ExitCode(0),
         Symptom::Behaviour("`docker ps` shows Exited (0), Kubernetes shows Completed"),
-        Symptom::Client("connection reset by peer"),
     ],
-    references: &["https://github.com/rust-lang/cargo/issues/7181", "docs/freshness.md"],
-    check: Check::Facts(check),
+    references: &["https://github.com/rust-lang/cargo/issues/7181"],
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Image]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if matches!(binary.kind, Kind::SharedLibrary | Kind::Object) {
-        return Outcome::not_applicable("it is no program");
+        return Outcome::not_applicable("the file is a library, not an executable");
     }
     let (what, verdict) = match binary.main.value {
         None => return Outcome::open(binary.main.evidence.clone()),
-        Some(MainVerdict::Real) => return Outcome::Pass,
+        Some(MainVerdict::Real) => return Outcome::pass("`main` calls other code"),
         Some(verdict @ MainVerdict::Empty) => ("`main` does nothing", verdict),
         Some(verdict @ MainVerdict::HelloWorld) => ("`main` prints `Hello, world!`", verdict),
         Some(verdict @ MainVerdict::PlaceholderText) => ("`main` is a placeholder", verdict),
     };
-    let signals = match of_sources(facts, verdict) {
+    let signals = match Sources::of(facts.build.as_ref(), binary, verdict) {
         // Stubs in the stage agree with the stub that was built; the image knows better.
-        Sources::Agree if of_image(facts).is_empty() => return Outcome::Pass,
+        Sources::Agree if of_image(facts).is_empty() => {
+            return Outcome::pass("`main` does what it does in the sources");
+        }
         Sources::Agree => of_image(facts),
         Sources::Contradict(why) => vec![why],
         Sources::Silent(signals) => [signals, of_binary(binary), of_image(facts)].concat(),
+        Sources::ByFeature(file) if of_image(facts).is_empty() => {
+            return by_feature(what, &file, binary);
+        }
+        Sources::Unsure(place, Reach::Nothing) if of_image(facts).is_empty() => {
+            return Outcome::open(format!(
+                "{what}, and the one at {place} may come to nothing; build it anew, with `cargo \
+                 binlint freshen` before, to know"
+            ));
+        }
+        Sources::Unsure(place, _) if of_image(facts).is_empty() => {
+            let message = format!("{what}, and the one at {place} calls code that is not at hand");
+            let finding = Finding::new(Location::Subject, message);
+            let finding = finding.evidence(binary.main.evidence.clone()).evidence(USUAL_CAUSE);
+            return build_again(finding, facts).at_most_warn().into();
+        }
+        Sources::ByFeature(_) | Sources::Unsure(..) => of_image(facts),
     };
     let message = match signals.first() {
-        Some(signal) => format!("{what}, yet {signal}"),
-        None => format!("{what}; nothing here says that it should"),
+        Some(signal) => format!("{what}, but {signal}"),
+        None => format!("{what}, and there is no sign that it was meant to do more"),
     };
     let finding = Finding::new(Location::Subject, message).evidence(binary.main.evidence.clone());
     let finding = signals.iter().skip(1).cloned().fold(finding, Finding::evidence);
-    let finding = match &facts.build {
+    let finding = build_again(finding, facts);
+    if signals.is_empty() { finding.at_most_warn().into() } else { finding.into() }
+}
+
+fn build_again(finding: Finding, facts: &Facts) -> Finding {
+    match &facts.build {
         Some(build) => {
             let program: Vec<_> = build.freshness.program().into_iter().collect();
             finding.fix(fix_commands::touch_and_build(build, &program))
         }
-        None => finding.evidence(USUAL_CAUSE).fix("touch src/main.rs && cargo build --release"),
-    };
-    if signals.is_empty() { finding.at_most_warn().into() } else { finding.into() }
-}
-
-/// Without the sources beside it a program cannot tell more of how it came about.
-const USUAL_CAUSE: &str = "such a `main` is what Dockerfiles compile first to cache dependencies, \
-                           and what cargo keeps while the real sources are dated earlier";
-
-/// What the sources say of a `main` that is a placeholder.
-enum Sources {
-    /// It is one in the sources, too.
-    Agree,
-    /// It is another, and how.
-    Contradict(String),
-    /// They have no `main` to compare with, but may say that more was meant.
-    Silent(Vec<String>),
-}
-
-fn of_sources(facts: &Facts, verdict: MainVerdict) -> Sources {
-    let Some(build) = facts.build.as_ref().filter(|build| build.freshness.read) else {
-        return Sources::Silent(Vec::new());
-    };
-    let freshness = &build.freshness;
-    if freshness.chef_stubs {
-        return Sources::Contradict("the sources are the stubs of `cargo chef cook`".to_owned());
-    }
-    let binary = facts.binary.as_ref();
-    let program = freshness.program();
-    if let (Some(program), Some(binary)) = (program, binary)
-        && program.other_main(&binary.main).is_some()
-        && let Some(place) = program.main_place()
-    {
-        return Sources::Contradict(format!("the one at {place} does something else"));
-    }
-    if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
-        return Sources::Contradict(contradiction.describe());
-    }
-    match program.filter(|program| program.main().is_some()) {
-        Some(it) if verdict != MainVerdict::Empty || !it.hardly_empty() => Sources::Agree,
-        Some(_) | None => Sources::Silent(build.beside_main()),
+        None => finding.evidence(USUAL_CAUSE).fix("cargo binlint freshen && cargo build --release"),
     }
 }
+
+/// Such a binary is what was asked for, and mostly not what was meant.
+fn by_feature(what: &str, file: &str, binary: &Binary) -> Outcome {
+    let message = format!("{what} with these features: {file} has more under others");
+    let finding = Finding::new(Location::File { path: file.to_owned(), line: None }, message);
+    finding.evidence(binary.main.evidence.clone()).at_most_warn().into()
+}
+
+const USUAL_CAUSE: &str = "many Dockerfiles compile such a `main` first to cache dependencies";
 
 fn of_image(facts: &Facts) -> Vec<String> {
     let ports = facts.image.iter().flat_map(|image| image.exposed_ports());
@@ -113,7 +111,7 @@ fn of_image(facts: &Facts) -> Vec<String> {
 
 fn of_binary(binary: &Binary) -> Vec<String> {
     let listed = binary.crates.iter().filter(|it| it.from == CrateSource::DepV0).count();
-    let signal = format!("its package depends on {} others", listed.saturating_sub(1));
+    let signal = format!("the binary lists {} dependencies", listed.saturating_sub(1));
     if listed > 1 { vec![signal] } else { Vec::new() }
 }
 
@@ -141,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_real_main_passes_and_an_unknown_one_is_open() {
-        assert_eq!(outcome(program(Some(MainVerdict::Real))), Outcome::Pass);
+        assert_eq!(outcome(program(Some(MainVerdict::Real))).name(), "pass");
         assert!(matches!(outcome(program(None)), Outcome::Open(_)));
     }
 

@@ -4,26 +4,31 @@ use crate::cargo::freshness::Origin as Found;
 use crate::cargo::workspace::profile::Origin;
 use crate::cargo::workspace::rustflags::RustFlag;
 use crate::cargo::workspace::rustflags::options;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "rustflags-ignored",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program was compiled without the RUSTFLAGS that are asked for here",
-    what: "The flags in the fingerprint of the unit that made the program against the flags that \
-           cargo would hand to rustc here: `CARGO_ENCODED_RUSTFLAGS`, else `RUSTFLAGS`, else \
-           `target.<triple>.rustflags`, else `build.rustflags`; the sources are never joined. Denied: a \
-           flag that is in effect here and is not inside, a flag too much where a variable here says \
-           which ones, and one that stands where cargo never looks (`[build]` in `Cargo.toml`, \
-           `[env] RUSTFLAGS`). A warning: flags that the build may have got by a variable of its own, \
-           and those of the configuration that a variable shuts out.",
-    why: "A variable in the environment shuts out what `.cargo/config.toml` says; `[env] RUSTFLAGS` \
-          and `[build] rustflags` in `Cargo.toml` are ignored; `.cargo` was not copied into the \
-          stage; the program was not built again, or the copy of an earlier build ships. It is then \
-          not static, not for the CPU, or not remapped as it was meant.",
+    status: Status::Stable,
+    summary: "the binary was compiled without the RUSTFLAGS that are configured here",
+    what: "Cargo's fingerprint lists the flags that the binary was compiled with. The rule \
+           compares them with the flags that cargo uses here, from the first of these sources that \
+           is set: `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.<triple>.rustflags`, \
+           `build.rustflags`. It denies a configured flag that was not used, an extra flag if an \
+           environment variable sets the flags here, and a flag at a place that cargo does not \
+           read (`[build]` in Cargo.toml, `[env] RUSTFLAGS`). Flags that the \
+           build got from a variable of its own are no finding. It warns about configured flags that \
+           a variable overrides.",
+    why: "An environment variable replaces the flags of `.cargo/config.toml` completely. Cargo \
+           does not read `[env] RUSTFLAGS`, nor `[build] rustflags` in Cargo.toml. Or `.cargo` was \
+           not copied into the stage, or the copied binary is from an earlier build. Then the \
+           binary is not static, not for the intended CPU, or holds paths that were meant to be \
+           remapped.",
     fix: "Set the flags in one place only, and build again.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags",
@@ -36,7 +41,7 @@ pub static RULE: Rule = Rule {
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let unit = build.freshness.program().and_then(|program| program.unit.as_ref());
     let Some(unit) = unit else {
-        return Outcome::open("no unit of the program is known");
+        return Outcome::open(NO_UNIT);
     };
     let compiled = match &unit.fingerprint {
         Ok(fingerprint) => options(fingerprint.rustflags.iter().map(String::as_str)),
@@ -46,12 +51,12 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     findings.extend(against_those_in_effect(&compiled, build));
     for without in &build.without_effect {
         let Some(missing) = lost(&without.flags, &compiled) else { continue };
-        let stands = format!("{missing} stands in {}", without.flags[0].origin);
+        let stands = format!("{missing} is set in {}", without.flags[0].origin);
         findings.push(match &without.shut_out_by {
-            Some(by) => finding(format!("{stands}, which `{by}` shuts out"), &compiled, build)
+            Some(by) => finding(format!("{stands}, which `{by}` overrides"), &compiled, build)
                 .fix(format!("move the flags to `{by}`, or unset it, and build again"))
                 .at_most_warn(),
-            None => finding(format!("{stands}, where cargo never looks"), &compiled, build).fix(
+            None => finding(format!("{stands}, which cargo does not read"), &compiled, build).fix(
                 "move the flags to `[build] rustflags` in .cargo/config.toml, and build again",
             ),
         });
@@ -59,9 +64,9 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     // Only of its own unit is it known that the program was compiled with it.
     let exact = build.freshness.origin == Found::Output;
     match findings.is_empty() {
-        true => Outcome::Pass,
+        true => Outcome::pass(format!("RUSTFLAGS of the build: {}", listed(&compiled))),
         false if exact => Outcome::Fail(findings),
-        false => findings.into_iter().map(Finding::at_most_warn).collect(),
+        false => Outcome::Fail(findings.into_iter().map(Finding::at_most_warn).collect()),
     }
 }
 
@@ -70,19 +75,22 @@ fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding
     let more: Vec<&str> =
         compiled.iter().filter(|it| !wanted.contains(it)).map(String::as_str).collect();
     let is_typed = |flag: &RustFlag| matches!(flag.origin, Origin::Env(_) | Origin::Argument(_));
-    let (message, denied) = match lost(&build.rustflags, compiled) {
+    let message = match lost(&build.rustflags, compiled) {
         Some(lost) => {
             let from = &build.rustflags[0].origin;
-            (format!("it was compiled without {lost}, which {from} asks for here"), true)
+            format!("the binary was compiled without {lost}, which {from} sets here")
         }
         None if more.is_empty() => return None,
-        None => (
-            format!("it was compiled with {}, which is not in effect here", more.join(" ")),
-            build.rustflags.iter().any(is_typed),
-        ),
+        // The build may have got them by a variable of its own: only where one here says which there
+        // are is one too many.
+        None if !build.rustflags.iter().any(is_typed) => return None,
+        None => format!("the binary was compiled with {}, which is not set here", more.join(" ")),
     };
-    let finding = finding(message, compiled, build).fix(build.command());
-    Some(if denied { finding } else { finding.at_most_warn() })
+    Some(finding(message, compiled, build).fix(build.command()))
+}
+
+fn listed(flags: &[String]) -> String {
+    if flags.is_empty() { "none".to_owned() } else { flags.join(" ") }
 }
 
 /// Those of the flags that the program was not compiled with.
@@ -95,7 +103,7 @@ fn lost(flags: &[RustFlag], compiled: &[String]) -> Option<String> {
 fn finding(message: String, compiled: &[String], build: &Build) -> Finding {
     let unit = build.freshness.program().and_then(|program| program.unit.as_ref());
     let name = unit.map(|unit| format!("{}-{}", unit.package, unit.hash)).unwrap_or_default();
-    let flags = if compiled.is_empty() { "none".to_owned() } else { compiled.join(" ") };
+    let flags = listed(compiled);
     Finding::new(Location::Subject, message).evidence(format!("RUSTFLAGS of unit {name}: {flags}"))
 }
 
@@ -147,11 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_the_build_may_have_got_by_itself_are_a_warning() {
+    fn flags_that_the_build_may_have_got_by_itself_are_no_finding() {
         let warn = [Some(Level::Warn)];
         let more = ["-Ctarget-cpu=native", "-Cdebuginfo=1"];
-        assert_eq!(levels(&build(&more, NATIVE, &file())), warn);
-        assert_eq!(levels(&build(NATIVE, &[], &file())), warn);
+        assert!(levels(&build(&more, NATIVE, &file())).is_empty());
+        assert!(levels(&build(NATIVE, &[], &file())).is_empty());
         let mut elsewhere = build(&[], NATIVE, &file());
         elsewhere.freshness.origin =
             Found::Differs { same_build_id: None, output: "/o".into(), lies: Lies::OnThisMachine };

@@ -4,27 +4,33 @@ use crate::cargo::crate_freshness::CrateState;
 use crate::cargo::evidence::mismatch::Contradiction;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::Origin;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "stale-by-mtime",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "cargo calls the program fresh although it was not compiled from these sources",
-    what: "Every file that Cargo lists for the program is dated before its build began, so Cargo \
-           will not compile it again, while the contents prove that something else was compiled: a \
-           source that is not on the list, a panic location that is no place in the sources, a text \
-           that `main` prints and the program does not hold, another digest in the metadata of its \
-           own library.",
-    why: "Cargo compares dates, not contents. `COPY` keeps the dates of the host, which are older \
-          than a placeholder that an earlier layer compiled; `cp -p`, `git-restore-mtime` and shared \
-          cache mounts do the same. The build says `Finished` and the old program ships. \
-          `--no-cache` makes the earlier layer newer, and so cannot help.",
-    fix: "Date the root files of the stale crates anew in the build stage, right before the build \
-          (`touch src/main.rs`), or put `cargo binlint freshen` there, which does it for exactly the \
-          crates that need it. `cargo clean -p` works only with the same `--release`, `--profile` \
-          and `--target` as the build.",
+    status: Status::Stable,
+    summary: "cargo considers the binary fresh, but it was not compiled from these sources",
+    what: "Every file that cargo lists for the binary has a modification time before the build, so \
+           cargo does not compile it again. But the contents prove that something else was \
+           compiled: a source file is not on cargo's list, a panic location in the binary does not \
+           exist in the sources, a text that `main` prints is not in the binary, or the metadata \
+           of the package's library has another digest.",
+    why: "Cargo compares modification times, not contents. `COPY` keeps the times of the host, \
+           which are older than a placeholder that an earlier layer compiled; `cp -p`, \
+           `git-restore-mtime` and shared cache mounts have the same effect. The build prints \
+           `Finished` and ships the old binary. `--no-cache` does not help: it makes the earlier \
+           layer newer.",
+    fix: "In the build stage, put `cargo binlint freshen` before `cargo build`: it touches exactly \
+           the crates that are stale. Or touch the root files of the stale crates there (`touch \
+           src/main.rs`). `cargo clean -p` works only with the same `--release`, `--profile` and \
+           `--target` as the build.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Silence,
         Symptom::ExitCode(0),
@@ -34,7 +40,6 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://github.com/rust-lang/cargo/issues/7181",
         "https://github.com/rust-lang/cargo/issues/9312",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };
@@ -42,17 +47,21 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     if !freshness.read {
-        return Outcome::open("the sources were not compared with the program");
+        return Outcome::open(NOT_COMPARED);
     }
     if let Origin::NoUnit(why) = &freshness.origin {
         return Outcome::open(why.clone());
     }
     if freshness.program().is_none_or(|program| program.unit.is_none()) {
-        return Outcome::open("another build made it: the dates here say nothing");
+        return Outcome::open(
+            "the binary comes from another build, so the modification times here prove nothing; lint it in the stage that builds it",
+        );
     }
     if let Some(made_at) = &freshness.made_at {
         let place = made_at.display();
-        return Outcome::open(format!("it was built in {place}: the dates here say nothing"));
+        return Outcome::open(format!(
+            "the binary was built in {place}, so the modification times here prove nothing; lint it there"
+        ));
     }
     let other_main = freshness.program().and_then(|it| it.other_main(&binary.main));
     let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
@@ -64,27 +73,32 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
     if stale.is_empty() {
         let undecided = own.iter().find_map(|state| state.undecided_by_dates());
-        return undecided.map_or(Outcome::Pass, Outcome::open);
+        return undecided.map_or_else(
+            || Outcome::pass("cargo would compile every source that changed"),
+            Outcome::open,
+        );
     }
     let states: Vec<&CrateState> = stale.iter().map(|(state, _)| *state).collect();
-    stale.iter().map(|(state, why)| finding(state, why, &states, build)).collect()
+    Outcome::Fail(stale.iter().map(|(state, why)| finding(state, why, &states, build)).collect())
 }
 
 fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) -> Finding {
-    let message = format!("cargo calls {} fresh, yet {why}", fix_commands::name(state));
+    let message = format!("cargo considers {} fresh, but {why}", fix_commands::name(state));
     let mut finding =
         Finding::new(Location::File { path: state.root.clone(), line: None }, message);
     if let Some(unit) = &state.unit {
         let anchor = unit.anchor.map(|it| it.to_string()).unwrap_or_default();
         finding = finding.evidence(format!(
-            "unit {}-{}, built {anchor} from {}: none of them is dated later",
+            "unit {}-{}, built {anchor} from {}: none of these files is newer",
             unit.package,
             unit.hash,
             state.listed(),
         ));
     }
     if let Some(file) = state.level.first() {
-        finding = finding.evidence(format!("{file} is dated as the build began; equal is fresh"));
+        finding = finding.evidence(format!(
+            "{file} has the time at which the build began; cargo considers an equal time fresh"
+        ));
     }
     let more = state.contradictions.iter().skip(1).take(4).map(Contradiction::describe);
     let finding = more.fold(finding, Finding::evidence);
@@ -132,7 +146,7 @@ mod tests {
 
     #[test]
     fn old_dates_alone_prove_nothing_and_equal_ones_leave_it_open() {
-        assert_eq!(check(&Binary::default(), &build_of(vec![state(Role::Program)])), Outcome::Pass);
+        assert_eq!(check(&Binary::default(), &build_of(vec![state(Role::Program)])).name(), "pass");
         let mut level = state(Role::Program);
         level.level.push("src/main.rs".into());
         let outcome = check(&Binary::default(), &build_of(vec![level]));

@@ -1,41 +1,52 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::workspace::lockfile::Locked;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-dependency",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program holds a version of a dependency that Cargo.lock does not",
-    what: "The packages that can be named in the program, by the paths of panic locations and by \
-           cargo-auditable's section, against the packages of `Cargo.lock`. One that is not locked is \
-           proof of another build; one that is locked and not seen proves nothing.",
-    why: "The lockfile was updated, for a security fix perhaps, and the program was not built again; \
-          or it was built without `--locked` from another lockfile. Every audit of the lockfile is \
-          then about another program.",
+    status: Status::Stable,
+    summary: "the binary contains a version of a dependency that Cargo.lock does not have",
+    what: "The paths of panic locations, and the section that cargo-auditable writes, name \
+           packages that are in the binary. The rule compares them with Cargo.lock. A package that \
+           is not locked proves that the binary comes from another build. A locked package that is \
+           not seen proves nothing.",
+    why: "Cargo.lock was updated, perhaps for a security fix, and the binary was not built again; \
+           or it was built without `--locked` from another lockfile. An audit of Cargo.lock is \
+           then not about this binary.",
     fix: "Build again from this lockfile: `cargo build --locked`.",
-    symptoms: &[Symptom::Behaviour("a fix of a dependency is in the lockfile and not in effect")],
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour(
+        "the lockfile has the fixed version, but the fix has no effect",
+    )],
     references: &[
-        "docs/freshness.md",
         "https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options",
+        "https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html",
     ],
     check: Check::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let Some(locked) = &build.locked else {
-        return Outcome::open("there is no Cargo.lock that can be read");
+        return Outcome::open(
+            "Cargo.lock is missing or cannot be read; run `cargo generate-lockfile`",
+        );
     };
     if locked.iter().all(|it| it.source.is_none()) {
-        return Outcome::not_applicable("the workspace uses no downloaded package");
+        return Outcome::not_applicable("the workspace has no dependency from a registry or git");
     }
     let is_local = |name: &str| build.path_packages.iter().any(|it| it.name == name);
     let named: Vec<_> = binary.crates.iter().filter(|it| !is_local(&it.name)).collect();
     if named.is_empty() {
-        return Outcome::open("no dependency can be named in the program");
+        return Outcome::open(
+            "no path in the binary names a dependency; build with `cargo auditable build` to list them",
+        );
     }
+    let found = format!("{} dependencies found in the binary, all in Cargo.lock", named.len());
     let mut seen: Vec<(&str, &str)> = Vec::new();
     let mut findings = Vec::new();
     for found in named {
@@ -46,7 +57,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         seen.push(key);
         findings.push(finding(locked, key, build));
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, found)
 }
 
 /// What follows a `+` is no part of a version's identity, and directories may lack it.
@@ -59,13 +70,16 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
     let versions: Vec<&str> =
         locked.iter().filter(|it| it.name == name).map(|it| it.version.as_str()).collect();
     let message = match versions.as_slice() {
-        [] => format!("the program holds {name} {version}, which is not in Cargo.lock"),
-        _ => format!("the program holds {name} {version}, Cargo.lock has {}", versions.join(", ")),
+        [] => format!("the binary contains {name} {version}, which is not in Cargo.lock"),
+        _ => format!(
+            "the binary contains {name} {version}, but Cargo.lock has {}",
+            versions.join(", ")
+        ),
     };
     let path = build.workspace_root.join("Cargo.lock").display().to_string();
     let command = build.command();
     Finding::new(Location::File { path, line: None }, message)
-        .evidence(format!("{name}-{version} names a source file in the program"))
+        .evidence(format!("a source path in the binary contains {name}-{version}"))
         .fix(format!("{command} --locked"))
 }
 
@@ -105,7 +119,7 @@ mod tests {
     fn what_is_locked_passes_with_or_without_build_metadata() {
         let inside = [("zstd-sys", "2.0.8"), ("serde", "1.0.2")];
         let locked = [("zstd-sys", "2.0.8+zstd.1.5.5"), ("serde", "1.0.1"), ("serde", "1.0.2")];
-        assert_eq!(outcome(&inside, &locked), Outcome::Pass);
+        assert_eq!(outcome(&inside, &locked).name(), "pass");
     }
 
     #[test]

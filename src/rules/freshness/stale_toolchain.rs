@@ -1,20 +1,25 @@
 use crate::binary::Binary;
+use crate::binary::Rustc;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-toolchain",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program was compiled by another rustc than the one that is used here",
-    what: "The commit or version of rustc in the program against `rustc -vV` in this directory, \
-           which obeys `rust-toolchain.toml`, and against the version that this file pins.",
-    why: "A program of another compiler was not built by this stage: it comes from a cache, from the \
-          host, or `rust-toolchain.toml` was not copied into the stage.",
+    status: Status::Stable,
+    summary: "the binary was compiled by another rustc than the one in use here",
+    what: "The rule compares the rustc commit or version in the binary with `rustc -vV` in this \
+           directory, which respects `rust-toolchain.toml`, and with the version that this file \
+           pins.",
+    why: "A binary of another compiler was not built by this stage. It comes from a cache or from \
+           the host, or `rust-toolchain.toml` was not copied into the stage.",
     fix: "Copy `rust-toolchain.toml` into the stage before the build, and build again.",
-    symptoms: &[],
-    references: &["https://rust-lang.github.io/rustup/overrides.html", "docs/freshness.md"],
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("a build with `--locked` elsewhere gives another digest")],
+    references: &["https://rust-lang.github.io/rustup/overrides.html"],
     check: Check::Build(check),
 };
 
@@ -29,33 +34,40 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     {
         let file = build.toolchain.iter().map(|it| it.file.display().to_string()).next();
         let place = Location::File { path: file.unwrap_or_default(), line: None };
-        let message = format!("it was compiled by rustc {version}, and {pinned} is pinned");
+        let message = format!("the binary was compiled by rustc {version}, but {pinned} is pinned");
         return with_evidence(Finding::new(place, message), binary, build);
     }
     match (&inside.commit, &build.rustc.commit, &inside.version, &build.rustc.version) {
-        (Some(inside), Some(here), _, _) if inside == here => Outcome::Pass,
-        (None, _, Some(inside), Some(here)) | (_, None, Some(inside), Some(here))
-            if inside == here =>
-        {
-            Outcome::Pass
+        (Some(one), Some(other), _, _) if one == other => Outcome::pass(found(inside)),
+        (None, _, Some(one), Some(other)) | (_, None, Some(one), Some(other)) if one == other => {
+            Outcome::pass(found(inside))
         }
-        (None, _, None, _) => Outcome::open("the program does not say which rustc compiled it"),
-        (_, None, _, None) => Outcome::open("there is no rustc here to compare with"),
-        (Some(_), None, None, _) | (None, Some(_), _, None) => {
-            Outcome::open("the program and rustc name themselves in different ways")
+        (None, _, None, _) => Outcome::open(
+            "the binary does not say which rustc compiled it; build again with the rustc in use here",
+        ),
+        (_, None, _, None) => {
+            Outcome::open("rustc is not installed here; lint in the stage that builds")
         }
+        (Some(_), None, None, _) | (None, Some(_), _, None) => Outcome::open(
+            "the binary names a rustc commit and this rustc a version, or the reverse; build again here",
+        ),
         _ => {
             let name = |version: &Option<String>, commit: &Option<String>| {
                 version.clone().or_else(|| commit.clone()).unwrap_or_default()
             };
             let message = format!(
-                "it was compiled by rustc {}, and {} is used here",
+                "the binary was compiled by rustc {}, but {} is in use here",
                 name(&inside.version, &inside.commit),
                 name(&build.rustc.version, &build.rustc.commit)
             );
             with_evidence(Finding::new(Location::Subject, message), binary, build)
         }
     }
+}
+
+fn found(inside: &Rustc) -> String {
+    let name = inside.version.as_deref().or(inside.commit.as_deref()).unwrap_or_default();
+    format!("compiled by rustc {name}, which is in use here")
 }
 
 fn with_evidence(finding: Finding, binary: &Binary, build: &Build) -> Outcome {
@@ -86,7 +98,7 @@ mod tests {
     fn the_same_compiler_passes() {
         let one = ("1.95.0", 'a');
         for pinned in [None, Some("1.95"), Some("1.95.0"), Some("stable")] {
-            assert_eq!(outcome(one, one, pinned), Outcome::Pass, "{pinned:?}");
+            assert_eq!(outcome(one, one, pinned).name(), "pass", "{pinned:?}");
         }
     }
 

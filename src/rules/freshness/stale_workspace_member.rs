@@ -4,50 +4,60 @@ use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence::mismatch::Contradiction;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::Freshness;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+};
 
 pub static RULE: Rule = Rule {
     id: "stale-workspace-member",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a path dependency or build script inside was compiled from other sources",
-    what: "For every crate that lies in a directory and that the program was linked with: the MD5 \
-           of each source that rustc keeps in the crate's metadata, the list of files it was compiled \
-           from, and the panic locations in its files. For a build script: what its program must print \
-           and where it can panic. What its run read is known where `rerun-if-changed` lists it or \
-           `freshen` kept its digest; anything else is left open.",
-    why: "A placeholder was compiled for the whole workspace, and then only the program's own \
-          `main.rs` was touched: the new `main` is linked with the old library, compiles if the \
-          names are the same, and behaves as before. A build script that is not run again leaves the \
-          old generated code or `None` in `option_env!`.",
-    fix: "Touch the root file of every member, not of the program alone, or put `cargo binlint \
-          freshen` before the build.",
-    symptoms: &[Symptom::Behaviour("the program is new, a library in it behaves as before")],
+    status: Status::Stable,
+    summary: "a path dependency or a build script was compiled from other sources",
+    what: "The rule looks at every local crate that is linked into the binary: the MD5 of each \
+           source file, which rustc keeps in the metadata of the crate; the list of files that the \
+           crate was compiled from; and the panic locations in these files. For a build script it \
+           compares what its program has to print, and where it can panic. What its run read is known \
+           where `rerun-if-changed` lists it or `freshen` kept its digest; anything else is \
+           inconclusive.",
+    why: "A placeholder was compiled for the whole workspace, and then only `main.rs` of the \
+           binary was touched. The new `main` is linked with the old library. That compiles if the \
+           names are the same, and the library behaves as before. A build script that does not run \
+           again leaves old generated code, or `None` in `option_env!`.",
+    fix: "Put `cargo binlint freshen` before the build, or touch the root file of every member, \
+           not only that of the binary.",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("`main` is new, but a library in the binary behaves as before")],
     references: &[
         "https://github.com/rust-lang/cargo/issues/12370",
         "https://github.com/rust-lang/cargo/issues/7181",
-        "docs/freshness.md",
     ],
     check: Check::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     if !build.freshness.read {
-        return Outcome::open("the sources were not compared with the program");
+        return Outcome::open(NOT_COMPARED);
     }
     let members: Vec<&CrateState> =
         build.freshness.crates.iter().filter(|it| !it.is_own()).collect();
     if members.is_empty() {
-        return Outcome::not_applicable("the program has neither path dependency nor build script");
+        return Outcome::not_applicable(
+            "the binary has neither a path dependency nor a build script",
+        );
     }
     let stale: Vec<&CrateState> =
         members.iter().copied().filter(|it| !it.contradictions.is_empty()).collect();
     if stale.is_empty() {
         let undecided = members.iter().find_map(|state| undecided(state, &build.freshness));
-        return undecided.map_or(Outcome::Pass, Outcome::open);
+        return undecided.map_or_else(
+            || Outcome::pass(format!("{} local crates match their sources", members.len())),
+            Outcome::open,
+        );
     }
-    stale.iter().map(|state| finding(state, &stale, build)).collect()
+    Outcome::Fail(stale.iter().map(|state| finding(state, &stale, build)).collect())
 }
 
 fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
@@ -62,7 +72,7 @@ fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
     if let Some(anchor) = anchor.filter(|_| in_place && state.cargo_calls_it_fresh()) {
         finding = finding
             .evidence(format!(
-                "built {anchor} from {}; none of them is dated later, so cargo calls it fresh",
+                "built {anchor} from {}; none of these files is newer, so cargo considers it fresh",
                 state.listed()
             ))
             .evidence(format!("or: {}", fix_commands::clean_and_build(build, all)));
@@ -74,18 +84,25 @@ fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
 fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
     let what = fix_commands::name(state);
     if state.unit.is_none() {
-        return Some(format!("nothing here tells what {what} was compiled from"));
+        return Some(format!(
+            "no build of {what} was found in the target directory; build again here"
+        ));
     }
     if let Some(made_at) = freshness.made_at.as_ref().filter(|_| !state.proven) {
         let place = made_at.display();
-        return Some(format!("it was built in {place}: the dates here say nothing of {what}"));
+        return Some(format!(
+            "the binary was built in {place}, so the modification times here prove nothing about {what}; lint it there"
+        ));
     }
     match state.role {
         Role::BuildScriptRun => state.undecided_run().map(|why| {
-            format!("{why}; `cargo binlint freshen` before the build settles it, or a run of the script anew")
+            format!("{why}; run `cargo binlint freshen` before the build, or build again")
         }),
         Role::BuildScript | Role::Member => state.undecided_by_dates().or_else(|| {
-            let why = format!("nothing is left of the compilation of `{}`", state.package);
+            let why = format!(
+                "`{}` left nothing to compare in the target directory; build again here",
+                state.package
+            );
             (state.agreements == 0).then_some(why)
         }),
         Role::Program | Role::OwnLibrary => None,
@@ -119,7 +136,7 @@ mod tests {
         let alone = check(&Binary::default(), &build_of(vec![state(Role::Program)]));
         assert!(matches!(alone, Outcome::NotApplicable(_)));
         let mut member = state(Role::Member);
-        assert_eq!(check(&Binary::default(), &build_of(vec![member.clone()])), Outcome::Pass);
+        assert_eq!(check(&Binary::default(), &build_of(vec![member.clone()])).name(), "pass");
         member.agreements = 0;
         let open = check(&Binary::default(), &build_of(vec![member]));
         assert!(matches!(open, Outcome::Open(_)));
@@ -139,7 +156,7 @@ mod tests {
         let mut run = state(Role::BuildScriptRun);
         run.late.push("data/a.txt".into());
         run.proven = true;
-        assert_eq!(check(&Binary::default(), &build_of(vec![run])), Outcome::Pass);
+        assert_eq!(check(&Binary::default(), &build_of(vec![run])).name(), "pass");
     }
 
     #[test]

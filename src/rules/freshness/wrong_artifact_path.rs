@@ -2,24 +2,28 @@ use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::crate_freshness::CrateState;
 use crate::cargo::fix_commands;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-artifact-path",
+    aliases: &[],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "this build does not write the program to this path",
-    what: "Files of the program's name and profile under every target's directory. The rule fails \
-           when one of them is newer than the program and is for the same machine, or lies where the \
-           configuration tells cargo to build to; and when no binary target has the program's name \
-           any more. A warning where every date and content says that both are of the same sources.",
-    why: "With `--target`, `build.target` or `CARGO_BUILD_TARGET` cargo writes to \
-          `target/<triple>/release`. What an earlier build without it left in `target/release` stays \
-          there, and a `COPY` of that path ships it for ever.",
-    fix: "Copy from the directory that the build writes to; `cargo build --message-format=json` \
-          names it as `executable`.",
-    symptoms: &[Symptom::Behaviour("changes build without an error and never arrive")],
+    status: Status::Stable,
+    summary: "this build does not write the binary to this path",
+    what: "The rule looks for files of the same name and profile in the directories of all \
+           targets. It fails if one of them is newer than the binary and for the same machine, or \
+           is in the directory that the configuration tells cargo to write to. It also fails if \
+           the workspace no longer has a binary target of this name. The finding is only a warning \
+           if all times and contents say that both files come from the same sources.",
+    why: "With `--target`, `build.target` or `CARGO_BUILD_TARGET`, cargo writes to \
+           `target/<triple>/release`. The output of an earlier build without it stays in \
+           `target/release`, and a `COPY` of that path ships it in every later image.",
+    fix: "Copy from the directory that the build writes to. `cargo build --message-format=json` \
+           prints it as `executable`.",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("changes compile without an error and never take effect")],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/build-cache.html",
         "https://github.com/docker-library/docs/pull/1634",
@@ -29,20 +33,22 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if !build.freshness.read {
-        return Outcome::open("the target directory was not looked at");
+        return Outcome::open("the target directory was not read; run the linter in the workspace");
     }
     if let Some(name) = &build.freshness.nameless {
-        let message = format!("the workspace has no binary target `{name}` any more");
+        let message = format!("the workspace no longer has a binary target `{name}`");
         let executable = build.executable.display();
         return Finding::new(Location::Subject, message)
             .evidence(format!(
-                "cargo builds `{}` now; `{name}` is left of an earlier build",
+                "cargo builds `{}` now; `{name}` is from an earlier build",
                 build.bin
             ))
-            .fix(format!("copy {executable}"))
+            .fix(format!("in the Dockerfile, copy {executable}"))
             .into();
     }
-    let Some(twin) = &build.freshness.newer_twin else { return Outcome::Pass };
+    let Some(twin) = &build.freshness.newer_twin else {
+        return Outcome::pass("no newer output of this name is in the target directory");
+    };
     let inside = binary.triple.value.as_deref();
     let host = build.rustc.host.as_deref();
     // Another machine's program beside it is a build for another machine and nothing more. One
@@ -55,17 +61,23 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     };
     let configured = twin.target.as_ref().is_some_and(|it| build.asked_targets.contains(it));
     if !same_machine && !configured {
-        return Outcome::Pass;
+        return Outcome::pass(format!("{} is newer, but for another machine", twin.path.display()));
     }
     let newer = twin.path.display();
     let fix = match &build.freshness.elsewhere {
         Some(subject) => fix_commands::put(build, &twin.path, subject),
-        None => format!("copy {newer}"),
+        None => format!("in the Dockerfile, copy {newer}"),
     };
-    let finding = Finding::new(Location::Subject, format!("it is older than its twin {newer}"))
-        .evidence(format!("written {}, the twin {}", twin.subject_written, twin.written))
-        .evidence(format!("or let the image copy {newer}"))
-        .fix(fix);
+    let finding = Finding::new(
+        Location::Subject,
+        format!("the binary is older than {newer}, which has the same name"),
+    )
+    .evidence(format!(
+        "the binary was written {}, the other file {}",
+        twin.subject_written, twin.written
+    ))
+    .evidence(format!("a Dockerfile has to copy {newer}"))
+    .fix(fix);
     // Who builds for two targets from the same sources has an older one and no mistake.
     if configured || may_be_of_other_sources(build) { finding } else { finding.at_most_warn() }
         .into()
@@ -102,7 +114,10 @@ mod tests {
     fn a_newer_twin_of_the_same_machine_fails() {
         let outcome = outcome(Some("x86_64-unknown-linux-musl"), "x86_64-unknown-linux-gnu");
         let fix = outcome.findings()[0].fix.as_deref();
-        assert_eq!(fix, Some("copy target/x86_64-unknown-linux-musl/release/app"));
+        assert_eq!(
+            fix,
+            Some("in the Dockerfile, copy target/x86_64-unknown-linux-musl/release/app")
+        );
     }
 
     #[test]
@@ -115,8 +130,8 @@ mod tests {
 
     #[test]
     fn no_twin_and_another_machines_pass() {
-        assert_eq!(outcome(None, "x86_64-unknown-linux-gnu"), Outcome::Pass);
+        assert_eq!(outcome(None, "x86_64-unknown-linux-gnu").name(), "pass");
         let cross = outcome(Some("aarch64-unknown-linux-gnu"), "x86_64-unknown-linux-gnu");
-        assert_eq!(cross, Outcome::Pass);
+        assert_eq!(cross.name(), "pass");
     }
 }

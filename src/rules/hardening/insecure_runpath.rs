@@ -1,19 +1,22 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "insecure-runpath",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the loader searches a directory that others may write to",
-    what: "Every entry of `DT_RPATH` and `DT_RUNPATH` should be absolute, or begin with `$ORIGIN`, \
-           and should not lie below a directory that everybody may write to (`/tmp`, `/var/tmp`, \
-           `/dev/shm`). An empty entry means the current directory.",
-    why: "Whoever can put a file into that directory decides which code the program loads.",
-    fix: "Remove the entry (`patchelf --remove-rpath PROGRAM`), or make it `$ORIGIN/../lib`.",
+    status: Status::Stable,
+    summary: "the loader searches a directory that other users can write to",
+    what: "Every entry of `DT_RPATH` and `DT_RUNPATH` must be an absolute path or begin with \
+           `$ORIGIN`, and must not be in a directory that everybody can write to (`/tmp`, \
+           `/var/tmp`, `/dev/shm`). An empty entry means the current directory.",
+    why: "Whoever can put a file into that directory decides which code the process loads.",
+    fix: "Remove the entry (`patchelf --remove-rpath FILE`), or change it to `$ORIGIN/../lib`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["ld.so(8), section on rpath token expansion", "CWE-426, untrusted search path"],
+    references: &["ld.so(8)", "https://cwe.mitre.org/data/definitions/426.html"],
     check: Check::Binary(check),
 };
 
@@ -21,9 +24,11 @@ const SHARED: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];
 
 fn check(binary: &Binary) -> Outcome {
     let Some(entries) = binary.search_path() else {
-        return Outcome::not_applicable("no loader searches for this program's libraries");
+        return Outcome::not_applicable("no loader searches libraries for this binary");
     };
-    entries
+    let mut count = 0;
+    let findings: Vec<Finding> = entries
+        .inspect(|_| count += 1)
         .filter_map(|(tag, entry)| {
             let why = defect(entry)?;
             let shown = if entry.is_empty() { "an empty entry" } else { entry };
@@ -31,10 +36,17 @@ fn check(binary: &Binary) -> Outcome {
             Some(
                 Finding::new(Location::Dynamic(tag), message)
                     .evidence(format!("{tag} names {shown}"))
-                    .fix("patchelf --remove-rpath PROGRAM"),
+                    .fix(format!("patchelf --remove-rpath {}", binary.path)),
             )
         })
-        .collect()
+        .collect();
+    Outcome::of(
+        findings,
+        match count {
+            0 => "no RPATH and no RUNPATH".to_owned(),
+            count => format!("{count} entries in RPATH or RUNPATH, none writable by other users"),
+        },
+    )
 }
 
 fn defect(entry: &str) -> Option<&'static str> {
@@ -42,14 +54,14 @@ fn defect(entry: &str) -> Option<&'static str> {
         entry.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if entry.is_empty() {
-        Some("that is the directory the program is started from")
+        Some("it means the directory in which the process starts")
     } else if SHARED.iter().any(|directory| below(directory)) {
-        Some("everybody may write there")
+        Some("everybody can write there")
     } else if !entry.starts_with('/')
         && !entry.starts_with("$ORIGIN")
         && !entry.starts_with("${ORIGIN}")
     {
-        Some("a relative directory depends on where the program is started")
+        Some("a relative path depends on where the process starts")
     } else {
         None
     }
@@ -67,7 +79,7 @@ mod tests {
             ..Binary::default()
         };
         for good in ["/opt/app/lib", "$ORIGIN/../lib:${ORIGIN}", "/tmpfiles/lib"] {
-            assert_eq!(check(&of(good)), Outcome::Pass, "{good}");
+            assert_eq!(check(&of(good)).name(), "pass", "{good}");
         }
         for bad in ["", "lib", "/tmp/build", "/opt/lib:", "/dev/shm", "./lib:/usr/lib"] {
             assert_eq!(check(&of(bad)).findings().len(), 1, "{bad}");

@@ -1,31 +1,35 @@
 use crate::binary::Binary;
 use crate::binary::detect::c_objects::Guarded;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-fortify",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "C code in the program does not use the checked functions of the C library",
-    what: "Looks for checked functions (`__memcpy_chk` and its like) among the symbols that the program takes from the C library, when the symbol table names objects made of C or C++. Pure Rust calls none of the functions that have a checked twin.",
-    why: "An overflow that glibc could have noticed at run time goes unnoticed.",
-    fix: "Give the C compiler the flags in the build stage: CFLAGS=\"-O2 -D_FORTIFY_SOURCE=2\".",
+    status: Status::Stable,
+    summary: "C code in the binary does not use the checked functions of the C library",
+    what: "If the symbol table names objects made from C or C++, the rule looks for the checked \
+           functions of the C library (`__memcpy_chk` and its like) among the imported symbols. \
+           Rust code calls none of the functions that have a checked variant.",
+    why: "A buffer overflow that glibc could detect at run time is not detected.",
+    fix: "Set the flags for the C compiler in the build stage: `CFLAGS=\"-O2 \
+           -D_FORTIFY_SOURCE=2\"`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["gcc(1), -fstack-protector-strong", "feature_test_macros(7), _FORTIFY_SOURCE"],
+    references: &["gcc(1)", "feature_test_macros(7)"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     match binary.foreign_code_is_guarded(|name| name.starts_with("__") && name.ends_with("_chk")) {
-        Guarded::NoForeignCode => {
-            Outcome::not_applicable("pure Rust: no other language was linked in")
-        }
+        Guarded::NoForeignCode => Outcome::not_applicable("the binary contains Rust code only"),
         Guarded::Unknown(why) => Outcome::open(why),
-        Guarded::Yes => Outcome::Pass,
+        Guarded::Yes => Outcome::pass("the C code uses checked functions"),
         Guarded::No(source) => Finding::new(Location::Subject, RULE.summary)
             .evidence(format!(
-                "{source} was linked in, and no function like __memcpy_chk is asked for"
+                "{source} was linked in, and no function like __memcpy_chk is imported"
             ))
             .fix("CFLAGS=\"-O2 -D_FORTIFY_SOURCE=2\" cargo build --release")
             .into(),

@@ -1,20 +1,23 @@
 use crate::binary::Binary;
 use crate::binary::Kind;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-pie",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program is always loaded at the same address",
-    what: "An ELF executable should be position independent (`ET_DYN`), a Mach-O should have \
-           `MH_PIE`, a PE a dynamic base.",
-    why: "Address-space randomisation moves everything but the program itself, so that an attacker \
-           knows where its code is.",
-    fix: "Position independence is rustc's default wherever the target allows it. Look for `-C \
-           relocation-model=static`, `-no-pie` or an old musl toolchain, or ask for it: `-C \
+    status: Status::Stable,
+    summary: "the binary is not position independent, so its address is not randomised",
+    what: "An ELF executable must be position independent (`ET_DYN`), a Mach-O must have `MH_PIE`, \
+           and a PE a dynamic base.",
+    why: "Address space layout randomisation (ASLR) moves everything but such a binary. An \
+           attacker knows where its code is.",
+    fix: "Position independence is rustc's default wherever the target supports it. Look for `-C \
+           relocation-model=static`, `-no-pie` or an old musl toolchain, or request it: `-C \
            relocation-model=pie`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#relocation-model"],
     check: Check::Binary(check),
@@ -22,16 +25,20 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary) -> Outcome {
     match (binary.kind, binary.position_independent) {
-        (Kind::Executable, Some(true)) => Outcome::Pass,
+        (Kind::Executable, Some(true)) => Outcome::pass("position-independent executable"),
         (Kind::Executable, Some(false)) => {
-            Finding::new(Location::Subject, "the program is linked to a fixed address")
+            Finding::new(Location::Subject, "the binary is linked to a fixed address")
                 .evidence("file header: executable at a fixed address")
-                .fix("RUSTFLAGS=\"-C relocation-model=pie\" cargo build --release")
+                .fix_for(
+                    binary,
+                    "RUSTFLAGS=\"-C relocation-model=pie\" cargo build --release",
+                    "compile with -fPIE and link with -pie",
+                )
                 .into()
         }
-        (Kind::Executable, None) => {
-            Outcome::open("the format does not say whether it can be moved")
-        }
+        (Kind::Executable, None) => Outcome::open(
+            "the file header does not say whether the binary can be relocated; look at the linker options",
+        ),
         _ => Outcome::not_applicable("not an executable"),
     }
 }
@@ -44,7 +51,7 @@ mod tests {
     fn an_executable_at_a_fixed_address_fails() {
         let of =
             |kind, position_independent| Binary { kind, position_independent, ..Binary::default() };
-        assert_eq!(check(&of(Kind::Executable, Some(true))), Outcome::Pass);
+        assert_eq!(check(&of(Kind::Executable, Some(true))).name(), "pass");
         assert_eq!(check(&of(Kind::Executable, Some(false))).name(), "fail");
         assert_eq!(check(&of(Kind::Executable, None)).name(), "open");
         assert_eq!(check(&of(Kind::SharedLibrary, Some(true))).name(), "not-applicable");

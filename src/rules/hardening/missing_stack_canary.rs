@@ -1,32 +1,34 @@
 use crate::binary::Binary;
 use crate::binary::detect::c_objects::Guarded;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-stack-canary",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "C code in the program has no stack canaries",
-    what: "Looks for `__stack_chk_fail` among the symbols that the program takes from the C library, when the symbol table names objects made of C, C++ or assembly. Pure Rust has no canaries and needs none: its bounds are checked. Nor does this linter ask for CET or BTI: the linker sets their mark only when every object has it, and rustc's objects have not.",
-    why: "An overflow of a buffer on the stack of a C function goes unnoticed until it is exploited.",
-    fix: "Give the C compiler the flag in the build stage: CFLAGS=-fstack-protector-strong.",
+    status: Status::Stable,
+    summary: "C code in the binary has no stack canaries",
+    what: "If the symbol table names objects made from C, C++ or assembly, the rule looks for \
+           `__stack_chk_fail` among the imported symbols. Rust code has no canaries and needs \
+           none, because it checks bounds. There is no such rule for CET and BTI: the linker marks \
+           a binary only if every object is marked, and rustc's objects are not.",
+    why: "A buffer overflow on the stack of a C function is not noticed until it is exploited.",
+    fix: "Set the flag for the C compiler in the build stage: `CFLAGS=-fstack-protector-strong`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["gcc(1), -fstack-protector-strong", "feature_test_macros(7), _FORTIFY_SOURCE"],
+    references: &["gcc(1)", "https://gcc.gnu.org/onlinedocs/gcc/Instrumentation-Options.html"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     match binary.foreign_code_is_guarded(|name| name.starts_with("__stack_chk_fail")) {
-        Guarded::NoForeignCode => {
-            Outcome::not_applicable("pure Rust: no other language was linked in")
-        }
+        Guarded::NoForeignCode => Outcome::not_applicable("the binary contains Rust code only"),
         Guarded::Unknown(why) => Outcome::open(why),
-        Guarded::Yes => Outcome::Pass,
+        Guarded::Yes => Outcome::pass("the C code has stack canaries"),
         Guarded::No(source) => Finding::new(Location::Subject, RULE.summary)
-            .evidence(format!(
-                "{source} was linked in, and no function like __stack_chk_fail is asked for"
-            ))
+            .evidence(format!("{source} was linked in, and __stack_chk_fail is not imported"))
             .fix("CFLAGS=\"-fstack-protector-strong\" cargo build --release")
             .into(),
     }

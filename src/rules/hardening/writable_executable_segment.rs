@@ -1,39 +1,43 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "writable-executable-segment",
+    aliases: &[],
     group: Group::Hardening,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a part of the program may be both written and executed",
-    what: "No loaded segment may carry the write and the execute flag at once.",
-    why: "Code that can be overwritten is code that an attacker can replace; hardened kernels and \
-           SELinux refuse to load it.",
-    fix: "Find what asked for it: a linker script, `-Wl,-N`, `-Wl,--omagic`, or a packer that \
-           unpacks in place. Ship the program unpacked.",
+    status: Status::Stable,
+    summary: "a segment of the binary is both writable and executable",
+    what: "No loaded segment may have the write flag and the execute flag at once.",
+    why: "An attacker can overwrite such code and run it. Hardened kernels and SELinux refuse to \
+           load such a segment.",
+    fix: "Find what requested it: a linker script, `-Wl,-N`, `-Wl,--omagic`, or a packer. Ship an \
+           unpacked binary.",
+    no_fix_line: Some(
+        "only the linker script, linker option or packer that made the segment can \
+           be changed, and the binary does not name it",
+    ),
     symptoms: &[],
-    references: &[
-        "ELF gABI, chapter 5: program header, p_flags",
-        "execmod in the SELinux notebook",
-    ],
+    references: &["elf(5)", "ld(1)"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     match binary.hardening.writable_executable_segment {
-        None => Outcome::not_applicable("the format's segments were not read"),
-        Some(false) => Outcome::Pass,
+        None => Outcome::not_applicable("the segments of this file format are not read"),
+        Some(false) => Outcome::pass("no segment is both writable and executable"),
         Some(true) => {
             let finding = Finding::new(
                 Location::Segment("PT_LOAD"),
-                "a segment is writable and executable at once",
+                "a segment is both writable and executable",
             )
             .evidence("a loaded segment has both PF_W and PF_X");
             match binary.packer {
-                Some(packer) => {
-                    finding.evidence(format!("the file was packed with {packer}")).into()
-                }
+                Some(packer) => finding
+                    .evidence(format!("the file was packed with {packer}"))
+                    .fix(format!("upx -d {}", binary.path))
+                    .into(),
                 None => finding.into(),
             }
         }
@@ -51,7 +55,7 @@ mod tests {
             hardening: Hardening { writable_executable_segment, ..Hardening::default() },
             ..Binary::default()
         };
-        assert_eq!(check(&of(Some(false))), Outcome::Pass);
+        assert_eq!(check(&of(Some(false))).name(), "pass");
         assert_eq!(check(&of(Some(true))).name(), "fail");
         assert_eq!(check(&of(None)).name(), "not-applicable");
     }

@@ -1,60 +1,66 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "binary-differs",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the image carries another file than the one that was built",
-    what: "Compares the SHA-256 of the program that was built with that of the file at its \
-           place in the image.",
-    why: "The container runs something else than what was just built and tested: a stale \
-           layer, another target directory, a file of the host.",
-    fix: "Copy the file that this build made: `COPY --from=build PATH /usr/local/bin/NAME`; \
-           where the image strips it on purpose, strip it in the build (`strip = true`).",
-    symptoms: &[Symptom::Behaviour("old behaviour after a new build")],
-    references: &["clickup-cli 108", "Codewhale 587", "dbx 9519"],
+    status: Status::Stable,
+    summary: "the image contains another file than the binary that was built",
+    what: "The rule compares the SHA-256 of the binary that was built with the SHA-256 of the file \
+           at its path in the image.",
+    why: "The container runs something else than what was just built and tested: the file of an \
+           old layer, of another target directory, or of the host.",
+    fix: "Copy the file that this build wrote. If the image strips the binary on purpose, strip it \
+           in the build instead (`strip = true`).",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("the container shows old behaviour after a new build")],
+    references: &[
+        "https://docs.docker.com/build/cache/invalidation/",
+        "https://docs.docker.com/build/building/multi-stage/",
+    ],
     check: Check::Carried(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(at) = &image.subject_at else {
         return Outcome::not_applicable(
-            "where the program lies in the image is not known; say it with `--at PATH`",
+            "the path of the binary in the image is not known; pass it with `--at PATH`",
         );
     };
     if image.programs.iter().any(|program| program.path == binary.path) {
-        return Outcome::not_applicable("the program that is judged is the image's own");
+        return Outcome::not_applicable("the binary was found in the image");
     }
     let Some(copy) = &image.subject_copy else {
         if image.has(at) && image.config.is_some() {
             return Outcome::open(format!(
-                "{at} is in the image and is no Rust program that could be read"
+                "{at} is in the image, but cannot be read as a Rust binary; compare the files with sha256sum"
             ));
         }
-        return Outcome::not_applicable("the image does not hold the program yet");
+        return Outcome::not_applicable("the image does not contain the binary yet");
     };
     let (Some(built), Some(shipped)) = (&binary.sha256, &copy.sha256) else {
-        return Outcome::open("no digest was computed");
+        return Outcome::open("no digest was computed; compare the files with sha256sum");
     };
     if built == shipped {
-        return Outcome::Pass;
+        return Outcome::pass(format!("{at} is the binary that was built"));
     }
     let finding = Finding::new(
         Location::ImagePath(at.clone()),
-        format!("{at} is not the file that was built"),
+        format!("{at} is not the binary that was built"),
     )
     .evidence(format!("built: {built}, {} bytes, {}", binary.size, binary.path))
-    .evidence(format!("shipped: {shipped}, {} bytes", copy.size));
+    .evidence(format!("in the image: {shipped}, {} bytes", copy.size));
     match (&binary.build_id, &copy.build_id) {
         (Some(one), Some(other)) if one == other => finding
-            .evidence(format!("both have the build id {one}: the same build, changed afterwards"))
+            .evidence(format!("both have the build-id {one}: the same build, changed later"))
             .fix("[profile.release]\nstrip = true")
             .at_most_warn()
             .into(),
-        _ => finding.fix(format!("COPY --from=build {} {at}", binary.path)).into(),
+        _ => finding.fix(format!("docker build --no-cache . # the step that copies to {at} has to copy this build's output")).into(),
     }
 }
 
@@ -84,7 +90,7 @@ mod tests {
     #[test]
     fn digests_decide_and_a_build_id_explains() {
         let built = file("target/release/app", "aa", Some("1"));
-        assert_eq!(outcome(&built, Some(file("/app", "aa", Some("1")))), Outcome::Pass);
+        assert_eq!(outcome(&built, Some(file("/app", "aa", Some("1")))).name(), "pass");
         assert_eq!(
             outcome(&built, Some(file("/app", "bb", Some("2")))).findings()[0].at_most,
             None

@@ -1,38 +1,46 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "broken-script",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a script that the image runs has a first line that the kernel cannot follow",
-    what: "Follows `#!` lines of the scripts that Entrypoint, Cmd and health check run: \
-           carriage returns, a missing first line, an interpreter that is not in the image.",
-    why: "The engine says that the script itself is missing although it is there, or `exec \
-           format error`.",
-    fix: "Check the script out with line feeds (`*.sh text eol=lf` in .gitattributes), and \
-           begin it with an interpreter that the image has.",
+    status: Status::Stable,
+    summary: "the kernel cannot run a script that the image runs, because of its first line",
+    what: "For the scripts that Entrypoint, Cmd and the health check run, the rule reads the first \
+           line (`#!`). It fails if the line ends with a carriage return, if the line is missing, \
+           or if its interpreter is not in the image.",
+    why: "The engine reports that the script does not exist, although it does, or `exec format \
+           error`.",
+    fix: "Check out the script with line feeds (`*.sh text eol=lf` in .gitattributes), and begin \
+           it with an interpreter that the image has.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("no such file or directory"),
         Symptom::Stderr("exec format error"),
         Symptom::ExitCode(1),
     ],
-    references: &["OxiCloud 289", "docker/cli 3993", "distroless 1040"],
+    references: &[
+        "execve(2)",
+        "https://github.com/docker/cli/issues/3993",
+        "https://git-scm.com/docs/gitattributes",
+    ],
     check: Check::Command(check),
 };
 
 fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     let (what, fix) = match failure.kind {
         FailureKind::CarriageReturn => {
-            ("has a carriage return at the end of its first line", "sed -i 's/\\r$//'")
+            ("ends its first line with a carriage return", "RUN sed -i 's/\\r$//'")
         }
         FailureKind::NoInterpreter => {
             ("names an interpreter that is not in the image", "#!/bin/sh")
         }
         FailureKind::NoFormat => {
-            ("is neither a program nor a script with a first line", "#!/bin/sh")
+            ("is neither a binary nor a script that begins with `#!`", "#!/bin/sh")
         }
         _ => return None,
     };
@@ -47,7 +55,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     finding.location = Location::ImagePath(failure.at.clone());
     Some(match failure.kind {
         FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", failure.at)),
-        _ => finding.fix(format!("let the file begin with `{fix}`")),
+        _ => finding.fix(format!("begin the file with {fix}")),
     })
 }
 
@@ -55,7 +63,6 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::rule::Outcome;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
@@ -64,8 +71,8 @@ mod tests {
             Memory::default().elf("/bin/sh", Linking::default()).file("/run.sh", 0o755, text)
         };
         assert_eq!(
-            RULE.of_entrypoint(tree("#!/bin/sh\nexec /bin/sh\n"), &["/run.sh"]),
-            Outcome::Pass
+            RULE.of_entrypoint(tree("#!/bin/sh\nexec /bin/sh\n"), &["/run.sh"]).name(),
+            "pass"
         );
         for (text, evidence) in [
             ("#!/bin/sh\r\nx", "its first line: #!/bin/sh\\r"),

@@ -1,23 +1,30 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-tool-missing",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the health check runs something that the image does not have",
-    what: "Resolves the health check's command as the engine does.",
-    why: "The container runs and is never healthy: orchestrators restart it or send it no \
+    status: Status::Stable,
+    summary: "the health check runs a program that the image does not have",
+    what: "The rule resolves the command of the health check as the engine does.",
+    why: "The container runs, but never becomes healthy. Orchestrators restart it or send it no \
            traffic.",
-    fix: "Let the program check itself (`HEALTHCHECK CMD [\"/usr/local/bin/NAME\", \
-           \"health\"]`), or install the tool.",
+    fix: "Install the tool in the last stage (for example `RUN apt-get install -y curl`), or \
+           remove the health check. A binary can check itself only if it has a subcommand for \
+           that.",
+    no_fix_line: Some(
+        "if the image has no package manager, the tool has to be copied in or the \
+           health check rewritten",
+    ),
     symptoms: &[
         Symptom::Stderr("executable file not found in $PATH"),
         Symptom::Behaviour("the container is `unhealthy`"),
     ],
-    references: &["readur 149", "MAS 3741"],
+    references: &["https://docs.docker.com/reference/dockerfile/#healthcheck"],
     check: Check::Command(check),
 };
 
@@ -33,11 +40,21 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     }
     let finding = Finding::new(
         Location::ImageConfig(command.field),
-        format!("`{}` of the health check cannot be run", failure.name),
+        format!("the health check runs `{}`, which cannot be started", failure.name),
     );
-    let program =
-        image.start().and_then(Command::program).unwrap_or("/usr/local/bin/NAME").to_owned();
-    Some(finding.fix(format!("HEALTHCHECK CMD [\"{program}\", \"health\"]")))
+    let tool = failure.name.rsplit('/').next().unwrap_or_default();
+    let packaged = ["curl", "wget"].contains(&tool);
+    let install = match packaged {
+        true if image.has("/usr/bin/apt-get") => {
+            Some(format!("RUN apt-get update && apt-get install -y --no-install-recommends {tool}"))
+        }
+        true if image.has("/sbin/apk") => Some(format!("RUN apk add --no-cache {tool}")),
+        _ => None,
+    };
+    Some(match install {
+        Some(line) => finding.fix(line),
+        None => finding,
+    })
 }
 
 #[cfg(test)]
@@ -67,9 +84,9 @@ mod tests {
                 .contains("exec: \"curl\": executable file not found in $PATH")
         );
         assert_eq!(
-            outcome(tree().elf("/usr/bin/curl", Linking::default()), &["CMD", "curl"]),
-            Outcome::Pass
+            outcome(tree().elf("/usr/bin/curl", Linking::default()), &["CMD", "curl"]).name(),
+            "pass"
         );
-        assert_eq!(outcome(tree(), &["NONE"]), Outcome::Pass);
+        assert_eq!(outcome(tree(), &["NONE"]).name(), "pass");
     }
 }

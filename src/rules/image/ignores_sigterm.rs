@@ -1,39 +1,63 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+};
+use crate::start::command::Command;
+use crate::start::image::Image;
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "ignores-sigterm",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program is process 1 and nothing in it handles SIGTERM",
-    what: "Looks at an image that exposes a port and runs the program without an init process, \
-           and for crates that handle signals.",
-    why: "The kernel does not deliver a signal to process 1 that it has no handler for: every \
-           stop waits ten seconds and then kills, requests and data in flight included.",
-    fix: "Handle it (`tokio::signal::unix`, `ctrlc`), or put an init process before the \
-           program (`ENTRYPOINT [\"tini\", \"--\", …]`, `docker run --init`).",
+    status: Status::Stable,
+    summary: "the binary is process 1 and does not handle SIGTERM",
+    what: "The rule looks at images that expose a port and run the binary without an init process. \
+           It fails if no crate of the binary handles signals.",
+    why: "The kernel does not deliver a signal to process 1 unless the process handles it. Every \
+           stop waits ten seconds and then kills the process, together with requests and data in \
+           flight.",
+    fix: "Handle the signal (`tokio::signal::unix`, `ctrlc`), or start the binary through an init \
+           process (`docker run --init`, or `tini` from the package `tini`).",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(137), Symptom::Behaviour("`docker stop` takes ten seconds")],
-    references: &["redlib 205", "rustical 223", "xberg 1147", "speedtest-rust 32"],
-    check: Check::Facts(check),
+    references: &[
+        "kill(2)",
+        "https://docs.docker.com/reference/cli/docker/container/stop/",
+        "https://github.com/redlib-org/redlib/issues/205",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
+
+/// An init process before the image's own command: its own, if it has one.
+fn init(image: &Image, start: &Command) -> String {
+    let own = ["/usr/bin/tini", "/sbin/tini", "/usr/bin/dumb-init"];
+    let program = start.program().unwrap_or_default();
+    match (own.iter().find(|path| image.has(path)), image.has("/usr/bin/apt-get")) {
+        (Some(path), _) => format!("ENTRYPOINT [\"{path}\", \"--\", \"{program}\"]"),
+        (None, true) => format!(
+            "RUN apt-get update && apt-get install -y --no-install-recommends tini\n\
+             ENTRYPOINT [\"/usr/bin/tini\", \"--\", \"{program}\"]"
+        ),
+        (None, false) => "docker run --init".to_owned(),
+    }
+}
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     if image.exposed_ports().is_empty() {
         return Outcome::not_applicable(
-            "the image exposes no port: nothing says that the program keeps running",
+            "the image exposes no port, so nothing says that the process keeps running",
         );
     }
     let Some(start) = image.start() else {
         return Outcome::not_applicable("the image runs nothing");
     };
     if image.starts(binary) != Some(true) {
-        return Outcome::not_applicable(
-            "the image does not start this program, as far as can be told",
-        );
+        return Outcome::not_applicable("the image does not start this binary");
     }
     if !start.is_process_one() {
         return Outcome::not_applicable("another process is process 1");
@@ -45,16 +69,21 @@ fn check(facts: &Facts) -> Outcome {
         "nix",
         "signal-hook-tokio",
     ]) {
-        Some(Some(_)) => Outcome::Pass,
+        Some(Some(name)) => {
+            Outcome::pass(format!("the crate {name}, which handles signals, is in the binary"))
+        }
         Some(None) => {
             Finding::new(Location::ImageConfig(start.field), "process 1 does not handle SIGTERM")
-                .evidence("none of the program's crates handles signals")
-                .evidence(format!("the image runs {} and no init process", start.words.join(" ")))
-                .fix(r#"ENTRYPOINT ["tini", "--", "/usr/local/bin/NAME"]"#)
+                .evidence("no crate of the binary handles signals")
+                .evidence(format!(
+                    "the image runs {} without an init process",
+                    start.words.join(" ")
+                ))
+                .fix(init(image, start))
                 .into()
         }
         None => Outcome::open(
-            "nothing lists all of the program's crates; whether one handles signals cannot be told",
+            "the crates of the binary are not all known; lint in its workspace, or build with `cargo auditable build`",
         ),
     }
 }
@@ -87,7 +116,7 @@ mod tests {
     fn process_one_needs_a_handler() {
         assert_eq!(outcome("serde", CrateSource::DepV0, &["/app"]).name(), "fail");
         assert_eq!(outcome("serde", CrateSource::PanicPath, &["/app"]).name(), "open");
-        assert_eq!(outcome("ctrlc", CrateSource::PanicPath, &["/app"]), Outcome::Pass);
+        assert_eq!(outcome("ctrlc", CrateSource::PanicPath, &["/app"]).name(), "pass");
         assert_eq!(
             outcome("serde", CrateSource::DepV0, &["tini", "--", "/app"]).name(),
             "not-applicable"

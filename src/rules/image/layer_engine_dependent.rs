@@ -1,25 +1,25 @@
 use crate::rootfs::layer::apply::Ambiguous;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "layer-engine-dependent",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "container engines do not agree on what a path of the image is",
-    what: "Looks at what each layer does where engines were seen to come to different trees: \
-           files below a link or a file of a lower layer, hard links to lower layers, paths \
-           that one layer puts twice, or both puts and hides.",
-    why: "The image that was tested is not the image that runs: below `lib -> usr/lib` one \
-           engine writes through the link and another hides every library, the loader \
-           included.",
-    fix: "Let the layer write to the real path (`COPY libfoo.so /usr/lib/` rather than `/lib/`).",
-    symptoms: &[Symptom::Behaviour("works with one container engine and not with another")],
-    references: &[
-        "OCI image specification, layer.md: Applying Changesets",
-        "tests/it/image/engines.rs: Docker 26.1.5 with either store, podman 4.3.1, umoci 0.4.7",
-    ],
+    status: Status::Stable,
+    summary: "container engines disagree about a path of the image",
+    what: "The rule looks for layer contents from which engines build different file trees: files \
+           below a link or a file of a lower layer, hard links to lower layers, and paths that one \
+           layer adds twice, or both adds and deletes.",
+    why: "The image that was tested is not the image that runs. For example, below `lib -> \
+           usr/lib` one engine writes through the link, and another hides every library, including \
+           the loader.",
+    fix: "Write to the real path in the layer (`COPY libfoo.so /usr/lib/`, not `/lib/`).",
+    no_fix_line: Some("a layer does not say which instruction of which Dockerfile wrote it"),
+    symptoms: &[Symptom::Behaviour("works with one container engine, but not with another")],
+    references: &["https://github.com/opencontainers/image-spec/blob/main/layer.md"],
     check: Check::Image(check),
 };
 
@@ -33,7 +33,7 @@ fn check(image: &Image) -> Outcome {
     {
         last.evidence.push(format!("and {rest} more paths"));
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, "engines agree about every path of the layers")
 }
 
 fn finding(ambiguous: &Ambiguous) -> Finding {
@@ -62,7 +62,7 @@ mod tests {
                 ..Image::default()
             }
         };
-        assert_eq!(check(&ambiguous(0)), Outcome::Pass);
+        assert_eq!(check(&ambiguous(0)).name(), "pass");
         let failed = check(&ambiguous(2));
         assert_eq!((failed.findings().len(), &*failed.findings()[0].evidence[0]), (2, "layer 2"));
         assert_eq!(check(&ambiguous(50)).findings()[19].evidence[1], "and 30 more paths");

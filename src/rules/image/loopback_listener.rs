@@ -1,34 +1,37 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "loopback-listener",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program holds a loopback address with the port that the image exposes",
-    what: "Looks for `127.0.0.1:PORT`, `localhost:PORT` and `[::1]:PORT` in the program with a \
-           PORT of EXPOSE; and for Rocket, which binds 127.0.0.1 unless told otherwise.",
-    why: "A server that binds the loopback address of its container answers nobody outside of \
-           it.",
-    fix: "Bind `0.0.0.0` or `[::]`, best from the environment: `ENV HOST=0.0.0.0`.",
+    status: Status::Stable,
+    summary: "the binary contains a loopback address with the port that the image exposes",
+    what: "The rule looks in the binary for `127.0.0.1:PORT`, `localhost:PORT` and `[::1]:PORT` \
+           with a PORT of EXPOSE. It also looks for Rocket, which binds 127.0.0.1 by default.",
+    why: "A server that binds the loopback address of its container cannot be reached from \
+           outside.",
+    fix: "Bind `0.0.0.0` or `[::]`, for example from a variable: `ENV HOST=0.0.0.0`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Client("Connection reset by peer"),
         Symptom::Client("Empty reply from server"),
     ],
     references: &[
-        "lares 1",
-        "grpc-rust 72",
-        "Rocket 1478",
-        "Rocket 1811",
-        "conjure-verification 15",
+        "ip(7)",
+        "https://github.com/rwf2/Rocket/issues/1478",
+        "https://docs.docker.com/engine/network/",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     let ports = image.exposed_ports();
     if ports.is_empty() {
@@ -48,20 +51,29 @@ fn check(facts: &Facts) -> Outcome {
             image.config.as_ref().map_or("", |config| &config.working_dir)
         ));
     let evidence = match binary.hints.loopback.iter().find(exposed) {
-        Some(address) => format!("the program holds `{address}`"),
+        Some(address) => format!("the binary contains `{address}`"),
         None if rocket => {
-            "Rocket binds 127.0.0.1; neither ROCKET_ADDRESS nor Rocket.toml is in the image"
+            "Rocket binds 127.0.0.1, and the image has neither ROCKET_ADDRESS nor Rocket.toml"
                 .to_owned()
         }
-        None if binary.contents_read => return Outcome::Pass,
-        None => return Outcome::open("the program's contents were not read"),
+        None if binary.contents_read => {
+            return Outcome::pass("no loopback address with an exposed port in the binary");
+        }
+        None => {
+            return Outcome::open(
+                "the contents of the binary were not read; run without `--quick`",
+            );
+        }
     };
-    let fix =
-        if rocket { "ENV ROCKET_ADDRESS=0.0.0.0" } else { "bind 0.0.0.0 instead of 127.0.0.1" };
+    let fix = if rocket {
+        "ENV ROCKET_ADDRESS=0.0.0.0"
+    } else {
+        "in the sources, bind 0.0.0.0 instead of 127.0.0.1"
+    };
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     Finding::new(
         Location::ImageConfig("ExposedPorts"),
-        "the exposed port may be bound to the loopback address alone",
+        "the server may bind the exposed port on the loopback address only",
     )
     .evidence(evidence)
     .evidence(format!("the image exposes {}", ports.join(", ")))
@@ -90,7 +102,7 @@ mod tests {
             })
         };
         assert_eq!(outcome("127.0.0.1:8080", "8080/tcp").name(), "fail");
-        assert_eq!(outcome("127.0.0.1:5432", "8080/tcp"), Outcome::Pass);
+        assert_eq!(outcome("127.0.0.1:5432", "8080/tcp").name(), "pass");
         assert_eq!(outcome("127.0.0.1:8080", "").name(), "not-applicable");
     }
 }

@@ -1,23 +1,28 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-assets",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program loads templates from a directory that the image does not have",
-    what: "Looks for the pattern of a template engine in the program (`templates/**/*`) and \
-           for that directory below WorkingDir.",
-    why: "The program ends at start, or answers every page with an error: the directory stayed \
+    status: Status::Stable,
+    summary: "the binary loads templates from a directory that the image does not have",
+    what: "The rule looks in the binary for the pattern of a template engine (`templates/**/*`), \
+           and for that directory below WorkingDir in the image.",
+    why: "The process ends at start, or answers every request with an error. The directory stayed \
            in the build stage.",
-    fix: "Copy it beside the program (`COPY --from=build /app/templates ./templates`), or \
-           build it in (`include_str!`, `rust-embed`).",
+    fix: "Copy the directory beside the binary, or embed the files (`include_str!`, `rust-embed`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr(
         "Os { code: 2, kind: NotFound, message: \"No such file or directory\" }",
     )],
-    references: &["webapp.rs 519", "crusty-rustacean 4", "hoprnet 7677"],
+    references: &[
+        "https://docs.docker.com/build/building/multi-stage/",
+        "https://doc.rust-lang.org/std/macro.include_str.html",
+    ],
     check: Check::Carried(check),
 };
 
@@ -26,11 +31,11 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         return Outcome::not_applicable(why);
     }
     if binary.hints.template_directories.is_empty() {
-        return Outcome::not_applicable("the program names no directory of templates");
+        return Outcome::not_applicable("the binary names no directory of templates");
     }
     let directory =
         image.config.as_ref().map(|config| config.working_dir.as_str()).unwrap_or_default();
-    binary
+    let findings = binary
         .hints
         .template_directories
         .iter()
@@ -38,10 +43,10 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         .filter(|(_, path)| !image.has(path))
         .map(|(name, path)| {
             Finding::new(Location::ImagePath(path.clone()), format!("{path} is not in the image"))
-                .evidence(format!("the program holds the pattern {name}/**/*"))
-                .fix(format!("COPY --from=build /app/{name} {path}"))
-        })
-        .collect()
+                .evidence(format!("the binary contains the pattern {name}/**/*"))
+                .fix(format!("COPY {name} {path}"))
+        });
+    Outcome::of(findings, "the image has every directory of templates")
 }
 
 #[cfg(test)]
@@ -64,6 +69,6 @@ mod tests {
             outcome(Memory::default()).findings()[0].message,
             "/srv/templates is not in the image"
         );
-        assert_eq!(outcome(Memory::default().directory("/srv/templates")), Outcome::Pass);
+        assert_eq!(outcome(Memory::default().directory("/srv/templates")).name(), "pass");
     }
 }

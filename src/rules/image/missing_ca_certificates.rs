@@ -1,28 +1,37 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::start::image::Image;
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-ca-certificates",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program trusts the system's certificates and the image has none",
-    what: "Looks in the program for TLS that reads the system's roots (rustls-native-certs, \
-           rustls-platform-verifier, native-tls, openssl), and in the image for the files that \
-           those read, SSL_CERT_FILE and SSL_CERT_DIR included.",
-    why: "Every connection over TLS fails; reqwest 0.13 panics even before the first plain one.",
-    fix: "Install the roots in the last stage (`RUN apt-get install -y ca-certificates`, `apk \
-           add ca-certificates`), copy them (`COPY --from=build \
-           /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/`), or build the roots in \
+    status: Status::Stable,
+    summary: "the binary trusts the system's CA certificates, but the image has none",
+    what: "The rule looks in the binary for TLS that reads the system's root certificates \
+           (rustls-native-certs, rustls-platform-verifier, native-tls, openssl), and in the image \
+           for the files that these read, including SSL_CERT_FILE and SSL_CERT_DIR.",
+    why: "Every TLS connection fails. reqwest 0.13 panics when it creates a client, even for plain \
+           HTTP.",
+    fix: "Install the certificates in the last stage (`RUN apt-get install -y ca-certificates`, \
+           `apk add ca-certificates`), copy them from the build stage, or embed them in the binary \
            (`webpki-roots`).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("No CA certificates were loaded from the system"),
         Symptom::Stderr("unable to get local issuer certificate"),
         Symptom::Stderr("UnknownIssuer"),
     ],
-    references: &["rustic 1777", "reqwest 2988", "cddns 51", "xenos 5"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/seanmonstar/reqwest/issues/2988",
+        "https://docs.rs/rustls-native-certs",
+        "https://docs.rs/openssl-probe",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 /// Where the crates look: openssl-probe 0.2, and Go's list that it follows.
@@ -42,41 +51,49 @@ const OWN_ROOTS: &[&str] = &["webpki-roots", "webpki-root-certs"];
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     if has_roots(image) {
-        return Outcome::Pass;
+        return Outcome::pass("the image has CA certificates");
     }
     let reads_roots = facts.has_one_of(SYSTEM_ROOTS).flatten();
     let has_own = facts.has_one_of(OWN_ROOTS).flatten();
     let file = binary.may_read.iter().find(|path| FILES.contains(&path.as_str()));
     let evidence = match (reads_roots, file, has_own) {
         (None, _, Some(own)) => {
-            return Outcome::not_applicable(format!("the program brings its own roots ({own})"));
+            return Outcome::not_applicable(format!(
+                "the binary has its own root certificates ({own})"
+            ));
         }
-        (Some(name), ..) => format!("the crate {name} reads the system's roots"),
-        (None, Some(path), None) => format!("the program holds the path {path}"),
+        (Some(name), ..) => format!("the crate {name} reads the system's root certificates"),
+        (None, Some(path), None) => format!("the binary contains the path {path}"),
         (None, None, None) if binary.tls.value.is_some() => {
             return Outcome::open(
-                "the program speaks TLS; where its roots come from cannot be told",
+                "the binary uses TLS, but the source of its root certificates is not known; lint it in its workspace",
             );
         }
         (None, None, None) => {
             return Outcome::not_applicable(
-                "nothing in the program reads the system's certificates",
+                "nothing in the binary reads the system's certificates",
             );
         }
     };
-    let finding = Finding::new(
-        Location::ImagePath(FILES[0].to_owned()),
-        "the image has no certificates of authorities",
-    )
-    .evidence(evidence)
-    .evidence("none of the places where they are looked for is in the image")
-    .fix("COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/");
+    let finding =
+        Finding::new(Location::ImagePath(FILES[0].to_owned()), "the image has no CA certificates")
+            .evidence(evidence)
+            .evidence("none of the usual paths is in the image")
+            .fix(if image.has("/usr/bin/apt-get") {
+                "RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates"
+            } else if image.has("/sbin/apk") {
+                "RUN apk add --no-cache ca-certificates"
+            } else {
+                "COPY --from=rust:1 /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/"
+            });
     let client = facts.has_one_of(CLIENTS).flatten();
     match (reads_roots, client, has_own) {
-        (Some(_), Some(client), None) => finding.evidence(format!("{client} is a client")).into(),
+        (Some(_), Some(client), None) => {
+            finding.evidence(format!("{client} opens connections")).into()
+        }
         // A server needs no roots, and own roots may be the ones that count.
         _ => finding.at_most_warn().into(),
     }
@@ -128,11 +145,11 @@ mod tests {
         assert_eq!(outcome(&["reqwest", "webpki-roots"], none(), &[]).name(), "not-applicable");
         assert_eq!(outcome(&["serde"], none(), &[]).name(), "not-applicable");
         let with = none().file("/etc/ssl/certs/ca-certificates.crt", 0o644, "x");
-        assert_eq!(outcome(&["reqwest", "openssl"], with, &[]), Outcome::Pass);
+        assert_eq!(outcome(&["reqwest", "openssl"], with, &[]).name(), "pass");
         let elsewhere = none().file("/certs.pem", 0o644, "x");
         assert_eq!(
-            outcome(&["reqwest", "openssl"], elsewhere, &["SSL_CERT_FILE=/certs.pem"]),
-            Outcome::Pass
+            outcome(&["reqwest", "openssl"], elsewhere, &["SSL_CERT_FILE=/certs.pem"]).name(),
+            "pass"
         );
         let dangling = none().link("/etc/ssl/certs/ca-certificates.crt", "/nowhere");
         assert_eq!(outcome(&["reqwest", "openssl"], dangling, &[]).name(), "fail");

@@ -1,32 +1,36 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-command",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "what the image runs is not in it",
-    what: "Resolves Entrypoint and Cmd as the engine does: PATH of Env, WorkingDir, links \
-           inside the image, init wrappers, `exec` in short scripts. Fails when a file on that \
-           way is not there.",
-    why: "The container does not start: the program was renamed, copied to another place, or \
-           is looked for relative to another directory.",
-    fix: "Copy the program to the path that the command names, or name the path where it is.",
+    status: Status::Stable,
+    summary: "the command that the image runs is not in the image",
+    what: "The rule resolves Entrypoint and Cmd as the engine does: PATH of Env, WorkingDir, links \
+           in the image, init wrappers, and `exec` in short scripts. It fails if a file on the way \
+           is missing.",
+    why: "The container does not start. The binary was renamed, copied to another path, or is \
+           searched relative to another directory.",
+    fix: "Copy the binary to the path that the command names, or change the command to the path of \
+           the binary.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("executable file not found in $PATH"),
         Symptom::Stderr("no such file or directory"),
         Symptom::ExitCode(127),
     ],
-    references: &["docker-rust (jimmycuadra) 14", "openfairdb 130", "mecha-agent 29"],
+    references: &["https://docs.docker.com/reference/dockerfile/#entrypoint", "execvp(3)"],
     check: Check::Command(check),
 };
 
 fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     if failure.kind == FailureKind::InRelativePath && command.role == Role::Start {
         let message =
-            format!("`{}` is found by a part of PATH that is no absolute path", failure.name);
+            format!("`{}` is found only through a relative directory in PATH", failure.name);
         let finding = Finding::new(Location::ImageConfig(command.field), message);
         return Some(finding.fix(format!("ENTRYPOINT [\"{}\"]", failure.at)));
     }
@@ -47,14 +51,14 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     let twin = image.programs.iter().find(|program| program.path.rsplit('/').next() == Some(name));
     let found = twin.or(image.programs.first());
     if let Some(found) = found {
-        finding.evidence.push(format!("the Rust program in the image is {}", found.path));
+        finding.evidence.push(format!("the Rust binary in the image is {}", found.path));
     }
     Some(match (twin, found) {
         (Some(found), _) | (None, Some(found)) => {
             finding.fix(format!("ENTRYPOINT [\"{}\"]", found.path))
         }
         (None, None) => {
-            finding.fix(format!("COPY --from=build /app/target/release/{name} {}", failure.name))
+            finding.fix(format!("in the Dockerfile, copy the binary to {}", failure.name))
         }
     })
 }
@@ -75,24 +79,23 @@ mod tests {
     use super::*;
     use crate::binary::elf::Linking;
     use crate::rootfs::document::config::Config;
-    use crate::rule::Outcome;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_command_that_is_not_there_fails() {
         let tree = || Memory::default().elf("/usr/local/bin/app", Linking::default());
-        assert_eq!(RULE.of_entrypoint(tree(), &["app"]), Outcome::Pass);
+        assert_eq!(RULE.of_entrypoint(tree(), &["app"]).name(), "pass");
         let failed = RULE.of_entrypoint(tree(), &["/app"]);
         assert!(failed.findings()[0].evidence[0].contains("stat /app: no such file or directory"));
         assert_eq!(RULE.of_entrypoint(tree(), &["nope"]).name(), "fail");
         assert_eq!(
-            RULE.of_entrypoint(tree(), &["/bin/sh", "-c", "app"]),
-            Outcome::Pass,
+            RULE.of_entrypoint(tree(), &["/bin/sh", "-c", "app"]).name(),
+            "pass",
             "missing-shell says so"
         );
         assert_eq!(
-            RULE.of_entrypoint(tree().file("/app", 0o644, "x"), &["/app"]),
-            Outcome::Pass,
+            RULE.of_entrypoint(tree().file("/app", 0o644, "x"), &["/app"]).name(),
+            "pass",
             "not-executable"
         );
     }
@@ -111,11 +114,11 @@ mod tests {
                 }),
             ))
         };
-        assert_eq!(outcome("/bin:/srv"), Outcome::Pass);
+        assert_eq!(outcome("/bin:/srv").name(), "pass");
         for path in [":/srv", ".:/srv", "/:../srv"] {
             let failed = outcome(path);
             let finding = &failed.findings()[0];
-            assert!(finding.message.contains("no absolute path"), "{path}: {finding:?}");
+            assert!(finding.message.contains("relative directory in PATH"), "{path}: {finding:?}");
             assert!(finding.evidence[0].contains("relative to current directory"));
         }
     }
@@ -129,13 +132,13 @@ mod tests {
         let script = "#!/bin/sh\nif [ -n \"$A\" ]; then exec /a; fi\nexec /app\n";
         assert_eq!(RULE.of_entrypoint(tree(script), &["/run.sh"]).name(), "open");
         let script = "#!/bin/sh\nexec /app\n";
-        assert_eq!(RULE.of_entrypoint(tree(script), &["/run.sh"]), Outcome::Pass);
+        assert_eq!(RULE.of_entrypoint(tree(script), &["/run.sh"]).name(), "pass");
     }
 
     #[test]
     fn a_subject_that_will_be_put_there_is_there() {
         let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
         let image = Image::of(Memory::default(), Some(config)).seen_from("/app");
-        assert_eq!(RULE.of_image(image), Outcome::Pass);
+        assert_eq!(RULE.of_image(image).name(), "pass");
     }
 }

@@ -1,23 +1,29 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-shell",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a command in shell form, and no shell in the image",
-    what: "Looks at commands and health checks that are a shell and a line for it, and for \
-           that shell in the image.",
-    why: "Images from scratch and distroless images have no shell; the container does not start.",
-    fix: "Write the command in exec form, as a JSON array: `ENTRYPOINT \
-           [\"/usr/local/bin/NAME\", \"ARG\"]`.",
+    status: Status::Stable,
+    summary: "a command is in shell form, but the image has no shell",
+    what: "The rule looks at commands and health checks that run a shell with a command line, and \
+           for that shell in the image.",
+    why: "Images from scratch and distroless images have no shell. The container does not start.",
+    fix: "Write the command in exec form, as a JSON array: `ENTRYPOINT [\"/usr/local/bin/app\", \
+           \"--port\", \"8080\"]`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("exec: \"/bin/sh\": stat /bin/sh: no such file or directory"),
         Symptom::ExitCode(127),
     ],
-    references: &["hello-world 44", "event-provenance-registry 42"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",
+        "https://github.com/docker-library/hello-world/issues/44",
+    ],
     check: Check::Command(check),
 };
 
@@ -32,7 +38,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     }
     let mut finding = Finding::new(
         Location::ImageConfig(command.field),
-        format!("the command is a line for `{}`, which is not in the image", failure.name),
+        format!("the command needs `{}`, which is not in the image", failure.name),
     );
     let line = command.words.get(2).map(String::as_str).unwrap_or_default();
     let words: Vec<String> = line
@@ -41,7 +47,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         .map(|word| format!("\"{word}\""))
         .collect();
     let field = command.field.to_uppercase();
-    finding.evidence.push(format!("the line: {line}"));
+    finding.evidence.push(format!("the command line: {line}"));
     Some(finding.fix(format!("{field} [{}]", words.join(", "))))
 }
 
@@ -49,7 +55,6 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::binary::elf::Linking;
-    use crate::rule::Outcome;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
@@ -59,7 +64,7 @@ mod tests {
         assert_eq!(failed.findings()[0].fix.as_deref(), Some("ENTRYPOINT [\"/app\", \"serve\"]"));
         let with =
             Memory::default().elf("/app", Linking::default()).elf("/bin/sh", Linking::default());
-        assert_eq!(RULE.of_entrypoint(with, &line), Outcome::Pass);
-        assert_eq!(RULE.of_entrypoint(Memory::default(), &["/app"]), Outcome::Pass);
+        assert_eq!(RULE.of_entrypoint(with, &line).name(), "pass");
+        assert_eq!(RULE.of_entrypoint(Memory::default(), &["/app"]).name(), "pass");
     }
 }

@@ -1,40 +1,48 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, NO_IMAGE, Need, Needs, Outcome, Rule,
+    Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-tmp",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program makes temporary files and the image has no /tmp",
-    what: "Looks for crates that make temporary files, and for /tmp (or TMPDIR) in the image.",
-    why: "The first temporary file fails: an image from scratch has no /tmp.",
-    fix: "Make it in the last stage: `COPY --from=build --chmod=1777 /tmp /tmp`, or mount one.",
+    status: Status::Stable,
+    summary: "the binary creates temporary files, but the image has no /tmp",
+    what: "The rule looks for crates that create temporary files, and for /tmp (or TMPDIR) in the \
+           image.",
+    why: "An image from scratch has no /tmp, so the first temporary file fails.",
+    fix: "Create it in the last stage (`WORKDIR /tmp`, then the original WORKDIR), or mount one \
+           (`docker run --tmpfs /tmp`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("No such file or directory (os error 2) at path \"/tmp/.tmp")],
-    references: &["failures catalogue C17"],
-    check: Check::Facts(check),
+    references: &["https://docs.rs/tempfile", "https://doc.rust-lang.org/std/env/fn.temp_dir.html"],
+    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(image) = &facts.image else { return Outcome::not_applicable("no image was given") };
+    let Some(image) = &facts.image else { return Outcome::not_applicable(NO_IMAGE) };
     let directory = image.variable("TMPDIR").filter(|path| path.starts_with('/')).unwrap_or("/tmp");
     if image.resolve(directory).is_ok_and(|found| found.entry.is_directory()) {
-        return Outcome::Pass;
+        return Outcome::pass(format!("the image has {directory}"));
     }
     if facts.binary.is_none() {
-        return Outcome::not_applicable("no program was given");
+        return Outcome::not_applicable(NO_BINARY);
     }
     match facts.has_one_of(&["tempfile", "tempdir", "temp-dir", "async-tempfile"]) {
         Some(Some(name)) => Finding::new(
             Location::ImagePath(directory.to_owned()),
             format!("the image has no {directory}"),
         )
-        .evidence(format!("the crate {name} makes temporary files there"))
-        .fix("COPY --from=build --chmod=1777 /tmp /tmp")
+        .evidence(format!("the crate {name} creates temporary files there"))
+        .fix(format!("docker run --tmpfs {directory}"))
         .into(),
-        Some(None) => Outcome::not_applicable("no crate of the program makes temporary files"),
+        Some(None) => Outcome::not_applicable("no crate of the binary creates temporary files"),
         None => Outcome::open(format!(
-            "the image has no {directory}; whether the program needs one cannot be told from its crates"
+            "the image has no {directory}, and the crates of the binary are not all known; lint in its workspace"
         )),
     }
 }
@@ -62,8 +70,8 @@ mod tests {
         let none = Memory::default;
         assert_eq!(outcome("tempfile", CrateSource::PanicPath, none()).name(), "fail");
         assert_eq!(
-            outcome("tempfile", CrateSource::PanicPath, none().directory("/tmp")),
-            Outcome::Pass
+            outcome("tempfile", CrateSource::PanicPath, none().directory("/tmp")).name(),
+            "pass"
         );
         assert_eq!(outcome("serde", CrateSource::DepV0, none()).name(), "not-applicable");
         assert_eq!(outcome("serde", CrateSource::PanicPath, none()).name(), "open");

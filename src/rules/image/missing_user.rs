@@ -1,37 +1,45 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "missing-user",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the image runs as a user that it does not have",
-    what: "Looks for the names in User among the image's own /etc/passwd and /etc/group. \
-           Numbers need no entry.",
-    why: "The engine refuses to start the container.",
+    status: Status::Stable,
+    summary: "the image runs as a user that it does not define",
+    what: "The rule looks up the names in User in the image's own /etc/passwd and /etc/group. \
+           Numbers need no entry there.",
+    why: "The engine does not start the container.",
     fix: "Name the user by number (`USER 10001:10001`), or create it in the last stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("unable to find user"), Symptom::ExitCode(125)],
-    references: &["function-shell 24", "distroless 277"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#user",
+        "https://github.com/GoogleContainerTools/distroless/issues/277",
+        "passwd(5)",
+    ],
     check: Check::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {
     let Some(config) = &image.config else {
-        return Outcome::not_applicable("a root file system says nothing of whom it runs as");
+        return Outcome::not_applicable(
+            "a root file system has no configuration that names a user",
+        );
     };
     match image.account.identity(&config.user) {
-        Ok(_) => Outcome::Pass,
+        Ok(identity) => Outcome::pass(format!("runs as user {}", identity.uid)),
         Err(message) => {
             let known: Vec<&str> =
                 image.account.users.iter().map(|user| user.name.as_str()).collect();
-            let known =
-                if known.is_empty() { "no user at all".to_owned() } else { known.join(", ") };
+            let known = if known.is_empty() { "no user".to_owned() } else { known.join(", ") };
             Finding::new(
                 Location::ImageConfig("User"),
                 format!("the image has no user `{}`", config.user),
             )
-            .evidence(format!("the engine: {message}"))
+            .evidence(format!("the engine prints: {message}"))
             .evidence(format!("/etc/passwd has {known}"))
             .fix("USER 10001:10001")
             .into()
@@ -52,11 +60,11 @@ mod tests {
             check(&Image::of(tree, Some(Config { user: user.into(), ..Config::default() })))
         };
         for fine in ["", "root", "0", "10001", "10001:10001"] {
-            assert_eq!(outcome(fine), Outcome::Pass, "{fine}");
+            assert_eq!(outcome(fine).name(), "pass", "{fine}");
         }
         assert_eq!(
             outcome("app").findings()[0].evidence[0],
-            "the engine: unable to find user app: no matching entries in passwd file"
+            "the engine prints: unable to find user app: no matching entries in passwd file"
         );
     }
 }

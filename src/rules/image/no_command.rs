@@ -1,21 +1,30 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::is_shell;
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "no-command",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the image says nothing of what to run, or only what it inherited: a shell",
-    what: "Looks at Entrypoint and Cmd of an image that holds the program. Fails when both are \
-           empty, and when all there is is a bare shell as the Cmd of a base image.",
-    why: "A container of Debian's inherited `CMD [\"bash\"]` starts a shell without a \
-           terminal, which ends at once: exit code 0 and not a word, exactly like a program \
-           whose main is empty.",
-    fix: "End the last stage with `ENTRYPOINT [\"/usr/local/bin/NAME\"]`.",
+    status: Status::Stable,
+    summary: "the image has no command, or only a shell that it inherited",
+    what: "The rule looks at Entrypoint and Cmd of an image that contains the binary. It fails if \
+           both are empty, or if the only command is a bare shell, the Cmd of a base image.",
+    why: "A container that inherits `CMD [\"bash\"]` from Debian starts a shell without a \
+           terminal, which ends at once: exit code 0 and no output, exactly like a binary whose \
+           `main` is empty.",
+    fix: "End the last stage with an ENTRYPOINT that names the binary: `ENTRYPOINT \
+           [\"/usr/local/bin/app\"]`.",
+    no_fix_line: Some(
+        "without a Rust binary in the image there is nothing that the command could \
+           name",
+    ),
     symptoms: &[Symptom::ExitCode(0), Symptom::Silence, Symptom::Stderr("No command specified")],
-    references: &["docker run, measured with Docker 20.10.24"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
+    ],
     check: Check::Image(check),
 };
 
@@ -23,25 +32,32 @@ fn check(image: &Image) -> Outcome {
     if let Some(why) = image.nothing_to_run() {
         return Outcome::not_applicable(why);
     }
-    let Some(config) = &image.config else { return Outcome::not_applicable("no configuration") };
-    let fix = match image.programs.first() {
-        Some(program) => format!("ENTRYPOINT [\"{}\"]", program.path),
-        None => format!(
-            "ENTRYPOINT [\"{}\"]",
-            image.subject_at.as_deref().unwrap_or("/usr/local/bin/NAME")
-        ),
+    let Some(config) = &image.config else {
+        return Outcome::not_applicable("a root file system has no configuration");
+    };
+    // Of several binaries nobody knows which is meant.
+    let only = match image.programs.as_slice() {
+        [program] => Some(program.path.as_str()),
+        _ => image.subject_at.as_deref(),
+    };
+    let fix = match only {
+        Some(path) => format!("ENTRYPOINT [\"{path}\"]"),
+        None => {
+            "end the last stage with an ENTRYPOINT; is this the image of a build stage?".to_owned()
+        }
     };
     let finding = match (&config.entrypoint[..], &config.cmd[..]) {
         ([], []) => {
             Finding::new(Location::ImageConfig("Entrypoint"), "neither Entrypoint nor Cmd is set")
-                .evidence("the engine: No command specified")
+                .evidence("the engine prints: No command specified")
         }
-        ([], [shell]) | ([shell], []) if is_shell(shell) => Finding::new(
-            Location::ImageConfig("Cmd"),
-            format!("all that the image runs is `{shell}`"),
-        )
-        .evidence("without a terminal a shell ends at once: exit code 0, no output"),
-        _ => return Outcome::Pass,
+        ([], [shell]) | ([shell], []) if is_shell(shell) => {
+            Finding::new(Location::ImageConfig("Cmd"), format!("the image only runs `{shell}`"))
+                .evidence("without a terminal a shell ends at once, with exit code 0 and no output")
+        }
+        (entrypoint, cmd) => {
+            return Outcome::pass(format!("runs {}", [entrypoint, cmd].concat().join(" ")));
+        }
     };
     finding.fix(fix).into()
 }
@@ -65,8 +81,8 @@ mod tests {
         assert_eq!(outcome(&[], &["bash"]).name(), "fail");
         assert_eq!(outcome(&[], &["/bin/sh"]).name(), "fail");
         assert_eq!(outcome(&[], &[]).name(), "fail");
-        assert_eq!(outcome(&["/app"], &[]), Outcome::Pass);
-        assert_eq!(outcome(&[], &["sh", "-c", "/app"]), Outcome::Pass);
+        assert_eq!(outcome(&["/app"], &[]).name(), "pass");
+        assert_eq!(outcome(&[], &["sh", "-c", "/app"]).name(), "pass");
     }
 
     #[test]

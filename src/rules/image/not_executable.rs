@@ -1,4 +1,6 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
 use crate::start::loader::Problem;
@@ -6,25 +8,30 @@ use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "not-executable",
+    aliases: &[],
     group: Group::Image,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "what the image runs may not be executed",
-    what: "Resolves Entrypoint and Cmd and looks at the permission bits of every file on the \
-           way, as the user whom the image or a wrapper (`gosu`, `su-exec`) names, and at those \
-           of the program that is judged. What the engine itself executes, some engines execute \
-           with the superuser's capabilities: `unreadable-by-user` speaks of that.",
-    why: "The container does not start. CI systems that hand files from one job to another \
-           drop the executable bit.",
-    fix: "Set the bit where the file enters the image: `COPY --chmod=0755 NAME \
-           /usr/local/bin/NAME`.",
+    status: Status::Stable,
+    summary: "the file that the image runs is not executable",
+    what: "The rule resolves Entrypoint and Cmd and checks the permission bits of every file on \
+           the way, as the user that the image or a wrapper (`gosu`, `su-exec`) names. It also \
+           checks the linted binary. Some engines start the first file with the capabilities of \
+           root; `unreadable-by-user` covers that case.",
+    why: "The container does not start. CI systems that pass files from one job to another often \
+           drop the execute bit.",
+    fix: "Set the bit where the file enters the image: `COPY --chmod=0755`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("permission denied"),
         Symptom::Stderr("Permission denied"),
         Symptom::ExitCode(126),
     ],
-    references: &["docuum 157", "railway cli 531", "seaweedfs 9616", "github-backup 110"],
-    check: Check::Facts(check),
+    references: &[
+        "execve(2)",
+        "https://docs.docker.com/reference/dockerfile/#copy---chown---chmod",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Loader]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
@@ -39,9 +46,9 @@ fn check(facts: &Facts) -> Outcome {
 fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
     let uid = command.identity.uid;
     let message = match failure.kind {
-        FailureKind::NotExecutable => format!("`{}` may not be executed", failure.name),
-        FailureKind::Refused => format!("user {uid} may not execute `{}`", failure.name),
-        FailureKind::Unreadable => format!("user {uid} may not read `{}`", failure.name),
+        FailureKind::NotExecutable => format!("`{}` is not executable", failure.name),
+        FailureKind::Refused => format!("user {uid} cannot execute `{}`", failure.name),
+        FailureKind::Unreadable => format!("user {uid} cannot read `{}`", failure.name),
         _ => return None,
     };
     if command.role != Role::Start {
@@ -52,11 +59,11 @@ fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Fin
     let (at, mode) = (&failure.at, entry.mode);
     if failure.kind == FailureKind::NotExecutable {
         finding.evidence.push(format!("{at} has mode {mode:04o}"));
-        return Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")));
+        return Some(finding.fix(format!("add --chmod=0755 to the COPY that writes {at}")));
     }
     let (owner, group) = (entry.uid, entry.gid);
     finding.evidence.push(format!("{at} has mode {mode:04o}, owner {owner}, group {group}"));
-    Some(finding.fix(format!("RUN chmod a+rx {at}")))
+    Some(finding.fix(format!("add --chmod=0755 to the COPY that writes {at}")))
 }
 
 /// A program that no command runs, or nobody knows whether one does.
@@ -68,10 +75,10 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
     })?;
     let at = facts.image.as_ref()?.subject_at.as_ref().unwrap_or(&binary.path);
     let finding =
-        Finding::new(Location::ImagePath(at.clone()), format!("`{at}` may not be executed"));
+        Finding::new(Location::ImagePath(at.clone()), format!("`{at}` is not executable"));
     let said = load.errors.first().cloned().into_iter();
     let finding = said.fold(finding.evidence(because.clone()), Finding::evidence);
-    Some(finding.fix(format!("COPY --chmod=0755 NAME {at}")))
+    Some(finding.fix(format!("add --chmod=0755 to the COPY that writes {at}")))
 }
 
 #[cfg(test)]
@@ -89,12 +96,12 @@ mod tests {
         let failed = RULE.of_entrypoint(Memory::default().file("/app", 0o644, "x"), &["/app"]);
         assert_eq!(failed.findings()[0].evidence[1], "/app has mode 0644");
         assert_eq!(
-            RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &["/app"]),
-            Outcome::Pass
+            RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &["/app"]).name(),
+            "pass"
         );
         assert_eq!(
-            RULE.of_entrypoint(Memory::default(), &["/app"]),
-            Outcome::Pass,
+            RULE.of_entrypoint(Memory::default(), &["/app"]).name(),
+            "pass",
             "missing-command"
         );
     }
@@ -117,8 +124,8 @@ mod tests {
             RULE.of_image(Image::of(tree, Some(config)))
         };
         let shell = ["sh", "-c", "exec /opt/app"];
-        assert_eq!(outcome(&shell, "app", 0o755, 0o755), Outcome::Pass);
-        assert_eq!(outcome(&shell, "", 0o700, 0o700), Outcome::Pass);
+        assert_eq!(outcome(&shell, "app", 0o755, 0o755).name(), "pass");
+        assert_eq!(outcome(&shell, "", 0o700, 0o700).name(), "pass");
         let gosu = ["gosu", "app", "/opt/app"];
         for (words, user, mode, directory, evidence) in [
             (&shell[..], "app", 0o700, 0o755, "/opt/app has mode 0700, owner 0, group 0"),
@@ -131,7 +138,7 @@ mod tests {
             assert_eq!(finding.evidence.last().map(String::as_str), Some(evidence), "{words:?}");
         }
         // The engine may still be the superuser.
-        assert_eq!(outcome(&["/opt/app"], "app", 0o700, 0o700), Outcome::Pass);
+        assert_eq!(outcome(&["/opt/app"], "app", 0o700, 0o700).name(), "pass");
     }
 
     #[test]

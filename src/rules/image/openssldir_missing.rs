@@ -1,45 +1,50 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "openssldir-missing",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the OpenSSL inside the program looks for its files where the image has none",
-    what: "Reads OPENSSLDIR out of a linked-in OpenSSL and looks for `cert.pem` and `certs` \
-           there, unless SSL_CERT_FILE or SSL_CERT_DIR leads elsewhere or openssl-probe is \
-           inside.",
-    why: "Certificates cannot be verified although the image has them: a vendored OpenSSL \
-           looks in /usr/local/ssl, or in a directory of the machine that built it.",
+    status: Status::Stable,
+    summary: "the OpenSSL in the binary looks for certificates where the image has none",
+    what: "The rule reads OPENSSLDIR from the OpenSSL that is linked into the binary, and looks \
+           for `cert.pem` and `certs` there. It passes if SSL_CERT_FILE or SSL_CERT_DIR names an \
+           existing path, or if the binary contains openssl-probe.",
+    why: "Certificates cannot be verified, although the image has them. A vendored OpenSSL looks \
+           in /usr/local/ssl, or in a directory of the build machine.",
     fix: "Set `ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt`, or call \
            `openssl_probe::init_openssl_env_vars`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("certificate verify failed")],
-    references: &["rust-openssl 1650", "rust-openssl 829", "cross 119", "acme-client 32"],
-    check: Check::Facts(check),
+    references: &["https://docs.rs/openssl-probe", "https://github.com/cross-rs/cross/issues/119"],
+    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
-        return Outcome::not_applicable("no image and program were given");
+        return Outcome::not_applicable(NO_IMAGE);
     };
     let Some(directory) = &binary.hints.openssl_directory else {
-        return Outcome::not_applicable("no OpenSSL is linked into the program");
+        return Outcome::not_applicable("no OpenSSL is linked into the binary");
     };
     if facts.has_crate("openssl-probe") == Some(true) {
-        return Outcome::Pass;
+        return Outcome::pass("openssl-probe finds the certificates of the image");
     }
     let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(|name| image.variable(name));
     let own = [format!("{directory}/cert.pem"), format!("{directory}/certs")];
     if own.iter().map(String::as_str).chain(named).any(|path| image.has(path)) {
-        return Outcome::Pass;
+        return Outcome::pass("the image has certificates where OpenSSL looks");
     }
     Finding::new(
         Location::ImagePath(directory.clone()),
-        format!("{directory} has no certificates in the image"),
+        format!("OpenSSL looks in {directory}, where the image has no certificates"),
     )
-    .evidence(format!("the program's OpenSSL says OPENSSLDIR: {directory}"))
-    .evidence("neither SSL_CERT_FILE nor SSL_CERT_DIR leads to a file of the image")
+    .evidence(format!("the binary contains OPENSSLDIR: {directory}"))
+    .evidence("neither SSL_CERT_FILE nor SSL_CERT_DIR names a path in the image")
     .fix("ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
     .into()
 }
@@ -69,11 +74,11 @@ mod tests {
         let own = Some("/usr/local/ssl");
         assert_eq!(outcome(own, tree(), &[]).name(), "fail");
         assert_eq!(
-            outcome(own, tree(), &["SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"]),
-            Outcome::Pass
+            outcome(own, tree(), &["SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"]).name(),
+            "pass"
         );
         assert_eq!(outcome(own, tree(), &["SSL_CERT_FILE=/nowhere"]).name(), "fail");
-        assert_eq!(outcome(Some("/etc/ssl"), tree(), &[]), Outcome::Pass);
+        assert_eq!(outcome(Some("/etc/ssl"), tree(), &[]).name(), "pass");
         assert_eq!(outcome(None, tree(), &[]).name(), "not-applicable");
     }
 }

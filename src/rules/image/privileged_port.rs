@@ -1,18 +1,21 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "privileged-port",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "a user other than root is to bind a port below 1024",
-    what: "Compares EXPOSE with User.",
-    why: "Docker 20.10 and later let everybody bind every port of a container; Kubernetes on \
-           older nodes, Podman without root and host networking do not.",
-    fix: "Listen on a port above 1023 and publish it as the other one: `-p 80:8080`.",
+    status: Status::Stable,
+    summary: "a user other than root has to bind a port below 1024",
+    what: "The rule compares EXPOSE with User.",
+    why: "Docker 20.10 and later allow every user to bind every port in a container. Kubernetes on \
+           older nodes, rootless Podman and host networking do not.",
+    fix: "Listen on a port above 1023, and publish it under the low number: `-p 80:8080`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Permission denied (os error 13)")],
-    references: &["static-web-server 42", "vaultwarden 411"],
+    references: &["ip(7)", "https://github.com/dani-garcia/vaultwarden/issues/411"],
     check: Check::Image(check),
 };
 
@@ -22,21 +25,20 @@ fn check(image: &Image) -> Outcome {
         return Outcome::not_applicable("the image exposes no port below 1024");
     }
     let Some(identity) = image.identity() else {
-        return Outcome::open("the image does not have its user");
+        return Outcome::open("the image does not define its user; see `missing-user`");
     };
     if identity.uid == 0 {
-        return Outcome::Pass;
+        return Outcome::pass("root binds the port");
     }
-    low.iter()
-        .map(|port| {
-            Finding::new(
-                Location::ImageConfig("ExposedPorts"),
-                format!("user {} is to bind port {port}", identity.uid),
-            )
-            .evidence(format!("EXPOSE {port}, USER {}", identity.uid))
-            .fix(format!("EXPOSE {}", u32::from(*port) + 8000))
-        })
-        .collect()
+    let findings = low.iter().map(|port| {
+        Finding::new(
+            Location::ImageConfig("ExposedPorts"),
+            format!("user {} has to bind port {port}", identity.uid),
+        )
+        .evidence(format!("EXPOSE {port}, USER {}", identity.uid))
+        .fix(format!("EXPOSE {} # and let the server listen there", u32::from(*port) + 8000))
+    });
+    Outcome::of(findings, "no port below 1024")
 }
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ mod tests {
             check(&Image::of(Memory::default(), Some(config)))
         };
         assert_eq!(outcome("1000", "80/tcp").name(), "fail");
-        assert_eq!(outcome("", "80/tcp"), Outcome::Pass);
+        assert_eq!(outcome("", "80/tcp").name(), "pass");
         assert_eq!(outcome("1000", "8080/tcp").name(), "not-applicable");
         assert_eq!(outcome("nobody", "80").name(), "open");
     }

@@ -1,31 +1,38 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "root-user",
+    aliases: &[],
     group: Group::Image,
     level: Level::Allow,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image runs as root",
-    what: "Looks whether User is empty, root or 0.",
-    why: "Whoever breaks into the program is root in the container.",
+    what: "The rule fails if User is empty, `root` or 0.",
+    why: "An attacker who takes over the process is root in the container.",
     fix: "Add `USER 10001:10001` to the last stage.",
-    symptoms: &[],
-    references: &["Kubernetes pod security standard: restricted"],
+    no_fix_line: None,
+    symptoms: &[Symptom::Stderr("container has runAsNonRoot and image will run as root")],
+    references: &["https://kubernetes.io/docs/concepts/security/pod-security-standards/"],
     check: Check::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {
     let Some(config) = &image.config else {
-        return Outcome::not_applicable("a root file system says nothing of whom it runs as");
+        return Outcome::not_applicable(
+            "a root file system has no configuration that names a user",
+        );
     };
     match image.identity() {
-        Some(identity) if identity.uid != 0 => Outcome::Pass,
+        Some(identity) if identity.uid != 0 => {
+            Outcome::pass(format!("runs as user {}", identity.uid))
+        }
         Some(_) => Finding::new(Location::ImageConfig("User"), "the image runs as root")
             .evidence(format!("User is `{}`", config.user))
             .fix("USER 10001:10001")
             .into(),
-        None => Outcome::open("the image does not have its user"),
+        None => Outcome::open("the image does not define its user; see `missing-user`"),
     }
 }
 
@@ -45,7 +52,7 @@ mod tests {
         };
         assert_eq!(outcome("").name(), "fail");
         assert_eq!(outcome("0").name(), "fail");
-        assert_eq!(outcome("1000"), Outcome::Pass);
+        assert_eq!(outcome("1000").name(), "pass");
         assert_eq!(outcome("nobody").name(), "open");
     }
 }

@@ -1,36 +1,43 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "silent-logging",
+    aliases: &[],
     group: Group::Image,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "the program logs by RUST_LOG and the image does not set it",
-    what: "Looks for env_logger in the program and for RUST_LOG in Env.",
-    why: "Without RUST_LOG env_logger prints errors only: a program that works looks like one \
+    status: Status::Stable,
+    summary: "the binary logs according to RUST_LOG, but the image does not set it",
+    what: "The rule looks for env_logger in the binary, and for RUST_LOG in Env.",
+    why: "Without RUST_LOG, env_logger prints errors only. A process that works looks like one \
            that hangs.",
     fix: "Add `ENV RUST_LOG=info` to the last stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Silence],
-    references: &["rubble 13", "rustpad 22", "pyrsia 251"],
-    check: Check::Facts(check),
+    references: &["https://docs.rs/env_logger"],
+    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(image) = &facts.image else { return Outcome::not_applicable("no image was given") };
+    let Some(image) = &facts.image else { return Outcome::not_applicable(NO_IMAGE) };
     if let Some(why) = image.nothing_to_run() {
         return Outcome::not_applicable(why);
     }
     if image.variable("RUST_LOG").is_some() {
-        return Outcome::Pass;
+        return Outcome::pass("the image sets RUST_LOG");
     }
     match facts.has_one_of(&["env_logger", "pretty_env_logger"]) {
         Some(Some(name)) => Finding::new(Location::ImageConfig("Env"), "RUST_LOG is not set")
             .evidence(format!("{name} prints errors only without it"))
             .fix("ENV RUST_LOG=info")
             .into(),
-        Some(None) => Outcome::not_applicable("the program does not log by RUST_LOG"),
-        None => Outcome::open("nothing lists all of the program's crates"),
+        Some(None) => Outcome::not_applicable("the binary does not contain env_logger"),
+        None => Outcome::open(
+            "the crates of the binary are not all known; lint in its workspace, or build with `cargo auditable build`",
+        ),
     }
 }
 
@@ -61,7 +68,7 @@ mod tests {
             })
         };
         assert_eq!(outcome("env_logger", "PATH=/bin").name(), "fail");
-        assert_eq!(outcome("env_logger", "RUST_LOG=info"), Outcome::Pass);
+        assert_eq!(outcome("env_logger", "RUST_LOG=info").name(), "pass");
         assert_eq!(outcome("serde", "PATH=/bin").name(), "not-applicable");
     }
 }

@@ -1,21 +1,25 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::End;
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "unlinted-binary",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the image runs something else than the program that was judged",
-    what: "Compares what Entrypoint and Cmd come to with the place of the program in the image.",
-    why: "A report about one program says nothing of the one that runs: a second binary of the \
-           workspace, the base image's own command.",
-    fix: "Point the command at the program, or judge what it runs (`cargo binlint --image \
-           IMAGE` without `--binary`).",
+    status: Status::Stable,
+    summary: "the image runs another binary than the one that was linted",
+    what: "The rule compares the file that Entrypoint and Cmd start with the path of the linted \
+           binary.",
+    why: "A report about one binary says nothing about the binary that runs: another binary of the \
+           workspace, or the command of the base image.",
+    fix: "Change the command to the linted binary, or lint the one that runs (`cargo binlint \
+           --image IMAGE` without `--binary`).",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("another program answers")],
-    references: &["stale twins: failures catalogue A5"],
+    references: &["https://docs.docker.com/reference/dockerfile/#entrypoint"],
     check: Check::Carried(check),
 };
 
@@ -26,25 +30,29 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     if image.subject_at.is_none()
         || image.programs.iter().any(|program| program.path == binary.path)
     {
-        return Outcome::not_applicable("the program that is judged was found in the image");
+        return Outcome::not_applicable("the binary was found in the image");
     }
-    let Some(start) = image.start() else { return Outcome::open("the image has no command") };
+    let Some(start) = image.start() else {
+        return Outcome::open("the image has no command; see `no-command`");
+    };
     match (&start.end, image.starts(binary)) {
-        (_, Some(true)) => Outcome::Pass,
-        (End::Unknown(why), _) => {
-            Outcome::open(format!("what the command runs cannot be told: {why}"))
-        }
+        (_, Some(true)) => Outcome::pass("the image runs the linted binary"),
+        (End::Unknown(why), _) => Outcome::open(format!(
+            "what the command runs is not known: {why}; start the container to settle it"
+        )),
         (End::Program(path), _) => {
             let at = image.subject_at.as_deref().unwrap_or_default();
             Finding::new(
                 Location::ImageConfig(start.field),
-                format!("the image runs {path}, not {at}"),
+                format!("the image runs {path}, but {at} was linted"),
             )
             .evidence(format!("the command: {}", start.words.join(" ")))
             .fix(format!("ENTRYPOINT [\"{at}\"]"))
             .into()
         }
-        (End::Fails(_) | End::Nothing, _) => Outcome::open("the command does not start"),
+        (End::Fails(_) | End::Nothing, _) => {
+            Outcome::open("the command does not start; see `missing-command`")
+        }
     }
 }
 
@@ -66,8 +74,11 @@ mod tests {
 
     #[test]
     fn the_command_has_to_lead_to_the_subject() {
-        assert_eq!(outcome(&["/app"]), Outcome::Pass);
-        assert_eq!(outcome(&["/other"]).findings()[0].message, "the image runs /other, not /app");
+        assert_eq!(outcome(&["/app"]).name(), "pass");
+        assert_eq!(
+            outcome(&["/other"]).findings()[0].message,
+            "the image runs /other, but /app was linted"
+        );
         assert_eq!(outcome(&["/nope"]).name(), "open");
     }
 }

@@ -1,24 +1,26 @@
 use crate::rootfs::tree::users::Identity;
 use crate::rootfs::{Entry, parent};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::{By, Failure, FailureKind, Step};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "unreadable-by-user",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the user that the image runs as may not execute the program",
-    what: "Looks at owner, group and permission bits of every file that the engine executes for \
-           the image's User, and of the directories above it.",
-    why: "Whether the container starts depends on the engine: some look with that user's eyes \
-           and say \"permission denied\", others keep the superuser's capabilities until the \
-           first program runs.",
-    fix: "Let everybody read and execute what is run: `COPY --chmod=0755`.",
+    status: Status::Stable,
+    summary: "the image's user cannot execute the binary",
+    what: "The rule checks owner, group and permission bits of every file that the engine executes \
+           for the image's User, and of the directories above it.",
+    why: "Whether the container starts depends on the engine. Some engines check with the user's \
+           permissions and print \"permission denied\"; others keep the capabilities of root until \
+           the first file runs.",
+    fix: "Let every user read and execute the file: `COPY --chmod=0755`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("permission denied"), Symptom::ExitCode(126)],
     references: &[
-        "static-web-server 42",
         "https://github.com/opencontainers/runc/issues/3715",
         "https://github.com/moby/moby/pull/36587",
     ],
@@ -27,17 +29,22 @@ pub static RULE: Rule = Rule {
 
 fn check(image: &Image) -> Outcome {
     if image.config.is_none() {
-        return Outcome::not_applicable("a root file system says nothing of whom it runs as");
+        return Outcome::not_applicable(
+            "a root file system has no configuration that names a user",
+        );
     }
     let Some(identity) = image.identity() else {
-        return Outcome::open("the image does not have its user");
+        return Outcome::open("the image does not define its user; see `missing-user`");
     };
     let by_engine = |step: &&Step| matches!(step.by, By::Engine | By::Interpreter);
     // What a shell or a wrapper may not execute or read keeps the container from starting for
     // sure, and `not-executable` says so.
     let commands = image.commands.iter().filter(|it| !it.failure().is_some_and(is_refusal));
     let steps = commands.flat_map(|command| command.steps.iter().take_while(by_engine));
-    steps.filter_map(|step| finding(image, &identity, step)).collect()
+    Outcome::of(
+        steps.filter_map(|step| finding(image, &identity, step)),
+        format!("user {} can execute what the engine starts", identity.uid),
+    )
 }
 
 fn is_refusal(failure: &Failure) -> bool {
@@ -59,10 +66,10 @@ fn finding(image: &Image, identity: &Identity, step: &Step) -> Option<Finding> {
 fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
     Finding::new(
         Location::ImagePath(path.to_owned()),
-        format!("user {} may not execute {path}", identity.uid),
+        format!("user {} cannot execute {path}", identity.uid),
     )
     .evidence(format!("mode {:04o}, owner {}, group {}", entry.mode, entry.uid, entry.gid))
-    .fix(format!("RUN chmod a+rx {path}"))
+    .fix(format!("add --chmod=0755 to the COPY that writes {path}"))
 }
 
 #[cfg(test)]
@@ -86,17 +93,17 @@ mod tests {
 
     #[test]
     fn every_name_of_the_path_counts() {
-        assert_eq!(outcome("1000", 0o755, 0o755), Outcome::Pass);
-        assert_eq!(outcome("1000", 0o755, 0o711), Outcome::Pass);
-        assert_eq!(outcome("", 0o700, 0o700), Outcome::Pass);
+        assert_eq!(outcome("1000", 0o755, 0o755).name(), "pass");
+        assert_eq!(outcome("1000", 0o755, 0o711).name(), "pass");
+        assert_eq!(outcome("", 0o700, 0o700).name(), "pass");
         assert_eq!(
             outcome("1000:1000", 0o755, 0o750).findings()[0].message,
-            "user 1000 may not execute /opt/app"
+            "user 1000 cannot execute /opt/app"
         );
         assert_eq!(
             outcome("1000:1000", 0o700, 0o755).findings()[0].message,
-            "user 1000 may not execute /opt"
+            "user 1000 cannot execute /opt"
         );
-        assert_eq!(outcome("1000:0", 0o750, 0o750), Outcome::Pass);
+        assert_eq!(outcome("1000:0", 0o750, 0o750).name(), "pass");
     }
 }

@@ -1,22 +1,27 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "volume-over-binary",
+    aliases: &[],
     group: Group::Image,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "a volume of the image lies over the program",
-    what: "Compares VOLUME with the files that the command goes through.",
-    why: "A volume that was filled by an older image hides the program of the new one: updates \
-           have no effect, and a volume that is mounted empty hides it altogether.",
-    fix: "Keep programs and data apart: programs below /usr/local/bin, volumes below \
-           /var/lib/NAME.",
+    status: Status::Stable,
+    summary: "a volume of the image covers the binary",
+    what: "The rule compares VOLUME with the files that the command runs.",
+    why: "A volume that an older image filled hides the binary of the new image: updates have no \
+           effect. A volume that is mounted empty hides the binary completely.",
+    fix: "Keep binaries and data apart: binaries in /usr/local/bin, volumes below /var/lib.",
+    no_fix_line: None,
     symptoms: &[
-        Symptom::Behaviour("old behaviour after an update"),
+        Symptom::Behaviour("the container shows old behaviour after an update"),
         Symptom::Stderr("no such file or directory"),
     ],
-    references: &["failures catalogue B10"],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#volume",
+        "https://docs.docker.com/engine/storage/volumes/",
+    ],
     check: Check::Image(check),
 };
 
@@ -28,27 +33,24 @@ fn check(image: &Image) -> Outcome {
         return Outcome::not_applicable("the image has no volumes");
     }
     let steps = || image.commands.iter().flat_map(|command| &command.steps);
-    config
-        .volumes
-        .iter()
-        .filter_map(|volume| {
-            let at = image.resolve(volume).map_or(volume.clone().into_bytes(), |found| found.path);
-            let step = steps().find(|step| {
-                step.path
-                    .as_bytes()
-                    .strip_prefix(at.as_slice())
-                    .is_some_and(|rest| rest.first() == Some(&b'/'))
-            })?;
-            Some(
-                Finding::new(
-                    Location::ImageConfig("Volumes"),
-                    format!("the volume {volume} lies over {}", step.path),
-                )
-                .evidence(format!("VOLUME {volume}"))
-                .fix(format!("put {} outside of {volume}", step.path)),
+    let findings = config.volumes.iter().filter_map(|volume| {
+        let at = image.resolve(volume).map_or(volume.clone().into_bytes(), |found| found.path);
+        let step = steps().find(|step| {
+            step.path
+                .as_bytes()
+                .strip_prefix(at.as_slice())
+                .is_some_and(|rest| rest.first() == Some(&b'/'))
+        })?;
+        Some(
+            Finding::new(
+                Location::ImageConfig("Volumes"),
+                format!("the volume {volume} covers {}", step.path),
             )
-        })
-        .collect()
+            .evidence(format!("VOLUME {volume}"))
+            .fix(format!("move {} to a directory outside {volume}", step.path)),
+        )
+    });
+    Outcome::of(findings, "no volume covers a file that the image runs")
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
             ))
         };
         assert_eq!(outcome("/app").name(), "fail");
-        assert_eq!(outcome("/app/bi"), Outcome::Pass);
-        assert_eq!(outcome("/data"), Outcome::Pass);
+        assert_eq!(outcome("/app/bi").name(), "pass");
+        assert_eq!(outcome("/data").name(), "pass");
     }
 }

@@ -1,20 +1,23 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-build-env",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "a variable of the build's environment is baked into the program",
-    what: "The variables that the code of the workspace reads with `env!` or `option_env!`, by \
-           cargo's list of them, whose value is found in the program. Those that cargo or a build \
-           script set are not meant: they are the program's own.",
-    why: "What was an argument or a secret of the build becomes a constant that everybody can read \
-          with `strings`, and that no setting of the container changes any more.",
-    fix: "Read the variable when the program runs (`env::var`); give secrets to a build with \
-          `RUN --mount=type=secret`.",
+    status: Status::Stable,
+    summary: "the value of a build-time environment variable is embedded in the binary",
+    what: "Cargo records which variables the workspace's code reads with `env!` or `option_env!`. \
+           The rule fails if the value of such a variable is in the binary. Variables that cargo \
+           or a build script sets do not count.",
+    why: "A build argument or secret becomes a constant that everybody can read with `strings`, \
+           and that no setting of the container can change.",
+    fix: "Read the variable at run time (`env::var`). Pass secrets to a build with `RUN \
+           --mount=type=secret`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://doc.rust-lang.org/std/macro.env.html",
@@ -28,18 +31,21 @@ const SHORTEST: usize = 4;
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     if build.freshness.program().is_none_or(|program| program.unit.is_none()) {
-        return Outcome::open("no unit of the program is known, so its variables are not");
+        return Outcome::open(NO_UNIT);
     }
     let inside = build.freshness.baked.iter().filter(|it| it.present && it.value.len() >= SHORTEST);
-    inside
-        .map(|baked| {
-            let message = format!("the value of `{}` at build time is in the program", baked.name);
-            // The value may be a secret: it is not repeated in a log.
-            Finding::new(Location::Subject, message)
-                .evidence(format!("{} bytes, by `# env-dep:{}`", baked.value.len(), baked.name))
-                .fix(format!("read `{}` when the program runs", baked.name))
-        })
-        .collect()
+    let findings = inside.map(|baked| {
+        let message = format!("the build-time value of `{}` is in the binary", baked.name);
+        // The value may be a secret: it is not repeated in a log.
+        Finding::new(Location::Subject, message)
+            .evidence(format!(
+                "{} bytes; rustc's dep-info has `# env-dep:{}`",
+                baked.value.len(),
+                baked.name
+            ))
+            .fix(format!("env::var(\"{}\") // at run time, instead of env!", baked.name))
+    });
+    Outcome::of(findings, "no value of a build-time variable is in the binary")
 }
 
 #[cfg(test)]
@@ -72,6 +78,6 @@ mod tests {
     fn without_a_unit_it_is_open() {
         assert!(matches!(check(&Binary::default(), &Build::default()), Outcome::Open(_)));
         let none = check(&Binary::default(), &build_of(vec![state(Role::Program)]));
-        assert_eq!(none, Outcome::Pass);
+        assert_eq!(none.name(), "pass");
     }
 }

@@ -1,36 +1,38 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-home-path",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "the program names a person or a directory of the build machine",
-    what: "Looks for directories below `/home`, `/Users` or `C:\\\\Users` in the source paths that \
-           panics print. Stripping does not remove them.",
-    why: "They tell who built the program and where, and they make two builds of the same sources \
+    status: Status::Stable,
+    summary: "a home directory of the build machine is embedded in the binary",
+    what: "The rule looks for directories below `/home`, `/Users` or `C:\\Users` in the source \
+           paths that panic messages print. Stripping does not remove them.",
+    why: "They reveal who built the binary and where, and they make two builds of the same sources \
            differ.",
-    fix: "RUSTFLAGS=\"--remap-path-prefix=$HOME=~\" cargo build --release; on nightly, `trim-paths` \
-           in the profile. C code needs its own flag: `-ffile-prefix-map`.",
+    fix: "Remap the paths: `RUSTFLAGS=\"--remap-path-prefix=$HOME=~\" cargo build --release`. On \
+           nightly, set `trim-paths` in the profile. C code needs its own flag: \
+           `-ffile-prefix-map`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["rust 75799, 40552", "https://doc.rust-lang.org/rustc/remap-source-paths.html"],
+    references: &[
+        "https://doc.rust-lang.org/rustc/remap-source-paths.html",
+        "https://github.com/rust-lang/rust/issues/75799",
+        "https://github.com/rust-lang/rust/issues/40552",
+    ],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
-    binary
-        .home_paths
-        .iter()
-        .map(|path| {
-            Finding::new(
-                Location::Subject,
-                format!("source paths of the program begin with {path}"),
-            )
-            .evidence("in the paths that panics print")
+    let findings = binary.home_paths.iter().map(|path| {
+        Finding::new(Location::Subject, format!("source paths in the binary begin with {path}"))
+            .evidence("in the paths that panic messages print")
             .fix(format!("RUSTFLAGS=\"--remap-path-prefix={path}=/build\" cargo build --release"))
-        })
-        .collect()
+    });
+    Outcome::of(findings, "no source path is in a home directory")
 }
 
 #[cfg(test)]
@@ -43,7 +45,7 @@ mod tests {
             home_paths: paths.iter().map(|&it| it.to_owned()).collect(),
             ..Binary::default()
         };
-        assert_eq!(check(&of(&[])), Outcome::Pass);
+        assert_eq!(check(&of(&[])).name(), "pass");
         let failed = check(&of(&["/home/alice"]));
         assert!(failed.findings()[0].message.contains("/home/alice"));
     }

@@ -1,40 +1,46 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-secret",
+    aliases: &[],
     group: Group::Leak,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a secret of the build machine lies in the program in plain text",
-    what: "Looks for private keys in PEM armour with their whole body, and for the values of \
-           environment variables whose names say that they are secret (TOKEN, SECRET, PASSWORD, \
-           PRIVATE_KEY, API_KEY, …) and whose values are at least 12 bytes long and not plain \
-           words. The report names the variable, never its value.",
-    why: "Everybody who can pull the image can read it with `strings`, and layers that are \
-           published once stay published.",
-    fix: "Revoke the secret first. Then read it when the program runs, or in the build through \
-           `RUN --mount=type=secret`; `env!` and `option_env!` bake it in.",
+    status: Status::Stable,
+    summary: "a secret of the build machine is in the binary as plain text",
+    what: "The rule looks for complete private keys in PEM form, and for the values of environment \
+           variables whose names mean a secret (TOKEN, SECRET, PASSWORD, PRIVATE_KEY, API_KEY, …). \
+           A value counts if it has at least 12 bytes and is not a plain word. The report names \
+           the variable, never its value.",
+    why: "Everybody who can pull the image can read the secret with `strings`. A layer that was \
+           published once stays published.",
+    fix: "Revoke the secret first. Then read it at run time, or in the build through `RUN \
+           --mount=type=secret`; `env!` and `option_env!` embed it.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["sui 448", "divviup-api 2263", "https://docs.docker.com/build/building/secrets/"],
+    references: &[
+        "https://docs.docker.com/build/building/secrets/",
+        "https://cwe.mitre.org/data/definitions/798.html",
+    ],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     let keys = binary.private_keys.iter().map(|&offset| {
-        Finding::new(Location::Offset(offset), "a private key lies in the program in plain text")
-            .evidence(format!("PEM armour with its body at offset {offset:#x}"))
-            .fix("revoke the key, then read it from a file at run time")
+        Finding::new(Location::Offset(offset), "a private key is in the binary as plain text")
+            .evidence(format!("a complete PEM private key at offset {offset:#x}"))
+            .fix("revoke the key; read the new one from a file at run time")
     });
     let values = binary.environment_secrets.iter().map(|name| {
         Finding::new(
             Location::Subject,
-            format!("the value of ${name} lies in the program in plain text"),
+            format!("the value of ${name} is in the binary as plain text"),
         )
-        .evidence(format!("the value that {name} has here is in the file"))
-        .fix(format!("revoke it, then read {name} at run time instead of with env!"))
+        .evidence(format!("the value of {name} in this environment is in the file"))
+        .fix(format!("revoke the secret; read {name} at run time instead of with env!"))
     });
-    keys.chain(values).collect()
+    Outcome::of(keys.chain(values), "no private key and no secret of this environment found")
 }
 
 #[cfg(test)]
@@ -43,7 +49,7 @@ mod tests {
 
     #[test]
     fn keys_and_values_fail_and_the_value_is_never_shown() {
-        assert_eq!(check(&Binary::default()), Outcome::Pass);
+        assert_eq!(check(&Binary::default()).name(), "pass");
         let binary = Binary {
             private_keys: vec![0x40],
             environment_secrets: vec!["API_TOKEN".to_owned()],

@@ -1,19 +1,23 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "build-tree-runpath",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the loader searches a directory of the machine it was built on",
-    what: "No entry of `DT_RPATH` or `DT_RUNPATH` should lie in a build tree: cargo's `target`, a \
-           home directory, rustup's or cargo's own, Nix's or Conda's store. The rule is about \
-           programs that are loaded; one that needs nothing from there still searches it.",
-    why: "It works on the build machine and nowhere else: in the image the libraries are not \
-           found, or, where anybody can create the path, not the right ones.",
-    fix: "Copy the libraries beside the program and say so: `-C \
-           link-arg=-Wl,-rpath,$ORIGIN/../lib`, or `patchelf --set-rpath`.",
+    status: Status::Stable,
+    summary: "the loader searches a directory of the build machine",
+    what: "No entry of `DT_RPATH` or `DT_RUNPATH` may be in a build tree: cargo's `target`, a home \
+           directory, the directories of rustup and cargo, or the store of Nix or Conda. The rule \
+           fails even if the binary needs no library from there, because the loader still searches \
+           it.",
+    why: "The binary works on the build machine and nowhere else. In the image the libraries are \
+           not found, or wrong ones are found, if somebody can create the path.",
+    fix: "Copy the libraries beside the binary and link with `-C \
+           link-arg=-Wl,-rpath,$ORIGIN/../lib`, or use `patchelf --set-rpath`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["ld.so(8)", "https://github.com/pykeio/ort/issues/85"],
     check: Check::Binary(check),
@@ -35,12 +39,12 @@ const BUILD_ROOTS: &[&str] =
 
 fn check(binary: &Binary) -> Outcome {
     let Some(entries) = binary.search_path() else {
-        return Outcome::not_applicable("no loader searches for this program's libraries");
+        return Outcome::not_applicable("no loader searches libraries for this binary");
     };
-    entries
+    let findings = entries
         .filter(|(_, entry)| is_of_a_build(entry))
-        .map(|(tag, entry)| finding(tag, entry))
-        .collect()
+        .map(|(tag, entry)| finding(binary, tag, entry));
+    Outcome::of(findings, "no entry of RPATH or RUNPATH is in a build tree")
 }
 
 fn is_of_a_build(entry: &str) -> bool {
@@ -51,13 +55,13 @@ fn is_of_a_build(entry: &str) -> bool {
             && !entry.starts_with("${ORIGIN}")
 }
 
-fn finding(tag: &'static str, entry: &str) -> Finding {
+fn finding(binary: &Binary, tag: &'static str, entry: &str) -> Finding {
     Finding::new(
         Location::Dynamic(tag),
-        format!("the loader searches {entry}, which is a directory of the build"),
+        format!("the loader searches {entry}, a directory of the build machine"),
     )
     .evidence(format!("{tag} names {entry}"))
-    .fix("patchelf --set-rpath '$ORIGIN/../lib' PROGRAM")
+    .fix(format!("patchelf --set-rpath '$ORIGIN/../lib' {}", binary.path))
 }
 
 #[cfg(test)]
@@ -77,7 +81,7 @@ mod tests {
             assert_eq!(check(&of(bad)).findings().len(), 1, "{bad}");
         }
         for good in ["$ORIGIN/../lib", "/opt/app/lib:/usr/lib/app", "/rooted"] {
-            assert_eq!(check(&of(good)), Outcome::Pass, "{good}");
+            assert_eq!(check(&of(good)).name(), "pass", "{good}");
         }
         assert_eq!(check(&Binary::default()).name(), "not-applicable");
     }

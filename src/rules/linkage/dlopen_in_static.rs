@@ -1,50 +1,66 @@
 use crate::binary::Binary;
 use crate::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
+};
 
 pub static RULE: Rule = Rule {
     id: "dlopen-in-static",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "a static musl program loads libraries while it runs",
-    what: "A static musl program should not call `dlopen`: musl's static `dlopen` is a stub that \
-           only fails. The stub is told by its message, and is linked in only where something \
-           calls it.",
-    why: "The call fails with \"Dynamic loading not supported\": plug-ins, `libloading`, \
+    status: Status::Stable,
+    summary: "a static musl binary calls `dlopen`, which always fails there",
+    what: "In a static musl binary `dlopen` is a stub that only returns an error. The linker adds \
+           the stub only if something calls it, and the rule finds it by its error message.",
+    why: "The call fails with \"Dynamic loading not supported\". Plug-ins, `libloading`, \
            `load-dynamic` features and SQLite extensions do not work.",
     fix: "Link musl dynamically (`RUSTFLAGS=\"-C target-feature=-crt-static\"`), or link the \
-           library in.",
+           library into the binary.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Dynamic loading not supported")],
-    references: &["musl src/ldso/dlopen.c", "https://github.com/rusqlite/rusqlite/issues/990"],
+    references: &["dlopen(3)", "https://github.com/rusqlite/rusqlite/issues/990"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!("which C library: {}", binary.libc.name.evidence));
+        return Outcome::open(format!(
+            "the C library is not known ({}); look at `readelf -d`",
+            binary.libc.name.evidence
+        ));
     };
     if (name, linkage) != (LibcName::Musl, Linkage::Static) {
-        return Outcome::not_applicable("the program is not a static musl program");
+        return Outcome::not_applicable("the binary is not a static musl binary");
     }
     if !binary.contents_read {
-        return Outcome::open("the contents were not looked at");
+        return Outcome::open("the contents of the binary were not read; run without `--quick`");
     }
     if !binary.dlopen_stub {
-        return Outcome::Pass;
+        return Outcome::pass("nothing in the binary calls dlopen");
     }
     let loader = |name: &str| matches!(name, "libloading" | "dlopen" | "dlopen2" | "dlib");
     let finding = Finding::new(
         Location::Subject,
-        "the program calls dlopen, which always fails in a static musl program",
+        "the binary calls dlopen, which always fails in a static musl binary",
     )
-    .evidence("musl's stub of dlopen is inside");
+    .evidence("musl's stub of dlopen is in the binary");
     let named = binary.crates.iter().find(|it| loader(&it.name));
     let finding = match named {
-        Some(it) => finding.evidence(format!("{} {} is inside", it.name, it.version)),
+        Some(it) => finding.evidence(format!("{} {} is in the binary", it.name, it.version)),
         None => finding,
     };
-    finding.fix("RUSTFLAGS=\"-C target-feature=-crt-static\" cargo build --release").into()
+    finding
+        .fix_for(
+            binary,
+            format!(
+                "RUSTFLAGS=\"-C target-feature=-crt-static\" cargo build --release --target {}-unknown-linux-musl",
+                arch_of(binary)
+            ),
+            "link without -static",
+        )
+        .into()
 }
 
 #[cfg(test)]
@@ -66,7 +82,7 @@ mod tests {
             ..Binary::default()
         };
         assert_eq!(check(&with(true, LibcName::Musl)).findings().len(), 1);
-        assert_eq!(check(&with(false, LibcName::Musl)), Outcome::Pass);
+        assert_eq!(check(&with(false, LibcName::Musl)).name(), "pass");
         assert_eq!(check(&with(true, LibcName::Glibc)).name(), "not-applicable");
         assert_eq!(check(&Binary::default()).name(), "open");
     }

@@ -1,25 +1,30 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "foreign-interpreter",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program names a loader of the machine it was built on",
-    what: "`PT_INTERP` should be the path that the distributions agree on. Toolchains of Nix, \
-           Guix, Conda, Linuxbrew and sysroots of build trees write their own, which exists on \
-           that machine alone. With an image that holds the file the rule passes.",
-    why: "Elsewhere the kernel finds no loader and answers \"no such file or directory\" for a \
-           program that is there.",
-    fix: "Build outside that toolchain, or write the usual path: `patchelf --set-interpreter \
-           /lib64/ld-linux-x86-64.so.2 PROGRAM`.",
+    status: Status::Stable,
+    summary: "the binary names a loader that only the build machine has",
+    what: "`PT_INTERP` must be the path that the distributions agree on. The toolchains of Nix, \
+           Guix, Conda and Linuxbrew, and sysroots in build trees, write a path of their own that \
+           exists only there. The rule passes if the image has the file.",
+    why: "On another machine the kernel finds no loader, and reports \"no such file or directory\" \
+           for a binary that exists.",
+    fix: "Build outside that toolchain, or set the usual path: `patchelf --set-interpreter \
+           /lib64/ld-linux-x86-64.so.2 FILE`.",
+    no_fix_line: Some("for some architectures no usual loader path is known"),
     symptoms: &[Symptom::Stderr("no such file or directory"), Symptom::ExitCode(127)],
     references: &[
         "https://github.com/nix-community/nix-ld/issues/60",
         "https://github.com/elastic/devfiler/issues/95",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Image]), check),
 };
 
 /// Prefixes under which a toolchain installs a loader of its own.
@@ -38,25 +43,26 @@ const FOREIGN: &[&str] = &[
 ];
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     let Some(path) = &binary.interpreter else {
-        return Outcome::not_applicable("the program names no loader");
+        return Outcome::not_applicable("the binary names no loader");
     };
     let foreign = FOREIGN.iter().any(|prefix| path.starts_with(prefix))
         || path.contains("conda") && !path.starts_with("/lib");
     if !foreign || facts.image.as_ref().is_some_and(|image| image.has(path)) {
-        return Outcome::Pass;
+        return Outcome::pass(format!("loader: {path}"));
     }
     let mut finding = Finding::new(
         Location::Segment("PT_INTERP"),
-        format!("the program is loaded by {path}, which is part of a build machine's toolchain"),
+        format!(
+            "the binary names the loader {path}, which belongs to a toolchain of the build machine"
+        ),
     )
     .evidence(format!("PT_INTERP is {path}"));
     let arch = binary.machine.as_ref().map_or("", |machine| machine.arch);
     if let Some(usual) = usual(arch) {
-        finding = finding.fix(format!("patchelf --set-interpreter {usual} --remove-rpath PROGRAM"));
+        finding = finding
+            .fix(format!("patchelf --set-interpreter {usual} --remove-rpath {}", binary.path));
     }
     finding.into()
 }
@@ -91,9 +97,9 @@ mod tests {
     fn a_store_s_loader_fails_where_the_store_is_not() {
         let nix = "/nix/store/abc-glibc-2.40/lib/ld-linux-x86-64.so.2";
         assert_eq!(check(&with(nix)).findings().len(), 1);
-        assert_eq!(check(&with("/lib64/ld-linux-x86-64.so.2")), Outcome::Pass);
+        assert_eq!(check(&with("/lib64/ld-linux-x86-64.so.2")).name(), "pass");
         let tree = Memory::default().file(nix, 0o755, "x");
         let image = Some(Image::of(tree, None));
-        assert_eq!(check(&Facts { image, ..with(nix) }), Outcome::Pass);
+        assert_eq!(check(&Facts { image, ..with(nix) }).name(), "pass");
     }
 }

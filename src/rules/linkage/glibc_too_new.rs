@@ -1,30 +1,33 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "glibc-too-new",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the image's glibc is older than the one the program was linked against",
-    what: "Each `GLIBC_` version that the program and its libraries require of glibc without the \
-           WEAK flag has to be defined by the glibc in the image.",
+    status: Status::Stable,
+    summary: "the binary needs a newer glibc than the image has",
+    what: "The glibc of the image must define every `GLIBC_` version that the binary and its \
+           libraries require without the WEAK flag.",
     why: "The loader prints one line for each version and exits: \"version `GLIBC_2.39' not \
-           found\". It happens when the build stage is of a newer release than the runtime image, \
-           which a floating tag such as `rust:1` brings about without any change of yours.",
-    fix: "Name the same release on both stages, or build against an old glibc: `cargo zigbuild \
-           --target x86_64-unknown-linux-gnu.2.17`, or without one: a musl target.",
+           found\". This happens if the build stage uses a newer release than the runtime image. A \
+           tag such as `rust:1` moves to a newer release without any change of yours.",
+    fix: "Use the same release in both stages, or build against an old glibc: `cargo zigbuild \
+           --target x86_64-unknown-linux-gnu.2.17`, or without glibc: a musl target.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("version `GLIBC_"), Symptom::ExitCode(1)],
-    references: &["glibc elf/dl-version.c", "https://github.com/rust-lang/docker-rust/issues/105"],
+    references: &["ld.so(8)", "https://github.com/rust-lang/docker-rust/issues/105"],
     check: Check::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     let Some(libc) = plan.libc.as_ref().and_then(|it| Some((it, it.version.clone()?))) else {
-        return Outcome::not_applicable("the program does not load a glibc of the image");
+        return Outcome::not_applicable("the binary does not load a glibc of the image");
     };
     let (libc, has) = (libc.0, libc.1);
     let mut wanted: Vec<(&str, &str)> = Vec::new();
@@ -37,12 +40,17 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     }
     let Some(&(highest, needed_by)) = wanted.iter().max_by_key(|(version, _)| numbers(version))
     else {
-        return Outcome::Pass;
+        return Outcome::pass(format!(
+            "{} defines every GLIBC_ version that is required",
+            libc.path
+        ));
     };
     let message = if numbers(highest).is_empty() {
-        format!("{needed_by} needs GLIBC_{highest}, which glibc {has} does not know")
+        format!("{needed_by} needs GLIBC_{highest}, which the image's glibc does not define")
     } else {
-        format!("{needed_by} needs glibc {highest}, and the image has {has}")
+        format!(
+            "{needed_by} needs GLIBC_{highest}, but the image's glibc defines versions up to GLIBC_{has}"
+        )
     };
     let mut finding = Finding::new(Location::ImagePath(libc.path.clone()), message);
     for line in plan.errors.iter().filter(|line| line.contains("GLIBC_")) {
@@ -59,9 +67,14 @@ fn fix(binary: &Binary, image: &Image, has: &str) -> String {
     let codename = image.release.as_ref().map(|it| it.codename.as_str()).unwrap_or_default();
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
     let zig = format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{has}");
+    if binary.rust.value == Some(false) {
+        return format!("build it against a glibc of version {has} or older");
+    }
     let debian = image.release.as_ref().is_some_and(|release| release.id == "debian");
     if debian && !codename.is_empty() {
-        format!("FROM rust:{codename} AS build, so that both stages are {codename}; or {zig}")
+        format!(
+            "FROM rust:{codename} # for the build stage, so that both stages are {codename}; or: {zig}"
+        )
     } else {
         zig
     }
@@ -92,9 +105,12 @@ mod tests {
         };
         let (binary, image) = (Binary::default(), Image::default());
         let outcome = check(&binary, &image, &plan);
-        assert_eq!(outcome.findings()[0].message, "/app needs glibc 2.39, and the image has 2.36");
+        assert_eq!(
+            outcome.findings()[0].message,
+            "/app needs GLIBC_2.39, but the image's glibc defines versions up to GLIBC_2.36"
+        );
         let fine = LoadPlan { libc: libc(Some("2.41")), ..LoadPlan::default() };
-        assert_eq!(check(&binary, &image, &fine), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &fine).name(), "pass");
         let musl = LoadPlan { libc: libc(None), ..LoadPlan::default() };
         assert_eq!(check(&binary, &image, &musl).name(), "not-applicable");
     }

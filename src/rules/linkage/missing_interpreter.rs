@@ -1,39 +1,40 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "missing-interpreter",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program's loader is not in the image",
-    what: "A dynamically linked program names its loader in `PT_INTERP`. The kernel has to find \
-           it in the image, links followed, as an executable file for the same machine.",
-    why: "The kernel answers \"no such file or directory\" and means the loader, not the \
-           program: the container ends at once, and the message names a file that is plainly \
-           there.",
-    fix: "Link the C library in (`RUSTFLAGS=\"-C target-feature=+crt-static\"`, or a musl \
-           target), or take a base image with the C library that the program was linked against.",
+    status: Status::Stable,
+    summary: "the loader that the binary names is not in the image",
+    what: "A dynamically linked binary names its loader in `PT_INTERP`. The kernel must find it in \
+           the image, as an executable file for the same machine; links are followed.",
+    why: "The kernel reports \"no such file or directory\". It means the loader, but the message \
+           names the binary, which exists. The container ends at once.",
+    fix: "Link the C library statically (`RUSTFLAGS=\"-C target-feature=+crt-static\"`, or a musl \
+           target), or use a base image with the C library that the binary was linked with.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("no such file or directory"),
         Symptom::Stderr("required file not found"),
         Symptom::ExitCode(127),
     ],
-    references: &[
-        "Linux fs/binfmt_elf.c, load_elf_binary",
-        "https://github.com/docker-library/hello-world/issues/44",
-    ],
+    references: &["execve(2)", "elf(5)", "https://github.com/docker-library/hello-world/issues/44"],
     check: Check::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     if binary.interpreter.is_none() {
-        return Outcome::not_applicable("the program needs no loader");
+        return Outcome::not_applicable("the binary needs no loader");
     }
-    plan.problems.iter().filter_map(|problem| finding(problem, binary, image, plan)).collect()
+    let findings = plan.problems.iter().filter_map(|it| finding(it, binary, image, plan));
+    let path = binary.interpreter.as_deref().unwrap_or_default();
+    Outcome::of(findings, format!("{path} is in the image"))
 }
 
 fn finding(problem: &Problem, binary: &Binary, image: &Image, plan: &LoadPlan) -> Option<Finding> {
@@ -41,10 +42,10 @@ fn finding(problem: &Problem, binary: &Binary, image: &Image, plan: &LoadPlan) -
         Problem::InterpreterMissing { path, why } => {
             let ends = image.resolve(path).err().map(|not| not.to_string()).unwrap_or_default();
             let ends = if ends.is_empty() { (*why).to_owned() } else { ends };
-            (path, format!("{path}, which loads the program, is not in the image ({ends})"))
+            (path, format!("the loader {path} is not in the image ({ends})"))
         }
         Problem::InterpreterUnusable { path, why, because } => {
-            (path, format!("{path}, which should load the program, cannot: {because} ({why})"))
+            (path, format!("the loader {path} cannot load the binary: {because} ({why})"))
         }
         _ => return None,
     };
@@ -58,16 +59,19 @@ fn finding(problem: &Problem, binary: &Binary, image: &Image, plan: &LoadPlan) -
 fn fix(path: &str, binary: &Binary, image: &Image) -> String {
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
     let alpine = image.release.as_ref().is_some_and(|release| release.id == "alpine");
-    if path.contains("ld-musl") {
+    if binary.rust.value == Some(false) {
+        format!("link it statically, or use a base image that has {path}")
+    } else if path.contains("ld-musl") {
         format!(
             "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target {arch}-unknown-linux-musl"
         )
     } else if alpine {
         format!("cargo build --release --target {arch}-unknown-linux-musl")
     } else {
-        "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target \
-         $(rustc -vV | sed -n 's/^host: //p'), or FROM debian:bookworm-slim"
-            .to_owned()
+        format!(
+            "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target \
+             {arch}-unknown-linux-gnu"
+        )
     }
 }
 
@@ -87,7 +91,7 @@ mod tests {
         };
         let outcome = check(&binary, &image, &plan);
         assert!(outcome.findings()[0].message.contains("/lib64: No such file or directory"));
-        assert_eq!(check(&binary, &image, &LoadPlan::default()), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "pass");
         assert_eq!(check(&Binary::default(), &image, &plan).name(), "not-applicable");
     }
 }

@@ -1,48 +1,49 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
+};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "missing-library",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a shared library that the program needs is not in the image",
-    what: "Every library of the closure of `DT_NEEDED` has to be found by the image's own loader: \
-           `DT_RPATH` and `DT_RUNPATH`, `LD_LIBRARY_PATH` of the image, the loader's cache, its \
-           own directories, in its own order. A file that is there but cannot be loaded counts as \
-           missing.",
-    why: "The loader stops before `main`: \"error while loading shared libraries\" and exit code \
-           127.",
-    fix: "Install the package that holds the library in the runtime stage, take a base image \
-           that has it, or link it in (a `vendored` or `bundled` feature of the -sys crate).",
+    status: Status::Stable,
+    summary: "a shared library that the binary needs is not in the image",
+    what: "The image's own loader must find every library that the binary needs, directly or \
+           through another library (`DT_NEEDED`). The rule follows the loader's order: `DT_RPATH` \
+           and `DT_RUNPATH`, the image's `LD_LIBRARY_PATH`, the loader's cache, and its default \
+           directories. A file that exists but cannot be loaded counts as missing.",
+    why: "The loader stops before `main`: \"error while loading shared libraries\", exit code 127.",
+    fix: "Install the package of the library in the runtime stage, use a base image that has it, \
+           or link the library statically (a `vendored` or `bundled` feature of the -sys crate).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("error while loading shared libraries"),
         Symptom::Stderr("Error loading shared library"),
         Symptom::ExitCode(127),
     ],
-    references: &[
-        "ld.so(8)",
-        "glibc elf/dl-load.c, _dl_map_object",
-        "musl ldso/dynlink.c, load_library",
-    ],
+    references: &["ld.so(8)", "ldconfig(8)"],
     check: Check::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     if binary.interpreter.is_none() {
-        return Outcome::not_applicable("the program loads no library");
+        return Outcome::not_applicable("the binary loads no library");
     }
-    plan.problems.iter().filter_map(|problem| finding(problem, image, plan)).collect()
+    let findings = plan.problems.iter().filter_map(|problem| finding(problem, image, plan));
+    Outcome::of(findings, format!("the loader finds all {} libraries", plan.libraries.len()))
 }
 
 fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding> {
     let (name, at, message, fix) = match problem {
         Problem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
             let fix = format!("RUN chmod -R a+rX {}", path.rsplit_once('/').unwrap_or_default().0);
-            let message = format!("the image's user may not read {path}, which {needed_by} needs");
+            let message = format!("the image's user cannot read {path}, which {needed_by} needs");
             (name, Location::ImagePath(path.clone()), message, fix)
         }
         // Files of the wrong machine and std's own library have rules of their own.
@@ -50,11 +51,11 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
             if passed_over.is_empty() && !name.starts_with("libstd-") =>
         {
             let message = format!("{name}, which {needed_by} needs, is not in the image");
-            (name, Location::Dynamic("DT_NEEDED"), message, fix(name, image))
+            (name, Location::Dynamic("DT_NEEDED"), message, fix(name, needed_by, image))
         }
         Problem::LibraryBroken { path, needed_by, why } => {
             let message = format!("{path}, which {needed_by} needs, cannot be loaded: {why}");
-            (path, Location::ImagePath(path.clone()), message, fix(path, image))
+            (path, Location::ImagePath(path.clone()), message, fix(path, needed_by, image))
         }
         _ => return None,
     };
@@ -63,58 +64,57 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
     Some(Finding::new(at, message).evidence(said).fix(fix))
 }
 
-/// Where the usual libraries of Rust programs come from, by distribution.
-fn fix(name: &str, image: &Image) -> String {
-    let base = name.rsplit('/').next().unwrap_or(name);
-    let stem = base.split(".so").next().unwrap_or(base);
+/// The usual libraries of Rust binaries, and their packages of Debian, Alpine and Fedora.
+const PACKAGES: &[(&str, &str, &str, &str)] = &[
+    ("libgcc_s", "libgcc-s1", "libgcc", "libgcc"),
+    ("libssl", "libssl3", "libssl3", "openssl-libs"),
+    ("libcrypto", "libssl3", "libcrypto3", "openssl-libs"),
+    ("libstdc++", "libstdc++6", "libstdc++", "libstdc++"),
+    ("libz", "zlib1g", "zlib", "zlib"),
+    ("libpq", "libpq5", "libpq", "libpq"),
+    ("libsqlite3", "libsqlite3-0", "sqlite-libs", "sqlite-libs"),
+    ("libmariadb", "libmariadb3", "mariadb-connector-c", "mariadb-connector-c"),
+    ("liblzma", "liblzma5", "xz-libs", "xz-libs"),
+    ("libzstd", "libzstd1", "zstd-libs", "libzstd"),
+    ("libdbus-1", "libdbus-1-3", "dbus-libs", "dbus-libs"),
+    ("libasound", "libasound2", "alsa-lib", "alsa-lib"),
+    ("libcurl", "libcurl4", "libcurl", "libcurl"),
+];
+const LOOK: &str = "`dpkg -S`, `apk info --who-owns` or `rpm -qf`";
+/// Releases whose OpenSSL is 1.1, and those that renamed packages for 64-bit time.
+const OPENSSL_1: &[&str] = &["stretch", "buster", "bullseye", "bionic", "focal"];
+const OF_TIME64: &[&str] = &["libssl3", "libasound2", "libcurl4"];
+const TIME64: &[&str] = &["trixie", "forky", "sid", "noble", "plucky", "questing"];
+
+fn fix(name: &str, needed_by: &str, image: &Image) -> String {
+    let file = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let stem = |name: &str| file(name).split(".so").next().unwrap_or_default().to_owned();
+    let known = |name: &str| PACKAGES.iter().find(|(known, ..)| *known == stem(name));
+    let base = file(name);
     let release = image.release.clone().unwrap_or_default();
+    let codename = release.codename.as_str();
     let like = |id: &str| release.id == id || release.id_like.iter().any(|it| it == id);
-    let old_openssl = base.ends_with(".so.1.1");
-    let (debian, alpine, fedora) = match stem {
-        "libgcc_s" => ("libgcc-s1", "libgcc", "libgcc"),
-        "libssl" | "libcrypto" if old_openssl => {
-            ("libssl1.1", "openssl1.1-compat", "compat-openssl11")
-        }
-        "libssl" | "libcrypto" if release.codename == "trixie" => {
-            ("libssl3t64", "libssl3", "openssl-libs")
-        }
-        "libssl" | "libcrypto" => ("libssl3", "libssl3", "openssl-libs"),
-        "libstdc++" => ("libstdc++6", "libstdc++", "libstdc++"),
-        "libz" => ("zlib1g", "zlib", "zlib"),
-        "libpq" => ("libpq5", "libpq", "libpq"),
-        "libsqlite3" => ("libsqlite3-0", "sqlite-libs", "sqlite-libs"),
-        "libmysqlclient" | "libmariadb" => {
-            ("libmariadb3", "mariadb-connector-c", "mariadb-connector-c")
-        }
-        "liblzma" => ("liblzma5", "xz-libs", "xz-libs"),
-        "libbz2" => ("libbz2-1.0", "libbz2", "bzip2-libs"),
-        "libzstd" => ("libzstd1", "zstd-libs", "libzstd"),
-        "libdbus-1" => ("libdbus-1-3", "dbus-libs", "dbus-libs"),
-        "libasound" => ("libasound2", "alsa-lib", "alsa-lib"),
-        "libudev" => ("libudev1", "eudev-libs", "systemd-libs"),
-        "libgit2" => ("libgit2-dev", "libgit2", "libgit2"),
-        "libcurl" => ("libcurl4", "libcurl", "libcurl"),
-        _ => {
-            return format!(
-                "find its package in the build stage (`dpkg -S '*/{base}'`, `apk info --who-owns`, `rpm -qf`) \
-                 and install that in the runtime stage"
-            );
-        }
+    let is_old = base.ends_with(".so.1.1") || OPENSSL_1.contains(&codename);
+    if is_old && matches!(stem(name).as_str(), "libssl" | "libcrypto") {
+        return same_release(image);
+    }
+    // The package of the library that needs it brings it along.
+    let Some((of, debian, alpine, fedora)) = known(name).or_else(|| known(needed_by)) else {
+        return format!("in the build stage find the package of {base} ({LOOK}); install it here");
     };
+    let suffix = if TIME64.contains(&codename) && OF_TIME64.contains(debian) { "t64" } else { "" };
+    let install = format!("apt-get install -y --no-install-recommends {debian}{suffix}");
     if like("alpine") {
         format!("RUN apk add --no-cache {alpine}")
     } else if like("fedora") || like("rhel") {
         format!("RUN microdnf install -y {fedora}")
     } else if image.has("/usr/bin/apt-get") {
-        format!(
-            "RUN apt-get update && apt-get install -y --no-install-recommends {debian} && rm -rf /var/lib/apt/lists/*"
-        )
-    } else if stem == "libgcc_s" {
-        "take a base with libgcc_s: distroless `cc` instead of `base` or `static`, or FROM debian:bookworm-slim".to_owned()
+        format!("RUN apt-get update && {install} && rm -rf /var/lib/apt/lists/*")
+    } else if *of == "libgcc_s" {
+        "use a base image with libgcc_s: of distroless `cc`, not `base` or `static`".to_owned()
     } else {
-        format!(
-            "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y --no-install-recommends {debian}"
-        )
+        let codename = if codename.is_empty() { "bookworm" } else { codename };
+        format!("FROM debian:{codename}-slim\nRUN apt-get update && {install}")
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(outcome.findings().len(), 2);
         assert!(outcome.findings()[0].evidence[0].starts_with("/app: error"));
         assert!(outcome.findings()[0].fix.as_deref().unwrap().contains("distroless"));
-        assert_eq!(check(&binary, &Image::default(), &LoadPlan::default()), Outcome::Pass);
+        assert_eq!(check(&binary, &Image::default(), &LoadPlan::default()).name(), "pass");
         assert_eq!(check(&Binary::default(), &Image::default(), &plan).name(), "not-applicable");
     }
 }

@@ -1,26 +1,28 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::{Family, Verdict};
 
 pub static RULE: Rule = Rule {
     id: "mixed-libc",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "glibc and musl meet in one process",
-    what: "A program that was linked against glibc should not be loaded by musl's loader (through \
-           `gcompat`, `libc6-compat` or a link under glibc's name), and no library of the closure \
-           should come from the other C library. Where everything binds all the same it is a \
-           warning.",
-    why: "musl takes the place of `libc.so.6` but lacks symbols and behaves differently: \"Error \
-           relocating /app: __res_init: symbol not found\", or a crash later.",
-    fix: "Build for musl (`--target x86_64-unknown-linux-musl`), or take a base image with \
-           glibc.",
+    status: Status::Stable,
+    summary: "glibc and musl are mixed in one process",
+    what: "A binary that was linked with glibc must not be loaded by musl's loader (through \
+           `gcompat`, `libc6-compat` or a link with glibc's name), and no library that it loads \
+           may come from the other C library. The finding is a warning if all symbols are found \
+           nevertheless.",
+    why: "musl takes the place of `libc.so.6`, but it lacks symbols and behaves differently: \
+           \"Error relocating /app: __res_init: symbol not found\", or a crash later.",
+    fix: "Build for musl (`--target x86_64-unknown-linux-musl`), or use a base image with glibc.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("Error relocating"), Symptom::Stderr("symbol not found")],
     references: &[
-        "musl ldso/dynlink.c, load_library",
+        "https://wiki.musl-libc.org/functional-differences-from-glibc.html",
         "https://github.com/orhun/git-cliff/issues/1034",
     ],
     check: Check::Load(check),
@@ -28,7 +30,7 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
     let Some(loader) = &plan.loader else {
-        return Outcome::not_applicable("the program has no loader in the image");
+        return Outcome::not_applicable("no loader of the image loads the binary");
     };
     let of_glibc = |name: &String| name.starts_with("libc.so.6") || name.starts_with("ld-linux");
     let of_musl = |name: &String| name.starts_with("libc.musl-") || name == "libc.so";
@@ -42,24 +44,34 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
             own.map(|name| (binary.path.clone(), name.clone())).or_else(|| needed_by(&of_glibc))
         }
         Family::Glibc => needed_by(&of_musl),
-        Family::Other => return Outcome::open("the loader is neither glibc's nor musl's"),
+        Family::Other => {
+            return Outcome::open(
+                "the loader is neither glibc's nor musl's; start the container to settle it",
+            );
+        }
     };
-    let Some((file, name)) = mixed else { return Outcome::Pass };
+    let Some((file, name)) = mixed else {
+        return Outcome::pass(format!("{} loads one C library", loader.path));
+    };
     let (own, other) = match loader.family {
         Family::Glibc => ("glibc", "musl"),
         _ => ("musl", "glibc"),
     };
-    let message = format!("{file} was linked against {other}, and the image loads it with {own}");
+    let message = format!("{file} was linked with {other}, but the image loads it with {own}");
     let mut finding = Finding::new(Location::ImagePath(loader.path.clone()), message)
         .evidence(format!("{file} needs {name}"));
     for line in plan.errors.iter().take(5) {
         finding = finding.evidence(line.clone());
     }
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
-    let finding = finding.fix(match own {
-        "musl" => format!("cargo build --release --target {arch}-unknown-linux-musl"),
-        _ => format!("cargo build --release --target {arch}-unknown-linux-gnu"),
-    });
+    let finding = finding.fix_for(
+        binary,
+        match own {
+            "musl" => format!("cargo build --release --target {arch}-unknown-linux-musl"),
+            _ => format!("cargo build --release --target {arch}-unknown-linux-gnu"),
+        },
+        format!("use a base image with {other}"),
+    );
     if plan.verdict == Verdict::Starts { finding.at_most_warn().into() } else { finding.into() }
 }
 
@@ -81,7 +93,7 @@ mod tests {
         assert_eq!(fails.findings()[0].at_most, None);
         let starts = check(&binary, &image, &plan(Family::Gcompat, Verdict::Starts));
         assert_eq!(starts.findings()[0].at_most, Some(Level::Warn));
-        assert_eq!(check(&binary, &image, &plan(Family::Glibc, Verdict::Starts)), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &plan(Family::Glibc, Verdict::Starts)).name(), "pass");
         assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "not-applicable");
     }
 }

@@ -1,35 +1,38 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "preload-missing",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image preloads a library that the loader cannot load",
-    what: "What `LD_PRELOAD` of the image or its `/etc/ld.so.preload` names should be a library \
-           for the program's machine that the loader finds.",
-    why: "glibc prints \"cannot be preloaded: ignored\" at every start, musl says nothing, and \
-           the program runs without what was meant: the system's allocator instead of jemalloc, \
-           say. A path with the architecture in it breaks on the other platform of a \
+    what: "Every library that the image's `LD_PRELOAD` or `/etc/ld.so.preload` names must be one \
+           that the loader finds, for the machine of the binary.",
+    why: "glibc prints \"cannot be preloaded: ignored\" at every start; musl prints nothing. The \
+           binary runs without the library, for example with the system's allocator instead of \
+           jemalloc. A path that contains the architecture is wrong on the other platforms of a \
            multi-platform image.",
     fix: "Install the library, or name it without a path: `ENV LD_PRELOAD=libjemalloc.so.2`.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("cannot be preloaded")],
-    references: &["ld.so(8), LD_PRELOAD", "https://github.com/getsentry/snuba/issues/5274"],
+    references: &["ld.so(8)", "https://github.com/getsentry/snuba/issues/5274"],
     check: Check::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     if binary.interpreter.is_none() {
-        return Outcome::not_applicable("the program has no loader that preloads");
+        return Outcome::not_applicable("the binary has no loader, so nothing is preloaded");
     }
     if image.variable("LD_PRELOAD").is_none() && !image.has("/etc/ld.so.preload") {
         return Outcome::not_applicable("the image preloads nothing");
     }
-    plan.problems.iter().filter_map(finding).collect()
+    Outcome::of(plan.problems.iter().filter_map(finding), "the loader loads what is preloaded")
 }
 
 fn finding(problem: &Problem) -> Option<Finding> {
@@ -39,12 +42,16 @@ fn finding(problem: &Problem) -> Option<Finding> {
         file => Location::ImagePath(file.to_owned()),
     };
     let name = object.rsplit('/').next().unwrap_or(object);
-    let finding =
-        Finding::new(location, format!("{object}, which {from} names, is not loaded: {why}"))
-            .evidence(format!("{from} names {object}"));
-    Some(finding.fix(format!(
-        "install the package of {name} and set ENV LD_PRELOAD={name}, without a path"
-    )))
+    let finding = Finding::new(
+        location,
+        format!("{from} names {object}, which the loader does not load: {why}"),
+    )
+    .evidence(format!("{from} names {object}"));
+    Some(
+        finding.fix(format!(
+            "ENV LD_PRELOAD={name} # without a path; and install the package of {name}"
+        )),
+    )
 }
 
 #[cfg(test)]
@@ -67,7 +74,7 @@ mod tests {
             ..LoadPlan::default()
         };
         assert_eq!(check(&binary, &image, &plan).findings().len(), 1);
-        assert_eq!(check(&binary, &image, &LoadPlan::default()), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "pass");
         assert_eq!(check(&binary, &Image::default(), &plan).name(), "not-applicable");
     }
 }

@@ -1,38 +1,41 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
     id: "runpath-outside-image",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the loader searches a directory that the image does not have",
-    what: "Each absolute entry of `DT_RPATH` and `DT_RUNPATH` should be a directory of the image.",
-    why: "The entry was written for another machine. Libraries that were meant to come from \
-           there are missing or come from elsewhere.",
-    fix: "Remove the entry (`patchelf --remove-rpath PROGRAM`), or copy the libraries to where \
-           it points.",
-    symptoms: &[],
+    what: "Each absolute entry of `DT_RPATH` and `DT_RUNPATH` must be a directory in the image.",
+    why: "The entry was written for another machine. Libraries that should come from that \
+           directory are missing, or come from another one.",
+    fix: "Remove the entry (`patchelf --remove-rpath FILE`), or copy the libraries to that \
+           directory.",
+    no_fix_line: None,
+    symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["ld.so(8)"],
     check: Check::Carried(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(entries) = binary.search_path() else {
-        return Outcome::not_applicable("no loader searches for this program's libraries");
+        return Outcome::not_applicable("no loader searches libraries for this binary");
     };
-    entries
-        // What has a token in it depends on where the program lies.
+    let findings = entries
+        // An entry with a token depends on the directory of the binary.
         .filter(|(_, entry)| entry.starts_with('/') && !entry.contains('$'))
         .filter(|(_, entry)| !image.has(entry))
         .map(|(tag, entry)| {
-            let message = format!("the loader searches {entry}, which the image does not have");
+            let message = format!("the loader searches {entry}, which is not in the image");
             Finding::new(Location::Dynamic(tag), message)
                 .evidence(format!("{tag} names {entry}"))
-                .fix("patchelf --remove-rpath PROGRAM")
-        })
-        .collect()
+                .fix(format!("patchelf --remove-rpath {}", binary.path))
+        });
+    Outcome::of(findings, "the image has every directory of RPATH and RUNPATH")
 }
 
 #[cfg(test)]
@@ -48,7 +51,7 @@ mod tests {
             runpath: Some(runpath.to_owned()),
             ..Binary::default()
         };
-        assert_eq!(check(&of("/opt/app/lib:$ORIGIN/lib"), &image), Outcome::Pass);
+        assert_eq!(check(&of("/opt/app/lib:$ORIGIN/lib"), &image).name(), "pass");
         assert_eq!(check(&of("/opt/app/lib:/opt/other"), &image).findings().len(), 1);
         assert_eq!(check(&Binary::default(), &image).name(), "not-applicable");
     }

@@ -1,48 +1,56 @@
 use crate::binary::Binary;
 use crate::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "static-glibc-nss",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "a static glibc program looks up names through libraries that it loads itself",
-    what: "A program with glibc inside should not use its name service: `getaddrinfo`, `getpwnam` \
-           and the like. They are told by `/etc/nsswitch.conf` in the program's text.",
-    why: "The static copy loads `libnss_*.so` and a second glibc from the image, which have to \
-           be of exactly its own release: otherwise look-ups fail, or the program dies with \
-           SIGSEGV in `getaddrinfo`.",
-    fix: "Build for musl, whose resolver needs no libraries, or link glibc dynamically; or use a \
-           resolver in Rust (hickory).",
-    symptoms: &[Symptom::Behaviour("look-ups of names fail or crash"), Symptom::ExitCode(139)],
-    references: &[
-        "https://github.com/rust-lang/rust/issues/100711",
-        "glibc FAQ: even statically linked programs need some shared libraries",
-    ],
+    status: Status::Stable,
+    summary: "a static glibc binary resolves names through libraries that it loads at run time",
+    what: "A binary that is statically linked with glibc must not use the name service of glibc: \
+           `getaddrinfo`, `getpwnam` and the like. The rule recognises it by the text \
+           `/etc/nsswitch.conf` in the binary.",
+    why: "The static glibc loads `libnss_*.so` and a second glibc from the image, and both must \
+           have exactly its own version. Otherwise lookups fail, or the process dies with SIGSEGV \
+           in `getaddrinfo`.",
+    fix: "Build for musl, whose resolver needs no library, or link glibc dynamically, or use a \
+           resolver written in Rust (hickory).",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("name lookups fail or crash"), Symptom::ExitCode(139)],
+    references: &["https://github.com/rust-lang/rust/issues/100711", "nsswitch.conf(5)"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!("which C library: {}", binary.libc.name.evidence));
+        return Outcome::open(format!(
+            "the C library is not known ({}); look at `readelf -d`",
+            binary.libc.name.evidence
+        ));
     };
     if (name, linkage) != (LibcName::Glibc, Linkage::Static) {
-        return Outcome::not_applicable("glibc is not inside the program");
+        return Outcome::not_applicable("glibc is not linked statically");
     }
     if !binary.contents_read {
-        return Outcome::open("the contents were not looked at");
+        return Outcome::open("the contents of the binary were not read; run without `--quick`");
     }
     let Some(file) = binary.may_read.iter().find(|path| path.ends_with("nsswitch.conf")) else {
-        return Outcome::Pass;
+        return Outcome::pass("the binary does not use the name service of glibc");
     };
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
     Finding::new(
         Location::Subject,
-        "the program has glibc inside and looks up names through glibc's plug-ins",
+        "the binary contains glibc, and resolves names through libraries of glibc",
     )
-    .evidence(format!("it may read {file}"))
-    .fix(format!("cargo build --release --target {arch}-unknown-linux-musl"))
+    .evidence(format!("the binary contains the path {file}"))
+    .fix_for(
+        binary,
+        format!("cargo build --release --target {arch}-unknown-linux-musl"),
+        "link glibc dynamically",
+    )
     .into()
 }
 
@@ -65,7 +73,7 @@ mod tests {
             ..Binary::default()
         };
         assert_eq!(check(&with(Linkage::Static, &["/etc/nsswitch.conf"])).findings().len(), 1);
-        assert_eq!(check(&with(Linkage::Static, &[])), Outcome::Pass);
+        assert_eq!(check(&with(Linkage::Static, &[])).name(), "pass");
         assert_eq!(check(&with(Linkage::Dynamic, &[])).name(), "not-applicable");
         assert_eq!(check(&Binary::default()).name(), "open");
     }

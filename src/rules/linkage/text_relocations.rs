@@ -1,40 +1,42 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "text-relocations",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the loader has to write to the program's code",
-    what: "The program should not have `DT_TEXTREL` or `DF_TEXTREL`: its read-only segments would \
-           be made writable while it is loaded. It comes from assembly or C objects that were not \
-           compiled for any address.",
-    why: "Kernels with SELinux or PaX refuse it, musl maps all of it writable and executable, \
-           and the code is not shared between processes.",
-    fix: "Compile the C and assembly objects with `-fPIC`. On RISC-V an old binutils writes the \
-           tag for nothing.",
+    status: Status::Stable,
+    summary: "the binary contains text relocations: the loader writes to its code",
+    what: "The binary must not have `DT_TEXTREL` or `DF_TEXTREL`, with which the loader makes \
+           read-only segments writable. The cause is an assembly or C object that was compiled \
+           without `-fPIC`.",
+    why: "Kernels with SELinux or PaX refuse it, musl makes the segments writable and executable, \
+           and processes cannot share the code.",
+    fix: "Compile the C and assembly objects with `-fPIC`. On RISC-V, an old binutils sets the tag \
+           without need.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &[
-        "System V gABI, chapter 5, DT_TEXTREL",
-        "https://wiki.gentoo.org/wiki/Hardened/Textrels_Guide",
-    ],
+    references: &["elf(5)", "https://wiki.gentoo.org/wiki/Hardened/Textrels_Guide"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     match binary.hardening.text_relocations {
-        None => Outcome::not_applicable("the format has no text relocations"),
-        Some(false) => Outcome::Pass,
+        None => Outcome::not_applicable("the file format has no text relocations"),
+        Some(false) => Outcome::pass("no text relocations"),
         Some(true) if binary.machine.as_ref().is_some_and(|it| it.arch.starts_with("riscv")) => {
-            Outcome::open("on RISC-V an old binutils writes the tag without such a relocation")
+            Outcome::open(
+                "on RISC-V, an old binutils sets the tag without such a relocation; look at the output of `readelf -r`",
+            )
         }
         Some(true) => Finding::new(
             Location::Dynamic("DT_TEXTREL"),
             "the loader has to write to read-only segments",
         )
         .evidence("DT_TEXTREL or DF_TEXTREL is set")
-        .fix("CFLAGS=-fPIC cargo build --release, after cargo clean")
+        .fix_for(binary, "cargo clean && CFLAGS=-fPIC cargo build --release", "compile with -fPIC")
         .into(),
     }
 }
@@ -53,7 +55,7 @@ mod tests {
         };
         assert_eq!(check(&of(Some(true), "x86_64")).findings().len(), 1);
         assert_eq!(check(&of(Some(true), "riscv64")).name(), "open");
-        assert_eq!(check(&of(Some(false), "x86_64")), Outcome::Pass);
+        assert_eq!(check(&of(Some(false), "x86_64")).name(), "pass");
         assert_eq!(check(&of(None, "x86_64")).name(), "not-applicable");
     }
 }

@@ -1,59 +1,67 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
+};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "undefined-symbol",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "no library in the image defines a symbol that the program needs",
-    what: "Each symbol that a relocation of the program or of its libraries asks for, by name and \
-           version, has to be defined by a file of the closure, unless it is weak. A symbol that \
-           is bound at its first call alone is a warning.",
-    why: "The loader stops (\"symbol lookup error\", \"Error relocating\"), at the start or, \
-           with lazy binding, in the middle of the work.",
-    fix: "Take the library's release that the build stage linked against. For a glibc program on \
-           musl see `mixed-libc`.",
+    status: Status::Stable,
+    summary: "no library in the image defines a symbol that the binary needs",
+    what: "Each symbol that a relocation of the binary or of its libraries requires, by name and \
+           version, must be defined in a loaded file, unless it is weak. A symbol that is resolved \
+           at its first call only is a warning.",
+    why: "The loader stops (\"symbol lookup error\", \"Error relocating\"): at start, or with lazy \
+           binding in the middle of the work.",
+    fix: "Use the same release of the distribution in both stages. For a glibc binary on musl see \
+           `mixed-libc`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("symbol lookup error"),
         Symptom::Stderr("symbol not found"),
         Symptom::ExitCode(127),
     ],
-    references: &["glibc elf/dl-lookup.c, check_match", "musl ldso/dynlink.c, do_relocs"],
+    references: &["ld.so(8)", "elf(5)"],
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     if binary.interpreter.is_none() {
-        return Outcome::not_applicable("the program loads no library");
+        return Outcome::not_applicable("the binary loads no library");
     }
     if let Some(why) = &plan.open {
         return Outcome::open(why.clone());
     }
     let missing = |it: &&Problem| matches!(it, Problem::LibraryMissing { .. });
     if let Some(Problem::LibraryMissing { name, .. }) = plan.problems.iter().find(missing) {
-        return Outcome::open(format!("what {name} defines is not known: it is not in the image"));
+        return Outcome::open(format!(
+            "the symbols of {name} are not known, because it is not in the image; see `missing-library`"
+        ));
     }
-    plan.problems.iter().filter_map(finding).collect()
+    Outcome::of(
+        plan.problems.iter().filter_map(|problem| finding(problem, image)),
+        "every required symbol is defined",
+    )
 }
 
-fn finding(problem: &Problem) -> Option<Finding> {
+fn finding(problem: &Problem, image: &Image) -> Option<Finding> {
     let Problem::SymbolMissing { symbol, version, needed_by, lazy } = problem else { return None };
     let wanted = version.as_ref().map_or(symbol.clone(), |version| format!("{symbol}@{version}"));
     let finding = Finding::new(
         Location::Subject,
-        format!("{needed_by} needs {wanted}, which nothing that it loads defines"),
+        format!("{needed_by} needs {wanted}, but no loaded library defines it"),
     );
-    let finding = finding.fix(
-        "use the same release of the distribution in the build stage and in the runtime stage",
-    );
+    let finding = finding.fix(same_release(image));
     Some(if *lazy {
-        finding.evidence("it is bound at its first call").at_most_warn()
+        finding.evidence("the symbol is resolved at its first call").at_most_warn()
     } else {
-        finding.evidence("it is bound before the program runs")
+        finding.evidence("the symbol is resolved before `main`")
     })
 }
 
@@ -78,7 +86,7 @@ mod tests {
         assert_eq!((now.findings().len(), now.findings()[0].at_most), (1, None));
         let later = check(&binary, &image, &missing(true));
         assert_eq!(later.findings()[0].at_most, Some(Level::Warn));
-        assert_eq!(check(&binary, &image, &LoadPlan::default()), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "pass");
         let open = LoadPlan { open: Some("unread".to_owned()), ..LoadPlan::default() };
         assert_eq!(check(&binary, &image, &open).name(), "open");
     }

@@ -1,37 +1,43 @@
 use crate::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, arch_of,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unexpected-libc",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program is linked against another C library than was asked for",
-    what: "With `libc` in the configuration or a `--target` that names one, the program should be \
-           linked that way: `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
-    why: "A static program runs in any image, a dynamic one only where its loader and libraries \
-           are. Some targets and distributions change the default: Alpine's own rustc makes \
-           dynamic musl programs, and rustc will.",
-    fix: "Say it: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or `-crt-static`, with the \
-           target named.",
+    status: Status::Stable,
+    summary: "the binary is linked with another C library than expected",
+    what: "If binlint.toml has `libc` under `[expect]`, the binary must be linked that way: \
+           `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
+    why: "A static binary runs in any image, a dynamic one only where its loader and libraries \
+           are. Some targets and distributions have other defaults: Alpine's own rustc builds \
+           dynamic musl binaries, and rustc's default for musl will change.",
+    fix: "Set it explicitly: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or `-crt-static`, \
+           together with `--target`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://github.com/rust-lang/compiler-team/issues/422",
         "https://doc.rust-lang.org/reference/linkage.html",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let Some(expected) = expected(facts) else {
-        return Outcome::not_applicable("no C library was asked for");
+        return Outcome::not_applicable("`[expect] libc` is not set");
     };
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!("which C library: {}", binary.libc.name.evidence));
+        return Outcome::open(format!(
+            "the C library is not known ({}); look at `readelf -d`",
+            binary.libc.name.evidence
+        ));
     };
     let name = match name {
         LibcName::Glibc => "glibc",
@@ -44,23 +50,20 @@ fn check(facts: &Facts) -> Outcome {
     };
     let is = format!("{name}-{linkage}");
     if is == expected {
-        return Outcome::Pass;
+        return Outcome::pass(format!("linked with {is}, as expected"));
     }
+    let arch = arch_of(binary);
+    let target = |name: &str| format!("cargo build --release --target {arch}-unknown-linux-{name}");
+    let crt_static = |sign: char| format!("RUSTFLAGS=\"-C target-feature={sign}crt-static\"");
     let fix = match expected.as_str() {
-        "musl-static" => {
-            "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target x86_64-unknown-linux-musl"
-        }
-        "musl-dynamic" => {
-            "RUSTFLAGS=\"-C target-feature=-crt-static\" cargo build --release --target x86_64-unknown-linux-musl"
-        }
-        "glibc-static" => {
-            "RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build --release --target x86_64-unknown-linux-gnu"
-        }
-        _ => "cargo build --release --target x86_64-unknown-linux-gnu",
+        "musl-static" => format!("{} {}", crt_static('+'), target("musl")),
+        "musl-dynamic" => format!("{} {}", crt_static('-'), target("musl")),
+        "glibc-static" => format!("{} {}", crt_static('+'), target("gnu")),
+        _ => target("gnu"),
     };
-    Finding::new(Location::Subject, format!("the program is {is}, and {expected} was asked for"))
+    Finding::new(Location::Subject, format!("the binary is {is}, but {expected} is expected"))
         .evidence(binary.libc.name.evidence.clone())
-        .fix(fix)
+        .fix_for(binary, fix, format!("link with {expected}"))
         .into()
 }
 
@@ -91,7 +94,7 @@ mod tests {
             policy: Policy { libc: expected.map(str::to_owned), ..Policy::default() },
             ..Facts::default()
         };
-        assert_eq!(check(&facts(Some("glibc-dynamic"))), Outcome::Pass);
+        assert_eq!(check(&facts(Some("glibc-dynamic"))).name(), "pass");
         assert_eq!(check(&facts(Some("musl-static"))).findings().len(), 1);
         assert_eq!(check(&facts(None)).name(), "not-applicable");
     }

@@ -1,34 +1,37 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
+};
 
 pub static RULE: Rule = Rule {
     id: "weak-only-version",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program insists on a newer glibc for functions it can do without",
-    what: "A version that only weak symbols ask for should carry the WEAK flag in `DT_VERNEED`. \
-           Without it the loader insists on the version although the program would run without \
-           the function. GNU ld and rust-lld do not set the flag; the rule fails when such a \
-           version is the highest that the program requires.",
-    why: "The program refuses to start on a release that it would run on: std's `pidfd_spawnp` \
-           raises the floor to glibc 2.39 although the rest stops at 2.34.",
-    fix: "Link against an older glibc: `cargo zigbuild --target x86_64-unknown-linux-gnu.2.34`, \
-           or build in an image of the oldest release that is to be served.",
+    status: Status::Stable,
+    summary: "the binary requires a newer glibc only for functions that it can do without",
+    what: "A version that only weak symbols need should have the WEAK flag in `DT_VERNEED`. \
+           Without the flag the loader requires the version, although the binary would run without \
+           the function. GNU ld and rust-lld do not set the flag. The rule fails if such a version \
+           is the highest that the binary requires.",
+    why: "The binary does not start on a release on which it would run. For example, \
+           `pidfd_spawnp` in std raises the requirement to glibc 2.39, although all else needs \
+           2.34.",
+    fix: "Link against an older glibc (`cargo zigbuild --target x86_64-unknown-linux-gnu.2.34`), \
+           or build in an image of the oldest release that must run it.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("version `GLIBC_")],
-    references: &[
-        "glibc elf/dl-version.c, match_symbol",
-        "https://github.com/rust-lang/rust/issues/36826",
-    ],
+    references: &["ld.so(8)", "https://github.com/rust-lang/rust/issues/36826"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     let Some(linking) = &binary.linking else {
-        return Outcome::not_applicable("the program is not ELF");
+        return Outcome::not_applicable("the file is not ELF");
     };
     let Some(symbols) = &linking.symbols else {
-        return Outcome::open("the symbols were not looked at");
+        return Outcome::open("the symbols of the binary were not read; run without `--quick`");
     };
     let of_glibc =
         |name: &str| name.strip_prefix("GLIBC_").map(numbers).filter(|it| !it.is_empty());
@@ -39,7 +42,7 @@ fn check(binary: &Binary) -> Outcome {
         .filter_map(|need| Some((of_glibc(&need.name)?, need)))
         .collect();
     if needs.is_empty() {
-        return Outcome::not_applicable("no version of glibc is required");
+        return Outcome::not_applicable("the binary requires no version of glibc");
     }
     needs.sort_by(|one, other| other.0.cmp(&one.0));
     let strong = |index: u16| symbols.references().any(|it| it.version == index && !it.weak);
@@ -49,30 +52,31 @@ fn check(binary: &Binary) -> Outcome {
     let raised = needs
         .iter()
         .filter(|(numbers, need)| *numbers > floor && asked(need.index) && !strong(need.index));
-    raised
-        .map(|(_, need)| {
-            let names: Vec<&str> = symbols
-                .references()
-                .filter(|it| it.version == need.index)
-                .map(|it| it.name)
-                .collect();
-            let below = without.map_or("none", |(_, need)| need.name.as_str());
-            Finding::new(
-                Location::Section("DT_VERNEED".to_owned()),
-                format!(
-                    "{} is required for weak symbols alone; without them {below} would do",
-                    need.name
-                ),
-            )
-            .evidence(format!("weak: {}", names.join(", ")))
-            .evidence(format!("the record of {} has no WEAK flag", need.name))
-            .fix(format!(
+    let highest = needs[0].1.name.clone();
+    let findings = raised.map(|(_, need)| {
+        let names: Vec<&str> =
+            symbols.references().filter(|it| it.version == need.index).map(|it| it.name).collect();
+        let below = without.map_or("none", |(_, need)| need.name.as_str());
+        Finding::new(
+            Location::Section("DT_VERNEED".to_owned()),
+            format!(
+                "{} is required for weak symbols only; without them {below} would be enough",
+                need.name
+            ),
+        )
+        .evidence(format!("weak: {}", names.join(", ")))
+        .evidence(format!("{} has no WEAK flag in DT_VERNEED", need.name))
+        .fix_for(
+            binary,
+            format!(
                 "cargo zigbuild --release --target {}-unknown-linux-gnu.{}",
-                binary.machine.as_ref().map_or("x86_64", |machine| machine.arch),
+                arch_of(binary),
                 below.trim_start_matches("GLIBC_")
-            ))
-        })
-        .collect()
+            ),
+            format!("link against a glibc that defines {below} and not {}", need.name),
+        )
+    });
+    Outcome::of(findings, format!("{highest} is required by symbols that are not weak"))
 }
 
 fn numbers(version: &str) -> Vec<u32> {
@@ -108,9 +112,9 @@ mod tests {
     #[test]
     fn only_an_unmarked_version_of_weak_symbols_fails() {
         let outcome = check(&binary(true, false));
-        assert!(outcome.findings()[0].message.contains("GLIBC_2.34 would do"));
-        assert_eq!(check(&binary(true, true)), Outcome::Pass);
-        assert_eq!(check(&binary(false, false)), Outcome::Pass);
+        assert!(outcome.findings()[0].message.contains("GLIBC_2.34 would be enough"));
+        assert_eq!(check(&binary(true, true)).name(), "pass");
+        assert_eq!(check(&binary(false, false)).name(), "pass");
         assert_eq!(check(&Binary::default()).name(), "not-applicable");
     }
 }

@@ -1,55 +1,55 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
 
 pub static RULE: Rule = Rule {
     id: "wrong-class-library",
+    aliases: &[],
     group: Group::Linkage,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "a library is in the image for another machine only",
-    what: "A loader passes over libraries of another ELF class or machine (musl's loads the \
-           latter and fails at their relocations). The rule fails when the only files of a needed \
-           name are such.",
-    why: "The file is there, and the loader says that it is not: \"cannot open shared object \
+    status: Status::Stable,
+    summary: "the only file of a needed library is for another machine",
+    what: "A loader skips libraries of another ELF class or machine (musl loads the latter and \
+           fails at their relocations). The rule fails if a needed library has only such files.",
+    why: "The file exists, but the loader reports that it does not: \"cannot open shared object \
            file\" or \"wrong ELF class\".",
-    fix: "Copy the library for the program's own machine: take it from a stage of the same \
-           `--platform`.",
+    fix: "Copy the library for the machine of the binary, from a stage with the same `--platform`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("wrong ELF class"),
         Symptom::Stderr("unsupported relocation type"),
         Symptom::ExitCode(127),
     ],
-    references: &["glibc elf/dl-load.c, open_verify"],
+    references: &["ld.so(8)", "elf(5)"],
     check: Check::Load(check),
 };
 
 fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
     if binary.interpreter.is_none() {
-        return Outcome::not_applicable("the program loads no library");
+        return Outcome::not_applicable("the binary loads no library");
     }
-    let arch = binary.machine.as_ref().map_or("the program's machine", |machine| machine.arch);
-    plan.problems.iter().filter_map(|problem| finding(problem, arch, plan)).collect()
+    let arch = binary.machine.as_ref().map_or("the machine of the binary", |machine| machine.arch);
+    let findings = plan.problems.iter().filter_map(|problem| finding(problem, arch, plan));
+    Outcome::of(findings, format!("every library that the loader finds is for {arch}"))
 }
 
 fn finding(problem: &Problem, arch: &str, plan: &LoadPlan) -> Option<Finding> {
     let (path, message, said) = match problem {
         Problem::LibraryMissing { name, needed_by, passed_over, refused: None } => {
             let (path, why) = passed_over.first()?;
-            (path, format!("{needed_by} needs {name}, and {path} is for {why}"), name)
+            (path, format!("{needed_by} needs {name}, but {path} is for {why}"), name)
         }
-        Problem::ForeignLibrary { path } => {
-            (path, format!("{path} is for another machine than {arch}"), path)
-        }
+        Problem::ForeignLibrary { path } => (path, format!("{path} is not for {arch}"), path),
         _ => return None,
     };
     let line = plan.errors.iter().find(|line| line.contains(said.as_str())).cloned();
     let finding = Finding::new(Location::ImagePath(path.clone()), message)
         .evidence(line.unwrap_or_else(|| "the loader stops at an earlier library".to_owned()));
     Some(finding.fix(format!(
-        "put the {arch} build of the library there: COPY --from a stage of the same --platform"
+        "copy the {arch} build of the library, from a stage with the same --platform"
     )))
 }
 
@@ -72,7 +72,7 @@ mod tests {
         let image = Image::default();
         let over = vec![("/lib/libz.so.1".to_owned(), "another machine".to_owned())];
         assert_eq!(check(&binary, &image, &missing(over)).findings().len(), 1);
-        assert_eq!(check(&binary, &image, &missing(Vec::new())), Outcome::Pass);
+        assert_eq!(check(&binary, &image, &missing(Vec::new())).name(), "pass");
         assert_eq!(
             check(&Binary::default(), &image, &missing(Vec::new())).name(),
             "not-applicable"

@@ -1,21 +1,25 @@
 use crate::binary::Binary;
 use crate::binary::Panic;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "catch-unwind-under-abort",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "a crate that lives on catching panics is in a program that aborts",
-    what: "Looks in a program with panic=abort for packages whose documented work is to catch a \
-           panic: in the dependency graph with its features, or, without a graph, among the crates \
-           that the program itself names.",
-    why: "Under `abort` no panic is ever caught. What such a crate turns into an error response, an \
-          exception of the host language or a retried query ends the whole process instead.",
-    fix: "Remove `panic = \"abort\"` where the finding names it, or remove the layer that cannot \
-          work.",
+    status: Status::Stable,
+    summary: "a dependency relies on `catch_unwind`, but the binary aborts on panic",
+    what: "The rule looks at binaries with `panic = \"abort\"` for packages that are documented to \
+           catch panics. It finds them in the dependency graph with its features or, without a \
+           graph, among the crates that the binary itself names.",
+    why: "With `panic = \"abort\"` no panic is ever caught. A panic that such a package would turn \
+           into an error response, an exception of the host language or a retried query ends the \
+           whole process.",
+    fix: "Remove `panic = \"abort\"` at the place that the finding names, or remove the package's \
+           layer.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::ExitCode(134),
         Symptom::Client("connection closed in the middle of a request"),
@@ -23,9 +27,8 @@ pub static RULE: Rule = Rule {
     ],
     references: &[
         "https://doc.rust-lang.org/std/panic/fn.catch_unwind.html",
-        "nteract 1955",
-        "teos 57",
-        "dendrite 37",
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
+        "https://github.com/nteract/nteract/issues/1955",
     ],
     check: Check::Build(check),
 };
@@ -46,28 +49,28 @@ const CATCHERS: &[(&str, Option<&str>, &str)] = &[
 fn check(binary: &Binary, build: &Build) -> Outcome {
     match binary.panic.value {
         None => return Outcome::open(binary.panic.evidence.clone()),
-        Some(Panic::Unwind) => return Outcome::not_applicable("the program unwinds"),
+        Some(Panic::Unwind) => return Outcome::not_applicable("the binary unwinds on panic"),
         Some(Panic::Abort) => {}
     }
     let origin = &build.told.panic.origin;
     let finding = |name: &str, version: &str, work: &str| {
         Finding::new(
             Location::from(origin),
-            format!("{name} {version} {work}, but the program aborts on panic"),
+            format!("{name} {version} {work}, but the binary aborts on panic"),
         )
         .evidence(format!("panic=abort: {}", binary.panic.evidence))
-        .evidence(format!("decided by {origin}"))
+        .evidence(format!("set by {origin}"))
         .fix(format!("panic = \"unwind\" # in [profile.{}]", build.profile.name))
     };
     match &build.dependencies {
-        Some(dependencies) => CATCHERS
-            .iter()
-            .filter_map(|(name, feature, work)| {
+        Some(dependencies) => Outcome::of(
+            CATCHERS.iter().filter_map(|(name, feature, work)| {
                 let found = dependencies.iter().find(|it| it.name == *name)?;
                 let on = feature.is_none_or(|it| found.features.iter().any(|on| on == it));
                 on.then(|| finding(name, &found.version, work))
-            })
-            .collect(),
+            }),
+            format!("none of {} dependencies relies on catching panics", dependencies.len()),
+        ),
         None => {
             let findings: Vec<Finding> = CATCHERS
                 .iter()
@@ -78,7 +81,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
                 })
                 .collect();
             match findings.is_empty() {
-                true => Outcome::open("without a dependency graph not every crate is known"),
+                true => Outcome::open(
+                    "the dependency graph is not available, so not every crate is known; run `cargo fetch`",
+                ),
                 false => Outcome::Fail(findings),
             }
         }

@@ -1,65 +1,70 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-assertions",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "debug assertions are compiled into an optimised program",
-    what: "Looks in the program for the text of the checks that only `debug-assertions` compiles in \
-           (`unsafe precondition(s) violated`), and compares with the resolved profile and the \
-           flags in effect.",
-    why: "Every `debug_assert!` of every dependency can end the program, and each costs time; \
-          authors put checks there that they do not expect in production.",
-    fix: "Set `debug-assertions = false` where the finding says that it is turned on, and build again.",
+    status: Status::Stable,
+    summary: "debug assertions are compiled into an optimised binary",
+    what: "The rule looks in the binary for the text of checks that only `debug-assertions` \
+           compiles in (`unsafe precondition(s) violated`), and compares the result with the \
+           resolved profile and the flags in effect.",
+    why: "Every `debug_assert!` of every dependency can end the process, and each costs time. \
+           Authors put checks there that they do not expect in production.",
+    fix: "Set `debug-assertions = false` at the place that the finding names, and build again.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("unsafe precondition(s) violated"),
         Symptom::Stderr("assertion failed"),
         Symptom::Behaviour("slower than expected"),
     ],
-    references: &[
-        "https://doc.rust-lang.org/cargo/reference/profiles.html#debug-assertions",
-        "kilt-node 62",
-    ],
+    references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#debug-assertions"],
     check: Check::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let told = &build.told;
     if told.opt_level.value == "0" {
-        return Outcome::not_applicable("the profile is one for development");
+        return Outcome::not_applicable("the profile is for development");
     }
     let wanted = &told.debug_assertions;
-    let seen = match (binary.debug_assertions.value, wanted.value) {
-        (Some(false), false) => return Outcome::Pass,
+    match (binary.debug_assertions.value, wanted.value) {
+        (Some(false), false) => return Outcome::pass("debug assertions: off"),
         (Some(false), true) => {
             return Outcome::open(format!(
-                "{} turns debug assertions on, but the program shows none; a small program may have none",
+                "{} enables debug assertions, but the binary shows none, as a small one may; build again to be sure",
                 wanted.origin
             ));
         }
         (None, _) => return Outcome::open(binary.debug_assertions.evidence.clone()),
-        (Some(true), seen) => seen,
-    };
-    let evidence = format!("in the program: {}", binary.debug_assertions.evidence);
-    if seen {
+        (Some(true), _) => {}
+    }
+    let evidence = format!("in the binary: {}", binary.debug_assertions.evidence);
+    if wanted.value {
         return Finding::new(
             Location::from(&wanted.origin),
-            format!("debug assertions are compiled in: {} turns them on", wanted.origin),
+            format!("debug assertions are compiled in: {} enables them", wanted.origin),
         )
         .evidence(evidence)
-        .fix("debug-assertions = false")
+        .fix(format!("debug-assertions = false # in [profile.{}]", build.profile.name))
         .into();
     }
     if build.overridden.iter().any(|key| key == "debug-assertions") {
-        return Outcome::open("an override turns debug assertions on for some packages only");
+        return Outcome::open(
+            "a profile override enables debug assertions for some packages; look at `[profile.*.package]`",
+        );
+    }
+    if let Some(why) = build.may_be_inline("debug-assertions", "true") {
+        return Outcome::open(why);
     }
     Finding::new(
         Location::Subject,
         format!(
-            "debug assertions are compiled in, although profile {} has none: another build made this program",
+            "debug assertions are compiled in, but profile {} has none: the binary comes from another build",
             build.profile.name
         ),
     )
@@ -85,10 +90,10 @@ mod tests {
     fn assertions_fail_whoever_turned_them_on() {
         let seen = || Fact::high(true, "text");
         let fix = |outcome: Outcome| outcome.findings()[0].fix.clone().unwrap();
-        assert_eq!(fix(outcome(seen(), true, &[])), "debug-assertions = false");
+        assert!(fix(outcome(seen(), true, &[])).starts_with("debug-assertions = false"));
         assert_eq!(fix(outcome(seen(), false, &[])), "cargo build --release");
         assert_eq!(outcome(seen(), false, &["debug-assertions"]).name(), "open");
-        assert_eq!(outcome(Fact::high(false, "text"), false, &[]), Outcome::Pass);
+        assert_eq!(outcome(Fact::high(false, "text"), false, &[]).name(), "pass");
         assert_eq!(outcome(Fact::high(false, "text"), true, &[]).name(), "open");
         assert_eq!(outcome(Fact::default(), false, &[]).name(), "open");
     }

@@ -1,37 +1,40 @@
 use crate::binary::Binary;
 use crate::binary::DebugInfo;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::cargo::workspace::profile::Origin;
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-build",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program is a debug build",
-    what: "Fails when the resolved profile compiles without optimisation, and when the program has \
-           all the marks of such a build (debug assertions, overflow checks, debug information) \
-           although the profile that is linted has none of them.",
-    why: "A debug build is eight to ten times slower, its `debug_assert!`s panic in production, and \
-          crates such as `rust-embed` read their assets from the build tree, which the image does \
-          not have.",
-    fix: "Build with `--release` and copy from `target/release`. If a profile of your own is meant, \
-          give it `opt-level = 3`.",
+    status: Status::Stable,
+    summary: "the binary is a debug build",
+    what: "The rule fails if the resolved profile compiles without optimisation. It also fails if \
+           the binary has all signs of a debug build (debug assertions, overflow checks, debug \
+           information) and the profile has none of them.",
+    why: "A debug build is about ten times slower, and its `debug_assert!`s panic in production. \
+           Crates such as `rust-embed` then read their assets from the source tree, which the \
+           image does not have.",
+    fix: "Build with `--release` and copy from `target/release`. If you mean a profile of your \
+           own, set `opt-level = 3` in it.",
+    no_fix_line: None,
     symptoms: &[
-        Symptom::Behaviour("an order of magnitude slower than expected"),
-        Symptom::Behaviour("assets are missing that the program embeds"),
+        Symptom::Behaviour("ten times slower than expected"),
+        Symptom::Behaviour("embedded assets are missing"),
     ],
     references: &[
-        "hoprnet 6349: 99 instead of 765 packets a second",
-        "rust-embed 247",
-        "torizon 53",
+        "https://doc.rust-lang.org/cargo/reference/profiles.html#dev",
+        "https://github.com/hoprnet/hoprnet/issues/6349",
     ],
     check: Check::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if binary.rust.value == Some(false) {
-        return Outcome::not_applicable("the program is not written in Rust");
+        return Outcome::not_applicable("the binary is not written in Rust");
     }
     let told = &build.told;
     let marks = [
@@ -42,13 +45,13 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         let finding = Finding::new(
             Location::from(&told.opt_level.origin),
             format!(
-                "the program was compiled without optimisation: opt-level=0 by {} of profile {}",
+                "the binary was compiled without optimisation: {} sets opt-level=0 for profile {}",
                 told.opt_level.origin, build.profile.name
             ),
         )
         .evidence(build.executable.display().to_string())
-        .evidence(format!("why this build: {}", build.chosen))
-        .fix(release(build));
+        .evidence(format!("this build was chosen because: {}", build.chosen))
+        .fix(optimised(build));
         return match told.debug_assertions.value {
             true => finding.into(),
             // Somebody chose the rest of a release build: slow, but hardly by mistake.
@@ -61,16 +64,26 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         let mut finding = Finding::new(
             Location::Subject,
             format!(
-                "the program looks like a debug build, although profile {} is none",
+                "the binary has all signs of a debug build, but profile {} is not one",
                 build.profile.name
             ),
         );
         for (_, _, mark) in marks {
-            finding = finding.evidence(format!("the program has {mark}, the profile has none"));
+            finding = finding.evidence(format!("the binary has {mark}, the profile has none"));
         }
-        return finding.evidence("the program has debug information").fix(release(build)).into();
+        return finding.evidence("the binary has debug information").fix(release(build)).into();
     }
-    Outcome::Pass
+    Outcome::pass(format!("profile {}: opt-level {}", build.profile.name, told.opt_level.value))
+}
+
+/// `--release` cures nothing where the release profile itself says 0.
+fn optimised(build: &Build) -> String {
+    match &build.told.opt_level.origin {
+        _ if build.profile.name == "dev" => release(build),
+        Origin::File { path, line, .. } => format!("opt-level = 3 # in {path}:{line}"),
+        Origin::Default => release(build),
+        origin => format!("remove opt-level=0 from {origin}, and build again"),
+    }
 }
 
 fn release(build: &Build) -> String {
@@ -103,7 +116,7 @@ mod tests {
         let [finding] = outcome.findings() else { panic!("{outcome:?}") };
         assert_eq!(finding.at_most, None);
         assert_eq!(finding.fix.as_deref(), Some("cargo build --release"));
-        assert_eq!(check(&Binary::default(), &build(Profile::release())), Outcome::Pass);
+        assert_eq!(check(&Binary::default(), &build(Profile::release())).name(), "pass");
         let chosen = Profile { debug_assertions: Setting::default(false), ..Profile::dev() };
         assert_eq!(
             check(&Binary::default(), &build(chosen)).findings()[0].at_most,
@@ -115,8 +128,8 @@ mod tests {
     fn a_debug_program_under_a_release_profile_needs_every_mark() {
         assert_eq!(check(&marked(), &build(Profile::release())).name(), "fail");
         let fewer = Binary { debug_info: Some(DebugInfo::None), ..marked() };
-        assert_eq!(check(&fewer, &build(Profile::release())), Outcome::Pass);
+        assert_eq!(check(&fewer, &build(Profile::release())).name(), "pass");
         let asked = Profile { overflow_checks: Setting::default(true), ..Profile::release() };
-        assert_eq!(check(&marked(), &build(asked)), Outcome::Pass);
+        assert_eq!(check(&marked(), &build(asked)).name(), "pass");
     }
 }

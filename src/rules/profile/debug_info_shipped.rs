@@ -2,21 +2,24 @@ use crate::binary::Binary;
 use crate::binary::DebugInfo;
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::{DebugLevel, Setting, Strip};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-info-shipped",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program carries its debug information into the image",
-    what: "Looks for DWARF (`.debug_info`, `.debug_line`) inside the program of an optimised \
+    status: Status::Stable,
+    summary: "the binary contains debug information",
+    what: "The rule looks for DWARF (`.debug_info`, `.debug_line`) in a binary of an optimised \
            profile, and names the setting that keeps it there.",
-    why: "Debug information is often most of the file: every pull, every cold start and every \
-          registry pays for it, and it holds the paths and names of the build machine.",
-    fix: "Keep it beside the program instead: `split-debuginfo = \"packed\"` leaves a `.dwp` file at \
-          home, `strip = \"debuginfo\"` drops it. Line numbers in backtraces are worth \
-          `debug = \"line-tables-only\"`, which is far smaller; allow the rule if that is the choice.",
+    why: "Debug information is often most of the file. Every pull and every cold start pays for \
+           it, and it contains the paths and names of the build machine.",
+    fix: "Set `strip = \"debuginfo\"`, or `split-debuginfo = \"packed\"`, which writes a `.dwp` \
+           file beside the binary. If you want line numbers in backtraces, use `debug = \
+           \"line-tables-only\"`, which is far smaller, and allow this rule.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("the image is several times larger than the code")],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/profiles.html#debug",
@@ -27,27 +30,33 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if build.told.opt_level.value == "0" {
-        return Outcome::not_applicable("the profile is one for development");
+        return Outcome::not_applicable("the profile is for development");
     }
     match binary.debug_info {
-        None => return Outcome::open("the sections could not be read"),
-        Some(DebugInfo::None | DebugInfo::Separate) => return Outcome::Pass,
+        None => {
+            return Outcome::open(
+                "the sections of the binary could not be read; look at the output of `readelf -SW`",
+            );
+        }
+        Some(DebugInfo::None | DebugInfo::Separate) => {
+            return Outcome::pass("no debug information in the binary");
+        }
         Some(DebugInfo::Present) => {}
     }
     let Setting { value: level, origin } = &build.told.debug;
     let (location, why) = match level {
         DebugLevel::None if build.told.strip.value == Strip::None => (
             Location::Section(".debug_info".to_owned()),
-            "a dependency asks for debug information, so cargo strips nothing".to_owned(),
+            "a dependency enables debug information, so cargo strips nothing".to_owned(),
         ),
         // Then the program is no product of this profile; `strip-mismatch` says so too.
         DebugLevel::None => (
             Location::Section(".debug_info".to_owned()),
-            format!("profile {} asks for none", build.profile.name),
+            format!("although profile {} does not enable it", build.profile.name),
         ),
-        level => (Location::from(origin), format!("{origin} asks for debug=\"{}\"", level.name())),
+        level => (Location::from(origin), format!("{origin} sets debug=\"{}\"", level.name())),
     };
-    Finding::new(location, format!("debug information is inside the program: {why}"))
+    Finding::new(location, format!("the binary contains debug information: {why}"))
         .evidence(format!("the file has {} bytes", binary.size))
         .fix(format!("strip = \"debuginfo\" # in [profile.{}]", build.profile.name))
         .into()
@@ -68,8 +77,8 @@ mod tests {
         let release = Profile::release;
         let present = Some(DebugInfo::Present);
         assert_eq!(outcome(present, release()).name(), "fail");
-        assert_eq!(outcome(Some(DebugInfo::None), release()), Outcome::Pass);
-        assert_eq!(outcome(Some(DebugInfo::Separate), release()), Outcome::Pass);
+        assert_eq!(outcome(Some(DebugInfo::None), release()).name(), "pass");
+        assert_eq!(outcome(Some(DebugInfo::Separate), release()).name(), "pass");
         assert_eq!(outcome(None, release()).name(), "open");
         assert_eq!(outcome(present, Profile::dev()).name(), "not-applicable");
     }
@@ -78,8 +87,8 @@ mod tests {
     fn the_finding_names_who_asked() {
         let asked = Profile { debug: Setting::default(DebugLevel::Limited), ..Profile::release() };
         let message = |told| outcome(Some(DebugInfo::Present), told).findings()[0].message.clone();
-        assert!(message(asked).ends_with("the default asks for debug=\"limited\""));
+        assert!(message(asked).ends_with("the default sets debug=\"limited\""));
         let kept = Profile { strip: Setting::default(Strip::None), ..Profile::release() };
-        assert!(message(kept).contains("a dependency asks"));
+        assert!(message(kept).contains("a dependency enables"));
     }
 }

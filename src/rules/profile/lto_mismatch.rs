@@ -3,22 +3,25 @@ use crate::binary::LtoShape;
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::Lto;
 use crate::cargo::workspace::rustflags::codegen;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "lto-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "link-time optimisation went another way than the profile says",
-    what: "Compares the shape that the start code of a Rust program has, which tells `lto = \"fat\"` \
-           from everything else, with `lto` of the resolved profile. Thin and none cannot be told \
-           apart and are not.",
-    why: "A program that was meant to be small and fast is not, or takes minutes to build for \
-          nothing; and it is not what this configuration builds.",
-    fix: "Build again in the environment that is linted; look for `CARGO_PROFILE_<NAME>_LTO` in the \
-          environment of the one or the other.",
-    symptoms: &[Symptom::Behaviour("the program is larger or slower than the same code elsewhere")],
+    status: Status::Stable,
+    summary: "the binary was linked with other link-time optimisation than the profile sets",
+    what: "The start code of a Rust binary has another shape with `lto = \"fat\"` than with any \
+           other setting. The rule compares that shape with `lto` in the resolved profile. Thin \
+           and no link-time optimisation look alike, so the rule does not tell them apart.",
+    why: "The binary is larger or slower than intended, or the build takes minutes for nothing. \
+           Either way it is not what this configuration builds.",
+    fix: "Build again with the environment and options that you lint with. Look for \
+           `CARGO_PROFILE_<NAME>_LTO` in both environments.",
+    no_fix_line: None,
+    symptoms: &[Symptom::Behaviour("the binary is larger or slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#lto"],
     check: Check::Build(check),
 };
@@ -26,26 +29,34 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let wanted = &build.told.lto;
     if build.told.opt_level.value == "0" {
-        return Outcome::not_applicable("without optimisation nothing shows how it was linked");
+        return Outcome::not_applicable(
+            "without optimisation the start code does not depend on `lto`",
+        );
     }
     if codegen(&build.rustflags).iter().any(|option| option.name == "linker-plugin-lto") {
-        return Outcome::open("the linker's own plug-in decides (`-C linker-plugin-lto`)");
+        return Outcome::open(
+            "the linker decides (`-C linker-plugin-lto`), and the binary does not show it; look at the linker options",
+        );
     }
     let Some(seen) = binary.lto.value else {
         return Outcome::open(binary.lto.evidence.clone());
     };
+    let value = if seen == LtoShape::Fat { "\"fat\"" } else { "false" };
     let seen = match (seen, wanted.value) {
         (LtoShape::Fat, Lto::Fat) | (LtoShape::ThinOrOff, Lto::Off | Lto::Local | Lto::Thin) => {
-            return Outcome::Pass;
+            return Outcome::pass(format!("the start code matches lto={}", wanted.value.name()));
         }
         (LtoShape::Fat, _) => "fat link-time optimisation",
         (LtoShape::ThinOrOff, _) => "no fat link-time optimisation",
     };
+    if let Some(why) = build.may_be_inline("lto", value) {
+        return Outcome::open(why);
+    }
     Finding::new(
         Location::from(&wanted.origin),
-        format!("the program shows {seen}, but {} says lto={}", wanted.origin, wanted.value.name()),
+        format!("the binary shows {seen}, but {} sets lto={}", wanted.origin, wanted.value.name()),
     )
-    .evidence(format!("in the program: {}", binary.lto.evidence))
+    .evidence(format!("in the binary: {}", binary.lto.evidence))
     .fix(build.command())
     .into()
 }

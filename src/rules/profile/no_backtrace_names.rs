@@ -1,40 +1,48 @@
 use crate::binary::Binary;
 use crate::binary::Symbols;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "no-backtrace-names",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "a backtrace of the program has no names",
-    what: "Looks for the table of symbols, from which the standard library takes the names of a \
-           backtrace's functions.",
-    why: "With `RUST_BACKTRACE=1` a program without names prints no frame at all, and with `full` \
-          it prints `<unknown>`: the one panic in production cannot be explained.",
-    fix: "`strip = \"debuginfo\"` keeps the names and drops the rest; `debug = \"line-tables-only\"` \
-          with `strip = \"none\"` adds files and lines.",
+    status: Status::Stable,
+    summary: "a backtrace of the binary has no function names",
+    what: "The standard library takes the function names of a backtrace from the symbol table. The \
+           rule fails if the binary has none.",
+    why: "With `RUST_BACKTRACE=1` such a binary prints no frame at all, and with `full` it prints \
+           `<unknown>`. A panic in production cannot be explained.",
+    fix: "`strip = \"debuginfo\"` keeps the names and removes the rest. `debug = \
+           \"line-tables-only\"` with `strip = \"none\"` adds files and lines.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("<unknown>"), Symptom::Stderr("stack backtrace:")],
-    references: &["rust 147846", "polkadot 5828", "backtrace-rs 461"],
+    references: &[
+        "https://doc.rust-lang.org/std/backtrace/index.html",
+        "https://github.com/rust-lang/rust/issues/147846",
+        "https://github.com/rust-lang/backtrace-rs/issues/461",
+    ],
     check: Check::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     match binary.symbols {
-        None => Outcome::open("the sections could not be read"),
-        Some(Symbols::Present) => Outcome::Pass,
-        Some(Symbols::Stripped) => Finding::new(
-            Location::from(&build.told.strip.origin),
-            "the names of the program's functions are stripped",
-        )
-        .evidence(format!(
-            "strip = \"{}\", by {}",
-            build.told.strip.value.name(),
-            build.told.strip.origin
-        ))
-        .fix(format!("strip = \"debuginfo\" # in [profile.{}]", build.profile.name))
-        .into(),
+        None => Outcome::open(
+            "the sections of the binary could not be read; look at the output of `readelf -SW`",
+        ),
+        Some(Symbols::Present) => Outcome::pass("the symbol table is present"),
+        Some(Symbols::Stripped) => {
+            Finding::new(Location::from(&build.told.strip.origin), "the symbol table is stripped")
+                .evidence(format!(
+                    "{1} sets strip = \"{0}\"",
+                    build.told.strip.value.name(),
+                    build.told.strip.origin
+                ))
+                .fix(format!("strip = \"debuginfo\" # in [profile.{}]", build.profile.name))
+                .into()
+        }
     }
 }
 
@@ -45,7 +53,7 @@ mod tests {
     #[test]
     fn a_stripped_program_has_no_names() {
         let of = |symbols| check(&Binary { symbols, ..Binary::default() }, &Build::default());
-        assert_eq!(of(Some(Symbols::Present)), Outcome::Pass);
+        assert_eq!(of(Some(Symbols::Present)).name(), "pass");
         assert_eq!(of(Some(Symbols::Stripped)).name(), "fail");
         assert_eq!(of(None).name(), "open");
     }

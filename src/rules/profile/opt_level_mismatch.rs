@@ -1,21 +1,24 @@
 use crate::binary::Binary;
 use crate::binary::Optimisation;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "opt-level-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "the program was optimised in another way than its profile says",
-    what: "Looks whether the standard library's start-up was inlined into C's `main`, which it never \
-           is at `opt-level` 0 and z, and compares with `opt-level` of the resolved profile and the \
-           flags in effect. A program that was not inlined proves nothing, because several codegen \
-           units keep the compiler from it too, and fat link-time optimisation hides the trace.",
-    why: "A program that was meant to be fast is not, and it is not what this configuration builds.",
-    fix: "Build again in the environment that is linted; look for `CARGO_PROFILE_<NAME>_OPT_LEVEL` \
-          and for `-C opt-level` in RUSTFLAGS.",
+    status: Status::Stable,
+    summary: "the binary was compiled with another opt-level than its profile sets",
+    what: "The compiler never inlines the standard library's start code into `main` at `opt-level` \
+           0 and z. If it is inlined, the rule compares that with `opt-level` in the resolved \
+           profile and with the flags in effect. Start code that is not inlined proves nothing: \
+           several codegen units have the same effect, and fat link-time optimisation hides it.",
+    why: "The binary is slower or larger than intended. It is not what this configuration builds.",
+    fix: "Build again with the environment and options that you lint with. Look for \
+           `CARGO_PROFILE_<NAME>_OPT_LEVEL`, and for `-C opt-level` in RUSTFLAGS.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour("slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#opt-level"],
     check: Check::Build(check),
@@ -31,22 +34,27 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         return Outcome::open(binary.optimisation.evidence.clone());
     };
     match seen {
-        seen if seen == expected => return Outcome::Pass,
+        seen if seen == expected => {
+            return Outcome::pass(format!("the start code matches opt-level {}", wanted.value));
+        }
         Optimisation::Inlining => {}
         Optimisation::NoneOrSmallest => {
             return Outcome::open(
-                "nothing is inlined into main; codegen units alone can cause that",
+                "nothing is inlined into `main`, but several codegen units can cause that; build again to be sure",
             );
         }
+    }
+    if let Some(why) = build.may_be_inline("opt-level", "3") {
+        return Outcome::open(why);
     }
     Finding::new(
         Location::from(&wanted.origin),
         format!(
-            "the program was compiled with opt-level 1, 2, 3 or s, but {} says {}",
+            "the binary was compiled with opt-level 1, 2, 3 or s, but {} sets {}",
             wanted.origin, wanted.value
         ),
     )
-    .evidence(format!("in the program: {}", binary.optimisation.evidence))
+    .evidence(format!("in the binary: {}", binary.optimisation.evidence))
     .fix(build.command())
     .into()
 }

@@ -1,20 +1,26 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::fact::Confidence;
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "overflow-checks-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "arithmetic overflow is checked although the profile says that it wraps",
-    what: "Looks for at least two of the texts `attempt to add/subtract/multiply with overflow`, \
-           which only checked arithmetic refers to, and compares with `overflow-checks` of the \
-           resolved profile and the flags in effect. A program without these texts proves nothing: \
-           the compiler may have shown that no operation can overflow.",
-    why: "Arithmetic that was meant to wrap panics, or the other way round: the program is not what \
-          this configuration builds.",
-    fix: "Build again in the environment that is linted, or set `overflow-checks` where it is meant.",
+    status: Status::Stable,
+    summary: "arithmetic overflow is checked, but the profile turns the checks off",
+    what: "The rule looks for the symbols of the functions that checked arithmetic panics with, \
+           and for the texts `attempt to add/subtract/multiply with overflow`, and compares them \
+           with `overflow-checks` in the resolved profile and with the flags in effect. Texts \
+           without symbols may be data, and a binary without them proves nothing: the compiler may \
+           have shown that no operation overflows.",
+    why: "Arithmetic that should wrap panics, or the reverse. The binary is not what this \
+           configuration builds.",
+    fix: "Build again with the environment and options that you lint with, or set \
+           `overflow-checks` in the profile.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("attempt to add with overflow"),
         Symptom::Stderr("attempt to subtract with overflow"),
@@ -27,24 +33,37 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let wanted = &build.told.overflow_checks;
     match (binary.overflow_checks.value, wanted.value) {
-        (Some(seen), wanted) if seen == wanted => Outcome::Pass,
+        (Some(seen), wanted) if seen == wanted => {
+            Outcome::pass(format!("overflow checks: {}", if seen { "on" } else { "off" }))
+        }
         (None, _) => Outcome::open(binary.overflow_checks.evidence.clone()),
-        (Some(_), true) => {
-            Outcome::open("the profile checks arithmetic, but nothing in the program shows a check")
+        (Some(_), true) => Outcome::open(
+            "the profile enables overflow checks, but the binary shows none; build again to be sure",
+        ),
+        (Some(_), false) if binary.overflow_checks.confidence < Confidence::High => {
+            Outcome::open(format!(
+                "in the binary: {}, which may be data; a build with symbols settles it",
+                binary.overflow_checks.evidence
+            ))
         }
         (Some(_), false) if build.overridden.iter().any(|key| key == "overflow-checks") => {
-            Outcome::open("an override turns the checks on for some packages only")
+            Outcome::open(
+                "a profile override enables the checks for some packages; look at `[profile.*.package]`",
+            )
         }
-        (Some(_), false) => Finding::new(
-            Location::from(&wanted.origin),
-            format!(
-                "the program checks arithmetic for overflow, but by {} profile {} does not",
-                wanted.origin, build.profile.name
-            ),
-        )
-        .evidence(format!("in the program: {}", binary.overflow_checks.evidence))
-        .fix(build.command())
-        .into(),
+        (Some(_), false) => match build.may_be_inline("overflow-checks", "true") {
+            Some(why) => Outcome::open(why),
+            None => Finding::new(
+                Location::from(&wanted.origin),
+                format!(
+                    "the binary checks arithmetic for overflow, but {} turns that off for profile {}",
+                    wanted.origin, build.profile.name
+                ),
+            )
+            .evidence(format!("in the binary: {}", binary.overflow_checks.evidence))
+            .fix(build.command())
+            .into(),
+        },
     }
 }
 

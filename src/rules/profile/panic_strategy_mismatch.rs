@@ -2,58 +2,67 @@ use crate::binary::Binary;
 use crate::binary::Panic;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "panic-strategy-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program panics in another way than its profile says",
-    what: "Compares the panic strategy that the program was compiled with, read from the text that \
-           only unwinding code refers to, with `panic` of the resolved profile (manifest, \
-           `inherits`, configuration, environment) and `-C panic` of the flags in effect.",
-    why: "Under `abort` a panic in one request ends the whole process, and `catch_unwind` or a \
-          task's `JoinError` never see it; under `unwind` a service that was meant to die and be \
-          restarted lives on half broken. A difference also means that the program is not what \
-          this configuration builds: it is stale, or was built with other variables.",
-    fix: "Build again in the environment that is linted. If the difference was meant, say it where \
-          it is decided: the finding names the file and the key.",
+    status: Status::Stable,
+    summary: "the binary has another panic strategy than its profile sets",
+    what: "Only unwinding code uses a certain text of the standard library, which shows the panic \
+           strategy of the binary. The rule compares it with `panic` in the resolved profile \
+           (manifest, `inherits`, configuration, environment), and with `-C panic` in the flags in \
+           effect.",
+    why: "With `abort`, a panic in one request ends the whole process, and `catch_unwind` and the \
+           `JoinError` of a task never see it. With `unwind`, a service that should die and \
+           restart keeps running half broken. The difference also shows that the binary is not \
+           what this configuration builds: it is stale, or was built with other variables.",
+    fix: "Build again with the environment and options that you lint with. If the difference is \
+           intended, set `panic` at the place that the finding names.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::ExitCode(134),
-        Symptom::Behaviour("one panic ends the process although panics are caught"),
-        Symptom::Behaviour("a panic does not end the process although it should"),
+        Symptom::Behaviour("one panic ends the process, although panics are caught"),
+        Symptom::Behaviour("a panic does not end the process, although it should"),
     ],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
-        "nteract 1955",
-        "tokio 2002",
-        "dendrite 37",
+        "https://github.com/tokio-rs/tokio/issues/2002",
     ],
     check: Check::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if binary.rust.value == Some(false) {
-        return Outcome::not_applicable("the program is not written in Rust");
+        return Outcome::not_applicable("the binary is not written in Rust");
     }
     let Some(seen) = binary.panic.value else {
         return Outcome::open(binary.panic.evidence.clone());
     };
     let wanted = &build.told.panic;
     if seen == wanted.value {
-        return Outcome::Pass;
+        return Outcome::pass(format!(
+            "panic = \"{}\", as in profile {}",
+            name(seen),
+            build.profile.name
+        ));
+    }
+    if let Some(why) = build.may_be_inline("panic", &format!("{:?}", name(seen))) {
+        return Outcome::open(why);
     }
     let finding = Finding::new(
         Location::from(&wanted.origin),
         format!(
-            "the program was built with panic={}, but {} says {}",
+            "the binary was built with panic={}, but {} sets {}",
             name(seen),
             wanted.origin,
             name(wanted.value)
         ),
     )
-    .evidence(format!("in the program: {}", binary.panic.evidence))
+    .evidence(format!("in the binary: {}", binary.panic.evidence))
     .evidence(format!("profile {}: panic = \"{}\"", build.profile.name, name(wanted.value)))
     .fix(build.command());
     match binary.panic.confidence >= Confidence::High {
@@ -92,16 +101,36 @@ mod tests {
     #[test]
     fn the_strategies_must_be_equal() {
         let unwind = binary(Fact::high(Panic::Unwind, "text"));
-        assert_eq!(check(&unwind, &build(Panic::Unwind)), Outcome::Pass);
+        assert_eq!(check(&unwind, &build(Panic::Unwind)).name(), "pass");
         let outcome = check(&unwind, &build(Panic::Abort));
         let [finding] = outcome.findings() else { panic!("{outcome:?}") };
         assert_eq!(finding.location.to_string(), "Cargo.toml:7");
         assert_eq!(
             finding.message,
-            "the program was built with panic=unwind, but `profile.release.panic` in Cargo.toml:7 says abort"
+            "the binary was built with panic=unwind, but `profile.release.panic` in Cargo.toml:7 sets abort"
         );
         assert_eq!(finding.at_most, None);
         assert_eq!(finding.fix.as_deref(), Some("cargo build --release"));
+    }
+
+    /// `CARGO_PROFILE_RELEASE_PANIC` in a Dockerfile: a plain build would unmake the right program.
+    #[test]
+    fn another_builds_program_may_have_got_it_by_a_variable() {
+        use crate::cargo::freshness::{Lies, Origin as Found};
+        for (same_build_id, name) in [(None, "open"), (Some(false), "open"), (Some(true), "fail")] {
+            let mut build = build(Panic::Unwind);
+            build.profile.name = "release".into();
+            build.freshness.read = true;
+            let output = "target/release/app".into();
+            build.freshness.origin =
+                Found::Differs { same_build_id, output, lies: Lies::InAnImage };
+            let outcome = check(&binary(Fact::high(Panic::Abort, "text")), &build);
+            assert_eq!(outcome.name(), name, "{same_build_id:?}");
+            if let Outcome::Open(why) = outcome {
+                assert!(why.contains("--cargo-config 'profile.release.panic=\"abort\"'"), "{why}");
+                assert!(why.contains("CARGO_PROFILE_RELEASE_PANIC"), "{why}");
+            }
+        }
     }
 
     #[test]

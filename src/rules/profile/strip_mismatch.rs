@@ -2,40 +2,47 @@ use crate::binary::Binary;
 use crate::binary::{DebugInfo, Format, Symbols};
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::{Origin, Strip};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "strip-mismatch",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program is stripped more or less than its profile says",
-    what: "Compares what is left in an ELF program (`.symtab`, `.debug_*`) with `strip` of the \
-           resolved profile, `-C strip` and the linker's own `-s` and `-S`. Without a word about \
-           it, cargo strips the standard library's debug information from a program that asks for \
-           none itself; that default is compared too.",
-    why: "Names that were kept on purpose are gone from backtraces and profiles, or an image \
-          carries megabytes that were meant to be removed. Either way the program is not what \
-          this configuration builds.",
-    fix: "Strip in one place. Let cargo do it (`strip = \"symbols\"` in the profile) and drop \
-          `strip` commands from Dockerfiles and scripts, or build again if the profile was changed \
-          after the build.",
+    status: Status::Stable,
+    summary: "the binary is stripped more or less than its profile sets",
+    what: "The rule compares what an ELF binary still has (`.symtab`, `.debug_*`) with `strip` in \
+           the resolved profile, `-C strip`, and the linker's options `-s` and `-S`. If nothing is \
+           set, cargo strips the debug information of the standard library from a binary that has \
+           none of its own; the rule checks this default too.",
+    why: "Names that should be in backtraces and profiles are gone, or the image carries megabytes \
+           that should have been removed. Either way the binary is not what this configuration \
+           builds.",
+    fix: "Strip in one place. Let cargo do it (`strip = \"symbols\"` in the profile), and remove \
+           `strip` commands from Dockerfiles and scripts. If the profile was changed after the \
+           build, build again.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour(
-        "backtraces have no names, or the image is larger than it should be",
+        "backtraces have no names, or the image is larger than expected",
     )],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/profiles.html#strip",
-        "cargo pull request 13257: strip debuginfo when debuginfo is not requested",
+        "https://github.com/rust-lang/cargo/pull/13257",
     ],
     check: Check::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if binary.format != Some(Format::Elf) {
-        return Outcome::not_applicable("only ELF keeps all names and debug information inside");
+        return Outcome::not_applicable(
+            "only ELF binaries contain all names and debug information",
+        );
     }
     let (Some(symbols), Some(debug_info)) = (binary.symbols, binary.debug_info) else {
-        return Outcome::open("the sections could not be read");
+        return Outcome::open(
+            "the sections of the binary could not be read; look at the output of `readelf -SW`",
+        );
     };
     let left = match (symbols, debug_info) {
         (_, DebugInfo::Present) => Strip::None,
@@ -48,12 +55,17 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
     let (seen, location) = match (left, wanted.value) {
         // Without debug information there is none to remove: only names can tell.
-        (Strip::DebugInfo, Strip::None) => return Outcome::Pass,
-        (left, wanted) if left == wanted => return Outcome::Pass,
+        (Strip::DebugInfo, Strip::None) => return Outcome::pass("the symbol table is present"),
+        (left, wanted) if left == wanted => {
+            return Outcome::pass(format!("stripped as strip=\"{}\" does", wanted.name()));
+        }
         (Strip::None, _) => ("debug information", ".debug_info"),
-        (Strip::DebugInfo, _) => ("the names of its functions", ".symtab"),
-        (Strip::Symbols, _) => ("no names", ".symtab"),
+        (Strip::DebugInfo, _) => ("a symbol table", ".symtab"),
+        (Strip::Symbols, _) => ("no symbol table", ".symtab"),
     };
+    if let Some(why) = build.may_be_inline("strip", &format!("{:?}", left.name())) {
+        return Outcome::open(why);
+    }
     let (verb, fix) = match left < wanted.value {
         true => ("still has", build.command()),
         false => ("has", format!("strip = \"symbols\" # in [profile.{}]", build.profile.name)),
@@ -61,7 +73,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     Finding::new(
         Location::Section(location.to_owned()),
         format!(
-            "the program {verb} {seen}, but {} says strip=\"{}\"",
+            "the binary {verb} {seen}, but {} sets strip=\"{}\"",
             wanted.origin,
             wanted.value.name()
         ),

@@ -1,38 +1,43 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unexpected-allocator",
+    aliases: &[],
     group: Group::Profile,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "the program allocates with another allocator than expected",
-    what: "Compares the allocator whose text or symbols are in the program with the one that the \
-           configuration expects (`expect.allocator`).",
-    why: "Memory use, latency and the tools that profile them all hang on the allocator; one that a \
-          feature or a `cfg` quietly left out is noticed only in production.",
-    fix: "Look at the `#[global_allocator]` and at the `cfg` and features around it, and build with \
-          them.",
+    status: Status::Stable,
+    summary: "the binary uses another allocator than expected",
+    what: "The texts and symbols of the binary show its allocator. The rule compares it with \
+           `allocator` under `[expect]` in binlint.toml.",
+    why: "Memory use, latency and profiling tools depend on the allocator. If a feature or a `cfg` \
+           removes it, nobody notices before production.",
+    fix: "Look at the `#[global_allocator]` and the `cfg` and features around it, and build with \
+           them.",
+    no_fix_line: Some("only the sources say which feature or `cfg` selects the allocator"),
     symptoms: &[Symptom::Behaviour("memory use or latency differ from the same code elsewhere")],
     references: &["https://doc.rust-lang.org/std/alloc/index.html#the-global_allocator-attribute"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let Some(expected) = &facts.policy.allocator else {
-        return Outcome::not_applicable("no allocator is expected");
+        return Outcome::not_applicable("`[expect] allocator` is not set");
     };
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     match &binary.allocator.value {
         None => Outcome::open(binary.allocator.evidence.clone()),
-        Some(seen) if seen.eq_ignore_ascii_case(expected) => Outcome::Pass,
+        Some(seen) if seen.eq_ignore_ascii_case(expected) => {
+            Outcome::pass(format!("allocator: {seen}, as expected"))
+        }
         Some(seen) => Finding::new(
             Location::Subject,
-            format!("the program allocates with {seen}, but {expected} is expected"),
+            format!("the binary uses {seen}, but {expected} is expected"),
         )
-        .evidence(format!("in the program: {}", binary.allocator.evidence))
+        .evidence(format!("in the binary: {}", binary.allocator.evidence))
         .into(),
     }
 }

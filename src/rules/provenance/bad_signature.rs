@@ -1,19 +1,23 @@
 use crate::binary::Binary;
 use crate::provenance::record::{Record, Signature};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "bad-signature",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the record was not signed by the owner of the given key",
-    what: "With `--key`, the record has to stand in an envelope that carries exactly one signature, made \
-           by one of the given keys over the very bytes that are read. A record without a signature fails \
-           as one with a wrong signature does.",
-    why: "The record was changed, was signed by somebody else, or was never signed: it proves nothing.",
-    fix: "Ask the one who recorded for the public key that belongs to the record, or record again with \
-          your own: `cargo binlint record --key key.pem`.",
+    status: Status::Stable,
+    summary: "the record has no valid signature by the given key",
+    what: "With `--key`, the record must be in an envelope with exactly one signature, by one of \
+           the given keys, over the same bytes that are read. A record without a signature fails \
+           like one with a wrong signature.",
+    why: "The record was changed, was signed by somebody else, or was never signed. It proves \
+           nothing.",
+    fix: "Ask the owner of the record for the public key, or write the record again and sign it \
+           with your own key: `cargo binlint record --key key.pem`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://github.com/secure-systems-lab/dsse/blob/master/protocol.md"],
     check: Check::Record(check),
@@ -22,15 +26,17 @@ pub static RULE: Rule = Rule {
 fn check(_: &Binary, record: &Record) -> Outcome {
     match &record.signature {
         Signature::None => {
-            Outcome::not_applicable("the record is not signed, and no key was given")
+            Outcome::not_applicable("the record is not signed, and no `--key` was given")
         }
         Signature::NotChecked { .. } => Outcome::open(
-            "the record is signed, but no --key was given to check the signature with",
+            "the record is signed, but was not checked; pass the public key with `--key`",
         ),
-        Signature::Good { .. } => Outcome::Pass,
+        Signature::Good { .. } => Outcome::pass("the signature is valid for the given key"),
         Signature::Bad { why } => {
             let place = Location::File { path: record.origin.clone(), line: None };
-            Finding::new(place, format!("the record {why}")).into()
+            Finding::new(place, format!("the record {why}"))
+                .fix("cargo binlint record --key key.pem # where the binary was built")
+                .into()
         }
     }
 }
@@ -42,7 +48,7 @@ mod tests {
     #[test]
     fn only_a_signature_that_was_checked_passes() {
         let of = |signature| check(&Binary::default(), &Record { signature, ..Record::default() });
-        assert_eq!(of(Signature::Good { keyid: String::new() }), Outcome::Pass);
+        assert_eq!(of(Signature::Good { keyid: String::new() }).name(), "pass");
         assert!(matches!(of(Signature::None), Outcome::NotApplicable(_)));
         assert!(matches!(of(Signature::NotChecked { keyid: String::new() }), Outcome::Open(_)));
         assert_eq!(of(Signature::Bad { why: "is cut".into() }).findings().len(), 1);

@@ -2,30 +2,34 @@ use crate::provenance::buildkit::{ImageBuild, Role};
 use crate::provenance::image_build::{from_lines_of, stage_of};
 use crate::provenance::record::{Dockerfile, Record};
 use crate::provenance::reference_claims::{contradictions, normal};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "base-image-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the image was built on other base images than the Dockerfile or the record says",
-    what: "BuildKit's provenance of the image names every base image with its digest and the line that \
-           pulled it. They are compared with the `FROM` lines of the Dockerfile, digests included, and \
-           the build stage's with the distribution and compiler that the record of the build names.",
-    why: "A tag moves. The image that was reviewed, the one in the Dockerfile and the one that was pulled \
-          are three, and a program linked on one distribution may not start on another.",
+    what: "BuildKit's provenance of the image lists every base image with its digest. The rule \
+           compares this list with the `FROM` lines of the Dockerfile, and the image of the build \
+           stage with the distribution and compiler in the record of the build.",
+    why: "A tag can move, so the image that was pulled can differ from the one that was reviewed. \
+           A binary that was linked on one distribution may not start on another.",
     fix: "Pin base images by digest: `FROM rust:1.95-bookworm@sha256:…`, and build with \
-          `--provenance=mode=max`.",
+           `--provenance=mode=max`.",
+    no_fix_line: Some("only you know whether the Dockerfile or the build is the intended one"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/metadata/attestations/slsa-provenance/"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Record], &[Need::Binary, Need::Image]), check),
 };
 
+const MAX: &str = "build with `--provenance=mode=max`";
 fn check(facts: &Facts) -> Outcome {
     let Some((record, build)) =
-        facts.record.as_ref().and_then(|record| Some((record, record.image_build.as_ref()?)))
+        facts.record.as_ref().and_then(|it| Some((it, it.image_build.as_ref()?)))
     else {
         return Outcome::not_applicable("no image with BuildKit's provenance was given");
     };
@@ -33,9 +37,8 @@ fn check(facts: &Facts) -> Outcome {
     let mut findings = beside_record(build, record, program);
     if build.about_another {
         let place = Location::File { path: record.origin.clone(), line: None };
-        let message = "BuildKit's provenance in the index is about another image";
-        let subjects = build.subjects.join(", ");
-        findings.push(Finding::new(place, message).evidence(format!("sha256:{subjects}")));
+        let finding = Finding::new(place, "the index has BuildKit's provenance of another image");
+        findings.push(finding.evidence(format!("sha256:{}", build.subjects.join(", "))));
     }
     let undecided = match &record.dockerfile {
         Some(dockerfile) => {
@@ -44,11 +47,11 @@ fn check(facts: &Facts) -> Outcome {
             undecided
         }
         None if build.with_role(Role::Build).count() > 0 => None,
-        None => Some("no Dockerfile was given, and the provenance names no build stage".to_owned()),
+        None => Some(format!("no Dockerfile, and no build stage in the provenance; {MAX}")),
     };
     match undecided.filter(|_| findings.is_empty()) {
         Some(undecided) => Outcome::open(undecided),
-        None => findings.into_iter().collect(),
+        None => Outcome::of(findings, "the base images are the expected ones"),
     }
 }
 
@@ -66,54 +69,51 @@ fn beside_dockerfile(
         let pulled: Vec<&str> = build.base_images.iter().map(|it| it.reference.as_str()).collect();
         let known = build.base_images.iter().find(|image| from.is(&image.reference));
         let Some(known) = known else {
-            let is_told = build.is_max || !pulled.iter().any(|reference| from.can_be(reference));
+            let is_told = build.is_max || !pulled.iter().any(|it| from.can_be(it));
             if from.open || !is_told {
                 let why = match from.open {
-                    true => "only the builder knows which image it is",
-                    false => "mode=min does not say with which arguments it was built",
+                    true => "only the builder knows which image it is; pin it, or",
+                    false => "mode=min does not record build arguments;",
                 };
-                undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
+                undecided = Some(format!("{}:{}: {why} {MAX}", dockerfile.path, from.line));
                 continue;
             }
-            let message = format!("{} is not among the images that the build pulled", from.image);
-            let pulled = pulled.join(", ");
-            findings.push(Finding::new(place, message).evidence(format!("pulled: {pulled}")));
+            let message = format!("the build did not pull {}", from.image);
+            let evidence = format!("pulled: {}", pulled.join(", "));
+            findings.push(Finding::new(place, message).evidence(evidence));
             continue;
         };
         let digest = known.sha256.as_deref().unwrap_or("unknown");
         if pinned.is_some_and(|pinned| pinned != digest) {
-            let message = format!("{} is pinned to another image than the build pulled", name);
+            let message = format!("{name} is pinned to another digest than the build pulled");
             let evidence = format!("pulled {}@sha256:{digest}", known.reference);
             findings.push(Finding::new(place, message).evidence(evidence));
         } else if from.last && known.role == Role::Build {
-            let message = format!("{} carries the last stage here, and did not in the build", name);
-            let evidence = format!("{} of the build", known.role.name());
-            findings.push(Finding::new(place, message).evidence(evidence));
+            let message = format!("{name} is the last stage's base here, but not in the build");
+            findings.push(Finding::new(place, message).evidence(known.role.name()));
         }
     }
-    if let Some(built) =
-        build.dockerfile.as_ref().filter(|built| built.text.trim() != dockerfile.text.trim())
-    {
+    let other = build.dockerfile.as_ref();
+    if let Some(built) = other.filter(|built| built.text.trim() != dockerfile.text.trim()) {
         let place = Location::File { path: dockerfile.path.clone(), line: None };
-        let same =
-            built.text.lines().zip(dockerfile.text.lines()).take_while(|(a, b)| a == b).count();
-        let message = "the image was built from another Dockerfile";
-        let evidence = format!("{} of the build differs from line {}", built.name, same + 1);
-        findings.push(Finding::new(place, message).evidence(evidence));
+        let lines = built.text.lines().zip(dockerfile.text.lines());
+        let line = lines.take_while(|(a, b)| a == b).count() + 1;
+        let finding = Finding::new(place, "the image was built from another Dockerfile");
+        findings.push(finding.evidence(format!("{} differs from line {line} on", built.name)));
     }
     (findings, undecided)
 }
 
 fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Finding> {
     let Some(image) = stage_of(build, program) else { return Vec::new() };
-    let found = contradictions(&image.reference, record).into_iter().map(|(claim, recorded)| {
+    let found = contradictions(&image.reference, record).into_iter();
+    let found = found.map(|(claim, recorded)| {
         let place = Location::File { path: record.origin.clone(), line: None };
         let message = format!(
-            "the build stage stood on {}, which is {claim}, and the record says {recorded}",
+            "the build stage was based on {}, which is {claim}, but the record says {recorded}",
             image.reference
         );
-        let digest = image.sha256.as_deref().unwrap_or("unknown");
-        Finding::new(place, message).evidence(format!("sha256:{digest}"))
+        Finding::new(place, message).evidence(image.sha256.clone().unwrap_or_default())
     });
     found.collect()
 }
@@ -156,14 +156,14 @@ mod tests {
     fn the_dockerfile_names_what_was_pulled() {
         let good = "FROM rust:1.95-bookworm AS b\nFROM debian:bookworm-slim@sha256:ab\n\
                     COPY --from=b /a /a\n";
-        assert_eq!(of(good, "bookworm"), Outcome::Pass);
+        assert_eq!(of(good, "bookworm").name(), "pass");
         assert_eq!(of(&good.replace("1.95", "1.96"), "bookworm").findings().len(), 1);
         assert_eq!(of(&good.replace(":ab", ":cd"), "bookworm").findings().len(), 1);
         // Nothing is pulled for a stage that nothing is taken from.
         let unused = good.replacen("FROM", "FROM node:20 AS unused\nFROM", 1);
-        assert_eq!(of(&unused, "bookworm"), Outcome::Pass);
+        assert_eq!(of(&unused, "bookworm").name(), "pass");
         let open = good.replacen("FROM", "FROM base-${TARGETARCH} AS c\nFROM", 1);
-        assert_eq!(of(&open, "bookworm"), Outcome::Pass);
+        assert_eq!(of(&open, "bookworm").name(), "pass");
         let open = format!("{open}COPY --from=c /b /b\n");
         assert!(matches!(of(&open, "bookworm"), Outcome::Open(_)));
         let turned = "FROM debian:bookworm-slim\nFROM rust:1.95-bookworm\n";

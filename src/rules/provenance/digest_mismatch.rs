@@ -1,23 +1,26 @@
 use crate::binary::Binary;
 use crate::provenance::record::Record;
 use crate::provenance::subject_match::Fate;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "digest-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program is not the one that the record is about",
-    what: "The SHA-256 of the program, without a record embedded in it, is compared with the digest of \
-           the record's subject. Where they differ, the build-id, the sections that neither `strip` nor \
-           `patchelf` writes to, and everything that is loaded tell what happened: packed, patched, \
-           changed by hand, or another build. A program that was only stripped is left to \
-           `stripped-after-build`.",
-    why: "A record proves something about one file and nothing about any other. A program with another \
-          digest may come from other sources, whatever lies beside it.",
-    fix: "Write the record after the last step that changes the program, or ship the program that the \
-          record is about: `cargo binlint build --release`, then `COPY` both.",
+    status: Status::Stable,
+    summary: "the binary is not the one that the record is about",
+    what: "The rule compares the SHA-256 of the binary, without an embedded record, with the \
+           digest of the record's subject. If they differ, it compares the build-id, the sections \
+           that `strip` and `patchelf` do not change, and everything that is loaded. That tells \
+           whether the binary was packed, patched, changed by hand, or built again. \
+           `stripped-after-build` covers a binary that was only stripped.",
+    why: "A record proves something about one file only. A binary with another digest may come \
+           from other sources.",
+    fix: "Write the record after the last step that changes the binary, or ship the binary that \
+           the record is about: `cargo binlint build --release`, then `COPY` both.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md",
@@ -29,28 +32,28 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, record: &Record) -> Outcome {
     let subject = &record.subject;
     let message = match subject.fate {
-        Fate::Same => return Outcome::Pass,
+        Fate::Same => return Outcome::pass(format!("sha256 {}, as recorded", subject.sha256)),
         Fate::Stripped => {
-            return Outcome::not_applicable("the program was stripped: see stripped-after-build");
+            return Outcome::not_applicable("the binary was stripped: see `stripped-after-build`");
         }
         Fate::Patched => {
-            "the recorded program was patched: the code is the recorded one, but other \
-                          parts of what is loaded are not"
+            "the binary was patched after it was recorded: the code is as recorded, but \
+             other loaded parts are not"
         }
         Fate::Packed => {
-            "the program was packed after it was recorded, or is another one: nothing \
-                         inside a packed file can be compared"
+            "the binary was packed after it was recorded, or is another one: the contents \
+             of a packed file cannot be compared"
         }
         Fate::Changed => {
-            "the program was changed after the link: it has the recorded build-id, and \
-                          its format leaves nothing else to compare"
+            "the binary was changed after it was linked: it has the recorded build-id but \
+             another digest"
         }
         Fate::Tampered => {
-            "the program was changed after the link: it has the recorded build-id and \
-                           other code"
+            "the binary was changed after it was linked: it has the recorded build-id but \
+             other code"
         }
-        Fate::Rebuilt => "the program comes from another build than the record",
-        Fate::Unknown => "the program is not the one that the record is about",
+        Fate::Rebuilt => "the binary comes from another build than the record",
+        Fate::Unknown => "the binary is not the one that the record is about",
     };
     let recorded = subject.recorded.as_ref().and_then(|recorded| recorded.sha256());
     let mut finding = Finding::new(Location::Subject, message)
@@ -72,13 +75,13 @@ mod tests {
             let subject = Subject { fate, ..Subject::default() };
             check(&Binary::default(), &Record { subject, ..Record::default() })
         };
-        assert_eq!(of(Fate::Same), Outcome::Pass);
+        assert_eq!(of(Fate::Same).name(), "pass");
         assert!(matches!(of(Fate::Stripped), Outcome::NotApplicable(_)));
         for (fate, word) in [
             (Fate::Patched, "patched"),
             (Fate::Packed, "packed"),
-            (Fate::Changed, "nothing else to compare"),
-            (Fate::Tampered, "changed after the link"),
+            (Fate::Changed, "another digest"),
+            (Fate::Tampered, "other code"),
             (Fate::Rebuilt, "another build"),
             (Fate::Unknown, "not the one"),
         ] {

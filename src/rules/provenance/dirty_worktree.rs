@@ -1,18 +1,21 @@
 use crate::binary::Binary;
 use crate::provenance::build_facts::COMMIT;
 use crate::provenance::record::Record;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "dirty-worktree",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program was built from a work tree that no commit holds",
-    what: "The record says whether git knew of changes that were not committed, of files that it did \
-           neither track nor ignore, or of sources that it ignored, when the program was built.",
-    why: "Checking out the recorded commit does not give the sources of this program back.",
+    status: Status::Stable,
+    summary: "the binary was built with uncommitted changes",
+    what: "The record says what git reported when the binary was built: uncommitted changes, files \
+           that are neither tracked nor ignored, or source files that are ignored.",
+    why: "Nobody can get the sources of this binary back by a checkout of the recorded commit.",
     fix: "Commit or discard what `git status` lists, then build and record again.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["git-status(1)", "https://pkg.go.dev/runtime/debug#BuildSetting"],
     check: Check::Record(check),
@@ -20,19 +23,19 @@ pub static RULE: Rule = Rule {
 
 fn check(_: &Binary, record: &Record) -> Outcome {
     let Some(commit) = record.dependency(COMMIT) else {
-        return Outcome::open("the record names no commit: there was no work tree of git");
+        return Outcome::open("the record names no commit; build in a git work tree to record one");
     };
     let name = commit.digest.get("gitCommit").map_or("a commit", String::as_str);
     match commit.annotations.get("dirty").and_then(serde_json::Value::as_bool) {
-        Some(false) => Outcome::Pass,
+        Some(false) => Outcome::pass(format!("built from commit {name} without changes")),
         None => Outcome::open(format!(
-            "the record names {name}, but there was no git to compare the work tree with it"
+            "the record names {name}, but git did not run during the build; install git in the build stage"
         )),
         Some(true) => {
             let place = Location::File { path: record.origin.clone(), line: None };
-            Finding::new(place, "the program was built with changes that are in no commit")
-                .evidence(format!("commit {name}, dirty"))
-                .fix("git status --short")
+            Finding::new(place, "the binary was built with changes that are in no commit")
+                .evidence(format!("commit {name} with changes"))
+                .fix("git commit --all && cargo binlint build --release")
                 .into()
         }
     }
@@ -53,7 +56,7 @@ mod tests {
             record.provenance.build_definition.resolved_dependencies.push(commit);
             check(&Binary::default(), &record)
         };
-        assert_eq!(of(Some(false)), Outcome::Pass);
+        assert_eq!(of(Some(false)).name(), "pass");
         assert_eq!(of(Some(true)).findings().len(), 1);
         assert!(matches!(of(None), Outcome::Open(_)));
         assert!(matches!(check(&Binary::default(), &Record::default()), Outcome::Open(_)));

@@ -1,20 +1,23 @@
 use crate::binary::Binary;
 use crate::provenance::consistency::contradictions;
 use crate::provenance::record::Record;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "inconsistent-record",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the record contradicts itself, its subject or its own specification",
-    what: "The build type must be one that is known, the parameters and fields those that it defines, \
-           the digest of all sources the one of the listed files, no dependency listed twice, and what the \
-           record notes of its subject true of it.",
-    why: "A record that nobody can have written this way was changed by hand, or by a program that means \
-          something else by the same words.",
-    fix: "Record again: `cargo binlint record`.",
+    status: Status::Stable,
+    summary: "the record contradicts itself, its subject or its specification",
+    what: "The build type must be known, and the parameters and fields must be those that it \
+           defines. The digest of all sources must match the listed files, no dependency may be \
+           listed twice, and what the record says of its subject must be true.",
+    why: "The tool that writes records cannot have written this one. Somebody changed it by hand, \
+           or another tool uses the same words with another meaning.",
+    fix: "Write the record again: `cargo binlint record`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/verifying-artifacts#step-2-check-expectations"],
     check: Check::Record(check),
@@ -22,10 +25,10 @@ pub static RULE: Rule = Rule {
 
 fn check(_: &Binary, record: &Record) -> Outcome {
     let place = || Location::File { path: record.origin.clone(), line: None };
-    contradictions(record)
+    let findings = contradictions(record)
         .into_iter()
-        .map(|it| Finding::new(place(), it.what).evidence(it.evidence))
-        .collect()
+        .map(|it| Finding::new(place(), it.what).evidence(it.evidence).fix("cargo binlint record"));
+    Outcome::of(findings, "the record follows its specification")
 }
 
 #[cfg(test)]

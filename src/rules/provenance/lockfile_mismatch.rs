@@ -1,21 +1,24 @@
 use crate::binary::Binary;
 use crate::binary::Crate;
 use crate::provenance::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "lockfile-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the locked packages are not those that the record names",
-    what: "The record's packages and the digest of its `Cargo.lock` are compared with the workspace's \
-           lockfile now, where a workspace is given, and in any case with the packages that \
-           cargo-auditable wrote into the program.",
-    why: "The program was linked from other versions than the lockfile says; an advisory that the \
-          lockfile does not show may be in it.",
-    fix: "Build with the lockfile that is committed, and record again: \
-          `cargo binlint build --release --locked`.",
+    status: Status::Stable,
+    summary: "the locked packages are not those that the record lists",
+    what: "If a workspace is given, the rule compares the record's packages and its digest of \
+           Cargo.lock with the workspace's Cargo.lock. It always compares the packages with the \
+           list that cargo-auditable wrote into the binary.",
+    why: "The binary was linked with other versions than Cargo.lock says. It may be affected by an \
+           advisory that does not apply to the lockfile.",
+    fix: "Build with the committed lockfile, and record again: `cargo binlint build --release \
+           --locked`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &[
         "https://slsa.dev/spec/v1.0/provenance#resolvedDependencies",
@@ -29,7 +32,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
     let differences = record.differing(Part::Lockfile);
     if unrecorded.is_none() && differences.is_none() {
         return Outcome::not_applicable(
-            "no workspace was given, and the program carries no list of its packages",
+            "no workspace was given, and the binary has no list of its packages",
         );
     }
     let place = || Location::File { path: record.origin.clone(), line: None };
@@ -37,16 +40,16 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for difference in differences.into_iter().flatten() {
         let name = difference.dependency().unwrap_or_default();
-        let message = format!("{name} is not locked as it was recorded");
+        let message = format!("Cargo.lock has another {name} than the record");
         findings.push(Finding::new(place(), message).evidence(difference.to_string()).fix(fix));
     }
     for inside in unrecorded.into_iter().flatten() {
         let Crate { name, version, .. } = inside;
-        let message = format!("the program holds {name} {version}, which was not recorded");
+        let message = format!("the binary contains {name} {version}, which is not in the record");
         let place = Location::Section(".dep-v0".to_owned());
         findings.push(Finding::new(place, message).fix(fix));
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, "the packages are those of the record")
 }
 
 #[cfg(test)]
@@ -65,7 +68,7 @@ mod tests {
         let uri = Some("pkg:cargo/a@1.0.0?repository_url=x".to_owned());
         let package = Descriptor { uri, ..Descriptor::default() };
         record.provenance.build_definition.resolved_dependencies.push(package);
-        assert_eq!(check(&binary, &record), Outcome::Pass);
+        assert_eq!(check(&binary, &record).name(), "pass");
         assert!(matches!(check(&Binary::default(), &record), Outcome::NotApplicable(_)));
     }
 

@@ -1,31 +1,39 @@
 use crate::binary::Binary;
 use crate::binary::Format;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-build-id",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Allow,
     since: "0.1.0",
-    summary: "the program carries no build-id",
-    what: "An ELF program should have an `NT_GNU_BUILD_ID` note, a Mach-O one an `LC_UUID`.",
-    why: "Without it a stripped program, its debug information and a crash dump cannot be told to belong \
-          together.",
-    fix: "Ask the linker for one: `RUSTFLAGS=\"-C link-arg=-Wl,--build-id=sha1\"`.",
+    status: Status::Stable,
+    summary: "the binary has no build-id",
+    what: "An ELF binary must have the note `NT_GNU_BUILD_ID`, a Mach-O binary `LC_UUID`.",
+    why: "Without a build-id nobody can tell which debug information and which crash dump belong \
+           to a stripped binary.",
+    fix: "Request one from the linker: `RUSTFLAGS=\"-C link-arg=-Wl,--build-id=sha1\" cargo build \
+           --release`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["ld(1), --build-id", "https://fedoraproject.org/wiki/Releases/FeatureBuildId"],
+    references: &["ld(1)", "https://fedoraproject.org/wiki/Releases/FeatureBuildId"],
     check: Check::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {
     match (binary.format, &binary.build_id) {
-        (_, Some(_)) => Outcome::Pass,
+        (_, Some(id)) => Outcome::pass(format!("build-id {id}")),
         (Some(Format::Elf | Format::MachO), None) => {
-            Finding::new(Location::Subject, "there is no build-id")
-                .fix("RUSTFLAGS=\"-C link-arg=-Wl,--build-id=sha1\" cargo build --release")
+            Finding::new(Location::Subject, "the binary has no build-id")
+                .fix_for(
+                    binary,
+                    "RUSTFLAGS=\"-C link-arg=-Wl,--build-id=sha1\" cargo build --release",
+                    "link with -Wl,--build-id=sha1",
+                )
                 .into()
         }
-        (_, None) => Outcome::not_applicable("the format has no build-id of its own"),
+        (_, None) => Outcome::not_applicable("the file format has no build-id"),
     }
 }
 
@@ -39,7 +47,7 @@ mod tests {
             let build_id = build_id.map(str::to_owned);
             check(&Binary { format, build_id, ..Binary::default() })
         };
-        assert_eq!(of(Some(Format::Elf), Some("ab")), Outcome::Pass);
+        assert_eq!(of(Some(Format::Elf), Some("ab")).name(), "pass");
         assert_eq!(of(Some(Format::Elf), None).findings().len(), 1);
         assert!(matches!(of(Some(Format::Wasm), None), Outcome::NotApplicable(_)));
     }

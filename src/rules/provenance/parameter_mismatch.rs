@@ -1,24 +1,30 @@
 use crate::binary::Binary;
 use crate::binary::Panic;
 use crate::provenance::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "parameter-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the record's parameters are not those of this program or this workspace",
-    what: "What the record says was asked for (package, binary, profile, target, features, configuration, \
-           flags, the profile as cargo resolves it, times) is compared with what the same words mean in \
-           the workspace now; target and panic strategy are also compared with the program itself.",
-    why: "The program was built for something else, or the record was changed by hand.",
-    fix: "Give `verify` the words that the build got (`--release`, `--target`, `--features`, …), or build \
-          and record again: `cargo binlint build --release`.",
+    status: Status::Stable,
+    summary: "the record's build parameters are not those of this binary or this workspace",
+    what: "The record lists the parameters of the build: package, binary, profile, target, \
+           features, configuration, flags, the resolved profile and times. The rule compares them \
+           with what the same options mean in the workspace now. It also compares target and panic \
+           strategy with the binary.",
+    why: "The binary was built for another purpose, or the record was changed by hand.",
+    fix: "Give `verify` the options of the build (`--release`, `--target`, `--features`, …), or \
+           build and record again: `cargo binlint build --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#externalParameters"],
     check: Check::Record(check),
 };
+
+const FIX: &str = "cargo binlint build --release";
 
 fn check(binary: &Binary, record: &Record) -> Outcome {
     let place = || Location::File { path: record.origin.clone(), line: None };
@@ -28,8 +34,9 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         let (Some(recorded), Some(inside)) = (recorded, inside) else { return };
         compared = true;
         if recorded != inside {
-            let message = format!("the record says {what} {recorded}, the program says {inside}");
-            findings.push(Finding::new(place(), message));
+            let message =
+                format!("the record says {what} {recorded}, but the binary shows {inside}");
+            findings.push(Finding::new(place(), message).fix(FIX));
         }
     };
     against_program("target", record.parameter("target"), binary.triple.value.as_deref());
@@ -43,14 +50,14 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
     let differences = record.differing(Part::Parameter);
     if differences.is_none() && !compared {
         return Outcome::not_applicable(
-            "no workspace was given, and the program says nothing of its parameters",
+            "no workspace was given, and the binary does not show the parameters",
         );
     }
     for difference in differences.into_iter().flatten() {
-        let message = "the record asks for another build than this one";
-        let mut finding = Finding::new(place(), message).evidence(difference.to_string());
+        let message = "the record has other parameters than this build";
+        let mut finding = Finding::new(place(), message).evidence(difference.to_string()).fix(FIX);
         if difference.field.contains("resolvedProfile") {
-            let says = "compared with what the recorded profile, config and rustflags resolve to";
+            let says = "compared with what the recorded profile, config and rustflags mean here";
             finding = finding.evidence(says);
         }
         if let Some(doubt) = difference.doubt {
@@ -58,7 +65,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         }
         findings.push(finding);
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, "the recorded parameters are those of this build")
 }
 
 #[cfg(test)]
@@ -84,7 +91,7 @@ mod tests {
             };
             check(&binary, &record)
         };
-        assert_eq!(of("x86_64-unknown-linux-gnu", Panic::Abort), Outcome::Pass);
+        assert_eq!(of("x86_64-unknown-linux-gnu", Panic::Abort).name(), "pass");
         assert_eq!(of("x86_64-unknown-linux-musl", Panic::Unwind).findings().len(), 2);
         assert!(matches!(check(&Binary::default(), &record), Outcome::NotApplicable(_)));
     }

@@ -1,21 +1,29 @@
 use crate::cargo::compared::NoCommit;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::cargo::crate_freshness::Role;
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "placeholder-version",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the version inside is the placeholder of a build that saw no repository",
-    what: "What the code asked the build for: variables of `env!` and `option_env!` and constants \
-           of generated files (shadow-rs, built) that should name a commit and are empty, `unknown` \
-           or zero. From the program alone: the text that vergen writes in the place of every value \
-           that it could not find out.",
-    why: "`.git` is not in the build context, so the program cannot say what it was built from, and \
-          a report of a defect names no commit.",
-    fix: "Give the values to the build: `--build-arg VERGEN_GIT_SHA=$(git rev-parse HEAD)` and an \
-          `ARG` of that name in the stage; or take `.git` out of `.dockerignore`.",
+    status: Status::Stable,
+    summary: "the version in the binary is a placeholder, because the build saw no repository",
+    what: "The rule looks at values that should name a commit: variables of `env!` and \
+           `option_env!`, and constants of generated files (shadow-rs, built). It fails if such a \
+           value is empty, `unknown` or zero. From the binary alone it recognises the text that \
+           vergen writes for a value that it could not find.",
+    why: "`.git` is not in the build context, so the binary cannot say what it was built from, and \
+           a bug report names no commit.",
+    fix: "Copy `.git` into the stage (remove it from `.dockerignore`), and if git reports dubious \
+           ownership, run `git config --global --add safe.directory DIR` first. If no build script \
+           sets the value, pass it: `--build-arg VERGEN_GIT_SHA=$(git rev-parse HEAD)` and an \
+           `ARG` of that name in the stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Behaviour(
         "`--version` prints VERGEN_… or `unknown` in the place of a commit",
     )],
@@ -24,28 +32,38 @@ pub static RULE: Rule = Rule {
         "https://docs.rs/shadow-rs",
         "https://github.com/paradigmxyz/reth/issues/21384",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
+
+/// A build script that sets the value overrides `--build-arg`, so what it reads has to be there.
+const VISIBLE: &str = "COPY .git .git # before the build, without `.git` in .dockerignore; and RUN \
+                       git config --global --add safe.directory \"$PWD\"";
 
 fn check(facts: &Facts) -> Outcome {
     let asked = facts.build.as_ref().map(|build| build.freshness.no_commits.as_slice());
     if let Some([first, rest @ ..]) = asked {
-        let finding = Finding::new(Location::Subject, format!("{} when it was built", said(first)))
-            .evidence(format!("by {}", first.place));
+        let finding = Finding::new(Location::Subject, format!("{} at build time", said(first)))
+            .evidence(format!("read at {}", first.place));
         let finding = rest.iter().take(4).map(said).fold(finding, Finding::evidence);
-        return finding
-            .fix(format!("docker build --build-arg {}=$(git rev-parse HEAD) .", first.name))
-            .into();
+        let scripts = facts.build.iter().flat_map(|build| &build.freshness.crates);
+        let line = match scripts.filter(|it| it.role == Role::BuildScriptRun).count() {
+            0 => format!("docker build --build-arg {}=$(git rev-parse HEAD) .", first.name),
+            _ => VISIBLE.to_owned(),
+        };
+        return finding.fix(line).into();
     }
     match facts.binary.as_ref().map(|binary| binary.version_placeholder) {
-        None => Outcome::not_applicable("no program was given"),
-        Some(None) => Outcome::open("the program's texts were not looked at"),
-        Some(Some(false)) => Outcome::Pass,
-        Some(Some(true)) => {
-            Finding::new(Location::Subject, "a version inside is vergen's placeholder")
-                .fix("docker build --build-arg VERGEN_GIT_SHA=$(git rev-parse HEAD) .")
-                .into()
+        None => Outcome::not_applicable(NO_BINARY),
+        Some(None) => {
+            Outcome::open("the contents of the binary were not read; run without `--quick`")
         }
+        Some(Some(false)) => Outcome::pass("no placeholder of a version tool in the binary"),
+        Some(Some(true)) => Finding::new(
+            Location::Subject,
+            "the binary contains vergen's placeholder for a version",
+        )
+        .fix(VISIBLE)
+        .into(),
     }
 }
 
@@ -72,7 +90,7 @@ mod tests {
     #[test]
     fn only_a_placeholder_fails() {
         assert_eq!(check(&facts(Some(true), vec![])).findings().len(), 1);
-        assert_eq!(check(&facts(Some(false), vec![])), Outcome::Pass);
+        assert_eq!(check(&facts(Some(false), vec![])).name(), "pass");
         assert!(matches!(check(&facts(None, vec![])), Outcome::Open(_)));
         assert!(matches!(check(&Facts::default()), Outcome::NotApplicable(_)));
     }
@@ -82,6 +100,6 @@ mod tests {
         let name = "GIT_SHA".to_owned();
         let asked = NoCommit { name, value: Some("unknown".into()), place: "dep-info".into() };
         let outcome = check(&facts(Some(false), vec![asked]));
-        assert_eq!(outcome.findings()[0].message, "`GIT_SHA` was \"unknown\" when it was built");
+        assert_eq!(outcome.findings()[0].message, "`GIT_SHA` was \"unknown\" at build time");
     }
 }

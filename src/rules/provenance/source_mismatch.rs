@@ -1,19 +1,24 @@
 use crate::binary::Binary;
 use crate::provenance::build_facts::SOURCES;
 use crate::provenance::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "source-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the workspace's sources are not those that the record names",
-    what: "The record's list of source files, with their digests, is compared with what the same listing \
-           finds in the workspace now: a file that changed, is gone or is new. A commit other than the \
-           recorded one is a warning where every file is the recorded one.",
-    why: "The program was built from other sources than these: what is reviewed here is not what ships.",
-    fix: "Check out the recorded commit, or build and record again: `cargo binlint build --release`.",
+    status: Status::Stable,
+    summary: "the sources of the workspace are not those that the record lists",
+    what: "The record lists the source files with their digests. The rule compares this list with \
+           the files of the workspace: changed, removed and new files are findings. If all files \
+           match but the commit differs, the finding is a warning.",
+    why: "The binary was built from other sources than these. What is reviewed here is not what \
+           ships.",
+    fix: "Check out the recorded commit, or build and record again: `cargo binlint build \
+           --release`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#resolvedDependencies"],
     check: Check::Record(check),
@@ -23,7 +28,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
     let (Some(files), Some(commits)) =
         (record.differing(Part::Source), record.differing(Part::Commit))
     else {
-        return Outcome::not_applicable("no workspace was given to compare the sources with");
+        return Outcome::not_applicable("no workspace was given");
     };
     // The digest of them all differs with every file; alone it says that the list was cut.
     let is_sum = |name: &str| name == SOURCES;
@@ -33,12 +38,12 @@ fn check(_: &Binary, record: &Record) -> Outcome {
         .map(|difference| {
             let name = difference.dependency().unwrap_or_default();
             let message = match (&difference.recorded, &difference.now) {
-                _ if is_sum(name) => "the digest of all sources is not the recorded one".to_owned(),
-                (Some(_), Some(_)) => format!("{name} is not the file that was recorded"),
+                _ if is_sum(name) => "the digest of all sources differs from the record".to_owned(),
+                (Some(_), Some(_)) => format!("{name} differs from the record"),
                 (Some(_), None) => {
-                    format!("{name} was recorded and is no source of the program now")
+                    format!("{name} is in the record, but is not a source of the binary now")
                 }
-                (None, _) => format!("{name} is a source of the program and was not recorded"),
+                (None, _) => format!("{name} is a source of the binary, but is not in the record"),
             };
             let path = name.to_owned();
             Finding::new(Location::File { path, line: None }, message)
@@ -47,11 +52,14 @@ fn check(_: &Binary, record: &Record) -> Outcome {
         })
         .collect();
     findings.extend(commits.into_iter().map(|difference| {
-        let message = "the work tree does not stand where the record says";
+        let message = "the work tree is at another commit than the record";
         let place = Location::File { path: record.origin.clone(), line: None };
-        Finding::new(place, message).evidence(difference.to_string()).at_most_warn()
+        Finding::new(place, message)
+            .evidence(difference.to_string())
+            .fix("cargo binlint build --release")
+            .at_most_warn()
     }));
-    findings.into_iter().collect()
+    Outcome::of(findings, "sources and commit are those of the record")
 }
 
 #[cfg(test)]
@@ -72,11 +80,11 @@ mod tests {
 
     #[test]
     fn each_file_is_named_once() {
-        assert_eq!(of(&[]), Outcome::Pass);
+        assert_eq!(of(&[]).name(), "pass");
         let two = of(&["src/main.rs", "src/a.rs", "sources"]);
         assert_eq!(two.findings().len(), 2);
         assert_eq!(of(&["sources"]).findings().len(), 1);
-        assert_eq!(of(&["Cargo.lock", "pkg:cargo/a@1"]), Outcome::Pass);
+        assert_eq!(of(&["Cargo.lock", "pkg:cargo/a@1"]).name(), "pass");
     }
 
     #[test]

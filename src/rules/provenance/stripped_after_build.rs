@@ -1,20 +1,24 @@
 use crate::binary::Binary;
 use crate::provenance::record::Record;
 use crate::provenance::subject_match::Fate;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stripped-after-build",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the recorded program was stripped after it was recorded",
-    what: "The digest is another, but entry point, program headers and the bytes of every loaded segment \
-           are the recorded ones: only what is never loaded was taken away.",
-    why: "What runs is what was recorded, but nobody who compares digests alone can see that, and the \
-          names that a backtrace needs are gone.",
+    status: Status::Stable,
+    summary: "the binary was stripped after it was recorded",
+    what: "The digest differs from the record, but the entry point, the program headers and the \
+           bytes of every loaded segment are the same. Only parts that are never loaded were \
+           removed.",
+    why: "What runs is what was recorded, but a comparison of digests does not show that. The \
+           names that a backtrace needs are gone.",
     fix: "Let cargo strip, so that the record is about the file that ships: `strip = true` in \
-          `[profile.release]`.",
+           `[profile.release]`.",
+    no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#strip", "strip(1)"],
     check: Check::Record(check),
@@ -23,15 +27,15 @@ pub static RULE: Rule = Rule {
 fn check(_: &Binary, record: &Record) -> Outcome {
     let subject = &record.subject;
     if subject.fate != Fate::Stripped {
-        return Outcome::Pass;
+        return Outcome::pass("the binary was not stripped after it was recorded");
     }
     let mut finding = Finding::new(
         Location::Subject,
-        "the program was stripped after it was recorded; everything that is loaded is as recorded",
+        "the binary was stripped after it was recorded; everything that is loaded is as recorded",
     )
     .evidence(format!("sha256 {}", subject.sha256));
     finding.evidence.extend(subject.evidence.iter().cloned());
-    finding.fix("cargo build --release --config profile.release.strip=true").into()
+    finding.fix("cargo binlint build --release --config profile.release.strip=true").into()
 }
 
 #[cfg(test)]
@@ -46,7 +50,7 @@ mod tests {
             check(&Binary::default(), &Record { subject, ..Record::default() })
         };
         assert_eq!(of(Fate::Stripped).findings().len(), 1);
-        assert_eq!(of(Fate::Same), Outcome::Pass);
-        assert_eq!(of(Fate::Rebuilt), Outcome::Pass);
+        assert_eq!(of(Fate::Same).name(), "pass");
+        assert_eq!(of(Fate::Rebuilt).name(), "pass");
     }
 }

@@ -1,20 +1,26 @@
 use crate::binary::Binary;
 use crate::provenance::record::{Part, Record};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "toolchain-mismatch",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "the toolchain is not the one that the record names",
-    what: "The compiler that the program itself names is compared with the recorded `rustc -vV`. Where a \
-           workspace is given, the toolchain, linker, C library and distribution of this machine are \
-           compared with the recorded ones too.",
-    why: "Another compiler or another C library makes another program: a rebuild here would not give the \
-          recorded one.",
-    fix: "Pin the toolchain in `rust-toolchain.toml` and the build stage's image by its digest, and \
-          verify in the stage that built.",
+    what: "The rule compares the compiler that the binary names with the recorded `rustc -vV`. If \
+           a workspace is given, it also compares the toolchain, linker, C library and \
+           distribution of this machine with the record.",
+    why: "Another compiler or C library builds another binary. A rebuild here would not give the \
+           recorded one.",
+    fix: "Pin the toolchain in `rust-toolchain.toml`, pin the image of the build stage by digest, \
+           and verify in the stage that builds.",
+    no_fix_line: Some(
+        "the recorded toolchain has to be installed, or the verification moved to \
+           the machine that has it",
+    ),
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#internalParameters"],
     check: Check::Record(check),
@@ -31,20 +37,21 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         && recorded != inside
     {
         let message =
-            format!("the program was compiled by rustc {inside}, the record names {recorded}");
-        let mut finding = Finding::new(Location::Subject, message);
+            format!("the binary was compiled by rustc {inside}, but the record names {recorded}");
+        let mut finding =
+            Finding::new(Location::Subject, message).fix("cargo binlint build --release");
         finding.evidence.extend(binary.rustc.evidence.iter().cloned());
         findings.push(finding);
     }
     let differences = record.differing(Part::Toolchain);
     if differences.is_none() && (recorded.is_none() || inside.is_none()) {
-        return Outcome::not_applicable("neither workspace nor program say which toolchain it was");
+        return Outcome::not_applicable("neither a workspace nor the binary names a toolchain");
     }
     for difference in differences.into_iter().flatten() {
-        let message = "the machine is not the one that the record describes";
+        let message = "this machine has another toolchain than the record";
         findings.push(Finding::new(place(), message).evidence(difference.to_string()));
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, "the toolchain is that of the record")
 }
 
 #[cfg(test)]
@@ -63,7 +70,7 @@ mod tests {
             parameters.insert("rustc".into(), json!("rustc 1.95.0\nrelease: 1.95.0\n"));
             check(&Binary { rustc, ..Binary::default() }, &record)
         };
-        assert_eq!(of("1.95.0"), Outcome::Pass);
+        assert_eq!(of("1.95.0").name(), "pass");
         assert_eq!(of("1.94.1").findings().len(), 1);
     }
 

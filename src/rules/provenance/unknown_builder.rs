@@ -1,36 +1,42 @@
 use crate::provenance::build_facts::SELF_ATTESTED;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_RECORD, Need, Needs, Outcome, Rule, Status,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "unknown-builder",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the record was made by a builder that is not trusted here",
-    what: "The record's builder identity is looked for among the builders that the configuration names. \
-           Where it names none, only the identity that this program itself writes is taken: the build \
-           that vouches for itself.",
-    why: "Who built decides how much a record is worth; an identity that nobody agreed on is worth nothing.",
-    fix: "Name the builders that you trust: `builders = [\"…\"]` under `[expect]` of the configuration.",
+    status: Status::Stable,
+    summary: "the record was made by a builder that you do not trust",
+    what: "The builder in the record must be one of `builders` under `[expect]` in binlint.toml. \
+           If that is not set, the rule accepts only the identity that this tool itself writes: a \
+           build that attests itself.",
+    why: "The value of a record depends on who built. A builder that nobody agreed on proves \
+           nothing.",
+    fix: "List the builders that you trust: `builders = [\"…\"]` under `[expect]` in binlint.toml.",
+    no_fix_line: Some("whether to trust a builder is your decision"),
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#builder.id"],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Record], &[Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
     let Some(record) = &facts.record else {
-        return Outcome::not_applicable("no record was given");
+        return Outcome::not_applicable(NO_RECORD);
     };
     let builder = record.provenance.run_details.builder.id.as_str();
     let trusted = &facts.policy.builders;
     let own = [SELF_ATTESTED.to_owned()];
     let trusted = if trusted.is_empty() { own.as_slice() } else { trusted.as_slice() };
     if trusted.iter().any(|known| known == builder) {
-        return Outcome::Pass;
+        return Outcome::pass(format!("trusted builder {builder:?}"));
     }
     let place = Location::File { path: record.origin.clone(), line: None };
-    Finding::new(place, format!("the record was made by the builder {builder:?}"))
+    Finding::new(place, format!("the builder {builder:?} is not trusted"))
         .evidence(format!("trusted: {}", trusted.join(", ")))
         .into()
 }
@@ -51,7 +57,7 @@ mod tests {
 
     #[test]
     fn without_a_policy_only_the_build_itself_is_known() {
-        assert_eq!(of(SELF_ATTESTED, &[]), Outcome::Pass);
+        assert_eq!(of(SELF_ATTESTED, &[]).name(), "pass");
         assert_eq!(of("https://forge.example/runner", &[]).findings().len(), 1);
         assert_eq!(of("", &[]).findings().len(), 1);
     }
@@ -59,8 +65,8 @@ mod tests {
     #[test]
     fn a_policy_replaces_the_default() {
         assert_eq!(
-            of("https://forge.example/runner", &["https://forge.example/runner"]),
-            Outcome::Pass
+            of("https://forge.example/runner", &["https://forge.example/runner"]).name(),
+            "pass"
         );
         assert_eq!(of(SELF_ATTESTED, &["https://forge.example/runner"]).findings().len(), 1);
         assert!(matches!(check(&Facts::default()), Outcome::NotApplicable(_)));

@@ -1,38 +1,47 @@
 use crate::binary::Binary;
 use crate::provenance::record::Record;
 use crate::provenance::source_proof::Tie;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "unproven-sources",
+    aliases: &[],
     group: Group::Provenance,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "nothing proves that the program was compiled from the recorded sources",
-    what: "The record says of each crate that lies in a directory whether the build that wrote the \
-           record compiled it, whether cargo called it fresh and its contents prove that, or whether \
-           cargo called it fresh and nothing else is known.",
-    why: "Cargo compares dates. A crate that it calls fresh may have been compiled from other sources \
-          that were dated alike, and then the recorded list is not what is inside.",
-    fix: "Let cargo compile what is not proven: `cargo binlint build --release --ensure-fresh`.",
+    status: Status::Stable,
+    summary: "nothing proves that the binary was compiled from the recorded sources",
+    what: "For each local crate the record says how its sources are known: the recorded build \
+           compiled it; or cargo considered it fresh, and its contents prove the sources; or cargo \
+           considered it fresh, and nothing else is known. The rule fails in the third case.",
+    why: "Cargo compares modification times. A crate that it considers fresh may have been \
+           compiled from other sources with the same times. Then the recorded list is not what is \
+           in the binary.",
+    fix: "Let cargo compile the unproven crates: `cargo binlint build --release --ensure-fresh`.",
+    no_fix_line: None,
     symptoms: &[],
-    references: &["docs/provenance.md", "docs/freshness.md"],
+    references: &[
+        "https://slsa.dev/spec/v1.0/provenance#resolvedDependencies",
+        "https://github.com/rust-lang/cargo/issues/7181",
+    ],
     check: Check::Record(check),
 };
 
 fn check(_: &Binary, record: &Record) -> Outcome {
     let Some(ties) = record.ties() else {
-        return Outcome::open("the record does not say how its sources are known");
+        return Outcome::open(
+            "the record does not say how its sources are known; record again with this version",
+        );
     };
     let open = ties.iter().filter(|(_, word)| **word == Tie::Open.word());
     let place = || Location::File { path: record.origin.clone(), line: None };
-    open.map(|(name, _)| {
-        let message = format!("cargo called {name} fresh, and nothing proves its sources");
+    let findings = open.map(|(name, _)| {
+        let message = format!("cargo considered {name} fresh, and nothing proves its sources");
         Finding::new(place(), message)
             .evidence(format!("internalParameters.compiled.{name}"))
             .fix("cargo binlint build --release --ensure-fresh")
-    })
-    .collect()
+    });
+    Outcome::of(findings, format!("the sources of {} crates are proven", ties.len()))
 }
 
 #[cfg(test)]
@@ -49,7 +58,7 @@ mod tests {
             check(&Binary::default(), &record)
         };
         let good = json!({ "bin app": "in-this-build", "lib core": "proven" });
-        assert_eq!(of(Some(good)), Outcome::Pass);
+        assert_eq!(of(Some(good)).name(), "pass");
         let open = of(Some(json!({ "bin app": "in-this-build", "lib core": "open" })));
         assert_eq!(open.findings().len(), 1);
         assert!(open.findings()[0].message.contains("lib core"));

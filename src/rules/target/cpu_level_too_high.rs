@@ -1,79 +1,103 @@
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "cpu-level-too-high",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program needs processor instructions that the machines it runs on may lack",
-    what: "Compares the x86-64 level (v1 to v4) that the program needs with the one that is expected \
-           (`[expect] cpu-level`, otherwise 1). `-C target-cpu` and `-C target-feature` in the flags \
-           that cargo hands to rustc are proof; vector code that is not guarded by a question to the \
-           processor is a warning.",
-    why: "On an older machine the first such instruction ends the program with SIGILL: exit code 132, \
-          not a word in the log. `target-cpu=native` takes whatever machine the build ran on as the \
-          measure, so the same Dockerfile makes another program on another runner.",
-    fix: "Take `-C target-cpu` out of RUSTFLAGS and `.cargo/config.toml`, name the level that all your \
-          machines have (`-C target-cpu=x86-64-v2`), or say so: `[expect] cpu-level = 3`.",
+    status: Status::Stable,
+    summary: "the binary needs CPU instructions that the target machines may not have",
+    what: "The rule compares the x86-64 level (v1 to v4) that the binary needs with the expected \
+           one (`[expect] cpu-level`, else a level that the build names, such as `-C \
+           target-cpu=x86-64-v2`, else 1). `native` or a CPU model in the flags that cargo passed \
+           to rustc is proof. Vector code that runs without first \
+           checking the CPU is a warning.",
+    why: "On an older machine the first such instruction ends the process with SIGILL: exit code \
+           132, no message. `target-cpu=native` uses the CPU of the machine that builds, so the \
+           same Dockerfile makes another binary on another runner.",
+    fix: "Remove `-C target-cpu` from RUSTFLAGS and `.cargo/config.toml`. If all your machines \
+           have a higher level, say so in binlint.toml: `cpu-level = 3` under `[expect]`.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132), Symptom::Silence, Symptom::Stderr("Illegal instruction")],
     references: &[
-        "rustfs 1900 and 1838",
-        "reth 22596",
-        "x86-64 psABI, section 3.1.1: micro-architecture levels",
+        "https://gitlab.com/x86-psABIs/x86-64-ABI",
+        "https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu",
+        "https://github.com/paradigmxyz/reth/issues/22596",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if binary.machine.as_ref().is_none_or(|it| it.arch != "x86_64") {
-        return Outcome::not_applicable("the levels are those of x86-64");
+        return Outcome::not_applicable("the levels exist for x86-64 only");
     }
-    let expected = facts.policy.cpu_level.unwrap_or(1);
+    // A level that the build names is what was meant: it says which machines there are.
+    let named = || facts.build.as_ref().and_then(named_level);
+    let expected = facts.policy.cpu_level.or_else(named).unwrap_or(1);
     if let Some(finding) = facts.build.as_ref().and_then(|build| flagged(build, expected)) {
         return finding.into();
     }
     match binary.cpu_level.value {
-        Some(level) if level <= expected => Outcome::Pass,
+        Some(level) if level <= expected => {
+            Outcome::pass(format!("the code needs {}, {} is expected", name(level), name(expected)))
+        }
         Some(level) => Finding::new(
             Location::Subject,
-            format!("the code needs x86-64-v{level}, v{expected} is expected"),
+            format!("the code needs x86-64-v{level}, but {} is expected", name(expected)),
         )
         .evidence(binary.cpu_level.evidence.to_string())
-        .fix(format!("RUSTFLAGS=\"-C target-cpu={}\" cargo build --release", name(expected)))
+        .fix(format!("cpu-level = {level} # in [expect] of binlint.toml, if all machines have it"))
         .at_most_warn()
         .into(),
         // What rustc was told is known, and it was told nothing: that settles Rust's own code.
-        None if facts.build.as_ref().is_some_and(Build::is_compiled) => Outcome::Pass,
-        None => {
-            Outcome::open("what rustc was told about the processor is not known without the build")
+        None if facts.build.as_ref().is_some_and(Build::is_compiled) => {
+            Outcome::pass("rustc got no flag for a newer CPU")
         }
+        None => Outcome::open(
+            "the flags for the CPU are not known without the build; lint in the workspace that built the binary",
+        ),
     }
 }
 
-/// The first flag that asks for more than is expected.
+/// What `target-cpu` says last, with the word and where it stands.
+fn target_cpu(build: &Build) -> Option<(String, String, String)> {
+    build.words_to_rustc().into_iter().rev().find_map(|(word, source)| {
+        let cpu = word.split_once("target-cpu=")?.1.to_owned();
+        Some((cpu, word, source))
+    })
+}
+
+/// The level by its name; of a CPU that is named by its model, and of whatever machine the build ran
+/// on, it is not looked up.
+fn level_of(cpu: &str) -> Option<u8> {
+    match cpu {
+        "generic" | "x86-64" => Some(1),
+        named => named.strip_prefix("x86-64-v")?.parse().ok(),
+    }
+}
+
+fn named_level(build: &Build) -> Option<u8> {
+    level_of(&target_cpu(build)?.0)
+}
+
+/// The flag that asks for more than is expected, or for nobody knows what.
 fn flagged(build: &Build, expected: u8) -> Option<Finding> {
-    let words = build.words_to_rustc();
-    let (cpu, word, source) = words.iter().find_map(|(word, source)| {
-        let cpu = word.split_once("target-cpu=")?.1;
-        // Of a CPU that is named by its model the level is not looked up: it is more than the first.
-        let level = match cpu {
-            "generic" | "x86-64" => 1,
-            named => {
-                named.strip_prefix("x86-64-v").and_then(|it| it.parse().ok()).unwrap_or(u8::MAX)
-            }
-        };
-        (level > expected && (level != u8::MAX || expected == 1)).then_some((cpu, word, source))
-    })?;
-    let what = if cpu == "native" { "whatever processor the build ran on" } else { cpu };
-    let finding = Finding::new(Location::Subject, format!("rustc was told to build for {what}"))
+    let (cpu, word, source) = target_cpu(build)?;
+    let is_more = level_of(&cpu).map_or(expected == 1, |level| level > expected);
+    if !is_more {
+        return None;
+    }
+    let what = if cpu == "native" { "the CPU of the build machine" } else { &cpu };
+    let finding = Finding::new(Location::Subject, format!("rustc was told to compile for {what}"))
         .evidence(format!("{word} in {source}"))
         .evidence(format!("expected: {}", name(expected)))
-        .fix(format!("RUSTFLAGS=\"-C target-cpu={}\" cargo build --release", name(expected)));
+        .fix(format!("remove {word} from {source}, and build again"));
     Some(finding)
 }
 
@@ -117,6 +141,10 @@ mod tests {
             (Fact::high(1, "x"), Some("target-cpu=x86-64-v3"), Some(2), "fail", None),
             (Fact::high(1, "x"), Some("target-cpu=x86-64-v2"), Some(2), "pass", None),
             (Fact::high(1, "x"), Some("target-cpu=x86-64"), None, "pass", None),
+            (Fact::high(2, "x"), Some("-Ctarget-cpu=x86-64-v2"), None, "pass", None),
+            (Fact::high(3, "x"), Some("-Ctarget-cpu=x86-64-v2"), None, "fail", Some(Level::Warn)),
+            (Fact::default(), Some("-Ctarget-cpu=x86-64-v2"), None, "open", None),
+            (Fact::high(1, "x"), Some("-Ctarget-cpu=x86-64-next"), None, "fail", None),
         ] {
             let answer = check(&facts(level, flag, expected));
             assert_eq!(answer.name(), outcome, "{flag:?} {expected:?}");

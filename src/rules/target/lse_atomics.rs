@@ -1,27 +1,31 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "lse-atomics",
+    aliases: &[],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program needs atomic instructions that older arm64 processors lack",
-    what: "Looks for `-C target-feature=+lse` and for a `-C target-cpu` newer than the first arm64 \
-           processors in what rustc was told. The default asks the processor at run time and is \
-           fine. Without the build the answer is open: machine code that asks first and code that \
-           does not hold the same instructions.",
+    status: Status::Stable,
+    summary: "the binary needs atomic instructions that older arm64 CPUs do not have",
+    what: "The rule looks for `-C target-feature=+lse`, and for a `-C target-cpu` newer than the \
+           first arm64 CPUs, in the flags that rustc got. The default checks the CPU at run time \
+           and passes. Without the build the outcome is inconclusive: code that checks first has \
+           the same instructions as code that does not.",
     why: "On a Cortex-A53 or A72 (Raspberry Pi 3 and 4, many servers) the first such instruction \
-           ends the program with SIGILL, exit code 132, and no message.",
+           ends the process with SIGILL: exit code 132, no message.",
     fix: "Remove `-C target-feature=+lse` and `-C target-cpu=native` (or a CPU newer than Armv8.0) \
-           from RUSTFLAGS; the default `aarch64-unknown-linux-gnu` asks at run time.",
+           from RUSTFLAGS. The default for `aarch64-unknown-linux-gnu` checks at run time.",
+    no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132), Symptom::Silence],
     references: &[
-        "restate 5123",
-        "openobserve 966",
-        "rustc: -Z outline-atomics, on by default for aarch64 Linux",
+        "https://doc.rust-lang.org/rustc/codegen-options/index.html#target-feature",
+        "https://github.com/restatedev/restate/issues/5123",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// Processors and levels without LSE, in the names that LLVM knows them by.
@@ -39,18 +43,16 @@ const WITHOUT_LSE: &[&str] = &[
 ];
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if binary.machine.as_ref().is_none_or(|it| it.arch != "aarch64") {
-        return Outcome::not_applicable("LSE is a question of arm64");
+        return Outcome::not_applicable("LSE atomics exist on arm64 only");
     }
     if binary.triple.value.as_ref().is_some_and(|it| it.contains("apple")) {
         return Outcome::not_applicable("every Apple processor has LSE");
     }
     let Some(build) = &facts.build else {
         return Outcome::open(
-            "what rustc was told about the processor is not known without the build",
+            "the flags for the CPU are not known without the build; lint in the workspace that built the binary",
         );
     };
     let words = build.words_to_rustc();
@@ -61,11 +63,11 @@ fn check(facts: &Facts) -> Outcome {
             || features.split(',').any(|it| it == "+lse")
     };
     let Some((word, source)) = words.iter().find(|(word, _)| asks(word)) else {
-        return Outcome::Pass;
+        return Outcome::pass("the code checks for LSE atomics at run time");
     };
-    Finding::new(Location::Subject, "rustc was told that every processor has LSE atomics")
+    Finding::new(Location::Subject, "rustc was told that every CPU has LSE atomics")
         .evidence(format!("{word} in {source}"))
-        .fix("RUSTFLAGS=\"-C target-cpu=generic\" cargo build --release")
+        .fix(format!("remove {word} from {source}, and build again"))
         .into()
 }
 

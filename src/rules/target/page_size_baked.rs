@@ -1,55 +1,68 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "page-size-baked",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the allocator was configured for smaller memory pages than arm64 kernels use",
-    what: "jemalloc bakes the page size of its configuration (`LG_PAGE`) into the program. On arm64, \
-           where kernels have pages of 4, 16 or 64 KiB, it must have been configured for 64 KiB.",
-    why: "On a kernel with larger pages (Raspberry Pi 5, Asahi, some RHEL) the program ends at the first \
-          allocation: `<jemalloc>: Unsupported system page size`, then `memory allocation of 16 bytes \
-          failed`. No setting at run time helps.",
-    fix: "JEMALLOC_SYS_WITH_LG_PAGE=16 cargo build --release, after `cargo clean -p tikv-jemalloc-sys`.",
+    status: Status::Stable,
+    summary: "jemalloc was configured for smaller memory pages than arm64 kernels use",
+    what: "jemalloc fixes the page size when it is configured (`LG_PAGE`). Arm64 kernels have \
+           pages of 4, 16 or 64 KiB, so on arm64 it must be configured for 64 KiB.",
+    why: "On a kernel with larger pages (Raspberry Pi 5, Asahi, some RHEL) the process ends at the \
+           first allocation: `<jemalloc>: Unsupported system page size`, then `memory allocation \
+           of 16 bytes failed`. No run-time setting helps.",
+    fix: "`cargo clean -p tikv-jemalloc-sys`, then `JEMALLOC_SYS_WITH_LG_PAGE=16 cargo build \
+           --release`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("<jemalloc>: Unsupported system page size"),
         Symptom::ExitCode(134),
     ],
-    references: &["qdrant 3831", "stalwart 578", "rauthy 1287", "oxc 3783"],
-    check: Check::Facts(check),
+    references: &[
+        "https://github.com/qdrant/qdrant/issues/3831",
+        "https://docs.rs/crate/tikv-jemalloc-sys/latest",
+    ],
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// 64 KiB, the largest page of an arm64 kernel, as a power of two.
 const LARGEST: u32 = 16;
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if binary.machine.as_ref().is_none_or(|it| it.arch != "aarch64") {
-        return Outcome::not_applicable("pages of several sizes are a question of arm64");
+        return Outcome::not_applicable("only arm64 kernels have pages of several sizes");
     }
     match (binary.allocator.value.as_deref(), binary.rust.value) {
         (Some(allocator), _) if allocator.contains("jemalloc") => {}
-        (Some(_), _) => return Outcome::Pass,
+        (Some(name), _) => {
+            return Outcome::pass(format!(
+                "allocator: {name}, which reads the page size at run time"
+            ));
+        }
         (None, Some(true)) => return Outcome::open(binary.allocator.evidence.clone()),
-        (None, _) => return Outcome::not_applicable("no Rust allocator to ask about"),
+        (None, _) => return Outcome::not_applicable("the binary has no Rust allocator"),
     }
     let configured =
         facts.build.as_ref().map(|build| build.jemalloc_page_bits.as_slice()).unwrap_or_default();
     match configured {
-        [] => Outcome::open("jemalloc is inside; what it was configured for is not in the program"),
-        sizes if sizes.iter().all(|bits| *bits >= LARGEST) => Outcome::Pass,
+        [] => Outcome::open("the binary has jemalloc, but not its page size; lint in the workspace that built it"),
+        sizes if sizes.iter().all(|bits| *bits >= LARGEST) => {
+            Outcome::pass("jemalloc is configured for pages of 64 KiB")
+        }
         [bits] => Finding::new(
             Location::Subject,
-            format!("jemalloc was configured for pages of {} KiB at most", (1u64 << (*bits).min(40)) >> 10),
+            format!("jemalloc is configured for pages of at most {} KiB", (1u64 << (*bits).min(40)) >> 10),
         )
-        .evidence(format!("its build printed `checking LG_PAGE... {bits}`"))
+        .evidence(format!("the build of jemalloc printed `checking LG_PAGE... {bits}`"))
         .fix("cargo clean -p tikv-jemalloc-sys && JEMALLOC_SYS_WITH_LG_PAGE=16 cargo build --release")
         .into(),
-        _ => Outcome::open("jemalloc was built for several page sizes here; which one is inside is not known"),
+        _ => Outcome::open("this target directory has jemalloc for several page sizes; run `cargo clean -p tikv-jemalloc-sys` and build again"),
     }
 }
 
@@ -72,11 +85,11 @@ mod tests {
             build: Some(Build { jemalloc_page_bits: bits.to_vec(), ..Build::default() }),
             ..Facts::default()
         };
-        assert_eq!(check(&of("aarch64", "jemalloc", &[16])), Outcome::Pass);
+        assert_eq!(check(&of("aarch64", "jemalloc", &[16])).name(), "pass");
         assert_eq!(check(&of("aarch64", "jemalloc", &[12])).name(), "fail");
         assert_eq!(check(&of("aarch64", "jemalloc", &[12, 16])).name(), "open");
         assert_eq!(check(&of("aarch64", "jemalloc", &[])).name(), "open");
-        assert_eq!(check(&of("aarch64", "mimalloc", &[12])), Outcome::Pass);
+        assert_eq!(check(&of("aarch64", "mimalloc", &[12])).name(), "pass");
         assert_eq!(check(&of("x86_64", "jemalloc", &[12])).name(), "not-applicable");
     }
 }

@@ -1,21 +1,24 @@
 use crate::binary::Binary;
 use crate::binary::Format;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "segment-alignment",
+    aliases: &[],
     group: Group::Target,
     level: Level::Warn,
     since: "0.1.0",
-    summary: "the program cannot be loaded where memory pages are 64 KiB",
-    what: "On arm64 every loaded segment should be aligned to 64 KiB (`p_align`), because kernels \
-           with 4, 16 and 64 KiB pages are all in use.",
-    why: "A kernel whose pages are larger than the alignment refuses to load the program (`ELF \
-           load command alignment not page-aligned`) or maps its segments over each other.",
-    fix: "Link with `-C link-arg=-Wl,-z,max-page-size=65536`; it is the default of GNU ld and lld \
-           for arm64 Linux, so look for what lowered it.",
+    status: Status::Stable,
+    summary: "the binary cannot be loaded where memory pages are 64 KiB",
+    what: "On arm64 every loaded segment must be aligned to 64 KiB (`p_align`), because arm64 \
+           kernels have pages of 4, 16 or 64 KiB.",
+    why: "A kernel with pages larger than the alignment does not load the binary (`ELF load \
+           command alignment not page-aligned`), or maps its segments over each other.",
+    fix: "Link with `-C link-arg=-Wl,-z,max-page-size=65536`. This is the default of GNU ld and \
+           lld for arm64 Linux, so look for an option that changes it.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("ELF load command alignment not page-aligned")],
-    references: &["elf(5), p_align", "Linux, arch/arm64: CONFIG_ARM64_64K_PAGES"],
+    references: &["elf(5)", "ld(1)"],
     check: Check::Binary(check),
 };
 
@@ -30,13 +33,21 @@ fn check(binary: &Binary) -> Outcome {
         return Outcome::not_applicable("only arm64 Linux has pages of several sizes");
     }
     match binary.segment_alignment {
-        None => Outcome::open("the segments could not be read"),
-        Some(alignment) if alignment >= LARGEST_PAGE => Outcome::Pass,
+        None => {
+            Outcome::open("the segments could not be read; look at the output of `readelf -lW`")
+        }
+        Some(alignment) if alignment >= LARGEST_PAGE => {
+            Outcome::pass(format!("segments are aligned to {} KiB", alignment >> 10))
+        }
         Some(alignment) => {
             let message = format!("a segment is aligned to {} KiB only", alignment >> 10);
             Finding::new(Location::Segment("PT_LOAD"), message)
                 .evidence(format!("the smallest p_align is {alignment:#x}, the largest arm64 page {LARGEST_PAGE:#x}"))
-                .fix("RUSTFLAGS=\"-C link-arg=-Wl,-z,max-page-size=65536\" cargo build --release")
+                .fix_for(
+                    binary,
+                    "RUSTFLAGS=\"-C link-arg=-Wl,-z,max-page-size=65536\" cargo build --release",
+                    "link with -Wl,-z,max-page-size=65536",
+                )
                 .into()
         }
     }
@@ -55,7 +66,7 @@ mod tests {
             segment_alignment,
             ..Binary::default()
         };
-        assert_eq!(check(&of("aarch64", Some(0x10000))), Outcome::Pass);
+        assert_eq!(check(&of("aarch64", Some(0x10000))).name(), "pass");
         assert_eq!(check(&of("aarch64", Some(0x1000))).name(), "fail");
         assert_eq!(check(&of("aarch64", None)).name(), "open");
         assert_eq!(check(&of("x86_64", Some(0x1000))).name(), "not-applicable");

@@ -1,22 +1,31 @@
+use crate::cargo::build::Build;
 use crate::cargo::workspace::target::difference;
 use crate::fact::Confidence;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
     id: "triple-mismatch",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program is for another target than the one asked for",
-    what: "Compares the target that the file's header, its C library and its notes tell with the \
-           expected one: the configuration's, else `--target` or `build.target`, else the host. Only \
-           what makes two targets incompatible counts: the architecture, the system, the C library \
-           and the floating-point ABI; vendors and processor revisions do not.",
-    why: "A program for another machine ends with `exec format error`, one for another C library \
-          with `no such file or directory`; the build that made it looked successful.",
-    fix: "Build with the target and copy from its own directory: `target/<triple>/release`, not \
-          `target/release`.",
+    status: Status::Stable,
+    summary: "the binary is for another target than the expected one",
+    what: "The rule compares the target that the file header, the C library and the notes of the \
+           binary show with the expected one: `[expect] triple`, otherwise `--target` or \
+           `build.target`, otherwise the host. Only incompatible differences count: architecture, \
+           operating system, C library and floating-point ABI; vendors and CPU revisions do not.",
+    why: "A binary for another machine ends with `exec format error`, one for another C library \
+           with `no such file or directory`, although its build succeeded.",
+    fix: "Build with `--target`, and copy from the directory of that target: \
+           `target/<triple>/release`, not `target/release`.",
+    no_fix_line: Some(
+        "without a Cargo workspace the command that builds the expected target is \
+           not known",
+    ),
     symptoms: &[
         Symptom::Stderr("exec format error"),
         Symptom::Stderr("no such file or directory"),
@@ -24,16 +33,23 @@ pub static RULE: Rule = Rule {
     ],
     references: &[
         "https://doc.rust-lang.org/cargo/reference/config.html#buildtarget",
-        "typst 5290",
-        "Codewhale 587",
+        "https://github.com/typst/typst/issues/5290",
     ],
-    check: Check::Facts(check),
+    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
 };
 
+/// The command that builds for the expected target, unless it is the very one that made this binary.
+fn fix(build: &Build, wanted: &str) -> String {
+    let dynamic = build.rustflags.iter().find(|flag| flag.word.contains("-crt-static"));
+    match dynamic.filter(|_| wanted.contains("musl")) {
+        Some(flag) => format!("remove {} from {}, and build again", flag.word, flag.origin),
+        None if build.triple() == Some(wanted) => build.command(),
+        None => Build { target: Some(wanted.to_owned()), ..build.clone() }.command(),
+    }
+}
+
 fn check(facts: &Facts) -> Outcome {
-    let Some(binary) = &facts.binary else {
-        return Outcome::not_applicable("no program was given");
-    };
+    let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     let build = facts.build.as_ref();
     let Some(wanted) = facts.policy.triple.as_deref().or(build.and_then(|it| it.triple())) else {
         return Outcome::not_applicable("no target is expected");
@@ -42,18 +58,22 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::open(binary.triple.evidence.clone());
     };
     let Some(difference) = difference(seen, wanted) else {
-        return Outcome::open(format!("`{wanted}` is no target whose name tells what it is"));
+        return Outcome::open(format!(
+            "`{wanted}` is not a known target; compare the binary with `readelf -h`"
+        ));
     };
-    let Some(difference) = difference else { return Outcome::Pass };
+    let Some(difference) = difference else {
+        return Outcome::pass(format!("the binary is for {seen}"));
+    };
     let mut finding = Finding::new(
         Location::Subject,
-        format!("the program is for {seen}, but {wanted} is expected: another {difference}"),
+        format!("the binary is for {seen}, but {wanted} is expected: another {difference}"),
     )
-    .evidence(format!("in the program: {}", binary.triple.evidence));
+    .evidence(format!("in the binary: {}", binary.triple.evidence));
     if let Some(build) = build {
         finding = finding
             .evidence(format!("cargo builds into {}", build.profile_dir.display()))
-            .fix(build.command());
+            .fix(fix(build, wanted));
     }
     match binary.triple.confidence >= Confidence::High {
         true => finding.into(),
@@ -80,7 +100,7 @@ mod tests {
         };
         let arm = || Fact::high("aarch64-unknown-linux-gnu".to_owned(), "header");
         assert_eq!(outcome(None, None, arm()).name(), "fail");
-        assert_eq!(outcome(None, Some("aarch64-unknown-linux-gnu"), arm()), Outcome::Pass);
+        assert_eq!(outcome(None, Some("aarch64-unknown-linux-gnu"), arm()).name(), "pass");
         let musl =
             outcome(Some("aarch64-unknown-linux-musl"), Some("aarch64-unknown-linux-gnu"), arm());
         assert!(musl.findings()[0].message.ends_with("another C library"));

@@ -1,32 +1,41 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
+};
 use crate::start::image::Image;
 use crate::start::image::machine_of_root;
 
 pub static RULE: Rule = Rule {
     id: "wrong-architecture",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program is for another machine than the image",
-    what: "Compares the machine in the program's ELF header with the platform of the image's \
-           configuration; where there is none, with the image's own programs.",
-    why: "The kernel refuses to start it; on a machine with emulation it works for whoever \
-           tests it there and for nobody else.",
-    fix: "Build for the image's platform: `cargo build --target TRIPLE` by TARGETARCH, and no \
+    status: Status::Stable,
+    summary: "the binary is for another machine than the image",
+    what: "The rule compares the machine in the ELF header of the binary with the platform of the \
+           image's configuration; without one, with the programs of the image.",
+    why: "The kernel does not start the binary. On a machine with emulation it works for the \
+           person who tests it there, and for nobody else.",
+    fix: "Compile for the platform of the image (`cargo build --target TRIPLE`, chosen by \
+           TARGETARCH), copy from `target/TRIPLE/release`, and do not write \
            `--platform=$BUILDPLATFORM` on the last stage.",
+    no_fix_line: None,
     symptoms: &[Symptom::Stderr("exec format error"), Symptom::ExitCode(1)],
-    references: &["typst 5290", "replex 48", "rudolfs 87", "docker-rust 147"],
+    references: &[
+        "https://docs.docker.com/build/building/multi-platform/",
+        "https://github.com/typst/typst/issues/5290",
+    ],
     check: Check::Carried(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(linking) = &binary.linking else {
-        return Outcome::open("the program is no ELF file that can be read");
+        return Outcome::open("the binary cannot be read as ELF; look at the output of file(1)");
     };
     let Some(own) = linking.architecture() else {
         return Outcome::open(format!(
-            "images have no name for the machine {} of the ELF header",
+            "machine {} of the ELF header has no name in image platforms; compare it with the image by hand",
             linking.machine
         ));
     };
@@ -39,17 +48,17 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         }
         (None, None) => {
             return Outcome::open(
-                "the image does not say what machine it is for, and has no program that would",
+                "the image names no platform and has no program to compare with; set `--platform` when you build it",
             );
         }
     };
     if own == wanted {
-        return Outcome::Pass;
+        return Outcome::pass(format!("binary and image are for {own}"));
     }
     let at = image.subject_at.as_deref().unwrap_or(&binary.path);
     let finding = Finding::new(
         Location::Subject,
-        format!("the program is for {own}, the image is for {wanted}"),
+        format!("the binary is for {own}, but the image is for {wanted}"),
     )
     .evidence(format!(
         "ELF machine {}, {} bits",
@@ -58,7 +67,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     ))
     .evidence(evidence)
     .evidence(format!("the kernel: exec {at}: exec format error"))
-    .fix(format!("docker build --platform linux/{wanted} ."));
+    .fix(compile_for(&wanted));
     // These kernels run programs of their machine's older half, when they are built to.
     match (own, wanted.as_str()) {
         ("386", "amd64") | ("arm", "arm64") => finding.at_most_warn().into(),
@@ -98,12 +107,12 @@ mod tests {
     #[test]
     fn the_header_is_compared_with_the_platform() {
         let none = Memory::default;
-        assert_eq!(outcome(62, 2, Some("linux/amd64"), none()), Outcome::Pass);
-        assert_eq!(outcome(183, 2, Some("linux/arm64/v8"), none()), Outcome::Pass);
+        assert_eq!(outcome(62, 2, Some("linux/amd64"), none()).name(), "pass");
+        assert_eq!(outcome(183, 2, Some("linux/arm64/v8"), none()).name(), "pass");
         let failed = outcome(62, 2, Some("linux/arm64"), none());
         assert_eq!(
             failed.findings()[0].message,
-            "the program is for amd64, the image is for arm64"
+            "the binary is for amd64, but the image is for arm64"
         );
         assert_eq!(
             outcome(3, 1, Some("linux/amd64"), none()).findings()[0].at_most,
@@ -118,7 +127,7 @@ mod tests {
             Memory::default().elf("/usr/bin/dash", linking(183, 2)).link("/bin/sh", "/usr/bin/dash")
         };
         assert_eq!(outcome(62, 2, None, arm()).name(), "fail");
-        assert_eq!(outcome(183, 2, None, arm()), Outcome::Pass);
+        assert_eq!(outcome(183, 2, None, arm()).name(), "pass");
         assert_eq!(outcome(62, 2, None, Memory::default()).name(), "open");
     }
 }

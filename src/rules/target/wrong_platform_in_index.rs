@@ -1,30 +1,38 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{
+    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
+};
 use crate::start::command::Command;
 use crate::start::image::Image;
 use crate::start::image::Sibling;
 
 pub static RULE: Rule = Rule {
     id: "wrong-platform-in-index",
+    aliases: &[],
     group: Group::Target,
     level: Level::Deny,
     since: "0.1.0",
+    status: Status::Stable,
     summary: "an index lists an image for a platform that its programs are not for",
-    what: "Compares, for every image of an index, the platform that the index gives it, the \
-           one that its configuration gives it, and the machine of the programs that it runs.",
-    why: "Engines fetch by the index: on that platform the container does not start.",
-    fix: "Build each platform of the index with its own target (`--platform \
-           linux/amd64,linux/arm64` and TARGETARCH).",
+    what: "For every image of an index, the rule compares the platform in the index, the platform \
+           in the image's configuration, and the machine of the programs that the image runs.",
+    why: "Engines choose an image by the index. On that platform the container does not start.",
+    fix: "Compile for each platform of the index with its own target (`--platform \
+           linux/amd64,linux/arm64`, and `cargo build --target` chosen by TARGETARCH).",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("exec format error"),
         Symptom::Stderr("does not match the detected host platform"),
     ],
-    references: &["typst 5290", "caesura 96"],
+    references: &[
+        "https://github.com/opencontainers/image-spec/blob/main/image-index.md",
+        "https://github.com/typst/typst/issues/5290",
+    ],
     check: Check::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {
     if image.siblings.is_empty() && image.listed.is_none() {
-        return Outcome::not_applicable("the image was not found in an index that names platforms");
+        return Outcome::not_applicable("the image is not in an index that names platforms");
     }
     let programs = image
         .start()
@@ -35,7 +43,9 @@ fn check(image: &Image) -> Outcome {
         config: image.platform().cloned().unwrap_or_default(),
         programs: programs.into_iter().collect(),
     };
-    std::iter::once(&own).chain(image.siblings.iter()).flat_map(findings).collect()
+    let found = format!("{} images match their platform", image.siblings.len() + 1);
+    let all = std::iter::once(&own).chain(image.siblings.iter());
+    Outcome::of(all.flat_map(findings), found)
 }
 
 fn findings(sibling: &Sibling) -> Vec<Finding> {
@@ -46,7 +56,10 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
         findings.push(
             Finding::new(
                 Location::ImageConfig("architecture"),
-                format!("the image listed for {listed} is for {}", sibling.config),
+                format!(
+                    "the index lists the image for {listed}, but its configuration says {}",
+                    sibling.config
+                ),
             )
             .fix(format!("docker build --platform {listed} .")),
         );
@@ -57,10 +70,10 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
             findings.push(
                 Finding::new(
                     Location::ImagePath(path.clone()),
-                    format!("{path} of the image for {listed} is for {machine}"),
+                    format!("{path} is for {machine}, but the index lists its image for {listed}"),
                 )
                 .evidence(format!("ELF machine {}", linking.machine))
-                .fix(format!("docker build --platform {listed} .")),
+                .fix(compile_for(&listed.architecture)),
             );
         }
     }
@@ -88,9 +101,12 @@ mod tests {
     #[test]
     fn every_image_of_the_index_is_looked_at() {
         let outcome = |one| check(&Image { siblings: [one].into(), ..Image::default() });
-        assert_eq!(outcome(sibling("linux/amd64", "linux/amd64", 62)), Outcome::Pass);
+        assert_eq!(outcome(sibling("linux/amd64", "linux/amd64", 62)).name(), "pass");
         let failed = outcome(sibling("linux/arm64", "linux/arm64", 62));
-        assert_eq!(failed.findings()[0].message, "/app of the image for linux/arm64 is for amd64");
+        assert_eq!(
+            failed.findings()[0].message,
+            "/app is for amd64, but the index lists its image for linux/arm64"
+        );
         assert_eq!(outcome(sibling("linux/arm64", "linux/amd64", 62)).findings().len(), 2);
         assert_eq!(check(&Image::default()).name(), "not-applicable");
     }

@@ -81,7 +81,7 @@ fn the_work_that_cannot_be_done_is_one_line_that_says_what_to_do() {
     refuses(&binlint(at, &["--profile", "relaese"]), &["relaese", "did you mean `release`?"]);
     refuses(&binlint(at, &["--release"]), &["not built", "cargo build --release"]);
     refuses(&binlint(at, &["--config", "none.toml"]), &["none.toml", "no such file"]);
-    refuses(&binlint(at, &["-D", "partial-rlro"]), &["did you mean `partial-relro`?"]);
+    refuses(&binlint(at, &["-D", "relro-not-ful"]), &["did you mean `relro-not-full`?"]);
 
     fs::write(at.join("binlint.toml"), "[levels]\nhardning = \"deny\"\n").unwrap();
     refuses(&binlint(at, &[]), &["binlint.toml:2", "did you mean `hardening`?"]);
@@ -225,17 +225,26 @@ fn levels_decide_the_exit_code_and_the_last_word_wins() {
         binlint(at, &only).status.code()
     };
     assert_eq!(lint(&[]), Some(0));
-    assert_eq!(lint(&["-D", "partial-relro"]), Some(1));
+    assert_eq!(lint(&["-D", "relro-not-full"]), Some(1));
     assert_eq!(lint(&["-D", "hardening"]), Some(1));
+    assert_eq!(lint(&["-D", "hardening", "-A", "relro-not-full"]), Some(0));
+    assert_eq!(lint(&["-A", "relro-not-full", "-D", "hardening"]), Some(1));
+    // A rule answers to the name that it had before.
+    assert_eq!(lint(&["-D", "partial-relro"]), Some(1));
     assert_eq!(lint(&["-D", "hardening", "-A", "partial-relro"]), Some(0));
-    assert_eq!(lint(&["-A", "partial-relro", "-D", "hardening"]), Some(1));
 
     let waiver = |rest: &str| {
         let text =
-            format!("[[waivers]]\nrule = \"partial-relro\"\nreason = \"old loader\"\n{rest}");
+            format!("[[waivers]]\nrule = \"relro-not-full\"\nreason = \"old loader\"\n{rest}");
         fs::write(at.join("binlint.toml"), text).unwrap();
     };
     waiver("subject = \"server\"\n");
+    assert_eq!(lint(&["-D", "hardening"]), Some(0));
+    let renamed = "[levels]\npartial-relro = \"deny\"\n";
+    fs::write(at.join("binlint.toml"), renamed).unwrap();
+    assert_eq!(lint(&[]), Some(1));
+    let waived = "[[waivers]]\nrule = \"partial-relro\"\nreason = \"old loader\"\n";
+    fs::write(at.join("binlint.toml"), waived).unwrap();
     assert_eq!(lint(&["-D", "hardening"]), Some(0));
     waiver("expires = \"2020-01-01\"\n");
     assert_eq!(lint(&["-D", "hardening"]), Some(1));
@@ -267,7 +276,10 @@ fn every_rule_explains_itself() {
         assert!(page.starts_with(&format!("{id}: ")), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
     }
-    refuses(&binlint(at, &["explain", "partial-rlro"]), &["did you mean `partial-relro`?"]);
+    let old = text(&binlint(at, &["explain", "partial-relro"]).stdout);
+    assert!(old.starts_with("relro-not-full: "), "{old}");
+    assert!(old.contains("called partial-relro before 0.1.0: "), "{old}");
+    refuses(&binlint(at, &["explain", "relro-not-ful"]), &["did you mean `relro-not-full`?"]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ const SCENARIOS: &[Scenario] = &[
     stale("shared-cache", "app", FETCHES, &["stale-by-mtime", "stale-sources"], &["stale-sources"]),
     honest("freshened-cache", "app", LISTENS),
     honest("cache-of-its-own", "app", LISTENS),
-    stale("sources-before-cook", "app", NOTHING, &["masked-version", "placeholder-main"], EMPTY),
+    stale("sources-before-cook", "app", NOTHING, &["cargo-chef-stub", "placeholder-main"], EMPTY),
     stale("cooked-and-not-built", "app", NOTHING, KEPT, EMPTY),
     honest("cooked-first", "app", LISTENS),
     stale(

@@ -123,6 +123,47 @@ fn what_cargo_says_of_the_package_is_no_leak() {
     assert_eq!(place.check(&[]).outcome("embedded-build-env"), "pass");
 }
 
+/// Code that nobody calls, whose texts look like those of the standard library or a dependency.
+#[test]
+fn texts_of_unused_code_that_look_like_others_are_not_missed() {
+    let main = "mod a;\nfn main() {\n    println!(\"{}\", a::f(std::env::args().count()));\n}\n";
+    let used = "pub fn f(i: usize) -> u8 {\n    [1, 2, 3][i]\n}\n";
+    for unused in [
+        "#[allow(dead_code)]\npub struct E(u8);\nimpl std::fmt::Display for E {\n    \
+         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {\n        match self.0 {\n            \
+         0 => write!(f, \"Unhandled internal error: {}\", self.0),\n            \
+         _ => f.write_str(\"input stream did not contain valid UTF-8\"),\n        }\n    }\n}\n",
+        "#[allow(dead_code)]\npub fn explain() {\n    \
+         println!(\"called `Option::unwrap()` on a `None` value in the parser\");\n}\n",
+        // Both ends are as in the standard library.
+        "#[allow(dead_code)]\npub fn explain() {\n    \
+         println!(\"called `Option::unwrap()` on an odd `None` value\");\n}\n",
+    ] {
+        is_never_accused(&[("src/main.rs", main), ("src/a.rs", &format!("{used}{unused}"))]);
+    }
+}
+
+/// Thirty texts of which the program has none: it calls nothing of what has them.
+#[test]
+fn a_health_check_that_shares_a_module_with_its_server_is_not_another_program() {
+    let messages = (0..40).fold(String::new(), |all, n| {
+        all + &format!("            {n} => \"the request failed because of problem {n}\",\n")
+    });
+    let errors = format!(
+        "pub const PORT: u16 = 8080;\npub fn text(n: usize) -> &'static str {{\n    match n {{\n{messages}            \
+         _ => \"\",\n    }}\n}}\n"
+    );
+    let main = "#[allow(dead_code)]\nmod errors;\nuse std::process::ExitCode;\nfn main() -> ExitCode {\n    \
+                match std::net::TcpStream::connect((\"127.0.0.1\", errors::PORT)) {\n        \
+                Ok(_) => ExitCode::SUCCESS,\n        Err(_) => ExitCode::FAILURE,\n    }\n}\n";
+    let abort = "[profile.release]\npanic = \"abort\"\n";
+    is_never_accused(&[
+        ("Cargo.toml", &manifest("my-app", abort)),
+        ("src/main.rs", main),
+        ("src/errors.rs", &errors),
+    ]);
+}
+
 /// One changed word in a message that `main` does not print itself.
 #[test]
 fn an_edited_text_is_shown_as_the_program_has_it() {
@@ -172,8 +213,102 @@ fn a_main_that_comes_to_nothing_was_meant_where_it_is_untouched() {
     if binlint::cargo::fs::inode_time::steady_since(&main, root, &root.join("target")).is_some() {
         place.check(&[]).is_fresh();
     }
-    // The same file as it comes out of a later layer.
+    // The same file as it comes out of a later layer: nobody knows, and nobody is accused.
     fs::remove_file(&main).unwrap();
     place.copy("src/main.rs", "fn main() {\n    my_app::nothing();\n}\n");
-    place.check(&[]).denies("placeholder-main", &["`main` does nothing"]);
+    let judged = place.check(&[]);
+    judged.is_fresh();
+    assert_eq!(judged.outcome("placeholder-main"), "open", "{judged:?}");
+}
+
+/// Honest mains that come to nothing, copied as a layer copies them and beside the sources alone;
+/// and the placeholder that each of them could have been.
+#[test]
+fn a_main_that_may_come_to_nothing_is_told_from_a_placeholder() {
+    let features = "[features]\nserver = []\n";
+    let library = "pub fn start() {\n    println!(\"listening on {:?}\", std::env::args().nth(1));\n}\n\
+                   pub fn init() {\n    if cfg!(debug_assertions) {\n        println!(\"debugging\");\n    }\n}\n";
+    let with = |main: &str| {
+        let place = Place::new();
+        place.write("Cargo.toml", &manifest("my-app", features));
+        place.copy("src/lib.rs", library);
+        place.copy("src/main.rs", main);
+        place
+    };
+    for (main, expected) in [
+        ("fn main() {\n    my_app::init();\n}\n", "open"),
+        (
+            "const ON: bool = false;\nfn main() {\n    if !ON {\n        return;\n    }\n    my_app::start();\n}\n",
+            "open",
+        ),
+        ("fn main() {\n    #[cfg(feature = \"server\")]\n    my_app::start();\n}\n", "fail"),
+        (
+            "#[cfg(feature = \"server\")]\nfn main() {\n    my_app::start();\n}\n\
+             #[cfg(not(feature = \"server\"))]\npub fn main() {}\n",
+            "fail",
+        ),
+        ("fn main() {\n    #[cfg(windows)]\n    my_app::start();\n}\n", "pass"),
+    ] {
+        let place = with(main);
+        place.build(&[]);
+        fs::remove_file(place.path("src/main.rs")).unwrap();
+        place.copy("src/main.rs", main);
+        let judged = place.check(&[]);
+        assert_eq!(judged.outcome("placeholder-main"), expected, "{main}: {judged:?}");
+        if expected == "fail" {
+            assert!(!judged.is_denied("placeholder-main"), "{main}: {judged:?}");
+            let said = judged.finding("placeholder-main");
+            assert!(said.contains("with these features"), "{said}");
+        } else {
+            judged.is_fresh();
+        }
+    }
+    // The placeholder, kept under a `main` that surely does something.
+    for main in [
+        "fn main() {\n    my_app::start();\n}\n",
+        "use my_app::start;\nfn main() {\n    start()\n}\n",
+        "fn main() {\n    let _ = std::net::TcpListener::bind(\"127.0.0.1:0\");\n}\n",
+    ] {
+        let place = with("fn main() {}\n");
+        place.build(&[]);
+        place.copy("src/main.rs", main);
+        assert!(place.build(&[]).is_empty(), "cargo is blind");
+        place.check(&[]).denies("placeholder-main", &["`main` does nothing", "src/main.rs"]);
+    }
+}
+
+/// A macro of the crate's own stands in the place of the standard library's.
+#[test]
+fn a_println_that_prints_nothing_is_not_missed() {
+    let quiet = "macro_rules! println {\n    ($($t:tt)*) => {};\n}\n";
+    let main = "#[macro_use]\nmod quiet;\nfn main() {\n    println!(\"this text is dropped by the macro\");\n    \
+                std::process::exit(std::env::args().count() as i32);\n}\n";
+    is_never_accused(&[("src/main.rs", main), ("src/quiet.rs", quiet)]);
+    let main = "mod quiet {\n    macro_rules! quiet {\n        ($($t:tt)*) => {};\n    }\n    pub(crate) use quiet as println;\n}\n\
+                use quiet::println;\nfn main() {\n    println!(\"this text is dropped by the macro\");\n}\n";
+    is_never_accused(&[("src/main.rs", main)]);
+    // The honest one beside it: what it prints is missed where another was compiled.
+    let place = Place::new();
+    place.copy("src/main.rs", "fn main() {\n    println!(\"this text was compiled first\");\n}\n");
+    place.build(&[]);
+    place.copy("src/main.rs", "fn main() {\n    println!(\"another text came afterwards\");\n}\n");
+    place.check(&[]).denies("stale-sources", &["another text came afterwards"]);
+}
+
+/// Cargo compiles again what lists a file that is gone: that it would not is no finding.
+#[test]
+fn a_listed_source_that_is_gone_is_seen_by_cargo() {
+    let place = Place::new();
+    let main = "fn main() {\n    println!(\"{}\", std::env::args().count());\n}\n";
+    place.copy("src/main.rs", &format!("mod gen_0;\n{main}"));
+    place.copy("src/gen_0.rs", "");
+    place.build(&[]);
+    place.copy("src/main.rs", main);
+    fs::remove_file(place.path("src/gen_0.rs")).unwrap();
+    let judged = place.check(&[]);
+    let line = judged.denies("stale-sources", &["src/gen_0.rs", "gone"]);
+    assert_eq!(line, "cargo build --release", "no date has to be made new");
+    assert_ne!(judged.outcome("stale-by-mtime"), "fail", "{judged:?}");
+    assert_eq!(place.build(&[]), ["my-app"]);
+    place.check(&[]).is_fresh();
 }

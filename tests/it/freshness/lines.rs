@@ -192,7 +192,7 @@ fn a_foreign_program_is_replaced_by_the_line() {
         let _ = fs::remove_file(place.path(to));
         fs::copy(&foreign, place.path(to)).unwrap();
         let line =
-            place.check(&["--binary", to]).denies("foreign-artifact", &["not what cargo built"]);
+            place.check(&["--binary", to]).denies("foreign-artifact", &["that cargo built here"]);
         type_in(&place, &line);
         place.check(&["--binary", to]).is_fresh();
     }

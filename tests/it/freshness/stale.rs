@@ -100,7 +100,7 @@ fn equal_dates_are_fresh_to_cargo_and_denied_here() {
     });
     place.date("src/main.rs", anchor.unwrap());
     assert!(place.build(&[]).is_empty());
-    place.check(&[]).denies("stale-by-mtime", &["src/server.rs", "equal is fresh"]);
+    place.check(&[]).denies("stale-by-mtime", &["src/server.rs", "considers an equal time fresh"]);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn what_cargo_chef_leaves_in_the_place_of_the_sources_is_denied() {
     fs::remove_file(place.path("src/server.rs")).unwrap();
     place.build(&[]);
     let judged = place.check(&[]);
-    judged.denies("masked-version", &["cargo chef cook"]);
+    judged.denies("cargo-chef-stub", &["cargo chef cook"]);
     judged.denies("placeholder-main", &["stubs"]);
     // The same program against the sources outside of the stage.
     let outside = Place::new();
@@ -287,7 +287,7 @@ fn what_is_no_output_of_the_build_is_denied() {
     place.cargo_with(&["build", "--release"], &build_id);
     let foreign = other.path("target/release/my-app");
     let judged = place.check(&["--binary", foreign.to_str().unwrap()]);
-    judged.denies("foreign-artifact", &["not what cargo built here"]);
+    judged.denies("foreign-artifact", &["that cargo built here"]);
     judged.denies("stale-sources", &["listening on port"]);
     // Stripped afterwards it is still the same build.
     let stripped = place.path("stripped/my-app");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use binlint::rule::{Group, Rule, Symptom};
+use binlint::rule::{Group, Rule, Status};
 use binlint::rules;
 
 #[test]
@@ -69,6 +69,71 @@ fn a_rule_has_all_its_words() {
 }
 
 #[test]
+fn a_reference_is_a_url_or_a_man_page() {
+    for rule in rules::ALL {
+        for reference in rule.references {
+            assert!(is_url(reference) || is_man_page(reference), "{}: {reference:?}", rule.id);
+        }
+    }
+    for wrong in ["redlib 205", "ld.so(8), LD_PRELOAD", "http://a.b/c", "https://", "(8)", "x()"] {
+        assert!(!is_url(wrong) && !is_man_page(wrong), "{wrong:?}");
+    }
+}
+
+/// `https://HOST/…` without a blank.
+fn is_url(reference: &str) -> bool {
+    let rest = reference.strip_prefix("https://");
+    rest.is_some_and(|it| it.contains('.') && !it.contains(char::is_whitespace))
+}
+
+/// `name(section)`, as in `ld.so(8)` and `dlopen(3)`.
+fn is_man_page(reference: &str) -> bool {
+    let Some((name, section)) = reference.strip_suffix(')').and_then(|it| it.split_once('('))
+    else {
+        return false;
+    };
+    let is_name = |it: char| it.is_ascii_alphanumeric() || "._-+".contains(it);
+    !name.is_empty()
+        && name.chars().all(is_name)
+        && section.starts_with(|it: char| it.is_ascii_digit())
+        && section.chars().all(|it| it.is_ascii_alphanumeric())
+}
+
+/// Whoever is told of a fault is told what to do, or why no line can say it.
+#[test]
+fn every_rule_has_a_fix_line_or_says_why_there_is_none() {
+    for rule in rules::ALL {
+        let file = format!("src/rules/{}/{}.rs", rule.group.name(), rule.id.replace('-', "_"));
+        let code = code(Path::new(&file));
+        let prints = code.contains(".fix(") || code.contains(".fix_for(");
+        let reason = rule.no_fix_line.map(str::trim);
+        assert!(prints || reason.is_some(), "{}: neither a fix line nor a reason", rule.id);
+        assert!(reason.is_none_or(|it| !it.is_empty() && !it.ends_with('.')), "{}", rule.id);
+        for placeholder in ["NAME", "PROGRAM"] {
+            let is_there = code.contains(&format!("/{placeholder}\\\""))
+                || code.contains(&format!(" {placeholder}\""));
+            assert!(!is_there, "{}: a line with `{placeholder}` cannot be pasted", rule.id);
+        }
+    }
+}
+
+#[test]
+fn every_name_of_a_rule_is_its_own() {
+    let groups = Group::ALL.iter().map(|group| group.name());
+    let mut names: Vec<&str> = groups.collect();
+    for rule in rules::ALL {
+        names.push(rule.id);
+        names.extend(rule.aliases);
+        let is_renamed = matches!(rule.status, Status::Renamed { .. });
+        assert!(!is_renamed || !rule.aliases.is_empty(), "{}: renamed from what?", rule.id);
+    }
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "two rules or groups share a name");
+}
+
+#[test]
 fn the_docs_of_the_rules_are_up_to_date() {
     let mut pages = BTreeMap::new();
     let mut index = String::from(
@@ -110,32 +175,40 @@ fn rule_page(rule: &Rule) -> String {
         rule.since,
         rule.check.needs()
     );
-    let sections = [
-        ("What it looks at", rule.what),
-        ("Why it matters", rule.why),
-        ("How to heal it", rule.fix),
-    ];
-    for (title, text) in sections {
-        writeln!(page, "\n## {title}\n\n{text}").unwrap();
-    }
-    if !rule.symptoms.is_empty() {
-        writeln!(page, "\n## How it shows\n").unwrap();
-        for symptom in rule.symptoms {
-            match symptom {
-                Symptom::ExitCode(code) => writeln!(page, "- exit code {code}"),
-                Symptom::Silence => writeln!(page, "- nothing is printed"),
-                Symptom::Stderr(text) => writeln!(page, "- on standard error: `{text}`"),
-                Symptom::Client(text) => writeln!(page, "- a client sees: {text}"),
-                Symptom::Behaviour(text) => writeln!(page, "- {text}"),
-            }
-            .unwrap();
+    let aliases: Vec<String> = rule.aliases.iter().map(|it| format!("`{it}`")).collect();
+    match rule.status {
+        Status::Stable => Ok(()),
+        Status::Renamed { since, reason } => {
+            let aliases = aliases.join(", ");
+            writeln!(page, "\nCalled {aliases} before {since}: {reason}. Both names are accepted.")
+        }
+        Status::Deprecated { since, reason } => {
+            writeln!(page, "\n**Deprecated** in {since}: {reason}.")
         }
     }
-    writeln!(page, "\n## Where this comes from\n").unwrap();
-    for reference in rule.references {
-        writeln!(page, "- {reference}").unwrap();
+    .unwrap();
+    for (title, text) in
+        [("What is checked", rule.what), ("Why it matters", rule.why), ("How to fix it", rule.fix)]
+    {
+        writeln!(page, "\n## {title}\n\n{text}").unwrap();
     }
+    if let Some(reason) = rule.no_fix_line {
+        writeln!(page, "\nA finding can be without a fix line: {reason}.").unwrap();
+    }
+    let list = |page: &mut String, title, items: Vec<String>| {
+        if !items.is_empty() {
+            writeln!(page, "\n## {title}\n").unwrap();
+        }
+        items.iter().for_each(|item| writeln!(page, "- {item}").unwrap());
+    };
+    list(&mut page, "Symptoms", rule.symptoms.iter().map(ToString::to_string).collect());
+    list(&mut page, "References", rule.references.iter().map(|it| link(it)).collect());
     page
+}
+
+/// A URL that can be followed; a man page as it is.
+fn link(reference: &str) -> String {
+    if reference.starts_with("https://") { format!("<{reference}>") } else { reference.to_owned() }
 }
 
 fn sentence(text: &str) -> String {

@@ -218,7 +218,7 @@ fn an_engines_image_is_the_same_from_everywhere() {
     }
 }
 
-/// `base-skew`, where the build stage is this machine: the image is of its release, or of another.
+/// `distro-mismatch`, where the build stage is this machine: the image is of its release, or of another.
 #[test]
 fn an_image_of_another_release_than_the_build_is_told() {
     let directory = tempfile::tempdir().unwrap();
@@ -241,7 +241,7 @@ fn an_image_of_another_release_than_the_build_is_told() {
         let layout = layout(directory.path(), "{}", &[layer]);
         let words = ["--release", "--image", &layout.display().to_string(), "--at", "/app"];
         let outcomes = outcomes(&check(&words, None, directory.path()));
-        let skew = outcomes[0].1.iter().find(|(rule, _)| rule == "base-skew").unwrap();
+        let skew = outcomes[0].1.iter().find(|(rule, _)| rule == "distro-mismatch").unwrap();
         assert_eq!(skew.1, outcome);
     }
 }

@@ -197,7 +197,7 @@ fn every_recipe_builds_and_stops_what_it_is_there_for() {
     let (before, after) = recipe.split_once("RUN cargo chef cook").unwrap();
     let (cook, after) = after.split_once("COPY . .\n").unwrap();
     let too_early = format!("{before}COPY . .\nRUN cargo chef cook{cook}{after}");
-    backend.is_stopped(&engine, &bases, &too_early, "masked-version");
+    backend.is_stopped(&engine, &bases, &too_early, "cargo-chef-stub");
 
     let recipe = block("dockerfile", "## From inside the last stage");
     let build =

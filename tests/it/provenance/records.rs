@@ -171,6 +171,10 @@ fn stripped_packed_patched_and_rebuilt_are_told_apart() {
         let (code, failed, said) = changed("u1", Some(upx));
         assert_eq!((code, failed.as_str()), (1, "digest-mismatch"));
         assert!(said.contains("was packed"), "{said}");
+        let words = ["check", "--binary", &shop.path("u1")];
+        let linted = shop.command(env!("CARGO_BIN_EXE_cargo-binlint"), &words).output().unwrap();
+        let linted = String::from_utf8_lossy(&linted.stdout).into_owned();
+        assert!(linted.contains("upx-packed"), "{linted}");
         runs(&shop.root.join("u1"));
     }
 
@@ -185,7 +189,7 @@ fn stripped_packed_patched_and_rebuilt_are_told_apart() {
     let (code, failed, said) = changed("t1", None);
     assert_eq!((code, failed.as_str()), (1, "digest-mismatch"));
     let has_build_id = headers.contains(".note.gnu.build-id");
-    assert!(said.contains(if has_build_id { "after the link" } else { "another build" }), "{said}");
+    assert!(said.contains(if has_build_id { "other code" } else { "another build" }), "{said}");
 
     // Another build of other sources.
     fs::write(shop.root.join("src/shelf.rs"), "pub const LEN: usize = 1234567;\n").unwrap();

@@ -402,7 +402,7 @@ const SHIPS: &[Ship] = &[
 /// The rules whose bite needs a whole engine or another machine, and the test that has them.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("wrong-platform-in-index", "tests/it/image/forms.rs"),
-    ("base-skew", "tests/it/image/check.rs"),
+    ("distro-mismatch", "tests/it/image/check.rs"),
 ];
 
 fn is_meant(rule: &binlint::rule::Rule) -> bool {

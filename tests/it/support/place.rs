@@ -173,7 +173,7 @@ pub const FRESHNESS: &[&str] = &[
     "stale-by-mtime",
     "stale-dependency",
     "stale-workspace-member",
-    "masked-version",
+    "cargo-chef-stub",
     "foreign-artifact",
     "wrong-artifact-path",
     "stale-toolchain",

@@ -1,11 +1,12 @@
 //! The shapes that tokens take: attributes, items, includes, the body of `main`.
 
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use crate::cargo::source::string_literals;
-use crate::cargo::source::tokens::{Calls, IncludePath, MainFunction, Printed};
+use crate::cargo::source::tokens::{Calls, IncludePath, MainFunction, Printed, bodies};
 
 /// `#[…]` or `#![…]`: its inside, whether it is the inner form, and how many tokens it has.
 pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
@@ -25,65 +26,6 @@ pub fn attribute(tokens: &[TokenTree]) -> Option<(&Group, bool, usize)> {
     }
 }
 
-/// Where the item, statement, field or arm that starts at `start` ends.
-pub fn end_of_item(tokens: &[TokenTree], start: usize) -> usize {
-    const MODIFIERS: &[&str] = &["pub", "unsafe", "async", "default", "auto", "const", "extern"];
-    const TO_BRACE: &[&str] =
-        &["fn", "mod", "impl", "struct", "enum", "union", "trait", "extern", "macro_rules"];
-    const TO_SEMICOLON: &[&str] = &["use", "const", "static", "type", "let"];
-    const BLOCKS: &[&str] = &["if", "for", "while", "loop", "match", "unsafe"];
-    let word = |at: usize| match tokens.get(at) {
-        Some(TokenTree::Ident(word)) => Some(word.to_string()),
-        _ => None,
-    };
-    // The first word that is no modifier says what it is; a modifier alone (`const X`, `extern
-    // "C" {}`, `unsafe {}`) speaks for itself.
-    let mut kind = word(start);
-    let mut at = start;
-    while let Some(next) = word(at).filter(|word| MODIFIERS.contains(&word.as_str())) {
-        kind = Some(next);
-        at += 1;
-        while matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
-            || matches!(tokens.get(at), Some(TokenTree::Literal(_)))
-        {
-            at += 1;
-        }
-    }
-    if let Some(word) = word(at) {
-        let known = |list: &[&str]| list.contains(&word.as_str());
-        if known(TO_BRACE) || known(TO_SEMICOLON) {
-            kind = Some(word);
-        }
-    }
-    let is = |list: &[&str]| kind.as_deref().is_some_and(|kind| list.contains(&kind));
-    let (to_brace, to_semicolon, block) = (is(TO_BRACE), is(TO_SEMICOLON), is(BLOCKS));
-    let sign = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
-    let mut angle = 0_usize;
-    for (at, token) in tokens.iter().enumerate().skip(start) {
-        match token {
-            TokenTree::Punct(punct) => match punct.as_char() {
-                ';' => return at + 1,
-                ',' if !to_brace && !to_semicolon && angle == 0 => return at + 1,
-                '<' => angle += 1,
-                '>' if at > 0 && !sign(at - 1, '-') && !sign(at - 1, '=') => {
-                    angle = angle.saturating_sub(1);
-                }
-                _ => {}
-            },
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                let arm = at > 1 && sign(at - 1, '>') && sign(at - 2, '=');
-                let call = at > 0 && sign(at - 1, '!');
-                let other_branch = word(at + 1).is_some_and(|word| word == "else");
-                if !to_semicolon && (to_brace || arm || call || block) && !other_branch {
-                    return at + 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    tokens.len()
-}
-
 /// A literal that is compared with: short ones become immediate operands and leave no text.
 pub fn is_pattern(tokens: &[TokenTree], at: usize) -> bool {
     let sign = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
@@ -97,6 +39,7 @@ pub fn main_body(stream: TokenStream) -> MainFunction {
     let mut main = MainFunction {
         exits: exits(&stream.clone().into_iter().collect::<Vec<_>>()),
         printed: printed(stream.clone()),
+        body: bodies::body(stream.clone()),
         ..MainFunction::default()
     };
     let mut streams = vec![stream];
@@ -196,6 +139,46 @@ pub fn calls(stream: TokenStream) -> Calls {
         }
     }
     calls
+}
+
+/// Macros that these tokens define, and names of the standard library's printing macros that they
+/// bring in from elsewhere: `use quiet::println;`.
+pub fn macros(stream: TokenStream) -> BTreeSet<String> {
+    let sign = |it: Option<&TokenTree>, sign: char| matches!(it, Some(TokenTree::Punct(it)) if it.as_char() == sign);
+    let mut macros = BTreeSet::new();
+    let mut streams = vec![stream];
+    while let Some(stream) = streams.pop() {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        for (at, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Ident(word)
+                    if word == "macro_rules" && sign(tokens.get(at + 1), '!') =>
+                {
+                    macros.extend(tokens.get(at + 2).map(ToString::to_string));
+                }
+                TokenTree::Ident(name)
+                    if bodies::WRITES.iter().any(|it| name == it)
+                        && (tokens.len() == at + 1
+                            || sign(tokens.get(at + 1), ';')
+                            || sign(tokens.get(at + 1), ',')) =>
+                {
+                    macros.insert(name.to_string());
+                }
+                TokenTree::Group(group) => streams.push(group.stream()),
+                _ => {}
+            }
+        }
+    }
+    macros
+}
+
+/// Whether this word stands anywhere in it.
+pub fn mentions(stream: TokenStream, word: &str) -> bool {
+    stream.into_iter().any(|token| match token {
+        TokenTree::Ident(name) => name == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        TokenTree::Literal(_) | TokenTree::Punct(_) => false,
+    })
 }
 
 /// What these arguments are handed to: a function by its name, a macro with its `!`, and `?` for

@@ -158,20 +158,22 @@ fn what_is_called_before_a_text_is_named() {
 #[test]
 fn main_is_described() {
     let main = scan_with("#[tokio::main]\nasync fn main() { server().await; }").main.unwrap();
-    assert_eq!((main.line, main.calls, main.must_leave_code()), (2, true, true));
+    assert_eq!((main.line, main.calls, main.must_leave_code(&|_| false)), (2, true, true));
     let main = scan_with("fn main() { println!(\"Hello, world!\"); }").main.unwrap();
     assert_eq!((main.texts, main.macros), (vec!["Hello, world!".into()], vec!["println".into()]));
     let main = scan_with("mod a { fn main() {} } fn main() {}").main.unwrap();
-    assert_eq!((main.tokens, main.calls, main.must_leave_code()), (0, false, false));
+    assert_eq!((main.tokens, main.calls, main.must_leave_code(&|_| false)), (0, false, false));
     assert!(scan_with("mod a { fn main() {} }").main.is_none());
     for (body, leaves) in [
         ("std::process::exit(run())", true),
         ("let code = run(); process::exit(code);", true),
         ("if broken() { std::process::exit(1) }", false),
-        ("#[cfg(unix)] std::process::exit(run())", false),
+        ("#[cfg(unix)] std::process::exit(run())", true),
+        ("#[cfg(windows)] std::process::exit(run())", false),
+        ("#[cfg(of_a_build_script)] std::process::exit(run())", false),
     ] {
         let main = scan_with(&format!("fn main() {{ {body} }}")).main.unwrap();
-        assert_eq!(main.must_leave_code(), leaves, "{body}");
+        assert_eq!(main.must_leave_code(&|_| false), leaves, "{body}");
     }
 }
 

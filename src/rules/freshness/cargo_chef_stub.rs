@@ -1,26 +1,29 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::freshness::Freshness;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Symptom};
+use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
-    id: "masked-version",
+    id: "cargo-chef-stub",
+    aliases: &["masked-version"],
     group: Group::Freshness,
     level: Level::Deny,
     since: "0.1.0",
-    summary: "the program is what cargo-chef compiled in the place of the sources",
-    what: "`cargo chef cook` masks the version of every local package as 0.0.1 and writes stubs in \
-           the place of the sources. The rule fails when the program or its dep-info carries 0.0.1 \
-           for a package whose manifest says otherwise, or when the sources here are those stubs.",
-    why: "`COPY . .` before `cargo chef cook` lets the stubs overwrite the real sources: the build \
-          that follows is consistent with itself, prints `Finished`, and ships a program that does \
-          nothing.",
-    fix: "In the build stage: `COPY --from=planner /app/recipe.json .`, `RUN cargo chef cook \
-          --release`, then `COPY . .`, then `RUN cargo build --release`.",
+    status: Status::Renamed { since: "0.1.0", reason: "the defect is the stub, not its version" },
+    summary: "the binary is the stub that cargo-chef compiled in place of the sources",
+    what: "`cargo chef cook` sets the version of every local package to 0.0.1 and replaces the \
+           sources by stubs. The rule fails if the binary or its dep-info has version 0.0.1 for a \
+           package whose Cargo.toml says otherwise, or if the sources in this directory are such \
+           stubs.",
+    why: "If `COPY . .` comes before `cargo chef cook`, the stubs overwrite the real sources. The \
+           build that follows is consistent: it prints `Finished`, and the binary does nothing.",
+    fix: "In the build stage: `COPY --from=planner /app/recipe.json .`, then `RUN cargo chef cook \
+           --release`, then `COPY . .`, then `RUN cargo build --release`.",
+    no_fix_line: None,
     symptoms: &[
         Symptom::Silence,
         Symptom::ExitCode(0),
-        Symptom::Behaviour("`--version` says 0.0.1"),
+        Symptom::Behaviour("`--version` prints 0.0.1"),
     ],
     references: &[
         "https://github.com/LukeMathWalker/cargo-chef/issues/286",
@@ -32,7 +35,7 @@ pub static RULE: Rule = Rule {
 /// What cargo-chef writes for every local version.
 const MASK: &str = "0.0.1";
 
-const FIX: &str = "copy recipe.json, run `cargo chef cook`, and only then `COPY . .`";
+const FIX: &str = "in the Dockerfile, move `COPY . .` after `RUN cargo chef cook --release`";
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
@@ -42,9 +45,11 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     };
     if freshness.chef_stubs {
         let name = &build.package.name;
-        let message = format!("the sources of `{name}` here are the stubs of `cargo chef cook`");
+        let message = format!("the sources of `{name}` are the stubs of `cargo chef cook`");
         return Finding::new(manifest(&build.package.root), message)
-            .evidence(format!("version {MASK}, targets spelled out, `fn main() {{}}`"))
+            .evidence(format!(
+                "Cargo.toml has version {MASK} and lists every target; `main` is `fn main() {{}}`"
+            ))
             .fix(FIX)
             .into();
     }
@@ -53,14 +58,14 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         let inside = binary.crates.iter().any(|it| it.name == package.name && it.version == MASK);
         if inside || is_masked_in_dep_info(freshness, &package.name) {
             let message = format!(
-                "`{}` is {} in its manifest and {MASK} in the program",
+                "`{}` has version {} in its Cargo.toml and {MASK} in the binary",
                 package.name, package.version
             );
             let place = manifest(&package.root);
             findings.push(Finding::new(place, message).fix(FIX));
         }
     }
-    findings.into_iter().collect()
+    Outcome::of(findings, "neither the sources nor the binary are stubs of cargo-chef")
 }
 
 fn is_masked_in_dep_info(freshness: &Freshness, package: &str) -> bool {
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_package_that_is_at_that_version_passes() {
-        assert_eq!(check(&holding("0.0.1"), &build("0.0.1")), Outcome::Pass);
-        assert_eq!(check(&holding("1.4.0"), &build("1.4.0")), Outcome::Pass);
+        assert_eq!(check(&holding("0.0.1"), &build("0.0.1")).name(), "pass");
+        assert_eq!(check(&holding("1.4.0"), &build("1.4.0")).name(), "pass");
     }
 }
