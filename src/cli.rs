@@ -6,22 +6,17 @@ use std::io::Write;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub mod args;
 pub mod build;
 pub mod check;
-pub mod comparing;
 pub mod freshen;
-pub mod image;
 pub mod inspect;
-pub mod judging;
-pub mod levels;
 pub mod output;
 pub mod record;
-pub mod recording;
 pub mod rules;
-pub mod subject;
 pub mod verify;
 
-use crate::cli::output::Failure;
+use crate::cli::output::CliError;
 
 /// Everything denied by no rule.
 pub const CLEAN: u8 = 0;
@@ -41,7 +36,7 @@ pub const FAILED: u8 = 2;
     after_help = "Exit codes: 0 clean, 1 a denied finding (with --strict also an open one), \
                   2 the work could not be done."
 )]
-struct Words {
+struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -70,7 +65,7 @@ enum Command {
 
 /// Runs the program with these words, the program's own name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    let matches = match Words::command().try_get_matches_from(without_subcommand_name(words)) {
+    let matches = match Arguments::command().try_get_matches_from(without_subcommand_name(words)) {
         Ok(matches) => matches,
         Err(error) => {
             let asked_for =
@@ -80,7 +75,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             return if asked_for { CLEAN } else { FAILED };
         }
     };
-    let answer = Words::from_arg_matches(&matches).map_err(Failure::from).and_then(|words| {
+    let answer = Arguments::from_arg_matches(&matches).map_err(CliError::from).and_then(|words| {
         let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
         match words.command {
             None => check::run(&words.check, &matches),
@@ -94,9 +89,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Explain(words)) => rules::explain(&words),
         }
     });
-    answer.unwrap_or_else(|failure| {
+    answer.unwrap_or_else(|error| {
         // Nothing is left to do when not even this can be said.
-        let _ = writeln!(output::stderr(), "error: {failure}");
+        let _ = writeln!(output::stderr(), "error: {error}");
         FAILED
     })
 }

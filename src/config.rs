@@ -49,6 +49,13 @@ pub struct Waiver {
 }
 
 /// What is wrong with a configuration, and where.
+///
+/// ```no_run
+/// if let Err(binlint::Error::Config(error)) = binlint::Linter::new().config("ci.toml").lint() {
+///     eprintln!("{} needs a look: {}", error.place, error.message);
+/// }
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct Error {

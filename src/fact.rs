@@ -3,6 +3,12 @@
 use std::borrow::Cow;
 
 /// One thing that was asked of the bytes: its answer or none, and what says so.
+///
+/// ```
+/// let fact: binlint::Fact<u8> = binlint::Fact::unknown("the section is cut off");
+/// assert_eq!((fact.value, fact.evidence.as_ref()), (None, "the section is cut off"));
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact<T> {
     /// `None`: could not be told.
@@ -14,6 +20,11 @@ pub struct Fact<T> {
 }
 
 /// How sure a fact is.
+///
+/// ```
+/// assert!(binlint::Confidence::High > binlint::Confidence::Low);
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
     /// Nothing is known.

@@ -2,7 +2,7 @@
 
 use crate::config::date::Date;
 use crate::config::{Config, Waiver};
-use crate::report::{Checked, Judged, Report, Waived};
+use crate::report::{Checked, Report, SubjectReport, Waived};
 use crate::rule::{Finding, Level, Outcome};
 use crate::rules;
 use crate::subject::Facts;
@@ -10,12 +10,12 @@ use crate::subject::Facts;
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {
     let mut used = vec![false; config.waivers.len()];
-    let subjects: Vec<Judged> = subjects
+    let subjects: Vec<SubjectReport> = subjects
         .into_iter()
         .map(|(name, mut facts)| {
             facts.policy = config.policy.clone();
             let checked = judge(&name, &facts, config, today, &mut used);
-            Judged { name, facts, checked }
+            SubjectReport { name, facts, checked }
         })
         .collect();
     let idle = config.waivers.iter().zip(used).filter(|(_, used)| !used);

@@ -1,7 +1,7 @@
-//! The thin program around the library: words in, exit code out.
+//! The thin program around the library: arguments in, exit code out.
 
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(binlint::cli::run(std::env::args_os()))
+    std::process::ExitCode::from(binlint::run_command_line(std::env::args_os()))
 }

@@ -1,4 +1,6 @@
-//! The judged subjects, and one file a format.
+//! The linted subjects, and one file a format.
+
+use std::io;
 
 use crate::rule::{Level, Outcome, Rule};
 use crate::subject::Facts;
@@ -10,27 +12,53 @@ pub mod table;
 pub mod words;
 
 /// Everything that one run has to say.
+///
+/// ```no_run
+/// let report = binlint::Linter::new().binary("server").lint()?;
+/// report.notes.iter().for_each(|note| eprintln!("note: {note}"));
+/// std::process::exit(if report.is_clean(false) { 0 } else { 1 });
+/// # Ok::<(), binlint::Error>(())
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// In the order in which they were given.
-    pub subjects: Vec<Judged>,
+    pub subjects: Vec<SubjectReport>,
     /// What the user should know about the run itself, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// One subject, what is true of it and what every rule says.
+///
+/// ```no_run
+/// for subject in &binlint::Linter::new().lint()?.subjects {
+///     println!("{}: {} denied", subject.name, subject.summary().deny);
+/// }
+/// # Ok::<(), binlint::Error>(())
+/// ```
 #[derive(Debug)]
-pub struct Judged {
+#[non_exhaustive]
+pub struct SubjectReport {
     /// The bin's name, or the path by which the subject was given.
     pub name: String,
     /// What the rules were shown.
+    #[doc(hidden)]
     pub facts: Facts,
     /// One entry a rule that was run.
     pub checked: Vec<Checked>,
 }
 
 /// One rule's answer about one subject.
+///
+/// ```no_run
+/// let report = binlint::Linter::new().lint()?;
+/// for checked in report.subjects.iter().flat_map(|subject| &subject.checked) {
+///     println!("{}: {}", checked.rule.id, checked.outcome.name());
+/// }
+/// # Ok::<(), binlint::Error>(())
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Checked {
     /// The rule.
     pub rule: &'static Rule,
@@ -43,6 +71,16 @@ pub struct Checked {
 }
 
 /// The words with which the user accepted a finding.
+///
+/// ```no_run
+/// for subject in &binlint::Linter::new().lint()?.subjects {
+///     for waived in subject.checked.iter().filter_map(|checked| checked.waived.as_ref()) {
+///         println!("{}: {}", waived.place, waived.reason);
+///     }
+/// }
+/// # Ok::<(), binlint::Error>(())
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waived {
     /// Why it is acceptable.
@@ -52,6 +90,11 @@ pub struct Waived {
 }
 
 /// How many rules gave which answer. A waived failure counts only as waived.
+///
+/// ```
+/// assert_eq!(binlint::Summary::default().words(), "0 passed");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the outcomes' own")]
 pub struct Summary {
@@ -63,7 +106,7 @@ pub struct Summary {
     pub waived: usize,
 }
 
-impl Judged {
+impl SubjectReport {
     /// Counts this subject's answers.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
@@ -93,14 +136,34 @@ impl Judged {
 impl Report {
     /// Counts the answers over all subjects.
     pub fn summary(&self) -> Summary {
-        self.subjects.iter().map(Judged::summary).fold(Summary::default(), |sum, it| Summary {
-            deny: sum.deny + it.deny,
-            warn: sum.warn + it.warn,
-            open: sum.open + it.open,
-            pass: sum.pass + it.pass,
-            not_applicable: sum.not_applicable + it.not_applicable,
-            waived: sum.waived + it.waived,
+        self.subjects.iter().map(SubjectReport::summary).fold(Summary::default(), |sum, it| {
+            Summary {
+                deny: sum.deny + it.deny,
+                warn: sum.warn + it.warn,
+                open: sum.open + it.open,
+                pass: sum.pass + it.pass,
+                not_applicable: sum.not_applicable + it.not_applicable,
+                waived: sum.waived + it.waived,
+            }
         })
+    }
+
+    /// Writes the JSON document `binlint.report/1`, whose schema is in `docs/schema`.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_json(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        json::write(self, to)
+    }
+
+    /// Writes what a person reads, as `cargo binlint check` prints it, without colours; `width` is
+    /// in columns.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_table(&self, width: u16, to: &mut dyn io::Write) -> io::Result<()> {
+        let style = table::Style { width, colour: false, detail: table::Detail::Normal };
+        table::write(self, style, to)
     }
 
     /// Whether the exit code is 0: nothing denied and, when strict, nothing open.

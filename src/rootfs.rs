@@ -75,6 +75,14 @@ impl Why {
 }
 
 /// There is no such image, or it is damaged.
+///
+/// ```
+/// match binlint::open_image("oci:nowhere", None) {
+///     Err(binlint::Error::Image(error)) => assert_eq!(error.reference, "oci:nowhere"),
+///     _ => unreachable!(),
+/// }
+/// ```
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 #[error("{reference}: {}{source}", layer.as_ref().map(|layer| format!("{layer}: ")).unwrap_or_default())]
 pub struct Error {

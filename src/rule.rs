@@ -20,7 +20,14 @@ pub use outcome::{Finding, Location, Outcome};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
+///
+/// ```
+/// for rule in binlint::rules() {
+///     println!("{}: {}", rule.id, rule.summary);
+/// }
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// Kebab case, equal to the file name; names the defect, so that `-A <id>` reads as English.
     pub id: &'static str,
@@ -49,6 +56,7 @@ pub struct Rule {
     /// URLs (`https://…`) and man pages (`ld.so(8)`) that the rule rests on.
     pub references: &'static [&'static str],
     /// The check; it declares the facts it needs.
+    #[doc(hidden)]
     pub check: Check,
 }
 
@@ -102,6 +110,11 @@ impl Status {
 }
 
 /// The question a rule helps to answer.
+///
+/// ```
+/// assert_eq!(binlint::Group::Linkage.question(), "Will the loader start it?");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
     /// Is this the code that was written?
@@ -170,6 +183,10 @@ impl Group {
 }
 
 /// What a failing rule means for the exit code. Ordered: allow < warn < deny.
+///
+/// ```
+/// assert!(binlint::Level::Warn < binlint::Level::Deny);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The rule is not run.
@@ -221,6 +238,12 @@ impl fmt::Display for Level {
 }
 
 /// What a person sees from outside, before they know the cause.
+///
+/// ```
+/// let silent = |rule: &&binlint::Rule| rule.symptoms.contains(&binlint::Symptom::Silence);
+/// assert!(binlint::rules().any(|rule| silent(&rule)));
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symptom {
     /// The program or the engine ends with this code.

@@ -1,3 +1,23 @@
 //! The use cases, callable from code: select, gather, check, inspect, record, verify, freshen.
+//!
+//! A session neither prints nor exits: what the user should know stands in what it returns.
 
+pub mod build;
+pub mod check;
 pub mod clock;
+pub mod compare_workspace;
+pub mod configuration;
+pub mod error;
+pub mod freshen;
+pub mod fs;
+pub mod gather;
+pub mod image_subjects;
+pub mod inspect;
+pub mod linter;
+pub mod opened;
+pub mod record;
+pub mod records;
+pub mod select;
+pub mod verify;
+
+pub use crate::session::error::Error;

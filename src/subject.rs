@@ -1,5 +1,7 @@
 //! What is true of the program, of its build and of its image. No opinion lives here.
 
+use std::path::{Path, PathBuf};
+
 pub mod crates;
 
 use crate::binary::Binary;
@@ -7,6 +9,37 @@ use crate::cargo::build::Build;
 use crate::provenance::record::Record;
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
+
+/// One program, or an image without one.
+#[derive(Debug)]
+pub struct Subject {
+    /// The name that reports and waivers use.
+    pub name: String,
+    /// Where its bytes came from.
+    pub origin: Origin,
+    /// What is known of it.
+    pub facts: Facts,
+}
+
+/// Where a subject's bytes came from. What an image says of itself never becomes a path of this
+/// machine: only one that the user or cargo named can be opened here, or have files beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file of this machine, by the path under which it was read.
+    Host(PathBuf),
+    /// An image; `binary.path` is a path in it.
+    Image,
+}
+
+impl Origin {
+    /// The file of this machine.
+    pub fn on_this_machine(&self) -> Option<&Path> {
+        match self {
+            Origin::Host(path) => Some(path),
+            Origin::Image => None,
+        }
+    }
+}
 
 /// Everything known about one subject; what was not given is `None`.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use binlint::rootfs::document::digest::Digest;
+use binlint::internals::rootfs::document::digest::Digest;
 use serde_json::{Value, json};
 
 /// A blob of the layout, and its descriptor.

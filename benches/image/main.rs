@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use binlint::start::image::{Image, Query};
+use binlint::internals::start::image::{Image, Query};
 
 mod layout;
 

@@ -3,10 +3,10 @@
 //! documents can name one another, which random bytes never would.
 #![no_main]
 
-use binlint::rootfs::document::digest::Digest;
-use binlint::rootfs::layer::{Interest, Want};
-use binlint::rootfs::load::load_stream;
-use binlint::rootfs::{MAX_CONTENTS, Payload, MAX_LAYERS};
+use binlint::internals::rootfs::document::digest::Digest;
+use binlint::internals::rootfs::layer::{Interest, Want};
+use binlint::internals::rootfs::load::load_stream;
+use binlint::internals::rootfs::{MAX_CONTENTS, Payload, MAX_LAYERS};
 use libfuzzer_sys::fuzz_target;
 
 /// No text in UTF-8 holds this byte.

@@ -2,12 +2,13 @@
 //! again. A record that is put into a program comes out again as it was.
 #![no_main]
 
-use binlint::provenance::buildkit::ImageBuild;
-use binlint::provenance::keys::{PublicKey, SecretKey};
-use binlint::provenance::slsa::Provenance;
-use binlint::provenance::statement::Statement;
-use binlint::provenance::{attestation, dsse};
-use binlint::binary::elf::record_section;
+use binlint::internals::provenance::buildkit::ImageBuild;
+use binlint::internals::provenance::keys::{PublicKey, SecretKey};
+use binlint::internals::provenance::slsa::Provenance;
+use binlint::internals::provenance::statement::Statement;
+use binlint::internals::provenance::attestation;
+use binlint::internals::provenance::dsse;
+use binlint::internals::binary::elf::record_section;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

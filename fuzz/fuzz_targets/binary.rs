@@ -4,9 +4,9 @@
 
 use std::io::Cursor;
 
-use binlint::binary::Binary;
-use binlint::subject::Facts;
-use binlint::rules;
+use binlint::internals::binary::Binary;
+use binlint::internals::subject::Facts;
+use binlint::internals::rules;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

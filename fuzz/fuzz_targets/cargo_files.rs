@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use binlint::cargo::target_dir::{dep_info, fingerprint, rmeta};
-use binlint::cargo::freshen_state::Ledger;
-use binlint::cargo::workspace::lockfile;
+use binlint::internals::cargo::target_dir::{dep_info, fingerprint, rmeta};
+use binlint::internals::cargo::workspace::lockfile;
+use binlint::internals::cargo::freshen_state::Ledger;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

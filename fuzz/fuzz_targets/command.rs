@@ -2,13 +2,13 @@
 //! something, and every rule about an image has an answer.
 #![no_main]
 
-use binlint::binary::elf::Linking;
-use binlint::start::image::elf_tree::Memory;
-use binlint::rootfs::document::config::Config;
-use binlint::start::image::Image;
-use binlint::binary::Binary;
-use binlint::subject::Facts;
-use binlint::rules;
+use binlint::internals::binary::elf::Linking;
+use binlint::internals::start::image::elf_tree::Memory;
+use binlint::internals::rootfs::document::config::Config;
+use binlint::internals::start::image::Image;
+use binlint::internals::binary::Binary;
+use binlint::internals::subject::Facts;
+use binlint::internals::rules;
 use libfuzzer_sys::fuzz_target;
 
 /// No text in UTF-8 holds this byte.

@@ -2,10 +2,10 @@
 //! hide, the tree stays a tree.
 #![no_main]
 
-use binlint::rootfs::layer::decompress::Compression;
-use binlint::rootfs::layer::{Expected, Interest, Layer, Want, read_stream};
-use binlint::rootfs::layer::apply::Squashed;
-use binlint::rootfs::{MAX_CONTENTS, Payload, parent};
+use binlint::internals::rootfs::layer::decompress::Compression;
+use binlint::internals::rootfs::layer::{Expected, Interest, Layer, Want, read_stream};
+use binlint::internals::rootfs::layer::apply::Squashed;
+use binlint::internals::rootfs::{MAX_CONTENTS, Payload, parent};
 use libfuzzer_sys::fuzz_target;
 
 /// Where one layer ends and the next begins; no tar block begins like this.

@@ -4,9 +4,9 @@
 
 use std::sync::LazyLock;
 
-use binlint::binary::elf::Linking;
-use binlint::start::image::elf_tree::Memory;
-use binlint::start::loader::{Start, Verdict, plan};
+use binlint::internals::binary::elf::Linking;
+use binlint::internals::start::image::elf_tree::Memory;
+use binlint::internals::start::loader::{Start, Verdict, plan};
 use libfuzzer_sys::fuzz_target;
 
 static LOADER: LazyLock<Linking> = LazyLock::new(|| {

@@ -2,8 +2,8 @@
 //! of texts and tokens is looked up in a program as it is for a real one.
 #![no_main]
 
-use binlint::cargo::source::cfg::Cfg;
-use binlint::cargo::source::{string_literals, module_tree, tokens};
+use binlint::internals::cargo::source::cfg::Cfg;
+use binlint::internals::cargo::source::{string_literals, module_tree, tokens};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|source: &str| {

@@ -1,8 +1,16 @@
-//! The only room with disk, processes and network: hands bytes and cargo's own words to `facts`.
+//! Why the workspace, a build or a file could not be read.
 
 use std::path::PathBuf;
 
 /// Why the work could not be done. Each message says in one line what happened and what to do.
+///
+/// ```no_run
+/// use binlint::{Error, Linter, WorkspaceError};
+///
+/// if let Err(Error::Workspace(WorkspaceError::NotBuilt { command, .. })) = Linter::new().lint() {
+///     eprintln!("run `{command}` first");
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

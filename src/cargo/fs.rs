@@ -38,6 +38,11 @@ pub fn open(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
+/// Whether a path leads to a directory.
+pub fn is_directory(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
 /// Whether two paths lead to one file.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
@@ -212,11 +217,6 @@ pub fn is_there(path: &Path) -> bool {
 /// Whether a regular file is at this path, links followed.
 pub fn is_regular(path: &Path) -> bool {
     path.is_file()
-}
-
-/// Whether a directory is at this path, links followed.
-pub fn is_directory(path: &Path) -> bool {
-    path.is_dir()
 }
 
 /// What a directory lists.

@@ -1,34 +1,17 @@
-//! `cargo binlint freshen`: makes cargo compile again exactly what does not match its sources.
+//! `freshen`: makes cargo compile again exactly what does not match its sources.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cargo::compare_crates;
-use crate::cargo::evidence;
-use crate::cargo::file_time::Moment;
-use crate::cargo::freshen_state;
-use crate::cargo::freshen_state::{Entry, Ledger, Now, Verdict};
-use crate::cargo::source::files;
-use crate::cargo::source::files::{Reader, files_below, snapshot};
-use crate::cargo::target_dir;
-use crate::cargo::target_dir::TargetDir;
-use crate::cargo::target_dir::fingerprint::Local;
-use crate::cargo::target_dir::units::{Unit, UnitKind};
-use crate::cargo::workspace;
-use crate::cli::check::Selection;
+use crate::cargo::target_dir::units::UnitKind;
+use crate::cli::args::Selection;
 use crate::cli::output;
-use crate::cli::output::Failure;
+use crate::cli::output::CliError;
+use crate::session::freshen;
+use crate::session::freshen::Freshened;
 
-/// More files than a package has.
-const MOST_FILES: usize = 100_000;
-
-/// Words after `freshen`.
+/// Arguments of `freshen`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Freshen {
     #[command(flatten)]
@@ -45,286 +28,24 @@ pub struct Freshen {
 ///
 /// # Errors
 /// No workspace, or a target directory that cannot be written to.
-pub fn run(words: &Freshen) -> Result<u8, Failure> {
-    freshen(&words.selection.query()?, words.check, words.quiet)
+pub fn run(arguments: &Freshen) -> Result<u8, CliError> {
+    let freshened = freshen::freshen(&arguments.selection.selection(), arguments.check)?;
+    if !arguments.quiet {
+        print(&freshened)?;
+    }
+    let is_stale = arguments.check && !freshened.stale.is_empty();
+    Ok(if is_stale { crate::cli::DENIED } else { crate::cli::CLEAN })
 }
 
-/// The same for a build that is about to start with these words.
+/// Prints what is or would be compiled again.
 ///
 /// # Errors
-/// As for [`run`].
-pub(super) fn freshen(query: &workspace::Query, check: bool, quiet: bool) -> Result<u8, Failure> {
-    let workspace = workspace::workspace(query)?;
-    let place = Place::new(&workspace);
-    let mut reader = reader();
-    let mut stale: Vec<(Unit, String)> = Vec::new();
-    let mut units: BTreeMap<String, Entry> = BTreeMap::new();
-    let mut fresh = 0;
-    // What is known of the others is kept: their sources are looked at now, and once only.
-    for (unit, files, verdict) in place.verdicts(&workspace, &mut reader) {
-        let is_wanted = place.is_wanted(&unit, query, &workspace);
-        match verdict {
-            Verdict::CargoSees(_) => {}
-            Verdict::Changed(why) | Verdict::Unproven(why) if is_wanted => stale.push((unit, why)),
-            Verdict::Changed(_) | Verdict::Unproven(_) => {}
-            Verdict::Matches(_) => {
-                fresh += usize::from(is_wanted);
-                units.extend(entry(&unit, &files));
-            }
-        }
-    }
-    let found_nothing = stale.is_empty() && fresh == 0;
-    let unreadable = found_nothing.then(|| place.target().notes.into_iter().next()).flatten();
-    if let (true, Some(why)) = (check, &unreadable) {
-        return Err(Failure::Words(format!("{why}; whether anything is stale cannot be told")));
-    }
-    if !check {
-        for (unit, _) in &stale {
-            invalidate(unit)?;
-        }
-        place.remember(units, &mut reader)?;
-    }
-    if !quiet {
-        say(&stale, fresh, check, unreadable.as_deref())?;
-    }
-    Ok(if check && !stale.is_empty() { crate::cli::DENIED } else { crate::cli::CLEAN })
-}
-
-/// What is known of each unit by its name in the ledger, for a record of what was built.
-pub(super) fn known(
-    query: &workspace::Query,
-    workspace: &workspace::Workspace,
-) -> BTreeMap<String, Verdict> {
-    // Whatever packages were named: a program is made of others, too.
-    let query = workspace::Query { packages: Vec::new(), ..query.clone() };
-    let place = Place::new(workspace);
-    let mut verdicts = place.verdicts(workspace, &mut reader());
-    verdicts.retain(|(unit, ..)| place.is_wanted(unit, &query, workspace));
-    verdicts.into_iter().map(|(unit, _, verdict)| (freshen_state::key(&unit), verdict)).collect()
-}
-
-fn reader() -> Reader {
-    Reader::new(files::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 })
-}
-
-/// The workspace's directories and packages.
-struct Place {
-    workspace: PathBuf,
-    target_dir: PathBuf,
-    build_dir: PathBuf,
-    ledger: PathBuf,
-    packages: Vec<(String, PathBuf)>,
-}
-
-impl Place {
-    fn new(workspace: &workspace::Workspace) -> Place {
-        let metadata = &workspace.metadata;
-        let target_dir = PathBuf::from(metadata.target_directory.clone());
-        let build_dir = metadata.build_directory.clone().map_or(target_dir.clone(), PathBuf::from);
-        let packages = metadata.packages.iter().filter(|package| package.source.is_none());
-        let directory = |package: &cargo_metadata::Package| {
-            let manifest = package.manifest_path.as_std_path();
-            (package.name.to_string(), manifest.parent().unwrap_or(manifest).to_path_buf())
-        };
-        Place {
-            workspace: metadata.workspace_root.clone().into(),
-            ledger: freshen_state::path(&build_dir),
-            packages: packages.map(directory).collect(),
-            target_dir,
-            build_dir,
-        }
-    }
-
-    /// What cargo keeps of the packages, in every profile and for every target.
-    fn target(&self) -> TargetDir {
-        let mut names: Vec<&str> = self.packages.iter().map(|(name, _)| name.as_str()).collect();
-        names.dedup();
-        let limits = target_dir::Limits::default();
-        target_dir::read(&self.target_dir, &self.build_dir, &names, limits)
-    }
-
-    /// Whether a unit is of the packages, profiles and targets that were named, if any: which of
-    /// them the next build uses is not known, and one that it does not use costs nothing.
-    fn is_wanted(
-        &self,
-        unit: &Unit,
-        query: &workspace::Query,
-        workspace: &workspace::Workspace,
-    ) -> bool {
-        let profile =
-            query.profile.as_deref().map(crate::cargo::target_dir::outputs::directory_name);
-        let targets = if query.targets.is_empty() { &[] } else { workspace.targets.as_slice() };
-        let of_package = query.packages.is_empty() || query.packages.contains(&unit.package);
-        let of_profile = profile.is_none_or(|it| unit.profile.ends_with(it));
-        // Build scripts and proc-macros are built for the host, in a directory without triple.
-        let of_target = targets.is_empty()
-            || unit.profile.components().count() == 1
-            || targets
-                .iter()
-                .any(|it| unit.profile.starts_with(crate::cargo::target_dir::outputs::stem(it)));
-        of_package && of_profile && of_target
-    }
-
-    /// What the contents of sources and programs say against units.
-    fn contradicted(
-        &self,
-        workspace: &workspace::Workspace,
-        units: &[Unit],
-    ) -> HashMap<String, String> {
-        let place = compare_crates::Place {
-            metadata: &workspace.metadata,
-            build_dir: self.build_dir.clone(),
-            host: workspace.rustc.host.clone(),
-            triple: None,
-            made_at: None,
-        };
-        compare_crates::contradicted(&place, units)
-    }
-
-    /// Every unit with its files and what proves that it was compiled from them.
-    fn verdicts(
-        &self,
-        workspace: &workspace::Workspace,
-        reader: &mut Reader,
-    ) -> Vec<(Unit, Vec<Now>, Verdict)> {
-        let known = snapshot(&self.ledger, freshen_state::LARGEST).ok().flatten();
-        let known = known.and_then(|file| Ledger::parse(&file.bytes));
-        let mut verdicts = Vec::new();
-        let units: Vec<Unit> = self.target().units.into_iter().map(Unit::new).collect();
-        let contradicted = self.contradicted(workspace, &units);
-        for unit in units {
-            let Some(files) = self.files(&unit, reader) else { continue };
-            let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
-            let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
-            let metadata = metadata.as_ref().map(|file| file.bytes.as_slice());
-            let verdict = freshen_state::judge(known.as_ref(), &unit, &files, metadata);
-            let verdict = match (verdict, contradicted.get(&freshen_state::key(&unit))) {
-                (Verdict::Matches(_), Some(why)) => Verdict::Changed(why.clone()),
-                (verdict, _) => verdict,
-            };
-            verdicts.push((unit, files, verdict));
-        }
-        verdicts
-    }
-
-    /// The files that a unit was compiled from, as they are now; `None` for a unit that is not
-    /// compiled from files here: a downloaded package of the same name, or a build script's run
-    /// that watches none.
-    fn files(&self, unit: &Unit, reader: &mut Reader) -> Option<Vec<Now>> {
-        let named = || self.packages.iter().filter(|(name, _)| *name == unit.package);
-        let listing = named().find(|(_, directory)| evidence::lists_files_of(unit, directory));
-        let (_, directory) = listing.or_else(|| named().next())?;
-        let mut paths = evidence::listed_files(unit, directory, &self.build_dir);
-        for local in unit.fingerprint.iter().flat_map(|it| &it.local) {
-            match local {
-                Local::RerunIfChanged { paths: watched } => {
-                    for path in watched.iter().map(|path| directory.join(path)) {
-                        let below = files_below(&path, MOST_FILES);
-                        paths.extend(if below.is_empty() { vec![path] } else { below });
-                    }
-                }
-                Local::Precalculated(_) => paths.extend(files_below(directory, MOST_FILES)),
-                Local::DepInfo { .. } | Local::RerunIfEnvChanged { .. } | Local::Unknown => {}
-            }
-        }
-        // What a build script wrote is as new as its run, which is judged by itself.
-        paths.retain(|path| !path.starts_with(&self.build_dir) && !path.is_dir());
-        paths.sort();
-        paths.dedup();
-        let files: Vec<Now> = paths.iter().map(|path| self.now(path, directory, reader)).collect();
-        (!files.is_empty()).then_some(files)
-    }
-
-    fn now(&self, path: &Path, package: &Path, reader: &mut Reader) -> Now {
-        let file = reader.read(path).ok().flatten();
-        Now {
-            name: evidence::shown(path, &self.workspace),
-            sha256: file.as_ref().map(|file| crate::digest::sha256_hex(&file.bytes)),
-            md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
-            modified: file.as_ref().map_or(Moment(0), |file| file.modified),
-            steady_since: evidence::unchanged_inodes::untouched_since(
-                path,
-                package,
-                &self.workspace,
-                &self.build_dir,
-            ),
-        }
-    }
-
-    /// Writes the ledger: the units that match, and every source as it is now.
-    fn remember(&self, units: BTreeMap<String, Entry>, reader: &mut Reader) -> Result<(), Failure> {
-        if !self.build_dir.is_dir() && !self.target_dir.is_dir() {
-            fs::create_dir_all(&self.build_dir).map_err(|error| self.failure(&error))?;
-        }
-        let directory = self.ledger.parent().unwrap_or(&self.build_dir);
-        let fresh = directory.join("freshen.json.new");
-        let write = |text: &[u8]| {
-            fs::create_dir_all(directory)?;
-            fs::write(&fresh, text)?;
-            fs::metadata(&fresh)
-        };
-        let mut sources = BTreeMap::new();
-        for (_, directory) in &self.packages {
-            for path in files_below(directory, MOST_FILES) {
-                if path.starts_with(&self.build_dir) || path.starts_with(&self.target_dir) {
-                    continue;
-                }
-                if let Ok(Some(file)) = reader.read(&path) {
-                    let digest = crate::digest::sha256_hex(&file.bytes);
-                    sources.insert(evidence::shown(&path, &self.workspace), digest);
-                }
-            }
-        }
-        // The clock that the anchors are taken from is the file system's own; and nothing that
-        // was read above may have changed later than it says.
-        let seen = write(b"").map_err(|error| self.failure(&error))?;
-        let mut ledger = Ledger::new(Moment::modified(&seen));
-        (ledger.units, ledger.sources) = (units, sources);
-        let text = serde_json::to_vec(&ledger).map_err(io::Error::other)?;
-        write(&text)
-            .and_then(|_| fs::rename(&fresh, &self.ledger))
-            .map_err(|error| self.failure(&error))
-    }
-
-    fn failure(&self, error: &io::Error) -> Failure {
-        Failure::Words(format!("cannot write {}: {error}", self.ledger.display()))
-    }
-}
-
-fn entry(unit: &Unit, files: &[Now]) -> Option<(String, Entry)> {
-    let digests = files.iter().filter_map(|it| Some((it.name.clone(), it.sha256.clone()?)));
-    let entry =
-        Entry { fingerprint: unit.own_hash?, anchor: unit.anchor?, files: digests.collect() };
-    Some((freshen_state::key(unit), entry))
-}
-
-/// Takes away the file whose date cargo compares with: the unit's dep-info, or what a build
-/// script printed. Cargo then calls the unit stale, and with it all that depends on it. (Emptying
-/// the fingerprint's hash, as cargo does before it compiles, would reach the unit alone.) What is
-/// cut short in between is compiled again.
-fn invalidate(unit: &Unit) -> Result<(), Failure> {
-    let path = match unit.kind {
-        UnitKind::BuildScriptRun => unit.printed().map(|output| output.path.clone()),
-        _ => Some(unit.directory.join(format!("dep-{}", unit.stem))),
-    };
-    let Some(path) = path else { return Ok(()) };
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Failure::Words(format!("cannot remove {}: {error}", path.display())))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn say(
-    stale: &[(Unit, String)],
-    fresh: usize,
-    dry: bool,
-    unreadable: Option<&str>,
-) -> io::Result<()> {
+/// The pipe refuses it.
+pub(super) fn print(freshened: &Freshened) -> io::Result<()> {
+    let Freshened { stale, fresh, only_checked, unreadable } = freshened;
     let mut out = output::stdout();
-    let verb = if dry { "would compile again" } else { "compiles again" };
-    for (unit, why) in stale {
+    let verb = if *only_checked { "would compile again" } else { "compiles again" };
+    for freshen::Stale { unit, why } in stale {
         let what = match &unit.kind {
             UnitKind::Bin(name) => format!("bin `{name}`"),
             UnitKind::Lib => "the library".to_owned(),
@@ -335,12 +56,12 @@ fn say(
         let profile = unit.profile.display();
         writeln!(out, "{verb}: {what} of `{}` ({profile}): {why}", unit.package)?;
     }
-    match (stale.len(), fresh) {
+    match (stale.len(), *fresh) {
         (0, 0) => match unreadable {
             Some(why) => writeln!(out, "{why}; whether anything is stale cannot be told"),
             None => writeln!(out, "nothing is compiled yet that dates could hide"),
         },
-        (0, _) => writeln!(out, "{fresh} units match their sources"),
-        (count, _) => writeln!(out, "{count} stale, {fresh} matching"),
+        (0, fresh) => writeln!(out, "{fresh} units match their sources"),
+        (count, fresh) => writeln!(out, "{count} stale, {fresh} matching"),
     }
 }

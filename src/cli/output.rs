@@ -37,19 +37,13 @@ pub enum Colour {
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// What was typed makes no sense.
+pub enum CliError {
+    /// What was typed makes no sense, or an answer that is an error and no report.
     #[error("{0}")]
-    Words(String),
-    /// A configuration makes no sense.
+    Arguments(String),
+    /// The work itself.
     #[error(transparent)]
-    Config(#[from] crate::config::Error),
-    /// Something could not be read.
-    #[error(transparent)]
-    Input(#[from] crate::cargo::error::Error),
-    /// An image could not be read.
-    #[error(transparent)]
-    Image(#[from] crate::rootfs::Error),
+    Session(#[from] crate::session::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
     Output(#[from] io::Error),
@@ -85,9 +79,9 @@ impl<W: Write> Write for Patient<W> {
     }
 }
 
-impl From<clap::Error> for Failure {
-    fn from(error: clap::Error) -> Failure {
-        Failure::Words(error.to_string())
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> CliError {
+        CliError::Arguments(error.to_string())
     }
 }
 
@@ -99,13 +93,13 @@ impl Output {
     pub fn write(
         &self,
         make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let mut text = Vec::new();
         make(&mut text, self.style())?;
         match &self.output {
             None => stdout().write_all(&text)?,
             Some(path) => std::fs::write(path, &text).map_err(|error| {
-                Failure::Words(format!("cannot write {}: {error}", path.display()))
+                CliError::Arguments(format!("cannot write {}: {error}", path.display()))
             })?,
         }
         Ok(())

@@ -5,14 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cargo::workspace;
-use crate::cli::check::Selection;
-use crate::cli::freshen;
+use crate::cli::args::{Features, Selection, Writing};
 use crate::cli::output;
-use crate::cli::output::Failure;
-use crate::cli::recording::{Features, Gathered, Program, Writing, beside, read_program};
+use crate::cli::output::CliError;
+use crate::session::record::{Answer, Recorder};
 
-/// Words after `record`.
+/// Arguments of `record`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Record {
     #[command(flatten)]
@@ -29,27 +27,20 @@ pub struct Record {
 /// Writes one record a program.
 ///
 /// # Errors
-/// Nothing built, several programs for one file, whatever `Gathered::record` refuses.
-pub fn run(words: &Record) -> Result<u8, Failure> {
-    let request = words.features.request();
-    let query = words.features.query(&words.selection)?;
-    let workspace = workspace::workspace(&query)?;
-    let outputs = crate::cargo::target_dir::outputs::find_outputs(&workspace, &query)?;
-    if words.output.is_some() && outputs.built.len() > 1 {
-        return Err(Failure::Words(format!(
-            "--output takes one record, and {} programs are built; name one with --bin",
-            outputs.built.len()
-        )));
-    }
-    let units = freshen::known(&query, &workspace);
-    for output in &outputs.built {
-        let (bytes, binary) = read_program(&output.path)?;
-        let program = Program { path: Some(&output.path), bytes: &bytes, binary: &binary };
-        let built = (&outputs, output);
-        let gathered = Gathered::new(&query, &workspace, built, request.clone(), program, &[])?;
-        let to = words.output.clone().unwrap_or_else(|| beside(&output.path));
-        gathered.record(&[], &units, &to, &words.writing)?.map_err(Failure::Words)?;
-        writeln!(output::stdout(), "{}", to.display())?;
+/// Nothing built, several programs for one file, a program that no record can be made of.
+pub fn run(arguments: &Record) -> Result<u8, CliError> {
+    let to = arguments.output.as_deref();
+    let recorder = Recorder::of_workspace(&arguments.selection.with(&arguments.features), to)?;
+    for program in recorder.programs() {
+        match recorder.record(program, to, &arguments.writing.options())? {
+            Answer::Refused(why) => return Err(CliError::Arguments(why)),
+            Answer::Written { path, notes } => {
+                for note in notes {
+                    writeln!(output::stderr(), "note: {note}")?;
+                }
+                writeln!(output::stdout(), "{}", path.display())?;
+            }
+        }
     }
     Ok(crate::cli::CLEAN)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::output::{Failure, Output};
+use crate::cli::output::{CliError, Output};
 use crate::config::find_rule;
 use crate::rule::{Group, Rule, Status};
 use crate::rules;
@@ -52,7 +52,7 @@ struct Entry {
 ///
 /// # Errors
 /// The output refuses it.
-pub fn list(words: &List) -> Result<u8, Failure> {
+pub fn list(words: &List) -> Result<u8, CliError> {
     words.output.write(|to, _| match words.format {
         Format::Table => by_group(to),
         Format::Json => {
@@ -96,8 +96,8 @@ fn by_group(to: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 /// There is no such rule, or the output refuses it.
-pub fn explain(words: &Explain) -> Result<u8, Failure> {
-    let rule = find_rule(&words.rule).map_err(Failure::Words)?;
+pub fn explain(words: &Explain) -> Result<u8, CliError> {
+    let rule = find_rule(&words.rule).map_err(CliError::Arguments)?;
     words.output.write(|to, style| page(rule, usize::from(style.width).min(90), to))?;
     Ok(crate::cli::CLEAN)
 }

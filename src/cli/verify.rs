@@ -1,32 +1,14 @@
 //! `verify`: a program beside the record of its build.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgMatches, Args};
 
-use crate::binary::Binary;
-use crate::cargo::fs;
-use crate::cli::check;
-use crate::cli::check::Selection;
-use crate::cli::comparing;
-use crate::cli::judging::Judging;
-use crate::cli::output::Failure;
-use crate::cli::recording;
-use crate::cli::recording::{Features, Program};
-use crate::cli::subject::Origin;
-use crate::config::date::Date;
-use crate::lint::lint;
-use crate::provenance::image_build;
-use crate::provenance::keys::PublicKey;
-use crate::provenance::record::{Dockerfile, Record};
-use crate::report::Report;
-use crate::rootfs::extract_file;
-use crate::rule::{Group, Level};
-use crate::start::image;
-use crate::start::image::Image;
-use crate::subject::Facts;
+use crate::cli::args::{Features, Linting, Selection};
+use crate::cli::output::CliError;
+use crate::session::verify;
 
-/// Words after `verify`.
+/// Arguments of `verify`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Verify {
     /// The program, or the image that carries it
@@ -52,136 +34,23 @@ pub struct Verify {
     #[command(flatten)]
     features: Features,
     #[command(flatten)]
-    judging: Judging,
+    linting: Linting,
 }
 
-/// Verifies.
+/// Runs the command.
 ///
 /// # Errors
 /// No program, no record, one that cannot be read, a workspace that cannot be asked.
-pub fn run(words: &Verify, matches: &ArgMatches) -> Result<u8, Failure> {
-    let report = judge(words, matches)?;
-    words.judging.answer(&report)
-}
-
-/// What is verified: the bytes, how they are named, and what they were found in.
-struct Subject {
-    shown: String,
-    origin: Origin,
-    program: Vec<u8>,
-    record: Option<Record>,
-    image: Option<Image>,
-}
-
-fn judge(words: &Verify, matches: &ArgMatches) -> Result<Report, Failure> {
-    let keys = recording::public_keys(&words.key)?;
-    let Subject { shown, origin, program, record, image } =
-        match extract_file::is_image(words.subject.as_os_str()) {
-            true => in_image(words, &keys)?,
-            false => on_this_machine(words, &keys)?,
-        };
-    let mut record = record.ok_or_else(|| {
-        Failure::Words(format!(
-            "{shown} has no record: none is inside, and there is no {} beside it; \
-             name it with --record",
-            recording::beside(Path::new(&shown)).display()
-        ))
+pub fn run(arguments: &Verify, matches: &ArgMatches) -> Result<u8, CliError> {
+    let report = verify::verify(&verify::Options {
+        subject: arguments.subject.clone(),
+        record: arguments.record.clone(),
+        image_record: arguments.image_record.clone(),
+        at: arguments.at.clone(),
+        keys: arguments.key.clone(),
+        dockerfile: arguments.dockerfile.clone(),
+        selection: arguments.selection.with(&arguments.features),
+        configuration: arguments.linting.configuration(matches),
     })?;
-    let binary = Binary::full(&shown, &program, true)
-        .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
-    let expected = comparing::expected(&words.selection, &words.features, &record)?;
-    // Only a workspace that was named is compared with: the one around may be any.
-    let workspace = match &words.selection.manifest_path {
-        Some(_) => Some(comparing::workspace(&expected.query, &record, &origin)?),
-        None => None,
-    };
-    let mut notes =
-        vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
-    if let Some(path) = &words.dockerfile {
-        let text = crate::cargo::fs::read_text(path, "Dockerfile", 4 << 20)?;
-        let text = text.ok_or_else(|| {
-            Failure::Words(format!("--dockerfile {}: there is no such file", path.display()))
-        })?;
-        record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
-    }
-    if let Some(image) = &image {
-        record.image_build = image_build::of_statements(&image.statements, image.digest.as_deref());
-        if let (Some(build), Some(dockerfile)) = (&mut record.image_build, &record.dockerfile) {
-            image_build::take_roles_from(build, dockerfile);
-        }
-        notes.extend(record.image_build.iter().flat_map(image_build::told));
-    }
-    if let Some(workspace) = &workspace {
-        let subject = Program { path: None, bytes: &program, binary: &binary };
-        comparing::compare_with(&mut record, workspace, &expected, (&origin, subject))?;
-        notes.extend(record.not_compared.iter().cloned());
-    }
-    let mut config =
-        check::configuration(words.judging.config.as_deref(), &expected.query, workspace.as_ref())?;
-    // Other questions than provenance are not asked here.
-    for group in Group::ALL.iter().filter(|group| **group != Group::Provenance) {
-        config.set("verify", group.name(), Level::Allow)?;
-    }
-    words.judging.levels.apply(matches, &mut config)?;
-    let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
-    let today = Date::from_unix_seconds(crate::session::clock::now());
-    let mut report = lint(vec![(name, facts)], &config, today);
-    report.notes.splice(0..0, notes);
-    Ok(report)
-}
-
-fn on_this_machine(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
-    if words.image_record.is_some() || words.at.is_some() {
-        return Err(Failure::Words(format!(
-            "--image-record and --at want an image, and {} is none",
-            words.subject.display()
-        )));
-    }
-    let program = fs::read(&words.subject)?;
-    let named = words.record.as_deref().map(recording::file_of_this_machine).transpose()?;
-    let beside = || {
-        let path = recording::beside(&words.subject);
-        let there = crate::provenance::fs::is_file(&path);
-        there.then(|| recording::file_of_this_machine(&path)).transpose()
-    };
-    let record = recording::find(&program, named, beside, keys)?;
-    let (shown, origin) =
-        (words.subject.display().to_string(), Origin::Host(words.subject.clone()));
-    Ok(Subject { shown, origin, program, record, image: None })
-}
-
-fn in_image(words: &Verify, keys: &[PublicKey]) -> Result<Subject, Failure> {
-    let reference = words.subject.as_os_str();
-    let named_here = words.record.as_deref().map(recording::file_of_this_machine).transpose()?;
-    let asked = image::Query { at: words.at.clone(), ..image::Query::default() };
-    let image = Image::read(reference, &asked, &|_, _| {})?;
-    let program = words.at.as_deref().or_else(|| image.start()?.program()).ok_or_else(|| {
-        let image = reference.display();
-        Failure::Words(format!("{image} names no program that it would start; name it with --at"))
-    })?;
-    let lies_at = |path: &str| match image.resolve(path) {
-        Ok(found) => String::from_utf8_lossy(&found.path).into_owned(),
-        Err(_) => path.to_owned(),
-    };
-    let program = lies_at(program);
-    let record = match &words.image_record {
-        Some(path) => lies_at(path),
-        None => lies_at(&recording::beside(Path::new(&program)).to_string_lossy()),
-    };
-    let mut found = extract_file::read(reference, None, &[&program, &record])?.into_iter();
-    let (bytes, beside) = (found.next().flatten(), found.next().flatten());
-    let bytes = bytes
-        .ok_or_else(|| Failure::Words(format!("{} has no file {program}", reference.display())))?;
-    let beside = beside.map(|bytes| (record.clone(), bytes));
-    let named = match (&words.image_record, named_here) {
-        (None, here) => here,
-        (Some(path), _) if beside.is_none() => {
-            return Err(Failure::Words(format!("{} has no file {path}", reference.display())));
-        }
-        (Some(_), _) => beside.clone(),
-    };
-    let record = recording::find(&bytes, named, || Ok(beside), keys)?;
-    let origin = Origin::Image;
-    Ok(Subject { shown: program, origin, program: bytes, record, image: Some(image) })
+    arguments.linting.answer(&report)
 }

@@ -232,7 +232,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
             lto: binary.lto.value.map(lto),
             cpu_level: binary.cpu_level.value,
             may_read: binary.contents_read.then_some(&binary.may_read),
-            record: binary.record.as_ref().map(of_record),
+            record: binary.record.as_deref().map(of_record),
             evidence: evidence(binary),
             notes: &binary.notes,
             slices: binary.slices.iter().map(Entry::from).collect(),
@@ -240,7 +240,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
     }
 }
 
-fn of_record(record: &Box<[u8]>) -> RecordEntry {
+fn of_record(record: &[u8]) -> RecordEntry {
     let record = crate::provenance::embedded_record::Carried::parse(record);
     RecordEntry {
         signed: record.signed,

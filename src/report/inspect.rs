@@ -60,7 +60,8 @@ fn sheet(binary: &Binary, style: Style, indent: &str, to: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
+/// The facts in words, as name and value; those that are not known are left out.
+pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     let mut rows: Vec<(&'static str, String)> = vec![("is", words::identity(binary))];
     let mut row = |name, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {

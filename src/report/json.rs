@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::report::{Checked, Judged, Report, Summary, binary};
+use crate::report::{Checked, Report, SubjectReport, Summary, binary};
 use crate::rule::{Finding, Outcome};
 use crate::start::image::Image;
 use crate::start::loader::{LoadPlan, Stage};
@@ -132,7 +132,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to)
 }
 
-fn subject(judged: &Judged) -> SubjectEntry<'_> {
+fn subject(judged: &SubjectReport) -> SubjectEntry<'_> {
     SubjectEntry {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
-use crate::report::{Checked, Judged, Report, Summary, words};
+use crate::report::{Checked, Report, SubjectReport, Summary, words};
 use crate::rule::{Level, Outcome};
 
 /// How the report is shown.
@@ -48,7 +48,7 @@ pub fn write(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()
     verdict(report, style, to)
 }
 
-fn subject(judged: &Judged, style: Style, to: &mut dyn Write) -> io::Result<()> {
+fn subject(judged: &SubjectReport, style: Style, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "{}", bold(&judged.name, None, style))?;
     if let Some(binary) = &judged.facts.binary {
         if binary.path != judged.name {

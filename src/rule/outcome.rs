@@ -9,6 +9,11 @@ use crate::rule::Level;
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is
 /// never "pass".
+///
+/// ```
+/// let outcome = binlint::Outcome::open("the image could not be read");
+/// assert_eq!((outcome.name(), outcome.findings().len()), ("open", 0));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Checked, and in order; what was found, as one line: `RELRO: full; bound at start`.
@@ -71,7 +76,17 @@ impl From<Finding> for Outcome {
     }
 }
 
-/// One defect: what was seen, where, on what evidence, and the line that heals it.
+/// One defect: what was seen, where, on what evidence, and the line that fixes it.
+///
+/// ```
+/// use binlint::{Finding, Location};
+///
+/// let finding = Finding::new(Location::ImagePath("/server".into()), "it is not executable")
+///     .evidence("mode 0644")
+///     .fix("COPY --chmod=755 server /server");
+/// assert_eq!(finding.location.to_string(), "image /server");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What was seen, as one sentence without a full stop.
@@ -133,6 +148,12 @@ impl Finding {
 }
 
 /// Where a finding is. Exactly one a finding.
+///
+/// ```
+/// let location = binlint::Location::File { path: "Cargo.toml".into(), line: Some(12) };
+/// assert_eq!(location.to_string(), "Cargo.toml:12");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// The subject as a whole.

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 
-use binlint::binary::Binary;
-use binlint::binary::{CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols};
-use binlint::report::words;
+use binlint::internals::binary::Binary;
+use binlint::internals::binary::{
+    CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols,
+};
+use binlint::internals::report::words;
 
 mod tally;
 
@@ -517,13 +519,15 @@ fn libc_truth(column: &str) -> (Option<&'static str>, Option<&'static str>) {
 fn rules_bite_and_spare_real_programs() {
     let Some(folder) = corpus::programs(corpus::extent()) else { return };
     for id in ["musl-allocator"] {
-        let rule = binlint::rules::ALL.iter().find(|rule| rule.id == id).expect("a rule");
+        let rule =
+            binlint::internals::rules::ALL.iter().find(|rule| rule.id == id).expect("a rule");
         let mut answers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for entry in std::fs::read_dir(&folder).expect("the corpus is there").flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let bytes = std::fs::read(entry.path()).expect("a program");
             let Ok(binary) = Binary::full(&name, &bytes, false) else { continue };
-            let facts = binlint::subject::Facts { binary: Some(binary), ..Default::default() };
+            let facts =
+                binlint::internals::subject::Facts { binary: Some(binary), ..Default::default() };
             answers.entry(rule.check.run(&facts).name()).or_default().push(name);
         }
         assert!(answers.contains_key("fail"), "{id} bites none of {answers:#?}");

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use binlint::binary::Binary;
+use binlint::internals::binary::Binary;
 
 use crate::support::corpus::Extent;
 use crate::support::noise::Noise;

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use binlint::binary::Binary;
-use binlint::fact::Fact;
+use binlint::internals::binary::Binary;
+use binlint::internals::fact::Fact;
 
 use crate::support::noise::Noise;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use binlint::binary::elf::Linking;
-use binlint::binary::elf::NotElf;
+use binlint::internals::binary::elf::Linking;
+use binlint::internals::binary::elf::NotElf;
 
 use crate::support::{program, slow};
 

@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use binlint::binary::MainVerdict;
-use binlint::binary::MainVerdict::{Empty, HelloWorld, PlaceholderText, Real};
-use binlint::binary::{LtoShape, main_fn};
+use binlint::internals::binary::MainVerdict;
+use binlint::internals::binary::MainVerdict::{Empty, HelloWorld, PlaceholderText, Real};
+use binlint::internals::binary::{LtoShape, main_fn};
 
 use crate::support::noise::Noise;
 use crate::support::program;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{corpus, program, slow};
-use binlint::binary::Binary;
-use binlint::binary::{Kind, Relro, Symbols};
+use binlint::internals::binary::Binary;
+use binlint::internals::binary::{Kind, Relro, Symbols};
 
 fn files() -> Vec<PathBuf> {
     let mut files = vec![program::small().to_owned()];

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::cargo::{build, cargo, query, write};
 use crate::support::slow;
-use binlint::cargo::build::Build;
-use binlint::cargo::error::Error;
-use binlint::cargo::target_dir::outputs::find_outputs;
-use binlint::cargo::workspace::{Query, workspace};
+use binlint::internals::cargo::build::Build;
+use binlint::internals::cargo::error::Error;
+use binlint::internals::cargo::target_dir::outputs::find_outputs;
+use binlint::internals::cargo::workspace::{Query, workspace};
 
 const HOST: &str = "host-tuple";
 

@@ -1,10 +1,10 @@
 //! The flags in effect against those that rustc really gets: `cargo build -v` prints them.
 
 use crate::support::cargo::{cargo, query, write};
-use binlint::cargo::build::Build;
-use binlint::cargo::target_dir::outputs::find_outputs;
-use binlint::cargo::workspace::rustflags::RustFlag;
-use binlint::cargo::workspace::{Query, workspace};
+use binlint::internals::cargo::build::Build;
+use binlint::internals::cargo::target_dir::outputs::find_outputs;
+use binlint::internals::cargo::workspace::rustflags::RustFlag;
+use binlint::internals::cargo::workspace::{Query, workspace};
 
 /// Configuration in the workspace and above it, then variables.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);

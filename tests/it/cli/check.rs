@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{schema, slow};
+use crate::support::{program, schema, slow};
 use serde_json::Value;
 
 /// What another run of cargo around this test may leave in the environment.
@@ -285,10 +285,10 @@ fn every_rule_explains_itself() {
 #[test]
 fn colours_and_width_follow_the_words_and_the_environment() {
     let at = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = env!("CARGO_BIN_EXE_cargo-binlint");
     let run = |words: &[&str], environment: &[(&str, &str)]| {
-        let mut command = scrubbed(program, at);
-        command.args(["check", "--binary", program]).args(words).envs(environment.iter().copied());
+        let mut command = scrubbed(env!("CARGO_BIN_EXE_cargo-binlint"), at);
+        command.args(["check", "--binary"]).arg(program::small()).args(words);
+        command.envs(environment.iter().copied());
         text(&command.output().unwrap().stdout)
     };
     let coloured = |text: &str| text.contains('\u{1b}');
@@ -308,7 +308,7 @@ fn a_report_keeps_to_its_schema() {
     let at = Path::new(env!("CARGO_MANIFEST_DIR"));
     let schema: Value =
         serde_json::from_str(include_str!("../../../docs/schema/report.json")).unwrap();
-    let report =
-        json(at, &["check", "--binary", env!("CARGO_BIN_EXE_cargo-binlint"), "--format", "json"]);
+    let program = program::small().to_str().unwrap();
+    let report = json(at, &["check", "--binary", program, "--format", "json"]);
     assert_eq!(schema::violations(&schema, &report), [""; 0]);
 }

@@ -100,6 +100,7 @@ fn what_vergen_and_shadow_leave_without_a_repository_is_named() {
             place.write(".gitignore", "target\n");
             let fetched = clean(Command::new("cargo"))
                 .arg("fetch")
+                .env_remove("CARGO_NET_OFFLINE")
                 .current_dir(place.directory.path())
                 .output()
                 .unwrap();

@@ -126,7 +126,8 @@ fn an_image_that_cannot_be_read_ends_with_2_and_the_reason() {
     );
     says(&["--at", "/app", "--binary", "backend"], "--image");
     std::fs::remove_file(
-        layout.join(binlint::rootfs::document::digest::Digest::sha256(&layer).blob_path()),
+        layout
+            .join(binlint::internals::rootfs::document::digest::Digest::sha256(&layer).blob_path()),
     )
     .unwrap();
     says(&["--image", &reference], "layer 1 of 1 (sha256:");

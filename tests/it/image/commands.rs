@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use binlint::start::command::{Command as Resolved, End};
-use binlint::start::image::{Image, Query};
+use binlint::internals::start::command::{Command as Resolved, End};
+use binlint::internals::start::image::{Image, Query};
 
 use crate::support::docker;
 use crate::support::docker::Engine;

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use binlint::rootfs::MAX_CONTENTS;
-use binlint::rootfs::layer::{Interest, Want};
-use binlint::rootfs::load::load;
-use binlint::rootfs::reference::Reference;
+use binlint::internals::rootfs::MAX_CONTENTS;
+use binlint::internals::rootfs::layer::{Interest, Want};
+use binlint::internals::rootfs::load::load;
+use binlint::internals::rootfs::reference::Reference;
 
 use crate::support::layers::archive;
 use crate::support::newer_engine::{Engine, Keeps, root, run};

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use binlint::rootfs::MAX_CONTENTS;
-use binlint::rootfs::budget::Budget;
-use binlint::rootfs::document::config::Platform;
-use binlint::rootfs::layer::tar::Reader;
-use binlint::rootfs::layer::{Interest, Want};
-use binlint::rootfs::load::{Failure, Loaded, Parts, load};
-use binlint::rootfs::reference::Reference;
+use binlint::internals::rootfs::MAX_CONTENTS;
+use binlint::internals::rootfs::budget::Budget;
+use binlint::internals::rootfs::document::config::Platform;
+use binlint::internals::rootfs::layer::tar::Reader;
+use binlint::internals::rootfs::layer::{Interest, Want};
+use binlint::internals::rootfs::load::{Failure, Loaded, Parts, load};
+use binlint::internals::rootfs::reference::Reference;
 
 use crate::support::layers::*;
 
@@ -30,7 +30,7 @@ fn read_beside(
     see: &mut dyn FnMut(Parts),
 ) -> Result<Loaded, Failure> {
     let reference = Reference::parse(OsStr::new(reference))
-        .map_err(|why| Failure { layer: None, why: binlint::rootfs::Why::new(why) })?;
+        .map_err(|why| Failure { layer: None, why: binlint::internals::rootfs::Why::new(why) })?;
     let wish = wish.map(|wish| Platform::parse(wish).unwrap());
     let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
     load(&reference, wish.as_ref(), &interest, &mut |parts| {
@@ -325,7 +325,7 @@ fn a_layout_that_is_damaged_is_refused_with_the_layer_and_the_reason() {
     let plain: Vec<(Vec<u8>, &str)> = layers.iter().map(|layer| (layer.clone(), LAYER)).collect();
     let second = |bytes: Vec<u8>, media: &'static str| vec![plain[0].clone(), (bytes, media)];
     let blob_of = |bytes: &[u8]| {
-        layout.join(binlint::rootfs::document::digest::Digest::sha256(bytes).blob_path())
+        layout.join(binlint::internals::rootfs::document::digest::Digest::sha256(bytes).blob_path())
     };
     let gzip_layer = "application/vnd.oci.image.layer.v1.tar+gzip";
 
@@ -406,7 +406,7 @@ fn a_link_in_a_layout_is_not_followed() {
     };
     let layer = archive(&[file("a", b"1")]);
     let layout = layout_of(directory.path(), std::slice::from_ref(&layer));
-    let blob = binlint::rootfs::document::digest::Digest::sha256(&layer).blob_path();
+    let blob = binlint::internals::rootfs::document::digest::Digest::sha256(&layer).blob_path();
     let text = link(&layout.join(&blob));
     assert!(text.starts_with("layer 1 of 1") && text.contains("is a link"), "{text}");
     for path in ["index.json", "blobs", "blobs/sha256"] {
@@ -542,13 +542,13 @@ fn docker_archive(entries: &[(&str, &str, &[u8])]) -> Vec<u8> {
     let mut manifest = Vec::new();
     for (index, (name, text, _)) in entries.iter().enumerate() {
         let layer = archive(&[file(text, b"1")]);
-        let diff_id = binlint::rootfs::document::digest::Digest::sha256(&layer);
+        let diff_id = binlint::internals::rootfs::document::digest::Digest::sha256(&layer);
         let config = format!(
             r#"{{"os":"linux","architecture":"amd64","config":{{}},"rootfs":{{"type":"layers","diff_ids":["{diff_id}","{diff_id}"]}}}}"#
         );
         let config_name = format!(
             "{}.json",
-            binlint::rootfs::document::digest::Digest::sha256(config.as_bytes()).hex()
+            binlint::internals::rootfs::document::digest::Digest::sha256(config.as_bytes()).hex()
         );
         members.extend([
             directory(&format!("l{index}/")),

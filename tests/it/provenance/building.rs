@@ -94,7 +94,7 @@ fn the_record_has_the_profile_and_features_that_cargo_got() {
         &["-rpdesk", "-Ftls"][..],
         &["-rp", "desk", "--all-features"],
         &["-r", "-p", "desk", "--features=desk/tls", "--target", host],
-        &["-pdesk", "-r", "--config", "profile.release.lto=\"thin\""],
+        &["-pdesk", "-r", "--config", "profile.release.overflow-checks=true"],
         &["--workspace", "-r"],
     ] {
         let (output, _, said) = build(&shop, &[words, &["--no-check"]].concat());

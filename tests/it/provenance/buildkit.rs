@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use binlint::provenance::buildkit::{ImageBuild, Role, Shape};
+use binlint::internals::provenance::buildkit::{ImageBuild, Role, Shape};
 
 use crate::support::newer_engine::{Engine, Keeps, root};
 use crate::support::recorded::{Shop, success};

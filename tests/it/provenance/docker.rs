@@ -15,7 +15,7 @@ const SAMPLE: &str = include_str!("../../../testdata/provenance/buildkit-provena
 
 #[test]
 fn the_statement_of_a_real_buildkit_is_read() {
-    use binlint::provenance::buildkit::{ImageBuild, Role, Shape};
+    use binlint::internals::provenance::buildkit::{ImageBuild, Role, Shape};
     let build = ImageBuild::from_statement(SAMPLE.as_bytes()).unwrap();
     assert_eq!(build.shape, Shape::V0_2);
     let [image] = build.base_images.as_slice() else { panic!("{:?}", build.base_images) };

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::slow::{self, Need};
-use binlint::binary::elf::record_section;
-use binlint::digest::sha256_hex;
-use binlint::provenance::statement::Descriptor;
-use binlint::provenance::subject_match::{Fate, Subject, Traces};
+use binlint::internals::binary::elf::record_section;
+use binlint::internals::digest::sha256_hex;
+use binlint::internals::provenance::statement::Descriptor;
+use binlint::internals::provenance::subject_match::{Fate, Subject, Traces};
 
 const RECORD: &[u8] = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
 

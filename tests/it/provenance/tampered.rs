@@ -7,7 +7,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::support::recorded::{ALGORITHMS, Shop, Verified};
-use crate::support::slow::has;
+use crate::support::slow::{self, Need, has};
 
 /// A record that somebody changed in one place.
 #[derive(Debug)]
@@ -179,6 +179,9 @@ fn every_field_tampered_with_is_caught_and_named() {
     let mut all = changed(&record, &leaf_places);
     all.extend(less(&record, &removable));
     all.extend(more(&record, &inner_places));
+    if slow::is_left_out(Need::Time) {
+        all = all.into_iter().step_by(8).collect();
+    }
 
     let verify = |bytes: String, key: Option<&str>, thread: usize| {
         let path = shop.path(&format!("tampered-{thread}.json"));

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::slow;
-use binlint::binary::Binary;
-use binlint::rule::{Check, Outcome};
-use binlint::rules;
-use binlint::subject::Facts;
+use binlint::internals::binary::Binary;
+use binlint::internals::rule::{Check, Outcome};
+use binlint::internals::rules;
+use binlint::internals::subject::Facts;
 
 /// A program, and the rules that must fail for it. Every other rule must not.
 struct Animal {

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use crate::support::layers;
 use crate::support::slow::{self, Need};
-use binlint::rule::{Check, Group};
-use binlint::rules;
+use binlint::internals::rule::{Check, Group};
+use binlint::internals::rules;
 use serde_json::{Value, json};
 
 /// An image of one program, and the rules that must fail for it. Every other must not.
@@ -405,7 +405,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("distro-mismatch", "tests/it/image/check.rs"),
 ];
 
-fn is_meant(rule: &binlint::rule::Rule) -> bool {
+fn is_meant(rule: &binlint::internals::rule::Rule) -> bool {
     let group =
         matches!(rule.group, Group::Image | Group::Linkage) || rule.id == "wrong-architecture";
     group && !matches!(rule.check, Check::Binary(_))

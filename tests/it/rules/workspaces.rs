@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::support::cargo::{build, cargo, environment, write};
 use crate::support::slow::{self, Need};
-use binlint::cargo::workspace::Query;
+use binlint::internals::cargo::workspace::Query;
 use serde_json::Value;
 
 /// What is fetched; both are published with a lockfile, and the second has a library.

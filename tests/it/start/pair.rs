@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use binlint::binary::elf::Linking;
-use binlint::rootfs::tree::host_directory::Root;
-use binlint::rootfs::tree::users::Identity;
-use binlint::rootfs::tree::{Directory, resolve};
-use binlint::start::image::elf_tree::ElfTree;
-use binlint::start::loader::{LoadPlan, Stage, Start, Verdict, plan};
+use binlint::internals::binary::elf::Linking;
+use binlint::internals::rootfs::tree::host_directory::Root;
+use binlint::internals::rootfs::tree::users::Identity;
+use binlint::internals::rootfs::tree::{Directory, resolve};
+use binlint::internals::start::image::elf_tree::ElfTree;
+use binlint::internals::start::loader::{LoadPlan, Stage, Start, Verdict, plan};
 
 /// What is started, where, and how.
 #[derive(Clone)]

@@ -37,7 +37,7 @@ fn predictions_agree_with_real_starts() {
     let wrong: Vec<String> = chosen.iter().filter_map(|pair| pair.compare()).collect();
     let starts = chosen
         .iter()
-        .filter(|pair| pair.predict().verdict == binlint::start::loader::Verdict::Starts)
+        .filter(|pair| pair.predict().verdict == binlint::internals::start::loader::Verdict::Starts)
         .count();
     println!("{} pairs, {} of them start, {} predicted wrongly", chosen.len(), starts, wrong.len());
     roots::remove_copies();
@@ -61,9 +61,10 @@ fn static_musl_programs_that_want_libraries() {
     let wants = build::patched(&wants, "wants-openssl", &["--add-needed", "libssl.so.3"]);
     let fails = |rule: &str, program: &std::path::Path| {
         let bytes = std::fs::read(program).expect("it was built");
-        let binary = binlint::binary::Binary::full("app", &bytes, false).expect("ELF");
-        let facts = binlint::subject::Facts { binary: Some(binary), ..Default::default() };
-        let rule = binlint::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
+        let binary = binlint::internals::binary::Binary::full("app", &bytes, false).expect("ELF");
+        let facts =
+            binlint::internals::subject::Facts { binary: Some(binary), ..Default::default() };
+        let rule = binlint::internals::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
         rule.check.run(&facts).name().to_owned()
     };
     assert_eq!(fails("dlopen-in-static", &opens), "fail");
@@ -90,8 +91,8 @@ fn whole_images_start_as_predicted() {
 
 /// What differs between the prediction and what the engine does, or none.
 fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
-    use binlint::start::image::{Image, Query};
-    use binlint::start::loader::{LoadPlan, Stage, Verdict};
+    use binlint::internals::start::image::{Image, Query};
+    use binlint::internals::start::loader::{LoadPlan, Stage, Verdict};
     let name = format!("binlint-start-{}-{at}", std::process::id());
     let entry = format!("ENTRYPOINT [\"{}\"]", pair.path);
     let root = pair.root.display();
@@ -106,7 +107,7 @@ fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
         .unwrap_or_else(|error| panic!("{}: {error}", pair.name));
     let bytes =
         std::fs::read(pair.root.join(pair.path.trim_start_matches('/'))).expect("it is there");
-    let binary = binlint::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
+    let binary = binlint::internals::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
     let plan = LoadPlan::of(&binary, &image).expect("ELF");
     let (started, said) = docker(&["run", "--rm", "--network", "none", &name, "--version"]);
     docker(&["rmi", "--force", &name]);

@@ -1,6 +1,6 @@
 //! Small workspaces, written and built in directories of their own.
 
-use binlint::cargo::workspace::Query;
+use binlint::internals::cargo::workspace::Query;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use super::slow::{self, Need};
 
@@ -61,6 +62,9 @@ pub fn programs(extent: Extent) -> Option<PathBuf> {
     }
     let root = std::env::var_os("BINLINT_CORPUS_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpus"), PathBuf::from);
+    // Several tests want the same files.
+    static FETCHING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut fetch = Command::new("python3");
     fetch.arg(data().join("fetch.py")).arg(data().join("corpus-open.csv")).arg(&root);
     if extent == Extent::Core {

@@ -120,12 +120,14 @@ pub fn compiled(output: &Output) -> Vec<String> {
         .collect()
 }
 
-/// Without what this test's own cargo and CI put into the environment.
+/// Without what this test's own cargo and CI put into the environment, and without the network:
+/// what a build needs of the registry is in our own lockfile.
 pub fn clean(mut command: Command) -> Command {
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
         command.env_remove(name);
     }
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_INCREMENTAL", "0");
+    command.env("CARGO_NET_OFFLINE", "true");
     command
 }
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use binlint::rootfs::layer::Member;
-use binlint::rootfs::layer::apply::Squashed;
-use binlint::rootfs::spill::Spill;
-use binlint::rootfs::tree::arena::Node;
-use binlint::rootfs::{Kind, Payload, Why};
+use binlint::internals::rootfs::layer::Member;
+use binlint::internals::rootfs::layer::apply::Squashed;
+use binlint::internals::rootfs::spill::Spill;
+use binlint::internals::rootfs::tree::arena::Node;
+use binlint::internals::rootfs::{Kind, Payload, Why};
 
 use super::layers::{image, index, named};
 

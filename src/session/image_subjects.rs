@@ -1,59 +1,38 @@
-//! The image of `check`: which programs of it are judged, and what it means for those that are not in it yet.
+//! The image of `check`: which programs of it are linted, and what it means for those that are not in it yet.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-
-use clap::Args;
 
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cli::output::Failure;
-use crate::cli::subject::{Origin, Subject};
 use crate::rootfs::document::config::Platform;
 use crate::rootfs::reference::Reference;
+use crate::session::Error;
 use crate::start::image::{Image, Query};
 use crate::start::loader::LoadPlan;
-use crate::subject::Facts;
+use crate::subject::{Facts, Origin, Subject};
 
-/// The runtime image.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Image")]
-pub struct Runtime {
-    /// The image that carries the program: `dir:PATH`, `docker-archive:FILE[:TAG]`,
-    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME`, `-` or a path
-    #[arg(long, value_name = "REFERENCE", conflicts_with = "rootfs")]
-    pub image: Option<OsString>,
-    /// The same as `--image dir:DIR`
-    #[arg(long, value_name = "DIR")]
-    pub rootfs: Option<PathBuf>,
-    /// Where in the image the program lies or will lie
-    #[arg(long, value_name = "PATH")]
+/// The runtime image that a check is about; without a reference there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, … or a path.
+    pub reference: Option<OsString>,
+    /// Where in the image the program lies or will lie.
     pub at: Option<String>,
-    /// The image for this platform, where there are several
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    /// `OS/ARCH[/VARIANT]`: the image for this platform, where there are several.
     pub platform: Option<String>,
 }
 
 /// What else is known of a program whose bytes have passed, by its digest.
 pub type Seen = Mutex<BTreeMap<String, (Option<Build>, Vec<String>)>>;
 
-impl Runtime {
-    /// The reference, if an image was named at all.
-    pub fn reference(&self) -> Option<OsString> {
-        let of_root = |root: &PathBuf| {
-            let mut text = OsString::from("dir:");
-            text.push(root);
-            text
-        };
-        self.image.clone().or_else(|| self.rootfs.as_ref().map(of_root))
-    }
-
+impl Options {
     /// Whether the image is a root file system on this machine.
     pub fn is_directory(&self) -> bool {
-        self.reference()
-            .is_some_and(|text| matches!(Reference::parse(&text), Ok(Reference::Directory(_))))
+        let reference = self.reference.as_deref();
+        reference.is_some_and(|it| matches!(Reference::parse(it), Ok(Reference::Directory(_))))
     }
 
     /// Reads the image. `seen` gets the bytes of every Rust program in it.
@@ -64,31 +43,36 @@ impl Runtime {
         &self,
         built_here: bool,
         seen: &(dyn Fn(&Binary, &[u8]) + Sync),
-    ) -> Result<Option<Image>, Failure> {
-        let Some(reference) = self.reference() else {
+    ) -> Result<Option<Image>, Error> {
+        let Some(reference) = &self.reference else {
             return match (&self.at, &self.platform) {
                 (None, None) => Ok(None),
-                _ => Err(Failure::Words(
+                _ => Err(Error::Usage(
                     "--at and --platform say something of an image; name it with --image"
                         .to_owned(),
                 )),
             };
         };
-        let platform = match &self.platform {
-            Some(text) => Some(Platform::parse(text).ok_or_else(|| {
-                Failure::Words(format!(
-                    "--platform {text}: write OS/ARCH or OS/ARCH/VARIANT, as in linux/arm/v7"
-                ))
-            })?),
-            None => None,
-        };
+        let platform = self.platform.as_deref().map(platform).transpose()?;
         let at = self
             .at
             .as_ref()
             .map(|at| if at.starts_with('/') { at.clone() } else { format!("/{at}") });
         let query = Query { platform, find_programs: true, at, built_here };
-        Ok(Some(Image::read(&reference, &query, seen)?))
+        Ok(Some(Image::read(reference, &query, seen)?))
     }
+}
+
+/// The platform of this name.
+///
+/// # Errors
+/// The name is none.
+pub fn platform(text: &str) -> Result<Platform, Error> {
+    Platform::parse(text).ok_or_else(|| {
+        Error::Usage(format!(
+            "--platform {text}: write OS/ARCH or OS/ARCH/VARIANT, as in linux/arm/v7"
+        ))
+    })
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.

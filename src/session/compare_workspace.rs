@@ -2,19 +2,22 @@
 //! that the build got, and every field that differs is named.
 
 use crate::cargo::build::Build;
+use crate::cargo::error;
+use crate::cargo::fs;
+use crate::cargo::target_dir::outputs;
+use crate::cargo::target_dir::outputs::Outputs;
 use crate::cargo::workspace;
 use crate::cargo::workspace::{Asked, Query, Workspace};
-use crate::cargo::{error, fs};
-use crate::cli::check;
-use crate::cli::check::Selection;
-use crate::cli::output::Failure;
-use crate::cli::recording::{Features, Gathered, Program};
-use crate::cli::subject::Origin;
 use crate::provenance::build_facts::{Request, is_profile_setting, is_triple};
 use crate::provenance::compare::compare;
 use crate::provenance::create;
 use crate::provenance::record::{Difference, Record};
 use crate::provenance::source_proof;
+use crate::session::Error;
+use crate::session::gather::never_built;
+use crate::session::records::{Gathered, Program};
+use crate::session::select::Selection;
+use crate::subject::Origin;
 
 /// A record, and the words under which its workspace is looked at.
 pub struct Expected {
@@ -29,13 +32,9 @@ pub struct Expected {
 ///
 /// # Errors
 /// The working directory is gone.
-pub fn expected(
-    selection: &Selection,
-    features: &Features,
-    record: &Record,
-) -> Result<Expected, Failure> {
-    let mut query = features.query(selection)?;
-    let mut request = features.request();
+pub fn expected(selection: &Selection, record: &Record) -> Result<Expected, Error> {
+    let mut query = selection.query()?;
+    let mut request = selection.request();
     let mut notes = Vec::new();
     let recorded = record.request();
     if !query.asked.is_explicit() {
@@ -64,10 +63,10 @@ pub fn compare_with(
     workspace: &Workspace,
     expected: &Expected,
     (origin, subject): (&Origin, Program<'_>),
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let name = subject.binary.path.rsplit('/').next().unwrap_or_default();
     let query = &of_package(&expected.query, record, workspace);
-    let outputs = outputs(record, workspace, query, origin)?;
+    let outputs = outputs_of(record, workspace, query, origin)?;
     let bin = record.bin().unwrap_or(name);
     let output = outputs
         .built
@@ -75,7 +74,7 @@ pub fn compare_with(
         .find(|output| output.path.file_name().is_some_and(|file| file == name))
         .or_else(|| outputs.built.iter().find(|output| output.bin == bin))
         .or(outputs.built.first())
-        .ok_or_else(|| Failure::Words(format!("{name} is none of the workspace's binaries")))?;
+        .ok_or_else(|| Error::Usage(format!("{name} is none of the workspace's binaries")))?;
     let request = expected.request.clone();
     let recorded = record.source_files();
     let built = (&outputs, output);
@@ -192,7 +191,7 @@ fn is_setting(word: &str, workspace: &Workspace) -> bool {
 ///
 /// # Errors
 /// No workspace, or one that cargo refuses.
-pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Workspace, Failure> {
+pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Workspace, Error> {
     let here = workspace::workspace(query)?;
     let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
     let recorded = record.parameter("target").filter(is_other);
@@ -201,8 +200,7 @@ pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Work
         // A target that somebody wrote into the record by hand is none that was built for, and
         // none that cargo knows.
         if let Ok(workspace) = workspace::workspace(&cross) {
-            let is_built =
-                crate::cargo::target_dir::outputs::find_outputs(&workspace, &cross).is_ok();
+            let is_built = outputs::find_outputs(&workspace, &cross).is_ok();
             let is_anothers = || holding(&here, query, origin).is_none();
             if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
                 return Ok(workspace);
@@ -213,18 +211,12 @@ pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Work
 }
 
 /// The build in whose directory the program lies.
-fn holding(
-    workspace: &Workspace,
-    query: &Query,
-    origin: &Origin,
-) -> Option<crate::cargo::target_dir::outputs::Outputs> {
+fn holding(workspace: &Workspace, query: &Query, origin: &Origin) -> Option<Outputs> {
     let program = origin.on_this_machine()?;
-    crate::cargo::target_dir::outputs::profile_names(workspace).into_iter().find_map(|profile| {
-        let outputs = crate::cargo::target_dir::outputs::find_outputs(
-            workspace,
-            &Query { profile: Some(profile), ..query.clone() },
-        )
-        .ok()?;
+    outputs::profile_names(workspace).into_iter().find_map(|profile| {
+        let outputs =
+            outputs::find_outputs(workspace, &Query { profile: Some(profile), ..query.clone() })
+                .ok()?;
         let is_it = outputs.built.iter().any(|output| fs::is_same(&output.path, program));
         is_it.then_some(outputs)
     })
@@ -233,23 +225,21 @@ fn holding(
 /// The build that the program should have come from: the one whose directory it lies in, else the
 /// one that was named, else the one that the record names, whether it was built here or not, else
 /// the newest; where nothing was built, the one that would be.
-fn outputs(
+fn outputs_of(
     record: &Record,
     workspace: &Workspace,
     query: &Query,
     origin: &Origin,
-) -> Result<crate::cargo::target_dir::outputs::Outputs, Failure> {
+) -> Result<Outputs, Error> {
     if query.profile.is_none()
         && let Some(outputs) = holding(workspace, query, origin)
     {
         return Ok(outputs);
     }
-    let known = |profile: &&str| {
-        crate::cargo::target_dir::outputs::profile_names(workspace).iter().any(|it| it == profile)
-    };
+    let known = |profile: &&str| outputs::profile_names(workspace).iter().any(|it| it == profile);
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
-    match crate::cargo::target_dir::outputs::find_outputs(workspace, &wanted) {
+    match outputs::find_outputs(workspace, &wanted) {
         Err(error::Error::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }
@@ -257,6 +247,6 @@ fn outputs(
         wanted.bins.extend(record.bin().map(str::to_owned));
     }
     let name = || wanted.bins.first().cloned().unwrap_or_default();
-    check::never_built(workspace, &wanted)
-        .ok_or_else(|| Failure::Words(format!("the workspace has no binary `{}`", name())))
+    never_built(workspace, &wanted)
+        .ok_or_else(|| Error::Usage(format!("the workspace has no binary `{}`", name())))
 }

@@ -1,10 +1,7 @@
 //! What `build`, `record` and `verify` share: the facts of a build, and how a record is written.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-
-use clap::Args;
 
 use crate::binary::Binary;
 use crate::binary::elf::record_section;
@@ -17,13 +14,10 @@ use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::git;
 use crate::cargo::workspace::git::Git;
-use crate::cargo::workspace::{Asked, Query, Workspace};
+use crate::cargo::workspace::{Query, Workspace};
 use crate::cargo::{fs, toolchain};
-use crate::cli::check::Selection;
-use crate::cli::output;
-use crate::cli::output::Failure;
-use crate::cli::subject::Subject;
 use crate::digest::sha256_hex;
+use crate::provenance::attestation;
 use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::{Request, places_of_sources};
 use crate::provenance::create;
@@ -31,11 +25,13 @@ use crate::provenance::dsse::Envelope;
 use crate::provenance::fs::Sources;
 use crate::provenance::keys::{PublicKey, SecretKey};
 use crate::provenance::record::Record;
+use crate::provenance::sigstore;
 use crate::provenance::source_proof;
 use crate::provenance::source_proof::{Earlier, Seen, Tie, Ties};
 use crate::provenance::subject_match::Fate;
-use crate::provenance::{attestation, sigstore};
 use crate::provenance::{fs as files, key_file};
+use crate::session::Error;
+use crate::subject::Subject;
 
 /// What is appended to a program's name for its record.
 const BESIDE: &str = ".intoto.jsonl";
@@ -44,65 +40,14 @@ const EARLIER: &str = ".intoto.earlier.jsonl";
 /// What is appended to a program's name for its Sigstore bundle.
 const BUNDLE: &str = ".sigstore.json";
 
-/// Cargo's own words that a record keeps.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Cargo")]
-pub struct Features {
-    /// Features that the build got
-    #[arg(short = 'F', long, value_name = "FEATURES")]
-    pub features: Vec<String>,
-    /// The build got `--all-features`
-    #[arg(long)]
-    pub all_features: bool,
-    /// The build got `--no-default-features`
-    #[arg(long)]
-    pub no_default_features: bool,
-    /// What the build got as `--config`
-    #[arg(long, value_name = "KEY=VALUE|FILE")]
-    pub cargo_config: Vec<String>,
-}
-
-impl Features {
-    /// The build that is meant by these words and the others.
-    ///
-    /// # Errors
-    /// The working directory is gone.
-    pub fn query(&self, selection: &Selection) -> Result<Query, Failure> {
-        let config = self.cargo_config.clone();
-        Ok(Query { config, asked: self.asked(), ..selection.query()? })
-    }
-
-    /// The words for cargo: one feature an entry, sorted.
-    pub fn asked(&self) -> Asked {
-        let words = self.features.iter().flat_map(|words| words.split([',', ' ']));
-        let mut features: Vec<String> =
-            words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        features.sort();
-        features.dedup();
-        let Features { all_features, no_default_features, .. } = *self;
-        Asked { features, all_features, no_default_features }
-    }
-
-    /// The words as a record keeps them.
-    pub fn request(&self) -> Request {
-        let Asked { features, all_features, no_default_features } = self.asked();
-        let config = self.cargo_config.clone();
-        Request { features, all_features, no_default_features, config }
-    }
-}
-
 /// How a record is written.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Record")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writing {
-    /// Write the record into the program too, as a section that nothing loads
-    #[arg(long)]
+    /// Write the record into the program too, as a section that nothing loads.
     pub embed: bool,
-    /// Sign with this private key: ed25519 or P-256, PKCS#8 in PEM
-    #[arg(long, value_name = "FILE")]
+    /// Sign with this private key: ed25519 or P-256, PKCS#8 in PEM.
     pub key: Option<PathBuf>,
-    /// Write a Sigstore bundle beside the record too
-    #[arg(long, requires = "key")]
+    /// Write a Sigstore bundle beside the record too; it wants a key.
     pub bundle: bool,
 }
 
@@ -111,7 +56,7 @@ impl Writing {
     ///
     /// # Errors
     /// A file that holds no usable key.
-    pub fn ready(&self) -> Result<(), Failure> {
+    pub fn ready(&self) -> Result<(), Error> {
         self.key.as_deref().map_or(Ok(()), |key| secret_key(key).map(drop))
     }
 }
@@ -152,7 +97,7 @@ impl<'a> Gathered<'a> {
         request: Request,
         program: Program<'a>,
         recorded: &[String],
-    ) -> Result<Gathered<'a>, Failure> {
+    ) -> Result<Gathered<'a>, Error> {
         let mut build = Build::new(workspace, outputs, output);
         build.freshness = Comparisons::new(workspace).of(
             &build,
@@ -185,7 +130,7 @@ impl<'a> Gathered<'a> {
             Some(text) => {
                 let seconds = text.parse().ok().filter(|seconds| *seconds <= create::LATEST);
                 Some(seconds.ok_or_else(|| {
-                    Failure::Words(format!(
+                    Error::Usage(format!(
                         "SOURCE_DATE_EPOCH is {text:?}, not a number of seconds before the year 10000"
                     ))
                 })?)
@@ -228,7 +173,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// Writes the record of the program beside it or to another file, and into it where that was
-    /// asked for; prints what the reader of the record should know. Where the evidence says that
+    /// asked for, and returns what the reader of the record should know. Where the evidence says that
     /// the program was not compiled from these sources, there is no record, an older one does not
     /// stay as if it were of this build, and the answer is why.
     ///
@@ -240,7 +185,7 @@ impl<'a> Gathered<'a> {
         units: &BTreeMap<String, Verdict>,
         to: &Path,
         words: &Writing,
-    ) -> Result<Result<(), String>, Failure> {
+    ) -> Result<Result<Vec<String>, String>, Error> {
         let seen = Seen { crates: crates.to_vec(), units: units.clone(), earlier: self.earlier() };
         let ties = match self.ties(&seen) {
             Ok(ties) => ties,
@@ -254,17 +199,14 @@ impl<'a> Gathered<'a> {
             }
         };
         self.write(&ties, to, words)?;
-        let mut said = output::stderr();
-        for note in self.notes() {
-            writeln!(said, "note: {note}")?;
-        }
+        let mut notes: Vec<String> = self.notes().cloned().collect();
         let open = ties.iter().filter(|(_, tie)| **tie == Tie::Open);
         let open: Vec<&str> = open.map(|(name, _)| name.as_str()).collect();
         if !open.is_empty() {
             let open = open.join(", ");
-            writeln!(said, "note: nothing proves that these sources were compiled to {open}")?;
+            notes.push(format!("nothing proves that these sources were compiled to {open}"));
         }
-        Ok(Ok(()))
+        Ok(Ok(notes))
     }
 
     fn ties(&self, seen: &Seen) -> Result<Ties, String> {
@@ -294,7 +236,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// What an earlier record says of these bytes is still evidence, but no record of this build.
-    fn put_aside(&self, to: &Path) -> Result<(), Failure> {
+    fn put_aside(&self, to: &Path) -> Result<(), Error> {
         let path = &self.build.executable;
         files::remove(&with_suffix(path, BUNDLE))?;
         let beside = beside(path);
@@ -311,7 +253,7 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
-    fn write(&self, ties: &Ties, to: &Path, words: &Writing) -> Result<(), Failure> {
+    fn write(&self, ties: &Ties, to: &Path, words: &Writing) -> Result<(), Error> {
         let key = words.key.as_deref().map(secret_key).transpose()?;
         let path = &self.build.executable;
         let program = self.program.bytes;
@@ -329,7 +271,7 @@ impl<'a> Gathered<'a> {
         if words.embed {
             let carrying = record_section::embed(program, &content).ok_or_else(|| {
                 let path = path.display();
-                Failure::Words(format!(
+                Error::Usage(format!(
                     "{path} cannot carry a record: only an ELF file with fewer than 65279 \
                      sections can"
                 ))
@@ -362,11 +304,11 @@ fn commit(build: &Build, sources: &Sources) -> Option<Git> {
 ///
 /// # Errors
 /// No regular file, or one that is no program.
-pub fn read_program(path: &Path) -> Result<(Vec<u8>, Binary), Failure> {
+pub fn read_program(path: &Path) -> Result<(Vec<u8>, Binary), Error> {
     let shown = path.display().to_string();
     let bytes = fs::read(path)?;
     let binary = Binary::full(&shown, &bytes, true)
-        .map_err(|error| Failure::Words(format!("{shown}: {error}")))?;
+        .map_err(|error| Error::Usage(format!("{shown}: {error}")))?;
     Ok((bytes, binary))
 }
 
@@ -381,7 +323,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
+fn secret_key(path: &Path) -> Result<SecretKey, Error> {
     SecretKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
 }
 
@@ -389,15 +331,15 @@ fn secret_key(path: &Path) -> Result<SecretKey, Failure> {
 ///
 /// # Errors
 /// A file that holds no usable key.
-pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Failure> {
+pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Error> {
     let read = |path: &PathBuf| {
         PublicKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
     };
     paths.iter().map(read).collect()
 }
 
-fn unusable(path: &Path, error: &crate::provenance::error::Error) -> Failure {
-    Failure::Words(format!("{}: {error}", path.display()))
+fn unusable(path: &Path, error: &crate::provenance::error::Error) -> Error {
+    Error::Usage(format!("{}: {error}", path.display()))
 }
 
 /// The record of a program: the named one, else the one inside, else the one beside, each with
@@ -408,13 +350,13 @@ fn unusable(path: &Path, error: &crate::provenance::error::Error) -> Failure {
 pub fn find(
     program: &[u8],
     named: Option<(String, Vec<u8>)>,
-    beside: impl FnOnce() -> Result<Option<(String, Vec<u8>)>, Failure>,
+    beside: impl FnOnce() -> Result<Option<(String, Vec<u8>)>, Error>,
     keys: &[PublicKey],
-) -> Result<Option<Record>, Failure> {
-    let read = |(origin, bytes): (String, Vec<u8>)| -> Result<Record, Failure> {
+) -> Result<Option<Record>, Error> {
+    let read = |(origin, bytes): (String, Vec<u8>)| -> Result<Record, Error> {
         let attestation = attestation::read(&bytes);
         let record = attestation.and_then(|it| Record::read(origin.clone(), &it, keys, program));
-        record.map_err(|error| Failure::Words(format!("{origin} {error}")))
+        record.map_err(|error| Error::Usage(format!("{origin} {error}")))
     };
     if let Some(named) = named {
         return read(named).map(Some);
@@ -433,10 +375,10 @@ pub fn find(
 ///
 /// # Errors
 /// A named record that is none, or one for several programs or for one of an image.
-pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Failure> {
+pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Error> {
     if let (Some(named), 2..) = (named, subjects.len()) {
         let named = named.display();
-        return Err(Failure::Words(format!(
+        return Err(Error::Usage(format!(
             "--record {named} is about one program; name it with --bin"
         )));
     }
@@ -444,7 +386,7 @@ pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Fail
         let Some(binary) = &facts.binary else { continue };
         let Some(path) = origin.on_this_machine() else {
             let Some(named) = named else { continue };
-            return Err(Failure::Words(format!(
+            return Err(Error::Usage(format!(
                 "--record {}: {name} lies in an image; `verify IMAGE --record FILE --at {name}` \
                  holds a record against it",
                 named.display()
@@ -483,6 +425,6 @@ pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Fail
 ///
 /// # Errors
 /// No regular file, or one that may not be read.
-pub fn file_of_this_machine(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+pub fn file_of_this_machine(path: &Path) -> Result<(String, Vec<u8>), Error> {
     Ok((path.display().to_string(), files::attestation(path)?))
 }

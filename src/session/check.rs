@@ -1,0 +1,168 @@
+//! `check`: finds the subjects, gathers the facts, lints.
+
+use std::path::{Path, PathBuf};
+
+use crate::cargo::build::Build;
+use crate::cargo::error;
+use crate::cargo::workspace;
+use crate::config::Config;
+use crate::config::date::Date;
+use crate::lint::lint;
+use crate::provenance::image_build;
+use crate::report::Report;
+use crate::session::Error;
+use crate::session::clock;
+use crate::session::configuration::{Configuration, configuration};
+use crate::session::gather::{Here, built, built_for, facts, given, look_closer, nameless, said};
+use crate::session::image_subjects;
+use crate::session::image_subjects::Seen;
+use crate::session::record::Recorder;
+use crate::session::records;
+use crate::session::select::Selection;
+use crate::subject::{Facts, Origin, Subject};
+
+/// What is linted, against what, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The build whose binaries are linted, or that the given programs are held against.
+    pub selection: Selection,
+    /// Files to lint instead of the workspace's own binaries.
+    pub binaries: Vec<PathBuf>,
+    /// The image that carries the program.
+    pub image: image_subjects::Options,
+    /// The record of the program's build; otherwise the one inside or beside it.
+    pub record: Option<PathBuf>,
+    /// Levels, expectations and waivers.
+    pub configuration: Configuration,
+}
+
+/// Lints.
+///
+/// # Errors
+/// Nothing to lint, unreadable input, a broken configuration.
+pub fn check(options: &Options) -> Result<Report, Error> {
+    let query = options.selection.query()?;
+    let mut notes = Vec::new();
+    let workspace = workspace(options, &query, &mut notes)?;
+    let mut config =
+        configuration(options.configuration.file.as_deref(), &query, workspace.as_ref())?;
+    options.configuration.apply(&mut config)?;
+    let seen = Seen::default();
+    let here = workspace.as_ref().map(|workspace| Here::new(workspace, &query));
+    let here = here.as_ref();
+    let built_here = options.binaries.is_empty() && workspace.is_some();
+    let image = options.image.read(built_here, &|binary, bytes| {
+        look_closer(binary, bytes, &query, here, &seen);
+    })?;
+    let mut subjects = match (&image, here) {
+        _ if !options.binaries.is_empty() => {
+            let named = options.binaries.iter();
+            named.map(|path| given(path, &query, here)).collect::<Result<_, _>>()?
+        }
+        (None, None) => return Err(error::Error::NoManifest { cwd: query.cwd.clone() }.into()),
+        (None, Some(here)) => built(here, &mut notes)?,
+        (Some(image), here) => {
+            let built = here.filter(|_| options.image.is_directory() || image.programs.is_empty());
+            let built = built.map(|here| built_for(here, image, &mut notes));
+            match built.transpose()?.flatten() {
+                Some(subjects) => subjects,
+                // What the image would run is linted though it is nothing of ours, or nothing.
+                None if image.programs.is_empty() && image.config.is_some() => {
+                    let facts = Facts { image: Some(image.clone()), ..Facts::default() };
+                    let name = image.reference.clone();
+                    vec![Subject { name, origin: Origin::Image, facts }]
+                }
+                None if image.programs.is_empty() => {
+                    return Err(Error::Usage(format!(
+                        "{}: no Rust program is in the image; name the one that it will carry with --binary",
+                        image.reference
+                    )));
+                }
+                None => image_subjects::subjects(image, seen),
+            }
+        }
+    };
+    if let Some(image) = &image {
+        notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
+        notes.extend(
+            image_build::of_statements(&image.statements, image.digest.as_deref())
+                .iter()
+                .flat_map(image_build::told),
+        );
+        for Subject { name, facts, .. } in
+            subjects.iter_mut().filter(|subject| subject.facts.image.is_none())
+        {
+            image_subjects::carry(facts, image, name);
+            if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())
+            {
+                notes.push(format!("`{name}` lies on the mount {mount}: it is not in the image"));
+            }
+        }
+    }
+    notes.extend(here.and_then(|here| nameless(here, &subjects)));
+    linted(subjects, options.record.as_deref(), notes, &config)
+}
+
+/// Lints the programs that a build just made, these and no others.
+///
+/// # Errors
+/// As for [`check`].
+pub fn check_recorded(recorder: &Recorder) -> Result<Report, Error> {
+    let workspace = recorder.workspace();
+    let mut packages: Vec<String> =
+        recorder.programs().iter().map(|program| program.output.package.repr.clone()).collect();
+    packages.dedup();
+    let query = workspace::Query { packages, ..workspace.query.clone() };
+    let config = configuration(None, &query, Some(workspace))?;
+    let here = Here::new(workspace, &query);
+    let mut notes = Vec::new();
+    let mut subjects = Vec::new();
+    for program in recorder.programs() {
+        let (outputs, output) = (&program.outputs, &program.output);
+        let note = said(outputs);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+        let build = Build::new(workspace, outputs, output);
+        let mut facts = facts(&output.path, &query, Some((&here, build)))?;
+        // Cargo has just named this path: a newer build for another target is another one.
+        if let Some(build) = &mut facts.build {
+            build.freshness.newer_twin = None;
+        }
+        let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
+        subjects.push(Subject { name, origin, facts });
+    }
+    linted(subjects, None, notes, &config)
+}
+
+/// The subjects with the records that they have, under every rule.
+fn linted(
+    mut subjects: Vec<Subject>,
+    record: Option<&Path>,
+    notes: Vec<String>,
+    config: &Config,
+) -> Result<Report, Error> {
+    records::attach(&mut subjects, record)?;
+    let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
+    let mut report = lint(subjects, config, Date::from_unix_seconds(clock::now()));
+    report.notes.splice(0..0, notes);
+    Ok(report)
+}
+
+/// The workspace, where there is one or one was named; a subject that was given does without.
+fn workspace(
+    options: &Options,
+    query: &workspace::Query,
+    notes: &mut Vec<String>,
+) -> Result<Option<workspace::Workspace>, Error> {
+    let needed = options.binaries.is_empty() && options.image.reference.is_none();
+    match workspace::workspace(query) {
+        Ok(workspace) => Ok(Some(workspace)),
+        Err(error) if needed || query.manifest_path.is_some() => Err(error.into()),
+        Err(error::Error::NoManifest { .. } | error::Error::CargoMissing { .. }) => Ok(None),
+        Err(error) => {
+            notes.push(format!("judged without the workspace: {error}"));
+            Ok(None)
+        }
+    }
+}

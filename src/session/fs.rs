@@ -1,0 +1,36 @@
+//! What a session writes to the disk itself: the ledger of `freshen`, and what it takes away.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::cargo::file_time::Moment;
+
+/// Writes a file, in a directory that is made for it, and says when by the file system's clock.
+///
+/// # Errors
+/// The system refuses it.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Moment> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(path, bytes)?;
+    Ok(Moment::modified(&fs::metadata(path)?))
+}
+
+/// Puts a file in the place of another in one step.
+///
+/// # Errors
+/// The system refuses it.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Removes a file; one that is not there is removed.
+///
+/// # Errors
+/// The system refuses it.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,130 @@
+//! `inspect`: the facts of any programs, with no rule run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::binary::Binary;
+use crate::cargo::fs;
+
+/// Which files are read, and how closely.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Programs, libraries, and folders of them.
+    pub files: Vec<PathBuf>,
+    /// Read headers only: no digest, no scan of the contents.
+    pub quick: bool,
+    /// Leave out the SHA-256.
+    pub no_digest: bool,
+}
+
+/// A path as it was named or found, and the facts of the file or why there are none.
+pub type Answer = (String, Result<Binary, String>);
+
+/// One file to answer for.
+struct Job {
+    path: PathBuf,
+    /// It was named, and not found in a folder: it is answered for whatever it is.
+    named: bool,
+}
+
+/// The facts of one file, why there are none, or nothing for a file of a folder that is no
+/// program.
+type Facts = Option<Result<Binary, String>>;
+
+/// Reads every file, in order. `progress` hears ten times a second how many of how many are read.
+pub fn inspect(options: &Options, progress: &mut dyn FnMut(usize, usize)) -> Vec<Answer> {
+    answers(&jobs(&options.files), options, progress)
+}
+
+/// The files that were named and those of the folders that were named, in order.
+fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
+    let mut jobs = Vec::new();
+    for path in named {
+        if !fs::is_directory(path) {
+            jobs.push(Ok(Job { path: path.clone(), named: true }));
+            continue;
+        }
+        match fs::walk(path) {
+            Ok(found) => jobs.extend(found.into_iter().map(|one| match one {
+                Ok(path) => Ok(Job { path, named: false }),
+                Err(error) => Err((path.clone(), error.to_string())),
+            })),
+            Err(error) => jobs.push(Err((path.clone(), error.to_string()))),
+        }
+    }
+    jobs
+}
+
+/// Reads the files on every processor, and hands the answers back in the order of the jobs.
+fn answers(
+    jobs: &[Result<Job, (PathBuf, String)>],
+    options: &Options,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Vec<Answer> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    let next = AtomicUsize::new(0);
+    let (send, receive) = mpsc::channel();
+    let mut done: BTreeMap<usize, Answer> = BTreeMap::new();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (send, next) = (send.clone(), &next);
+            scope.spawn(move || {
+                while let Some((index, job)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    jobs.get(index).map(|job| (index, job))
+                } {
+                    let (path, facts) = match job {
+                        Ok(job) => (&job.path, facts(job, options)),
+                        Err((path, error)) => (path, Some(Err(error.clone()))),
+                    };
+                    // The receiver outlives every sender.
+                    let _ = send.send((index, path.display().to_string(), facts));
+                }
+            });
+        }
+        drop(send);
+        let mut finished = 0;
+        loop {
+            match receive.recv_timeout(Duration::from_millis(100)) {
+                Ok((index, path, facts)) => {
+                    finished += 1;
+                    if let Some(facts) = facts {
+                        done.insert(index, (path, facts));
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            progress(finished, jobs.len());
+        }
+    });
+    done.into_values().collect()
+}
+
+fn facts(job: &Job, options: &Options) -> Facts {
+    if !job.named {
+        match fs::looks_like_a_program(&job.path) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error.to_string())),
+        }
+    }
+    Some(read(&job.path, options).map(|mut binary| {
+        // The report has no use for the loader's tables, and thousands of them add up.
+        binary.linking = None;
+        binary
+    }))
+}
+
+fn read(path: &Path, options: &Options) -> Result<Binary, String> {
+    let shown = path.display().to_string();
+    if options.quick {
+        let file = fs::open(path).map_err(|error| error.to_string())?;
+        return Binary::quick(shown, file).map_err(|error| error.to_string());
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    Binary::full(shown, &bytes, !options.no_digest).map_err(|error| error.to_string())
+}

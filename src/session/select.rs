@@ -1,0 +1,69 @@
+//! Which build is meant, as it would be typed after `cargo build`.
+
+use std::path::PathBuf;
+
+use crate::cargo::error;
+use crate::cargo::workspace::{Asked, Query};
+use crate::provenance::build_facts::Request;
+
+/// A build of the workspace around the working directory, or of a named one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// `--manifest-path`: the workspace or package.
+    pub manifest_path: Option<PathBuf>,
+    /// `-p`: only binaries of these packages, by name or as `NAME@VERSION`.
+    pub packages: Vec<String>,
+    /// `--bin`: only these binaries.
+    pub bins: Vec<String>,
+    /// `--profile`; `None` is the one that was built last.
+    pub profile: Option<String>,
+    /// `--target`: triples, or paths of target specifications.
+    pub targets: Vec<String>,
+    /// `--target-dir`.
+    pub target_dir: Option<PathBuf>,
+    /// `--features`: names with commas or spaces between them.
+    pub features: Vec<String>,
+    /// `--all-features`.
+    pub all_features: bool,
+    /// `--no-default-features`.
+    pub no_default_features: bool,
+    /// Cargo's own `--config KEY=VALUE` or file.
+    pub config: Vec<String>,
+}
+
+impl Selection {
+    /// The question to cargo, asked from here and under this environment.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub fn query(&self) -> Result<Query, error::Error> {
+        Ok(Query {
+            manifest_path: self.manifest_path.clone(),
+            packages: self.packages.clone(),
+            bins: self.bins.clone(),
+            profile: self.profile.clone(),
+            targets: self.targets.clone(),
+            target_dir: self.target_dir.clone(),
+            config: self.config.clone(),
+            asked: self.asked(),
+            ..Query::here()?
+        })
+    }
+
+    /// The features for cargo: one an entry, sorted.
+    pub fn asked(&self) -> Asked {
+        let words = self.features.iter().flat_map(|words| words.split([',', ' ']));
+        let mut features: Vec<String> =
+            words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        features.sort();
+        features.dedup();
+        let Selection { all_features, no_default_features, .. } = *self;
+        Asked { features, all_features, no_default_features }
+    }
+
+    /// The arguments as a record keeps them.
+    pub fn request(&self) -> Request {
+        let Asked { features, all_features, no_default_features } = self.asked();
+        Request { features, all_features, no_default_features, config: self.config.clone() }
+    }
+}
