@@ -187,7 +187,7 @@ fn an_entry_takes_little_memory() {
     let reference = format!("docker-archive:{}", saved.display());
     let mut peaks = Vec::new();
     // A million files, from a file and from standard input, where all layers wait for the last.
-    let layer = many_entries(2_000);
+    let layer = many_entries(2_000, 200_000);
     write_layers(&saved, &mut (0..5).map(|number| moved(&layer, number)));
     let million = [
         ("a million files", peak(&reference, None, "")),
@@ -195,7 +195,7 @@ fn an_entry_takes_little_memory() {
     ];
     hold(million.into(), MOST_OF_A_MILLION);
     // Four hundred thousand entries, of which half are directories.
-    let layer = many_entries(100_000);
+    let layer = many_entries(100_000, 200_000);
     write_layers(&saved, &mut (0..2).map(|number| moved(&layer, number)));
     peaks.push(("directories", peak("-", Some(&saved), "")));
     // Every entry is a whiteout, of what the layer below put.
