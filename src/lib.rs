@@ -142,4 +142,7 @@ pub mod internals {
     pub mod subject {
         pub use crate::subject::*;
     }
+    pub mod toolchain {
+        pub use crate::toolchain::*;
+    }
 }

@@ -18,11 +18,11 @@ use crate::cargo::source::module_tree::{ModuleTree, normalized};
 use crate::cargo::source::tokens;
 use crate::cargo::source::tokens::positions::TokenStarts;
 use crate::cargo::source::tokens::starts;
-use crate::cargo::target_dir::dep_info::Base;
-use crate::cargo::target_dir::fingerprint::Local;
-use crate::cargo::target_dir::rmeta::{Recorded, recorded_digest};
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 use crate::digest::{hex, sha256_hex};
+use crate::toolchain::dep_info::Base;
+use crate::toolchain::fingerprint::Local;
+use crate::toolchain::rmeta::{Recorded, recorded_digest};
 
 pub mod edited_strings;
 pub mod linked;

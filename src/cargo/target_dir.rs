@@ -1,9 +1,6 @@
 //! Reads what Cargo keeps in its target and build directories about each unit it compiled.
 
-pub mod dep_info;
-pub mod fingerprint;
 pub mod outputs;
-pub mod rmeta;
 pub mod units;
 
 use std::collections::HashMap;

@@ -14,13 +14,13 @@ use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, files_below, snapshot};
 use crate::cargo::target_dir;
 use crate::cargo::target_dir::TargetDir;
-use crate::cargo::target_dir::fingerprint::Local;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 use crate::cargo::workspace;
 use crate::digest::sha256_hex;
 use crate::session::Error;
 use crate::session::fs;
 use crate::session::select::Selection;
+use crate::toolchain::fingerprint::Local;
 
 /// More files than a package has.
 const MAX_FILES: usize = 100_000;

@@ -184,6 +184,8 @@ pub const WORDS: &[Word] = &[
             "provenance",
             "rootfs/document",
             "cargo/target_dir",
+            // Cargo's fingerprints.
+            "toolchain/fingerprint",
             "cargo/workspace",
             "cargo/freshen_state",
             // The record of cargo-auditable, `.dep-v0`.
