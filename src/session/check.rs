@@ -6,7 +6,6 @@ use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
 use crate::config::Config;
-use crate::config::date::Date;
 use crate::lint::lint;
 use crate::provenance::image_build;
 use crate::report::Report;
@@ -144,7 +143,7 @@ fn linted(
 ) -> Result<Report, Error> {
     records::attach(&mut subjects, record)?;
     let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
-    let mut report = lint(subjects, config, Date::from_unix_seconds(clock::now()));
+    let mut report = lint(subjects, config, clock::today());
     report.notes.splice(0..0, notes);
     Ok(report)
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::binary::Binary;
 use crate::cargo::fs;
-use crate::config::date::Date;
 use crate::lint::lint;
 use crate::provenance::image_build;
 use crate::provenance::keys::PublicKey;
@@ -109,7 +108,7 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
     options.configuration.apply(&mut config)?;
     let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
-    let today = Date::from_unix_seconds(clock::now());
+    let today = clock::today();
     let mut report = lint(vec![(name, facts)], &config, today);
     report.notes.splice(0..0, notes);
     Ok(report)

@@ -196,7 +196,7 @@ pub const WORDS: &[Word] = &[
     },
     Word {
         what: "the clock",
-        paths: &["std::time"],
+        paths: &["std::time", "jiff::Timestamp", "jiff::Zoned"],
         may: &[
             "toolchain",
             "binary",
