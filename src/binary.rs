@@ -4,8 +4,10 @@ use crate::fact::Fact;
 
 pub mod address_space;
 pub mod detect;
+pub mod diff;
 pub mod elf;
 pub mod encoding;
+pub mod layout;
 pub mod macho;
 pub mod main_fn;
 pub mod panic_locations;

@@ -15,6 +15,7 @@ pub mod freshness;
 pub mod fs;
 pub mod page_size;
 pub mod process;
+pub mod rebuild;
 pub mod source;
 pub mod target_dir;
 #[cfg(test)]

@@ -9,9 +9,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub mod args;
 pub mod build;
 pub mod check;
+pub mod diff;
+pub mod dockerfile;
 pub mod freshen;
 pub mod inspect;
 pub mod output;
+pub mod rebuilding;
 pub mod record;
 pub mod rules;
 pub mod verify;
@@ -51,12 +54,16 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Run `cargo build`, record what it built from what, and judge it
     Build(build::Build),
+    /// Judge Dockerfiles before anything is built
+    Dockerfile(Box<dockerfile::Dockerfiles>),
     /// Make cargo compile again what does not match its sources, whatever their dates say
     Freshen(freshen::Freshen),
     /// Write down what cargo's programs were built from
     Record(Box<record::Record>),
     /// Judge a program by the record of its build
     Verify(Box<verify::Verify>),
+    /// Say what changed between two programs or images, and what makes their bytes differ
+    Diff(diff::Diff),
     /// List the rules
     Rules(rules::List),
     /// Show one rule's page
@@ -65,6 +72,11 @@ enum Command {
 
 /// Runs the program with these words, the program's own name first, and returns its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    // A rebuild runs this program behind cargo: what follows are rustc's arguments.
+    if let Some(code) = crate::cargo::rebuild::run_hidden(&words) {
+        return code;
+    }
     let matches = match Arguments::command().try_get_matches_from(without_subcommand_name(words)) {
         Ok(matches) => matches,
         Err(error) => {
@@ -82,9 +94,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             Some(Command::Check(words)) => check::run(&words, below()),
             Some(Command::Inspect(words)) => inspect::run(&words),
             Some(Command::Build(words)) => build::run(&words),
+            Some(Command::Dockerfile(words)) => dockerfile::run(&words, below()),
             Some(Command::Freshen(words)) => freshen::run(&words),
             Some(Command::Record(words)) => record::run(&words),
             Some(Command::Verify(words)) => verify::run(&words, below()),
+            Some(Command::Diff(words)) => diff::run(&words),
             Some(Command::Rules(words)) => rules::list(&words),
             Some(Command::Explain(words)) => rules::explain(&words),
         }

@@ -17,6 +17,8 @@ pub struct Config {
     settings: Vec<Setting>,
     /// What the user expects of the subjects.
     pub policy: Policy,
+    /// Programs are compiled again and compared, as with `--rebuild`.
+    pub rebuild: bool,
     /// Findings that the user accepts.
     pub waivers: Vec<Waiver>,
 }
@@ -101,6 +103,14 @@ impl Config {
         let scope = find(name).map_err(|message| Error { place, message })?;
         self.settings.push(Setting { scope, level });
         Ok(())
+    }
+
+    /// Whether anybody set a level for this rule or its group.
+    pub fn is_set(&self, rule: &'static Rule) -> bool {
+        self.settings.iter().any(|setting| match setting.scope {
+            Scope::Group(group) => group == rule.group,
+            Scope::Rule(named) => named == rule,
+        })
     }
 
     /// The level that counts for this rule.

@@ -39,6 +39,7 @@ pub(crate) mod cargo;
 pub(crate) mod cli;
 pub(crate) mod config;
 pub(crate) mod digest;
+pub(crate) mod dockerfile;
 pub(crate) mod fact;
 pub(crate) mod lint;
 pub(crate) mod provenance;
@@ -118,8 +119,17 @@ pub mod internals {
     pub mod digest {
         pub use crate::digest::*;
     }
+    pub mod config {
+        pub use crate::config::*;
+    }
+    pub mod dockerfile {
+        pub use crate::dockerfile::*;
+    }
     pub mod fact {
         pub use crate::fact::*;
+    }
+    pub mod lint {
+        pub use crate::lint::*;
     }
     pub mod provenance {
         pub use crate::provenance::*;

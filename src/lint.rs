@@ -1,9 +1,11 @@
 //! Runs every rule over the facts under the levels: the one place where the three meet.
 
 use crate::config::{Config, Waiver};
+use crate::dockerfile::Dockerfile;
 use crate::report::{Checked, Report, SubjectReport, Waived};
-use crate::rule::{Finding, Level, Outcome};
+use crate::rule::{Check, Finding, Level, Location, Outcome, Rule};
 use crate::rules;
+use crate::rules::freshness::not_reproduced;
 use crate::subject::Facts;
 use jiff::civil::Date;
 
@@ -31,11 +33,33 @@ fn judge(
 ) -> Vec<Checked> {
     let mut all = Vec::new();
     for &rule in rules::ALL {
-        let level = config.level(rule);
-        if level == Level::Allow {
+        let advisory = facts.dockerfile.as_ref().is_some_and(|it| it.advisory);
+        let cap = if advisory && !config.is_set(rule) { Level::Warn } else { Level::Deny };
+        let level = config.level(rule).min(cap);
+        // A Dockerfile is no program, and no program is a Dockerfile.
+        let of_dockerfile = matches!(rule.check, Check::Dockerfile(_));
+        if level == Level::Allow || of_dockerfile != facts.dockerfile.is_some() {
             continue;
         }
-        let outcome = rule.check.run(facts);
+        let mut outcome = not_reproduced::settle(rule.id, rule.check.run(facts), facts);
+        if of_dockerfile {
+            outcome = printable(outcome);
+        }
+        if let Some(dockerfile) = &facts.dockerfile
+            && let Some((rest, waived)) = ignored(rule, &outcome, dockerfile)
+        {
+            all.push(Checked {
+                rule,
+                level: weigh(level, &waived.0),
+                outcome: waived.0,
+                waived: Some(waived.1),
+            });
+            if rest.findings().is_empty() {
+                continue;
+            }
+            all.push(Checked { rule, level: weigh(level, &rest), outcome: rest, waived: None });
+            continue;
+        }
         let holding = config.waivers.iter().position(|waiver| holds(waiver, rule.id, name, today));
         let waived = match (&outcome, holding) {
             (Outcome::Fail(_), Some(index)) => {
@@ -48,6 +72,55 @@ fn judge(
         all.push(Checked { rule, level: weigh(level, &outcome), outcome, waived });
     }
     all
+}
+
+/// Nothing that stands in a Dockerfile reaches a report as control bytes or as an endless line.
+fn printable(outcome: Outcome) -> Outcome {
+    const MAX_CHARS: usize = 1_000;
+    let clean = |text: &mut String| {
+        let hidden = |c: char| {
+            c.is_control() && c != '\n'
+                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        if text.len() > MAX_CHARS || text.contains(hidden) {
+            let shown = text.chars().take(MAX_CHARS);
+            *text = shown.map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect();
+        }
+    };
+    let Outcome::Fail(mut findings) = outcome else { return outcome };
+    for finding in &mut findings {
+        clean(&mut finding.message);
+        finding.evidence.iter_mut().for_each(clean);
+        finding.fix.iter_mut().for_each(clean);
+        if let Location::Line { text, path, .. } = &mut finding.location {
+            clean(text);
+            clean(path);
+        }
+    }
+    Outcome::Fail(findings)
+}
+
+/// Findings of a Dockerfile that its own comments accept, apart from the rest; `None` where there are none.
+fn ignored(
+    rule: &Rule,
+    outcome: &Outcome,
+    dockerfile: &Dockerfile,
+) -> Option<(Outcome, (Outcome, Waived))> {
+    let accepts = |finding: &Finding| {
+        let Location::Line { line, .. } = &finding.location else { return None };
+        dockerfile.ignores.iter().find(|it| {
+            (it.rule == rule.id || it.rule == rule.group.name())
+                && !it.reason.is_empty()
+                && (it.from..=it.to).contains(line)
+        })
+    };
+    let (accepted, rest): (Vec<&Finding>, Vec<&Finding>) =
+        outcome.findings().iter().partition(|it| accepts(it).is_some());
+    let ignore = accepted.first().and_then(|it| accepts(it))?;
+    let place = format!("{}:{}", dockerfile.path, ignore.line);
+    let waived = Waived { reason: ignore.reason.clone(), place };
+    let fail = |findings: Vec<&Finding>| Outcome::Fail(findings.into_iter().cloned().collect());
+    Some((fail(rest), (fail(accepted), waived)))
 }
 
 /// A failed outcome weighs as much as its heaviest finding; anything else as its rule.

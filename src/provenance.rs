@@ -16,6 +16,7 @@ pub mod key_file;
 pub mod keys;
 pub mod record;
 pub mod reference_claims;
+pub mod reproduced;
 pub mod sigstore;
 pub mod slsa;
 pub mod source_proof;

@@ -6,6 +6,7 @@ use crate::rule::{Level, Outcome, Rule};
 use crate::subject::Facts;
 
 pub mod binary;
+pub mod diff;
 pub mod inspect;
 pub mod json;
 pub mod table;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::binary::Binary;
 use crate::cargo::build::Build;
+use crate::dockerfile::Dockerfile;
 use crate::provenance::record::Record;
 #[cfg(test)]
 use crate::rootfs::document::config::Config;
@@ -14,9 +15,13 @@ use crate::start::image::elf_tree::Memory;
 use crate::start::loader::LoadPlan;
 use crate::subject::Facts;
 
+pub mod need;
 pub mod outcome;
 
-pub use outcome::{Finding, Location, Outcome};
+pub use need::{
+    NO_BINARY, NO_BUILD, NO_DOCKERFILE, NO_IMAGE, NO_RECORD, NO_UNIT, NOT_COMPARED, Need, Needs,
+};
+pub use outcome::{Edit, Finding, Location, Outcome};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
@@ -215,6 +220,20 @@ impl Rule {
         self.check.run(&Facts { image: Some(image), ..Facts::default() })
     }
 
+    /// The lines of a Dockerfile that are found, with the level that counts there.
+    pub fn of_dockerfile(&self, dockerfile: &Dockerfile) -> Vec<(u32, Level)> {
+        let Check::Dockerfile(check) = self.check else {
+            panic!("{} reads no Dockerfile", self.id)
+        };
+        let found = |finding: &Finding| match finding.location {
+            Location::Line { line, .. } => {
+                (line, finding.at_most.map_or(self.level, |cap| cap.min(self.level)))
+            }
+            ref other => panic!("{}: {other}", self.id),
+        };
+        check(dockerfile).findings().iter().map(found).collect()
+    }
+
     /// The answer for an image of these files that runs these words.
     pub fn of_entrypoint(&self, files: Memory, words: &[&str]) -> Outcome {
         let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
@@ -271,95 +290,6 @@ impl fmt::Display for Symptom {
     }
 }
 
-/// An input that a check reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// The binary that is linted.
-    Binary,
-    /// The Cargo workspace and target directory that the binary should come from.
-    Cargo,
-    /// The container image or root file system.
-    Image,
-    /// What the loader of the image would do with the binary.
-    Loader,
-    /// A provenance record of the binary's build.
-    Record,
-    /// The table `[expect]` of the configuration.
-    Expectations,
-}
-
-impl Need {
-    /// The input's name in `rules` and on the rule's page.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Need::Binary => "binary",
-            Need::Cargo => "Cargo",
-            Need::Image => "image",
-            Need::Loader => "loader",
-            Need::Record => "record",
-            Need::Expectations => "[expect]",
-        }
-    }
-
-    /// Why a rule that requires the input is not applicable to these facts.
-    fn missing(self, facts: &Facts) -> Option<&'static str> {
-        let (is_missing, why) = match self {
-            Need::Binary => (facts.binary.is_none(), NO_BINARY),
-            Need::Cargo => (facts.build.is_none(), NO_BUILD),
-            Need::Image => (facts.image.is_none(), NO_IMAGE),
-            Need::Loader => (facts.load.is_none(), NO_IMAGE),
-            Need::Record => (facts.record.is_none(), NO_RECORD),
-            // Which key is missing is for the check to say.
-            Need::Expectations => (false, ""),
-        };
-        is_missing.then_some(why)
-    }
-}
-
-/// Why a rule that needs a binary is not applicable without one.
-pub const NO_BINARY: &str = "no binary was given";
-/// Why a rule that needs an image is not applicable without one.
-pub const NO_IMAGE: &str = "no image was given";
-/// What a rule that needs the binary's build in the target directory is missing.
-pub const NO_UNIT: &str = "no unit of this binary was found in the target directory; lint the \
-                           binary that cargo built here, in the stage that builds it";
-/// What a rule that needs the sources is missing.
-pub const NOT_COMPARED: &str = "the sources were not compared with the binary; run the linter in \
-                                the workspace that built it";
-/// Why a rule that needs a Cargo workspace is not applicable without one.
-pub const NO_BUILD: &str = "no Cargo workspace was given";
-/// Why a rule that needs a record is not applicable without one.
-pub const NO_RECORD: &str = "no record was given";
-
-/// The inputs that a check declares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Needs {
-    /// Without any one of these the rule is not applicable.
-    pub required: &'static [Need],
-    /// These are read as well when they are given.
-    pub optional: &'static [Need],
-}
-
-impl Needs {
-    /// Needs all of the first, and reads the second too when they are given.
-    pub const fn new(required: &'static [Need], optional: &'static [Need]) -> Needs {
-        Needs { required, optional }
-    }
-}
-
-/// `binary, image (optional: Cargo)`.
-impl fmt::Display for Needs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            |needs: &[Need]| needs.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
-        f.write_str(&names(self.required))?;
-        if self.optional.is_empty() {
-            return Ok(());
-        }
-        write!(f, " (optional: {})", names(self.optional))
-    }
-}
-
 /// A check: it declares the facts it needs, so no check ever sees an input that was not given.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
@@ -379,6 +309,8 @@ pub enum Check {
     Load(fn(&Binary, &Image, &LoadPlan) -> Outcome),
     /// Needs the subject and a record of its build.
     Record(fn(&Binary, &Record) -> Outcome),
+    /// Needs a Dockerfile, beside its context and workspace as far as they are known.
+    Dockerfile(fn(&Dockerfile) -> Outcome),
     /// Needs what it declares, and weighs the optional inputs that are given.
     Facts(Needs, fn(&Facts) -> Outcome),
 }
@@ -391,6 +323,7 @@ impl Check {
         let image = || facts.image.as_ref().ok_or(NO_IMAGE);
         let load = || facts.load.as_ref().ok_or(NO_IMAGE);
         let record = || facts.record.as_ref().ok_or(NO_RECORD);
+        let dockerfile = || facts.dockerfile.as_ref().ok_or(NO_DOCKERFILE);
         let answer = || -> Result<Outcome, &'static str> {
             Ok(match self {
                 Check::Binary(check) => check(binary()?),
@@ -407,6 +340,7 @@ impl Check {
                     }
                 }
                 Check::Record(check) => check(binary()?, record()?),
+                Check::Dockerfile(check) => dockerfile_outcome(dockerfile()?, *check),
                 Check::Facts(needs, check) => {
                     match needs.required.iter().find_map(|need| need.missing(facts)) {
                         Some(why) => return Err(why),
@@ -429,7 +363,7 @@ impl Check {
 
     /// What the check reads, for `rules` and the docs.
     pub const fn needs(&self) -> Needs {
-        use Need::{Binary, Cargo, Image, Loader, Record};
+        use Need::{Binary, Cargo, Dockerfile, Image, Loader, Record};
         let required: &'static [Need] = match self {
             Check::Binary(_) => &[Binary],
             Check::Build(_) => &[Binary, Cargo],
@@ -437,9 +371,25 @@ impl Check {
             Check::Carried(_) => &[Binary, Image],
             Check::Load(_) => &[Binary, Image, Loader],
             Check::Record(_) => &[Binary, Record],
+            Check::Dockerfile(_) => &[Dockerfile],
             Check::Facts(needs, _) => return *needs,
         };
         Needs::new(required, &[])
+    }
+}
+
+/// What is not understood of a Dockerfile is never in order because of that.
+fn dockerfile_outcome(dockerfile: &Dockerfile, check: fn(&Dockerfile) -> Outcome) -> Outcome {
+    let outcome = check(dockerfile);
+    let unclear = || {
+        dockerfile.used().flat_map(|(_, _, it)| &it.unclear).next().map(|(_, place, why)| {
+            let line = dockerfile.source.position(*place).line;
+            Outcome::open(format!("line {line} is not understood: {why}"))
+        })
+    };
+    match outcome {
+        Outcome::Pass(found) => unclear().unwrap_or(Outcome::Pass(found)),
+        outcome => outcome,
     }
 }
 

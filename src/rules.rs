@@ -3,11 +3,61 @@
 
 use crate::rule::Rule;
 
+/// Can the mistake be seen before the build?
+pub mod dockerfile {
+    pub mod arg_not_in_stage;
+    pub mod bin_not_in_metadata;
+    pub mod cache_id_collision;
+    pub mod cache_path_outside_mount;
+    pub mod cook_flags_differ;
+    pub mod cook_hidden_by_cache_mount;
+    pub mod copy_path_mismatch;
+    pub mod copy_source_missing;
+    pub mod dummy_build_without_touch;
+    pub mod end_of_life_base;
+    pub mod env_file_copied;
+    pub mod exec_form_with_space;
+    pub mod exec_form_with_variable;
+    pub mod floating_base;
+    pub mod glibc_on_musl_base;
+    pub mod healthcheck_broken;
+    pub mod host_target_copied;
+    pub mod ignored_inputs;
+    pub mod ineffective_clean;
+    pub mod manifest_not_restored_after_cook;
+    pub mod masked_build_failure;
+    pub mod member_manifest_missing;
+    pub mod missing_locked;
+    pub mod no_dependency_layer;
+    pub mod partial_touch;
+    pub mod secret_in_arg;
+    pub mod shared_target_cache;
+    pub mod shell_form_without_shell;
+    pub mod shell_swallows_command;
+    pub mod sources_before_cook;
+    pub mod stage_arguments_lost;
+    pub mod stage_debug_build;
+    pub mod stage_signals_lost;
+    pub mod stage_skew;
+    pub mod stage_volume_not_writable;
+    pub mod stage_without_certificates;
+    pub mod stage_without_command;
+    pub mod stage_without_library;
+    pub mod strip_by_hand;
+    pub mod target_not_ignored;
+    pub mod target_not_installed;
+    pub mod toolchain_in_runtime;
+    pub mod unknown_command;
+    pub mod unnamed_cpu;
+    pub mod wrong_platform_stage;
+}
+
 /// Is this the code that was written?
 pub mod freshness {
     pub mod cargo_chef_stub;
     pub mod feature_mismatch;
     pub mod foreign_artifact;
+    pub mod not_reproduced;
     pub mod placeholder_main;
     pub mod rustflags_ignored;
     pub mod stale_by_mtime;
@@ -140,9 +190,55 @@ pub mod target {
 /// Every rule, by group and name.
 #[rustfmt::skip]
 pub static ALL: &[&Rule] = &[
+    &dockerfile::arg_not_in_stage::RULE,
+    &dockerfile::bin_not_in_metadata::RULE,
+    &dockerfile::cache_id_collision::RULE,
+    &dockerfile::cache_path_outside_mount::RULE,
+    &dockerfile::cook_flags_differ::RULE,
+    &dockerfile::cook_hidden_by_cache_mount::RULE,
+    &dockerfile::copy_path_mismatch::RULE,
+    &dockerfile::copy_source_missing::RULE,
+    &dockerfile::dummy_build_without_touch::RULE,
+    &dockerfile::end_of_life_base::RULE,
+    &dockerfile::env_file_copied::RULE,
+    &dockerfile::exec_form_with_space::RULE,
+    &dockerfile::exec_form_with_variable::RULE,
+    &dockerfile::floating_base::RULE,
+    &dockerfile::glibc_on_musl_base::RULE,
+    &dockerfile::healthcheck_broken::RULE,
+    &dockerfile::host_target_copied::RULE,
+    &dockerfile::ignored_inputs::RULE,
+    &dockerfile::ineffective_clean::RULE,
+    &dockerfile::manifest_not_restored_after_cook::RULE,
+    &dockerfile::masked_build_failure::RULE,
+    &dockerfile::member_manifest_missing::RULE,
+    &dockerfile::missing_locked::RULE,
+    &dockerfile::no_dependency_layer::RULE,
+    &dockerfile::partial_touch::RULE,
+    &dockerfile::secret_in_arg::RULE,
+    &dockerfile::shared_target_cache::RULE,
+    &dockerfile::shell_form_without_shell::RULE,
+    &dockerfile::shell_swallows_command::RULE,
+    &dockerfile::sources_before_cook::RULE,
+    &dockerfile::stage_arguments_lost::RULE,
+    &dockerfile::stage_debug_build::RULE,
+    &dockerfile::stage_signals_lost::RULE,
+    &dockerfile::stage_skew::RULE,
+    &dockerfile::stage_volume_not_writable::RULE,
+    &dockerfile::stage_without_certificates::RULE,
+    &dockerfile::stage_without_command::RULE,
+    &dockerfile::stage_without_library::RULE,
+    &dockerfile::strip_by_hand::RULE,
+    &dockerfile::target_not_ignored::RULE,
+    &dockerfile::target_not_installed::RULE,
+    &dockerfile::toolchain_in_runtime::RULE,
+    &dockerfile::unknown_command::RULE,
+    &dockerfile::unnamed_cpu::RULE,
+    &dockerfile::wrong_platform_stage::RULE,
     &freshness::cargo_chef_stub::RULE,
     &freshness::feature_mismatch::RULE,
     &freshness::foreign_artifact::RULE,
+    &freshness::not_reproduced::RULE,
     &freshness::placeholder_main::RULE,
     &freshness::rustflags_ignored::RULE,
     &freshness::stale_by_mtime::RULE,

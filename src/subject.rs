@@ -6,6 +6,7 @@ pub mod crates;
 
 use crate::binary::Binary;
 use crate::cargo::build::Build;
+use crate::dockerfile::Dockerfile;
 use crate::provenance::record::Record;
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
@@ -54,6 +55,8 @@ pub struct Facts {
     pub load: Option<LoadPlan>,
     /// A record of its build.
     pub record: Option<Record>,
+    /// The Dockerfile that is linted: then there is no program.
+    pub dockerfile: Option<Dockerfile>,
     /// What the user said to expect.
     pub policy: Policy,
 }

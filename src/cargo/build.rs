@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use cargo_metadata::{DependencyKind, NodeDep, Package as MetadataPackage, PackageId, TargetKind};
 
 use crate::cargo::page_size::jemalloc_page_bits;
+use crate::cargo::rebuild::Rebuild;
 use crate::cargo::target_dir::outputs::stem;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::workspace::toml_tree::{Node, Place};
@@ -73,6 +74,8 @@ pub struct Build {
     pub path_packages: Vec<Package>,
     /// What sources and target directory say of the subject; empty until they are compared.
     pub freshness: Freshness,
+    /// What compiling it again said, where that was asked for.
+    pub rebuild: Option<Rebuild>,
     /// The page sizes, as powers of two, that jemalloc was configured for in this build.
     pub jemalloc_page_bits: Vec<u32>,
     /// What could not be read or was passed over.
@@ -215,6 +218,7 @@ impl Build {
                 .map(package_facts)
                 .collect(),
             freshness: Freshness::default(),
+            rebuild: None,
             jemalloc_page_bits,
             notes,
         }

@@ -215,6 +215,14 @@ impl Linting {
         Configuration { file: self.config.clone(), levels: self.levels.settings(matches) }
     }
 
+    /// Prints a text that is no report.
+    ///
+    /// # Errors
+    /// The file or the pipe refuses it.
+    pub fn print(&self, text: &str) -> Result<(), CliError> {
+        self.output.write(|to, _| to.write_all(text.as_bytes()))
+    }
+
     /// Prints the report, and returns the exit code that it means.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use crate::cli::args::{Linting, Writing};
 use crate::cli::freshen;
 use crate::cli::output;
 use crate::cli::output::CliError;
+use crate::cli::rebuilding::Rebuilding;
 use crate::session;
 use crate::session::build::build;
 use crate::session::record::{Answer, Recorder};
@@ -25,6 +26,8 @@ pub struct Build {
     /// Do not judge what was built
     #[arg(long, help_heading = "Record")]
     no_check: bool,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Every other word goes to `cargo build`
     #[arg(
         trailing_var_arg = true,
@@ -60,7 +63,10 @@ pub fn run(arguments: &Build) -> Result<u8, CliError> {
     let refused = record(&recorder, &writing)?;
     let code = match arguments.no_check {
         true => crate::cli::CLEAN,
-        false => Linting::default().answer(&session::check::check_recorded(&recorder)?)?,
+        false => {
+            let rebuild = arguments.rebuilding.options();
+            Linting::default().answer(&session::check::check_recorded(&recorder, rebuild)?)?
+        }
     };
     // A finding says more than that there is no record.
     Ok(if refused && code == crate::cli::CLEAN { crate::cli::FAILED } else { code })
@@ -98,6 +104,8 @@ fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), CliError> {
             "--bundle" => own.writing.bundle = true,
             "--ensure-fresh" => own.ensure_fresh = true,
             "--no-check" => own.no_check = true,
+            "--rebuild" => own.rebuilding.rebuild = true,
+            "--keep" => own.rebuilding.keep = true,
             "--key" => {
                 let file =
                     rest.next().ok_or_else(|| CliError::Arguments("--key wants a file".into()))?;

@@ -6,6 +6,7 @@ use clap::{ArgMatches, Args};
 
 use crate::cli::args::{Features, Linting, Runtime, Selection, Subject};
 use crate::cli::output::CliError;
+use crate::cli::rebuilding::Rebuilding;
 use crate::session::check;
 
 /// Arguments of `check`, and of no command at all.
@@ -23,6 +24,8 @@ pub struct Check {
     #[arg(long, value_name = "FILE", help_heading = "Subject")]
     record: Option<PathBuf>,
     #[command(flatten)]
+    rebuilding: Rebuilding,
+    #[command(flatten)]
     linting: Linting,
 }
 
@@ -36,6 +39,7 @@ pub fn run(arguments: &Check, matches: &ArgMatches) -> Result<u8, CliError> {
         binaries: arguments.subject.binary.clone(),
         image: arguments.runtime.options(),
         record: arguments.record.clone(),
+        rebuild: arguments.rebuilding.options(),
         configuration: arguments.linting.configuration(matches),
     })?;
     arguments.linting.answer(&report)

@@ -8,7 +8,9 @@ use clap::Args;
 use crate::cli::args::{Features, Selection, Writing};
 use crate::cli::output;
 use crate::cli::output::CliError;
+use crate::cli::rebuilding::Rebuilding;
 use crate::session::record::{Answer, Recorder};
+use crate::session::reproduced;
 
 /// Arguments of `record`.
 #[derive(Debug, Clone, Default, Args)]
@@ -19,6 +21,8 @@ pub struct Record {
     features: Features,
     #[command(flatten)]
     writing: Writing,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Write here instead of beside the program; for one program only
     #[arg(short, long, value_name = "FILE", help_heading = "Record")]
     output: Option<PathBuf>,
@@ -31,6 +35,7 @@ pub struct Record {
 pub fn run(arguments: &Record) -> Result<u8, CliError> {
     let to = arguments.output.as_deref();
     let recorder = Recorder::of_workspace(&arguments.selection.with(&arguments.features), to)?;
+    let mut denied = false;
     for program in recorder.programs() {
         match recorder.record(program, to, &arguments.writing.options())? {
             Answer::Refused(why) => return Err(CliError::Arguments(why)),
@@ -41,6 +46,16 @@ pub fn run(arguments: &Record) -> Result<u8, CliError> {
                 writeln!(output::stdout(), "{}", path.display())?;
             }
         }
+        if arguments.rebuilding.rebuild {
+            let options = arguments.rebuilding.options();
+            let (path, rebuild) =
+                recorder.reproduce(program, options, &arguments.writing.options())?;
+            writeln!(output::stdout(), "{}", path.display())?;
+            let said = format!("{} {}", rebuild.outcome.name(), rebuild.reason);
+            let bin = &program.output.bin;
+            writeln!(output::stderr(), "rebuild of {bin}: {}", said.trim_end())?;
+            denied |= reproduced::is_denied(&rebuild);
+        }
     }
-    Ok(crate::cli::CLEAN)
+    Ok(if denied { crate::cli::DENIED } else { crate::cli::CLEAN })
 }

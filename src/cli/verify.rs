@@ -6,6 +6,7 @@ use clap::{ArgMatches, Args};
 
 use crate::cli::args::{Features, Linting, Selection};
 use crate::cli::output::CliError;
+use crate::cli::rebuilding::Rebuilding;
 use crate::session::verify;
 
 /// Arguments of `verify`.
@@ -34,6 +35,8 @@ pub struct Verify {
     #[command(flatten)]
     features: Features,
     #[command(flatten)]
+    rebuilding: Rebuilding,
+    #[command(flatten)]
     linting: Linting,
 }
 
@@ -49,6 +52,7 @@ pub fn run(arguments: &Verify, matches: &ArgMatches) -> Result<u8, CliError> {
         at: arguments.at.clone(),
         keys: arguments.key.clone(),
         dockerfile: arguments.dockerfile.clone(),
+        rebuild: arguments.rebuilding.options(),
         selection: arguments.selection.with(&arguments.features),
         configuration: arguments.linting.configuration(matches),
     })?;

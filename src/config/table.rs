@@ -10,7 +10,8 @@ use crate::config::{Config, Error, Scope, Setting, Source, Waiver, find, find_ru
 use crate::rule::Level;
 use jiff::civil::Date;
 
-const KEYS: &[&str] = &["levels", "expect", "waivers"];
+const KEYS: &[&str] = &["check", "levels", "expect", "waivers"];
+const CHECK_KEYS: &[&str] = &["rebuild"];
 const EXPECTATIONS: &[&str] = &["triple", "libc", "allocator", "cpu-level", "builders"];
 const WAIVER_KEYS: &[&str] = &["rule", "subject", "reason", "expires"];
 const LIBCS: &[&str] = &["glibc-dynamic", "glibc-static", "musl-dynamic", "musl-static"];
@@ -46,6 +47,7 @@ impl Reader<'_> {
     fn ours(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
+                "check" => self.check(self.table(key, value)?, config)?,
                 "levels" => self.levels(self.table(key, value)?, config)?,
                 "expect" => self.expectations(self.table(key, value)?, config)?,
                 "waivers" => {
@@ -55,6 +57,19 @@ impl Reader<'_> {
                     }
                 }
                 _ => return Err(self.unknown_key(key, KEYS)),
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("rebuild", DeValue::Boolean(rebuild)) => config.rebuild = *rebuild,
+                ("rebuild", _) => {
+                    return Err(self.error(value.span(), "`rebuild` is true or false"));
+                }
+                _ => return Err(self.unknown_key(key, CHECK_KEYS)),
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::cargo::rebuild::Rebuild;
 use crate::report::{Checked, Report, SubjectReport, Summary, binary};
 use crate::rule::{Finding, Outcome};
 use crate::start::image::Image;
@@ -37,7 +38,21 @@ struct SubjectEntry<'a> {
     sha256: Option<&'a str>,
     binary: Option<binary::Entry<'a>>,
     load: Option<LoadEntry<'a>>,
+    rebuild: Option<RebuildEntry<'a>>,
     outcomes: Vec<OutcomeEntry<'a>>,
+}
+
+/// What compiling the subject again said, with `--rebuild`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RebuildEntry<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["equal", "same-code", "different", "not-repeatable", "not-possible"])))]
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    differences: &'a [String],
+    compiled: &'a [String],
+    milliseconds: u64,
+    kept: Option<String>,
 }
 
 /// What the image's own loader would do with the subject.
@@ -138,7 +153,20 @@ fn subject(judged: &SubjectReport) -> SubjectEntry<'_> {
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
         binary: judged.facts.binary.as_ref().map(binary::Entry::from),
         load: judged.facts.load.as_ref().map(load),
+        rebuild: judged.facts.build.as_ref().and_then(|it| it.rebuild.as_ref()).map(rebuild),
         outcomes: judged.checked.iter().map(outcome).collect(),
+    }
+}
+
+fn rebuild(rebuild: &Rebuild) -> RebuildEntry<'_> {
+    let Rebuild { outcome, reason, differences, compiled, milliseconds, kept } = rebuild;
+    RebuildEntry {
+        outcome: outcome.name(),
+        reason: Some(reason.as_str()).filter(|it| !it.is_empty()),
+        differences,
+        compiled,
+        milliseconds: *milliseconds,
+        kept: kept.as_ref().map(|it| it.display().to_string()),
     }
 }
 

@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
 use crate::report::{Checked, Report, SubjectReport, Summary, words};
-use crate::rule::{Level, Outcome};
+use crate::rule::{Level, Location, Outcome};
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,11 @@ fn subject(judged: &SubjectReport, style: Style, to: &mut dyn Write) -> io::Resu
         }
         writeln!(to, "  {}", words::identity(binary))?;
         for note in &binary.notes {
+            writeln!(to, "  note: {note}")?;
+        }
+    }
+    if let Some(dockerfile) = &judged.facts.dockerfile {
+        for note in &dockerfile.notes {
             writeln!(to, "  note: {note}")?;
         }
     }
@@ -123,6 +128,9 @@ fn seen(checked: &Checked, style: Style) -> String {
             for finding in findings {
                 lines.push(finding.message.clone());
                 lines.push(format!("  at {}", finding.location));
+                if let Location::Line { text, .. } = &finding.location {
+                    lines.push(format!("  | {}", text.chars().take(200).collect::<String>()));
+                }
                 let shown = if style.detail == Detail::Verbose { usize::MAX } else { 3 };
                 lines.extend(finding.evidence.iter().take(shown).map(|it| format!("  {it}")));
                 if finding.evidence.len() > shown {
@@ -168,6 +176,9 @@ fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> 
     let summary = report.summary();
     let names = match report.subjects.as_slice() {
         [one] => one.name.clone(),
+        many if many.iter().all(|it| it.facts.dockerfile.is_some()) => {
+            format!("{} Dockerfiles", many.len())
+        }
         many => format!("{} programs", many.len()),
     };
     let (word, colour) = match summary {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::binary::Binary;
 use crate::cargo::workspace::profile::Origin;
+use crate::dockerfile::{Dockerfile, Span};
 use crate::rule::Level;
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is
@@ -100,6 +101,17 @@ pub struct Finding {
     /// The finding never counts for more than this, whatever the rule's level: evidence that
     /// is weaker than the rule's own says `Some(Level::Warn)`.
     pub at_most: Option<Level>,
+    /// The one right correction of a Dockerfile, where there is exactly one.
+    pub edit: Option<Edit>,
+}
+
+/// A correction of a text: these bytes become that text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Bytes of the file.
+    pub span: Span,
+    /// What is to stand there.
+    pub text: String,
 }
 
 impl Finding {
@@ -111,7 +123,35 @@ impl Finding {
             evidence: Vec::new(),
             fix: None,
             at_most: None,
+            edit: None,
         }
+    }
+
+    /// A finding at a place of a Dockerfile, with its line.
+    pub fn in_dockerfile(
+        dockerfile: &Dockerfile,
+        span: &Span,
+        message: impl Into<String>,
+    ) -> Finding {
+        let position = dockerfile.position(span);
+        let location = Location::Line {
+            path: dockerfile.path.clone(),
+            line: position.line,
+            column: position.column,
+            text: dockerfile.source.line(position.line).trim().to_owned(),
+        };
+        Finding::new(location, message)
+    }
+
+    /// Sets the one right correction.
+    pub fn edit(mut self, span: Span, text: impl Into<String>) -> Finding {
+        self.edit = Some(Edit { span, text: text.into() });
+        self
+    }
+
+    /// Caps the finding at a warning unless its evidence is sure.
+    pub fn sure_only(self, sure: bool) -> Finding {
+        if sure { self } else { self.at_most_warn() }
     }
 
     /// Adds a piece of evidence.
@@ -173,6 +213,17 @@ pub enum Location {
         /// Line from 1, where it is known.
         line: Option<u32>,
     },
+    /// A place in a file outside the image, with its line.
+    Line {
+        /// As the user would type it.
+        path: String,
+        /// From 1.
+        line: u32,
+        /// From 1, in characters.
+        column: u32,
+        /// The line as it stands, without its indentation.
+        text: String,
+    },
     /// A path inside the image.
     ImagePath(String),
     /// A field of the image's configuration: `Entrypoint`.
@@ -204,6 +255,7 @@ impl fmt::Display for Location {
             Location::Offset(offset) => write!(f, "offset {offset:#x}"),
             Location::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
             Location::File { path, line: None } => f.write_str(path),
+            Location::Line { path, line, column, .. } => write!(f, "{path}:{line}:{column}"),
             Location::ImagePath(path) => write!(f, "image {path}"),
             Location::ImageConfig(field) => write!(f, "image config {field}"),
         }

@@ -6,15 +6,19 @@ use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
 use crate::config::Config;
+use crate::dockerfile::context;
 use crate::lint::lint;
 use crate::provenance::image_build;
 use crate::report::Report;
 use crate::session::Error;
 use crate::session::clock;
 use crate::session::configuration::{Configuration, configuration};
-use crate::session::gather::{Here, built, built_for, facts, given, look_closer, nameless, said};
+use crate::session::gather::{
+    Here, as_typed, built, built_for, facts, given, look_closer, nameless, said,
+};
 use crate::session::image_subjects;
 use crate::session::image_subjects::Seen;
+use crate::session::rebuild;
 use crate::session::record::Recorder;
 use crate::session::records;
 use crate::session::select::Selection;
@@ -31,6 +35,8 @@ pub struct Options {
     pub image: image_subjects::Options,
     /// The record of the program's build; otherwise the one inside or beside it.
     pub record: Option<PathBuf>,
+    /// Whether the programs are compiled again.
+    pub rebuild: rebuild::Options,
     /// Levels, expectations and waivers.
     pub configuration: Configuration,
 }
@@ -99,14 +105,39 @@ pub fn check(options: &Options) -> Result<Report, Error> {
         }
     }
     notes.extend(here.and_then(|here| nameless(here, &subjects)));
-    linted(subjects, options.record.as_deref(), notes, &config)
+    if let Some(workspace) = &workspace {
+        let image = options.image.reference.as_deref();
+        options.rebuild.run(&mut subjects, workspace, &config, image)?;
+    }
+    // A program or an image that was named is what the user asks about, and nothing beside it.
+    let named = !options.binaries.is_empty() || options.image.reference.is_some();
+    let dockerfile = workspace.as_ref().filter(|_| !named).and_then(|workspace| {
+        let root = workspace.metadata.workspace_root.as_std_path();
+        dockerfile_beside(root, &query.cwd, &mut notes)
+    });
+    linted(subjects, dockerfile, options.record.as_deref(), notes, &config)
+}
+
+/// The workspace's own `Dockerfile`, where it has to do with Rust.
+fn dockerfile_beside(root: &Path, cwd: &Path, notes: &mut Vec<String>) -> Option<(String, Facts)> {
+    let path = root.join("Dockerfile");
+    let name = as_typed(&path, cwd);
+    match context::load_beside(&path, &name)? {
+        Ok(dockerfile) => dockerfile
+            .is_of_rust()
+            .then(|| (name, Facts { dockerfile: Some(dockerfile), ..Facts::default() })),
+        Err(error) => {
+            notes.push(format!("{name}: {error}"));
+            None
+        }
+    }
 }
 
 /// Lints the programs that a build just made, these and no others.
 ///
 /// # Errors
 /// As for [`check`].
-pub fn check_recorded(recorder: &Recorder) -> Result<Report, Error> {
+pub fn check_recorded(recorder: &Recorder, rebuild: rebuild::Options) -> Result<Report, Error> {
     let workspace = recorder.workspace();
     let mut packages: Vec<String> =
         recorder.programs().iter().map(|program| program.output.package.repr.clone()).collect();
@@ -131,18 +162,21 @@ pub fn check_recorded(recorder: &Recorder) -> Result<Report, Error> {
         let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
         subjects.push(Subject { name, origin, facts });
     }
-    linted(subjects, None, notes, &config)
+    rebuild.run(&mut subjects, workspace, &config, None)?;
+    linted(subjects, None, None, notes, &config)
 }
 
 /// The subjects with the records that they have, under every rule.
 fn linted(
     mut subjects: Vec<Subject>,
+    dockerfile: Option<(String, Facts)>,
     record: Option<&Path>,
     notes: Vec<String>,
     config: &Config,
 ) -> Result<Report, Error> {
     records::attach(&mut subjects, record)?;
-    let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
+    let programs = subjects.into_iter().map(|it| (it.name, it.facts));
+    let subjects = programs.chain(dockerfile).collect();
     let mut report = lint(subjects, config, clock::today());
     report.notes.splice(0..0, notes);
     Ok(report)

@@ -63,7 +63,7 @@ pub fn compare_with(
     workspace: &Workspace,
     expected: &Expected,
     (origin, subject): (&Origin, Program<'_>),
-) -> Result<(), Error> {
+) -> Result<Build, Error> {
     let name = subject.binary.path.rsplit('/').next().unwrap_or_default();
     let query = &of_package(&expected.query, record, workspace);
     let outputs = outputs_of(record, workspace, query, origin)?;
@@ -98,7 +98,7 @@ pub fn compare_with(
     record.differences = Some(differences);
     let open = open.into_iter().map(|field| format!("not compared: {field}"));
     record.not_compared = expected.notes.iter().cloned().chain(open).collect();
-    Ok(())
+    Ok(gathered.build().clone())
 }
 
 /// The environment of a build is no part of its workspace.

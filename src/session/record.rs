@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cargo::build_command;
 use crate::cargo::build_command::Crate;
 use crate::cargo::freshen_state::Verdict;
+use crate::cargo::rebuild::Rebuild;
 use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::workspace;
@@ -14,8 +15,10 @@ use crate::provenance::build_facts::Request;
 use crate::session::Error;
 use crate::session::build::Built;
 use crate::session::freshen;
+use crate::session::rebuild;
 use crate::session::records;
 use crate::session::records::{Gathered, Writing, beside};
+use crate::session::reproduced;
 use crate::session::select::Selection;
 
 /// The programs of one build, and what their records are written from.
@@ -129,6 +132,26 @@ impl Recorder {
             Ok(notes) => Answer::Written { path, notes },
             Err(why) => Answer::Refused(why),
         })
+    }
+
+    /// Compiles one of the programs again, and writes what came of it beside the program: where,
+    /// and the answer.
+    ///
+    /// # Errors
+    /// An unusable key, a file that cannot be written.
+    pub fn reproduce(
+        &self,
+        program: &Program,
+        options: rebuild::Options,
+        writing: &Writing,
+    ) -> Result<(PathBuf, Rebuild), Error> {
+        let path = &program.output.path;
+        let (bytes, binary) = records::read_program(path)?;
+        let recorded = records::Program { path: Some(path), bytes: &bytes, binary: &binary };
+        let built = (&program.outputs, &program.output);
+        let (query, request) = (&self.workspace.query, self.request.clone());
+        let gathered = Gathered::new(query, &self.workspace, built, request, recorded, &[])?;
+        reproduced::write(options, &self.workspace, &gathered, writing.key.as_deref())
     }
 }
 

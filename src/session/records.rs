@@ -323,7 +323,11 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn secret_key(path: &Path) -> Result<SecretKey, Error> {
+/// The key that signs.
+///
+/// # Errors
+/// A file that holds no usable key.
+pub fn secret_key(path: &Path) -> Result<SecretKey, Error> {
     SecretKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
 }
 

@@ -15,8 +15,10 @@ use crate::session::Error;
 use crate::session::clock;
 use crate::session::compare_workspace;
 use crate::session::configuration::{Configuration, configuration};
+use crate::session::rebuild;
 use crate::session::records;
 use crate::session::records::Program;
+use crate::session::reproduced;
 use crate::session::select::Selection;
 use crate::start::image;
 use crate::start::image::Image;
@@ -39,6 +41,8 @@ pub struct Options {
     pub dockerfile: Option<PathBuf>,
     /// The workspace to compare with; only one that is named by its manifest is.
     pub selection: Selection,
+    /// Whether the program is compiled again in that workspace.
+    pub rebuild: rebuild::Options,
     /// Levels, expectations and waivers.
     pub configuration: Configuration,
 }
@@ -78,8 +82,16 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
         Some(_) => Some(compare_workspace::workspace(&expected.query, &record, &origin)?),
         None => None,
     };
+    if options.rebuild.rebuild && workspace.is_none() {
+        return Err(Error::Usage(
+            "--rebuild wants the workspace: name it with --manifest-path".to_owned(),
+        ));
+    }
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];
+    if let Some(path) = origin.on_this_machine() {
+        notes.extend(reproduced::read(path, &program, &keys)?);
+    }
     if let Some(path) = &options.dockerfile {
         let text = fs::read_text(path, "Dockerfile", 4 << 20)?;
         let text = text.ok_or_else(|| {
@@ -94,9 +106,11 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
         }
         notes.extend(record.image_build.iter().flat_map(image_build::told));
     }
+    let mut build = None;
     if let Some(workspace) = &workspace {
         let subject = Program { path: None, bytes: &program, binary: &binary };
-        compare_workspace::compare_with(&mut record, workspace, &expected, (&origin, subject))?;
+        let of = (&origin, subject);
+        build = Some(compare_workspace::compare_with(&mut record, workspace, &expected, of)?);
         notes.extend(record.not_compared.iter().cloned());
     }
     let file = options.configuration.file.as_deref();
@@ -105,11 +119,23 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
     for group in Group::ALL.iter().filter(|group| **group != Group::Provenance) {
         config.set("verify", group.name(), Level::Allow)?;
     }
+    if options.rebuild.rebuild {
+        config.set("--rebuild", "not-reproduced", Level::Deny)?;
+    }
     options.configuration.apply(&mut config)?;
     let name = Path::new(&shown).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let facts = Facts { binary: Some(binary), record: Some(record), image, ..Facts::default() };
+    let build = build.filter(|_| options.rebuild.rebuild);
+    let facts =
+        Facts { binary: Some(binary), build, record: Some(record), image, ..Facts::default() };
+    let mut subjects = [crate::subject::Subject { name, origin, facts }];
+    if let (Some(workspace), true) = (&workspace, options.rebuild.rebuild) {
+        let reference = options.subject.as_os_str();
+        let image = extract_file::is_image(reference).then_some(reference);
+        options.rebuild.run(&mut subjects, workspace, &config, image)?;
+    }
     let today = clock::today();
-    let mut report = lint(vec![(name, facts)], &config, today);
+    let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
+    let mut report = lint(subjects, &config, today);
     report.notes.splice(0..0, notes);
     Ok(report)
 }

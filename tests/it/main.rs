@@ -20,9 +20,15 @@ mod cargo {
 
 mod cli {
     mod check;
+    mod diff;
     mod hostile;
     mod inspect;
     mod recorded;
+}
+
+mod dockerfile {
+    mod command;
+    mod twins;
 }
 
 mod freshness {
@@ -32,6 +38,7 @@ mod freshness {
     mod heals;
     mod honest;
     mod lines;
+    mod rebuild;
     mod renamed;
     mod stale;
     mod versions;

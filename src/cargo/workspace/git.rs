@@ -45,6 +45,13 @@ pub fn git(directory: &Path, tree: Tree<'_>) -> Option<Git> {
     })
 }
 
+/// The files below a directory that git tracks, by paths relative to it; `None` outside of a work tree
+/// or without `git`.
+pub fn tracked_files(directory: &Path) -> Option<std::collections::BTreeSet<String>> {
+    let names = ask(directory, &["ls-files", "-z"])?;
+    Some(names.split('\0').filter(|it| !it.is_empty()).map(str::to_owned).collect())
+}
+
 /// Whether something of the directory, or of the crates beside it in the same repository, is in no
 /// commit.
 fn is_dirty(directory: &Path, tree: Tree<'_>) -> Option<bool> {

@@ -42,6 +42,7 @@ const WORDS: &[Case] = &[
     case("help-freshen", "freshen --help", 0),
     case("help-record", "record --help", 0),
     case("help-verify", "verify --help", 0),
+    case("help-diff", "diff --help", 0),
     case("help-rules", "rules --help", 0),
     case("help-explain", "explain --help", 0),
     case("rules", "rules", 0),

@@ -181,6 +181,7 @@ pub const FRESHNESS: &[&str] = &[
     "stale-toolchain",
     "feature-mismatch",
     "rustflags-ignored",
+    "not-reproduced",
 ];
 
 impl Judged {

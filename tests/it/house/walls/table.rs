@@ -113,6 +113,8 @@ pub const FILES: Word = Word {
         "cargo/fs",
         // Sources, each once, under limits on their number and size.
         "cargo/source/files",
+        "dockerfile/context",
+        "cargo/rebuild/files",
         "rootfs/source",
         "rootfs/tree/host_directory",
         // The file without a name that what is kept of an image outgrows memory into.
@@ -138,7 +140,7 @@ pub const WORDS: &[Word] = &[
         // The exit code and the number of a program's own are no process.
         but: &["std::process::ExitCode", "std::process::id"],
         // One asks and one builds: the second reads what is printed while it runs.
-        may: &["cargo/process", "cargo/build_command"],
+        may: &["cargo/process", "cargo/build_command", "cargo/rebuild/process"],
         ..WORD
     },
     Word {
@@ -146,7 +148,13 @@ pub const WORDS: &[Word] = &[
         paths: &["std::env"],
         // Known when this is compiled.
         but: &["std::env::consts"],
-        may: &["main", "cargo/process", "rootfs/source/daemon", "cli/output"],
+        may: &[
+            "main",
+            "cargo/process",
+            "cargo/rebuild/process",
+            "rootfs/source/daemon",
+            "cli/output",
+        ],
         ..WORD
     },
     Word {
@@ -154,7 +162,7 @@ pub const WORDS: &[Word] = &[
         paths: &["std::io::stdin", "std::io::stdout", "std::io::stderr", "rustix::termios"],
         macros: &["print", "println", "eprint", "eprintln"],
         // What a build script prints goes through, as cargo itself lets it through.
-        may: &["cli", "rootfs/source", "cargo/build_command"],
+        may: &["cli", "rootfs/source", "cargo/build_command", "cargo/rebuild/process"],
         ..WORD
     },
     Word { what: "a debugging aid", macros: &["dbg", "todo", "unimplemented"], ..WORD },

@@ -1,0 +1,177 @@
+//! Compiles the crates that lie in directories once more, beside the judged build, and compares.
+//!
+//! The judged build is read and never written: see [`files`] for what is borrowed of it and
+//! [`wrapper`] for what keeps the copy's own paths out of the program. Equal bytes are proof that
+//! the program is what these sources compile to; other bytes are proof of the contrary only where
+//! the build repeats itself, and where it was made with settings that are known.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[cfg(unix)]
+mod attempt;
+#[cfg(unix)]
+pub mod files;
+#[cfg(unix)]
+mod names;
+#[cfg(unix)]
+mod process;
+#[cfg(unix)]
+pub mod units;
+#[cfg(unix)]
+mod verdict;
+#[cfg(unix)]
+mod wrapper;
+
+#[cfg(unix)]
+pub use process::{executable, run_hidden};
+
+/// Without Unix there is no rebuild, and so nothing that is run for one.
+#[cfg(not(unix))]
+pub fn run_hidden(_arguments: &[std::ffi::OsString]) -> Option<u8> {
+    None
+}
+
+/// Without Unix there is no rebuild that would run it.
+///
+/// # Errors
+/// Always.
+#[cfg(not(unix))]
+pub fn executable() -> std::io::Result<PathBuf> {
+    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
+}
+
+/// One build of a workspace, and the programs of it that are in question.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The cargo to run.
+    pub cargo: PathBuf,
+    /// This program: it is the wrapper around rustc.
+    pub executable: PathBuf,
+    /// Where cargo is started.
+    pub cwd: PathBuf,
+    /// The environment that it sees.
+    pub env: BTreeMap<String, String>,
+    /// `--manifest-path` and `--config`, as typed.
+    pub arguments: Vec<String>,
+    /// `-p`, as typed.
+    pub selection: Vec<String>,
+    /// `--features` and its like, as typed.
+    pub features: Vec<String>,
+    /// The directory of the workspace's root manifest.
+    pub workspace_root: PathBuf,
+    /// Cargo's build directory: the target directory unless configured otherwise.
+    pub build_dir: PathBuf,
+    /// The packages that lie in directories: name, version, directory.
+    pub packages: Vec<(String, String, PathBuf)>,
+    /// The directories of the other packages that are known.
+    pub foreign: Vec<PathBuf>,
+    /// The profile's name: `dev`, `release`, or its own.
+    pub profile: String,
+    /// The directory of the profile: `debug`, `release`.
+    pub profile_directory: String,
+    /// The target, as cargo takes it, and the name of its directory; `None` for the host's.
+    pub target: Option<(String, String)>,
+    /// The programs.
+    pub programs: Vec<Program>,
+    /// The directory of the rebuild stays.
+    pub keep: bool,
+}
+
+/// One program of the build.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// The name of its package.
+    pub package: String,
+    /// How `-p` names it: `NAME@VERSION`.
+    pub spec: String,
+    /// The name of the binary target.
+    pub bin: String,
+    /// The file that is in question, or where cargo hands such a program out.
+    pub path: PathBuf,
+    /// The program itself, where it does not lie on this machine.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// What a rebuild says of one program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuild {
+    /// The answer.
+    pub outcome: Outcome,
+    /// Why, as a sentence without a full stop; empty for equal bytes.
+    pub reason: String,
+    /// What differs, most telling first, each for a person.
+    pub differences: Vec<String>,
+    /// The crates that were compiled again, once each.
+    pub compiled: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// Where the rebuild was left, when it was to be kept.
+    pub kept: Option<PathBuf>,
+}
+
+/// The answer of a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Byte by byte: the program is what the sources compile to.
+    Equal,
+    /// The same once it is loaded: build-id, record, symbols or debug information differ.
+    SameCode,
+    /// The build repeats itself and makes another program.
+    Different,
+    /// The build does not repeat itself, so that nothing follows.
+    NotRepeatable,
+    /// It could not be compiled again as it was.
+    NotPossible,
+}
+
+impl Outcome {
+    /// The outcome's name in every report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Equal => "equal",
+            Outcome::SameCode => "same-code",
+            Outcome::Different => "different",
+            Outcome::NotRepeatable => "not-repeatable",
+            Outcome::NotPossible => "not-possible",
+        }
+    }
+
+    /// Whether the program is proven to be what the sources compile to.
+    pub const fn is_proof(self) -> bool {
+        matches!(self, Outcome::Equal | Outcome::SameCode)
+    }
+}
+
+impl Rebuild {
+    /// An answer without anything compiled.
+    pub fn new(outcome: Outcome, reason: impl Into<String>) -> Rebuild {
+        Rebuild {
+            outcome,
+            reason: reason.into(),
+            differences: Vec::new(),
+            compiled: Vec::new(),
+            milliseconds: 0,
+            kept: None,
+        }
+    }
+
+    /// Why there can be none.
+    pub fn not_possible(reason: impl Into<String>) -> Rebuild {
+        Rebuild::new(Outcome::NotPossible, reason)
+    }
+}
+
+/// Compiles again and compares: one answer for each program of the request, in its order. The
+/// name and version of each crate is told as cargo begins to compile it.
+#[cfg(unix)]
+pub fn rebuild(request: &Request, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
+    verdict::rebuild(request, progress)
+}
+
+/// Compiles again and compares, where that is known to work.
+#[cfg(not(unix))]
+pub fn rebuild(request: &Request, _progress: &dyn Fn(&str)) -> Vec<Rebuild> {
+    let none = Rebuild::not_possible("a rebuild is known to work on Unix only");
+    request.programs.iter().map(|_| none.clone()).collect()
+}

@@ -1,0 +1,59 @@
+//! `diff`: what changed between two programs or images.
+
+use std::ffi::OsString;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+
+use crate::binary::diff::Cause;
+use crate::cli::output::{CliError, Output};
+use crate::report;
+use crate::session::diff;
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The program or image of before
+    #[arg(value_name = "OLD")]
+    old: OsString,
+    /// The program or image of now
+    #[arg(value_name = "NEW")]
+    new: OsString,
+    /// What does not count
+    #[arg(
+        long,
+        value_name = "CAUSE",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Cause::IGNORABLE.iter().map(|it| it.name()))
+    )]
+    ignore: Vec<String>,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    format: Format,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Compares, prints, and answers 0 for equal, 1 for different.
+///
+/// # Errors
+/// One of the two cannot be read, or a program is to be compared with an image.
+pub fn run(arguments: &Diff) -> Result<u8, CliError> {
+    let is_named = |cause: &&Cause| arguments.ignore.iter().any(|it| it == cause.name());
+    let answer = diff::compare(&diff::Options {
+        old: arguments.old.clone(),
+        new: arguments.new.clone(),
+        ignored: Cause::IGNORABLE.iter().filter(is_named).copied().collect(),
+    })?;
+    arguments.output.write(|to, style| match arguments.format {
+        Format::Table => report::diff::write(&answer, style, to),
+        Format::Json => report::diff::write_json(&answer, to),
+    })?;
+    Ok(if answer.is_equal() { crate::cli::CLEAN } else { crate::cli::DENIED })
+}

@@ -1,0 +1,92 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::Kind;
+use crate::dockerfile::variables::PLATFORM_ARGUMENTS;
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+
+pub static RULE: Rule = Rule {
+    id: "arg-not-in-stage",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "an argument of the platform is used in a stage that does not declare it",
+    what: "Looks for TARGETPLATFORM, TARGETARCH and their like in mounts and RUN lines of stages without `ARG` of that name.",
+    why: "It is empty there: all platforms share one cache, or the wrong branch runs.",
+    fix: "Declare it in the stage: `ARG TARGETPLATFORM`.",
+    no_fix_line: None,
+    symptoms: &[],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope",
+    ],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "arguments of the platform are declared where they are used";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (_, index, instruction) in dockerfile.instructions() {
+        let Kind::Run { .. } = &instruction.kind else { continue };
+        let text = dockerfile.text(&instruction.span);
+        if !text.contains('$') || !PLATFORM_ARGUMENTS.iter().any(|it| text.contains(it)) {
+            continue;
+        }
+        let Some((stage, _, trace)) =
+            dockerfile.used().find(|(_, stage, _)| stage.instructions.contains(&index))
+        else {
+            continue;
+        };
+        for name in PLATFORM_ARGUMENTS {
+            let used = [format!("${name}"), format!("${{{name}")].iter().any(|mark| {
+                text.match_indices(mark.as_str()).any(|(at, _)| {
+                    let after = text[at + mark.len()..].chars().next();
+                    !after.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
+                })
+            });
+            let set = trace.state.arguments.contains(*name)
+                || trace.state.environment.contains(*name)
+                || text.contains(&format!("{name}="));
+            // What a stage below declares does not reach this one; what it exports does.
+            if used && !set {
+                let message = format!(
+                    "{name} is empty here: stage {} does not declare it",
+                    dockerfile.stages.name(stage)
+                );
+                findings.push(
+                    Finding::in_dockerfile(dockerfile, &instruction.span, message)
+                        .fix(format!("ARG {name}")),
+                );
+                break;
+            }
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn arguments_are_declared_where_they_are_used() {
+        let found = |text: &str| RULE.of_dockerfile(&testing::of(text));
+        assert_eq!(found("FROM rust:1.95\nRUN echo $TARGETARCH\n"), [(2, Level::Warn)]);
+        assert_eq!(
+            found(
+                "FROM rust:1.95 AS a\nARG TARGETPLATFORM\nFROM a\nRUN --mount=type=cache,id=x-${TARGETPLATFORM},target=/x ls\n"
+            ),
+            [(4, Level::Warn)]
+        );
+        for good in [
+            "FROM rust:1.95\nARG TARGETARCH\nRUN echo $TARGETARCH\n",
+            "FROM rust:1.95\nRUN TARGETARCH=x; echo $TARGETARCH\n",
+            "FROM rust:1.95\nRUN echo $TARGETARCHES $TARGET\n",
+            "FROM --platform=$BUILDPLATFORM rust:1.95\nRUN ls\n",
+        ] {
+            assert_eq!(found(good), [], "{good}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use crate::dockerfile::Dockerfile;
+
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "bin-not-in-metadata",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Deny,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "cargo is asked for a binary or package that the workspace does not have",
+    what: "Compares `--bin` and `-p` of every build with what cargo says of the workspace.",
+    why: "Cargo refuses the build: `no bin target named`.",
+    fix: "Use a name that `cargo metadata` has.",
+    no_fix_line: Some("a workspace without binaries has no name to suggest"),
+    symptoms: &[Symptom::Stderr("no bin target named")],
+    references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "every binary and package that is asked for is in the workspace";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    if dockerfile.workspace.guessed || dockerfile.workspace.packages.is_empty() {
+        return Outcome::not_applicable("what the workspace holds is not known");
+    }
+    let mut findings = Vec::new();
+    for (_, build) in dockerfile.builds().filter(|(_, it)| it.workspace.is_some()) {
+        for (option, name) in &build.unknown_names {
+            // Packages of the registry are named by the lockfile alone.
+            if *option == "-p" && dockerfile.workspace.locked.is_empty() {
+                continue;
+            }
+            let names = dockerfile.workspace.packages.iter().flat_map(|it| {
+                let bins = it.binaries.iter().map(|(name, _)| name.as_str());
+                if *option == "-p" { vec![it.name.as_str()] } else { bins.collect() }
+            });
+            let near = names.min_by_key(|it| strsim::levenshtein(it, name));
+            let mut finding = Finding::in_dockerfile(
+                dockerfile,
+                &build.ran.span,
+                format!("the workspace has no `{name}` for `{option}`"),
+            )
+            .sure_only(!build.ran.conditional && build.opaque.is_none());
+            if let Some(near) = near {
+                finding = finding.fix(format!("cargo build {option} {near}"));
+            }
+            findings.push(finding);
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn names_are_those_of_the_workspace() {
+        let found = |arguments: &str| {
+            let text =
+                format!("FROM rust:1.95\nWORKDIR /app\nCOPY . .\nRUN cargo build {arguments}\n");
+            let dockerfile = testing::changed(&text, |workspace, _| {
+                workspace.locked.insert("serde".to_owned());
+            });
+            RULE.of_dockerfile(&dockerfile)
+        };
+        assert_eq!(found("--bin server"), [(4, Level::Deny)]);
+        assert_eq!(found("-p my_app"), [(4, Level::Deny)]);
+        for good in [
+            "--bin my-app",
+            "-p my-app",
+            "-p my-app@1.2.3",
+            "-p serde",
+            "--bin $NAME",
+            "--bin 'my-*'",
+        ] {
+            assert_eq!(found(good), [], "{good}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::Kind;
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+
+pub static RULE: Rule = Rule {
+    id: "env-file-copied",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "a file of secrets is copied into the image",
+    what: "Looks for `.env` files among the sources of COPY.",
+    why: "Whoever has the image has the secrets; and the file is not in the repository, so that another machine cannot build.",
+    fix: "Give the values when the container starts: `docker run --env-file .env`.",
+    no_fix_line: Some("where the values come from is the user's choice"),
+    symptoms: &[],
+    references: &["https://docs.docker.com/build/building/secrets/"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no `.env` file is copied";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let mut findings = Vec::new();
+    for (_, _, instruction) in dockerfile.instructions() {
+        let Kind::Copy { flags, sources, .. } = &instruction.kind else { continue };
+        if flags.iter().any(|it| it.name == "from") {
+            continue;
+        }
+        for source in sources {
+            let name = source.value.rsplit('/').next().unwrap_or_default();
+            let sample = ["example", "sample", "template", "dist", "test"]
+                .iter()
+                .any(|it| name.contains(it));
+            if (name == ".env" || name.starts_with(".env.")) && !sample {
+                let message = format!("`{}` is in every copy of the image", source.value);
+                findings.push(Finding::in_dockerfile(dockerfile, &source.span, message));
+            }
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn secrets_stay_out_of_the_image() {
+        let found = |copy: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\nCOPY {copy} /\n")))
+        };
+        assert_eq!(found(".env"), [(2, Level::Warn)]);
+        assert_eq!(found("a/.env.production"), [(2, Level::Warn)]);
+        assert_eq!(found(".env.example"), []);
+        assert_eq!(found("environment"), []);
+    }
+}

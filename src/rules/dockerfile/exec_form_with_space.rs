@@ -1,0 +1,94 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::{Form, Kind};
+use crate::dockerfile::workspace::join;
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "exec-form-with-space",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Deny,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "the whole command line is one element of the exec form",
+    what: "Looks at the first element of the last CMD or ENTRYPOINT in JSON form: a blank in it, and no such file.",
+    why: "The exec form runs no shell: the element is the file's name. The container ends at once: `executable file not found`.",
+    fix: "One element for each word: `CMD [\"app\", \"--help\"]`.",
+    no_fix_line: Some("where there are quotes, only the user knows where a word ends"),
+    symptoms: &[Symptom::ExitCode(127), Symptom::Stderr("executable file not found in $PATH")],
+    references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "the exec form has one element a word";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
+    let state = &trace.state;
+    let cmd = state.cmd.filter(|_| state.entrypoint.is_none());
+    let mut findings = Vec::new();
+    for index in [state.entrypoint, cmd].into_iter().flatten() {
+        let Some(instruction) = dockerfile.instruction(index) else { continue };
+        let (Kind::Cmd(form) | Kind::Entrypoint(form)) = &instruction.kind else { continue };
+        let Form::Exec(words) = form else { continue };
+        let Some(first) = words.first().filter(|it| it.value.trim().contains(' ')) else {
+            continue;
+        };
+        let path = join(&state.workdir, &first.value);
+        if dockerfile.context.has(&first.value) || state.files.contains_key(&path) {
+            continue;
+        }
+        let message =
+            format!("no program is called `{}`: the exec form has one element a word", first.value);
+        let mut finding = Finding::in_dockerfile(dockerfile, &first.span, message);
+        // Without quotes and signs of the shell there is one way to split it.
+        let plain =
+            first.value.chars().all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
+        if plain {
+            let each: Vec<String> =
+                first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
+            let list = each.join(", ");
+            let keyword =
+                if matches!(instruction.kind, Kind::Cmd(_)) { "CMD" } else { "ENTRYPOINT" };
+            let rest: String =
+                words.iter().skip(1).map(|it| format!(", {}", dockerfile.text(&it.span))).collect();
+            finding = finding.fix(format!("{keyword} [{list}{rest}]"));
+            let quoted = dockerfile.text(&first.span).starts_with('"');
+            let span = if quoted {
+                first.span.clone()
+            } else {
+                first.span.start.saturating_sub(1)..first.span.end + 1
+            };
+            let whole = dockerfile.text(&span);
+            if whole.starts_with('"') && whole.ends_with('"') {
+                finding = finding.edit(span, list);
+            }
+        }
+        findings.push(finding);
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn words_are_elements() {
+        let found =
+            |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
+        assert_eq!(found("CMD [\"cepler --help\"]"), [(2, Level::Deny)]);
+        assert_eq!(found("ENTRYPOINT [\"./app -v\", \"x\"]"), [(2, Level::Deny)]);
+        for good in [
+            "CMD [\"cepler\", \"--help\"]",
+            "CMD cepler --help",
+            "ENTRYPOINT [\"sh\", \"-c\"]\nCMD [\"a b\"]",
+            "CMD [\"a b\"]\nCMD [\"a\"]",
+            "RUN touch '/a b'\nCMD [\"/a b\"]",
+        ] {
+            assert_eq!(found(good), [], "{good}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::Kind;
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+
+pub static RULE: Rule = Rule {
+    id: "host-target-copied",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "a program that was built outside of the image is copied into it",
+    what: "Looks for COPY from the context of a path in a target directory.",
+    why: "Nothing in the image's build says what the program was built from, and a program of this machine may need another C library or processor than the image has.",
+    fix: "Build it in a stage, and copy it with `COPY --from=builder`.",
+    no_fix_line: Some("a stage that builds is more than a line"),
+    symptoms: &[],
+    references: &["https://docs.docker.com/reference/dockerfile/#copy"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no program comes out of a target directory of the host";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let mut findings = Vec::new();
+    for (_, _, instruction) in dockerfile.instructions() {
+        let Kind::Copy { flags, sources, .. } = &instruction.kind else { continue };
+        if flags.iter().any(|it| it.name == "from") {
+            continue;
+        }
+        for source in sources {
+            let parts: Vec<&str> =
+                source.value.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
+            let at = parts.iter().position(|it| *it == "target");
+            let built = at.is_some_and(|at| {
+                parts.get(at + 1).is_none_or(|it| {
+                    ["release", "debug"].contains(it) || it.contains('-') || it.contains('$')
+                })
+            });
+            if built {
+                let message = format!("`{}` was built outside of this Dockerfile", source.value);
+                findings.push(Finding::in_dockerfile(dockerfile, &source.span, message));
+            }
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn programs_come_from_a_stage() {
+        let found = |copy: &str| {
+            RULE.of_dockerfile(&testing::of(&format!(
+                "FROM rust:1.95 AS b\nFROM debian:trixie\nCOPY {copy}\n"
+            )))
+        };
+        assert_eq!(found("target/release/app /app"), [(3, Level::Warn)]);
+        assert_eq!(
+            found("./crates/x/target/x86_64-unknown-linux-musl/release/app /"),
+            [(3, Level::Warn)]
+        );
+        for good in ["--from=b /target/release/app /", "src/target/mod.rs /", "targets /"] {
+            assert_eq!(found(good), [], "{good}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::{Form, Kind};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+
+pub static RULE: Rule = Rule {
+    id: "stage-arguments-lost",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "the arguments of CMD and of `docker run` never reach the program",
+    what: "Looks for an ENTRYPOINT in shell form, or of `sh -c`, beside a CMD.",
+    why: "`sh -c 'app'` takes what follows for its own: the program starts without the arguments, and nobody says so.",
+    fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`.",
+    no_fix_line: None,
+    symptoms: &[],
+    references: &[
+        "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
+    ],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no shell stands between the arguments and the program";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
+    let state = &trace.state;
+    let entrypoint = state.entrypoint.and_then(|it| dockerfile.instruction(it));
+    let Some((instruction, cmd)) =
+        entrypoint.zip(state.cmd.and_then(|it| dockerfile.instruction(it)))
+    else {
+        return Outcome::pass(PASS);
+    };
+    let Kind::Entrypoint(form) = &instruction.kind else { return Outcome::pass(PASS) };
+    if matches!(&cmd.kind, Kind::Cmd(Form::Exec(words)) if words.is_empty()) {
+        return Outcome::pass(PASS);
+    }
+    let takes_none = match form {
+        Form::Shell(_) => true,
+        Form::Exec(words) => {
+            let word =
+                |index: usize| words.get(index).map(|it| it.value.as_str()).unwrap_or_default();
+            let shell =
+                ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
+            // A script that speaks of its arguments gets them; without one, CMD is the script.
+            shell && word(1) == "-c" && words.len() > 2 && !word(2).contains(['@', '*', '0', '1'])
+        }
+    };
+    if !takes_none {
+        return Outcome::pass(PASS);
+    }
+    Finding::in_dockerfile(
+        dockerfile,
+        &instruction.span,
+        "what CMD says never reaches the program behind this shell",
+    )
+    .evidence(format!("CMD stands in line {}", dockerfile.position(&cmd.span).line))
+    .fix("ENTRYPOINT [\"/app\"]")
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn arguments_reach_the_program() {
+        let found =
+            |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
+        assert_eq!(found("ENTRYPOINT /app\nCMD [\"-v\"]"), [(2, Level::Warn)]);
+        assert_eq!(
+            found("ENTRYPOINT [\"sh\", \"-c\", \"/app\"]\nCMD [\"-v\"]"),
+            [(2, Level::Warn)]
+        );
+        for good in [
+            "ENTRYPOINT [\"/app\"]\nCMD [\"-v\"]",
+            "ENTRYPOINT /app",
+            "ENTRYPOINT [\"sh\", \"-c\"]\nCMD [\"/app\"]",
+            "ENTRYPOINT [\"sh\", \"-c\", \"exec /app $@\", \"x\"]\nCMD [\"-v\"]",
+            "CMD [\"-v\"]\nENTRYPOINT /app\nCMD []",
+        ] {
+            assert_eq!(found(good), [], "{good}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::cargo_command::Profile;
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+
+pub static RULE: Rule = Rule {
+    id: "stage-debug-build",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "the shipped program is built without optimisation",
+    what: "Looks for the profile of the build whose program the last stage takes.",
+    why: "A debug build is many times slower and larger, and checks what a release does not.",
+    fix: "Say `cargo build --release`, and take the program from target/release.",
+    no_fix_line: None,
+    symptoms: &[],
+    references: &["https://doc.rust-lang.org/cargo/reference/profiles.html"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no debug build is shipped";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let mut findings: Vec<Finding> = Vec::new();
+    for shipped in dockerfile.shipped() {
+        let debug = shipped.build.cargo.profile == Profile::Named("dev".to_owned());
+        let stages = dockerfile.stages.all.get(shipped.taken.stage);
+        let name = stages.and_then(|it| it.name.clone()).unwrap_or_default();
+        if !debug
+            || shipped.build.cook
+            || ["dev", "debug", "test"]
+                .iter()
+                .any(|it| name.contains(it) || dockerfile.path.contains(it))
+        {
+            continue;
+        }
+        let span = &shipped.build.ran.span;
+        let finding =
+            Finding::in_dockerfile(dockerfile, span, "the program of this debug build is shipped")
+                .evidence(format!(
+                    "taken in line {}",
+                    dockerfile.position(&shipped.taken.span).line
+                ))
+                .fix(format!("RUN {} --release", dockerfile.text(span)));
+        if !findings.iter().any(|other| other.location == finding.location) {
+            findings.push(finding);
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn releases_are_shipped() {
+        let found = |run: &str, path: &str, name: &str| {
+            RULE.of_dockerfile(&testing::of(&format!(
+                "FROM rust:1.95 AS b\nWORKDIR /app\nCOPY . .\nRUN {run}\nFROM debian:trixie AS {name}\nCOPY --from=b {path} /x\n"
+            )))
+        };
+        assert_eq!(found("cargo build", "/app/target/debug/my-app", "run"), [(4, Level::Warn)]);
+        assert_eq!(
+            found("cargo build && cp target/debug/my-app /m", "/m", "run"),
+            [(4, Level::Warn)]
+        );
+        assert_eq!(found("cargo build --release", "/app/target/release/my-app", "run"), []);
+        assert_eq!(found("cargo build --profile $P", "/app/target/debug/my-app", "run"), []);
+        assert_eq!(found("cargo build", "/app/target/debug/my-app", "dev"), []);
+    }
+}

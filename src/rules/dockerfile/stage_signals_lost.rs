@@ -1,0 +1,103 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::{Form, Kind};
+use crate::dockerfile::shell::{Node, parse};
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+
+pub static RULE: Rule = Rule {
+    id: "stage-signals-lost",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "a shell stays in front of the program, and keeps its signals",
+    what: "Looks for a shell form of CMD or ENTRYPOINT, or `sh -c`, that runs more than one command and does not end in `exec`.",
+    why: "The shell is process 1: it takes SIGTERM for itself, the program is killed after ten seconds, and loses what it had not written.",
+    fix: "Put `exec` before the last command: `CMD prepare && exec /app`.",
+    no_fix_line: Some("which command is the program is not known"),
+    symptoms: &[],
+    references: &["https://docs.docker.com/reference/dockerfile/#shell-form-entrypoint-example"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no shell stays in front of the program";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
+    let state = &trace.state;
+    let Some(instruction) =
+        state.entrypoint.or(state.cmd).and_then(|it| dockerfile.instruction(it))
+    else {
+        return Outcome::pass(PASS);
+    };
+    let (Kind::Entrypoint(form) | Kind::Cmd(form)) = &instruction.kind else {
+        return Outcome::pass(PASS);
+    };
+    let text = match form {
+        Form::Shell(text) => text.text.clone(),
+        Form::Exec(words) => {
+            let word =
+                |index: usize| words.get(index).map(|it| it.value.clone()).unwrap_or_default();
+            let shell =
+                ["sh", "bash", "ash"].contains(&word(0).rsplit('/').next().unwrap_or_default());
+            if !shell || word(1) != "-c" {
+                return Outcome::pass(PASS);
+            }
+            word(2)
+        }
+    };
+    let Ok(nodes) = parse(&text) else { return Outcome::open("the command is not understood") };
+    // One command alone is what a shell becomes by itself, in most shells.
+    let several = nodes.len() > 1 || matches!(nodes.first(), Some(Node::AndOr(..) | Node::Pipe(_)));
+    if !several || ends_in_exec(nodes.last()) {
+        return Outcome::pass(PASS);
+    }
+    Finding::in_dockerfile(
+        dockerfile,
+        &instruction.span,
+        "a shell stays as process 1 and keeps the signals",
+    )
+    .into()
+}
+
+fn ends_in_exec(node: Option<&Node>) -> bool {
+    match node {
+        Some(Node::Simple(simple)) => {
+            let first = simple.words.first().and_then(|it| it.literal());
+            matches!(first.as_deref(), Some("exec" | "tini" | "dumb-init"))
+        }
+        Some(Node::AndOr(first, rest)) => {
+            ends_in_exec(rest.last().map(|(_, node)| node)) || ends_in_exec(Some(first))
+        }
+        Some(Node::Group(nodes, _) | Node::Subshell(nodes, _)) => ends_in_exec(nodes.last()),
+        Some(Node::If(branches, otherwise)) => {
+            branches.iter().all(|(_, body)| ends_in_exec(body.last()))
+                && ends_in_exec(otherwise.last())
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn the_last_command_takes_the_shells_place() {
+        let found =
+            |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
+        assert_eq!(found("CMD migrate && /app"), [(2, Level::Warn)]);
+        assert_eq!(found("ENTRYPOINT [\"sh\", \"-c\", \"a; b\"]"), [(2, Level::Warn)]);
+        for good in [
+            "CMD migrate && exec /app",
+            "CMD /app",
+            "CMD [\"/app\"]",
+            "CMD a; exec b",
+            "ENTRYPOINT [\"/x.sh\"]",
+        ] {
+            assert_eq!(found(good), [], "{good}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use crate::dockerfile::Dockerfile;
+
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "unknown-command",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Deny,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "a command is mistyped",
+    what: "Looks for programs of RUN that no known program is called, that differ in one letter from one that such lines use, and that nothing before installs or copies.",
+    why: "The step fails with 127, or, where the failure is hidden, does nothing.",
+    fix: "Write the program's name as it is.",
+    no_fix_line: None,
+    symptoms: &[Symptom::ExitCode(127)],
+    references: &[
+        "https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02",
+    ],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no command is near to a common one without being it";
+
+/// What RUN lines of Rust projects run most, and what a mistyped name must be near to.
+const COMMON: &str = "cargo apt-get rustup mkdir touch chmod chown strip rustc useradd adduser groupadd \
+    addgroup update-ca-certificates rm cp mv echo curl wget find apk";
+
+/// Programs with such names that there are.
+const OTHERS: &str = "cargo-chef uv jq yq go gh ls ln cd sh su id ps df du tr cat cut nm rg fd bc dd ar as \
+    ld cc vi w3m mc pip npm apt dpkg rdc rsync rpm rmdir cmp cpp mtr mvn kind fine test \
+    true case time type tee env exec eval exit set let lua man nl nc od pr sc tc wc xz \
+    gpg git ssh scp ip curls cro rv rc rz ck cs ct mb mm mt mx pc rx sv ed ex ul hg adk \
+    ack awk ask zip tar";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let mut findings = Vec::new();
+    for (_, _, trace) in dockerfile.used() {
+        for step in &trace.steps {
+            let Some(first) = step.ran.arguments.first() else { continue };
+            let Some(name) =
+                first.value.as_deref().filter(|it| !it.contains('/') && *it == first.raw)
+            else {
+                continue;
+            };
+            let known = |list: &str| list.split_whitespace().any(|it| it == name);
+            if known(COMMON) || known(OTHERS) || step.ran.conditional {
+                continue;
+            }
+            let Some(meant) = COMMON.split_whitespace().find(|it| is_slip(name, it)) else {
+                continue;
+            };
+            let state = &trace.state;
+            let opaque = state.unknown_installs && name.len() > 3;
+            let installed = state.packages.iter().any(|it| it == name)
+                || state.files.keys().any(|it| it.ends_with(&format!("/{name}")));
+            // Two letters are near to many names: the arguments must be of the same kind.
+            let short = meant.len() <= 3 && !step.ran.rest().iter().any(|it| it.raw.contains('/'));
+            if installed || opaque || short {
+                continue;
+            }
+            let message = format!("no program is called `{name}`: `{meant}` is meant");
+            findings.push(
+                Finding::in_dockerfile(dockerfile, &first.span, message)
+                    .fix(format!(
+                        "RUN {}",
+                        dockerfile.text(&step.ran.span).replacen(name, meant, 1)
+                    ))
+                    .edit(first.span.clone(), meant),
+            );
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+/// One letter is another, is missing, is too much, or has changed places.
+fn is_slip(name: &str, meant: &str) -> bool {
+    let swapped = || {
+        let (name, meant) = (name.as_bytes(), meant.as_bytes());
+        let differ: Vec<usize> =
+            (0..name.len().min(meant.len())).filter(|at| name[*at] != meant[*at]).collect();
+        matches!(differ.as_slice(), [a, b] if a + 1 == *b && name[*a] == meant[*b] && name[*b] == meant[*a])
+            && name.len() == meant.len()
+    };
+    let short = meant.len() <= 4;
+    let distance = strsim::levenshtein(name, meant);
+    distance == 1 && (!short || name.len() == meant.len()) || swapped()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn names_are_written_as_they_are() {
+        let found =
+            |run: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\nRUN {run}\n")));
+        assert_eq!(found("cargp build --release"), [(2, Level::Deny)]);
+        assert_eq!(found("rn src/*.rs"), [(2, Level::Deny)]);
+        assert_eq!(
+            found("aptget update && apt-gte install -y x"),
+            [(2, Level::Deny), (2, Level::Deny)]
+        );
+        for good in [
+            "cargo build",
+            "uv pip",
+            "jq . /x",
+            "rm -rf /x",
+            "apt install -y x",
+            "pacman -S x",
+            "./cargp",
+            "$X build",
+            "mold /x",
+        ] {
+            assert_eq!(found(good), [], "{good}");
+        }
+        assert_eq!(found("apt-get install -y cargp && cargp x"), []);
+    }
+}

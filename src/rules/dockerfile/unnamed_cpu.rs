@@ -1,0 +1,61 @@
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::parse::Kind;
+use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+
+pub static RULE: Rule = Rule {
+    id: "unnamed-cpu",
+    aliases: &[],
+    group: Group::Dockerfile,
+    level: Level::Warn,
+    since: "0.1.0",
+    status: Status::Stable,
+    summary: "the program is compiled for the processor of whatever machine builds it",
+    what: "Looks for `target-cpu=native` in RUSTFLAGS of ENV, ARG and RUN.",
+    why: "On an older processor it ends with SIGILL at some instruction.",
+    fix: "Name a level: `-C target-cpu=x86-64-v2`.",
+    no_fix_line: None,
+    symptoms: &[Symptom::ExitCode(132)],
+    references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu"],
+    check: Check::Dockerfile(check),
+};
+
+/// What is said where nothing is wrong.
+const PASS: &str = "no processor of the building machine is taken";
+
+fn check(dockerfile: &Dockerfile) -> Outcome {
+    let mut findings = Vec::new();
+    for (_, _, instruction) in dockerfile.instructions() {
+        if !matches!(instruction.kind, Kind::Env(_) | Kind::Arg(_) | Kind::Run { .. }) {
+            continue;
+        }
+        let text = dockerfile.text(&instruction.span);
+        let mark = "target-cpu=native";
+        if let Some(at) = text.find(mark) {
+            let start = instruction.span.start + at;
+            findings.push(
+                Finding::in_dockerfile(
+                    dockerfile,
+                    &(start..start + mark.len()),
+                    "the processor of the building machine is taken",
+                )
+                .fix("-C target-cpu=x86-64-v2"),
+            );
+        }
+    }
+    Outcome::of(findings, PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::testing;
+
+    #[test]
+    fn a_level_is_named() {
+        let found =
+            |line: &str| RULE.of_dockerfile(&testing::of(&format!("FROM rust:1.95\n{line}\n")));
+        assert_eq!(found("ENV RUSTFLAGS=\"-C target-cpu=native\""), [(2, Level::Warn)]);
+        assert_eq!(found("RUN RUSTFLAGS='-Ctarget-cpu=native' cargo build"), [(2, Level::Warn)]);
+        assert_eq!(found("ENV RUSTFLAGS=\"-C target-cpu=x86-64-v2\""), []);
+    }
+}

@@ -1,0 +1,133 @@
+//! Which programs are compiled again: those of the subjects that have a build here.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::cargo::build::Build;
+use crate::cargo::rebuild::{self, Program, Request};
+use crate::cargo::target_dir::outputs::stem;
+use crate::cargo::workspace::Workspace;
+use crate::config::Config;
+use crate::digest::sha256_hex;
+use crate::rootfs::extract_file;
+use crate::session::Error;
+use crate::subject::Subject;
+
+/// Whether and how programs are compiled again.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Compile again, whatever the configuration says.
+    pub rebuild: bool,
+    /// The directory of the rebuild stays.
+    pub keep: bool,
+    /// Is told each crate as cargo begins to compile it, and at last nothing.
+    pub progress: Option<fn(Option<&str>)>,
+}
+
+impl Options {
+    /// Compiles again what can be, and puts the answers into the subjects' builds.
+    ///
+    /// # Errors
+    /// This program cannot be found again.
+    pub(crate) fn run(
+        self,
+        subjects: &mut [Subject],
+        workspace: &Workspace,
+        config: &Config,
+        image: Option<&OsStr>,
+    ) -> Result<(), Error> {
+        if !self.rebuild && !config.rebuild {
+            return Ok(());
+        }
+        let executable =
+            rebuild::executable().map_err(|error| Error::Usage(format!("--rebuild: {error}")))?;
+        let builds = subjects.iter().map(|subject| subject.facts.build.as_ref());
+        let mut directories: Vec<PathBuf> =
+            builds.flatten().map(|build| build.profile_dir.clone()).collect();
+        directories.sort();
+        directories.dedup();
+        for directory in directories {
+            let is_here = |index: &usize| {
+                let facts = &subjects[*index].facts;
+                let build = facts.build.as_ref().filter(|_| facts.binary.is_some());
+                build.is_some_and(|build| build.profile_dir == directory)
+            };
+            let members: Vec<usize> = (0..subjects.len()).filter(is_here).collect();
+            let programs: Vec<Program> =
+                members.iter().filter_map(|index| program(&subjects[*index], image)).collect();
+            let build = members.first().and_then(|index| subjects[*index].facts.build.as_ref());
+            let Some(build) = build else { continue };
+            let request = Request {
+                programs,
+                executable: executable.clone(),
+                keep: self.keep,
+                ..request(build, workspace)
+            };
+            let tell = |what: Option<&str>| self.progress.into_iter().for_each(|tell| tell(what));
+            let answers = rebuild::rebuild(&request, &|what| tell(Some(what)));
+            tell(None);
+            for (index, answer) in members.into_iter().zip(answers) {
+                if let Some(build) = &mut subjects[index].facts.build {
+                    build.rebuild = Some(answer);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The program of a subject: its file on this machine, or its bytes out of an image.
+fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
+    let build = subject.facts.build.as_ref()?;
+    let binary = subject.facts.binary.as_ref()?;
+    let here = subject.origin.on_this_machine();
+    let bytes = image.filter(|_| here.is_none()).and_then(|reference| {
+        let found = extract_file::read(reference, None, &[&binary.path]).ok()?;
+        let bytes = found.into_iter().next().flatten()?;
+        // Of an image for several platforms it may be another one's.
+        (binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str())).then_some(bytes)
+    });
+    Some(Program {
+        package: build.package.name.clone(),
+        spec: format!("{}@{}", build.package.name, build.package.version),
+        bin: build.bin.clone(),
+        path: build.typed.cwd.join(here.unwrap_or(&build.executable)),
+        bytes,
+    })
+}
+
+fn request(build: &Build, workspace: &Workspace) -> Request {
+    let query = &workspace.query;
+    let mut arguments = Vec::new();
+    if let Some(path) = &query.manifest_path {
+        arguments.extend(["--manifest-path".to_owned(), path.display().to_string()]);
+    }
+    for config in &query.config {
+        arguments.extend(["--config".to_owned(), config.clone()]);
+    }
+    let packages = query.packages.iter().flat_map(|it| ["-p".to_owned(), it.clone()]);
+    let directory = build.profile_dir.file_name().unwrap_or_default();
+    let foreign = workspace.metadata.packages.iter().filter(|it| it.source.is_some());
+    Request {
+        cargo: query.cargo(),
+        cwd: query.cwd.clone(),
+        env: query.env.clone(),
+        arguments,
+        selection: packages.collect(),
+        features: query.asked.words(),
+        workspace_root: build.workspace_root.clone(),
+        build_dir: build.build_dir.clone(),
+        packages: build
+            .path_packages
+            .iter()
+            .map(|it| (it.name.clone(), it.version.clone(), it.root.clone()))
+            .collect(),
+        foreign: foreign
+            .filter_map(|it| it.manifest_path.as_std_path().parent().map(Path::to_owned))
+            .collect(),
+        profile: build.profile.name.clone(),
+        profile_directory: directory.to_string_lossy().into_owned(),
+        target: build.target.as_ref().map(|it| (it.clone(), stem(it).to_owned())),
+        ..Request::default()
+    }
+}

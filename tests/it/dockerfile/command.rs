@@ -1,0 +1,198 @@
+//! `cargo binlint dockerfile` as run.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const STUB: &str = "FROM rust:1.95-bookworm AS builder\nWORKDIR /app\nCOPY Cargo.toml Cargo.lock ./\n\
+                    RUN mkdir src && echo 'fn main() {}' > src/main.rs && cargo build --release\n\
+                    COPY src ./src\nRUN cargo build --release\nFROM debian:bookworm-slim\n\
+                    COPY --from=builder /app/target/release/my-app /usr/local/bin/\nCMD [\"my-app\"]\n";
+
+fn package() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    fs::create_dir(at.join("src")).unwrap();
+    fs::write(
+        at.join("Cargo.toml"),
+        "[package]\nname = \"my-app\"\nversion = \"1.2.3\"\nedition = \"2024\"\n",
+    )
+    .unwrap();
+    fs::write(
+        at.join("Cargo.lock"),
+        "version = 4\n\n[[package]]\nname = \"my-app\"\nversion = \"1.2.3\"\n",
+    )
+    .unwrap();
+    fs::write(at.join("src/main.rs"), "fn main() {}\n").unwrap();
+    fs::write(at.join("Dockerfile"), STUB).unwrap();
+    directory
+}
+
+fn binlint(at: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+        .current_dir(at)
+        .env_remove("NO_COLOR")
+        .arg("dockerfile")
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_finding_has_its_line_and_the_line_that_corrects_it() {
+    let package = package();
+    let answer = binlint(package.path(), &[]);
+    assert_eq!(answer.status.code(), Some(1));
+    let said = text(&answer.stdout);
+    for part in [
+        "Dockerfile:6:5",
+        "| RUN cargo build --release",
+        "RUN touch src/main.rs && cargo build --release",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let json = binlint(package.path(), &["--format", "json", "Dockerfile"]);
+    let document: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let subject = &document["subjects"][0];
+    assert_eq!((subject["name"].as_str(), subject["binary"].is_null()), (Some("Dockerfile"), true));
+    let outcomes = subject["outcomes"].as_array().unwrap();
+    let failed: Vec<_> = outcomes.iter().filter(|it| it["outcome"] == "fail").collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(outcomes.iter().all(|it| it["group"] == "dockerfile"));
+}
+
+#[test]
+fn corrections_are_shown_then_made_and_nothing_else_changes() {
+    let package = package();
+    let at = package.path();
+    let shown = text(&binlint(at, &["--fix", "--dry-run", "Dockerfile"]).stdout);
+    assert!(
+        shown.contains(
+            "-RUN cargo build --release\n+RUN touch src/main.rs && cargo build --release\n"
+        ),
+        "{shown}"
+    );
+    assert_eq!(fs::read_to_string(at.join("Dockerfile")).unwrap(), STUB);
+    assert_eq!(binlint(at, &["--fix", "Dockerfile"]).status.code(), Some(1));
+    let corrected = fs::read_to_string(at.join("Dockerfile")).unwrap();
+    assert_eq!(corrected, STUB.replace("\nRUN cargo", "\nRUN touch src/main.rs && cargo"));
+    assert_eq!(binlint(at, &["Dockerfile"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_comment_waives_a_rule_at_its_line_with_a_reason() {
+    let package = package();
+    let at = package.path();
+    for (comment, code) in [
+        ("# binlint: ignore=dummy-build-without-touch it prints nothing", 0),
+        ("# binlint: ignore=dockerfile it prints nothing", 0),
+        ("# binlint: ignore=dummy-build-without-touch", 1),
+        ("# binlint: ignore=stage-skew other", 1),
+    ] {
+        let written = STUB.replace("\nRUN cargo", &format!("\n{comment}\nRUN cargo"));
+        fs::write(at.join("Dockerfile"), written).unwrap();
+        assert_eq!(binlint(at, &["Dockerfile"]).status.code(), Some(code), "{comment}");
+    }
+    assert_eq!(binlint(at, &["-A", "dockerfile", "Dockerfile"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_is_no_dockerfile_is_said_in_one_line_and_the_others_are_judged() {
+    let package = package();
+    let at = package.path();
+    fs::write(at.join("typo"), "FROM a\nRUNN x\n").unwrap();
+    fs::write(at.join("wide"), b"\xff\xfeF\0R\0").unwrap();
+    fs::write(at.join("bytes"), b"FROM a\nRUN \xff\n").unwrap();
+    fs::write(at.join("endless"), "FROM a\nRUN a".to_owned() + &" \\\n".repeat(1_000_000)).unwrap();
+    fs::write(at.join("open"), "FROM a\nRUN <<E\nls\n").unwrap();
+    let names = ["typo", "wide", "bytes", "endless", "open", "none", "src", "Dockerfile"];
+    let answer = binlint(at, &names);
+    assert_eq!(answer.status.code(), Some(2));
+    let errors = text(&answer.stderr);
+    for (name, part) in [
+        ("typo", "line 2, column 1"),
+        ("wide", "UTF-16"),
+        ("bytes", "line 2"),
+        ("endless", "line 2"),
+        ("open", "line 2"),
+        ("none", "cannot read"),
+        ("src", "not a regular file"),
+    ] {
+        let line = errors.lines().find(|it| it.starts_with(&format!("error: {name}: ")));
+        assert!(line.is_some_and(|it| it.contains(part)), "{name}: {errors}");
+    }
+    assert_eq!(errors.lines().count(), 7, "{errors}");
+    assert!(text(&answer.stdout).contains("dummy-build-without-touch"));
+    for words in [
+        &["--stage", "none", "Dockerfile"] as &[&str],
+        &["--build-arg", "x", "Dockerfile"],
+        &["--context", "/nowhere", "Dockerfile"],
+    ] {
+        assert_eq!(binlint(at, words).status.code(), Some(2), "{words:?}");
+    }
+}
+
+/// What a name or a line holds reaches no terminal as control bytes.
+#[test]
+fn nothing_of_a_file_controls_the_terminal() {
+    let package = package();
+    let at = package.path();
+    fs::write(at.join("Dockerfile"), "FROM scratch\nCOPY \u{1b}[31mx /\nCMD [\"a \u{1b}]0;b\"]\n")
+        .unwrap();
+    let answer = binlint(at, &["Dockerfile"]);
+    let said = text(&answer.stdout) + &text(&answer.stderr);
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+}
+
+#[test]
+fn a_hundred_thousand_lines_and_a_context_outside_cost_little() {
+    let package = package();
+    let at = package.path();
+    let long = "FROM rust:1.95\nWORKDIR /app\nCOPY ../../../../etc/passwd /x\nCOPY . .\n"
+        .to_owned()
+        + &"RUN cargo build --release && cp target/release/my-app /x\n".repeat(2_000)
+        + &"RUN echo a \\\n  && ls\n".repeat(49_000);
+    fs::write(at.join("Dockerfile"), long).unwrap();
+    let start = std::time::Instant::now();
+    let answer = binlint(at, &["-q", "Dockerfile"]);
+    assert!(answer.status.code().is_some_and(|code| code < 2), "{answer:?}");
+    // A debug build on a busy machine; a release build needs less than one.
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
+
+/// `check` lints the workspace's own Dockerfile behind the programs, and warns at most unless told else.
+#[test]
+fn check_warns_of_the_dockerfile_beside_the_programs() {
+    let package = package();
+    let at = package.path();
+    let run = |program: &str, words: &[&str]| {
+        Command::new(program)
+            .current_dir(at)
+            .env_remove("CARGO_TARGET_DIR")
+            .args(words)
+            .output()
+            .unwrap()
+    };
+    assert!(run("cargo", &["build", "--offline"]).status.success());
+    let check = |words: &[&str]| {
+        let answer = run(env!("CARGO_BIN_EXE_cargo-binlint"), words);
+        let document: Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let last = document["subjects"].as_array().unwrap().last().unwrap().clone();
+        let outcomes = last["outcomes"].as_array().unwrap().clone();
+        let failed = outcomes.into_iter().find(|it| it["outcome"] == "fail").unwrap();
+        (last["name"].clone(), failed["rule"].clone(), failed["level"].clone())
+    };
+    let (name, rule, level) = check(&["check", "--format", "json"]);
+    assert_eq!(
+        (name, rule, level),
+        ("Dockerfile".into(), "dummy-build-without-touch".into(), "warn".into())
+    );
+    let (.., level) = check(&["check", "--format", "json", "-D", "dockerfile"]);
+    assert_eq!(level, "deny");
+}
