@@ -6,6 +6,7 @@ pub mod address_space;
 pub mod detect;
 pub mod diff;
 pub mod elf;
+pub mod encoding;
 pub mod layout;
 pub mod macho;
 pub mod main_fn;

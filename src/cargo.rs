@@ -3,6 +3,8 @@
 pub mod build;
 pub mod build_command;
 pub mod compare_crates;
+pub mod compare_program;
+pub mod compared;
 pub mod crate_freshness;
 pub mod error;
 pub mod evidence;
@@ -11,8 +13,8 @@ pub mod fix_commands;
 pub mod freshen_state;
 pub mod freshness;
 pub mod fs;
-pub mod inode_time;
 pub mod page_size;
+pub mod process;
 pub mod rebuild;
 pub mod source;
 pub mod target_dir;

@@ -7,10 +7,9 @@ use crate::rule::{Group, Level, Rule};
 use crate::rules;
 use crate::subject::Policy;
 
-pub mod date;
 pub mod table;
 
-use crate::config::date::Date;
+use jiff::civil::Date;
 
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -255,6 +254,6 @@ mod tests {
         let waiver = &config.waivers[0];
         assert_eq!(waiver.place, "binlint.toml:4");
         assert_eq!(waiver.subject.as_deref(), Some("app"));
-        assert_eq!(waiver.expires, Date::parse("2027-01-31"));
+        assert_eq!(waiver.expires, table::day("2027-01-31"));
     }
 }

@@ -38,6 +38,7 @@ pub(crate) mod binary;
 pub(crate) mod cargo;
 pub(crate) mod cli;
 pub(crate) mod config;
+pub(crate) mod digest;
 pub(crate) mod dockerfile;
 pub(crate) mod escape;
 pub(crate) mod fact;
@@ -116,6 +117,9 @@ pub mod internals {
     pub mod cargo {
         pub use crate::cargo::*;
     }
+    pub mod digest {
+        pub use crate::digest::*;
+    }
     pub mod config {
         pub use crate::config::*;
     }
@@ -151,5 +155,8 @@ pub mod internals {
     }
     pub mod subject {
         pub use crate::subject::*;
+    }
+    pub mod toolchain {
+        pub use crate::toolchain::*;
     }
 }

@@ -1,6 +1,5 @@
 //! Runs every rule over the facts under the levels: the one place where the three meet.
 
-use crate::config::date::Date;
 use crate::config::{Config, Waiver};
 use crate::dockerfile::Dockerfile;
 use crate::report::{Checked, Report, SubjectReport, Waived};
@@ -8,6 +7,7 @@ use crate::rule::{Check, Finding, Level, Location, Outcome, Rule};
 use crate::rules;
 use crate::rules::freshness::not_reproduced;
 use crate::subject::Facts;
+use jiff::civil::Date;
 
 /// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {
@@ -164,7 +164,7 @@ mod tests {
         let facts = Facts { binary: Some(binary), ..Facts::default() };
         let config =
             Config::read(&[Source { path: "binlint.toml", text: config, table: &[] }]).unwrap();
-        lint(vec![("app".to_owned(), facts)], &config, Date::parse("2026-11-23").unwrap())
+        lint(vec![("app".to_owned(), facts)], &config, jiff::civil::date(2026, 11, 23))
     }
 
     fn checked(report: &Report) -> Option<&Checked> {

@@ -9,6 +9,7 @@ pub mod create;
 pub mod dockerfile;
 pub mod dsse;
 pub mod embedded_record;
+pub mod error;
 pub mod fs;
 pub mod image_build;
 pub mod key_file;

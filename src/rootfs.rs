@@ -30,8 +30,6 @@ pub const MAX_PATH: usize = 4096;
 pub const MAX_WALKED: u64 = 2 << 30;
 /// Links that are followed before a path counts as a loop (`ELOOP`, path_resolution(7)).
 pub const MAX_LINKS: usize = 40;
-/// Bytes of an extension header in a tar stream; Go's own limit.
-pub const MAX_SPECIAL_HEADER: u64 = 1 << 20;
 /// Bytes of a JSON document (manifest, index, configuration). BuildKit's statements are longer
 /// and have a limit of their own.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
@@ -161,7 +159,7 @@ impl Entry {
     }
 
     /// Whether it is a regular file.
-    pub fn is_file(&self) -> bool {
+    pub fn is_regular_file(&self) -> bool {
         matches!(self.kind, Kind::File { .. })
     }
 

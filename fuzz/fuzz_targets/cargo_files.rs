@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use binlint::internals::cargo::target_dir::{dep_info, fingerprint, rmeta};
+use binlint::internals::toolchain::{dep_info, fingerprint, rmeta};
 use binlint::internals::cargo::workspace::lockfile;
 use binlint::internals::cargo::freshen_state::Ledger;
 use libfuzzer_sys::fuzz_target;

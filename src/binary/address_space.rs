@@ -4,7 +4,10 @@
 
 use object::{Object, ObjectSegment};
 
-use crate::binary::elf::segments::Elf;
+use crate::binary::address_space::elf::Elf;
+use crate::binary::encoding::Encoding;
+
+pub mod elf;
 
 /// Most segments that are looked at; real programs have up to about twenty.
 pub(crate) const MAX_SEGMENTS: usize = 64;
@@ -51,15 +54,6 @@ pub struct Pointer {
     pub value: u64,
 }
 
-/// Width and byte order of a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Encoding {
-    /// Words of 8 bytes rather than 4.
-    pub wide: bool,
-    /// Least significant byte first.
-    pub little_endian: bool,
-}
-
 /// How a pointer looks in the file, where no relocation replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PointerForm {
@@ -70,42 +64,12 @@ pub(crate) enum PointerForm {
     Chained { base: u64 },
 }
 
-impl Encoding {
-    /// Bytes of a word.
-    pub const fn size(self) -> usize {
-        if self.wide { 8 } else { 4 }
-    }
-
-    /// The 16-bit number at `offset`.
-    pub fn u16(self, bytes: &[u8], offset: usize) -> Option<u16> {
-        let raw = *bytes.get(offset..)?.first_chunk()?;
-        Some(if self.little_endian { u16::from_le_bytes(raw) } else { u16::from_be_bytes(raw) })
-    }
-
-    /// The 32-bit number at `offset`.
-    pub fn u32(self, bytes: &[u8], offset: usize) -> Option<u32> {
-        let raw = *bytes.get(offset..)?.first_chunk()?;
-        Some(if self.little_endian { u32::from_le_bytes(raw) } else { u32::from_be_bytes(raw) })
-    }
-
-    /// The 64-bit number at `offset`.
-    pub fn u64(self, bytes: &[u8], offset: usize) -> Option<u64> {
-        let raw = *bytes.get(offset..)?.first_chunk()?;
-        Some(if self.little_endian { u64::from_le_bytes(raw) } else { u64::from_be_bytes(raw) })
-    }
-
-    /// The word at `offset`.
-    pub fn word(self, bytes: &[u8], offset: usize) -> Option<u64> {
-        if self.wide { self.u64(bytes, offset) } else { self.u32(bytes, offset).map(u64::from) }
-    }
-}
-
 impl<'a> Memory<'a> {
     /// Lays out an ELF, PE or thin Mach-O file; `None` when the bytes are none of these or their
     /// headers are cut off. Damage further in shortens what can be seen and is never an error.
     pub fn read(bytes: &'a [u8]) -> Option<Memory<'a>> {
         if bytes.starts_with(b"\x7fELF") {
-            return crate::binary::elf::segments::read(bytes);
+            return crate::binary::address_space::elf::read(bytes);
         }
         let file = object::File::parse(bytes).ok()?;
         let is_macho = match &file {

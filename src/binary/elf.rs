@@ -8,11 +8,11 @@ use crate::toolchain::machine;
 
 pub mod append_section;
 pub mod dynamic;
+pub(crate) mod dynamic_tables;
 pub mod loader_text;
 pub mod reader;
 pub mod record_section;
 pub mod sections;
-pub mod segments;
 pub mod symbols;
 pub mod versions;
 

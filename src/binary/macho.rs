@@ -5,11 +5,12 @@ use std::ops::Range;
 use object::ReadRef;
 
 use crate::binary::detect::language::Tables;
-use crate::binary::parse::{complement, hex};
 use crate::binary::string_scan::Text;
+use crate::binary::string_scan::complement;
 use crate::binary::{
     Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
 };
+use crate::digest::hex;
 use crate::fact::Fact;
 
 /// All load commands together; the largest programs measured have 10 kB of them.

@@ -11,6 +11,8 @@ pub mod locate;
 pub mod placeholder_text;
 pub mod printing;
 pub mod program;
+mod walk;
+mod walk_function;
 
 use crate::binary::address_space::Memory;
 use crate::binary::main_fn::locate::Shape;

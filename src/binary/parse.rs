@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use object::elf;
 use object::read::{ReadCache, ReadRef};
-use sha2::{Digest, Sha256};
 
 use crate::binary::address_space::Memory;
 use crate::binary::detect::c_objects;
@@ -20,9 +19,10 @@ use crate::binary::elf::sections::{Headers, Section};
 use crate::binary::elf::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
 use crate::binary::panic_locations;
 use crate::binary::panic_locations::Limits;
-use crate::binary::string_scan::{Needle, Text};
+use crate::binary::string_scan::{Needle, Text, complement};
 use crate::binary::{Binary, DebugInfo, Format, Hardening, Kind, LibcName, Relro, Symbols};
 use crate::binary::{macho, main_fn, pe, wasm};
+use crate::digest::{hex, sha256_hex};
 use crate::fact::Fact;
 
 /// cargo-auditable's section: 4 kB for the largest programs known.
@@ -69,7 +69,7 @@ impl Binary {
         let mut binary =
             Binary { path: path.into(), size: bytes.len() as u64, ..Binary::default() };
         std::thread::scope(|scope| {
-            let digest = digest.then(|| scope.spawn(|| hex(&Sha256::digest(bytes))));
+            let digest = digest.then(|| scope.spawn(|| sha256_hex(bytes)));
             binary.read(bytes, Some(bytes))?;
             if binary.format == Some(Format::Elf) && binary.interpreter.is_some() {
                 binary.foreign_sources = c_objects::sources(bytes);
@@ -384,24 +384,6 @@ fn text_ranges(headers: &Headers, linking: &Linking, length: usize) -> Vec<Range
     complement(&skipped, length)
 }
 
-/// What the sorted `(offset, size)` leave of `0..length`.
-pub(crate) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usize>> {
-    let clip = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(length);
-    let mut ranges = Vec::new();
-    let mut from = 0;
-    for &(offset, size) in skipped {
-        let (start, end) = (clip(offset), clip(offset.saturating_add(size)));
-        if start > from {
-            ranges.push(from..start);
-        }
-        from = from.max(end);
-    }
-    if from < length {
-        ranges.push(from..length);
-    }
-    ranges
-}
-
 /// `rustc version 1.27.0 (3eda71b00 2018-06-19)` out of DWARF's `clang LLVM (rustc version …)`,
 /// which is all that compilers before 1.74 left, where a program was not stripped.
 fn dwarf_producer<'data, R: ReadRef<'data>>(headers: &Headers, data: R) -> Option<String> {
@@ -435,10 +417,6 @@ fn arm_barriers(bytes: &[u8], linking: &Linking) -> ArmBarriers {
         }
     }
     barriers
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A part of a file that is read through a cache.

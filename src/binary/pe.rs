@@ -4,11 +4,12 @@ use object::ReadRef;
 
 use crate::binary::detect::language::Tables;
 use crate::binary::elf::sections::c_string;
-use crate::binary::parse::{complement, hex};
+use crate::binary::string_scan::complement;
 use crate::binary::string_scan::{Needle, Text};
 use crate::binary::{
     Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
 };
+use crate::digest::hex;
 use crate::fact::Fact;
 
 /// The loader itself takes no more than 96 sections.

@@ -368,6 +368,24 @@ impl Text {
     }
 }
 
+/// What the sorted `(offset, size)` leave of `0..length`.
+pub(crate) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usize>> {
+    let clip = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(length);
+    let mut ranges = Vec::new();
+    let mut from = 0;
+    for &(offset, size) in skipped {
+        let (start, end) = (clip(offset), clip(offset.saturating_add(size)));
+        if start > from {
+            ranges.push(from..start);
+        }
+        from = from.max(end);
+    }
+    if from < length {
+        ranges.push(from..length);
+    }
+    ranges
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,8 @@ use crate::cargo::workspace::profile::Profile;
 use crate::cargo::workspace::rustflags::{RustFlag, WithoutEffect};
 
 use crate::cargo::crate_freshness::Role;
-use crate::cargo::workspace::resolve_profile::{Sources, Unit};
+use crate::cargo::workspace::package_spec::Unit;
+use crate::cargo::workspace::resolve_profile::Sources;
 
 /// The build of one subject.
 #[derive(Debug, Clone, Default)]
@@ -283,11 +284,6 @@ impl Build {
     /// The triple that the subject should be for: the target asked for, or the host.
     pub fn triple(&self) -> Option<&str> {
         self.target.as_deref().map(stem).or(self.rustc.host.as_deref())
-    }
-
-    /// The command that makes the subject anew from where it was asked for, to be pasted.
-    pub fn command(&self) -> String {
-        crate::cargo::fix_commands::build_command(self)
     }
 }
 

@@ -9,7 +9,8 @@ use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, Ta
 use crate::binary::address_space::Memory;
 use crate::binary::{main_fn, panic_locations};
 use crate::cargo::build::Build;
-use crate::cargo::build::reach::{Crates, Reach};
+use crate::cargo::build::reach::Crates;
+use crate::cargo::compared::{Baked, Compared, NoCommit, Reach};
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence;
 use crate::cargo::evidence::Names;
@@ -18,12 +19,11 @@ use crate::cargo::evidence::mismatch::{Contradiction, Kind};
 use crate::cargo::evidence::texts::Texts;
 use crate::cargo::freshen_state;
 use crate::cargo::freshen_state::Ledger;
-use crate::cargo::freshness::{Baked, Compared, NoCommit};
+use crate::cargo::fs;
 use crate::cargo::source::cfg::Cfg;
 use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, snapshot};
 use crate::cargo::source::module_tree;
-use crate::cargo::target_dir;
 use crate::cargo::target_dir::units::{Unit, UnitKind, made_of};
 use crate::cargo::workspace::features::Declared;
 
@@ -437,7 +437,7 @@ pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf
         path.ends_with(below).then(|| above.to_path_buf())
     };
     let build_dir = above(written.parent()?, inside)?;
-    if target_dir::is_same_place(&build_dir, built_in) {
+    if fs::is_same_place(&build_dir, built_in) {
         return None;
     }
     // A directory of its own for what is built says nothing of where the sources were.

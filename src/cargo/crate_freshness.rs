@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::binary::MainVerdict;
-use crate::cargo::build::reach::Reach;
+use crate::cargo::compared::Reach;
 use crate::cargo::evidence::mismatch::{Contradiction, Kind};
 use crate::cargo::file_time::Moment;
 use crate::cargo::source::module_tree::ModuleTree;

@@ -1,17 +1,16 @@
 //! The pieces of evidence that sources and a compiled crate give for or against each other.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
 use crate::binary::panic_locations::PanicLocation;
+use crate::cargo::compared::{Baked, Compared, Subject};
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence::mismatch::{Contradiction, Kind};
 use crate::cargo::freshen_state::Ledger;
-use crate::cargo::freshness::{Baked, Compared, Subject};
+use crate::cargo::fs::{self, is_directory, is_regular};
 use crate::cargo::source::cfg::Compiled;
 use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, snapshot};
@@ -19,10 +18,11 @@ use crate::cargo::source::module_tree::{ModuleTree, normalized};
 use crate::cargo::source::tokens;
 use crate::cargo::source::tokens::positions::TokenStarts;
 use crate::cargo::source::tokens::starts;
-use crate::cargo::target_dir::dep_info::Base;
-use crate::cargo::target_dir::fingerprint::Local;
-use crate::cargo::target_dir::rmeta::{Recorded, recorded_digest};
 use crate::cargo::target_dir::units::{Unit, UnitKind};
+use crate::digest::{hex, sha256_hex};
+use crate::toolchain::dep_info::Base;
+use crate::toolchain::fingerprint::Local;
+use crate::toolchain::rmeta::{Recorded, recorded_digest};
 
 pub mod edited_strings;
 pub mod linked;
@@ -90,7 +90,7 @@ pub fn lists_files_of(unit: &Unit, directory: &Path) -> bool {
         Some(Ok(info)) => info
             .files
             .iter()
-            .any(|file| file.base == Base::Package && directory.join(&file.path).is_file()),
+            .any(|file| file.base == Base::Package && is_regular(&directory.join(&file.path))),
         _ => false,
     }
 }
@@ -174,7 +174,7 @@ pub fn checksums(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) 
         let Ok(Some(now)) = reader.read(&path) else { continue };
         let (algorithm, now) = match algorithm {
             "blake3" => ("BLAKE3", blake3::hash(&now.bytes).to_hex().to_string()),
-            "sha256" => ("SHA-256", sha256(&now.bytes)),
+            "sha256" => ("SHA-256", sha256_hex(&now.bytes)),
             _ => continue,
         };
         match now == compiled {
@@ -327,7 +327,7 @@ pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, rea
     let Some(entry) = state.unit.as_ref().and_then(|unit| ledger.entry(unit)) else { return };
     let mut is_same = |name: &String, digest: &String| {
         let file = reader.read(&names.workspace.join(name)).ok().flatten();
-        file.is_some_and(|file| sha256(&file.bytes) == *digest)
+        file.is_some_and(|file| sha256_hex(&file.bytes) == *digest)
     };
     let other: Vec<String> = entry
         .files
@@ -482,9 +482,10 @@ fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Opti
     let state = &states[owner];
     // A path that was mapped to another by the build lies in no directory of the package.
     let first = path.strip_prefix(&state.directory).ok()?.components().next()?;
-    let among_sources = state.directory.join(first).is_dir() || path == state.directory.join(first);
+    let among_sources =
+        is_directory(&state.directory.join(first)) || path == state.directory.join(first);
     let is_there = state.tree.as_ref().is_some_and(|tree| is_readable(tree));
-    (is_there && among_sources && !path.exists()).then_some(owner)
+    (is_there && among_sources && !fs::is_there(&path)).then_some(owner)
 }
 
 /// What the environment of the build left in the mapped part of the program: each variable, and the
@@ -532,16 +533,6 @@ pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<
     let bytes = std::io::Cursor::new(&file.bytes);
     let other = crate::binary::Binary::quick("", bytes).ok()?.build_id?;
     Some(other == wanted)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// SHA-256 as lower-case hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest;
-    hex(&sha2::Sha256::digest(bytes))
 }
 
 /// MD5, which rustc keeps of sources.

@@ -1,7 +1,9 @@
 //! A point in time as a file system keeps it, to the nanosecond.
 
 use std::fmt;
-use std::fs::Metadata;
+
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
 
 /// Nanoseconds since 1970 in UTC; negative before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,34 +17,12 @@ impl Moment {
         Moment(i128::from(seconds) * Moment::SECOND + i128::from(nanoseconds))
     }
 
-    /// When the contents last changed, as anyone may set it.
-    pub fn modified(metadata: &Metadata) -> Moment {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            Moment::new(metadata.mtime(), metadata.mtime_nsec())
-        }
-        #[cfg(not(unix))]
-        {
-            let since = metadata.modified().ok().and_then(|time| {
-                time.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_nanos())
-            });
-            Moment(since.and_then(|nanoseconds| i128::try_from(nanoseconds).ok()).unwrap_or(0))
-        }
-    }
-
-    /// When the inode last changed, which nobody can set; `None` where there is no such thing.
-    pub fn changed(metadata: &Metadata) -> Option<Moment> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            Some(Moment::new(metadata.ctime(), metadata.ctime_nsec()))
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = metadata;
-            None
-        }
+    /// Date and time of day in UTC; `None` before the year -9999 and after 9999.
+    pub fn to_utc(self) -> Option<DateTime> {
+        let seconds = i64::try_from(self.0.div_euclid(Moment::SECOND)).ok()?;
+        let nanoseconds = i32::try_from(self.0.rem_euclid(Moment::SECOND)).ok()?;
+        let since = SignedDuration::new(seconds, nanoseconds);
+        date(1970, 1, 1).at(0, 0, 0, 0).checked_add(since).ok()
     }
 
     /// Whether the fraction of the second is gone, as in a layer that was exported and imported.
@@ -59,29 +39,13 @@ impl Moment {
     }
 }
 
-/// `2026-11-23 19:38:26.698Z`.
+/// `2026-11-23 19:38:26.698Z`; the nanoseconds of a moment beyond the calendar's years.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(Moment::SECOND);
-        let milliseconds = self.0.rem_euclid(Moment::SECOND) / 1_000_000;
-        let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Days to a civil date: years are counted from March, so that the leap day comes last.
-        let day = day + 719_468;
-        let era = day.div_euclid(146_097);
-        let of_era = day.rem_euclid(146_097);
-        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let shifted = (5 * of_year + 2) / 153;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        let date = of_year - (153 * shifted + 2) / 5 + 1;
-        let year = year + era * 400 + i128::from(month <= 2);
-        write!(
-            f,
-            "{year:04}-{month:02}-{date:02} {:02}:{:02}:{:02}.{milliseconds:03}Z",
-            second / 3_600,
-            second / 60 % 60,
-            second % 60,
-        )
+        match self.to_utc() {
+            Some(time) => write!(f, "{}", time.strftime("%Y-%m-%d %H:%M:%S.%3fZ")),
+            None => write!(f, "{} ns after 1970", self.0),
+        }
     }
 }
 
@@ -94,6 +58,9 @@ mod tests {
         assert_eq!(Moment::new(0, 0).to_string(), "1970-01-01 00:00:00.000Z");
         assert_eq!(Moment::new(1_795_462_706, 698_400_000).to_string(), "2026-11-23 19:38:26.698Z");
         assert_eq!(Moment::new(951_782_400, 0).to_string(), "2000-02-29 00:00:00.000Z");
+        assert_eq!(Moment::new(13_569_465_600, 0).to_string(), "2400-01-01 00:00:00.000Z");
+        assert_eq!(Moment(i128::MIN).to_utc(), None);
+        assert_eq!(Moment::new(i64::MAX, 0).to_utc(), None);
         assert_eq!(Moment::new(-1, 0).to_string(), "1969-12-31 23:59:59.000Z");
     }
 

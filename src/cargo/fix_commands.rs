@@ -7,11 +7,13 @@ use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::target_dir::units::UnitKind;
 use crate::escape;
 
-/// The command that builds what the subject should be, `cargo build --release --target T`, and puts
-/// it where the subject lies.
-pub fn build_command(build: &Build) -> String {
-    let put = build.freshness.elsewhere.as_ref().map(|to| put(build, &build.executable, to));
-    [cargo_build(build)].into_iter().chain(put).collect::<Vec<_>>().join(" && ")
+impl Build {
+    /// The command that makes the subject anew from where it was asked for, to be pasted:
+    /// `cargo build --release --target T`, and what puts it where the subject lies.
+    pub fn command(&self) -> String {
+        let put = self.freshness.elsewhere.as_ref().map(|to| put(self, &self.executable, to));
+        [cargo_build(self)].into_iter().chain(put).collect::<Vec<_>>().join(" && ")
+    }
 }
 
 /// `cp target/release/my-app /usr/local/bin/my-app`.
@@ -42,7 +44,7 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
             files.push(watched);
         }
     }
-    format!("touch {} && {}", files.join(" "), build_command(build))
+    format!("touch {} && {}", files.join(" "), build.command())
 }
 
 /// Throws away what was compiled of these crates, with the flags without which Cargo removes
@@ -54,7 +56,7 @@ pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
             packages.extend(["-p".to_owned(), state.package.clone()]);
         }
     }
-    format!("{} && {}", command("clean", build, packages), build_command(build))
+    format!("{} && {}", command("clean", build, packages), build.command())
 }
 
 /// The line for crates that are stale: where Cargo would not see it by itself, their dates have to be
@@ -63,7 +65,7 @@ pub fn build_again(build: &Build, states: &[&CrateState]) -> String {
     let stale = with_all_that_is_stale(build, states);
     let hidden: Vec<&CrateState> =
         stale.into_iter().filter(|state| state.cargo_calls_it_fresh()).collect();
-    if hidden.is_empty() { build_command(build) } else { touch_and_build(build, &hidden) }
+    if hidden.is_empty() { build.command() } else { touch_and_build(build, &hidden) }
 }
 
 /// These crates and every other one that Cargo would leave as it is though it is another: a new

@@ -1,13 +1,20 @@
-//! Programs on disk: regular files alone, opened so that nothing waits, and folders of them.
+//! What cargo's side asks of the disk: regular files alone, opened so that nothing waits, and folders.
 
-use std::fs::{File, OpenOptions};
+#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
 use crate::cargo::error::Error;
+use crate::cargo::file_time::Moment;
+
+pub mod inode_time;
 
 /// The largest program that is read whole, in bytes. The largest known to ship is a browser's
 /// library with its debug information, about 1 GB.
@@ -133,6 +140,138 @@ fn list(folder: &Path, found: &mut Vec<Result<PathBuf, Error>>) -> Result<(), Er
         }
     }
     Ok(())
+}
+
+impl Moment {
+    /// When the contents last changed, as anyone may set it.
+    pub fn modified(metadata: &Metadata) -> Moment {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Moment::new(metadata.mtime(), metadata.mtime_nsec())
+        }
+        #[cfg(not(unix))]
+        {
+            let since = metadata.modified().ok().and_then(|time| {
+                time.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_nanos())
+            });
+            Moment(since.and_then(|nanoseconds| i128::try_from(nanoseconds).ok()).unwrap_or(0))
+        }
+    }
+
+    /// When the inode last changed, which nobody can set; `None` where there is no such thing.
+    pub fn changed(metadata: &Metadata) -> Option<Moment> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Some(Moment::new(metadata.ctime(), metadata.ctime_nsec()))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            None
+        }
+    }
+}
+
+/// What one `stat` says of a regular file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStat {
+    /// In bytes.
+    pub size: u64,
+    /// Device and inode, where there are such numbers.
+    pub inode: Option<(u64, u64)>,
+    /// When it was written.
+    pub modified: Moment,
+}
+
+/// A regular file by its metadata, links followed; `None` where there is none.
+pub fn stat(path: &Path) -> Option<FileStat> {
+    let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+    let (size, modified) = (metadata.len(), Moment::modified(&metadata));
+    Some(FileStat { size, inode: inode(&metadata), modified })
+}
+
+/// When a regular file was written, by the system's clock; `None` where there is none.
+pub fn modified(path: &Path) -> Option<SystemTime> {
+    let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+    Some(metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH))
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// Whether anything is at this path, links followed.
+pub fn is_there(path: &Path) -> bool {
+    path.exists()
+}
+
+/// Whether a regular file is at this path, links followed.
+pub fn is_regular(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// What a directory lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The directory's path and the name.
+    pub path: PathBuf,
+    /// The name alone.
+    pub name: OsString,
+    /// Whether it is a directory itself; a link to one is none.
+    pub is_directory: bool,
+}
+
+/// The first `limit` entries of a directory, as it lists them; none where it cannot be listed.
+pub fn entries(directory: &Path, limit: usize) -> impl Iterator<Item = Entry> + use<> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten().take(limit);
+    entries.map(|entry| Entry {
+        path: entry.path(),
+        name: entry.file_name(),
+        is_directory: entry.file_type().is_ok_and(|kind| kind.is_dir()),
+    })
+}
+
+/// Whether a file has these contents, read in pieces.
+pub fn has_contents(path: &Path, contents: &[u8]) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut file = file.take(contents.len() as u64 + 1);
+    let mut buffer = vec![0; 1 << 16];
+    let mut rest = contents;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return rest.is_empty(),
+            Ok(length) => match rest.strip_prefix(&buffer[..length]) {
+                Some(behind) => rest = behind,
+                None => return false,
+            },
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Whether a file lies below a directory, links resolved.
+pub fn is_inside(path: &Path, directory: &Path) -> bool {
+    match (std::fs::canonicalize(path), std::fs::canonicalize(directory)) {
+        (Ok(path), Ok(directory)) => path.starts_with(directory),
+        _ => false,
+    }
+}
+
+/// Whether two paths lead to one file or directory.
+pub fn is_same_place(one: &Path, other: &Path) -> bool {
+    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 /// A text file as it was read.

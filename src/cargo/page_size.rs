@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cargo::error::Error;
-use crate::cargo::fs::read_text;
+use crate::cargo::fs::{entries, read_text};
 
 /// A build script's output is longer only when something went wrong, in bytes.
 const LONGEST_OUTPUT: u64 = 8 << 20;
@@ -16,12 +16,12 @@ const LONGEST_OUTPUT: u64 = 8 << 20;
 /// A file that is there cannot be read.
 pub fn jemalloc_page_bits(build: &Path) -> Result<Vec<u32>, Error> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(build.join("build")).into_iter().flatten().flatten() {
-        if !entry.file_name().to_string_lossy().contains("jemalloc-sys-") {
+    for entry in entries(&build.join("build"), usize::MAX) {
+        if !entry.name.to_string_lossy().contains("jemalloc-sys-") {
             continue;
         }
         let output =
-            read_text(&entry.path().join("output"), "build script's output", LONGEST_OUTPUT)?;
+            read_text(&entry.path.join("output"), "build script's output", LONGEST_OUTPUT)?;
         let lines = output.iter().flat_map(|file| file.text.lines());
         found.extend(lines.filter_map(|line| {
             line.strip_prefix("checking LG_PAGE... ")?.trim().parse::<u32>().ok()

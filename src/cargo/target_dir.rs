@@ -1,18 +1,13 @@
 //! Reads what Cargo keeps in its target and build directories about each unit it compiled.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
-pub mod dep_info;
-pub mod fingerprint;
 pub mod outputs;
-pub mod rmeta;
 pub mod units;
 
 use std::collections::HashMap;
-use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
 use crate::cargo::file_time::Moment;
+use crate::cargo::fs::{FileStat, entries, is_there, stat};
 use crate::cargo::source::files::snapshot;
 
 /// How much is read at most.
@@ -141,7 +136,9 @@ pub fn read(target_dir: &Path, build_dir: &Path, packages: &[&str], limits: Limi
 /// The profile directories, one or two levels down, recognised by what Cargo puts into them.
 fn profile_names(target_dir: &Path, build_dir: &Path, limits: Limits) -> Vec<PathBuf> {
     let is_profile = |path: &Path| {
-        [".fingerprint", "deps", ".cargo-lock", "build"].iter().any(|name| path.join(name).exists())
+        [".fingerprint", "deps", ".cargo-lock", "build"]
+            .iter()
+            .any(|name| is_there(&path.join(name)))
     };
     let mut names = Vec::new();
     for root in [build_dir, target_dir] {
@@ -165,13 +162,13 @@ fn profile_names(target_dir: &Path, build_dir: &Path, limits: Limits) -> Vec<Pat
 fn profile(target_dir: &Path, name: PathBuf, limits: Limits) -> ProfileDir {
     let place = target_dir.join(&name);
     let mut profile = ProfileDir { name, ..ProfileDir::default() };
-    for entry in entries(&place, limits) {
-        let Some(output) = output(&entry.path()) else { continue };
+    for entry in entries(&place, limits.entries) {
+        let Some(output) = output(&entry.path) else { continue };
         if output.path.extension().is_some_and(|extension| extension == "d") {
             if let Ok(Some(file)) = snapshot(&output.path, limits.file) {
                 profile.dep_info.push((output.path, file.bytes));
             }
-        } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+        } else if !entry.name.as_encoded_bytes().starts_with(b".") {
             profile.uplifted.push(output);
         }
     }
@@ -190,8 +187,8 @@ fn shared_units(place: &Path, profile: &Path, packages: &[&str], limits: Limits)
         let directory = place.join(".fingerprint").join(&name);
         let mut files = outputs.remove(hash).unwrap_or_default();
         // A build script's program and what its run printed lie in a directory of their own.
-        for entry in entries(&place.join("build").join(&name), limits) {
-            files.extend(output(&entry.path()));
+        for entry in entries(&place.join("build").join(&name), limits.entries) {
+            files.extend(output(&entry.path));
         }
         units.extend(fingerprints(&directory, limits).into_iter().map(|stem| {
             raw_unit(package, hash, stem, profile, Layout::Shared, &directory, &files, limits)
@@ -213,8 +210,8 @@ fn per_unit_units(place: &Path, profile: &Path, packages: &[&str], limits: Limit
             }
             let files: Vec<Output> = ["out", "run"]
                 .iter()
-                .flat_map(|part| entries(&home.join(&hash).join(part), limits))
-                .filter_map(|entry| output(&entry.path()))
+                .flat_map(|part| entries(&home.join(&hash).join(part), limits.entries))
+                .filter_map(|entry| output(&entry.path))
                 .collect();
             units.extend(stems.into_iter().map(|stem| {
                 let layout = Layout::PerUnit;
@@ -261,13 +258,9 @@ fn raw_unit(
 
 /// The stems of the fingerprints in one directory: every `<stem>.json`.
 fn fingerprints(directory: &Path, limits: Limits) -> Vec<String> {
-    let mut stems: Vec<String> = entries(directory, limits)
+    let mut stems: Vec<String> = entries(directory, limits.entries)
         .filter_map(|entry| {
-            entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.strip_suffix(".json"))
-                .map(str::to_owned)
+            entry.name.to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned)
         })
         .collect();
     stems.sort();
@@ -277,12 +270,11 @@ fn fingerprints(directory: &Path, limits: Limits) -> Vec<String> {
 /// The regular files of `deps/` by the unit hash in their name.
 fn outputs_by_hash(deps: &Path, limits: Limits) -> HashMap<String, Vec<Output>> {
     let mut outputs: HashMap<String, Vec<Output>> = HashMap::new();
-    for entry in entries(deps, limits) {
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
+    for entry in entries(deps, limits.entries) {
+        let Some(name) = entry.name.to_str() else { continue };
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         let Some((_, hash)) = split_hash(stem) else { continue };
-        if let Some(output) = output(&entry.path()) {
+        if let Some(output) = output(&entry.path) {
             outputs.entry(hash.to_owned()).or_default().push(output);
         }
     }
@@ -303,69 +295,14 @@ fn is_unit_hash(text: &str) -> bool {
 
 /// One file by its metadata; `None` when it is not a regular file.
 pub fn output(path: &Path) -> Option<Output> {
-    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Output {
-        path: path.to_path_buf(),
-        size: metadata.len(),
-        inode: inode(&metadata),
-        modified: Moment::modified(&metadata),
-    })
-}
-
-/// Whether a file has these contents, read in pieces.
-pub fn has_contents(path: &Path, contents: &[u8]) -> bool {
-    use std::io::Read;
-    let Ok(file) = fs::File::open(path) else { return false };
-    let mut file = file.take(contents.len() as u64 + 1);
-    let mut buffer = vec![0; 1 << 16];
-    let mut rest = contents;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return rest.is_empty(),
-            Ok(length) => match rest.strip_prefix(&buffer[..length]) {
-                Some(behind) => rest = behind,
-                None => return false,
-            },
-            Err(_) => return false,
-        }
-    }
-}
-
-/// Whether a file lies below a directory, links resolved.
-pub fn is_inside(path: &Path, directory: &Path) -> bool {
-    match (fs::canonicalize(path), fs::canonicalize(directory)) {
-        (Ok(path), Ok(directory)) => path.starts_with(directory),
-        _ => false,
-    }
-}
-
-/// Whether two paths lead to one file or directory.
-pub fn is_same_place(one: &Path, other: &Path) -> bool {
-    match (fs::canonicalize(one), fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
-    }
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn inode(_metadata: &fs::Metadata) -> Option<(u64, u64)> {
-    None
-}
-
-fn entries(directory: &Path, limits: Limits) -> impl Iterator<Item = DirEntry> + use<> {
-    fs::read_dir(directory).into_iter().flatten().flatten().take(limits.entries)
+    let FileStat { size, inode, modified } = stat(path)?;
+    Some(Output { path: path.to_path_buf(), size, inode, modified })
 }
 
 fn subdirectories(directory: &Path, limits: Limits) -> Vec<String> {
-    let mut names: Vec<String> = entries(directory, limits)
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .filter_map(|entry| entry.file_name().into_string().ok())
+    let mut names: Vec<String> = entries(directory, limits.entries)
+        .filter(|entry| entry.is_directory)
+        .filter_map(|entry| entry.name.into_string().ok())
         .collect();
     names.sort();
     names
@@ -374,6 +311,7 @@ fn subdirectories(directory: &Path, limits: Limits) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);

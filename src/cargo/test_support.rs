@@ -1,7 +1,7 @@
 //! Builds made in memory, for the tests of the rules.
 
 use crate::cargo::build::Build;
-use crate::cargo::build::reach::Reach;
+use crate::cargo::compared::Reach;
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::file_time::Moment;
 use crate::cargo::freshness::{Freshness, Origin};

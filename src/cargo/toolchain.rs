@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use crate::cargo::fs::read_text;
 use crate::cargo::workspace;
@@ -63,11 +62,7 @@ fn configured_linker(workspace: &Workspace, triple: &str) -> Option<String> {
 
 /// What a program prints about itself, trimmed.
 fn ask(query: &Query, program: &Path, words: &[&str]) -> Option<String> {
-    let mut command = Command::new(program);
-    command.args(words).current_dir(&query.cwd).env_clear().envs(&query.env);
-    // The words of a record must not depend on who reads them.
-    command.env("LC_ALL", "C").env("RUSTUP_AUTO_INSTALL", "0");
-    let output = command.output().ok()?;
+    let output = query.ask_untranslated(program, words).ok()?;
     // musl's ldd has its version on standard error and fails.
     let words = [output.stdout, output.stderr].concat();
     let words = String::from_utf8_lossy(&words).trim().to_owned();

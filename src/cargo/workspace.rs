@@ -3,11 +3,8 @@
 //! Nothing is written: cargo is only asked for metadata, and only with flags under which it may
 //! neither touch `Cargo.lock` nor use the network.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use cargo_metadata::{Metadata, Package, PackageId};
 
@@ -17,114 +14,21 @@ pub mod git;
 pub mod lockfile;
 pub mod package_spec;
 pub mod profile;
+pub mod query;
 pub mod resolve_profile;
 pub mod rustflags;
 pub mod target;
 pub mod toml_tree;
 pub mod trust;
 
-use crate::cargo::workspace::config::Config;
-use crate::cargo::workspace::trust::rustc as rustc_program;
-
 use crate::cargo::error::Error;
-use crate::cargo::fs::{TextFile, read_text};
+use crate::cargo::fs::{TextFile, is_there, read_text};
+use crate::cargo::workspace::config::Config;
+pub use crate::cargo::workspace::query::{Asked, Query};
+use crate::cargo::workspace::trust::rustc as rustc_program;
 
 /// A manifest or lockfile larger than this is none; the largest known lockfiles are below 2 MiB.
 const LIMIT: u64 = 32 << 20;
-
-/// Which build is meant, as it would be typed after `cargo build`.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// Where cargo would be started: its configuration is searched from here up.
-    pub cwd: PathBuf,
-    /// The environment that cargo would see.
-    pub env: BTreeMap<String, String>,
-    /// `--manifest-path`.
-    pub manifest_path: Option<PathBuf>,
-    /// `-p`: names, or `NAME@VERSION`.
-    pub packages: Vec<String>,
-    /// `--bin`.
-    pub bins: Vec<String>,
-    /// `--profile`; `--release` is `release`.
-    pub profile: Option<String>,
-    /// `--target`: triples, paths of target specifications, `host-tuple`.
-    pub targets: Vec<String>,
-    /// `--target-dir`.
-    pub target_dir: Option<PathBuf>,
-    /// Cargo's own `--config KEY=VALUE` or file.
-    pub config: Vec<String>,
-    /// The features that were asked for.
-    pub asked: Asked,
-    /// The user had cargo build this checkout, so that what it names has been executed anyway.
-    pub is_trusted: bool,
-}
-
-/// The words that decide features.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// `--features`, one word an entry: `tls`, `app/tls`.
-    pub features: Vec<String>,
-    /// `--all-features`.
-    pub all_features: bool,
-    /// `--no-default-features`.
-    pub no_default_features: bool,
-}
-
-impl Asked {
-    /// Whether anything was asked for; otherwise the features are cargo's defaults.
-    pub fn is_explicit(&self) -> bool {
-        *self != Asked::default()
-    }
-
-    /// The same, as it would be typed again.
-    pub fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        if self.all_features {
-            words.push("--all-features".to_owned());
-        }
-        if self.no_default_features {
-            words.push("--no-default-features".to_owned());
-        }
-        if !self.features.is_empty() {
-            words.extend(["--features".to_owned(), self.features.join(",")]);
-        }
-        words
-    }
-}
-
-impl Query {
-    /// The query of a command started here and now, with nothing typed after it.
-    ///
-    /// # Errors
-    /// The working directory is gone.
-    pub fn here() -> Result<Query, Error> {
-        let cwd = std::env::current_dir()
-            .map_err(|source| Error::Read { path: PathBuf::from("."), source })?;
-        // What is not UTF-8 cannot be a setting of cargo's either: it refuses such values.
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Ok(Query { cwd, env, ..Query::default() })
-    }
-
-    /// The cargo to ask: the one that started this program, or the first in `PATH`.
-    pub fn cargo(&self) -> PathBuf {
-        self.env.get("CARGO").filter(|path| !path.is_empty()).map_or("cargo".into(), PathBuf::from)
-    }
-
-    /// A command that sees exactly this query's environment and directory.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(&self.cwd).env_clear().envs(&self.env);
-        // Cargo remembers rustc's answers in the target directory; a question must not write there.
-        command.env("CARGO_CACHE_RUSTC_INFO", "0");
-        // A question must not install a toolchain.
-        if !self.env.contains_key("RUSTUP_AUTO_INSTALL") {
-            command.env("RUSTUP_AUTO_INSTALL", "0");
-        }
-        command
-    }
-}
 
 /// A workspace as cargo sees it.
 #[derive(Debug, Clone)]
@@ -171,7 +75,7 @@ pub struct Rustc {
 pub fn workspace(query: &Query) -> Result<Workspace, Error> {
     // Cargo looks the same way up. Asking it and rustc in vain takes longer than reading a small
     // image does.
-    let has_manifest = |directory: &Path| directory.join("Cargo.toml").exists();
+    let has_manifest = |directory: &Path| is_there(&directory.join("Cargo.toml"));
     if query.manifest_path.is_none() && !query.cwd.ancestors().any(has_manifest) {
         return Err(Error::NoManifest { cwd: query.cwd.clone() });
     }
@@ -319,7 +223,7 @@ fn one_line(words: &str) -> String {
 /// `rustc -vV`, or cargo's own answer where rustc cannot be asked.
 fn rustc(query: &Query, config: &Config) -> Rustc {
     let ask = |program: &Path| {
-        let output = query.command(program).arg("-vV").output().ok()?;
+        let output = query.ask(program, &["-vV"]).ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     };
     if let Some(words) = rustc_program(query, config).and_then(|program| ask(&program)) {
@@ -333,7 +237,7 @@ fn rustc(query: &Query, config: &Config) -> Rustc {
 /// Every target that rustc knows by name.
 pub(crate) fn known_targets(query: &Query, config: &Config) -> Vec<String> {
     let Some(program) = rustc_program(query, config) else { return Vec::new() };
-    let output = query.command(&program).args(["--print", "target-list"]).output();
+    let output = query.ask(&program, &["--print", "target-list"]);
     let output = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
 }
@@ -385,9 +289,8 @@ fn cfgs(
     let wanted = if targets.is_empty() { rustc.host.as_slice() } else { targets };
     let mut cfgs = BTreeMap::new();
     for target in wanted {
-        let mut command = query.command(&program);
-        command.args(["--print", "cfg", "--target", target]);
-        let Ok(output) = command.output() else { continue };
+        let arguments = ["--print", "cfg", "--target", target];
+        let Ok(output) = query.ask(&program, &arguments) else { continue };
         if output.status.success() {
             let words = String::from_utf8_lossy(&output.stdout);
             cfgs.insert(

@@ -6,9 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::date::Date;
 use crate::config::{Config, Error, Scope, Setting, Source, Waiver, find, find_rule, nearest};
 use crate::rule::Level;
+use jiff::civil::Date;
 
 const KEYS: &[&str] = &["check", "levels", "expect", "waivers"];
 const CHECK_KEYS: &[&str] = &["rebuild"];
@@ -158,8 +158,7 @@ impl Reader<'_> {
                         _ => String::new(),
                     };
                     let message = "`expires` is a day, as in \"2026-12-31\"";
-                    expires =
-                        Some(Date::parse(&text).ok_or_else(|| self.error(value.span(), message))?);
+                    expires = Some(day(&text).ok_or_else(|| self.error(value.span(), message))?);
                 }
                 _ => return Err(self.unknown_key(key, WAIVER_KEYS)),
             }
@@ -218,5 +217,37 @@ impl Reader<'_> {
     fn place(&self, span: Range<usize>) -> String {
         let before = self.source.text.get(..span.start).unwrap_or(self.source.text);
         format!("{}:{}", self.source.path, before.matches('\n').count() + 1)
+    }
+}
+
+/// Reads `2027-01-31`; `None` for anything else, and for days that no month has.
+pub(super) fn day(text: &str) -> Option<Date> {
+    let is_whole = text.len() == "2027-01-31".len();
+    Date::strptime("%Y-%m-%d", text).ok().filter(|day| is_whole && day.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_days_that_exist_are_read() {
+        for good in ["2024-02-29", "2000-02-29", "2026-12-31"] {
+            assert_eq!(day(good).unwrap().to_string(), good);
+        }
+        for bad in [
+            "2023-02-29",
+            "1900-02-29",
+            "2026-13-01",
+            "2026-04-31",
+            "2026-1-1",
+            "2026-01-01-01",
+            "+026-01-01",
+            "20260-1-01",
+            "",
+            "soon",
+        ] {
+            assert_eq!(day(bad), None, "{bad}");
+        }
     }
 }

@@ -7,12 +7,12 @@ use crate::cargo::crate_freshness::CrateState;
 use crate::cargo::evidence::listed_files;
 use crate::cargo::source::cfg::Compiled;
 use crate::cargo::source::module_tree::normalized;
-use crate::cargo::target_dir::fingerprint::Local;
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::git::Git;
-use crate::provenance::attestation::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::provenance::fs::{SourceFile, Sources};
 use crate::provenance::source_proof::Ties;
+use crate::toolchain::fingerprint::Local;
 
 /// What the parameters of a record mean: a package URL with the page of this crate that says so.
 pub const BUILD_TYPE: &str = "pkg:cargo/cargo-binlint?build-type=cargo-build-v1#docs/provenance.md";

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::provenance::attestation::Error;
 use crate::provenance::dsse;
+use crate::provenance::error::Error;
 use crate::provenance::slsa::{PROVENANCE_V0_1, PROVENANCE_V0_2, PROVENANCE_V1};
 use crate::provenance::statement::Statement;
 

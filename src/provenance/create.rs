@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::binary::Panic;
 use crate::binary::elf::record_section;
+use crate::cargo::file_time::Moment;
 use crate::cargo::workspace::git::Git;
 use crate::cargo::workspace::lockfile::Locked;
 use crate::cargo::workspace::profile::Profile;
-use crate::provenance::attestation::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::{
     BUILD_TYPE, COMMIT, LOCKFILE, SELF_ATTESTED, SOURCES, digest_of_all,
@@ -220,23 +221,8 @@ pub const LATEST: u64 = 253_402_300_799;
 
 /// Seconds since 1970 as RFC 3339, in UTC; `None` after [`LATEST`].
 fn rfc3339(seconds: u64) -> Option<String> {
-    if seconds > LATEST {
-        return None;
-    }
-    let (mut day, second) = (seconds / 86400, seconds % 86400);
-    // Days of the Gregorian calendar, counted from the March of year 0, so that the leap day
-    // is the last of its year.
-    day += 719_468;
-    let era = day / 146_097;
-    let of_era = day % 146_097;
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    Some(format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}Z", second % 60))
+    let time = Moment::new(i64::try_from(seconds).ok()?, 0).to_utc()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// A value of a package URL's qualifier, in the canonical form: `:` and `/` stand as they are.

@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::provenance::attestation::Error;
+use crate::provenance::error::Error;
 use crate::provenance::keys::{PublicKey, SecretKey};
 use crate::provenance::statement::PAYLOAD_TYPE;
 use crate::provenance::strict_json;
@@ -72,7 +72,7 @@ impl Envelope {
     /// # Errors
     /// What is no envelope, is cut off, or is too large.
     pub fn from_json(bytes: &[u8]) -> Result<Envelope, Error> {
-        if bytes.len() > crate::provenance::attestation::MAX_BYTES {
+        if bytes.len() > crate::provenance::error::MAX_BYTES {
             return Err(Error::TooLarge { size: bytes.len() });
         }
         let malformed = |reason: String| Error::malformed("a DSSE envelope", reason);

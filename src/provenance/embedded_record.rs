@@ -22,7 +22,7 @@ pub struct Carried {
 impl Carried {
     /// What the bytes of a program's section are: a record, or what keeps them from being one.
     pub fn parse(bytes: &[u8]) -> Carried {
-        let broken = |error: attestation::Error| Carried {
+        let broken = |error: crate::provenance::error::Error| Carried {
             statement: None,
             signed: false,
             summary: format!("the section {} {error}", record_section::SECTION),
@@ -30,7 +30,7 @@ impl Carried {
         Carried::of(bytes).unwrap_or_else(broken)
     }
 
-    fn of(bytes: &[u8]) -> Result<Carried, attestation::Error> {
+    fn of(bytes: &[u8]) -> Result<Carried, crate::provenance::error::Error> {
         let attestation = attestation::read(bytes)?;
         let statement = Statement::from_json(attestation.unverified_payload()?)?;
         let signed = attestation.envelope().is_some();

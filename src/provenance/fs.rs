@@ -247,7 +247,7 @@ fn digest(path: &Path) -> std::io::Result<String> {
             read => hasher.update(&buffer[..read]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::digest::hex(&hasher.finalize()))
 }
 
 /// Without `.` and `..`, as far as words alone can tell.

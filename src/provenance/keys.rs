@@ -4,7 +4,8 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 
-use crate::provenance::attestation::{Error, hex, sha256_hex};
+use crate::digest::{hex, sha256_hex};
+use crate::provenance::error::Error;
 
 /// A key that signs.
 pub enum SecretKey {

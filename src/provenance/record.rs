@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::binary::Binary;
 use crate::binary::{Crate, CrateSource};
-use crate::provenance::attestation;
 use crate::provenance::attestation::Attestation;
 use crate::provenance::buildkit::ImageBuild;
 use crate::provenance::keys::PublicKey;
@@ -104,7 +103,7 @@ impl Record {
         attestation: &Attestation,
         keys: &[PublicKey],
         program: &[u8],
-    ) -> Result<Record, attestation::Error> {
+    ) -> Result<Record, crate::provenance::error::Error> {
         let mut payload = attestation.unverified_payload()?;
         let keyid = |envelope: &crate::provenance::dsse::Envelope| {
             let first = envelope.signatures.first();
@@ -115,7 +114,7 @@ impl Record {
             None => Signature::Bad { why: "carries no signature at all".to_owned() },
             Some(envelope) if keys.is_empty() => match envelope.signatures.len() {
                 1 => Signature::NotChecked { keyid: keyid(envelope) },
-                found => return Err(attestation::Error::NotOneSignature { found }),
+                found => return Err(crate::provenance::error::Error::NotOneSignature { found }),
             },
             Some(envelope) => match envelope.verify(keys) {
                 Ok((signed, keyid)) => {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::provenance::attestation::Error;
 use crate::provenance::dsse::Envelope;
+use crate::provenance::error::Error;
 
 /// The media type of the bundle (Sigstore protobuf specs, `sigstore_bundle.proto`).
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";

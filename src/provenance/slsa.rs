@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::provenance::attestation::Error;
+use crate::provenance::error::Error;
 use crate::provenance::statement::{Descriptor, Statement};
 use crate::provenance::strict_json;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::provenance::attestation::Error;
+use crate::provenance::error::Error;
 use crate::provenance::strict_json;
 
 /// `_type` of a statement (in-toto attestation spec v1, "Statement").
@@ -109,7 +109,7 @@ impl Statement {
     /// # Errors
     /// What is no statement at all, or too large.
     pub fn from_json_leniently(bytes: &[u8]) -> Result<Statement, Error> {
-        if bytes.len() > crate::provenance::attestation::MAX_BYTES {
+        if bytes.len() > crate::provenance::error::MAX_BYTES {
             return Err(Error::TooLarge { size: bytes.len() });
         }
         let malformed = |error| Error::malformed("an in-toto statement", error);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::binary::Binary;
-use crate::provenance::attestation::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::provenance::statement::Descriptor;
 
 use crate::binary::elf::append_section::Elf;
@@ -245,7 +245,7 @@ fn loaded(elf: &Elf<'_>) -> Option<String> {
 /// The descriptor of an `NT_GNU_BUILD_ID` note: name size, descriptor size, type, `GNU\0`.
 fn build_id(note: &[u8]) -> Option<String> {
     let name = note.windows(4).position(|bytes| bytes == b"GNU\0").filter(|at| *at == 12)?;
-    Some(crate::provenance::attestation::hex(note.get(name + 4..)?)).filter(|id| !id.is_empty())
+    Some(crate::digest::hex(note.get(name + 4..)?)).filter(|id| !id.is_empty())
 }
 
 /// UPX leaves no sections, and its mark near the start and at the end (`src/conf.h` of UPX,

@@ -1,20 +1,14 @@
 //! Single files of an image, whole, as they lie: a program and the record of its build.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-use rustix::fs::OFlags;
 
 use crate::rootfs::document::config::Platform;
 use crate::rootfs::layer::{Interest, Member, Want};
 use crate::rootfs::load;
 use crate::rootfs::load::Failure;
 use crate::rootfs::reference::Reference;
+use crate::rootfs::source::local_path;
 use crate::rootfs::spill::Spill;
 use crate::rootfs::tree::host_directory::Root;
 use crate::rootfs::{Error, MAX_CONTENTS, Why, name};
@@ -70,19 +64,7 @@ pub fn is_image(words: &OsStr) -> bool {
         return true;
     }
     let path = Path::new(words);
-    path.is_dir() || head(path).is_ok_and(|head| is_archive(&head))
-}
-
-/// The first block of a regular file; opened so that nothing waits.
-fn head(path: &Path) -> std::io::Result<Vec<u8>> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("not a regular file"));
-    }
-    let mut head = Vec::new();
-    file.take(512).read_to_end(&mut head)?;
-    Ok(head)
+    local_path::is_directory(path) || local_path::head(path).is_ok_and(|head| is_archive(&head))
 }
 
 /// tar, gzip or zstd, by their own marks.

@@ -1,11 +1,10 @@
 //! Image references: the transports that container tools share, and a bare path by its content.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::rootfs::source::local_path;
 use crate::rootfs::source::oci_layout::is_copy;
 
 /// Where an image is.
@@ -80,7 +79,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 fn split_tag(bytes: &[u8]) -> (PathBuf, Option<String>) {
     let whole = path_of(bytes);
     match bytes.iter().position(|byte| *byte == b':') {
-        Some(colon) if !whole.exists() => {
+        Some(colon) if !local_path::is_there(&whole) => {
             let (path, tag) = bytes.split_at(colon);
             let tag = String::from_utf8_lossy(tag.get(1..).unwrap_or_default()).into_owned();
             (path_of(path), Some(tag).filter(|tag| !tag.is_empty()))
@@ -90,16 +89,16 @@ fn split_tag(bytes: &[u8]) -> (PathBuf, Option<String>) {
 }
 
 fn recognise(path: &Path) -> Result<Reference, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| {
+    let is_directory = local_path::look(path).map_err(|error| {
         format!(
             "{error}; write `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME` or `-`"
         )
     })?;
     let path = path.to_owned();
-    if !metadata.is_dir() {
+    if !is_directory {
         return Ok(Reference::Archive { path, tag: None });
     }
-    if path.join("oci-layout").is_file() && path.join("index.json").is_file() {
+    if ["oci-layout", "index.json"].iter().all(|name| local_path::is_regular(&path.join(name))) {
         return Ok(Reference::Layout { path, tag: None });
     }
     Ok(directory(path))

@@ -6,7 +6,6 @@ use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
 use crate::config::Config;
-use crate::config::date::Date;
 use crate::dockerfile::context;
 use crate::lint::lint;
 use crate::provenance::image_build;
@@ -178,7 +177,7 @@ fn linted(
     records::attach(&mut subjects, record)?;
     let programs = subjects.into_iter().map(|it| (it.name, it.facts));
     let subjects = programs.chain(dockerfile).collect();
-    let mut report = lint(subjects, config, Date::from_unix_seconds(clock::now()));
+    let mut report = lint(subjects, config, clock::today());
     report.notes.splice(0..0, notes);
     Ok(report)
 }

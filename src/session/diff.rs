@@ -10,7 +10,6 @@ use crate::binary::Binary;
 use crate::binary::diff::{self, Cause};
 use crate::cargo::fs;
 use crate::config::Config;
-use crate::config::date::Date;
 use crate::lint::lint;
 use crate::report::diff::{Answer, Pair, changed, changes};
 use crate::rootfs::extract_file;
@@ -86,7 +85,7 @@ fn pair(name: &str, old: (&[u8], &Binary), new: (&[u8], &Binary)) -> Pair {
 /// What the rules that ask for nothing but the program say of it.
 fn outcomes(binary: &Binary) -> BTreeMap<String, Value> {
     let facts = Facts { binary: Some(binary.clone()), ..Facts::default() };
-    let today = Date::from_unix_seconds(clock::now());
+    let today = clock::today();
     let report = lint(vec![(String::new(), facts)], &Config::default(), today);
     let checked = report.subjects.into_iter().flat_map(|it| it.checked);
     let named =

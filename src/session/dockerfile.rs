@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::config::date::Date;
 use crate::config::find_rule;
 use crate::dockerfile::{Dockerfile, Options as Understanding, context, patch};
 use crate::lint::lint;
@@ -72,7 +71,7 @@ pub fn lint_dockerfiles(options: &Options) -> Result<Linted, Error> {
             Err(error) => errors.push(format!("{}: {error}", name.escape_debug())),
         }
     }
-    let mut report = lint(subjects, &config, Date::from_unix_seconds(clock::now()));
+    let mut report = lint(subjects, &config, clock::today());
     let unheard = unheard_comments(&report);
     report.notes.extend(unheard);
     Ok(Linted { report, errors })

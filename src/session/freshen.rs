@@ -14,12 +14,13 @@ use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, files_below, snapshot};
 use crate::cargo::target_dir;
 use crate::cargo::target_dir::TargetDir;
-use crate::cargo::target_dir::fingerprint::Local;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 use crate::cargo::workspace;
+use crate::digest::sha256_hex;
 use crate::session::Error;
 use crate::session::fs;
 use crate::session::select::Selection;
+use crate::toolchain::fingerprint::Local;
 
 /// More files than a package has.
 const MAX_FILES: usize = 100_000;
@@ -236,7 +237,7 @@ impl Place {
         let file = reader.read(path).ok().flatten();
         Now {
             name: evidence::shown(path, &self.workspace),
-            sha256: file.as_ref().map(|file| evidence::sha256(&file.bytes)),
+            sha256: file.as_ref().map(|file| sha256_hex(&file.bytes)),
             md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(Moment(0), |file| file.modified),
             steady_since: evidence::unchanged_inodes::untouched_since(
@@ -258,7 +259,7 @@ impl Place {
                     continue;
                 }
                 if let Ok(Some(file)) = reader.read(&path) {
-                    let digest = evidence::sha256(&file.bytes);
+                    let digest = sha256_hex(&file.bytes);
                     sources.insert(evidence::shown(&path, &self.workspace), digest);
                 }
             }

@@ -6,10 +6,9 @@ use std::path::Path;
 use crate::binary::Binary;
 use crate::binary::detect::secrets;
 use crate::cargo::build::Build;
+use crate::cargo::compare_program::Comparisons;
+use crate::cargo::compared;
 use crate::cargo::error;
-use crate::cargo::freshness;
-use crate::cargo::freshness::Comparisons;
-use crate::cargo::target_dir;
 use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::workspace::{Query, Workspace};
@@ -41,7 +40,7 @@ impl<'a> Here<'a> {
     ) -> Build {
         let packed = binary.packer.is_some();
         let build_id = binary.build_id.as_deref();
-        let subject = freshness::Subject { path, bytes, packed, build_id };
+        let subject = compared::Subject { path, bytes, packed, build_id };
         build.freshness = self.comparisons.of(&build, subject);
         build
     }
@@ -74,7 +73,7 @@ impl<'a> Here<'a> {
         let target = self.workspace.metadata.target_directory.as_std_path();
         let directory = path.parent()?;
         let directory_name = directory.file_name().and_then(|name| name.to_str());
-        if !target_dir::is_inside(path, target) {
+        if !crate::cargo::fs::is_inside(path, target) {
             return self.named(&file_name(path));
         }
         // Cargo's directories say which profile it is, whichever was built last. What it does not

@@ -8,7 +8,7 @@ use crate::cargo::rebuild::{self, Program, Request};
 use crate::cargo::target_dir::outputs::stem;
 use crate::cargo::workspace::Workspace;
 use crate::config::Config;
-use crate::provenance::attestation;
+use crate::digest::sha256_hex;
 use crate::rootfs::extract_file;
 use crate::session::Error;
 use crate::subject::Subject;
@@ -85,8 +85,7 @@ fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
         let found = extract_file::read(reference, None, &[&binary.path]).ok()?;
         let bytes = found.into_iter().next().flatten()?;
         // Of an image for several platforms it may be another one's.
-        (binary.sha256.as_deref() == Some(attestation::sha256_hex(&bytes).as_str()))
-            .then_some(bytes)
+        (binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str())).then_some(bytes)
     });
     Some(Program {
         package: build.package.name.clone(),

@@ -7,17 +7,17 @@ use crate::binary::Binary;
 use crate::binary::elf::record_section;
 use crate::cargo::build::Build;
 use crate::cargo::build_command::Crate;
+use crate::cargo::compare_program::Comparisons;
+use crate::cargo::compared;
 use crate::cargo::freshen_state::Verdict;
-use crate::cargo::freshness;
-use crate::cargo::freshness::Comparisons;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::git;
 use crate::cargo::workspace::git::Git;
 use crate::cargo::workspace::{Query, Workspace};
 use crate::cargo::{fs, toolchain};
+use crate::digest::sha256_hex;
 use crate::provenance::attestation;
-use crate::provenance::attestation::sha256_hex;
 use crate::provenance::build_facts::Made;
 use crate::provenance::build_facts::{Request, places_of_sources};
 use crate::provenance::create;
@@ -101,7 +101,7 @@ impl<'a> Gathered<'a> {
         let mut build = Build::new(workspace, outputs, output);
         build.freshness = Comparisons::new(workspace).of(
             &build,
-            freshness::Subject {
+            compared::Subject {
                 path: program.path,
                 bytes: program.bytes,
                 packed: program.binary.packer.is_some(),
@@ -342,7 +342,7 @@ pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Error> {
     paths.iter().map(read).collect()
 }
 
-fn unusable(path: &Path, error: &attestation::Error) -> Error {
+fn unusable(path: &Path, error: &crate::provenance::error::Error) -> Error {
     Error::Usage(format!("{}: {error}", path.display()))
 }
 

@@ -6,7 +6,8 @@ use crate::binary::elf::record_section;
 use crate::cargo::rebuild::{Outcome, Rebuild};
 use crate::cargo::workspace::Workspace;
 use crate::config::Config;
-use crate::provenance::attestation::{self, Attestation, sha256_hex};
+use crate::digest::sha256_hex;
+use crate::provenance::attestation::{self, Attestation};
 use crate::provenance::dsse::Envelope;
 use crate::provenance::keys::PublicKey;
 use crate::provenance::statement::Statement;
@@ -69,7 +70,7 @@ pub fn read(path: &Path, program: &[u8], keys: &[PublicKey]) -> Result<Option<St
         return Ok(None);
     }
     let shown = path.display();
-    let wrong = |error: attestation::Error| Error::Usage(format!("{shown}: {error}"));
+    let wrong = |error: crate::provenance::error::Error| Error::Usage(format!("{shown}: {error}"));
     let bytes = files::attestation(&path)?;
     let attestation = attestation::read(&bytes).map_err(wrong)?;
     let signed = attestation.envelope().map(|envelope| envelope.verify(keys));

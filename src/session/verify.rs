@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::binary::Binary;
 use crate::cargo::fs;
-use crate::config::date::Date;
 use crate::lint::lint;
 use crate::provenance::image_build;
 use crate::provenance::keys::PublicKey;
@@ -134,7 +133,7 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
         let image = extract_file::is_image(reference).then_some(reference);
         options.rebuild.run(&mut subjects, workspace, &config, image)?;
     }
-    let today = Date::from_unix_seconds(clock::now());
+    let today = clock::today();
     let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
     let mut report = lint(subjects, &config, today);
     report.notes.splice(0..0, notes);

@@ -4,13 +4,15 @@ use crate::rootfs::Entry;
 use crate::rootfs::document::config::Config;
 use crate::rootfs::tree::Link;
 use crate::rootfs::tree::users::{Account, Identity};
-use crate::start::command::resolve::{Surroundings, Walk};
+use crate::start::command::resolve::Walk;
 use crate::start::command::shell::{Variable, Variables};
+use crate::start::command::surroundings::Surroundings;
 use crate::start::image::elf_tree::ElfTree;
 
 pub mod engine_errors;
 pub mod resolve;
 pub mod shell;
+pub mod surroundings;
 pub mod wrappers;
 
 /// Where names are searched when `Env` has no `PATH` (the engines' own default).

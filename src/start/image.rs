@@ -14,6 +14,7 @@ use crate::start::image::elf_tree::{ElfTree, Memory};
 
 pub mod elf_tree;
 pub mod extract;
+pub mod kept;
 pub mod machine_of_root;
 pub mod read;
 

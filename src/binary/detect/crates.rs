@@ -7,50 +7,12 @@ use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 
 use crate::binary::{Crate, CrateSource};
+use crate::toolchain::std_paths::{OF_STD, RELEASE_HOMES, is_hash, is_of_std, is_std_registry};
 
 /// The record of a thousand packages is about 200 kB of JSON; what unpacks to more is none.
 const MAX_RECORD: u64 = 8 << 20;
 /// Cargo.lock files of the largest workspaces have two thousand packages.
 const MAX_CRATES: usize = 20_000;
-
-/// What the standard library was itself built from, in any release: where its own build used the
-/// same cargo home as everybody's (before 1.70), nothing else tells its copies from the program's.
-const OF_STD: &[&str] = &[
-    "addr2line",
-    "adler",
-    "adler2",
-    "allocator-api2",
-    "backtrace",
-    "backtrace-sys",
-    "cfg-if",
-    "compiler_builtins",
-    "dlmalloc",
-    "fortanix-sgx-abi",
-    "getopts",
-    "gimli",
-    "hashbrown",
-    "hermit-abi",
-    "libc",
-    "memchr",
-    "miniz_oxide",
-    "object",
-    "r-efi",
-    "rustc-demangle",
-    "std_detect",
-    "unicode-width",
-    "unwinding",
-    "wasi",
-];
-
-/// The cargo homes of the machines that build Rust's releases.
-const RELEASE_HOMES: &[&str] = &[
-    "/cargo/registry/",
-    "/Users/runner/.cargo/registry/",
-    "/Users/travis/.cargo/registry/",
-    "C:/Users/runneradmin/.cargo/registry/",
-    "C:/Users/VssAdministrator/.cargo/registry/",
-    "C:/Users/appveyor/.cargo/registry/",
-];
 
 /// The crates that the paths of panic locations name, each with its exact boundaries: a whole
 /// component `NAME-VERSION` directly inside a folder that only cargo, a distribution or
@@ -109,28 +71,6 @@ enum Doubt {
     Name,
     /// It does, and the path is one that its own build could have had.
     SharedHome,
-}
-
-/// The layouts that rustc's releases and the distributions give the standard library and what it
-/// is built from.
-fn is_of_std(path: &str) -> bool {
-    path.starts_with("/rustc/")
-        || path.starts_with("/rust/deps/")
-        || is_std_registry(path)
-        || path.contains("/rustlib/src/rust/")
-        || path
-            .split('/')
-            .any(|part| part.strip_prefix("rustc-").is_some_and(|rest| rest.starts_with("1.")))
-}
-
-/// From 1.100: `/cargo/registry/<16 hex>/NAME-VERSION/`, without cargo's own `src`.
-fn is_std_registry(path: &str) -> bool {
-    let hash = path.strip_prefix("/cargo/registry/").and_then(|rest| rest.split('/').next());
-    hash.is_some_and(is_hash)
-}
-
-fn is_hash(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The first component that is a package, with its version.

@@ -1,11 +1,9 @@
 //! Whether Rust is inside, by which compiler, and what it does on a panic.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
 use crate::binary::string_scan::{Needle, Text};
 use crate::binary::{Panic, Rustc};
 use crate::fact::Fact;
+use crate::toolchain::releases;
 
 /// What the formats' own tables say, as far as Rust is concerned.
 #[derive(Debug, Default)]
@@ -176,10 +174,10 @@ pub(crate) fn rustc(tables: &Tables<'_>, text: Option<&Text>) -> Rustc {
     rustc.commit = match &short {
         Some(short) if short.len() >= 7 => commits
             .iter()
-            .map(|&(commit, _)| commit)
-            .chain(VERSIONS.keys())
+            .map(|(commit, _)| commit.as_str())
+            .chain(releases::commits())
             .find(|commit| commit.starts_with(short.as_str()))
-            .cloned(),
+            .map(str::to_owned),
         _ => commits.first().map(|&(commit, _)| commit.clone()),
     };
     for version in &text.source_versions {
@@ -187,9 +185,9 @@ pub(crate) fn rustc(tables: &Tables<'_>, text: Option<&Text>) -> Rustc {
     }
     if rustc.version.is_none() {
         rustc.version =
-            rustc.commit.as_ref().and_then(|commit| VERSIONS.get(commit)).cloned().or_else(|| {
-                text.source_versions.iter().max_by_key(|version| numbers(version)).cloned()
-            });
+            rustc.commit.as_deref().and_then(releases::version_of).map(str::to_owned).or_else(
+                || text.source_versions.iter().max_by_key(|version| numbers(version)).cloned(),
+            );
     }
     rustc
 }
@@ -199,16 +197,6 @@ fn numbers(version: &str) -> Vec<u32> {
     let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
     version[..end].split('.').filter_map(|number| number.parse().ok()).collect()
 }
-
-/// Commit to version. Each pair was seen in one program or in a published list; the file is
-/// written by `testdata/corpus/rustc-commits.py`.
-static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-    include_str!("../../toolchain/rustc-commits.tsv")
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .map(|(commit, version)| (commit.to_string(), version.to_string()))
-        .collect()
-});
 
 #[cfg(test)]
 mod tests {

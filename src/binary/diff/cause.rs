@@ -205,7 +205,7 @@ pub fn line(bytes: &[u8]) -> String {
 /// The last 20 bytes as hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     let start = bytes.len().saturating_sub(20);
-    bytes[start..].iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::digest::hex(&bytes[start..])
 }
 
 #[cfg(test)]

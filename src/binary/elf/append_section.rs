@@ -1,60 +1,54 @@
-//! The section headers of an ELF file, as much as a record needs: where each lies, and its bytes.
+//! Writes section headers, and says what of a file is loaded: all that a record inside needs.
 //!
-//! Not the reader of `facts::binary`: embedding has to write what it reads, byte for byte, and
-//! must not depend on what another reader repairs.
+//! What is read is read by the one reader of headers; what is written is put over the bytes as they
+//! are, so that nothing changes but what is meant to.
 
+use std::mem::offset_of;
 use std::ops::Range;
 
-/// The offsets of one class of ELF: all that embedding has to know of the format (System V ABI,
-/// chapter 4, "ELF Header" and "Section Header Table").
+use object::Endianness;
+use object::elf::{FileHeader32, FileHeader64, SectionHeader32, SectionHeader64};
+
+use crate::binary::elf::reader::{Raw, SectionHeader};
+use crate::binary::elf::{PT_INTERP, PT_LOAD};
+
+/// Where the fields lie that are written, in one class of ELF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Class {
-    /// In bytes.
+    /// The file header's length and fields.
     header: usize,
-    /// `e_shoff` in the header; as wide as an address.
-    shoff: usize,
-    /// `e_shentsize`; `e_shnum` and `e_shstrndx` follow.
-    shentsize: usize,
-    /// `sizeof(Elf_Shdr)`.
-    entry: usize,
-    /// Offsets in a section header of its offset, size and alignment.
-    fields: [usize; 3],
-    /// Bytes of an address.
-    address: usize,
-    /// `e_phoff`, `e_phentsize`; `e_phnum` follows.
     phoff: usize,
-    phentsize: usize,
-    /// Offsets in a program header of flags, offset, address, size in the file and in memory.
-    segment: [usize; 5],
+    shoff: usize,
+    shentsize: usize,
+    shnum: usize,
+    shstrndx: usize,
+    /// A section header's length and fields.
+    entry: usize,
+    offset: usize,
+    size: usize,
+    align: usize,
 }
 
-const CLASS_32: Class = Class {
-    header: 52,
-    shoff: 0x20,
-    shentsize: 0x2e,
-    entry: 40,
-    fields: [16, 20, 32],
-    address: 4,
-    phoff: 0x1c,
-    phentsize: 0x2a,
-    segment: [24, 4, 8, 16, 20],
-};
-const CLASS_64: Class = Class {
-    header: 64,
-    shoff: 0x28,
-    shentsize: 0x3a,
-    entry: 64,
-    fields: [24, 32, 48],
-    address: 8,
-    phoff: 0x20,
-    phentsize: 0x36,
-    segment: [4, 8, 16, 32, 40],
-};
+macro_rules! class {
+    ($header:ident, $section:ident) => {
+        Class {
+            header: size_of::<$header<Endianness>>(),
+            phoff: offset_of!($header<Endianness>, e_phoff),
+            shoff: offset_of!($header<Endianness>, e_shoff),
+            shentsize: offset_of!($header<Endianness>, e_shentsize),
+            shnum: offset_of!($header<Endianness>, e_shnum),
+            shstrndx: offset_of!($header<Endianness>, e_shstrndx),
+            entry: size_of::<$section<Endianness>>(),
+            offset: offset_of!($section<Endianness>, sh_offset),
+            size: offset_of!($section<Endianness>, sh_size),
+            align: offset_of!($section<Endianness>, sh_addralign),
+        }
+    };
+}
 
-/// `PT_LOAD`.
-const PT_LOAD: u32 = 1;
-/// `PT_INTERP`: the kernel reads the interpreter's name from the file, wherever it lies there.
-const PT_INTERP: u32 = 3;
+const CLASS_32: Class = class!(FileHeader32, SectionHeader32);
+const CLASS_64: Class = class!(FileHeader64, SectionHeader64);
+
 /// `SHT_PROGBITS`.
 pub const SHT_PROGBITS: u32 = 1;
 /// `SHT_STRTAB`.
@@ -70,8 +64,8 @@ const SHN_LORESERVE: usize = 0xff00;
 #[derive(Debug, Clone)]
 pub struct Elf<'a> {
     bytes: &'a [u8],
+    raw: Raw<'a, &'a [u8]>,
     class: Class,
-    little_endian: bool,
     /// In the order of the table; the first is the null section.
     pub sections: Vec<Section<'a>>,
     /// The index of the section that holds the names.
@@ -95,35 +89,21 @@ impl<'a> Elf<'a> {
     /// Reads the header and the section header table; `None` for what is no ELF file or has a
     /// table that is not inside it. A file without any section has an empty list.
     pub fn read(bytes: &'a [u8]) -> Option<Elf<'a>> {
-        if bytes.get(..4)? != b"\x7fELF" {
-            return None;
-        }
-        let class = match bytes.get(4)? {
-            1 => CLASS_32,
-            2 => CLASS_64,
-            _ => return None,
-        };
-        let little_endian = match bytes.get(5)? {
-            1 => true,
-            2 => false,
-            _ => return None,
-        };
-        bytes.get(..class.header)?;
-        let mut elf = Elf { bytes, class, little_endian, sections: Vec::new(), names: 0 };
-        let table = usize::try_from(elf.address_at(class.shoff)?).ok()?;
-        let count = usize::from(elf.half_at(class.shentsize + 2)?);
-        if table == 0 || count == 0 {
+        let raw = Raw::open(bytes).ok()?;
+        let class = if raw.is_64() { CLASS_64 } else { CLASS_32 };
+        let header = raw.header();
+        let names = usize::from(header.section_names);
+        let mut elf = Elf { bytes, raw, class, sections: Vec::new(), names: 0 };
+        if header.section_headers == 0 || header.section_count == 0 {
             // `e_shoff` without a count means more sections than the header can say.
-            return (table == 0).then_some(elf);
+            return (header.section_headers == 0).then_some(elf);
         }
-        if usize::from(elf.half_at(class.shentsize)?) != class.entry || count >= SHN_LORESERVE {
+        if usize::from(header.section_count) >= SHN_LORESERVE {
             return None;
         }
-        bytes.get(table..table.checked_add(count * class.entry)?)?;
-        elf.names = usize::from(elf.half_at(class.shentsize + 4)?);
-        for index in 0..count {
-            elf.sections.push(elf.section_at(table + index * class.entry)?);
-        }
+        let table = raw.sections().ok()?;
+        elf.names = names;
+        elf.sections = table.headers.iter().map(|it| elf.section_of(it)).collect();
         let names = elf.sections.get(elf.names).map_or(0..0, |section| section.range.clone());
         for section in &mut elf.sections {
             let start = names.start.saturating_add(section.name_offset as usize);
@@ -151,8 +131,7 @@ impl<'a> Elf<'a> {
 
     /// The table as it stands in the file.
     pub fn table(&self) -> &'a [u8] {
-        let table = self.address_at(self.class.shoff).and_then(|at| usize::try_from(at).ok());
-        let table = table.unwrap_or_default();
+        let table = usize::try_from(self.raw.header().section_headers).unwrap_or_default();
         self.bytes.get(table..table + self.sections.len() * self.class.entry).unwrap_or_default()
     }
 
@@ -162,8 +141,8 @@ impl<'a> Elf<'a> {
         let mut header = self.bytes[..class.header].to_vec();
         self.put_address(&mut header, class.shoff, table)?;
         self.put_half(&mut header, class.shentsize, class.entry)?;
-        self.put_half(&mut header, class.shentsize + 2, count)?;
-        self.put_half(&mut header, class.shentsize + 4, names)?;
+        self.put_half(&mut header, class.shnum, count)?;
+        self.put_half(&mut header, class.shstrndx, names)?;
         Some(header)
     }
 
@@ -172,17 +151,17 @@ impl<'a> Elf<'a> {
         let mut entry = vec![0; self.class.entry];
         self.put_word(&mut entry, 0, name);
         self.put_word(&mut entry, 4, kind);
-        self.put_address(&mut entry, self.class.fields[0], range.start)?;
-        self.put_address(&mut entry, self.class.fields[1], range.len())?;
-        self.put_address(&mut entry, self.class.fields[2], 1)?;
+        self.put_address(&mut entry, self.class.offset, range.start)?;
+        self.put_address(&mut entry, self.class.size, range.len())?;
+        self.put_address(&mut entry, self.class.align, 1)?;
         Some(entry)
     }
 
     /// The same section header, pointing to other bytes.
     pub fn moved(&self, entry: &[u8], range: &Range<usize>) -> Option<Vec<u8>> {
         let mut entry = entry.to_vec();
-        self.put_address(&mut entry, self.class.fields[0], range.start)?;
-        self.put_address(&mut entry, self.class.fields[1], range.len())?;
+        self.put_address(&mut entry, self.class.offset, range.start)?;
+        self.put_address(&mut entry, self.class.size, range.len())?;
         Some(entry)
     }
 
@@ -193,33 +172,29 @@ impl<'a> Elf<'a> {
     /// of is loaded.
     pub fn loaded_image(&self) -> Option<Vec<u8>> {
         let class = self.class;
-        let [flags, offset, address, in_file, in_memory] = class.segment;
-        let table = usize::try_from(self.address_at(class.phoff)?).ok()?;
-        let size = usize::from(self.half_at(class.phentsize)?);
+        let address = self.raw.encoding.size();
         let mut header = self.bytes.get(..class.header)?.to_vec();
-        header[class.shoff..class.shoff + class.address].fill(0);
-        header[class.shentsize..class.shentsize + 6].fill(0);
+        header[class.shoff..class.shoff + address].fill(0);
+        header[class.shentsize..class.shstrndx + 2].fill(0);
         // It need not be in any segment, and the kernel obeys it all the same.
         let mut image = header.clone();
-        image[class.phoff..class.phoff + class.address].fill(0);
+        image[class.phoff..class.phoff + address].fill(0);
         let mut loaded = false;
-        for index in 0..usize::from(self.half_at(class.phentsize + 2)?) {
-            let at = table.checked_add(index.checked_mul(size)?)?;
-            let kind = self.word_at(at)?;
-            image.extend(kind.to_le_bytes());
-            image.extend(self.word_at(at + flags)?.to_le_bytes());
-            image.extend(self.address_at(at + address)?.to_le_bytes());
-            image.extend(self.address_at(at + in_memory)?.to_le_bytes());
-            if kind == PT_LOAD || kind == PT_INTERP {
-                let start = usize::try_from(self.address_at(at + offset)?).ok()?;
-                let len = usize::try_from(self.address_at(at + in_file)?).ok()?;
+        for segment in self.raw.segments()? {
+            image.extend(segment.kind.to_le_bytes());
+            image.extend(segment.flags.to_le_bytes());
+            image.extend(segment.address.to_le_bytes());
+            image.extend(segment.memory_size.to_le_bytes());
+            if segment.kind == PT_LOAD || segment.kind == PT_INTERP {
+                let start = usize::try_from(segment.offset).ok()?;
+                let len = usize::try_from(segment.file_size).ok()?;
                 let bytes = self.bytes.get(start..start.checked_add(len)?)?;
                 // The first segment often starts with the file's own header.
                 let masked = if start == 0 { header.len().min(len) } else { 0 };
                 image.extend((len as u64).to_le_bytes());
                 image.extend(&header[..masked]);
                 image.extend(&bytes[masked..]);
-                loaded |= kind == PT_LOAD;
+                loaded |= segment.kind == PT_LOAD;
             }
         }
         loaded.then_some(image)
@@ -234,57 +209,42 @@ impl<'a> Elf<'a> {
         Some(bytes)
     }
 
-    fn section_at(&self, at: usize) -> Option<Section<'a>> {
-        let [offset, size, _] = self.class.fields;
-        let kind = self.word_at(at + 4)?;
-        let start = usize::try_from(self.address_at(at + offset)?).ok()?;
-        let len = usize::try_from(self.address_at(at + size)?).ok()?;
-        let end = start.checked_add(len).filter(|end| *end <= self.bytes.len());
-        Some(Section {
+    fn section_of(&self, header: &SectionHeader) -> Section<'a> {
+        let range = || {
+            let start = usize::try_from(header.offset).ok()?;
+            let end = start.checked_add(usize::try_from(header.size).ok()?)?;
+            (header.kind != SHT_NOBITS && end <= self.bytes.len()).then_some(start..end)
+        };
+        Section {
             name: &[],
-            name_offset: self.word_at(at)?,
-            kind,
-            range: if kind == SHT_NOBITS { 0..0 } else { end.map_or(0..0, |end| start..end) },
-        })
-    }
-
-    fn half_at(&self, at: usize) -> Option<u16> {
-        let bytes = self.bytes.get(at..at + 2)?.try_into().ok()?;
-        Some(if self.little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
-    }
-
-    fn word_at(&self, at: usize) -> Option<u32> {
-        let bytes = self.bytes.get(at..at + 4)?.try_into().ok()?;
-        Some(if self.little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
-    }
-
-    fn address_at(&self, at: usize) -> Option<u64> {
-        if self.class.address == 4 {
-            return self.word_at(at).map(u64::from);
+            name_offset: header.name,
+            kind: header.kind,
+            range: range().unwrap_or(0..0),
         }
-        let bytes = self.bytes.get(at..at + 8)?.try_into().ok()?;
-        Some(if self.little_endian { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) })
     }
 
     fn put_half(&self, into: &mut [u8], at: usize, value: usize) -> Option<()> {
         let value = u16::try_from(value).ok()?;
-        let bytes = if self.little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        let bytes =
+            if self.raw.encoding.little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         into[at..at + 2].copy_from_slice(&bytes);
         Some(())
     }
 
     fn put_word(&self, into: &mut [u8], at: usize, value: u32) {
-        let bytes = if self.little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        let bytes =
+            if self.raw.encoding.little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         into[at..at + 4].copy_from_slice(&bytes);
     }
 
     fn put_address(&self, into: &mut [u8], at: usize, value: usize) -> Option<()> {
-        if self.class.address == 4 {
+        if !self.raw.encoding.wide {
             self.put_word(into, at, u32::try_from(value).ok()?);
             return Some(());
         }
         let value = value as u64;
-        let bytes = if self.little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        let bytes =
+            if self.raw.encoding.little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         into[at..at + 8].copy_from_slice(&bytes);
         Some(())
     }
@@ -293,38 +253,46 @@ impl<'a> Elf<'a> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use object::elf::{ProgramHeader32, ProgramHeader64};
 
     /// A file with a `.text` and a table of names, of either class and byte order.
     pub(crate) fn sample(bits: u8, little_endian: bool) -> Vec<u8> {
-        let class = if bits == 32 { CLASS_32 } else { CLASS_64 };
-        let mut bytes = vec![0; class.header + 56];
-        bytes[..6].copy_from_slice(&[
-            0x7f,
-            b'E',
-            b'L',
-            b'F',
-            bits / 32,
-            2 - u8::from(little_endian),
-        ]);
+        let (class, segment) = match bits {
+            32 => (CLASS_32, size_of::<ProgramHeader32<Endianness>>()),
+            _ => (CLASS_64, size_of::<ProgramHeader64<Endianness>>()),
+        };
+        let mut bytes = vec![0; class.header + segment];
+        let order = 2 - u8::from(little_endian);
+        bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', bits / 32, order]);
         let text = bytes.len()..bytes.len() + 5;
         bytes.extend(b"code\xc3");
         let names = bytes.len()..bytes.len() + 17;
         bytes.extend(b"\0.text\0.shstrtab\0");
         let table = bytes.len();
-        let mut header = bytes[..class.header].to_vec();
-        let writer = Elf { bytes: &[], class, little_endian, sections: Vec::new(), names: 0 };
-        let [flags, _, address, in_file, in_memory] = class.segment.map(|at| class.header + at);
+        let ident = bytes.clone();
+        let writer = Elf {
+            bytes: &ident,
+            raw: Raw::open(ident.as_slice()).unwrap(),
+            class,
+            sections: Vec::new(),
+            names: 0,
+        };
+        // Flags, address, size in the file and in memory.
+        let fields = if bits == 32 { [24, 8, 16, 20] } else { [4, 16, 32, 40] };
+        let [flags, address, in_file, in_memory] = fields.map(|at| class.header + at);
         writer.put_word(&mut bytes, class.header, PT_LOAD);
         writer.put_word(&mut bytes, flags, 5);
         for (at, value) in [(address, 0x1000), (in_file, text.end), (in_memory, text.end)] {
             writer.put_address(&mut bytes, at, value).unwrap();
         }
-        // `e_entry` has the same place in both classes.
-        writer.put_address(&mut header, 0x18, 0x1000 + text.start).unwrap();
-        writer.put_address(&mut header, class.phoff, class.header).unwrap();
-        writer.put_half(&mut header, class.phentsize, 56).unwrap();
-        writer.put_half(&mut header, class.phentsize + 2, 1).unwrap();
-        let blank = Elf { bytes: &header, class, little_endian, sections: Vec::new(), names: 0 };
+        // `e_entry` has the same place in both classes, and `e_phentsize` and `e_phnum` lie before
+        // `e_shentsize`.
+        writer.put_address(&mut bytes, 0x18, 0x1000 + text.start).unwrap();
+        writer.put_address(&mut bytes, class.phoff, class.header).unwrap();
+        writer.put_half(&mut bytes, class.shentsize - 4, segment).unwrap();
+        writer.put_half(&mut bytes, class.shentsize - 2, 1).unwrap();
+        let head = bytes.clone();
+        let blank = Elf { bytes: &head, ..writer };
         let head = blank.header_with(table, 3, 2).unwrap();
         bytes[..class.header].copy_from_slice(&head);
         bytes.extend(vec![0; class.entry]);

@@ -2,31 +2,16 @@
 
 use object::read::ReadRef;
 
+use crate::binary::elf::dynamic_tables::{
+    DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_AUXILIARY, DT_BIND_NOW, DT_FILTER, DT_FLAGS, DT_FLAGS_1,
+    DT_NEEDED, DT_RELR, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_TEXTREL, DT_VERDEF, DT_VERNEED, Tables,
+    entries,
+};
 use crate::binary::elf::reader::{Memory, Raw};
 use crate::binary::elf::{Depth, Linking, PT_DYNAMIC, symbols, versions};
 
 /// Entries of the dynamic section that are read at most.
 const MOST_ENTRIES: u64 = 65_536;
-
-/// The addresses and sizes in the dynamic section that lead to other tables.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Tables {
-    pub(crate) strings: u64,
-    pub(crate) symbols: Option<u64>,
-    pub(crate) hash: Option<u64>,
-    pub(crate) gnu_hash: Option<u64>,
-    pub(crate) versions: Option<u64>,
-    /// `(address, bytes)` of `DT_RELA`, `DT_REL` and `DT_JMPREL`.
-    pub(crate) rela: (u64, u64),
-    pub(crate) rel: (u64, u64),
-    pub(crate) plt: (u64, u64),
-    /// Whether the entries of `DT_JMPREL` have addends.
-    pub(crate) plt_has_addends: bool,
-    /// `DT_MIPS_GOTSYM`: every symbol from here on is bound through the global offset table.
-    pub(crate) mips_first_got_symbol: Option<u64>,
-    /// `DT_MIPS_SYMTABNO`.
-    pub(crate) mips_symbols: u64,
-}
 
 /// Fills in all that the dynamic section leads to.
 pub(crate) fn read<'data, R: ReadRef<'data>>(
@@ -48,13 +33,8 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         linking.notes.push("the dynamic section lies outside the file".to_string());
         return;
     }
-    let word = raw.word_size() as usize;
-    let entries: Vec<(u64, u64)> = bytes
-        .chunks_exact(word * 2)
-        .map(|entry| (raw.word(entry, 0), raw.word(entry, word)))
-        .take_while(|&(tag, _)| tag != 0)
-        .collect();
-    let tables = tables(&entries);
+    let entries: Vec<(u64, u64)> = entries(bytes, raw.encoding).collect();
+    let tables = Tables::of(entries.iter().copied());
     strings(&memory, linking, &entries, tables.strings);
     flags(linking, &entries);
     let value = |tag: u64| entries.iter().rev().find(|entry| entry.0 == tag).map(|entry| entry.1);
@@ -68,31 +48,6 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     if depth == Depth::Symbols {
         linking.symbols = Some(symbols::read(&memory, linking.machine, &tables));
     }
-}
-
-/// The last entry of a tag counts, as the loader's own table of entries has it.
-fn tables(entries: &[(u64, u64)]) -> Tables {
-    let mut tables = Tables::default();
-    for &(tag, value) in entries {
-        match tag {
-            DT_STRTAB => tables.strings = value,
-            DT_SYMTAB => tables.symbols = Some(value),
-            DT_HASH => tables.hash = Some(value),
-            DT_GNU_HASH => tables.gnu_hash = Some(value),
-            DT_VERSYM => tables.versions = Some(value),
-            DT_RELA => tables.rela.0 = value,
-            DT_RELASZ => tables.rela.1 = value,
-            DT_REL => tables.rel.0 = value,
-            DT_RELSZ => tables.rel.1 = value,
-            DT_JMPREL => tables.plt.0 = value,
-            DT_PLTRELSZ => tables.plt.1 = value,
-            DT_PLTREL => tables.plt_has_addends = value == DT_RELA,
-            DT_MIPS_GOTSYM => tables.mips_first_got_symbol = Some(value),
-            DT_MIPS_SYMTABNO => tables.mips_symbols = value,
-            _ => {}
-        }
-    }
-    tables
 }
 
 fn strings<'data, R: ReadRef<'data>>(
@@ -136,35 +91,3 @@ fn flags(linking: &mut Linking, entries: &[(u64, u64)]) {
     linking.bind_now |= linking.dt_flags & DF_BIND_NOW != 0 || linking.dt_flags_1 & DF_1_NOW != 0;
     linking.text_relocations |= linking.dt_flags & DF_TEXTREL != 0;
 }
-
-// System V gABI, chapter 5, "Dynamic Section"; the GNU ones from binutils' include/elf/common.h.
-const DT_NEEDED: u64 = 1;
-const DT_PLTRELSZ: u64 = 2;
-const DT_HASH: u64 = 4;
-const DT_STRTAB: u64 = 5;
-const DT_SYMTAB: u64 = 6;
-const DT_RELA: u64 = 7;
-const DT_RELASZ: u64 = 8;
-const DT_SONAME: u64 = 14;
-const DT_RPATH: u64 = 15;
-const DT_REL: u64 = 17;
-const DT_RELSZ: u64 = 18;
-const DT_PLTREL: u64 = 20;
-const DT_TEXTREL: u64 = 22;
-const DT_JMPREL: u64 = 23;
-const DT_BIND_NOW: u64 = 24;
-const DT_RUNPATH: u64 = 29;
-const DT_FLAGS: u64 = 30;
-const DT_RELR: u64 = 36;
-const DT_GNU_HASH: u64 = 0x6fff_fef5;
-const DT_VERSYM: u64 = 0x6fff_fff0;
-const DT_FLAGS_1: u64 = 0x6fff_fffb;
-const DT_VERDEF: u64 = 0x6fff_fffc;
-const DT_VERNEED: u64 = 0x6fff_fffe;
-const DT_MIPS_SYMTABNO: u64 = 0x7000_0011;
-const DT_MIPS_GOTSYM: u64 = 0x7000_0013;
-const DT_AUXILIARY: u64 = 0x7fff_fffd;
-const DT_FILTER: u64 = 0x7fff_ffff;
-const DF_TEXTREL: u64 = 4;
-const DF_BIND_NOW: u64 = 8;
-const DF_1_NOW: u64 = 1;

@@ -1,55 +1,106 @@
-//! Reads an ELF file's integers in its own class and byte order; every read may fail, none panics.
+//! The one reader of ELF's headers: file header, program headers, section headers, notes, and bytes
+//! by address. Every read may fail, none panics.
 
+use object::elf::{FileHeader32, FileHeader64};
 use object::read::ReadRef;
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader as _};
+use object::{Endianness, elf};
 
 use crate::binary::elf::{AbiTag, LONGEST_STRING, NotElf, PT_LOAD, Segment};
+use crate::binary::encoding::Encoding;
 
 /// More program headers than `e_phnum` can count are never read.
 const MOST_SEGMENTS: u16 = u16::MAX - 1;
+
+/// Objects made with a section for every function have tens of thousands.
+const MAX_SECTIONS: u32 = 200_000;
 
 /// The longest note segment that is read, in bytes.
 const LONGEST_NOTES: u64 = 64 << 10;
 
 /// An ELF file's bytes with the class and byte order that its ident names.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Raw<'data, R: ReadRef<'data>> {
     data: R,
     len: u64,
-    pub(crate) is_64: bool,
-    little: bool,
-    header: &'data [u8],
+    pub(crate) encoding: Encoding,
+    header: Header,
+    _data: std::marker::PhantomData<&'data ()>,
 }
 
-/// The fields of the ELF header that a loader looks at.
+/// The fields of the ELF header.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Header {
     pub(crate) ident: [u8; 16],
     pub(crate) file_type: u16,
     pub(crate) machine: u16,
     pub(crate) version: u32,
+    pub(crate) entry: u64,
     pub(crate) flags: u32,
     pub(crate) program_header_size: u16,
+    program_headers: u64,
+    program_header_count: u16,
+    /// `e_shoff`.
+    pub(crate) section_headers: u64,
+    /// `e_shnum`; 0 where the first section header has the number.
+    pub(crate) section_count: u16,
+    /// `e_shstrndx`.
+    pub(crate) section_names: u16,
+}
+
+/// One section header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SectionHeader {
+    /// Where the name is among the names.
+    pub(crate) name: u32,
+    pub(crate) kind: u32,
+    pub(crate) flags: u64,
+    pub(crate) address: u64,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    pub(crate) entry_size: u64,
+}
+
+/// Every section header, and which of them has the names.
+#[derive(Debug, Default)]
+pub(crate) struct SectionTable {
+    pub(crate) headers: Vec<SectionHeader>,
+    pub(crate) names: Option<SectionHeader>,
+}
+
+/// Why section headers are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadSections {
+    #[error("{0} section headers: more than any linker writes")]
+    TooMany(u32),
+    #[error("the section headers lie outside the file")]
+    Outside,
 }
 
 impl<'data, R: ReadRef<'data>> Raw<'data, R> {
     pub(crate) fn open(data: R) -> Result<Self, NotElf> {
         let len = data.len().map_err(|()| NotElf::TooShort)?;
         let ident = data.read_bytes_at(0, 16).map_err(|()| NotElf::TooShort)?;
-        if !ident.starts_with(b"\x7fELF") {
+        let Some(ident) = ident.first_chunk::<16>().filter(|it| it.starts_with(b"\x7fELF")) else {
             return Err(NotElf::Magic);
-        }
-        let is_64 = match ident[4] {
+        };
+        let wide = match ident[4] {
             1 => false,
             2 => true,
             _ => return Err(NotElf::Ident),
         };
-        let little = match ident[5] {
+        let little_endian = match ident[5] {
             1 => true,
             2 => false,
             _ => return Err(NotElf::Ident),
         };
-        let size = if is_64 { 64 } else { 52 };
-        let header = data.read_bytes_at(0, size).map_err(|()| NotElf::TooShort)?;
-        Ok(Raw { data, len, is_64, little, header })
+        let encoding = Encoding { wide, little_endian };
+        let header = match wide {
+            true => read_header::<FileHeader64<Endianness>, R>(data, *ident, encoding),
+            false => read_header::<FileHeader32<Endianness>, R>(data, *ident, encoding),
+        };
+        let header = header.ok_or(NotElf::TooShort)?;
+        Ok(Raw { data, len, encoding, header, _data: std::marker::PhantomData })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -60,91 +111,105 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         self.data.read_bytes_at(offset, size).ok()
     }
 
-    /// An integer of `N` bytes out of a slice; zero where the slice is too short, which callers
-    /// rule out by asking for whole records.
-    fn integer<const N: usize>(&self, bytes: &[u8], at: usize) -> u64 {
-        let Some(bytes) = bytes.get(at..at.saturating_add(N)) else { return 0 };
-        let fold = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        if self.little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) }
-    }
+    // A number is zero where the slice is too short for it, which callers rule out by asking for
+    // whole records.
 
     pub(crate) fn u16(&self, bytes: &[u8], at: usize) -> u16 {
-        self.integer::<2>(bytes, at) as u16
+        self.encoding.u16(bytes, at).unwrap_or(0)
     }
 
     pub(crate) fn u32(&self, bytes: &[u8], at: usize) -> u32 {
-        self.integer::<4>(bytes, at) as u32
+        self.encoding.u32(bytes, at).unwrap_or(0)
     }
 
     pub(crate) fn u64(&self, bytes: &[u8], at: usize) -> u64 {
-        self.integer::<8>(bytes, at)
+        self.encoding.u64(bytes, at).unwrap_or(0)
     }
 
     /// An address or size: 8 bytes in ELFCLASS64, 4 in ELFCLASS32.
     pub(crate) fn word(&self, bytes: &[u8], at: usize) -> u64 {
-        if self.is_64 { self.u64(bytes, at) } else { u64::from(self.u32(bytes, at)) }
+        self.encoding.word(bytes, at).unwrap_or(0)
     }
 
     /// The size of [`Raw::word`], in bytes.
     pub(crate) fn word_size(&self) -> u64 {
-        if self.is_64 { 8 } else { 4 }
+        self.encoding.size() as u64
     }
 
-    pub(crate) fn header(&self) -> Header {
-        let mut ident = [0; 16];
-        ident.copy_from_slice(&self.header[..16]);
-        let (flags, size) = if self.is_64 { (48, 54) } else { (36, 42) };
-        Header {
-            ident,
-            file_type: self.u16(self.header, 16),
-            machine: self.u16(self.header, 18),
-            version: self.u32(self.header, 20),
-            flags: self.u32(self.header, flags),
-            program_header_size: self.u16(self.header, size),
-        }
+    /// Whether addresses are 64 bits wide.
+    pub(crate) fn is_64(&self) -> bool {
+        self.encoding.wide
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
     }
 
     /// Every program header, or none when the table is not wholly inside the file or its entries
     /// have another size than the class's own.
     pub(crate) fn segments(&self) -> Option<Vec<Segment>> {
-        let (offset, size, count) = if self.is_64 { (32, 54, 56) } else { (28, 42, 44) };
-        let own_size: u16 = if self.is_64 { 56 } else { 32 };
-        let offset = self.word(self.header, offset);
-        let count = self.u16(self.header, count).min(MOST_SEGMENTS);
+        match self.encoding.wide {
+            true => self.read_segments::<FileHeader64<Endianness>>(),
+            false => self.read_segments::<FileHeader32<Endianness>>(),
+        }
+    }
+
+    fn read_segments<Elf: FileHeader<Endian = Endianness>>(&self) -> Option<Vec<Segment>> {
+        let header = &self.header;
+        let count = header.program_header_count.min(MOST_SEGMENTS);
         if count == 0 {
             return Some(Vec::new());
         }
-        if self.u16(self.header, size) != own_size {
+        if usize::from(header.program_header_size) != size_of::<Elf::ProgramHeader>() {
             return None;
         }
-        let table = self.bytes(offset, u64::from(own_size) * u64::from(count))?;
-        Some(table.chunks_exact(usize::from(own_size)).map(|it| self.segment(it)).collect())
+        let (at, count) = (header.program_headers, usize::from(count));
+        let table = self.data.read_slice_at::<Elf::ProgramHeader>(at, count).ok()?;
+        let endian = endian(self.encoding);
+        let segment = |it: &Elf::ProgramHeader| Segment {
+            kind: it.p_type(endian).0,
+            flags: it.p_flags(endian).0,
+            offset: it.p_offset(endian).into(),
+            address: it.p_vaddr(endian).into(),
+            file_size: it.p_filesz(endian).into(),
+            memory_size: it.p_memsz(endian).into(),
+            align: it.p_align(endian).into(),
+        };
+        Some(table.iter().map(segment).collect())
     }
 
-    fn segment(&self, entry: &[u8]) -> Segment {
-        let word = |at| self.word(entry, at);
-        let kind = self.u32(entry, 0);
-        if self.is_64 {
-            Segment {
-                kind,
-                flags: self.u32(entry, 4),
-                offset: word(8),
-                address: word(16),
-                file_size: word(32),
-                memory_size: word(40),
-                align: word(48),
-            }
-        } else {
-            Segment {
-                kind,
-                flags: self.u32(entry, 24),
-                offset: word(4),
-                address: word(8),
-                file_size: word(16),
-                memory_size: word(20),
-                align: word(28),
-            }
+    /// Every section header; none where the file has no table of them.
+    pub(crate) fn sections(&self) -> Result<SectionTable, BadSections> {
+        match self.encoding.wide {
+            true => self.read_sections::<FileHeader64<Endianness>>(),
+            false => self.read_sections::<FileHeader32<Endianness>>(),
         }
+    }
+
+    fn read_sections<Elf: FileHeader<Endian = Endianness>>(
+        &self,
+    ) -> Result<SectionTable, BadSections> {
+        let header = self.data.read_at::<Elf>(0).map_err(|()| BadSections::Outside)?;
+        let endian = endian(self.encoding);
+        let count = header.shnum(endian, self.data).unwrap_or(0);
+        if count > MAX_SECTIONS {
+            return Err(BadSections::TooMany(count));
+        }
+        let table = header.section_headers(endian, self.data);
+        let table = table.map_err(|_| BadSections::Outside)?;
+        let section = |it: &Elf::SectionHeader| SectionHeader {
+            name: it.sh_name(endian),
+            kind: it.sh_type(endian).0,
+            flags: it.sh_flags(endian).0,
+            address: it.sh_addr(endian).into(),
+            offset: it.sh_offset(endian).into(),
+            size: it.sh_size(endian).into(),
+            entry_size: it.sh_entsize(endian).into(),
+        };
+        let headers: Vec<SectionHeader> = table.iter().map(section).collect();
+        let names = header.shstrndx(endian, self.data).ok();
+        let names = names.and_then(|index| headers.get(index as usize).copied());
+        Ok(SectionTable { headers, names })
     }
 
     /// Calls `note` with type and body of each note whose owner is `GNU`.
@@ -194,6 +259,35 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         }
         None
     }
+}
+
+fn endian(encoding: Encoding) -> Endianness {
+    if encoding.little_endian { Endianness::Little } else { Endianness::Big }
+}
+
+/// `object`'s own check of a header refuses versions that a loader has words for.
+fn read_header<'data, Elf, R>(data: R, ident: [u8; 16], encoding: Encoding) -> Option<Header>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let header = data.read_at::<Elf>(0).ok()?;
+    let endian = endian(encoding);
+    let elf::SymbolSection(section_names) = header.e_shstrndx(endian);
+    Some(Header {
+        ident,
+        file_type: header.e_type(endian).0,
+        machine: header.e_machine(endian).0,
+        version: header.e_version(endian),
+        entry: header.e_entry(endian).into(),
+        flags: header.e_flags(endian).0,
+        program_header_size: header.e_phentsize(endian),
+        program_headers: header.e_phoff(endian).into(),
+        program_header_count: header.e_phnum(endian),
+        section_headers: header.e_shoff(endian).into(),
+        section_count: header.e_shnum(endian),
+        section_names,
+    })
 }
 
 /// The file's bytes by the addresses that its `PT_LOAD` segments give them.

@@ -1,13 +1,12 @@
 //! What an ELF file says beside what its loader reads: sections, notes, `.comment`, attributes.
 
-use object::elf::{self, FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, SectionHeader};
-use object::{Endianness, ReadRef};
+use object::ReadRef;
+use object::elf;
 
+use crate::binary::elf::reader::Raw;
 use crate::binary::elf::{Linking, PT_NOTE};
+use crate::binary::encoding::Encoding;
 
-/// Objects made with a section for every function have tens of thousands.
-const MAX_SECTIONS: u32 = 200_000;
 /// A section name, an interpreter: what the kernel would take (`PATH_MAX`).
 const MAX_NAME: u64 = 4096;
 /// All notes of a segment, all of `.comment`, all of `.ARM.attributes`.
@@ -63,11 +62,7 @@ impl Headers {
                 linking.segments.len()
             )),
         }
-        if linking.is_64() {
-            read_sections::<FileHeader64<Endianness>, R>(data, &mut headers);
-        } else {
-            read_sections::<FileHeader32<Endianness>, R>(data, &mut headers);
-        }
+        read_sections(data, &mut headers);
         read_small(data, linking, &mut headers);
         headers
     }
@@ -84,12 +79,8 @@ impl Headers {
 
     /// A 32-bit word in the file's own byte order.
     pub fn word(&self, bytes: &[u8]) -> Option<u32> {
-        let bytes = bytes.first_chunk::<4>()?;
-        Some(if self.little_endian {
-            u32::from_le_bytes(*bytes)
-        } else {
-            u32::from_be_bytes(*bytes)
-        })
+        let encoding = Encoding { wide: false, little_endian: self.little_endian };
+        encoding.u32(bytes, 0)
     }
 }
 
@@ -101,42 +92,28 @@ impl Section {
     }
 }
 
-fn read_sections<'data, Elf, R>(data: R, to: &mut Headers)
-where
-    Elf: FileHeader<Endian = Endianness>,
-    R: ReadRef<'data>,
-{
-    let Ok(header) = Elf::parse(data) else { return };
-    let Ok(endian) = header.endian() else { return };
-    let count = header.shnum(endian, data).unwrap_or(0);
-    if count > MAX_SECTIONS {
-        to.damage.push(format!("{count} section headers: more than any linker writes"));
-        return;
-    }
-    let Ok(sections) = header.section_headers(endian, data) else {
-        to.damage.push("the section headers lie outside the file".to_string());
-        return;
+fn read_sections<'data, R: ReadRef<'data>>(data: R, to: &mut Headers) {
+    let Ok(raw) = Raw::open(data) else { return };
+    let table = match raw.sections() {
+        Ok(table) => table,
+        Err(why) => return to.damage.push(why.to_string()),
     };
-    let names = header.shstrndx(endian, data).ok().and_then(|index| sections.get(index as usize));
     // One read for all names: they are small, and a file may be read through a cache.
-    let names: &[u8] = names
-        .and_then(|names| {
-            let size: u64 = names.sh_size(endian).into();
-            let offset: u64 = names.sh_offset(endian).into();
-            let there = data.len().ok()?.checked_sub(offset)?;
-            data.read_bytes_at(offset, size.min(there).min(64 * MAX_SMALL)).ok()
-        })
-        .unwrap_or_default();
-    if names.is_empty() && !sections.is_empty() {
+    let names = table.names.and_then(|names| {
+        let there = raw.len().checked_sub(names.offset)?;
+        raw.bytes(names.offset, names.size.min(there).min(64 * MAX_SMALL))
+    });
+    let names = names.unwrap_or_default();
+    if names.is_empty() && !table.headers.is_empty() {
         to.damage.push("the section names lie outside the file".to_string());
     }
-    to.sections.extend(sections.iter().map(|section| Section {
-        name: c_string(names.get(section.sh_name(endian) as usize..).unwrap_or_default()),
-        kind: section.sh_type(endian).0,
-        flags: section.sh_flags(endian).0,
-        offset: section.sh_offset(endian).into(),
-        size: section.sh_size(endian).into(),
-        entry_size: section.sh_entsize(endian).into(),
+    to.sections.extend(table.headers.iter().map(|section| Section {
+        name: c_string(names.get(section.name as usize..).unwrap_or_default()),
+        kind: section.kind,
+        flags: section.flags,
+        offset: section.offset,
+        size: section.size,
+        entry_size: section.entry_size,
     }));
 }
 

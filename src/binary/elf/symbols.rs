@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use object::read::ReadRef;
 
-use crate::binary::elf::dynamic::Tables;
+use crate::binary::elf::dynamic_tables::{Tables, relocation};
 use crate::binary::elf::reader::{Memory, Raw};
 
 /// The symbols of one file, small enough to keep those of every library of an image.
@@ -161,12 +161,12 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
     }
 
     fn record(&self) -> u64 {
-        if self.raw().is_64 { 24 } else { 16 }
+        if self.raw().is_64() { 24 } else { 16 }
     }
 
     fn parse(&self, entry: &[u8]) -> Symbol {
         let raw = self.raw();
-        let (info, section, value) = if raw.is_64 { (4, 6, 8) } else { (12, 14, 4) };
+        let (info, section, value) = if raw.is_64() { (4, 6, 8) } else { (12, 14, 4) };
         let byte = |at: usize| entry.get(at).copied().unwrap_or_default();
         Symbol {
             name: raw.u32(entry, 0),
@@ -219,7 +219,7 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
     /// `DT_HASH`: the number of chains is the number of symbols.
     fn hash_range(&self, at: u64) -> Option<(u64, u64)> {
         // Alpha and s390x have 64-bit entries here (their psABIs).
-        let wide = self.raw().is_64 && matches!(self.machine, 0x9026 | 22);
+        let wide = self.raw().is_64() && matches!(self.machine, 0x9026 | 22);
         let bytes = self.memory.bytes(at, if wide { 16 } else { 8 })?;
         let chains =
             if wide { self.raw().u64(bytes, 8) } else { u64::from(self.raw().u32(bytes, 4)) };
@@ -249,7 +249,7 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
 
     fn references(&self, tables: &Tables, symbols: &mut Symbols) {
         let mut asked = Asked::default();
-        let wide = self.raw().is_64;
+        let wide = self.raw().is_64();
         for (place, (address, size), has_addends) in [
             (Place::Data, tables.rel, false),
             (Place::Data, tables.rela, true),
@@ -265,7 +265,8 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
             symbols.cut_off |= limited < size;
             let bytes = self.memory.records(address, limited, record as u64);
             for entry in bytes.chunks_exact(record) {
-                let (index, kind) = self.relocation(entry);
+                let found = relocation(entry, self.machine, self.raw().encoding);
+                let Some((index, kind)) = found else { continue };
                 if index != 0 && kind != 0 {
                     asked.note(index, place, Some(kind) == copy_relocation(self.machine));
                 }
@@ -278,21 +279,6 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
             });
         }
         self.keep(asked, tables.strings, symbols);
-    }
-
-    /// Index of the symbol, and type.
-    fn relocation(&self, entry: &[u8]) -> (u32, u32) {
-        let raw = self.raw();
-        if !raw.is_64 {
-            let info = raw.u32(entry, 4);
-            return (info >> 8, info & 0xff);
-        }
-        // 64-bit MIPS has the symbol first and three one-byte types, the last of them first.
-        if self.machine == 8 {
-            return (raw.u32(entry, 8), u32::from(entry.get(15).copied().unwrap_or_default()));
-        }
-        let info = raw.u64(entry, 8);
-        ((info >> 32) as u32, info as u32)
     }
 
     /// Keeps those of the symbols that another file has to define.

@@ -5,8 +5,9 @@ use iced_x86::{
     Mnemonic, OpAccess, OpKind, Register,
 };
 
-use crate::binary::main_fn::ir::{Convention, Event, Function, Place, Value, Walk};
+use crate::binary::main_fn::ir::{Event, Function, Place, Value};
 use crate::binary::main_fn::program::Program;
+use crate::binary::main_fn::walk::{Convention, Walk};
 
 /// Instructions of one function that are walked at most.
 const MAX_INSTRUCTIONS: usize = 8_000;

@@ -6,6 +6,7 @@ use crate::binary::main_fn::ir::{Call, Event, Function, Target, Value};
 use crate::binary::main_fn::program::{Machine, Program};
 use crate::binary::panic_locations;
 use crate::binary::panic_locations::Limits;
+use crate::toolchain::std_paths;
 
 /// Whether a `main` with branches is no more than one `print!` that was inlined: it holds std's
 /// message and texts, calls nothing outside but what printing calls, and the whole program has no
@@ -32,7 +33,7 @@ pub(crate) fn is_inlined(
         && asks_only_to_print(program, function)
         && panic_locations::of(program.memory, Limits::default())
             .iter()
-            .all(|location| is_std_path(&location.path))
+            .all(|location| std_paths::may_be_of_std(&location.path))
 }
 
 /// Whether a function never comes back: it neither returns nor jumps elsewhere.
@@ -141,35 +142,6 @@ fn is_std_text(text: &[u8]) -> bool {
     ];
     STARTS.iter().any(|known| text.starts_with(known.as_bytes()))
 }
-
-/// Where std's own sources lie: under rustc's commit, in a distribution's copy or in rust-src; and
-/// those of the crates that std is built of.
-fn is_std_path(path: &str) -> bool {
-    path.starts_with("library/")
-        || ["/library/", "/rustc/", "/rustc-", "/rust/deps/"].iter().any(|part| path.contains(part))
-        || path.split('/').any(|part| {
-            let is_crate =
-                |name: &&str| part.strip_prefix(*name).is_some_and(|rest| rest.starts_with('-'));
-            STD_CRATES.iter().any(is_crate)
-        })
-}
-
-/// The crates of std's own lock file that have panics.
-const STD_CRATES: &[&str] = &[
-    "addr2line",
-    "adler",
-    "adler2",
-    "backtrace",
-    "compiler_builtins",
-    "gimli",
-    "hashbrown",
-    "libc",
-    "memchr",
-    "miniz_oxide",
-    "object",
-    "rustc-demangle",
-    "unwinding",
-];
 
 /// Whether a function ends up in std's `print!`, which says so when it fails.
 pub(crate) fn prints(program: &Program<'_, '_>, target: Target) -> bool {

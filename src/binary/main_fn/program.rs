@@ -6,16 +6,12 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use crate::binary::address_space::Memory;
-use crate::binary::elf::segments::Elf;
-use crate::binary::main_fn::ir::{Function, Target, Value};
-use crate::binary::main_fn::{decode_aarch64, decode_x86_64};
+use crate::binary::address_space::elf::Elf;
+use crate::binary::main_fn::ir::{Function, Value};
 
 /// Instructions walked in one program at most; the C main of `lto = "fat"` has about 1,500, and
 /// the search visits a few dozen functions.
 const BUDGET: usize = 200_000;
-
-/// Bytes of one function that are walked at most.
-const MAX_FUNCTION: u64 = 64 << 10;
 
 /// The machines that can be walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +26,14 @@ pub(crate) struct Program<'m, 'a> {
     pub(crate) memory: &'m Memory<'a>,
     pub(crate) elf: &'m Elf,
     pub(crate) machine: Machine,
-    functions: FunctionTable<'a>,
-    budget: Cell<usize>,
-    walked: RefCell<HashMap<u64, Rc<Function>>>,
+    pub(super) functions: FunctionTable<'a>,
+    pub(super) budget: Cell<usize>,
+    pub(super) walked: RefCell<HashMap<u64, Rc<Function>>>,
 }
 
 /// The sorted table of `.eh_frame_hdr` (LSB core, "Exception Frames"), in place.
 #[derive(Debug)]
-struct FunctionTable<'a> {
+pub(super) struct FunctionTable<'a> {
     address: u64,
     /// From the first frame description to the last that has a function.
     frames: RangeInclusive<u64>,
@@ -50,8 +46,8 @@ impl<'m, 'a> Program<'m, 'a> {
     pub(crate) fn new(memory: &'m Memory<'a>) -> Result<Program<'m, 'a>, &'static str> {
         let elf = memory.elf.as_ref().ok_or("only ELF programs are looked into")?;
         let machine = match elf.machine {
-            crate::binary::elf::segments::X86_64 => Machine::X86_64,
-            crate::binary::elf::segments::AARCH64 => Machine::Aarch64,
+            crate::binary::address_space::elf::X86_64 => Machine::X86_64,
+            crate::binary::address_space::elf::AARCH64 => Machine::Aarch64,
             _ => return Err("only x86_64 and aarch64 code is looked into"),
         };
         if !memory.encoding().wide || !memory.encoding().little_endian {
@@ -69,38 +65,6 @@ impl<'m, 'a> Program<'m, 'a> {
             budget: Cell::new(BUDGET),
             walked: RefCell::default(),
         })
-    }
-
-    /// Walks the function that starts at `address`; `None` when that is no code or the budget is
-    /// spent.
-    pub(crate) fn walk(&self, address: u64) -> Option<Rc<Function>> {
-        if let Some(known) = self.walked.borrow().get(&address) {
-            return Some(Rc::clone(known));
-        }
-        if !self.memory.is_executable(address) || self.budget.get() == 0 {
-            return None;
-        }
-        let (end, is_exact) = match self.functions.around(self.memory, address) {
-            Some((_, end)) => (end, true),
-            None => (self.functions.next(address).unwrap_or(u64::MAX), false),
-        };
-        let whole = usize::try_from(end - address).unwrap_or(usize::MAX);
-        let code = self.memory.tail(address);
-        let code = &code[..code.len().min(whole).min(MAX_FUNCTION as usize)];
-        let function = match self.machine {
-            Machine::X86_64 => {
-                decode_x86_64::walk(self, address, code, is_exact, self.budget.get())
-            }
-            Machine::Aarch64 => {
-                decode_aarch64::walk(self, address, code, is_exact, self.budget.get())
-            }
-        };
-        let mut function = function;
-        function.cut_off |= is_exact && code.len() < whole;
-        self.budget.set(self.budget.get().saturating_sub(function.instructions));
-        let function = Rc::new(function);
-        self.walked.borrow_mut().insert(address, Rc::clone(&function));
-        Some(function)
     }
 
     /// Whether a function can start here: at the start of a table entry, or among the functions
@@ -175,20 +139,6 @@ impl<'m, 'a> Program<'m, 'a> {
         })
     }
 
-    /// The function that the code at `address` stands for: what a linkage stub jumps to, or itself.
-    pub(crate) fn behind_stub(&self, address: u64) -> Target {
-        let code = self.memory.tail(address);
-        let slot = match self.machine {
-            Machine::X86_64 => decode_x86_64::stub_slot(code, address),
-            Machine::Aarch64 => decode_aarch64::stub_slot(code, address),
-        };
-        match slot.map(|slot| self.fixed_word(slot)) {
-            Some(Value::Import(slot)) => Target::Import(slot),
-            Some(Value::Constant(to)) if self.memory.is_executable(to) => Target::Local(to),
-            _ => Target::Local(address),
-        }
-    }
-
     /// The name of an imported symbol.
     pub(crate) fn import(&self, slot: u64) -> &'a [u8] {
         self.elf.import(self.memory, slot).unwrap_or_default()
@@ -241,7 +191,7 @@ impl<'a> FunctionTable<'a> {
     }
 
     /// Start and end of the function around `address`.
-    fn around(&self, memory: &Memory<'_>, address: u64) -> Option<(u64, u64)> {
+    pub(super) fn around(&self, memory: &Memory<'_>, address: u64) -> Option<(u64, u64)> {
         let (start, frame) = self.entry(self.rank(address).checked_sub(1)?)?;
         // A frame description: length, its common part, start relative to here, length of code.
         let raw = memory.bytes(frame, 16)?;
@@ -254,7 +204,7 @@ impl<'a> FunctionTable<'a> {
     }
 
     /// Where the next function after `address` starts.
-    fn next(&self, address: u64) -> Option<u64> {
+    pub(super) fn next(&self, address: u64) -> Option<u64> {
         self.entry(self.rank(address)).map(|entry| entry.0).filter(|start| *start > address)
     }
 

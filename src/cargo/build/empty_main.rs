@@ -3,7 +3,7 @@
 use crate::binary::Binary;
 use crate::binary::MainVerdict;
 use crate::cargo::build::Build;
-use crate::cargo::build::reach::Reach;
+use crate::cargo::compared::Reach;
 
 /// What the sources say of a `main` that is a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,22 +7,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::cargo::compared::Reach;
 use crate::cargo::crate_freshness::CrateState;
 use crate::cargo::source::module_tree::ModuleTree;
 use crate::cargo::source::tokens::bodies::{Body, WRITES};
 use crate::cargo::source::tokens::{MainFunction, Scan};
-
-/// What is sure of a `main`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// It may come to nothing: what it calls is at hand, and nothing in it is sure to be done.
-    #[default]
-    Nothing,
-    /// It calls code that is not at hand.
-    Foreign,
-    /// It does what no optimiser leaves out.
-    Acts,
-}
 
 /// Functions that call each other further than this are followed no more.
 const MAX_FUNCTIONS: usize = 1_000;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cargo::evidence::MOST_FILES;
 use crate::cargo::evidence::edited_strings::Search;
 use crate::cargo::source::files::{files_below, snapshot};
+use crate::toolchain::std_paths::commit_directory;
 
 /// Bytes that are looked through for one program; the libraries of a program of a thousand crates
 /// have less.
@@ -46,7 +47,7 @@ impl Libraries<'_> {
         if standard.is_empty() {
             return Err("the standard library that was linked is not known".to_owned());
         }
-        let commit = commit(program);
+        let commit = commit_directory(program);
         let mut is_its = commit.is_none();
         let mut left = MAX_BYTES;
         for (path, is_standard) in
@@ -122,16 +123,6 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     memmem::find(bytes, part).is_some()
 }
 
-/// `/rustc/<commit>/`, as the paths of the standard library in a program begin.
-fn commit(program: &[u8]) -> Option<&[u8]> {
-    const BEFORE: &[u8] = b"/rustc/";
-    memmem::find_iter(program, BEFORE).find_map(|at| {
-        let name = program.get(at..at + BEFORE.len() + 41)?;
-        let (commit, end) = name[BEFORE.len()..].split_at(40);
-        (commit.iter().all(u8::is_ascii_hexdigit) && end == b"/").then_some(name)
-    })
-}
-
 /// Whether an archive has a member that is LLVM's bitcode and nothing else, as fat LTO makes them:
 /// its texts lie in there bit by bit.
 fn is_only_bitcode(archive: &[u8]) -> bool {
@@ -178,8 +169,8 @@ mod tests {
     #[test]
     fn the_standard_librarys_commit_is_read() {
         let program = format!("..at /rustc/short/x /rustc/{}/library", "0a".repeat(20));
-        assert_eq!(commit(program.as_bytes()).unwrap().len(), 48);
-        assert_eq!(commit(b"/rustc/0a"), None);
+        assert_eq!(commit_directory(program.as_bytes()).unwrap().len(), 48);
+        assert_eq!(commit_directory(b"/rustc/0a"), None);
     }
 
     #[test]

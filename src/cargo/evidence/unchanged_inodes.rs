@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cargo::file_time::Moment;
-use crate::cargo::inode_time::steady_since;
+use crate::cargo::fs::inode_time::steady_since;
 
 /// The latest change of an inode on the way from the package to a file; `None` where that is not
 /// known, or says nothing beside a build directory that lies elsewhere.

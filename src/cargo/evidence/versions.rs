@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crate::cargo::compared::NoCommit;
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence::{Names, shown};
-use crate::cargo::freshness::NoCommit;
 use crate::cargo::source::files::Reader;
 use crate::cargo::source::tokens;
-use crate::cargo::target_dir::dep_info::Base;
+use crate::toolchain::dep_info::Base;
 
 /// The variables and generated constants that should name a commit and name none, in the crates
 /// that are linked. rustc lists the variables that code asked for with the values that they had;

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::files;
 use super::names::{hash_in_name, is_unit_hash, split_hash};
-use crate::cargo::target_dir::dep_info::{self, Makefile};
-use crate::cargo::target_dir::fingerprint::parse_hash;
+use crate::toolchain::dep_info::{self, Makefile};
+use crate::toolchain::fingerprint::parse_hash;
 
 /// More units than a target directory has.
 const MAX_UNITS: usize = 100_000;

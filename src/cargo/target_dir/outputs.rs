@@ -1,13 +1,12 @@
 //! Where cargo puts the binaries, and which build is the newest.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use cargo_metadata::{Package, TargetKind};
 
 use crate::cargo::error::Error;
+use crate::cargo::fs::{entries, is_directory, modified};
 use crate::cargo::workspace::toml_tree::Node;
 use crate::cargo::workspace::{Query, Workspace};
 
@@ -133,14 +132,14 @@ fn targets(workspace: &Workspace, query: &Query, profiles: &[String]) -> Vec<Opt
     }
     let mut targets = vec![None];
     let directory = workspace.metadata.target_directory.as_std_path();
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
+    let mut names: Vec<String> = entries(directory, usize::MAX)
+        .filter(|entry| is_directory(&entry.path))
+        .filter_map(|entry| entry.name.into_string().ok())
         .filter(|name| !profiles.iter().any(|profile| directory_name(profile) == name))
         .filter(|name| {
-            let is_profile =
-                |profile: &String| directory.join(name).join(directory_name(profile)).is_dir();
+            let is_profile = |profile: &String| {
+                is_directory(&directory.join(name).join(directory_name(profile)))
+            };
             profiles.iter().any(is_profile)
         })
         .collect();
@@ -187,11 +186,6 @@ fn find(
         built,
         missing,
     })
-}
-
-fn modified(path: &Path) -> Option<SystemTime> {
-    let metadata = std::fs::metadata(path).ok()?;
-    metadata.is_file().then(|| metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
 /// What cargo appends to a binary's name.

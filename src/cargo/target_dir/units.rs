@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::cargo::file_time::Moment;
-use crate::cargo::target_dir::dep_info;
-use crate::cargo::target_dir::dep_info::{DepInfo, Makefile};
-use crate::cargo::target_dir::fingerprint;
-use crate::cargo::target_dir::fingerprint::{Fingerprint, Local};
 use crate::cargo::target_dir::{Layout, Output, RawUnit};
+use crate::toolchain::dep_info;
+use crate::toolchain::dep_info::{DepInfo, Makefile};
+use crate::toolchain::fingerprint;
+use crate::toolchain::fingerprint::{Fingerprint, Local};
 
 /// One unit of a package that lies in a directory.
 #[derive(Debug, Clone)]

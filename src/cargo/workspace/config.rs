@@ -4,13 +4,11 @@
 //! The rules are those of the reference's chapter *Configuration* and were compared with
 //! `cargo config get` (`tests/it/cargo/unit_graph.rs`).
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::error::Error;
-use crate::cargo::fs::{TextFile, read_text};
+use crate::cargo::fs::{TextFile, is_regular, is_there, read_text};
 use crate::cargo::workspace::toml_tree::{Node, Place, Value};
 
 /// A configuration file larger than this is none.
@@ -77,7 +75,7 @@ impl Config {
         for argument in arguments {
             // Cargo takes an argument for a file when there is one of that name.
             let path = cwd.join(argument);
-            let node = match path.is_file() {
+            let node = match is_regular(&path) {
                 true => load_file(&path, 0)?,
                 false => Node::parse_argument(argument)?,
             };
@@ -191,7 +189,7 @@ fn config_files(cwd: &Path, env: &BTreeMap<String, String>) -> Vec<PathBuf> {
         .iter()
         // The name without an extension is the old one, and wins where both exist.
         .filter_map(|dir| {
-            ["config", "config.toml"].iter().map(|name| dir.join(name)).find(|path| path.exists())
+            ["config", "config.toml"].iter().map(|name| dir.join(name)).find(|path| is_there(path))
         })
         .collect()
 }
@@ -224,7 +222,7 @@ fn load_file(path: &Path, depth: u8) -> Result<Node, Error> {
             matches!(entry.get(["optional"]).map(|node| &node.value), Some(Value::Boolean(true)));
         let Some(name) = entry.string().or_else(|| entry.get(["path"])?.string()) else { continue };
         let included = directory.join(name);
-        if optional && !included.exists() {
+        if optional && !is_there(&included) {
             continue;
         }
         merged.overlay(load_file(&included, depth + 1)?);

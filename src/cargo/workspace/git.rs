@@ -1,11 +1,9 @@
 //! The commit that a workspace stands on, and whether something was changed since.
 
-#![expect(clippy::disallowed_methods, reason = "it asks the disk")]
-
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::cargo::fs::read_text;
+use crate::cargo::fs::{is_directory, is_there, read_text};
+use crate::cargo::process;
 
 /// The state of a work tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,30 +88,9 @@ fn is_dirty(directory: &Path, tree: Tree<'_>) -> Option<bool> {
     Some(entries.any(|entry| entry.strip_prefix("!! ").is_none_or(is_source)))
 }
 
-/// What git prints. It may neither write its index nor start a program that the repository's
-/// configuration names, and the directory decides which repository it is: a hook that starts a
-/// build names its own in the environment.
+/// What git prints where it succeeds.
 fn ask(directory: &Path, words: &[&str]) -> Option<String> {
-    let mut command = Command::new("git");
-    for name in [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_PREFIX",
-        "GIT_COMMON_DIR",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_NAMESPACE",
-    ] {
-        command.env_remove(name);
-    }
-    let output = command
-        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C"])
-        .arg(directory)
-        .args(words)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("LC_ALL", "C")
-        .output()
-        .ok()?;
+    let output = process::git(directory, words).ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -123,14 +100,15 @@ fn trimmed(words: String) -> String {
 
 /// `HEAD`, then the reference that it names, loose or packed.
 fn commit_of_files(directory: &Path) -> Option<String> {
-    let dot_git = directory.ancestors().map(|parent| parent.join(".git")).find(|it| it.exists())?;
+    let dot_git =
+        directory.ancestors().map(|parent| parent.join(".git")).find(|it| is_there(it))?;
     let read = |path: PathBuf| {
         let file = read_text(&path, "file of git", LIMIT).ok().flatten()?;
         Some(file.text)
     };
     // Of a submodule or a further work tree `.git` is a file that names the directory, and what
     // all work trees of a repository have in common lies in another.
-    let dot_git = match dot_git.is_dir() {
+    let dot_git = match is_directory(&dot_git) {
         true => dot_git,
         false => {
             let named = read(dot_git.clone())?;

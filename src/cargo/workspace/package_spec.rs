@@ -3,7 +3,20 @@
 //! The grammar is that of `cargo help pkgid`: `name`, `name@1.2`, `name:1.2`, or an address with
 //! an optional kind before and an optional `#name@version` behind it.
 
-use crate::cargo::workspace::resolve_profile::Unit;
+/// A package as an override sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// Package name.
+    pub name: String,
+    /// Package version; `None` where only a dependency's name is known.
+    pub version: Option<String>,
+    /// The package identifier: `registry+https://…#name@1.0.0`.
+    pub id: Option<String>,
+    /// It is a member of the workspace: `package."*"` is not for it.
+    pub member: bool,
+    /// It runs on the host: a procedural macro.
+    pub host: bool,
+}
 
 /// Whether a specification means this package.
 pub fn matches(spec: &str, unit: &Unit) -> bool {

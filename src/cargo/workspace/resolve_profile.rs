@@ -4,23 +4,9 @@ use crate::binary::Panic;
 use crate::cargo::workspace::config::Config;
 use crate::cargo::workspace::config::{Source, env_name};
 use crate::cargo::workspace::package_spec;
+use crate::cargo::workspace::package_spec::Unit;
 use crate::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
 use crate::cargo::workspace::toml_tree::{Node, Place, Value};
-
-/// A package as an override sees it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unit {
-    /// Package name.
-    pub name: String,
-    /// Package version; `None` where only a dependency's name is known.
-    pub version: Option<String>,
-    /// The package identifier: `registry+https://…#name@1.0.0`.
-    pub id: Option<String>,
-    /// It is a member of the workspace: `package."*"` is not for it.
-    pub member: bool,
-    /// It runs on the host: a procedural macro.
-    pub host: bool,
-}
 
 /// What a profile is resolved from.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ fn whole() -> Value {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{
             "name": "app",
-            "digest": { "sha256": attestation::sha256_hex(&program) },
+            "digest": { "sha256": crate::digest::sha256_hex(&program) },
             "annotations": Traces::of(&program).annotations(),
         }],
         "predicateType": "https://slsa.dev/provenance/v1",

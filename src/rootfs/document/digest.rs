@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::digest::hex;
+
 /// A digest by one of the algorithms that the OCI image specification registers and that is in
 /// use for images. Kept valid by its constructors, so it can stand in a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,7 +119,6 @@ impl Hasher {
 
     /// The digest of everything taken in.
     pub fn finish(self) -> Digest {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match self.state {
             State::Sha256(hasher) => {
                 Digest { algorithm: Algorithm::Sha256, hex: hex(&hasher.finalize()) }

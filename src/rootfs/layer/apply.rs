@@ -165,7 +165,7 @@ impl Applying<'_> {
         {
             // The directory that was looked up last may have been, or led through, what is
             // replaced.
-            if !there.entry.is_file() {
+            if !there.entry.is_regular_file() {
                 self.directory = None;
             }
             if there.entry.is_directory() {

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use crate::rootfs::MAX_SPECIAL_HEADER;
+/// Bytes of an extension header in a tar stream; Go's own limit.
+pub const MAX_SPECIAL_HEADER: u64 = 1 << 20;
 
 const BLOCK: usize = 512;
 const BLOCK_SIZE: u64 = 512;

@@ -112,7 +112,7 @@ impl Root {
     /// Opens a regular file for reading, and nothing else: a FIFO would block and a device might
     /// act on being opened, so the kind is asked first and once more on what was opened.
     pub fn file(&self, path: &[u8]) -> io::Result<File> {
-        if !self.entry(path).is_some_and(|entry| entry.is_file()) {
+        if !self.entry(path).is_some_and(|entry| entry.is_regular_file()) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;

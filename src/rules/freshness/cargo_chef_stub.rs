@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(check(&holding("0.0.1"), &build("1.4.0")).findings().len(), 1);
         let mut baked = build("1.4.0");
         let unit = baked.freshness.crates[0].unit.as_mut().unwrap();
-        unit.makefile = Some(crate::cargo::target_dir::dep_info::parse_makefile(
+        unit.makefile = Some(crate::toolchain::dep_info::parse_makefile(
             b"# env-dep:CARGO_PKG_VERSION=0.0.1\n",
         ));
         assert_eq!(check(&Binary::default(), &baked).findings().len(), 1);

@@ -87,10 +87,8 @@ fn other_than_asked(program: &CrateState, build: &Build) -> Option<Finding> {
         }
         // Another package of the same command may have turned it on in this one.
         ([], [first, ..]) if explicit && !program.declared.shared => {
-            format!(
-                "the binary was compiled with {}, which was not asked for",
-                named(first, more.len())
-            )
+            let more = named(first, more.len());
+            format!("the binary was compiled with {more}, which was not asked for")
         }
         _ => return None,
     };
@@ -106,7 +104,7 @@ fn finding(message: String, state: &CrateState, build: &Build) -> Finding {
     let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
     let finding = Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("compiled with: {compiled}"))
-        .fix(fix_commands::build_command(build));
+        .fix(build.command());
     // Only of its own unit is it known that the program was compiled with it.
     if build.freshness.origin == Origin::Output { finding } else { finding.at_most_warn() }
 }

@@ -84,7 +84,7 @@ fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
     let stale: Vec<&CrateState> =
         build.freshness.crates.iter().filter(|it| it.is_stale()).collect();
     let line = match stale.is_empty() {
-        true => fix_commands::build_command(build),
+        true => build.command(),
         false => fix_commands::touch_and_build(build, &stale),
     };
     finding.fix(line).into()

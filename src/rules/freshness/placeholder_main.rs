@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::{CrateSource, Kind, MainVerdict};
 use crate::cargo::build::empty_main::Sources;
-use crate::cargo::build::reach::Reach;
+use crate::cargo::compared::Reach;
 use crate::cargo::fix_commands;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,

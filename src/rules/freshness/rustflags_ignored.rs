@@ -1,6 +1,5 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::fix_commands;
 use crate::cargo::freshness::Origin as Found;
 use crate::cargo::workspace::profile::Origin;
 use crate::cargo::workspace::rustflags::RustFlag;
@@ -87,7 +86,7 @@ fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding
         None if !build.rustflags.iter().any(is_typed) => return None,
         None => format!("the binary was compiled with {}, which is not set here", more.join(" ")),
     };
-    Some(finding(message, compiled, build).fix(fix_commands::build_command(build)))
+    Some(finding(message, compiled, build).fix(build.command()))
 }
 
 fn listed(flags: &[String]) -> String {

@@ -77,7 +77,7 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
         ),
     };
     let path = build.workspace_root.join("Cargo.lock").display().to_string();
-    let command = crate::cargo::fix_commands::build_command(build);
+    let command = build.command();
     Finding::new(Location::File { path, line: None }, message)
         .evidence(format!("a source path in the binary contains {name}-{version}"))
         .fix(format!("{command} --locked"))

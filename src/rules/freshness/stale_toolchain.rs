@@ -72,7 +72,7 @@ fn found(inside: &Rustc) -> String {
 
 fn with_evidence(finding: Finding, binary: &Binary, build: &Build) -> Outcome {
     let finding = binary.rustc.evidence.iter().take(2).cloned().fold(finding, Finding::evidence);
-    finding.fix(crate::cargo::fix_commands::build_command(build)).into()
+    finding.fix(build.command()).into()
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::compared::Baked;
     use crate::cargo::crate_freshness::Role;
-    use crate::cargo::freshness::Baked;
     use crate::cargo::test_support::{build_of, state};
 
     #[test]

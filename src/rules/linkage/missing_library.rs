@@ -82,8 +82,10 @@ const PACKAGES: &[(&str, &str, &str, &str)] = &[
     ("libasound", "libasound2", "alsa-lib", "alsa-lib"),
     ("libcurl", "libcurl4", "libcurl", "libcurl"),
 ];
+const LOOK: &str = "`dpkg -S`, `apk info --who-owns` or `rpm -qf`";
 /// Releases whose OpenSSL is 1.1, and those that renamed packages for 64-bit time.
 const OPENSSL_1: &[&str] = &["stretch", "buster", "bullseye", "bionic", "focal"];
+const OF_TIME64: &[&str] = &["libssl3", "libasound2", "libcurl4"];
 const TIME64: &[&str] = &["trixie", "forky", "sid", "noble", "plucky", "questing"];
 
 fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
@@ -92,23 +94,19 @@ fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
     let known = |name: &str| PACKAGES.iter().find(|(known, ..)| *known == stem(name));
     let base = file(name);
     let release = image.release.clone().unwrap_or_default();
+    let codename = release.codename.as_str();
     let like = |id: &str| release.id == id || release.id_like.iter().any(|it| it == id);
-    let is_openssl = matches!(stem(name).as_str(), "libssl" | "libcrypto");
-    let has_old = OPENSSL_1.contains(&release.codename.as_str());
-    if is_openssl && (base.ends_with(".so.1.1") || has_old) {
+    let is_old = base.ends_with(".so.1.1") || OPENSSL_1.contains(&codename);
+    if is_old && matches!(stem(name).as_str(), "libssl" | "libcrypto") {
         return vec![same_release(image)];
     }
     // The package of the library that needs it brings it along.
     let Some((of, debian, alpine, fedora)) = known(name).or_else(|| known(needed_by)) else {
-        let look = "`dpkg -S`, `apk info --who-owns` or `rpm -qf`";
-        let find = |base| {
-            format!("in the build stage find the package of {base} ({look}); install it here")
-        };
+        let find =
+            |of| format!("in the build stage find the package of {of} ({LOOK}); install it here");
         return plain(&base).map(find).into_iter().collect();
     };
-    let time64 = TIME64.contains(&release.codename.as_str())
-        && matches!(*debian, "libssl3" | "libasound2" | "libcurl4");
-    let suffix = if time64 { "t64" } else { "" };
+    let suffix = if TIME64.contains(&codename) && OF_TIME64.contains(debian) { "t64" } else { "" };
     let install = format!("apt-get install -y --no-install-recommends {debian}{suffix}");
     if like("alpine") {
         vec![format!("RUN apk add --no-cache {alpine}")]
@@ -121,7 +119,6 @@ fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
             "use a base image with libgcc_s: of distroless `cc`, not `base` or `static`".to_owned(),
         ]
     } else {
-        let codename = release.codename.as_str();
         let codename = plain(codename).filter(|it| !it.is_empty()).unwrap_or("bookworm");
         vec![format!("FROM debian:{codename}-slim"), format!("RUN apt-get update && {install}")]
     }

@@ -1,5 +1,5 @@
+use crate::cargo::compared::NoCommit;
 use crate::cargo::crate_freshness::Role;
-use crate::cargo::freshness::NoCommit;
 use crate::escape::plain;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,

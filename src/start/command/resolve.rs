@@ -6,7 +6,8 @@ use crate::rootfs::tree::{AsUser, Errno, Tree, resolve};
 use crate::start::command::FailureKind::{NotAFile, NotExecutable, Refused};
 use crate::start::command::engine_errors::{failure, refused_interpreter, unreadable};
 use crate::start::command::shell;
-use crate::start::command::shell::{Line, Variables};
+use crate::start::command::shell::Line;
+use crate::start::command::surroundings::Surroundings;
 use crate::start::command::wrappers::WRAPPERS;
 use crate::start::command::{By, End, Failure, FailureKind, Step, base, is_shell};
 use crate::start::image::elf_tree::ElfTree;
@@ -30,25 +31,6 @@ pub(super) struct Walk<'a> {
     pub(super) steps: Vec<Step>,
     /// The script that may change what a loader finds, unseen.
     pub(super) hides: Option<String>,
-}
-
-/// What a command finds around it.
-pub(super) struct Surroundings {
-    pub(super) directory: String,
-    pub(super) variables: Variables,
-    pub(super) identity: Identity,
-}
-
-impl Surroundings {
-    /// Goes on from another directory.
-    pub(super) fn enter(&mut self, to: &str) {
-        self.directory = self.path(to);
-    }
-
-    /// A path as seen from here.
-    fn path(&self, name: &str) -> String {
-        if name.starts_with('/') { name.to_owned() } else { format!("{}/{name}", self.directory) }
-    }
 }
 
 impl<'a> Walk<'a> {
@@ -159,7 +141,7 @@ impl<'a> Walk<'a> {
             _ => (FailureKind::NoSuchFile, text(&not.at)),
         })?;
         let path = text(&found.path);
-        if !found.entry.is_file() {
+        if !found.entry.is_regular_file() {
             return Err((FailureKind::NotAFile, path));
         }
         if found.entry.mode & 0o111 == 0 {

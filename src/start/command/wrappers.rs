@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::rootfs::tree::users::Account;
-use crate::start::command::resolve::Surroundings;
 use crate::start::command::shell::Variable;
+use crate::start::command::surroundings::Surroundings;
 
 /// A program that starts another one, and what has to be known of it.
 pub(super) struct Wrapper {

@@ -3,16 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
-use crate::binary::elf::NotElf;
+use crate::binary::elf::{Linking, NotElf};
 use crate::rootfs::Payload;
 use crate::rootfs::tree::arena::{Arena, Node};
 use crate::rootfs::tree::{AsUser, Directory, Tree};
 use crate::rootfs::{Entry, Kind, normalise, parent};
-use crate::start::image::extract::{Kept, Table};
-
-/// What a loader reads of a file, or why it reads nothing.
-pub type Linked = Result<Arc<Linking>, NotElf>;
+use crate::start::image::kept::{Kept, Linked, Table};
 
 /// A tree of which it is known what a loader reads of its files.
 pub trait ElfTree: Tree {

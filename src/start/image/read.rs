@@ -16,14 +16,11 @@ use crate::rootfs::tree::{Directory, Tree, resolve};
 use crate::rootfs::{Error, MAX_CONTENTS, Why};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::image::extract;
-use crate::start::image::extract::Reducer;
+use crate::start::image::extract::{Reducer, Seen};
 use crate::start::image::{Files, Image, Query, Sibling};
 
 /// Directories that are looked into for programs of a root; a root of more is not walked further.
 const MAX_DIRECTORIES: usize = 200_000;
-
-/// Gets every Rust program with its bytes.
-pub type Seen<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
 
 /// Reads the image that a reference names.
 ///

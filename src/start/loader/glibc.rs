@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::binary::elf::DF_1_NODEFLIB;
-use crate::binary::elf::Linking;
+use crate::binary::elf::{DF_1_NODEFLIB, Linking};
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::loader::absent::Absent;

@@ -100,7 +100,7 @@ impl crate::rootfs::tree::Tree for Counting {
 }
 
 impl crate::start::image::elf_tree::ElfTree for Counting {
-    fn linking(&self, path: &[u8]) -> Option<crate::start::image::elf_tree::Linked> {
+    fn linking(&self, path: &[u8]) -> Option<crate::start::image::kept::Linked> {
         self.0.linking(path)
     }
 }

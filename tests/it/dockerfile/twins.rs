@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use binlint::Level;
 use binlint::internals::config::Config;
-use binlint::internals::config::date::Date;
 use binlint::internals::dockerfile::{Options, context};
 use binlint::internals::lint::lint;
 use binlint::internals::subject::Facts;
@@ -19,7 +18,7 @@ fn failures(file: &Path) -> Vec<(&'static str, Level)> {
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     assert_eq!(dockerfile.notes, Vec::<String>::new(), "{}", file.display());
     let facts = Facts { dockerfile: Some(dockerfile), ..Facts::default() };
-    let today = Date::parse("2026-11-29").unwrap();
+    let today = jiff::civil::date(2026, 11, 29);
     let report = lint(vec![("Dockerfile".to_owned(), facts)], &Config::default(), today);
     report.subjects[0].failures().iter().map(|it| (it.rule.id, it.level)).collect()
 }

@@ -210,7 +210,7 @@ fn a_main_that_comes_to_nothing_was_meant_where_it_is_untouched() {
     place.build(&[]);
     let root = place.directory.path();
     let main = root.join("src/main.rs");
-    if binlint::internals::cargo::inode_time::steady_since(&main, root, &root.join("target"))
+    if binlint::internals::cargo::fs::inode_time::steady_since(&main, root, &root.join("target"))
         .is_some()
     {
         place.check(&[]).is_fresh();

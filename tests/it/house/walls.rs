@@ -13,12 +13,16 @@ mod table;
 use check::broken;
 
 #[test]
-#[ignore = "until the new layout lands"]
 fn the_tree_keeps_to_its_walls() {
     let mut files = Vec::new();
     read_sources(Path::new("src"), &mut files);
     assert!(files.len() > 100, "only {} files", files.len());
-    let broken = broken(&files);
+    let mut broken = broken(&files);
+    for (line, why) in table::EXCEPTIONS {
+        let before = broken.len();
+        broken.retain(|it| !it.starts_with(line));
+        assert!(broken.len() < before, "nothing needs the exception {line:?} ({why}) any more");
+    }
     assert!(
         broken.is_empty(),
         "{}\n{} in all; the walls are data in tests/it/house/walls/table.rs",
@@ -29,12 +33,14 @@ fn the_tree_keeps_to_its_walls() {
 
 /// A wall around a file that is gone would be silent about the next one of its name.
 #[test]
-#[ignore = "until the new layout lands"]
 fn who_is_named_in_the_walls_is_there() {
     let named = table::WORDS.iter().flat_map(|word| word.may).copied();
     for name in named.chain(table::MAY_LOOK_INTO.iter().map(|(part, _)| *part)) {
         let path = Path::new("src").join(name);
-        assert!(path.is_dir() || path.with_extension("rs").is_file(), "src/{name} is not there");
+        assert!(
+            table::NOT_YET.contains(&name) || path.is_dir() || path.with_extension("rs").is_file(),
+            "src/{name} is not there"
+        );
     }
 }
 
@@ -483,6 +489,7 @@ fn only_who_reads_files_lifts_the_lint() {
         "#[allow(unused, clippy::disallowed_methods)] fn f() {}",
         "#![cfg_attr(unix, allow(clippy::disallowed_methods))]",
     ];
+    green("src/subject.rs", &["#![cfg_attr(not(test), warn(clippy::disallowed_methods))]"]);
     red("src/subject.rs", "lifts clippy::disallowed_methods", &texts);
     green("src/cargo/fs.rs", &texts);
     green("src/subject.rs", &["#![allow(clippy::too_many_lines)]"]);

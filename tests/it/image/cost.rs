@@ -13,7 +13,7 @@ use binlint::internals::rootfs::load::{Failure, Loaded, load, load_stream};
 use binlint::internals::rootfs::reference::Reference;
 use binlint::internals::rootfs::spill::Spill;
 use binlint::internals::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
-use binlint::internals::start::image::extract::MAX_LINKING_BYTES;
+use binlint::internals::start::image::kept::MAX_LINKING_BYTES;
 
 use crate::support::layers::*;
 use crate::support::slow::{self, Need};

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::elf::record_section;
-use binlint::internals::provenance::attestation::sha256_hex;
+use binlint::internals::digest::sha256_hex;
 use binlint::internals::provenance::statement::Descriptor;
 use binlint::internals::provenance::subject_match::{Fate, Subject, Traces};
 

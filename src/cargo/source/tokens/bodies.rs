@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::cargo::source::tokens::shapes::end_of_item;
+use crate::cargo::source::tokens::item_end::end_of_item;
 
 /// What a function does whatever its arguments and the configuration are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -230,7 +230,8 @@ impl Reader {
         if is("allow") || is("expect") || is("cfg_attr") {
             let text: String =
                 list.tokens.to_string().chars().filter(|it| !it.is_whitespace()).collect();
-            if text.contains(super::table::PATH_LINT) {
+            let lifts = !is("cfg_attr") || text.contains("allow(") || text.contains("expect(");
+            if lifts && text.contains(super::table::PATH_LINT) {
                 self.source.lifted.push((super::table::PATH_LINT.to_owned(), line));
             }
         }

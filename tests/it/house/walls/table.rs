@@ -7,27 +7,29 @@
 /// and `report` and brings them together: levels go in, a report comes out.
 pub const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("fact", &[]),
+    // Hex, in one place.
+    ("digest", &[]),
     ("toolchain", &[]),
-    ("binary", &["fact", "toolchain"]),
+    ("binary", &["fact", "digest", "toolchain"]),
     // What lies in an image is nobody's language to it: it knows neither Rust nor ELF.
-    ("rootfs", &["fact"]),
-    ("start", &["fact", "toolchain", "binary", "rootfs"]),
-    ("cargo", &["fact", "toolchain", "binary", "rootfs"]),
-    ("provenance", &["fact", "toolchain", "binary", "rootfs", "cargo"]),
-    ("dockerfile", &["fact", "toolchain", "binary", "rootfs", "start", "cargo"]),
+    ("rootfs", &["fact", "digest"]),
+    ("start", &["fact", "digest", "toolchain", "binary", "rootfs"]),
+    ("cargo", &["fact", "digest", "toolchain", "binary", "rootfs"]),
+    ("provenance", &["fact", "digest", "toolchain", "binary", "rootfs", "cargo"]),
+    ("dockerfile", &["fact", "digest", "toolchain", "binary", "rootfs", "start", "cargo"]),
     ("subject", BELOW_SUBJECT),
-    ("rule", &with::<9>(BELOW_SUBJECT, &["subject"])),
-    ("rules", &with::<10>(BELOW_SUBJECT, &["subject", "rule"])),
-    ("config", &with::<11>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
-    ("report", &with::<11>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
-    ("lint", &with::<13>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
+    ("rule", &with::<10>(BELOW_SUBJECT, &["subject"])),
+    ("rules", &with::<11>(BELOW_SUBJECT, &["subject", "rule"])),
+    ("config", &with::<12>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("report", &with::<12>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("lint", &with::<14>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
     (
         "session",
-        &with::<14>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
+        &with::<15>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
     ),
     (
         "cli",
-        &with::<15>(
+        &with::<16>(
             BELOW_SUBJECT,
             &["subject", "rule", "rules", "config", "report", "lint", "session"],
         ),
@@ -37,10 +39,19 @@ pub const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("main", EVERYTHING),
 ];
 
-const BELOW_SUBJECT: &[&str] =
-    &["fact", "toolchain", "binary", "rootfs", "start", "cargo", "provenance", "dockerfile"];
+const BELOW_SUBJECT: &[&str] = &[
+    "fact",
+    "digest",
+    "toolchain",
+    "binary",
+    "rootfs",
+    "start",
+    "cargo",
+    "provenance",
+    "dockerfile",
+];
 
-const EVERYTHING: &[&str] = &with::<16>(
+const EVERYTHING: &[&str] = &with::<17>(
     BELOW_SUBJECT,
     &["subject", "rule", "rules", "config", "report", "lint", "session", "cli"],
 );
@@ -100,10 +111,14 @@ pub const FILES: Word = Word {
     methods: PATH_METHODS,
     may: &[
         "cargo/fs",
+        // Sources, each once, under limits on their number and size.
+        "cargo/source/files",
         "dockerfile/context",
         "cargo/rebuild/files",
         "rootfs/source",
         "rootfs/tree/host_directory",
+        // The file without a name that what is kept of an image outgrows memory into.
+        "rootfs/spill",
         "provenance/fs",
         "session/fs",
         "cli/output",
@@ -122,9 +137,10 @@ pub const WORDS: &[Word] = &[
     Word {
         what: "processes",
         paths: &["std::process", "std::os::unix::process", "rustix::process"],
-        // The exit code of a program's own is no process.
-        but: &["std::process::ExitCode"],
-        may: &["cargo/process", "cargo/rebuild/process"],
+        // The exit code and the number of a program's own are no process.
+        but: &["std::process::ExitCode", "std::process::id"],
+        // One asks and one builds: the second reads what is printed while it runs.
+        may: &["cargo/process", "cargo/build_command", "cargo/rebuild/process"],
         ..WORD
     },
     Word {
@@ -145,8 +161,8 @@ pub const WORDS: &[Word] = &[
         what: "the terminal",
         paths: &["std::io::stdin", "std::io::stdout", "std::io::stderr", "rustix::termios"],
         macros: &["print", "println", "eprint", "eprintln"],
-        // Behind cargo, what the wrapper says goes to cargo's standard error.
-        may: &["cli", "cargo/rebuild/process", "rootfs/source"],
+        // What a build script prints goes through, as cargo itself lets it through.
+        may: &["cli", "rootfs/source", "cargo/build_command", "cargo/rebuild/process"],
         ..WORD
     },
     Word { what: "a debugging aid", macros: &["dbg", "todo", "unimplemented"], ..WORD },
@@ -159,7 +175,8 @@ pub const WORDS: &[Word] = &[
     Word {
         what: "a document's form (Serialize)",
         paths: &["serde::Serialize", "serde::Serializer", "serde::ser", "serde_derive::Serialize"],
-        may: &["report", "provenance"],
+        // What `freshen` keeps between two runs is a document of the house's own.
+        may: &["report", "provenance", "cargo/freshen_state", "cli/rules"],
         ..WORD
     },
     Word {
@@ -175,7 +192,10 @@ pub const WORDS: &[Word] = &[
             "provenance",
             "rootfs/document",
             "cargo/target_dir",
+            // Cargo's fingerprints.
+            "toolchain/fingerprint",
             "cargo/workspace",
+            "cargo/freshen_state",
             // The record of cargo-auditable, `.dep-v0`.
             "binary/detect/crates",
             "config",
@@ -184,7 +204,7 @@ pub const WORDS: &[Word] = &[
     },
     Word {
         what: "the clock",
-        paths: &["std::time"],
+        paths: &["std::time", "jiff::Timestamp", "jiff::Zoned"],
         may: &[
             "toolchain",
             "binary",
@@ -225,6 +245,13 @@ pub const WORDS: &[Word] = &[
         ..WORD
     },
 ];
+
+/// Files that the walls name before they are there.
+pub const NOT_YET: &[&str] = &["dockerfile", "rootfs/source/registry"];
+
+/// What is allowed all the same, as the beginning of the line that a wall would say, and why. One that
+/// no line begins with is refused.
+pub const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// A longer file wants a second one; tests count.
 pub const MAX_FILE_LINES: usize = 600;
