@@ -95,7 +95,10 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The selected packages have no binary at all.
-    #[error("{} has no binary target; name a package that has one with `-p`", list(packages))]
+    #[error(
+        "{} has no binary target, so there is nothing to lint; if another package has one, name it with `-p`",
+        list(packages)
+    )]
     NoBins {
         /// The packages that were searched.
         packages: Vec<String>,

@@ -14,16 +14,16 @@ use crate::session::inspect;
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Programs, libraries, and folders of them
+    /// Binaries, libraries, or directories of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Read headers only: no digest, no scan of the contents
     #[arg(long)]
     quick: bool,
-    /// Leave out the SHA-256
+    /// Do not compute the SHA-256 digest
     #[arg(long)]
     no_digest: bool,
-    /// How to print the facts
+    /// Format of the facts
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
