@@ -14,14 +14,14 @@ use crate::session::freshen::Freshened;
 /// Arguments of `freshen`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Freshen {
-    #[command(flatten)]
-    selection: Selection,
     /// Change nothing; print what is stale, and exit with 1 if anything is
     #[arg(long)]
     check: bool,
     /// Print errors only
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Runs the command.

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::output::{CliError, Output};
+use crate::cli::output::{CliError, Destination};
 use crate::report;
 use crate::report::binary::{Answer, Entry};
+use crate::report::table::Detail;
 use crate::session::inspect;
 
 /// Arguments of `inspect`.
@@ -27,7 +28,13 @@ pub struct Inspect {
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
-    output: Output,
+    destination: Destination,
+    /// Print one line for each file
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    quiet: bool,
+    /// Print every fact of every file
+    #[arg(short, long, help_heading = "Output")]
+    verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,7 +58,8 @@ pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
     let answers = inspect::inspect(&options, &mut |finished, all| progress.show(finished, all));
     drop(progress);
     let failed = answers.iter().any(|(_, answer)| answer.is_err());
-    arguments.output.write(|to, style| match arguments.format {
+    let detail = Detail::asked(arguments.quiet, arguments.verbose);
+    arguments.destination.write_detailed(detail, |to, style| match arguments.format {
         Format::Table => report::inspect::write(&answers, style, to),
         Format::Json => report::binary::write(&entries(&answers), to),
         Format::Jsonl => report::binary::write_lines(&entries(&answers), to),

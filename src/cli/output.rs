@@ -105,7 +105,11 @@ impl Destination {
         self.write_detailed(Detail::Normal, make)
     }
 
-    fn write_detailed(
+    /// As [`Destination::write`], in this detail.
+    ///
+    /// # Errors
+    /// The file or the pipe refuses it.
+    pub fn write_detailed(
         &self,
         detail: Detail,
         make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
@@ -134,12 +138,7 @@ impl Output {
         &self,
         make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
     ) -> Result<(), CliError> {
-        let detail = match (self.quiet, self.verbose) {
-            (true, _) => Detail::Quiet,
-            (_, true) => Detail::Verbose,
-            _ => Detail::Normal,
-        };
-        self.destination.write_detailed(detail, make)
+        self.destination.write_detailed(Detail::asked(self.quiet, self.verbose), make)
     }
 }
 

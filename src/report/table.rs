@@ -33,6 +33,17 @@ pub enum Detail {
     Verbose,
 }
 
+impl Detail {
+    /// The detail that `-q` and `-v` ask for.
+    pub const fn asked(quiet: bool, verbose: bool) -> Detail {
+        match (quiet, verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Normal,
+        }
+    }
+}
+
 /// Colours of the levels and results, as SGR parameters.
 #[derive(Clone, Copy)]
 enum Colour {
@@ -122,16 +133,17 @@ fn write_findings(checked: &Checked, style: Style, to: &mut dyn Write) -> io::Re
         if let Some(waived) = &checked.waived {
             writeln!(to, "    waived: {} ({})", waived.reason, waived.place)?;
         }
-        let fix = finding.fix.clone();
-        let none = || Some(format!("no command: {}", rule.no_fix_line?));
-        let fix = fix.or_else(none).unwrap_or_default();
-        match fix.lines().count() {
-            0 => {}
-            1 => writeln!(to, "    fix: {}", fix.trim_end())?,
-            _ => {
+        match (&finding.fix, rule.no_fix_line) {
+            (Some(fix), _) if fix.lines().count() > 1 => {
                 writeln!(to, "    fix:")?;
                 fix.lines().try_for_each(|line| writeln!(to, "      {line}"))?;
             }
+            (Some(fix), _) => writeln!(to, "    fix: {}", fix.trim_end())?,
+            (None, Some(why)) => {
+                let line = format!("no fix command: {why}");
+                writeln!(to, "    {}", wrap(&line, 4, 4, usize::from(style.width)))?;
+            }
+            (None, None) => {}
         }
         writeln!(to, "    see: cargo binlint explain {}", rule.id)?;
         writeln!(to)?;

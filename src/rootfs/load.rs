@@ -135,10 +135,14 @@ fn absent(why: Why, path: &Path, what: &str) -> Why {
 fn not_an_archive(why: Why, path: &Path) -> Why {
     let is_input = path == Path::new("-");
     match why {
-        Why::Tar(tar::Error::Header { at: 0, .. }) if !is_input => Why::new(
-            "not an image: neither a tar archive nor a directory; save one with `docker save NAME \
-             -o FILE`",
-        ),
+        Why::Tar(tar::Error::Header { at: 0, .. } | tar::Error::Truncated { at: 0..512 })
+            if !is_input =>
+        {
+            Why::new(
+                "not an image: neither a tar archive nor a directory; save one with \
+                 `docker save NAME -o FILE`",
+            )
+        }
         Why::Tar(tar::Error::Truncated { at: 0..512 }) if is_input => Why::new(
             "standard input ended before one tar header was read; pipe `docker save NAME` into it",
         ),

@@ -48,8 +48,7 @@ impl Options {
             return match (&self.at, &self.platform) {
                 (None, None) => Ok(None),
                 _ => Err(Error::Usage(
-                    "--at and --platform say something of an image; name it with --image"
-                        .to_owned(),
+                    "--at and --platform need an image; name it with --image".to_owned(),
                 )),
             };
         };
