@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// There is no such file, it may not be read, or it is no regular file.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), said_of(source))]
     Read {
         /// The file that was asked for.
         path: PathBuf,
@@ -124,6 +124,14 @@ pub enum Error {
         /// The command that builds them.
         command: String,
     },
+}
+
+/// What the system said, without its number where that is all that there is to say.
+fn said_of(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// The nearest known name, as the end of a sentence.

@@ -26,7 +26,12 @@ pub struct Build {
     #[arg(long, help_heading = "Record")]
     no_check: bool,
     /// Every other argument is passed to `cargo build`
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CARGO BUILD ARGS")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        help_heading = "Cargo",
+        value_name = "CARGO BUILD ARGS"
+    )]
     cargo: Vec<String>,
 }
 

@@ -1,7 +1,6 @@
 //! From a reference to one image: which of several is meant, its documents, and its layers laid over one another.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::io::Read;
 use std::path::Path;
 
@@ -10,7 +9,6 @@ use crate::rootfs::document::digest::Digest;
 use crate::rootfs::document::manifest::{Descriptor, DockerEntry, Document, Manifest, Media};
 use crate::rootfs::layer::apply::Squashed;
 use crate::rootfs::layer::ordered_parallel::in_order;
-use crate::rootfs::layer::tar;
 use crate::rootfs::layer::{Expected, Interest, Layer};
 use crate::rootfs::reference::{Reference, full_name};
 use crate::rootfs::source::blob_store::Store;
@@ -82,13 +80,12 @@ pub fn load(
     match reference {
         Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
         Reference::Layout { path, tag } => {
-            let blobs = Blobs::open(path).map_err(|why| absent(why, path, "an OCI layout"))?;
+            let blobs = Blobs::open(path).map_err(|why| why.if_absent(path, "an OCI layout"))?;
             let store = Store::Directory(blobs);
             Loader { store, wish, interest, siblings, notes: Vec::new() }.oci(tag.as_deref())
         }
         Reference::Archive { path, tag } => {
-            let store = Store::open_archive(path, interest)
-                .map_err(|why| absent(not_an_archive(why, path), path, "an archive"))?;
+            let store = Store::open_archive(path, interest).map_err(|why| why.of_archive(path))?;
             Loader { store, wish, interest, siblings, notes: Vec::new() }
                 .archive(path, tag.as_deref())
         }
@@ -117,37 +114,6 @@ pub fn load_stream(
 ) -> Result<Loaded, Failure> {
     let store = Store::pass(archive, interest)?;
     Loader { store, wish, interest, siblings, notes: Vec::new() }.archive(Path::new("-"), None)
-}
-
-/// What is said of a path where nothing is: what was looked for, and what can be named instead.
-fn absent(why: Why, path: &Path, what: &str) -> Why {
-    match why {
-        Why::Io(error) if error.kind() == io::ErrorKind::NotFound => Why::new(format!(
-            "nothing is at {}: {what} was looked for (`docker save NAME -o FILE` and \
-             `skopeo copy docker://NAME oci:DIR` make one)",
-            path.display()
-        )),
-        why => why,
-    }
-}
-
-/// What is said of a file that begins with no tar header, or of an input that ends before one does.
-fn not_an_archive(why: Why, path: &Path) -> Why {
-    let is_input = path == Path::new("-");
-    match why {
-        Why::Tar(tar::Error::Header { at: 0, .. } | tar::Error::Truncated { at: 0..512 })
-            if !is_input =>
-        {
-            Why::new(
-                "not an image: neither a tar archive nor a directory; save one with \
-                 `docker save NAME -o FILE`",
-            )
-        }
-        Why::Tar(tar::Error::Truncated { at: 0..512 }) if is_input => Why::new(
-            "standard input ended before one tar header was read; pipe `docker save NAME` into it",
-        ),
-        why => why,
-    }
 }
 
 struct Loader<'a> {

@@ -72,7 +72,7 @@ impl Reference {
             b"docker-daemon" | b"dir" => {
                 let transport = String::from_utf8_lossy(scheme);
                 let what = if scheme == b"dir" { "a directory" } else { "an image's name" };
-                Err(format!("`{transport}:` without {what}"))
+                Err(format!("`{transport}:` without {what}; write it behind the colon"))
             }
             _ => recognise(Path::new(text)),
         }

@@ -21,7 +21,7 @@ pub fn save(name: &str) -> Result<Box<dyn Read + Send>, Why> {
         }
     }
     Err(Why::new(format!(
-        "no container engine answers ({}); is it running, and may this user connect to it?",
+        "no container engine answers ({}); start one, or let this user connect to its socket",
         refused.join("; ")
     )))
 }
