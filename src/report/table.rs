@@ -174,14 +174,14 @@ fn write_others(all: &[Checked], style: Style, to: &mut dyn Write) -> io::Result
             Outcome::Fail(_) if checked.waived.is_some() => write_findings(checked, style, to)?,
             Outcome::Open(why) => {
                 let result = ("inconclusive", Colour::Magenta);
-                write_result(result, checked.rule.id, &why.to_string(), style, to)?;
+                write_result(result, checked.rule.id, why.as_ref(), style, to)?;
             }
             _ => {}
         }
     }
     for checked in all {
         if let Outcome::Pass(why) = &checked.outcome {
-            write_result(("pass", Colour::Green), checked.rule.id, &why.to_string(), style, to)?;
+            write_result(("pass", Colour::Green), checked.rule.id, why.as_ref(), style, to)?;
         }
     }
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
