@@ -286,3 +286,18 @@ pub fn facts(
 pub fn as_typed(path: &Path, cwd: &Path) -> String {
     path.strip_prefix(cwd).unwrap_or(path).display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::not_built;
+
+    #[test]
+    fn binaries_that_are_not_built_are_one_sentence() {
+        let bins = |count: usize| (0..count).map(|it| format!("b{it}")).collect::<Vec<_>>();
+        let said = |count: usize| not_built(&bins(count)).unwrap_or_default();
+        assert_eq!(said(0), "");
+        assert_eq!(said(1), "`b0` is not built in this profile");
+        assert_eq!(said(3), "`b0`, `b1`, `b2` are not built in this profile");
+        assert_eq!(said(53), "`b0`, `b1`, `b2` and 50 more are not built in this profile");
+    }
+}
