@@ -1,8 +1,9 @@
-//! What was typed, and which room answers it.
+//! Parses the arguments, and runs the command that they name.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod args;
@@ -21,11 +22,11 @@ pub mod verify;
 use crate::cli::output::CliError;
 use crate::escape::is_hidden;
 
-/// Everything denied by no rule.
+/// No denied finding.
 pub const CLEAN: u8 = 0;
-/// At least one denied finding or, under `--strict`, an open outcome.
+/// At least one denied finding or, under `--strict`, an inconclusive result.
 pub const DENIED: u8 = 1;
-/// The work could not be done; the reason is on standard error.
+/// Usage, input or I/O error; the reason is on standard error.
 pub const FAILED: u8 = 2;
 
 /// Is this the code that was written, and will it start in the image that carries it?
@@ -36,79 +37,81 @@ pub const FAILED: u8 = 2;
     version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 clean, 1 a denied finding (with --strict also an open one), \
-                  2 the work could not be done."
+    after_help = "Exit codes: 0 clean, 1 denied finding (with --strict also an inconclusive \
+                  result), 2 usage, input or I/O error.\n\
+                  The standalone `cargo-binlint` accepts the same arguments; cargo is not required."
 )]
-struct Arguments {
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    check: Box<check::Check>,
+    check: Box<check::CheckArgs>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judge what cargo built here, or the given programs [the default]
-    Check(Box<check::Check>),
-    /// Print the facts of any programs, judged by nothing
+    /// Lint the binaries built in this workspace, or the given files [default]
+    Check(Box<check::CheckFiles>),
+    /// Print facts about binaries without running any rules
     Inspect(inspect::Inspect),
-    /// Run `cargo build`, record what it built from what, and judge it
+    /// Run `cargo build`, write provenance records of the binaries, and lint them
     Build(build::Build),
-    /// Judge Dockerfiles before anything is built
+    /// Lint Dockerfiles before anything is built
     Dockerfile(Box<dockerfile::Dockerfiles>),
-    /// Make cargo compile again what does not match its sources, whatever their dates say
+    /// Mark crates stale whose sources changed, even if their mtimes did not
     Freshen(freshen::Freshen),
-    /// Write down what cargo's programs were built from
+    /// Write a provenance record (in-toto/SLSA) for the built binaries
     Record(Box<record::Record>),
-    /// Judge a program by the record of its build
+    /// Verify a binary against its provenance record
     Verify(Box<verify::Verify>),
     /// Say what changed between two programs or images, and what makes their bytes differ
     Diff(diff::Diff),
     /// List the rules
     Rules(rules::List),
-    /// Show one rule's page
+    /// Show the page of a rule, or the rules of a group
     Explain(rules::Explain),
 }
 
-/// Runs the program with these words, the program's own name first, and returns its exit code.
-pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    let words: Vec<OsString> = words.into_iter().collect();
+/// Runs the program with these arguments, the program's own name first, and returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     // A rebuild runs this program behind cargo: what follows are rustc's arguments.
-    if let Some(code) = crate::cargo::rebuild::run_hidden(&words) {
+    if let Some(code) = crate::cargo::rebuild::run_hidden(&arguments) {
         return code;
     }
-    let words = without_subcommand_name(words);
-    let matches = match Arguments::command().try_get_matches_from(&words) {
+    let arguments = output_options_last(without_subcommand_name(arguments));
+    let matches = match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            let asked_for =
+            let is_help =
                 matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             let text = error.render().to_string();
             let has_hidden = |letter| letter != '\n' && is_hidden(letter);
             // Nothing is left to do when not even this can be printed.
-            let _ = match words.iter().any(|word| word.to_string_lossy().contains(is_hidden))
-                || text.contains(has_hidden)
-            {
-                true => output::say(format_args!("{text}")),
-                false => error.print(),
+            let has_hidden = arguments.iter().any(|it| it.to_string_lossy().contains(is_hidden))
+                || text.contains(has_hidden);
+            let _ = match file_without_command(&error) {
+                Some(message) => output::say(format_args!("error: {message}")),
+                None if has_hidden => output::say(format_args!("{text}")),
+                None => error.print(),
             };
-            return if asked_for { CLEAN } else { FAILED };
+            return if is_help { CLEAN } else { FAILED };
         }
     };
-    let answer = Arguments::from_arg_matches(&matches).map_err(CliError::from).and_then(|words| {
+    let answer = Cli::from_arg_matches(&matches).map_err(CliError::from).and_then(|cli| {
         let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
-        match words.command {
-            None => check::run(&words.check, &matches),
-            Some(Command::Check(words)) => check::run(&words, below()),
-            Some(Command::Inspect(words)) => inspect::run(&words),
-            Some(Command::Build(words)) => build::run(&words),
-            Some(Command::Dockerfile(words)) => dockerfile::run(&words, below()),
-            Some(Command::Freshen(words)) => freshen::run(&words),
-            Some(Command::Record(words)) => record::run(&words),
-            Some(Command::Verify(words)) => verify::run(&words, below()),
-            Some(Command::Diff(words)) => diff::run(&words),
-            Some(Command::Rules(words)) => rules::list(&words),
-            Some(Command::Explain(words)) => rules::explain(&words),
+        match cli.command {
+            None => check::run(&cli.check, &matches),
+            Some(Command::Check(arguments)) => check::run_with_files(&arguments, below()),
+            Some(Command::Inspect(arguments)) => inspect::run(&arguments),
+            Some(Command::Build(arguments)) => build::run(&arguments),
+            Some(Command::Dockerfile(arguments)) => dockerfile::run(&arguments, below()),
+            Some(Command::Freshen(arguments)) => freshen::run(&arguments),
+            Some(Command::Record(arguments)) => record::run(&arguments),
+            Some(Command::Verify(arguments)) => verify::run(&arguments, below()),
+            Some(Command::Diff(arguments)) => diff::run(&arguments),
+            Some(Command::Rules(arguments)) => rules::list(&arguments),
+            Some(Command::Explain(arguments)) => rules::explain(&arguments),
         }
     });
     answer.unwrap_or_else(|error| {
@@ -119,10 +122,82 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Cargo starts `cargo binlint …` as `cargo-binlint binlint …`.
-fn without_subcommand_name(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut words: Vec<OsString> = words.into_iter().collect();
-    if words.get(1).is_some_and(|word| word == "binlint") {
-        words.remove(1);
+fn without_subcommand_name(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|argument| argument == "binlint") {
+        arguments.remove(1);
     }
-    words
+    arguments
+}
+
+/// Output options before the command's name are the command's own: `-q freshen` is `freshen -q`.
+/// A command on which one of them has no effect then refuses it.
+fn output_options_last(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut command = 1;
+    while let Some(argument) = arguments.get(command).and_then(|it| it.to_str()) {
+        command += match argument {
+            "-q" | "--quiet" | "-v" | "--verbose" => 1,
+            "--color" | "--format" | "-o" | "--output" => 2,
+            joined
+                if ["--color=", "--format=", "--output="]
+                    .iter()
+                    .any(|it| joined.starts_with(it)) =>
+            {
+                1
+            }
+            _ => break,
+        };
+    }
+    let name = arguments.get(command).and_then(|it| it.to_str());
+    if command > 1 && name.is_some_and(|name| Cli::command().find_subcommand(name).is_some()) {
+        arguments[1..=command].rotate_right(1);
+    }
+    arguments
+}
+
+/// What to say to `cargo binlint server`, where `server` is a file and no command.
+fn file_without_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let path = Path::new(OsStr::new(word));
+    crate::session::fs::exists(path).then(|| {
+        format!(
+            "`{word}` is a file, not a command: lint a binary with `cargo binlint check {word}`, \
+             an image with `cargo binlint check --image {word}`"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(text: &str) -> String {
+        let arguments = text.split(' ').map(OsString::from).collect();
+        let moved = output_options_last(arguments);
+        let moved: Vec<&str> = moved.iter().filter_map(|it| it.to_str()).collect();
+        moved.join(" ")
+    }
+
+    #[test]
+    fn output_options_may_stand_before_the_command() {
+        assert_eq!(moved("b -q freshen --check"), "b freshen -q --check");
+        assert_eq!(
+            moved("b --color never --format=json rules"),
+            "b rules --color never --format=json"
+        );
+        // Without a command they are the default command's own; a value is no command's name.
+        assert_eq!(moved("b -q --strict"), "b -q --strict");
+        assert_eq!(moved("b -o check"), "b -o check");
+        assert_eq!(moved("b check -q"), "b check -q");
+    }
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

@@ -75,8 +75,10 @@ struct Setting {
 
 /// What a level applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub enum Scope {
+    /// Every rule of a group.
     Group(Group),
+    /// One rule.
     Rule(&'static Rule),
 }
 
@@ -100,7 +102,7 @@ impl Config {
     /// No rule and no group has this name; the nearest name is suggested.
     pub fn set(&mut self, option: &str, name: &str, level: Level) -> Result<(), Error> {
         let place = format!("{option} {name}");
-        let scope = find(name).map_err(|message| Error { place, message })?;
+        let scope = find_rule_or_group(name).map_err(|message| Error { place, message })?;
         self.settings.push(Setting { scope, level });
         Ok(())
     }
@@ -131,11 +133,30 @@ pub fn find_rule(name: &str) -> Result<&'static Rule, String> {
     rules::ALL.iter().find(|rule| rule.is_named(name)).copied().ok_or_else(|| unknown("rule", name))
 }
 
-fn find(name: &str) -> Result<Scope, String> {
+/// The rule or the group of this name.
+///
+/// # Errors
+/// There is none; the message suggests the nearest.
+pub fn find_rule_or_group(name: &str) -> Result<Scope, String> {
     if let Some(group) = Group::ALL.iter().find(|group| group.name() == name) {
         return Ok(Scope::Group(*group));
     }
     find_rule(name).map(Scope::Rule).map_err(|_| unknown("rule or group", name))
+}
+
+/// The group of this name.
+///
+/// # Errors
+/// There is none; the message lists them.
+pub fn find_group(name: &str) -> Result<Group, String> {
+    let group = Group::ALL.iter().find(|group| group.name() == name).copied();
+    group.ok_or_else(|| {
+        let names: Vec<&str> = Group::ALL.iter().map(|group| group.name()).collect();
+        match nearest(name, names.iter().copied()) {
+            Some(near) => format!("there is no group `{name}`; did you mean `{near}`?"),
+            None => format!("there is no group `{name}`; there is {}", names.join(", ")),
+        }
+    })
 }
 
 fn unknown(what: &str, name: &str) -> String {

@@ -9,22 +9,32 @@ use crate::rules::freshness::not_reproduced;
 use crate::subject::Facts;
 use jiff::civil::Date;
 
-/// Judges every subject by every rule that is not allowed. `today` decides which waivers hold.
+/// Lints every subject by every rule that is not allowed. `today` decides which waivers hold.
 pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Report {
     let mut used = vec![false; config.waivers.len()];
     let subjects: Vec<SubjectReport> = subjects
         .into_iter()
         .map(|(name, mut facts)| {
             facts.policy = config.policy.clone();
-            let checked = judge(&name, &facts, config, today, &mut used);
+            let checked = run_rules(&name, &facts, config, today, &mut used);
             SubjectReport { name, facts, checked }
         })
         .collect();
-    let idle = config.waivers.iter().zip(used).filter(|(_, used)| !used);
-    Report { subjects, notes: idle.map(|(waiver, _)| idle_waiver(waiver, today)).collect() }
+    let idle = config.waivers.iter().zip(used).filter(|(_, used)| !used).map(|(it, _)| it);
+    let idle: Vec<&Waiver> = idle.collect();
+    let is_expired = |waiver: &&&Waiver| expired(waiver, today);
+    Report {
+        notes: idle.iter().map(|waiver| idle_waiver(waiver, today)).collect(),
+        expired_waivers: idle
+            .iter()
+            .filter(is_expired)
+            .map(|waiver| idle_waiver(waiver, today))
+            .collect(),
+        subjects,
+    }
 }
 
-fn judge(
+fn run_rules(
     name: &str,
     facts: &Facts,
     config: &Config,
@@ -145,7 +155,7 @@ fn idle_waiver(waiver: &Waiver, today: Date) -> String {
         Some(day) => {
             format!("{place}: the waiver of `{}` expired on {day} and no longer counts", rule.id)
         }
-        None => format!("{place}: the waiver of `{}` silenced nothing; delete it", rule.id),
+        None => format!("{place}: the waiver of `{}` matches no finding; delete it", rule.id),
     }
 }
 
@@ -197,7 +207,7 @@ mod tests {
             ("subject = \"app\"", true, None),
             ("expires = \"2026-11-24\"", true, None),
             ("expires = \"2026-11-23\"", false, Some("expired on 2026-11-23")),
-            ("subject = \"other\"", false, Some("silenced nothing")),
+            ("subject = \"other\"", false, Some("matches no finding")),
         ] {
             let report = report(&waiver(rest));
             assert_eq!(checked(&report).unwrap().waived.is_some(), silenced, "{rest}");

@@ -12,6 +12,7 @@ pub mod json;
 pub mod lines;
 pub mod table;
 pub mod words;
+pub mod wrap;
 
 /// Everything that one run has to say.
 ///
@@ -28,6 +29,8 @@ pub struct Report {
     pub subjects: Vec<SubjectReport>,
     /// What the user should know about the run itself, one sentence each.
     pub notes: Vec<String>,
+    /// Those of the notes that say that a waiver has expired: even a quiet report prints them.
+    pub expired_waivers: Vec<String>,
 }
 
 /// One subject, what is true of it and what every rule says.
@@ -164,11 +167,12 @@ impl Report {
     /// # Errors
     /// Those of the writer.
     pub fn write_table(&self, width: u16, to: &mut dyn io::Write) -> io::Result<()> {
-        let style = table::Style { width, colour: false, detail: table::Detail::Normal };
+        let detail = table::Detail::Normal;
+        let style = table::Style { width, terminal: true, colour: false, detail, strict: false };
         table::write(self, style, to)
     }
 
-    /// Whether the exit code is 0: nothing denied and, when strict, nothing open.
+    /// Whether the exit code is 0: nothing denied and, when strict, nothing inconclusive.
     pub fn is_clean(&self, strict: bool) -> bool {
         let summary = self.summary();
         summary.deny == 0 && !(strict && summary.open > 0)
@@ -176,7 +180,7 @@ impl Report {
 }
 
 impl Summary {
-    /// `1 denied, 2 warnings, 3 open, 40 passed`; nothing is said of what did not happen.
+    /// `1 denied, 2 warnings, 3 inconclusive, 40 passed`; nothing is said of what did not happen.
     pub fn words(self) -> String {
         let plural = |count: usize, one: &str, many: &str| match count {
             0 => None,
@@ -187,7 +191,7 @@ impl Summary {
             plural(self.deny, "denied", "denied"),
             plural(self.warn, "warning", "warnings"),
             plural(self.waived, "waived", "waived"),
-            plural(self.open, "open", "open"),
+            plural(self.open, "inconclusive", "inconclusive"),
             Some(format!("{} passed", self.pass)),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroU32;
+use std::path::Path;
 
 pub mod budget;
 pub mod document;
@@ -77,6 +78,37 @@ impl Why {
     /// A reason in words.
     pub fn new(text: impl Into<String>) -> Why {
         Why::Image(text.into())
+    }
+
+    /// Says of a path where nothing is what was looked for, and what can be named instead.
+    fn if_absent(self, path: &Path, what: &str) -> Why {
+        match self {
+            Why::Io(error) if error.kind() == io::ErrorKind::NotFound => Why::new(format!(
+                "nothing is at {}: {what} was looked for (`docker save NAME -o FILE` and \
+                 `skopeo copy docker://NAME oci:DIR` make one)",
+                path.display()
+            )),
+            why => why,
+        }
+    }
+
+    /// Says what is at the path that was named as an archive: nothing, no archive, or an input
+    /// that ends before one begins.
+    fn of_archive(self, path: &Path) -> Why {
+        use layer::tar::Error::{Header, Truncated};
+        match self {
+            Why::Tar(Truncated { at: 0..512 }) if path == Path::new("-") => Why::new(
+                "standard input ended before one tar header was read; pipe `docker save NAME` \
+                 into it",
+            ),
+            Why::Tar(Header { at: 0, .. } | Truncated { at: 0..512 }) if path != Path::new("-") => {
+                Why::new(
+                    "not an image: neither a tar archive nor a directory; save one with \
+                     `docker save NAME -o FILE`",
+                )
+            }
+            why => why.if_absent(path, "an archive"),
+        }
     }
 }
 

@@ -309,7 +309,7 @@ fn typed(workspace: &Workspace, package: &PackageId) -> Typed {
 
 fn outputs_notes(workspace: &Workspace) -> Vec<String> {
     let missing = workspace.graph_missing.iter();
-    missing.map(|why| format!("cargo knows no dependency graph: {why}")).collect()
+    missing.map(|why| format!("`cargo metadata` returned no dependency graph: {why}")).collect()
 }
 
 fn package_facts(package: &MetadataPackage) -> Package {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// There is no such file, it may not be read, or it is no regular file.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), said_of(source))]
     Read {
         /// The file that was asked for.
         path: PathBuf,
@@ -95,7 +95,10 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The selected packages have no binary at all.
-    #[error("{} has no binary target; name a package that has one with `-p`", list(packages))]
+    #[error(
+        "{} has no binary target, so there is nothing to lint; if another package has one, name it with `-p`",
+        list(packages)
+    )]
     NoBins {
         /// The packages that were searched.
         packages: Vec<String>,
@@ -121,6 +124,14 @@ pub enum Error {
         /// The command that builds them.
         command: String,
     },
+}
+
+/// What the system said, without its number where that is all that there is to say.
+fn said_of(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// The nearest known name, as the end of a sentence.

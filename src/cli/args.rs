@@ -8,35 +8,36 @@ use clap::{ArgMatches, Args, ValueEnum};
 use crate::cli::output::{CliError, Output};
 use crate::report;
 use crate::report::Report;
+use crate::report::table::Style;
 use crate::rule::Level;
 use crate::session::configuration::{Configuration, LevelSetting};
 use crate::session::image_subjects;
 use crate::session::records;
 use crate::session::select;
 
-/// Which build is meant: cargo's own words.
+/// Cargo options that select the build to lint.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cargo")]
 pub struct Selection {
-    /// The workspace or package
+    /// Path of the workspace's or package's Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub manifest_path: Option<PathBuf>,
-    /// Only binaries of this package
+    /// Only the binaries of this package
     #[arg(short, long, value_name = "NAME")]
     pub package: Vec<String>,
     /// Only this binary
     #[arg(long, value_name = "NAME")]
     pub bin: Vec<String>,
-    /// The release profile
+    /// Select the release profile
     #[arg(short, long, conflicts_with = "profile")]
     pub release: bool,
-    /// This profile [default: the one that was built last]
+    /// Select this profile [default: the most recently built]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The target that was built for
+    /// Target triple that the binaries were built for
     #[arg(long, value_name = "TRIPLE")]
     pub target: Vec<String>,
-    /// Where cargo put the build
+    /// Cargo's target directory
     #[arg(long, value_name = "DIR")]
     pub target_dir: Option<PathBuf>,
 }
@@ -67,29 +68,29 @@ impl Selection {
     }
 }
 
-/// Cargo's own words that a record keeps.
+/// Cargo options that a record keeps.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cargo")]
 pub struct Features {
-    /// Features that the build got
+    /// Features the binary was built with
     #[arg(short = 'F', long, value_name = "FEATURES")]
     pub features: Vec<String>,
-    /// The build got `--all-features`
+    /// The binary was built with `--all-features`
     #[arg(long)]
     pub all_features: bool,
-    /// The build got `--no-default-features`
+    /// The binary was built with `--no-default-features`
     #[arg(long)]
     pub no_default_features: bool,
-    /// What the build got as `--config`
+    /// `--config` overrides that were passed to `cargo build`
     #[arg(long, value_name = "KEY=VALUE|FILE")]
     pub cargo_config: Vec<String>,
 }
 
-/// What is judged, when it is not what cargo built here.
+/// What is linted, when it is not what cargo built here.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Subject")]
 pub struct Subject {
-    /// Judge this file instead of the workspace's own binaries
+    /// Lint this file instead of the workspace's binaries
     #[arg(long, value_name = "PATH")]
     pub binary: Vec<PathBuf>,
 }
@@ -98,17 +99,18 @@ pub struct Subject {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Image")]
 pub struct Runtime {
-    /// The image that carries the program: `dir:PATH`, `docker-archive:FILE[:TAG]`,
-    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME`, `-` or a path
+    /// Runtime image that carries the binary: `dir:PATH`, `docker-archive:FILE[:TAG]`,
+    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME`, a path, an image's name,
+    /// or `-` for an archive on standard input
     #[arg(long, value_name = "REFERENCE", conflicts_with = "rootfs")]
     pub image: Option<OsString>,
-    /// The same as `--image dir:DIR`
+    /// Root file system of the image; same as `--image dir:DIR`
     #[arg(long, value_name = "DIR")]
     pub rootfs: Option<PathBuf>,
-    /// Where in the image the program lies or will lie
+    /// Path of the binary in the image
     #[arg(long, value_name = "PATH")]
     pub at: Option<String>,
-    /// The image for this platform, where there are several
+    /// Platform to select from a multi-platform image
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<String>,
 }
@@ -136,13 +138,13 @@ impl Runtime {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Record")]
 pub struct Writing {
-    /// Write the record into the program too, as a section that nothing loads
+    /// Also embed the record in the binary, in a section that is not loaded
     #[arg(long)]
     pub embed: bool,
-    /// Sign with this private key: ed25519 or P-256, PKCS#8 in PEM
+    /// Sign with this private key (ed25519 or P-256, PKCS#8 PEM)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Write a Sigstore bundle beside the record too
+    /// Also write a Sigstore bundle beside the record
     #[arg(long, requires = "key")]
     pub bundle: bool,
 }
@@ -161,10 +163,10 @@ pub struct Levels {
     /// Do not run this rule or group
     #[arg(short = 'A', long, value_name = "RULE|GROUP", action = clap::ArgAction::Append)]
     allow: Vec<String>,
-    /// Show what this rule or group finds
+    /// Report findings of this rule or group as warnings
     #[arg(short = 'W', long, value_name = "RULE|GROUP", action = clap::ArgAction::Append)]
     warn: Vec<String>,
-    /// Show what this rule or group finds, and exit with 1
+    /// Report findings of this rule or group as errors, and exit with 1
     #[arg(short = 'D', long, value_name = "RULE|GROUP", action = clap::ArgAction::Append)]
     deny: Vec<String>,
 }
@@ -191,15 +193,15 @@ impl Levels {
 /// Options of every command that lints: configuration, levels, how to answer.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Linting {
-    /// Configuration of the linter [default: binlint.toml at the workspace's root or here]
+    /// Configuration file [default: binlint.toml in the workspace's root or the working directory]
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     config: Option<PathBuf>,
     #[command(flatten)]
     levels: Levels,
-    /// An open outcome fails too: what could not be decided is not good enough
+    /// Also fail on inconclusive results
     #[arg(long, help_heading = "Levels")]
     strict: bool,
-    /// How to print the report
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     format: Format,
     #[command(flatten)]
@@ -245,7 +247,9 @@ impl Linting {
     /// The file or the pipe refuses it.
     pub fn answer(&self, report: &Report) -> Result<u8, CliError> {
         self.output.write(|to, style| match self.format {
-            Format::Table => report::table::write(report, style, to),
+            Format::Table => {
+                report::table::write(report, Style { strict: self.strict, ..style }, to)
+            }
             Format::Json => report::json::write(report, to),
         })?;
         Ok(if report.is_clean(self.strict) { crate::cli::CLEAN } else { crate::cli::DENIED })

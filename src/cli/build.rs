@@ -19,19 +19,20 @@ use crate::session::select::Selection;
 pub struct Build {
     #[command(flatten)]
     writing: Writing,
-    /// Make cargo rebuild what no longer matches its sources first
+    /// First mark crates stale whose sources no longer match what was compiled
     #[arg(long, help_heading = "Record")]
     ensure_fresh: bool,
-    /// Do not judge what was built
+    /// Do not lint the binaries after the build
     #[arg(long, help_heading = "Record")]
     no_check: bool,
     #[command(flatten)]
     rebuilding: Rebuilding,
-    /// Every other word goes to `cargo build`
+    /// Every other argument is passed to `cargo build`
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
-        value_name = "CARGO BUILD'S ARGUMENTS"
+        help_heading = "Cargo",
+        value_name = "CARGO BUILD ARGS"
     )]
     cargo: Vec<String>,
 }
@@ -107,13 +108,13 @@ fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), CliError> {
             "--keep" => own.rebuilding.keep = true,
             "--key" => {
                 let file =
-                    rest.next().ok_or_else(|| CliError::Arguments("--key wants a file".into()))?;
+                    rest.next().ok_or_else(|| CliError::Arguments("--key needs a file".into()))?;
                 own.writing.key = Some(PathBuf::from(file));
             }
             word if word.starts_with("--key=") => own.writing.key = Some(PathBuf::from(&word[6..])),
             word if word.starts_with("--message-format") => {
                 return Err(CliError::Arguments(
-                    "--message-format is taken: `binlint build` reads cargo's messages itself"
+                    "--message-format cannot be used: `binlint build` reads cargo's messages itself"
                         .into(),
                 ));
             }
@@ -121,7 +122,7 @@ fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), CliError> {
         }
     }
     if own.writing.bundle && own.writing.key.is_none() {
-        return Err(CliError::Arguments("--bundle wants a --key to sign with".to_owned()));
+        return Err(CliError::Arguments("--bundle needs a --key to sign with".to_owned()));
     }
     Ok((own, cargo))
 }

@@ -9,9 +9,19 @@ use crate::cli::output::CliError;
 use crate::cli::rebuilding::Rebuilding;
 use crate::session::{check, select};
 
-/// Arguments of `check`, and of no command at all.
+/// Arguments of `check`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Check {
+pub struct CheckFiles {
+    /// Binaries to lint instead of the workspace's (same as --binary)
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    check: CheckArgs,
+}
+
+/// Options of `check`, and of no command at all.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
@@ -20,7 +30,7 @@ pub struct Check {
     subject: Subject,
     #[command(flatten)]
     runtime: Runtime,
-    /// The record of the program's build [default: the one inside or beside it]
+    /// Provenance record of the binary [default: the embedded one, else BINARY.intoto.jsonl]
     #[arg(long, value_name = "FILE", help_heading = "Subject")]
     record: Option<PathBuf>,
     #[command(flatten)]
@@ -29,11 +39,21 @@ pub struct Check {
     linting: Linting,
 }
 
+/// Runs `check`: files and `--binary` are the same.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_with_files(arguments: &CheckFiles, matches: &ArgMatches) -> Result<u8, CliError> {
+    let mut check = arguments.check.clone();
+    check.subject.binary.extend(arguments.files.iter().cloned());
+    run(&check, matches)
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// Nothing to lint, unreadable input, a broken configuration.
-pub fn run(arguments: &Check, matches: &ArgMatches) -> Result<u8, CliError> {
+pub fn run(arguments: &CheckArgs, matches: &ArgMatches) -> Result<u8, CliError> {
     let image = arguments.runtime.file();
     let read = arguments.subject.binary.iter().chain(&arguments.record).chain(&image);
     let read = read.chain(&arguments.selection.manifest_path);

@@ -1,4 +1,4 @@
-//! `freshen`: makes cargo compile again exactly what does not match its sources.
+//! `freshen`: marks crates stale whose sources do not match what was compiled.
 
 use std::io::{self, Write};
 
@@ -14,14 +14,14 @@ use crate::session::freshen::Freshened;
 /// Arguments of `freshen`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Freshen {
-    #[command(flatten)]
-    selection: Selection,
-    /// Change nothing; say what would be compiled again, and exit with 1 if anything would
+    /// Change nothing; print what is stale, and exit with 1 if anything is
     #[arg(long)]
     check: bool,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Runs the command.
@@ -44,7 +44,7 @@ pub fn run(arguments: &Freshen) -> Result<u8, CliError> {
 pub(super) fn print(freshened: &Freshened) -> io::Result<()> {
     let Freshened { stale, fresh, only_checked, unreadable } = freshened;
     let mut out = output::stdout();
-    let verb = if *only_checked { "would compile again" } else { "compiles again" };
+    let verb = if *only_checked { "stale" } else { "marked stale" };
     for freshen::Stale { unit, why } in stale {
         let what = match &unit.kind {
             UnitKind::Bin(name) => format!("bin `{name}`"),
@@ -58,10 +58,11 @@ pub(super) fn print(freshened: &Freshened) -> io::Result<()> {
     }
     match (stale.len(), *fresh) {
         (0, 0) => match unreadable {
-            Some(why) => writeln!(out, "{why}; whether anything is stale cannot be told"),
-            None => writeln!(out, "nothing is compiled yet that dates could hide"),
+            Some(why) => writeln!(out, "inconclusive: {why}"),
+            None => writeln!(out, "no build artifacts found; nothing to check"),
         },
+        (0, 1) => writeln!(out, "1 unit matches its sources"),
         (0, fresh) => writeln!(out, "{fresh} units match their sources"),
-        (count, fresh) => writeln!(out, "{count} stale, {fresh} matching"),
+        (count, fresh) => writeln!(out, "{count} stale, {fresh} up to date"),
     }
 }

@@ -7,28 +7,35 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::cli::output;
-use crate::cli::output::{CliError, Output};
+use crate::cli::output::{CliError, Destination};
 use crate::report;
 use crate::report::binary::{Answer, Entry};
+use crate::report::table::Detail;
 use crate::session::inspect;
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Programs, libraries, and folders of them
+    /// Binaries, libraries, or directories of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Read headers only: no digest, no scan of the contents
     #[arg(long)]
     quick: bool,
-    /// Leave out the SHA-256
+    /// Do not compute the SHA-256 digest
     #[arg(long)]
     no_digest: bool,
-    /// How to print the facts
+    /// Format of the facts
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
-    output: Output,
+    destination: Destination,
+    /// Print one line for each file
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    quiet: bool,
+    /// Print every fact of every file
+    #[arg(short, long, help_heading = "Output")]
+    verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,7 +50,7 @@ enum Format {
 /// # Errors
 /// The output refuses them.
 pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
-    arguments.output.spares(arguments.files.iter().map(PathBuf::as_path))?;
+    arguments.destination.spares(arguments.files.iter().map(PathBuf::as_path))?;
     let options = inspect::Options {
         files: arguments.files.clone(),
         quick: arguments.quick,
@@ -60,7 +67,8 @@ pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
             false => output::say(format_args!("error: {path}: {error}"))?,
         }
     }
-    arguments.output.write(|to, style| match arguments.format {
+    let detail = Detail::asked(arguments.quiet, arguments.verbose);
+    arguments.destination.write_detailed(detail, |to, style| match arguments.format {
         Format::Table => report::inspect::write(&answers, style, to),
         Format::Json => report::binary::write(&entries(&answers), to),
         Format::Jsonl => report::binary::write_lines(&entries(&answers), to),

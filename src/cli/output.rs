@@ -11,22 +11,30 @@ use crate::provenance::fs as atomic;
 use crate::report::lines;
 use crate::report::table::{Detail, Style};
 
+/// Where a text goes and whether it is coloured: options of every command that prints one.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Destination {
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// When to use colours; auto obeys NO_COLOR, CARGO_TERM_COLOR and the terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Colour,
+}
+
 /// Options of every command that prints a report.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Colours: auto obeys the terminal, NO_COLOR and CARGO_TERM_COLOR
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: Colour,
-    /// Print the verdict alone
+    #[command(flatten)]
+    destination: Destination,
+    /// Print only the summary
     #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Print every rule's answer, with its reason
+    quiet: bool,
+    /// Print every rule's result, with its reason
     #[arg(short, long)]
-    pub verbose: bool,
+    verbose: bool,
 }
 
 /// When to colour.
@@ -97,8 +105,8 @@ impl From<clap::Error> for CliError {
     }
 }
 
-impl Output {
-    /// Writes the whole report or nothing: it is made in memory first.
+impl Destination {
+    /// Writes the whole text or nothing: it is made in memory first.
     ///
     /// # Errors
     /// The file or the pipe refuses it.
@@ -106,15 +114,32 @@ impl Output {
         &self,
         make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
     ) -> Result<(), CliError> {
+        self.write_detailed(Detail::Normal, make)
+    }
+
+    /// As [`Destination::write`], in this detail.
+    ///
+    /// # Errors
+    /// The file or the pipe refuses it.
+    pub fn write_detailed(
+        &self,
+        detail: Detail,
+        make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
+    ) -> Result<(), CliError> {
+        let terminal = self.output.is_none() && io::stdout().is_terminal();
+        let colour = self.color.is_wanted(terminal);
+        let width = width(terminal);
         let mut text = Vec::new();
-        make(&mut text, self.style())?;
+        make(&mut text, Style { width, terminal, colour, detail, strict: false })?;
         match &self.output {
             None => stdout().write_all(&text)?,
             Some(path) => atomic::write(path, &text).map_err(crate::session::Error::from)?,
         }
         Ok(())
     }
+}
 
+impl Destination {
     /// Refuses to write over what is read.
     ///
     /// # Errors
@@ -124,30 +149,43 @@ impl Output {
         match inputs.into_iter().find(|input| fs::is_same(input, output)) {
             None => Ok(()),
             Some(input) => Err(CliError::Arguments(format!(
-                "--output {} would be written over {}, which is read; name another file",
+                "--output {} would overwrite {}, which is an input; name another file",
                 output.display(),
                 input.display()
             ))),
         }
     }
+}
 
-    fn style(&self) -> Style {
-        let terminal = self.output.is_none() && io::stdout().is_terminal();
-        let detail = match (self.quiet, self.verbose) {
-            (true, _) => Detail::Quiet,
-            (_, true) => Detail::Verbose,
-            _ => Detail::Normal,
-        };
-        Style { width: width(terminal), colour: self.colour(terminal), detail }
+impl Output {
+    /// As [`Destination::spares`].
+    ///
+    /// # Errors
+    /// The output is one of the inputs.
+    pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+        self.destination.spares(inputs)
     }
 
-    fn colour(&self, terminal: bool) -> bool {
-        let says = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        match self.color {
+    /// As [`Destination::write`], in the detail that was asked for.
+    ///
+    /// # Errors
+    /// The file or the pipe refuses it.
+    pub fn write(
+        &self,
+        make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
+    ) -> Result<(), CliError> {
+        self.destination.write_detailed(Detail::asked(self.quiet, self.verbose), make)
+    }
+}
+
+impl Colour {
+    fn is_wanted(self, terminal: bool) -> bool {
+        let value_of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match self {
             Colour::Always => true,
             Colour::Never => false,
-            Colour::Auto => match says("CARGO_TERM_COLOR").as_deref() {
-                _ if says("NO_COLOR").is_some() => false,
+            Colour::Auto => match value_of("CARGO_TERM_COLOR").as_deref() {
+                _ if value_of("NO_COLOR").is_some() => false,
                 Some("always") => true,
                 Some("never") => false,
                 _ => terminal,

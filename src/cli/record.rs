@@ -23,7 +23,7 @@ pub struct Record {
     writing: Writing,
     #[command(flatten)]
     rebuilding: Rebuilding,
-    /// Write here instead of beside the program; for one program only
+    /// Write to this file instead of beside the binary (only for a single binary)
     #[arg(short, long, value_name = "FILE", help_heading = "Record")]
     output: Option<PathBuf>,
 }

@@ -5,29 +5,35 @@ use std::io::{self, Write};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::output::{CliError, Output};
-use crate::config::find_rule;
+use crate::cli::output::{CliError, Destination};
+use crate::config::{Scope, find_group, find_rule_or_group};
 use crate::report::lines;
+use crate::report::table::Style;
+use crate::report::wrap::wrap;
 use crate::rule::{Group, Rule, Status};
 use crate::rules;
 
-/// Words after `rules`.
+/// Arguments of `rules`.
 #[derive(Debug, Args)]
 pub struct List {
-    /// How to print the list
+    /// List only the rules of this group
+    #[arg(value_name = "GROUP")]
+    group: Option<String>,
+    /// Format of the list
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
-    output: Output,
+    destination: Destination,
 }
 
-/// Words after `explain`.
+/// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The rule, as the reports name it
-    rule: String,
+    /// Name of the rule or group
+    #[arg(value_name = "RULE|GROUP")]
+    name: String,
     #[command(flatten)]
-    output: Output,
+    destination: Destination,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,15 +55,19 @@ struct Entry {
     url: String,
 }
 
-/// Prints every rule by group.
+/// Prints the rules by group.
 ///
 /// # Errors
-/// The output refuses it.
-pub fn list(words: &List) -> Result<u8, CliError> {
-    words.output.write(|to, _| match words.format {
-        Format::Table => by_group(to),
+/// There is no such group, or the output refuses it.
+pub fn list(arguments: &List) -> Result<u8, CliError> {
+    let group = arguments.group.as_deref().map(find_group).transpose();
+    let group = group.map_err(CliError::Arguments)?;
+    let is_listed = |rule: &Rule| group.is_none_or(|group| group == rule.group);
+    arguments.destination.write(|to, style| match arguments.format {
+        Format::Table => by_group(&is_listed, style, to),
         Format::Json => {
-            let entries: Vec<Entry> = rules::ALL.iter().map(|rule| entry(rule)).collect();
+            let listed = rules::ALL.iter().filter(|rule| is_listed(rule));
+            let entries: Vec<Entry> = listed.map(|rule| entry(rule)).collect();
             lines::json(to, &entries, true)
         }
     })?;
@@ -78,73 +88,87 @@ fn entry(rule: &Rule) -> Entry {
     }
 }
 
-fn by_group(to: &mut dyn Write) -> io::Result<()> {
+fn by_group(is_listed: &dyn Fn(&Rule) -> bool, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let width = usize::from(style.width);
     let widest = rules::ALL.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
     for group in Group::ALL {
-        let mut of_group = rules::ALL.iter().filter(|rule| rule.group == *group).peekable();
+        let mut of_group =
+            rules::ALL.iter().filter(|rule| rule.group == *group && is_listed(rule)).peekable();
         if of_group.peek().is_some() {
-            writeln!(to, "{}: {}", group.name(), group.question())?;
+            let title = format!("{}: {}", group.name(), group.question());
+            writeln!(to, "{}", heading(&wrap(&title, 0, 2, width), style))?;
         }
         for rule in of_group {
-            writeln!(to, "  {:widest$}  {:5}  {}", rule.id, rule.level.name(), rule.summary)?;
+            let row = format!("  {:widest$}  {:5}  ", rule.id, rule.level.name());
+            // A narrow terminal has no room for a third column.
+            if width >= row.len() + 40 {
+                writeln!(to, "{row}{}", wrap(rule.summary, row.len(), row.len(), width))?;
+            } else {
+                writeln!(to, "{}\n    {}", row.trim_end(), wrap(rule.summary, 4, 4, width))?;
+            }
         }
     }
     Ok(())
 }
 
-/// Prints one rule's page.
+fn heading(text: &str, style: Style) -> String {
+    if style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Prints one rule's page, or the rules of a group.
 ///
 /// # Errors
-/// There is no such rule, or the output refuses it.
-pub fn explain(words: &Explain) -> Result<u8, CliError> {
-    let rule = find_rule(&words.rule).map_err(CliError::Arguments)?;
-    words.output.write(|to, style| page(rule, usize::from(style.width).min(90), to))?;
+/// There is no such rule or group, or the output refuses it.
+pub fn explain(arguments: &Explain) -> Result<u8, CliError> {
+    let scope = find_rule_or_group(&arguments.name).map_err(CliError::Arguments)?;
+    arguments.destination.write(|to, style| match scope {
+        Scope::Rule(rule) => page(rule, style, to),
+        Scope::Group(group) => by_group(&|rule| rule.group == group, style, to),
+    })?;
     Ok(crate::cli::CLEAN)
 }
 
-fn page(rule: &Rule, width: usize, to: &mut dyn Write) -> io::Result<()> {
-    writeln!(to, "{}: {}", rule.id, rule.summary)?;
+fn page(rule: &Rule, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let width = usize::from(style.width).min(90);
+    let title = wrap(&format!("{}: {}", rule.id, rule.summary), 0, 2, width);
+    writeln!(to, "{}", heading(&title, style))?;
     let (group, level) = (rule.group.name(), rule.level);
     let needs = rule.check.needs();
-    writeln!(to, "group {group}, level {level}, needs {needs}, since {}", rule.since)?;
+    let line = format!("group {group}, level {level}, needs {needs}, since {}", rule.since);
+    writeln!(to, "{}", wrap(&line, 0, 2, width))?;
     match rule.status {
         Status::Stable => {}
         Status::Renamed { since, reason } => {
-            writeln!(to, "called {} before {since}: {reason}", rule.aliases.join(", "))?;
+            let line = format!("called {} before {since}: {reason}", rule.aliases.join(", "));
+            writeln!(to, "{}", wrap(&line, 0, 2, width))?;
         }
-        Status::Deprecated { since, reason } => writeln!(to, "deprecated in {since}: {reason}")?,
+        Status::Deprecated { since, reason } => {
+            let line = format!("deprecated in {since}: {reason}");
+            writeln!(to, "{}", wrap(&line, 0, 2, width))?;
+        }
     }
     for (title, text) in
         [("What is checked", rule.what), ("Why it matters", rule.why), ("How to fix it", rule.fix)]
     {
-        writeln!(to, "\n{title}")?;
+        writeln!(to, "\n{}", heading(title, style))?;
         paragraph(text, width, to)?;
     }
     if let Some(reason) = rule.no_fix_line {
-        paragraph(&format!("A finding can be without a fix line: {reason}."), width, to)?;
+        paragraph(
+            &format!("A finding can come without a command that fixes it: {reason}."),
+            width,
+            to,
+        )?;
     }
     if !rule.symptoms.is_empty() {
-        writeln!(to, "\nSymptoms")?;
-        rule.symptoms.iter().try_for_each(|symptom| writeln!(to, "  {symptom}"))?;
+        writeln!(to, "\n{}", heading("Symptoms", style))?;
+        rule.symptoms.iter().try_for_each(|symptom| paragraph(&symptom.to_string(), width, to))?;
     }
-    writeln!(to, "\nReferences")?;
+    writeln!(to, "\n{}", heading("References", style))?;
     rule.references.iter().try_for_each(|reference| writeln!(to, "  {reference}"))?;
     writeln!(to, "  {}", rule.url())
 }
 
 fn paragraph(text: &str, width: usize, to: &mut dyn Write) -> io::Result<()> {
-    for block in text.lines() {
-        let mut column = 0;
-        for word in block.split_whitespace() {
-            let length = word.chars().count();
-            if column > 0 && column + 1 + length > width {
-                writeln!(to)?;
-                column = 0;
-            }
-            write!(to, "{}{word}", if column == 0 { "  " } else { " " })?;
-            column += length + if column == 0 { 2 } else { 1 };
-        }
-        writeln!(to)?;
-    }
-    Ok(())
+    writeln!(to, "  {}", wrap(text, 2, 2, width))
 }

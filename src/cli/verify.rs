@@ -12,22 +12,22 @@ use crate::session::{select, verify};
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Verify {
-    /// The program, or the image that carries it
+    /// The binary, or the image that carries it
     #[arg(value_name = "BINARY|IMAGE")]
     subject: PathBuf,
-    /// Its record [default: the one inside, else the one beside it]
+    /// Provenance record [default: the embedded one, else BINARY.intoto.jsonl]
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Its record by a path of the image
+    /// Path of the record in the image
     #[arg(long, value_name = "PATH", conflicts_with = "record")]
     image_record: Option<String>,
-    /// Where in the image the program lies [default: what the image would start]
+    /// Path of the binary in the image [default: what the image starts]
     #[arg(long, value_name = "PATH")]
     at: Option<String>,
-    /// Take only a record that the owner of this key signed: a public key in PEM
+    /// Require a signature by this public key (PEM)
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Compare base images with this Dockerfile
+    /// Compare the recorded base images with this Dockerfile
     #[arg(long, value_name = "FILE")]
     dockerfile: Option<PathBuf>,
     #[command(flatten)]

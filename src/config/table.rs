@@ -6,7 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{Config, Error, Scope, Setting, Source, Waiver, find, find_rule, nearest};
+use crate::config::{
+    Config, Error, Scope, Setting, Source, Waiver, find_rule, find_rule_or_group, nearest,
+};
 use crate::rule::Level;
 use jiff::civil::Date;
 
@@ -78,7 +80,8 @@ impl Reader<'_> {
     fn levels(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
         let mut settings = Vec::new();
         for (key, value) in table {
-            let scope = find(key.get_ref()).map_err(|message| self.error(key.span(), &message))?;
+            let scope = find_rule_or_group(key.get_ref())
+                .map_err(|message| self.error(key.span(), &message))?;
             let level = match value.get_ref() {
                 DeValue::String(text) => match text.as_ref() {
                     "allow" => Some(Level::Allow),

@@ -9,6 +9,7 @@ use crate::report::lines;
 use crate::report::lines::strong;
 use crate::report::table::{Detail, Style};
 use crate::report::words;
+use crate::report::wrap::wrap;
 
 /// More than this many get a line each instead of a sheet.
 const SHEETS: usize = 4;
@@ -46,7 +47,7 @@ fn sheet(binary: &Binary, style: Style, indent: &str, to: &mut dyn Write) -> io:
     let room = usize::from(style.width).saturating_sub(indent.len() + widest + 2).max(30);
     for (name, value) in rows {
         let mut name = name;
-        for line in wrap(&value, room) {
+        for line in wrap(&value, 0, 0, room).lines() {
             lines::line(to, format_args!("{indent}{name:widest$}  {line}"))?;
             name = "";
         }
@@ -184,21 +185,4 @@ fn crates(binary: &Binary, all: bool) -> Option<String> {
         }
         _ => names.join(", "),
     })
-}
-
-/// Breaks at spaces; a word that is longer than the room keeps its line.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().map_or(0, |line| line.chars().count());
-        if last > 0 && last + 1 + word.chars().count() > room {
-            lines.push(word.to_string());
-        } else if let Some(line) = lines.last_mut() {
-            if last > 0 {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
 }

@@ -1,205 +1,290 @@
-//! The report that a person reads: worst first, then the lines to paste, then one verdict.
+//! The report that a person reads: worst first, each finding with its fix, then one summary line.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
-
 use crate::escape;
-use crate::report::lines::{line, strong};
+use crate::report::lines::line;
+use crate::report::wrap::wrap;
 use crate::report::{Checked, Report, SubjectReport, Summary, words};
-use crate::rule::{Level, Location, Outcome};
+use crate::rule::{Finding, Level, Location, Outcome};
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     /// Columns of the terminal; lines to paste are never broken.
     pub width: u16,
+    /// Whether a terminal shows it. In a log each note stays on one line, where a search finds it.
+    pub terminal: bool,
     /// Whether escape sequences are welcome.
     pub colour: bool,
     /// How much is said.
     pub detail: Detail,
+    /// Whether inconclusive results fail the run, which the summary then says.
+    pub strict: bool,
 }
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
-    /// The verdict alone.
+    /// The summary alone.
     Quiet,
-    /// The findings, and how much stayed open.
+    /// The findings, and how many rules were inconclusive.
     Normal,
-    /// Every rule's answer, with its reason and evidence.
+    /// Every rule's result, with its reason and evidence.
     Verbose,
 }
+
+impl Detail {
+    /// The detail that `-q` and `-v` ask for.
+    pub const fn asked(quiet: bool, verbose: bool) -> Detail {
+        match (quiet, verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Normal,
+        }
+    }
+}
+
+/// Colours of the levels and results, as SGR parameters.
+#[derive(Clone, Copy)]
+enum Colour {
+    None,
+    Grey,
+    Red,
+    Yellow,
+    Green,
+    Magenta,
+}
+
+/// Findings show this many pieces of evidence, unless every one was asked for.
+const MAX_EVIDENCE: usize = 3;
 
 /// Writes the report.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn write(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    for judged in &report.subjects {
-        if style.detail > Detail::Quiet {
-            subject(judged, style, to)?;
+    if style.detail == Detail::Quiet {
+        // A waiver that ran out changes the exit code: it is said however quiet the run is.
+        for note in &report.expired_waivers {
+            write_note(note, "", style, to)?;
+        }
+        return write_summary(report, style, to);
+    }
+    for subject in &report.subjects {
+        match style.detail == Detail::Normal && is_one_line(subject) {
+            // One subject without findings is what the summary says.
+            true if report.subjects.len() == 1 => {}
+            true => writeln!(
+                to,
+                "{}: {}",
+                bold(&subject.name, Colour::None, style),
+                subject.summary().words()
+            )?,
+            false => write_subject(subject, style, to)?,
         }
     }
-    if style.detail > Detail::Quiet {
-        for note in &report.notes {
-            line(to, format_args!("note: {note}"))?;
-        }
+    for note in &report.notes {
+        write_note(note, "", style, to)?;
     }
-    verdict(report, style, to)
+    write_summary(report, style, to)
 }
 
-fn subject(judged: &SubjectReport, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    strong(to, escape(None, style), &judged.name, format_args!(""))?;
-    if let Some(binary) = &judged.facts.binary {
-        if binary.path != judged.name {
+/// Whether there is nothing to say of the subject but how many rules passed.
+fn is_one_line(subject: &SubjectReport) -> bool {
+    let of_dockerfile = subject.facts.dockerfile.as_ref().map_or(0, |it| it.notes.len());
+    let notes =
+        subject.facts.binary.as_ref().map_or(0, |binary| binary.notes.len()) + of_dockerfile;
+    subject.failures().is_empty() && notes == 0
+}
+
+fn write_subject(subject: &SubjectReport, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    writeln!(to, "{}", bold(&subject.name, Colour::None, style))?;
+    if let Some(binary) = &subject.facts.binary {
+        if binary.path != subject.name {
             line(to, format_args!("  {}", binary.path))?;
         }
-        line(to, format_args!("  {}", words::identity(binary)))?;
+        let identity = words::identity(binary);
+        writeln!(to, "  {}", wrap(&escape::line(&identity), 2, 2, usize::from(style.width)))?;
         for note in &binary.notes {
-            line(to, format_args!("  note: {note}"))?;
+            write_note(note, "  ", style, to)?;
         }
     }
-    if let Some(dockerfile) = &judged.facts.dockerfile {
+    if let Some(dockerfile) = &subject.facts.dockerfile {
         for note in &dockerfile.notes {
-            writeln!(to, "  note: {note}")?;
+            write_note(note, "  ", style, to)?;
         }
     }
-    let failures = judged.failures();
-    let mut table = table(style);
-    for checked in &failures {
-        row(&mut table, checked, style);
+    writeln!(to)?;
+    for checked in subject.failures() {
+        write_findings(checked, style, to)?;
     }
     if style.detail == Detail::Verbose {
-        for checked in
-            judged.checked.iter().filter(|it| !failures.iter().any(|one| std::ptr::eq(*one, *it)))
-        {
-            row(&mut table, checked, style);
-        }
-    }
-    if !table.is_empty() {
-        writeln!(to, "{table}")?;
-    }
-    lines_to_paste(&failures, to)?;
-    let open = judged.summary().open;
-    if open > 0 && style.detail == Detail::Normal {
-        writeln!(to, "  {open} open: the evidence was not enough to decide (-v says why)")?;
-    }
-    writeln!(to)
-}
-
-fn table(style: Style) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width);
-    if style.colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table
-}
-
-fn row(table: &mut Table, checked: &Checked, style: Style) {
-    let (word, colour) = match (&checked.outcome, checked.level) {
-        (Outcome::Fail(_), _) if checked.waived.is_some() => ("waived", Color::DarkGrey),
-        (Outcome::Fail(_), Level::Deny) => ("deny", Color::Red),
-        (Outcome::Fail(_), _) => ("warn", Color::Yellow),
-        (Outcome::Open(_), _) => ("open", Color::Magenta),
-        (Outcome::Pass(_), _) => ("pass", Color::Green),
-        (Outcome::NotApplicable(_), _) => ("n/a", Color::DarkGrey),
-    };
-    table.add_row([
-        Cell::new(word).fg(colour).add_attribute(Attribute::Bold),
-        Cell::new(checked.rule.id),
-        Cell::new(seen(checked, style)),
-    ]);
-}
-
-/// What was seen, where, and on what evidence.
-fn seen(checked: &Checked, style: Style) -> String {
-    let mut lines = Vec::new();
-    match &checked.outcome {
-        Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => {
-            lines.push(why.to_string());
-        }
-        Outcome::Fail(findings) => {
-            for finding in findings {
-                lines.push(finding.message.clone());
-                lines.push(format!("  at {}", finding.location));
-                if let Location::Line { text, .. } = &finding.location {
-                    lines.push(format!("  | {}", text.chars().take(200).collect::<String>()));
-                }
-                let shown = if style.detail == Detail::Verbose { usize::MAX } else { 3 };
-                lines.extend(finding.evidence.iter().take(shown).map(|it| format!("  {it}")));
-                if finding.evidence.len() > shown {
-                    lines.push(format!("  … and {} more (-v)", finding.evidence.len() - shown));
-                }
-            }
-            lines.push(format!("  see {}", checked.rule.url()));
-        }
-    }
-    if let Some(waived) = &checked.waived {
-        lines.push(format!("  waived: {} ({})", waived.reason, waived.place));
-    }
-    // A table breaks lines by itself, and takes no other characters for what they are.
-    lines.iter().map(|line| escape::line(line)).collect::<Vec<_>>().join("\n")
-}
-
-/// Outside the table, because a line that is to be pasted must not be broken or framed. A finding
-/// without one says why.
-fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
-    let mut fixes: Vec<(&str, String)> = Vec::new();
-    for checked in failures {
-        for finding in checked.outcome.findings() {
-            let none = || Some(format!("(no line: {})", checked.rule.no_fix_line?));
-            let Some(fix) = finding.fix.clone().or_else(none) else { continue };
-            if !fixes.iter().any(|(_, known)| *known == fix) {
-                fixes.push((checked.rule.id, fix));
-            }
-        }
-    }
-    if fixes.is_empty() {
-        return Ok(());
-    }
-    writeln!(to, "  to fix:")?;
-    let widest = fixes.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
-    for (id, fix) in fixes {
-        for (index, line) in fix.lines().enumerate() {
-            let id = if index == 0 { id } else { "" };
-            writeln!(to, "    {id:widest$}  {}", escape::whole(line))?;
-        }
+        write_others(&subject.checked, style, to)?;
+        writeln!(to)?;
     }
     Ok(())
 }
 
-fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+/// A failed rule: each finding with its place, its evidence, its fix and the page that explains
+/// it. A fix is to be pasted, so its lines are not broken.
+fn write_findings(checked: &Checked, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let rule = checked.rule;
+    let (level, colour) = match (&checked.waived, checked.level) {
+        (Some(_), _) => ("waived", Colour::Grey),
+        (None, Level::Deny) => ("deny", Colour::Red),
+        (None, _) => ("warn", Colour::Yellow),
+    };
+    for finding in checked.outcome.findings() {
+        write_result((level, colour), rule.id, &finding.message, style, to)?;
+        write_evidence(finding, style, to)?;
+        if let Some(waived) = &checked.waived {
+            line(to, format_args!("    waived: {} ({})", waived.reason, waived.place))?;
+        }
+        match (&finding.fix, rule.no_fix_line) {
+            (Some(fix), _) if fix.lines().count() > 1 => {
+                writeln!(to, "    fix:")?;
+                fix.lines().try_for_each(|line| writeln!(to, "      {}", escape::whole(line)))?;
+            }
+            (Some(fix), _) => writeln!(to, "    fix: {}", escape::whole(fix.trim_end()))?,
+            (None, Some(why)) => {
+                let line = format!("no fix command: {why}");
+                writeln!(to, "    {}", wrap(&escape::line(&line), 4, 4, usize::from(style.width)))?;
+            }
+            (None, None) => {}
+        }
+        writeln!(to, "    see: cargo binlint explain {}", rule.id)?;
+        writeln!(to)?;
+    }
+    Ok(())
+}
+
+fn write_evidence(finding: &Finding, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let width = usize::from(style.width);
+    if finding.location != Location::Subject {
+        writeln!(
+            to,
+            "    {}",
+            wrap(&escape::line(&format!("at {}", finding.location)), 4, 4, width)
+        )?;
+    }
+    if let Location::Line { text, .. } = &finding.location {
+        line(to, format_args!("    | {}", text.chars().take(200).collect::<String>()))?;
+    }
+    let shown = if style.detail == Detail::Verbose { usize::MAX } else { MAX_EVIDENCE };
+    for evidence in finding.evidence.iter().take(shown) {
+        writeln!(to, "    {}", wrap(&escape::line(evidence), 4, 4, width))?;
+    }
+    match finding.evidence.len().saturating_sub(shown) {
+        0 => Ok(()),
+        more => writeln!(to, "    … and {more} more (-v)"),
+    }
+}
+
+/// What is not reported as a finding: waived, inconclusive, passed; rules that do not apply are
+/// gathered by their reason.
+fn write_others(all: &[Checked], style: Style, to: &mut dyn Write) -> io::Result<()> {
+    for checked in all {
+        match &checked.outcome {
+            Outcome::Fail(_) if checked.waived.is_some() => write_findings(checked, style, to)?,
+            Outcome::Open(why) => {
+                let result = ("inconclusive", Colour::Magenta);
+                write_result(result, checked.rule.id, why.as_ref(), style, to)?;
+            }
+            _ => {}
+        }
+    }
+    for checked in all {
+        if let Outcome::Pass(why) = &checked.outcome {
+            write_result(("pass", Colour::Green), checked.rule.id, why.as_ref(), style, to)?;
+        }
+    }
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for checked in all {
+        if let Outcome::NotApplicable(why) = &checked.outcome {
+            let why = why.to_string();
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, rules)) => rules.push(checked.rule.id),
+                None => reasons.push((why, vec![checked.rule.id])),
+            }
+        }
+    }
+    for (why, rules) in reasons {
+        write_result(("not applicable", Colour::Grey), &why, &rules.join(", "), style, to)?;
+    }
+    Ok(())
+}
+
+/// `warn missing-pie: message`, broken to the width under an indent.
+fn write_result(
+    (word, colour): (&str, Colour),
+    subject: &str,
+    text: &str,
+    style: Style,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let taken = 2 + word.chars().count();
+    let text =
+        wrap(&escape::line(&format!(" {subject}: {text}")), taken, 3, usize::from(style.width));
+    writeln!(to, "  {}{text}", bold(word, colour, style))
+}
+
+fn write_note(note: &str, indent: &str, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let width = if style.terminal { usize::from(style.width) } else { usize::MAX };
+    let note = format!("note: {note}");
+    writeln!(to, "{indent}{}", wrap(&escape::line(&note), indent.len(), indent.len() + 2, width))
+}
+
+fn write_summary(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let summary = report.summary();
     let names = match report.subjects.as_slice() {
         [one] => one.name.clone(),
-        many if many.iter().all(|it| it.facts.dockerfile.is_some()) => {
-            format!("{} Dockerfiles", many.len())
-        }
         many => format!("{} programs", many.len()),
     };
     let (word, colour) = match summary {
-        Summary { deny: 1.., .. } => ("do not ship", Color::Red),
-        Summary { warn: 1.., .. } => ("nothing denied", Color::Yellow),
-        _ => ("clean", Color::Green),
+        Summary { deny: 1.., .. } => ("do not ship", Colour::Red),
+        Summary { open: 1.., .. } if style.strict => ("failed under --strict", Colour::Red),
+        Summary { warn: 1.., .. } => ("nothing denied", Colour::Yellow),
+        _ => ("clean", Colour::Green),
     };
-    let rest = format_args!(": {names}: {}", summary.words());
-    strong(to, escape(Some(colour), style), word, rest)
+    write_inconclusive(report, style, to)?;
+    writeln!(to, "{}: {}: {}", bold(word, colour, style), escape::line(&names), summary.words())
 }
 
-/// The escape sequence of a strong word, where one is welcome.
-fn escape(colour: Option<Color>, style: Style) -> Option<&'static str> {
-    style.colour.then_some(match colour {
-        Some(Color::Red) => ";31",
-        Some(Color::Yellow) => ";33",
-        Some(Color::Green) => ";32",
-        _ => "",
-    })
+/// How many rules were inconclusive and how to read why; under `--strict`, which.
+fn write_inconclusive(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let summary = report.summary();
+    if summary.open == 0 || style.detail == Detail::Verbose {
+        return Ok(());
+    }
+    if style.strict {
+        let checked = report.subjects.iter().flat_map(|subject| &subject.checked);
+        let open = checked.filter(|it| matches!(it.outcome, Outcome::Open(_)));
+        let open: BTreeSet<&str> = open.map(|it| it.rule.id).collect();
+        let open = open.into_iter().collect::<Vec<_>>().join(", ");
+        let line = format!("inconclusive: {open} (run with -v for the reasons)");
+        return writeln!(to, "{}", wrap(&escape::line(&line), 0, 2, usize::from(style.width)));
+    }
+    match (summary.open, style.detail) {
+        (_, Detail::Quiet) => Ok(()),
+        (1, _) => writeln!(to, "1 rule inconclusive (run with -v for the reason)"),
+        (open, _) => writeln!(to, "{open} rules inconclusive (run with -v for the reasons)"),
+    }
+}
+
+fn bold(text: &str, colour: Colour, style: Style) -> String {
+    let text = escape::line(text);
+    if !style.colour {
+        return text.into_owned();
+    }
+    let code = match colour {
+        Colour::None => "",
+        Colour::Grey => ";90",
+        Colour::Red => ";31",
+        Colour::Yellow => ";33",
+        Colour::Green => ";32",
+        Colour::Magenta => ";35",
+    };
+    format!("\u{1b}[1{code}m{text}\u{1b}[0m")
 }

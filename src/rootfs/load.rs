@@ -86,15 +86,26 @@ pub fn load(
     match reference {
         Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
         Reference::Layout { path, tag } => {
-            let store = Store::Directory(Blobs::open(path)?);
+            let blobs = Blobs::open(path).map_err(|why| why.if_absent(path, "an OCI layout"))?;
+            let store = Store::Directory(blobs);
             Loader::new(store, wish, interest, siblings).oci(tag.as_deref())
         }
         Reference::Archive { path, tag } => {
-            let store = Store::open_archive(path, interest)?;
+            let store = Store::open_archive(path, interest).map_err(|why| why.of_archive(path))?;
             Loader::new(store, wish, interest, siblings).archive(path, tag.as_deref())
         }
         Reference::Daemon(name) => {
             load_stream(crate::rootfs::source::daemon::save(name)?, wish, interest, siblings)
+        }
+        Reference::Name(name) => {
+            let saved = crate::rootfs::source::daemon::save(name).map_err(|why| {
+                Why::new(format!(
+                    "there is no such file, and as the name of an image: {why}; write \
+                     `docker-daemon:{name}` to ask the engine, or save it with `docker save {name} \
+                     -o image.tar` and name `image.tar`"
+                ))
+            })?;
+            load_stream(saved, wish, interest, siblings)
         }
     }
 }
@@ -149,7 +160,7 @@ impl<'a> Loader<'a> {
             _ => None,
         };
         let Some(layer) = packed_root else {
-            return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside").into());
+            return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside; save the image with `docker save NAME -o FILE`").into());
         };
         let mut files = Squashed::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;

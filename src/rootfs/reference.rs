@@ -28,6 +28,8 @@ pub enum Reference {
     },
     /// `docker-daemon:NAME`: an image of the running engine.
     Daemon(String),
+    /// A bare name that is no file here: perhaps an image of the running engine.
+    Name(String),
 }
 
 impl Reference {
@@ -66,6 +68,11 @@ impl Reference {
                 "registries are not read; fetch the image with `skopeo copy docker://NAME oci-archive:image.tar` and name `oci-archive:image.tar`"
                     .to_owned(),
             ),
+            b"docker-daemon" | b"dir" => {
+                let transport = String::from_utf8_lossy(scheme);
+                let what = if scheme == b"dir" { "a directory" } else { "an image's name" };
+                Err(format!("`{transport}:` without {what}; write it behind the colon"))
+            }
             _ => recognise(Path::new(text)),
         }
     }
@@ -88,8 +95,22 @@ fn split_tag(bytes: &[u8]) -> (PathBuf, Option<String>) {
     }
 }
 
+/// Whether an engine could have an image of this name, such as `app`, `app:latest` or
+/// `registry:5000/team/app@sha256:…`; what ends as archives do is meant as a file.
+fn is_image_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    let is_file = [".tar", ".gz", ".tgz", ".zst"].iter().any(|it| text.ends_with(it));
+    text.starts_with(|it: char| it.is_ascii_alphanumeric()) && text.bytes().all(is_part) && !is_file
+}
+
 fn recognise(path: &Path) -> Result<Reference, String> {
-    let is_directory = local_path::look(path).map_err(|error| {
+    let looked = local_path::look(path);
+    if let (Err(error), Some(name)) = (&looked, path.to_str().filter(|it| is_image_name(it)))
+        && error.kind() == std::io::ErrorKind::NotFound
+    {
+        return Ok(Reference::Name(name.to_owned()));
+    }
+    let is_directory = looked.map_err(|error| {
         format!(
             "{error}; write `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME` or `-`"
         )
@@ -179,6 +200,20 @@ mod tests {
             super::Reference::parse(text.as_ref()),
             Ok(Reference::Archive { path: file, tag: None })
         );
+    }
+
+    /// Everyone's first try is the name of an image; a path or an archive that is not there is
+    /// no name.
+    #[test]
+    fn a_bare_name_that_is_no_file_is_asked_of_the_engine() {
+        for name in ["no-such-app", "no-such-app:latest", "localhost:5000/team/no-such-app:1"] {
+            assert_eq!(parse(name), Ok(Reference::Name(name.to_owned())));
+        }
+        for path in ["no-such.tar", "no-such.tar.gz", "./no-such", "/no/such", "no such"] {
+            assert!(parse(path).unwrap_err().contains("docker-daemon:NAME"), "{path}");
+        }
+        assert!(parse("docker-daemon:").unwrap_err().contains("without an image's name"));
+        assert!(parse("dir:").unwrap_err().contains("without a directory"));
     }
 
     #[test]

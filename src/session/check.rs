@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
+use crate::cargo::workspace::Asked;
 use crate::config::Config;
 use crate::dockerfile::context;
 use crate::lint::lint;
@@ -14,7 +15,7 @@ use crate::session::Error;
 use crate::session::clock;
 use crate::session::configuration::{Configuration, configuration};
 use crate::session::gather::{
-    Here, as_typed, built, built_for, facts, given, look_closer, nameless, said,
+    Here, as_typed, built, built_for, facts, given, look_closer, nameless, selected,
 };
 use crate::session::image_subjects;
 use crate::session::image_subjects::Seen;
@@ -79,7 +80,7 @@ pub fn check(options: &Options) -> Result<Report, Error> {
                 }
                 None if image.programs.is_empty() => {
                     return Err(Error::Usage(format!(
-                        "{}: no Rust program is in the image; name the one that it will carry with --binary",
+                        "{}: the image contains no Rust binary; pass the one that it will carry with `--binary PATH`",
                         image.reference
                     )));
                 }
@@ -100,15 +101,23 @@ pub fn check(options: &Options) -> Result<Report, Error> {
             image_subjects::carry(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())
             {
-                notes.push(format!("`{name}` lies on the mount {mount}: it is not in the image"));
+                notes.push(format!("`{name}` is on the mount {mount}, not in the image"));
             }
         }
+    }
+    if here.is_none() && options.selection.asked() != Asked::default() {
+        notes.push(
+            "--features, --all-features and --no-default-features have no effect: there is no \
+             workspace to compare with"
+                .to_owned(),
+        );
     }
     notes.extend(here.and_then(|here| nameless(here, &subjects)));
     if let Some(workspace) = &workspace {
         let image = options.image.reference.as_deref();
         options.rebuild.run(&mut subjects, workspace, &config, image)?;
     }
+    notes.extend(workspace.as_ref().and_then(|it| unknown_features(it, &options.selection)));
     // A program or an image that was named is what the user asks about, and nothing beside it.
     let named = !options.binaries.is_empty() || options.image.reference.is_some();
     let dockerfile = workspace.as_ref().filter(|_| !named).and_then(|workspace| {
@@ -149,8 +158,7 @@ pub fn check_recorded(recorder: &Recorder, rebuild: rebuild::Options) -> Result<
     let mut subjects = Vec::new();
     for program in recorder.programs() {
         let (outputs, output) = (&program.outputs, &program.output);
-        let note = said(outputs);
-        if !notes.contains(&note) {
+        if let Some(note) = selected(&query, outputs).filter(|note| !notes.contains(note)) {
             notes.push(note);
         }
         let build = Build::new(workspace, outputs, output);
@@ -182,6 +190,19 @@ fn linted(
     Ok(report)
 }
 
+/// That no package has a feature that was named; cargo would refuse to build with it.
+fn unknown_features(workspace: &workspace::Workspace, selection: &Selection) -> Option<String> {
+    let is_known = |name: &str| {
+        let packages = &workspace.metadata.packages;
+        name.contains('/') || packages.iter().any(|package| package.features.contains_key(name))
+    };
+    let asked = selection.asked().features;
+    let unknown: Vec<String> =
+        asked.iter().filter(|name| !is_known(name)).map(|name| format!("`{name}`")).collect();
+    (!unknown.is_empty())
+        .then(|| format!("--features: no package has the feature {}", unknown.join(", ")))
+}
+
 /// The workspace, where there is one or one was named; a subject that was given does without.
 fn workspace(
     options: &Options,
@@ -194,7 +215,7 @@ fn workspace(
         Err(error) if needed || query.manifest_path.is_some() => Err(error.into()),
         Err(error::Error::NoManifest { .. } | error::Error::CargoMissing { .. }) => Ok(None),
         Err(error) => {
-            notes.push(format!("judged without the workspace: {error}"));
+            notes.push(format!("linted without the workspace: {error}"));
             Ok(None)
         }
     }

@@ -48,7 +48,7 @@ pub fn expected(selection: &Selection, record: &Record) -> Result<Expected, Erro
             recorded.config.iter().cloned().partition(|word| is_profile_setting(word));
         query.config = profile;
         request.config = recorded.config;
-        let why = "it may name programs, so it is not obeyed; repeat it with --cargo-config";
+        let why = "it can name programs to run, so it was not applied; pass it with --cargo-config";
         notes = other.iter().map(|word| format!("not compared: --config {word}: {why}")).collect();
     }
     Ok(Expected { query, request, notes })
@@ -74,7 +74,7 @@ pub fn compare_with(
         .find(|output| output.path.file_name().is_some_and(|file| file == name))
         .or_else(|| outputs.built.iter().find(|output| output.bin == bin))
         .or(outputs.built.first())
-        .ok_or_else(|| Error::Usage(format!("{name} is none of the workspace's binaries")))?;
+        .ok_or_else(|| Error::Usage(format!("{name} is not a binary of this workspace")))?;
     let request = expected.request.clone();
     let recorded = record.source_files();
     let built = (&outputs, output);

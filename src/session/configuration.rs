@@ -68,7 +68,10 @@ pub fn configuration(
     match read_text(&own, "configuration", MAX_TEXT)? {
         Some(file) => files.push((file, &[])),
         None if named.is_some() => {
-            return Err(Error::Usage(format!("--config {}: there is no such file", own.display())));
+            return Err(Error::Usage(format!(
+                "--config {}: there is no such file; name a binlint.toml",
+                own.display()
+            )));
         }
         None => {}
     }

@@ -14,6 +14,7 @@ use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, files_below, snapshot};
 use crate::cargo::target_dir;
 use crate::cargo::target_dir::TargetDir;
+use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 use crate::cargo::workspace;
 use crate::digest::sha256_hex;
@@ -47,13 +48,16 @@ pub struct Stale {
     pub why: String,
 }
 
-/// Makes cargo compile again what does not match its sources; `only_check` changes nothing.
+/// Marks crates stale that do not match their sources, so that cargo rebuilds them; `only_check` changes nothing.
 ///
 /// # Errors
 /// No workspace, a target directory that cannot be written to or, under `only_check`, read.
 pub fn freshen(selection: &Selection, only_check: bool) -> Result<Freshened, Error> {
     let query = &selection.query()?;
     let workspace = workspace::workspace(query)?;
+    if !query.bins.is_empty() {
+        outputs::selected_bins(&workspace, query)?;
+    }
     let place = Place::new(&workspace);
     let mut reader = reader();
     let mut stale: Vec<Stale> = Vec::new();
@@ -77,7 +81,7 @@ pub fn freshen(selection: &Selection, only_check: bool) -> Result<Freshened, Err
     let found_nothing = stale.is_empty() && fresh == 0;
     let unreadable = found_nothing.then(|| place.target().notes.into_iter().next()).flatten();
     if let (true, Some(why)) = (only_check, &unreadable) {
-        return Err(Error::Usage(format!("{why}; whether anything is stale cannot be told")));
+        return Err(Error::Usage(format!("inconclusive: {why}")));
     }
     if !only_check {
         for Stale { unit, .. } in &stale {
@@ -160,7 +164,11 @@ impl Place {
             || targets
                 .iter()
                 .any(|it| unit.profile.starts_with(crate::cargo::target_dir::outputs::stem(it)));
-        of_package && of_profile && of_target
+        let of_bin = match &unit.kind {
+            UnitKind::Bin(name) => query.bins.is_empty() || query.bins.contains(name),
+            _ => true,
+        };
+        of_package && of_profile && of_target && of_bin
     }
 
     /// What the contents of sources and programs say against units.

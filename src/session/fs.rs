@@ -16,6 +16,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Moment> {
     Ok(Moment::modified(&fs::metadata(path)?))
 }
 
+/// Whether something is there under this path.
+pub fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
 /// Puts a file in the place of another in one step.
 ///
 /// # Errors

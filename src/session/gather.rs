@@ -98,10 +98,8 @@ impl<'a> Here<'a> {
 /// Nothing built, or a program that cannot be read.
 pub fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Subject>, Error> {
     let outputs = outputs::find_outputs(here.workspace, here.query)?;
-    notes.push(said(&outputs));
-    for bin in &outputs.missing {
-        notes.push(format!("`{bin}` is not built in this profile"));
-    }
+    notes.extend(selected(here.query, &outputs));
+    notes.extend(not_built(&outputs.missing));
     let mut subjects = Vec::new();
     for output in &outputs.built {
         let build = Build::new(here.workspace, &outputs, output);
@@ -112,11 +110,31 @@ pub fn built(here: &Here<'_>, notes: &mut Vec<String>) -> Result<Vec<Subject>, E
     Ok(subjects)
 }
 
-/// Which build it is, and why this one.
-pub fn said(outputs: &Outputs) -> String {
+/// Which build it is, and why this one; nothing where the profile was named and only one build of
+/// it is there.
+pub fn selected(query: &Query, outputs: &Outputs) -> Option<String> {
+    if query.profile.is_some() && !outputs.why.starts_with("the most recently built") {
+        return None;
+    }
     let target =
         outputs.target.as_ref().map_or_else(String::new, |target| format!(" for {target}"));
-    format!("profile `{}`{target}: {}", outputs.profile, outputs.why)
+    Some(format!("checked: {} profile{target} ({})", outputs.profile, outputs.why))
+}
+
+/// That these binaries are not built, in one sentence.
+fn not_built(bins: &[String]) -> Option<String> {
+    /// So many names stand in the sentence.
+    const SHOWN: usize = 3;
+    let names: Vec<String> = bins.iter().take(SHOWN).map(|bin| format!("`{bin}`")).collect();
+    let names = names.join(", ");
+    match bins.len() {
+        0 => None,
+        1 => Some(format!("{names} is not built in this profile")),
+        more if more > SHOWN => {
+            Some(format!("{names} and {} more are not built in this profile", more - SHOWN))
+        }
+        _ => Some(format!("{names} are not built in this profile")),
+    }
 }
 
 /// What cargo built here, for a root that does not hold it yet; `None` where nothing is built, or
@@ -165,8 +183,26 @@ pub fn look_closer(
 /// # Errors
 /// A file that cannot be read, or is no program.
 pub fn given(path: &Path, query: &Query, here: Option<&Here<'_>>) -> Result<Subject, Error> {
+    let shown = || as_typed(path, &query.cwd);
     let build = here.and_then(|here| Some((here, here.of_file(path)?)));
-    let facts = facts(path, query, build)?;
+    let facts = match facts(path, query, build) {
+        Err(Error::Workspace(error::Error::Read { source, .. }))
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            return Err(Error::Usage(format!(
+                "cannot read {}: there is no such file; name a built binary, for example \
+                 target/release/NAME",
+                shown()
+            )));
+        }
+        Err(Error::Usage(message)) if message.contains("not a program") => {
+            let shown = shown();
+            return Err(Error::Usage(format!(
+                "{message}; an image is named with `--image {shown}`"
+            )));
+        }
+        other => other?,
+    };
     Ok(Subject { name: file_name(path), origin: Origin::Host(path.to_owned()), facts })
 }
 
@@ -179,7 +215,8 @@ pub fn nameless(here: &Here<'_>, subjects: &[Subject]) -> Option<String> {
     }
     let bins = bins.join("`, `");
     Some(format!(
-        "`{name}` was not compared with the sources here: `--bin` says which it is of `{bins}`"
+        "`{name}` was not compared with the sources here: it matches no binary target; pass `--bin` \
+         with the target that it was built from: `{bins}`"
     ))
 }
 
@@ -247,4 +284,19 @@ pub fn facts(
 /// The path as the user would type it from here.
 pub fn as_typed(path: &Path, cwd: &Path) -> String {
     path.strip_prefix(cwd).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_built;
+
+    #[test]
+    fn binaries_that_are_not_built_are_one_sentence() {
+        let bins = |count: usize| (0..count).map(|it| format!("b{it}")).collect::<Vec<_>>();
+        let said = |count: usize| not_built(&bins(count)).unwrap_or_default();
+        assert_eq!(said(0), "");
+        assert_eq!(said(1), "`b0` is not built in this profile");
+        assert_eq!(said(3), "`b0`, `b1`, `b2` are not built in this profile");
+        assert_eq!(said(53), "`b0`, `b1`, `b2` and 50 more are not built in this profile");
+    }
 }

@@ -48,8 +48,7 @@ impl Options {
             return match (&self.at, &self.platform) {
                 (None, None) => Ok(None),
                 _ => Err(Error::Usage(
-                    "--at and --platform say something of an image; name it with --image"
-                        .to_owned(),
+                    "--at and --platform need an image; name it with --image".to_owned(),
                 )),
             };
         };
@@ -79,7 +78,10 @@ pub fn platform(text: &str) -> Result<Platform, Error> {
 pub fn archive_of(options: &Options) -> Option<PathBuf> {
     match Reference::parse(options.reference.as_ref()?).ok()? {
         Reference::Archive { path, .. } => Some(path),
-        Reference::Directory(_) | Reference::Layout { .. } | Reference::Daemon(_) => None,
+        Reference::Directory(_)
+        | Reference::Layout { .. }
+        | Reference::Daemon(_)
+        | Reference::Name(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::binary::Binary;
+use crate::cargo::error::Error;
 use crate::cargo::fs;
 
 /// Which files are read, and how closely.
@@ -36,7 +37,14 @@ type Facts = Option<Result<Binary, String>>;
 
 /// Reads every file, in order. `progress` hears ten times a second how many of how many are read.
 pub fn inspect(options: &Options, progress: &mut dyn FnMut(usize, usize)) -> Vec<Answer> {
-    answers(&jobs(&options.files), options, progress)
+    let mut answers = answers(&jobs(&options.files), options, progress);
+    for path in options.files.iter().filter(|path| fs::is_directory(path)) {
+        if !answers.iter().any(|(found, _)| Path::new(found).starts_with(path)) {
+            let why = "there is no binary in this directory (ELF, Mach-O, PE or wasm)";
+            answers.push((path.display().to_string(), Err(why.to_owned())));
+        }
+    }
+    answers
 }
 
 /// The files that were named and those of the folders that were named, in order.
@@ -119,12 +127,23 @@ fn facts(job: &Job, options: &Options) -> Facts {
     }))
 }
 
+/// The error without the path, which the answer bears already.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "there is no such file".to_owned()
+        }
+        Error::Read { source, .. } => format!("cannot be read: {source}"),
+        other => other.to_string(),
+    }
+}
+
 fn read(path: &Path, options: &Options) -> Result<Binary, String> {
     let shown = path.display().to_string();
     if options.quick {
-        let file = fs::open(path).map_err(|error| error.to_string())?;
+        let file = fs::open(path).map_err(|error| reason(&error))?;
         return Binary::quick(shown, file).map_err(|error| error.to_string());
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = fs::read(path).map_err(|error| reason(&error))?;
     Binary::full(shown, &bytes, !options.no_digest).map_err(|error| error.to_string())
 }

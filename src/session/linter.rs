@@ -84,25 +84,25 @@ impl Linter {
         self
     }
 
-    /// Features that the build got, with commas or spaces between them.
+    /// Features the binary was built with, with commas or spaces between them.
     pub fn features(mut self, names: impl Into<String>) -> Linter {
         self.options.selection.features.push(names.into());
         self
     }
 
-    /// The build got `--all-features`.
+    /// The binary was built with `--all-features`.
     pub fn all_features(mut self) -> Linter {
         self.options.selection.all_features = true;
         self
     }
 
-    /// The build got `--no-default-features`.
+    /// The binary was built with `--no-default-features`.
     pub fn no_default_features(mut self) -> Linter {
         self.options.selection.no_default_features = true;
         self
     }
 
-    /// What the build got as `--config`: `KEY=VALUE` or a file.
+    /// A `--config` override that was passed to `cargo build`: `KEY=VALUE` or a file.
     pub fn cargo_config(mut self, setting: impl Into<String>) -> Linter {
         self.options.selection.config.push(setting.into());
         self

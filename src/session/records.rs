@@ -383,7 +383,7 @@ pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Erro
     if let (Some(named), 2..) = (named, subjects.len()) {
         let named = named.display();
         return Err(Error::Usage(format!(
-            "--record {named} is about one program; name it with --bin"
+            "--record {named} is the record of one binary; select it with --bin"
         )));
     }
     for Subject { name, origin, facts } in subjects {
@@ -392,7 +392,7 @@ pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Erro
             let Some(named) = named else { continue };
             return Err(Error::Usage(format!(
                 "--record {}: {name} lies in an image; `verify IMAGE --record FILE --at {name}` \
-                 holds a record against it",
+                 verifies it against a record",
                 named.display()
             )));
         };

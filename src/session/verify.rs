@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::binary::Binary;
+use crate::cargo::error;
 use crate::cargo::fs;
 use crate::lint::lint;
 use crate::provenance::image_build;
@@ -69,8 +70,8 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
         };
     let mut record = record.ok_or_else(|| {
         Error::Usage(format!(
-            "{shown} has no record: none is inside, and there is no {} beside it; \
-             name it with --record",
+            "{shown} has no provenance record: none is embedded, and there is no {} beside it; \
+             pass it with `--record FILE`",
             records::beside(Path::new(&shown)).display()
         ))
     })?;
@@ -143,11 +144,20 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
 fn on_this_machine(options: &Options, keys: &[PublicKey]) -> Result<Subject, Error> {
     if options.image_record.is_some() || options.at.is_some() {
         return Err(Error::Usage(format!(
-            "--image-record and --at want an image, and {} is none",
+            "--image-record and --at need an image; {} is a binary",
             options.subject.display()
         )));
     }
-    let program = fs::read(&options.subject)?;
+    let program = fs::read(&options.subject).map_err(|error| match error {
+        error::Error::Read { source, path } if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::Usage(format!(
+                "cannot read {}: there is no such file; name a binary, or an image as \
+                 `docker-archive:FILE` or `oci:DIR`",
+                path.display()
+            ))
+        }
+        other => other.into(),
+    })?;
     let named = options.record.as_deref().map(records::file_of_this_machine).transpose()?;
     let beside = || {
         let path = records::beside(&options.subject);

@@ -83,9 +83,9 @@ pub fn find_outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Err
         .collect();
     let mut build = builds.swap_remove(chosen);
     build.why = match (&query.profile, others.is_empty()) {
-        (Some(_), true) => "the profile was named".to_owned(),
-        (None, true) => "nothing else is built".to_owned(),
-        (_, false) => format!("the most recently built, before {}", others.join(", ")),
+        (Some(_), true) => "selected by name".to_owned(),
+        (None, true) => "the only one built".to_owned(),
+        (_, false) => format!("the most recently built; also built: {}", others.join(", ")),
     };
     Ok(build)
 }
@@ -202,7 +202,10 @@ fn suffix(triple: &str) -> &'static str {
 }
 
 /// Every selected binary with its package.
-fn selected_bins<'a>(
+///
+/// # Errors
+/// No package or no binary has a name that was given.
+pub fn selected_bins<'a>(
     workspace: &'a Workspace,
     query: &Query,
 ) -> Result<Vec<(&'a Package, String)>, Error> {

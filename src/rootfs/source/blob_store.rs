@@ -103,6 +103,11 @@ impl Store {
         std::thread::scope(|scope| {
             let (pieces, _) = ahead(scope, Cut(reader));
             let mut stream = Stream::new(pieces);
+            if stream.fill_buf()?.is_empty() {
+                return Err(Why::new(
+                    "the archive is empty: 0 bytes were read; pipe `docker save NAME` into `--image -`",
+                ));
+            }
             let spill = Spill::default();
             let members = match Compression::of(stream.fill_buf()?) {
                 Compression::Plain => take_members(stream, interest, &spill)?,

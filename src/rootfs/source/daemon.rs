@@ -27,7 +27,10 @@ pub fn save(name: &str) -> Result<Box<dyn Read + Send>, Why> {
             Err(error) => refused.push(format!("{}: {error}", socket.display())),
         }
     }
-    Err(Why::new(format!("no container engine answers ({})", refused.join("; "))))
+    Err(Why::new(format!(
+        "no container engine answers ({}); start one, or let this user connect to its socket",
+        refused.join("; ")
+    )))
 }
 
 /// `DOCKER_HOST`, or the sockets that Docker and Podman listen at.
@@ -86,7 +89,8 @@ fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, Why> {
         .ok()
         .and_then(|json| Some(json.get("message")?.as_str()?.to_owned()))
         .unwrap_or(status);
-    Err(Why::new(format!("the container engine says: {message}")))
+    let hint = if code == "404" { "; `docker images` lists what it has" } else { "" };
+    Err(Why::new(format!("the container engine says: {message}{hint}")))
 }
 
 /// A name in a URL's path. Slashes stay: the engine's route takes the rest of the path.

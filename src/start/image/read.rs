@@ -139,7 +139,12 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     let loaded = load::load(reference, query.platform.as_ref(), &interest, &mut add)?;
     let Loaded { image: parts, statements, mut notes } = loaded;
     if parts.unverified > 0 {
-        notes.push(format!("{} of the layers are plain and long: what was not needed was passed over, their digests are not verified", parts.unverified));
+        notes.push(match parts.unverified {
+            1 => "1 uncompressed layer was read partially; its digest was not verified".to_owned(),
+            many => format!(
+                "{many} uncompressed layers were read partially; their digests were not verified"
+            ),
+        });
     }
     let Parts { digest, listed, config, mut files, .. } = parts;
     let ambiguous = std::mem::take(&mut files.ambiguous);

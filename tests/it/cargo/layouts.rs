@@ -74,7 +74,7 @@ fn profiles_have_directories() {
     let workspace = workspace(&query).unwrap();
     let outputs = find_outputs(&workspace, &query).unwrap();
     assert_eq!(outputs.profile, "dist");
-    assert_eq!(outputs.why, "the most recently built, before release, dev");
+    assert_eq!(outputs.why, "the most recently built; also built: release, dev");
 }
 
 #[test]
@@ -159,7 +159,8 @@ fn packages_and_binaries_are_selected_as_cargo_does() {
     assert_eq!(error(&package("tol")), "the workspace has no package `tol`; did you mean `tool`?");
     assert_eq!(
         error(&package("library")),
-        "`library` has no binary target; name a package that has one with `-p`"
+        "`library` has no binary target, so there is nothing to lint; if another package has one, \
+         name it with `-p`"
     );
     let profile = Query { profile: Some("dits".to_owned()), ..query.clone() };
     assert_eq!(

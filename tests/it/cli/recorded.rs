@@ -54,6 +54,9 @@ const WORDS: &[Case] = &[
     case("explain-digest-mismatch", "explain digest-mismatch", 0),
     case("explain-embedded-secret", "explain embedded-secret", 0),
     case("explain-executable-stack", "explain executable-stack", 0),
+    case("explain-group", "explain hardening", 0),
+    case("rules-group", "--color always rules leak", 0),
+    case("rules-unknown-group", "rules lek", 2),
     case("explain-unknown", "explain placeholder-mian", 2),
     case("unknown-command", "chekc", 2),
     case("unknown-option", "check --imgae x", 2),
@@ -81,6 +84,9 @@ const MADE: &[Case] = &[
     ),
     case("check-made", "check -v --binary made/bad", 1),
     case("check-made-denied", "check -D hardening -D linkage --binary made/bad", 1),
+    case("inspect-no-binaries", "inspect odd/none", 2),
+    case("image-text", "check --image odd/text", 2),
+    case("check-file", "-q check made/bad", 1),
     case("check-not-a-program", "check --binary odd/text", 2),
 ];
 
@@ -485,6 +491,7 @@ fn write_made_files(place: &Path) {
         write(&place.join("made").join(name), &file.bytes(), 0o755);
     }
     write(&place.join("made/wasm"), b"\0asm\x01\0\0\0", 0o755);
+    fs::create_dir_all(place.join("odd/none")).unwrap();
     write(&place.join("odd/empty"), b"", 0o644);
     write(&place.join("odd/text"), b"hello\n", 0o644);
     write(&place.join("odd/cut"), &bad.bytes()[..100], 0o755);

@@ -352,7 +352,7 @@ fn freshen_of_one_profile_remembers_the_others() {
     }
     place.copy_sources();
     let (_, said) = freshen(&place, &["--release"]);
-    assert!(said.contains("1 units match"), "{said}");
+    assert!(said.contains("1 unit matches its sources"), "{said}");
     let (clean, said) = freshen(&place, &["--check"]);
     assert!(clean, "{said}");
 }

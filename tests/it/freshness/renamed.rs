@@ -57,7 +57,10 @@ fn nothing_is_compared_that_nobody_named() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(said.contains("`--bin` says which it is of `my-app`"), "{said}");
+    assert!(
+        said.contains("pass `--bin` with the target that it was built from: `my-app`"),
+        "{said}"
+    );
 }
 
 /// The name of another binary of the workspace is not overruled by a package or a place.

@@ -117,7 +117,10 @@ fn an_image_that_cannot_be_read_ends_with_2_and_the_reason() {
         assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
         assert!(output.stdout.is_empty() && stderr.contains(text), "{words:?}: {stderr}");
     };
-    says(&["--image", "oci:nowhere"], "oci:nowhere: No such file or directory");
+    says(
+        &["--image", "oci:nowhere"],
+        "oci:nowhere: nothing is at nowhere: an OCI layout was looked for",
+    );
     says(&["--image", "docker://x"], "skopeo copy");
     says(&["--image", &reference, "--platform", "a/b/c/d"], "OS/ARCH");
     says(

@@ -257,7 +257,7 @@ fn what_cannot_be_verified_is_said_in_one_line() {
     shop.build(&[]);
     fs::remove_file(shop.record()).unwrap();
     for (words, said) in [
-        (&["target/release/shop"][..], "no record"),
+        (&["target/release/shop"][..], "no provenance record"),
         (&["missing"], "missing"),
         (&["src"], "--at"),
         (&["target/release/shop", "--record", "Cargo.toml"], "Cargo.toml is not"),
