@@ -1,7 +1,6 @@
 //! What was typed, and which room answers it.
 
 use std::ffi::OsString;
-use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -20,6 +19,7 @@ pub mod rules;
 pub mod verify;
 
 use crate::cli::output::CliError;
+use crate::escape::is_hidden;
 
 /// Everything denied by no rule.
 pub const CLEAN: u8 = 0;
@@ -77,13 +77,21 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(code) = crate::cargo::rebuild::run_hidden(&words) {
         return code;
     }
-    let matches = match Arguments::command().try_get_matches_from(without_subcommand_name(words)) {
+    let words = without_subcommand_name(words);
+    let matches = match Arguments::command().try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(error) => {
             let asked_for =
                 matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let text = error.render().to_string();
+            let has_hidden = |letter| letter != '\n' && is_hidden(letter);
             // Nothing is left to do when not even this can be printed.
-            let _ = error.print();
+            let _ = match words.iter().any(|word| word.to_string_lossy().contains(is_hidden))
+                || text.contains(has_hidden)
+            {
+                true => output::say(format_args!("{text}")),
+                false => error.print(),
+            };
             return if asked_for { CLEAN } else { FAILED };
         }
     };
@@ -105,7 +113,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     });
     answer.unwrap_or_else(|error| {
         // Nothing is left to do when not even this can be said.
-        let _ = writeln!(output::stderr(), "error: {error}");
+        let _ = output::say(format_args!("error: {error}"));
         FAILED
     })
 }

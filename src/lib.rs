@@ -40,6 +40,7 @@ pub(crate) mod cli;
 pub(crate) mod config;
 pub(crate) mod digest;
 pub(crate) mod dockerfile;
+pub(crate) mod escape;
 pub(crate) mod fact;
 pub(crate) mod lint;
 pub(crate) mod provenance;
@@ -124,6 +125,9 @@ pub mod internals {
     }
     pub mod dockerfile {
         pub use crate::dockerfile::*;
+    }
+    pub mod escape {
+        pub use crate::escape::*;
     }
     pub mod fact {
         pub use crate::fact::*;

@@ -9,6 +9,7 @@ pub mod binary;
 pub mod diff;
 pub mod inspect;
 pub mod json;
+pub mod lines;
 pub mod table;
 pub mod words;
 

@@ -43,6 +43,12 @@ pub const MAX_MANIFESTS: usize = 1000;
 pub const MAX_INDEX_DEPTH: usize = 4;
 /// Bytes that one compressed stream may inflate to.
 pub const MAX_INFLATED: u64 = 64 << 30;
+/// All manifests, indexes and configurations that are read for one image, in bytes: an index may
+/// name one blob a thousand times.
+pub const MAX_DOCUMENTS: u64 = 64 << 20;
+/// Bytes behind an archive's end, and of a member that is none of an image's. What has more of them
+/// has no end.
+pub const MAX_TRAILING: u64 = 1 << 30;
 /// Inflated bytes for one compressed byte, beyond the first [`FREE_INFLATION`].
 pub const MAX_RATIO: u64 = 1000;
 /// Bytes that may inflate at any ratio.

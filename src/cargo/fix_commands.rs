@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cargo::build::{Build, Typed};
 use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::target_dir::units::UnitKind;
+use crate::escape;
 
 impl Build {
     /// The command that makes the subject anew from where it was asked for, to be pasted:
@@ -18,7 +19,8 @@ impl Build {
 /// `cp target/release/my-app /usr/local/bin/my-app`.
 pub fn put(build: &Build, from: &Path, to: &Path) -> String {
     let named = |path: &Path| {
-        quoted(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
+        escape::shell(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
+            .into_owned()
     };
     format!("cp {} {}", named(from), named(to))
 }
@@ -27,7 +29,7 @@ fn cargo_build(build: &Build) -> String {
     let package = build.typed.names_package.then_some(["-p", build.package.name.as_str()]);
     let package = package.iter().flatten().map(|word| (*word).to_owned());
     let command = command("build", build, package);
-    let features = build.asked.words().into_iter().map(|word| quoted(&word));
+    let features = build.asked.words().into_iter().map(|word| escape::shell(&word).into_owned());
     [command].into_iter().chain(features).collect::<Vec<_>>().join(" ")
 }
 
@@ -37,7 +39,7 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
     let mut files: Vec<String> = Vec::new();
     for state in with_all_that_is_stale(build, states) {
         // A build script's run has its script as root: it is repeated when that is compiled again.
-        let watched = quoted(&from_here(build, &state.root));
+        let watched = escape::shell(&from_here(build, &state.root)).into_owned();
         if !files.contains(&watched) {
             files.push(watched);
         }
@@ -89,7 +91,7 @@ fn command(verb: &str, build: &Build, more: impl IntoIterator<Item = String>) ->
         words.extend(["--target".to_owned(), target.clone()]);
     }
     words.extend(build.typed.places.iter().cloned());
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    words.iter().map(|word| escape::shell(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// A file of the workspace, named as it would be from where the linter was started.
@@ -101,15 +103,6 @@ fn from_here(build: &Build, path: &str) -> String {
     }
     let path = root.join(path);
     path.strip_prefix(cwd).unwrap_or(&path).display().to_string()
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+@:,=".contains(letter);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// What a crate is called in a sentence: "the program", "the library `core`".

@@ -29,14 +29,17 @@ const LIMIT: u64 = 64 << 10;
 /// Asks this machine about a program for this target. `linker` is what a flag of rustc names;
 /// without it the configuration decides, and without that rustc takes `cc`.
 pub fn stage(query: &Query, workspace: &Workspace, triple: &str, linker: Option<&str>) -> Stage {
-    let rustc = workspace::rustc_program(query, &workspace.config);
+    let rustc = workspace::trust::rustc(query, &workspace.config);
     let cargo = query.cargo();
     let linker = linker.map(str::to_owned).or_else(|| configured_linker(workspace, triple));
     let linker = linker.as_deref().unwrap_or("cc");
+    // What is named by a path may lie in the checkout, and a question starts nothing of it.
+    let may_start = query.is_trusted || !linker.contains('/');
+    let linker = may_start.then(|| ask(query, Path::new(linker), &["--version"])).flatten();
     Stage {
-        rustc: ask(query, &rustc, &["-vV"]),
+        rustc: rustc.and_then(|rustc| ask(query, &rustc, &["-vV"])),
         cargo: ask(query, &cargo, &["-V"]),
-        linker: ask(query, Path::new(linker), &["--version"]).as_deref().map(first_line),
+        linker: linker.as_deref().map(first_line),
         libc: libc(query),
         os_release: os_release(),
     }

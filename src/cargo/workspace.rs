@@ -4,7 +4,7 @@
 //! neither touch `Cargo.lock` nor use the network.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cargo_metadata::{Metadata, Package, PackageId};
 
@@ -19,11 +19,13 @@ pub mod resolve_profile;
 pub mod rustflags;
 pub mod target;
 pub mod toml_tree;
+pub mod trust;
 
 use crate::cargo::error::Error;
 use crate::cargo::fs::{TextFile, is_there, read_text};
 use crate::cargo::workspace::config::Config;
 pub use crate::cargo::workspace::query::{Asked, Query};
+use crate::cargo::workspace::trust::rustc as rustc_program;
 
 /// A manifest or lockfile larger than this is none; the largest known lockfiles are below 2 MiB.
 const LIMIT: u64 = 32 << 20;
@@ -78,15 +80,19 @@ pub fn workspace(query: &Query) -> Result<Workspace, Error> {
         return Err(Error::NoManifest { cwd: query.cwd.clone() });
     }
     let config = Config::load(&query.cwd, &query.env, &query.config)?;
+    let toolchain = toolchain(query)?;
+    if let Some(message) = trust::forbids_toolchain(query, toolchain.as_ref()) {
+        return Err(Error::Cargo { message });
+    }
     let rustc = rustc(query, &config);
     let targets = targets(query, &config, &rustc);
-    let (metadata, graph_missing) = metadata(query, targets.first().or(rustc.host.as_ref()))?;
+    let platform = targets.first().or(rustc.host.as_ref());
+    let (metadata, graph_missing) = metadata(query, &config, platform)?;
 
     let root = metadata.workspace_root.as_std_path();
     let manifest = read_text(&root.join("Cargo.toml"), "manifest", LIMIT)?
         .ok_or_else(|| Error::NoManifest { cwd: root.to_owned() })?;
     let lock = read_text(&root.join("Cargo.lock"), "lockfile", LIMIT)?;
-    let toolchain = toolchain(query)?;
     let cfgs = cfgs(query, &config, &rustc, &targets);
     Ok(Workspace {
         query: query.clone(),
@@ -137,28 +143,37 @@ impl Workspace {
 
 /// `cargo metadata`, with the dependency graph where the lockfile and the downloaded packages
 /// allow it, without it otherwise.
-fn metadata(query: &Query, platform: Option<&String>) -> Result<(Metadata, Option<String>), Error> {
+fn metadata(
+    query: &Query,
+    config: &Config,
+    platform: Option<&String>,
+) -> Result<(Metadata, Option<String>), Error> {
+    // Without the graph cargo neither reads nor writes a lockfile, and asks no rustc.
+    let without_graph = |why| {
+        let metadata = ask_metadata(query, config, &["--no-deps", "--offline"], None)?;
+        Ok((metadata, Some(why)))
+    };
+    if let Some(why) = trust::forbids_rustc(query, config) {
+        return without_graph(why);
+    }
     let features = query.asked.words();
     let flags = ["--frozen"].into_iter().chain(features.iter().map(String::as_str));
-    let graph = ask_metadata(query, &flags.collect::<Vec<_>>(), platform);
-    match graph {
+    match ask_metadata(query, config, &flags.collect::<Vec<_>>(), platform) {
         Ok(metadata) => Ok((metadata, None)),
-        Err(Error::Cargo { message }) => {
-            // Without the graph cargo neither reads nor writes a lockfile.
-            ask_metadata(query, &["--no-deps", "--offline"], None)
-                .map(|metadata| (metadata, Some(message)))
-        }
+        Err(Error::Cargo { message }) => without_graph(message),
         Err(error) => Err(error),
     }
 }
 
 fn ask_metadata(
     query: &Query,
+    config: &Config,
     flags: &[&str],
     platform: Option<&String>,
 ) -> Result<Metadata, Error> {
     let cargo = query.cargo();
     let mut command = query.command(&cargo);
+    trust::ask_with(&mut command, query, config);
     command.args(["metadata", "--format-version", "1", "--quiet"]).args(flags);
     if let Some(path) = &query.manifest_path {
         command.arg("--manifest-path").arg(path);
@@ -207,12 +222,11 @@ fn one_line(words: &str) -> String {
 
 /// `rustc -vV`, or cargo's own answer where rustc cannot be asked.
 fn rustc(query: &Query, config: &Config) -> Rustc {
-    let program = rustc_program(query, config);
     let ask = |program: &Path| {
         let output = query.ask(program, &["-vV"]).ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    if let Some(words) = ask(&program) {
+    if let Some(words) = rustc_program(query, config).and_then(|program| ask(&program)) {
         return parse_version(&words);
     }
     // Cargo and rustc of one toolchain share the host, not the commit.
@@ -220,19 +234,9 @@ fn rustc(query: &Query, config: &Config) -> Rustc {
     Rustc { host, ..Rustc::default() }
 }
 
-/// The compiler that cargo would start: `RUSTC`, `build.rustc`, or the first in `PATH`.
-pub(super) fn rustc_program(query: &Query, config: &Config) -> PathBuf {
-    let named =
-        query.env.get("RUSTC").cloned().or_else(|| match config.get(&["build", "rustc"])?.value {
-            toml_tree::Value::String(text) => Some(text),
-            _ => None,
-        });
-    named.filter(|name| !name.is_empty()).map_or("rustc".into(), PathBuf::from)
-}
-
 /// Every target that rustc knows by name.
 pub(crate) fn known_targets(query: &Query, config: &Config) -> Vec<String> {
-    let program = rustc_program(query, config);
+    let Some(program) = rustc_program(query, config) else { return Vec::new() };
     let output = query.ask(&program, &["--print", "target-list"]);
     let output = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
@@ -281,7 +285,7 @@ fn cfgs(
     if !config.names(&["target"]).iter().any(|name| name.starts_with("cfg(")) {
         return BTreeMap::new();
     }
-    let program = rustc_program(query, config);
+    let Some(program) = rustc_program(query, config) else { return BTreeMap::new() };
     let wanted = if targets.is_empty() { rustc.host.as_slice() } else { targets };
     let mut cfgs = BTreeMap::new();
     for target in wanted {

@@ -1,7 +1,7 @@
 //! The groups of options that commands share, and what each says to a session.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, ValueEnum};
 
@@ -114,6 +114,11 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// The one file that the image is, if it is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        image_subjects::archive_of(&self.options())
+    }
+
     /// The image that is meant.
     pub fn options(&self) -> image_subjects::Options {
         let of_root = |root: &PathBuf| {
@@ -213,6 +218,17 @@ impl Linting {
     /// The configuration that was asked for.
     pub fn configuration(&self, matches: &ArgMatches) -> Configuration {
         Configuration { file: self.config.clone(), levels: self.levels.settings(matches) }
+    }
+
+    /// Refuses to write the report over what is read.
+    ///
+    /// # Errors
+    /// The output is one of the inputs.
+    pub fn spares<'a>(
+        &'a self,
+        inputs: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<(), CliError> {
+        self.output.spares(inputs.into_iter().chain(self.config.as_deref()))
     }
 
     /// Prints a text that is no report.

@@ -1,6 +1,5 @@
 //! `build`: cargo's own build, then a record of what it made, then the check.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -54,7 +53,7 @@ pub fn run(arguments: &Build) -> Result<u8, CliError> {
         return Ok(built.code);
     }
     for note in &built.notes {
-        writeln!(output::stderr(), "note: {note}")?;
+        output::say(format_args!("note: {note}"))?;
     }
     if built.programs.is_empty() {
         return Ok(crate::cli::CLEAN);
@@ -78,15 +77,15 @@ fn record(recorder: &Recorder, writing: &session::records::Writing) -> Result<bo
     for program in recorder.programs() {
         match recorder.record(program, None, writing)? {
             Answer::Refused(why) => {
-                writeln!(output::stderr(), "error: {why}")?;
+                output::say(format_args!("error: {why}"))?;
                 refused = true;
             }
             Answer::Written { path, notes } => {
                 for note in notes {
-                    writeln!(output::stderr(), "note: {note}")?;
+                    output::say(format_args!("note: {note}"))?;
                 }
                 let made = if program.fresh { "fresh, not rebuilt" } else { "built" };
-                writeln!(output::stderr(), "{:>12} {} ({made})", "Recorded", path.display())?;
+                output::say(format_args!("{:>12} {} ({made})", "Recorded", path.display()))?;
             }
         }
     }
@@ -131,7 +130,8 @@ fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), CliError> {
 /// and binaries were meant is not asked: cargo says what it built, and what a named package is
 /// made of is built with it, whatever `-p` says.
 fn understand(words: &[String]) -> Selection {
-    let mut selection = Selection::default();
+    // Its wrapper and compiler are about to run anyway.
+    let mut selection = Selection { is_trusted: true, ..Selection::default() };
     let words: Vec<String> = words.iter().flat_map(|word| spelled_out(word)).collect();
     let mut rest = words.iter().map(String::as_str);
     while let Some(word) = rest.next() {

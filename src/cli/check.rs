@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args};
 use crate::cli::args::{Features, Linting, Runtime, Selection, Subject};
 use crate::cli::output::CliError;
 use crate::cli::rebuilding::Rebuilding;
-use crate::session::check;
+use crate::session::{check, select};
 
 /// Arguments of `check`, and of no command at all.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,8 +34,15 @@ pub struct Check {
 /// # Errors
 /// Nothing to lint, unreadable input, a broken configuration.
 pub fn run(arguments: &Check, matches: &ArgMatches) -> Result<u8, CliError> {
+    let image = arguments.runtime.file();
+    let read = arguments.subject.binary.iter().chain(&arguments.record).chain(&image);
+    let read = read.chain(&arguments.selection.manifest_path);
+    arguments.linting.spares(read.map(PathBuf::as_path))?;
     let report = check::check(&check::Options {
-        selection: arguments.selection.with(&arguments.features),
+        selection: select::Selection {
+            is_trusted: arguments.rebuilding.rebuild,
+            ..arguments.selection.with(&arguments.features)
+        },
         binaries: arguments.subject.binary.clone(),
         image: arguments.runtime.options(),
         record: arguments.record.clone(),

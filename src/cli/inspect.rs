@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::output;
 use crate::cli::output::{CliError, Output};
 use crate::report;
 use crate::report::binary::{Answer, Entry};
@@ -42,6 +43,7 @@ enum Format {
 /// # Errors
 /// The output refuses them.
 pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
+    arguments.output.spares(arguments.files.iter().map(PathBuf::as_path))?;
     let options = inspect::Options {
         files: arguments.files.clone(),
         quick: arguments.quick,
@@ -50,7 +52,14 @@ pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
     let mut progress = Progress::new();
     let answers = inspect::inspect(&options, &mut |finished, all| progress.show(finished, all));
     drop(progress);
-    let failed = answers.iter().any(|(_, answer)| answer.is_err());
+    let errors = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
+    let failed = errors.clone().next().is_some();
+    for (path, error) in errors.filter(|_| arguments.format == Format::Table) {
+        match error.contains(path.as_str()) {
+            true => output::say(format_args!("error: {error}"))?,
+            false => output::say(format_args!("error: {path}: {error}"))?,
+        }
+    }
     arguments.output.write(|to, style| match arguments.format {
         Format::Table => report::inspect::write(&answers, style, to),
         Format::Json => report::binary::write(&entries(&answers), to),

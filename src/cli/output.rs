@@ -1,10 +1,14 @@
 //! Where a report goes: standard output or a file, in which format, in which colours.
 
+use std::fmt::Arguments;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::cargo::fs;
+use crate::provenance::fs as atomic;
+use crate::report::lines;
 use crate::report::table::{Detail, Style};
 
 /// Options of every command that prints a report.
@@ -63,6 +67,14 @@ pub fn stderr() -> impl Write {
     Patient(io::stderr().lock())
 }
 
+/// Says one line on standard error.
+///
+/// # Errors
+/// Those of standard error, but for a reader that has gone away.
+pub fn say(text: Arguments<'_>) -> io::Result<()> {
+    lines::line(&mut stderr(), text)
+}
+
 impl<W: Write> Write for Patient<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.0.write(bytes) {
@@ -98,11 +110,25 @@ impl Output {
         make(&mut text, self.style())?;
         match &self.output {
             None => stdout().write_all(&text)?,
-            Some(path) => std::fs::write(path, &text).map_err(|error| {
-                CliError::Arguments(format!("cannot write {}: {error}", path.display()))
-            })?,
+            Some(path) => atomic::write(path, &text).map_err(crate::session::Error::from)?,
         }
         Ok(())
+    }
+
+    /// Refuses to write over what is read.
+    ///
+    /// # Errors
+    /// The output is one of the inputs.
+    pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+        let Some(output) = &self.output else { return Ok(()) };
+        match inputs.into_iter().find(|input| fs::is_same(input, output)) {
+            None => Ok(()),
+            Some(input) => Err(CliError::Arguments(format!(
+                "--output {} would be written over {}, which is read; name another file",
+                output.display(),
+                input.display()
+            ))),
+        }
     }
 
     fn style(&self) -> Style {

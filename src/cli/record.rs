@@ -41,7 +41,7 @@ pub fn run(arguments: &Record) -> Result<u8, CliError> {
             Answer::Refused(why) => return Err(CliError::Arguments(why)),
             Answer::Written { path, notes } => {
                 for note in notes {
-                    writeln!(output::stderr(), "note: {note}")?;
+                    output::say(format_args!("note: {note}"))?;
                 }
                 writeln!(output::stdout(), "{}", path.display())?;
             }
@@ -53,7 +53,7 @@ pub fn run(arguments: &Record) -> Result<u8, CliError> {
             writeln!(output::stdout(), "{}", path.display())?;
             let said = format!("{} {}", rebuild.outcome.name(), rebuild.reason);
             let bin = &program.output.bin;
-            writeln!(output::stderr(), "rebuild of {bin}: {}", said.trim_end())?;
+            output::say(format_args!("rebuild of {bin}: {}", said.trim_end()))?;
             denied |= reproduced::is_denied(&rebuild);
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::output::{CliError, Output};
 use crate::config::find_rule;
+use crate::report::lines;
 use crate::rule::{Group, Rule, Status};
 use crate::rules;
 
@@ -57,8 +58,7 @@ pub fn list(words: &List) -> Result<u8, CliError> {
         Format::Table => by_group(to),
         Format::Json => {
             let entries: Vec<Entry> = rules::ALL.iter().map(|rule| entry(rule)).collect();
-            serde_json::to_writer_pretty(&mut *to, &entries)?;
-            writeln!(to)
+            lines::json(to, &entries, true)
         }
     })?;
     Ok(crate::cli::CLEAN)

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args};
 use crate::cli::args::{Features, Linting, Selection};
 use crate::cli::output::CliError;
 use crate::cli::rebuilding::Rebuilding;
-use crate::session::verify;
+use crate::session::{select, verify};
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Default, Args)]
@@ -45,6 +45,8 @@ pub struct Verify {
 /// # Errors
 /// No program, no record, one that cannot be read, a workspace that cannot be asked.
 pub fn run(arguments: &Verify, matches: &ArgMatches) -> Result<u8, CliError> {
+    let read = arguments.key.iter().chain(&arguments.record).chain(&arguments.dockerfile);
+    arguments.linting.spares(read.chain([&arguments.subject]).map(PathBuf::as_path))?;
     let report = verify::verify(&verify::Options {
         subject: arguments.subject.clone(),
         record: arguments.record.clone(),
@@ -53,7 +55,10 @@ pub fn run(arguments: &Verify, matches: &ArgMatches) -> Result<u8, CliError> {
         keys: arguments.key.clone(),
         dockerfile: arguments.dockerfile.clone(),
         rebuild: arguments.rebuilding.options(),
-        selection: arguments.selection.with(&arguments.features),
+        selection: select::Selection {
+            is_trusted: arguments.rebuilding.rebuild,
+            ..arguments.selection.with(&arguments.features)
+        },
         configuration: arguments.linting.configuration(matches),
     })?;
     arguments.linting.answer(&report)

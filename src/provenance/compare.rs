@@ -35,6 +35,10 @@ fn unknowable(field: &str) -> Option<&'static str> {
         "buildDefinition.resolvedDependencies[git].annotations.dirty" => {
             Some("there is no git here to compare the work tree with its commit")
         }
+        "buildDefinition.internalParameters.rustc"
+        | "buildDefinition.internalParameters.linker" => {
+            Some("this machine has none, or it is the checkout's own, which only a build starts")
+        }
         _ => None,
     }
 }

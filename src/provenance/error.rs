@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// No attestation that is read may be larger, in bytes. A statement that lists 100 000 source
-/// files has about 20 MiB.
+/// No attestation that is read may be larger, in bytes. A statement that lists 40,000 source
+/// files has about 8 MiB.
 pub const MAX_BYTES: usize = 64 << 20;
 
 /// Why bytes are no attestation, or not one that can be believed.

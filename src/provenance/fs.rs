@@ -16,7 +16,7 @@ const RECORD_LIMIT: u64 = 64 << 20;
 /// A source file larger than this is hashed no further, in bytes.
 const SOURCE_LIMIT: u64 = 1 << 30;
 /// More source files than this are no program.
-const MOST_SOURCES: usize = 200_000;
+const MOST_SOURCES: usize = 40_000;
 
 /// A source file, by its path relative to the workspace, with forward slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,9 +8,12 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// Maps, lists, texts and numbers in one document. A statement that lists 100 000 source files has
-/// about a million; each takes some 50 bytes of memory once it is read.
-pub const MOST_VALUES: usize = 8_000_000;
+/// Maps, lists, texts and numbers in one document, a map as [`MAP`] of them. A statement that lists
+/// 40,000 source files has about 1.5 million; each takes some 50 bytes of memory once it is read.
+pub const MOST_VALUES: usize = 2_000_000;
+
+/// What a map counts for: it takes some 600 bytes, whatever is in it.
+const MAP: usize = 12;
 
 /// Refuses what readers could read in two ways, before anything is kept in memory. Nesting is
 /// bounded by the parser (128).
@@ -54,6 +57,14 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    fn take<E: serde::de::Error>(&mut self, values: usize) -> Result<(), E> {
+        *self.left = self
+            .left
+            .checked_sub(values)
+            .ok_or_else(|| E::custom(format_args!("it has more than {MOST_VALUES} values")))?;
+        Ok(())
+    }
+
     fn again(&mut self) -> Walk<'_> {
         Walk { left: self.left }
     }
@@ -62,10 +73,8 @@ impl Walk<'_> {
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        *self.left = self.left.checked_sub(1).ok_or_else(|| {
-            D::Error::custom(format_args!("it has more than {MOST_VALUES} values"))
-        })?;
+    fn deserialize<D: serde::Deserializer<'de>>(mut self, from: D) -> Result<(), D::Error> {
+        self.take(1)?;
         from.deserialize_any(self)
     }
 }
@@ -78,6 +87,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.take(MAP)?;
         let mut keys: HashSet<String> = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             map.next_value_seed(self.again())?;
@@ -158,6 +168,10 @@ mod tests {
         assert!(check("[".repeat(100_000).as_bytes()).is_err());
         let wide = format!("[{}0]", "0,".repeat(MOST_VALUES));
         assert!(check(wide.as_bytes()).unwrap_err().to_string().contains("more than"));
+        let maps = format!("[{}0]", r#"{"sig":""},"#.repeat(MOST_VALUES / MAP));
+        assert!(check(maps.as_bytes()).unwrap_err().to_string().contains("more than"));
+        let source = r#"{"uri":"file:src/main.rs","digest":{"sha256":""},"name":"x"},"#;
+        assert!(check(format!("[{}0]", source.repeat(40_000)).as_bytes()).is_ok());
         assert!(check(b"{} {}").is_err());
     }
 }

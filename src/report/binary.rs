@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
 use crate::fact::{Confidence, Fact};
-use crate::report::words;
+use crate::report::{lines, words};
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.inspect/1";
@@ -160,8 +160,7 @@ struct Document<'a> {
 /// # Errors
 /// Those of the writer.
 pub fn write(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *to, &Document { schema: SCHEMA, binaries: answers })?;
-    writeln!(to)
+    lines::json(to, &Document { schema: SCHEMA, binaries: answers }, true)
 }
 
 /// Writes one answer a line.
@@ -169,11 +168,7 @@ pub fn write(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// Those of the writer.
 pub fn write_lines(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
-    for answer in answers {
-        serde_json::to_writer(&mut *to, answer)?;
-        writeln!(to)?;
-    }
-    Ok(())
+    answers.iter().try_for_each(|answer| lines::json(to, answer, false))
 }
 
 impl<'a> From<&'a Binary> for Entry<'a> {

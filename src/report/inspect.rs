@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use crate::binary::Binary;
 use crate::provenance::embedded_record::Carried;
 use crate::report::binary::{debug_info, lto, relro};
+use crate::report::lines;
+use crate::report::lines::strong;
 use crate::report::table::{Detail, Style};
 use crate::report::words;
 
 /// More than this many get a line each instead of a sheet.
 const SHEETS: usize = 4;
 
-/// Writes the facts, or why there are none, in the order given.
+/// Writes the facts in the order given; why there are none is said on standard error.
 ///
 /// # Errors
 /// Those of the writer.
@@ -22,18 +24,18 @@ pub fn write(
 ) -> io::Result<()> {
     let sheets = style.detail == Detail::Verbose
         || style.detail == Detail::Normal && answers.len() <= SHEETS;
-    for (index, (path, answer)) in answers.iter().enumerate() {
-        match answer {
-            Err(error) => writeln!(to, "{}: {error}", bold(path, style))?,
-            Ok(binary) if sheets => {
-                if index > 0 {
-                    writeln!(to)?;
-                }
-                writeln!(to, "{}", bold(path, style))?;
-                sheet(binary, style, "  ", to)?;
-            }
-            Ok(binary) => writeln!(to, "{}: {}", bold(path, style), words::identity(binary))?,
+    let escape = style.colour.then_some("");
+    let known = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().ok()?)));
+    for (index, (path, binary)) in known.enumerate() {
+        if !sheets {
+            strong(to, escape, path, format_args!(": {}", words::identity(binary)))?;
+            continue;
         }
+        if index > 0 {
+            writeln!(to)?;
+        }
+        strong(to, escape, path, format_args!(""))?;
+        sheet(binary, style, "  ", to)?;
     }
     Ok(())
 }
@@ -45,16 +47,13 @@ fn sheet(binary: &Binary, style: Style, indent: &str, to: &mut dyn Write) -> io:
     for (name, value) in rows {
         let mut name = name;
         for line in wrap(&value, room) {
-            writeln!(to, "{indent}{name:widest$}  {line}")?;
+            lines::line(to, format_args!("{indent}{name:widest$}  {line}"))?;
             name = "";
         }
     }
     for slice in &binary.slices {
-        writeln!(
-            to,
-            "{indent}slice {}",
-            slice.triple.value.as_deref().unwrap_or("of an unknown target")
-        )?;
+        let target = slice.triple.value.as_deref().unwrap_or("of an unknown target");
+        lines::line(to, format_args!("{indent}slice {target}"))?;
         sheet(slice, style, &format!("{indent}  "), to)?;
     }
     Ok(())
@@ -202,8 +201,4 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-fn bold(text: &str, style: Style) -> String {
-    if style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_string() }
 }

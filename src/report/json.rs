@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cargo::rebuild::Rebuild;
-use crate::report::{Checked, Report, SubjectReport, Summary, binary};
+use crate::report::{Checked, Report, SubjectReport, Summary, binary, lines};
 use crate::rule::{Finding, Outcome};
 use crate::start::image::Image;
 use crate::start::loader::{LoadPlan, Stage};
@@ -143,8 +143,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         summary: summary(report.summary()),
         notes: &report.notes,
     };
-    serde_json::to_writer_pretty(&mut *to, &document)?;
-    writeln!(to)
+    lines::json(to, &document, true)
 }
 
 fn subject(judged: &SubjectReport) -> SubjectEntry<'_> {

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
+use crate::escape;
+use crate::report::lines::{line, strong};
 use crate::report::{Checked, Report, SubjectReport, Summary, words};
 use crate::rule::{Level, Location, Outcome};
 
@@ -42,21 +44,21 @@ pub fn write(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()
     }
     if style.detail > Detail::Quiet {
         for note in &report.notes {
-            writeln!(to, "note: {note}")?;
+            line(to, format_args!("note: {note}"))?;
         }
     }
     verdict(report, style, to)
 }
 
 fn subject(judged: &SubjectReport, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    writeln!(to, "{}", bold(&judged.name, None, style))?;
+    strong(to, escape(None, style), &judged.name, format_args!(""))?;
     if let Some(binary) = &judged.facts.binary {
         if binary.path != judged.name {
-            writeln!(to, "  {}", binary.path)?;
+            line(to, format_args!("  {}", binary.path))?;
         }
-        writeln!(to, "  {}", words::identity(binary))?;
+        line(to, format_args!("  {}", words::identity(binary)))?;
         for note in &binary.notes {
-            writeln!(to, "  note: {note}")?;
+            line(to, format_args!("  note: {note}"))?;
         }
     }
     if let Some(dockerfile) = &judged.facts.dockerfile {
@@ -143,7 +145,8 @@ fn seen(checked: &Checked, style: Style) -> String {
     if let Some(waived) = &checked.waived {
         lines.push(format!("  waived: {} ({})", waived.reason, waived.place));
     }
-    lines.join("\n")
+    // A table breaks lines by itself, and takes no other characters for what they are.
+    lines.iter().map(|line| escape::line(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// Outside the table, because a line that is to be pasted must not be broken or framed. A finding
@@ -166,7 +169,8 @@ fn lines_to_paste(failures: &[&Checked], to: &mut dyn Write) -> io::Result<()> {
     let widest = fixes.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
     for (id, fix) in fixes {
         for (index, line) in fix.lines().enumerate() {
-            writeln!(to, "    {:widest$}  {line}", if index == 0 { id } else { "" })?;
+            let id = if index == 0 { id } else { "" };
+            writeln!(to, "    {id:widest$}  {}", escape::whole(line))?;
         }
     }
     Ok(())
@@ -186,18 +190,16 @@ fn verdict(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> 
         Summary { warn: 1.., .. } => ("nothing denied", Color::Yellow),
         _ => ("clean", Color::Green),
     };
-    writeln!(to, "{}: {names}: {}", bold(word, Some(colour), style), summary.words())
+    let rest = format_args!(": {names}: {}", summary.words());
+    strong(to, escape(Some(colour), style), word, rest)
 }
 
-fn bold(text: &str, colour: Option<Color>, style: Style) -> String {
-    if !style.colour {
-        return text.to_owned();
-    }
-    let code = match colour {
+/// The escape sequence of a strong word, where one is welcome.
+fn escape(colour: Option<Color>, style: Style) -> Option<&'static str> {
+    style.colour.then_some(match colour {
         Some(Color::Red) => ";31",
         Some(Color::Yellow) => ";33",
         Some(Color::Green) => ";32",
         _ => "",
-    };
-    format!("\u{1b}[1{code}m{text}\u{1b}[0m")
+    })
 }

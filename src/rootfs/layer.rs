@@ -8,6 +8,7 @@ pub mod pipeline;
 pub mod tar;
 
 use std::io::Read;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
@@ -74,6 +75,8 @@ pub struct Interest<'a> {
     pub reduce: &'a Reduce<'a>,
     /// What the paths are charged to.
     pub budget: Arc<Budget>,
+    /// What all compressed streams have come to so far, in bytes.
+    pub inflated: Arc<AtomicU64>,
     large: Mutex<()>,
 }
 
@@ -83,7 +86,8 @@ impl<'a> Interest<'a> {
         wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
         reduce: &'a Reduce<'a>,
     ) -> Interest<'a> {
-        Interest { wanted, reduce, budget: Arc::default(), large: Mutex::new(()) }
+        let (budget, inflated, large) = (Arc::default(), Arc::default(), Mutex::new(()));
+        Interest { wanted, reduce, budget, inflated, large }
     }
 }
 
@@ -142,6 +146,7 @@ pub fn read_stream(
 ) -> Result<Layer, Why> {
     let blob_like = expected.digest.as_ref().or(expected.diff_id.as_ref());
     let plain_like = expected.diff_id.as_ref();
+    let inflated = || interest.inflated.clone();
     std::thread::scope(|scope| {
         let (blob, hashing) = ahead(scope, Hashed::new(Cut(reader), blob_like));
         let read = match compression {
@@ -150,11 +155,11 @@ pub fn read_stream(
             }
             Compression::Plain => read_hashed(scope, blob, plain_like, interest),
             Compression::Gzip => {
-                let (plain, _) = ahead(scope, Cut(Decoder::gzip(Stream::new(blob))));
+                let (plain, _) = ahead(scope, Cut(Decoder::gzip(Stream::new(blob), inflated())));
                 read_hashed(scope, plain, plain_like, interest)
             }
             Compression::Zstd => {
-                let (plain, _) = ahead(scope, Cut(Decoder::zstd(Stream::new(blob))));
+                let (plain, _) = ahead(scope, Cut(Decoder::zstd(Stream::new(blob), inflated())));
                 read_hashed(scope, plain, plain_like, interest)
             }
             Compression::Other(name) => Err(Why::new(format!(
@@ -227,8 +232,10 @@ pub fn read_changes<S: Source>(
     let mut changes = Changes::new(interest.budget.clone());
     let mut kept = Kept::default();
     let mut buffer = Vec::new();
+    let mut entries = 0;
     while let Some(header) = reader.next_entry()? {
-        if changes.len() == MAX_ENTRIES {
+        entries += 1;
+        if entries > MAX_ENTRIES {
             return Err(Why::new(format!("the layer has more than {MAX_ENTRIES} entries")));
         }
         if let Some((path, change)) = change_of(reader, &header, interest, &mut kept, &mut buffer)?

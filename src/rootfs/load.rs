@@ -1,19 +1,25 @@
 //! From a reference to one image: which of several is meant, its documents, and its layers laid over one another.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
 use crate::rootfs::document::config::{Config, Platform};
 use crate::rootfs::document::digest::Digest;
-use crate::rootfs::document::manifest::{Descriptor, DockerEntry, Document, Manifest, Media};
+use crate::rootfs::document::manifest::{Descriptor, DockerEntry, Document, Media};
 use crate::rootfs::layer::apply::Squashed;
 use crate::rootfs::layer::ordered_parallel::in_order;
-use crate::rootfs::layer::{Expected, Interest, Layer};
+use crate::rootfs::layer::{Expected, Interest, Layer, verify};
 use crate::rootfs::reference::{Reference, full_name};
 use crate::rootfs::source::blob_store::Store;
 use crate::rootfs::source::oci_layout::Blobs;
-use crate::rootfs::{MAX_DOCUMENT, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why};
+use crate::rootfs::{
+    MAX_DOCUMENT, MAX_DOCUMENTS, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why,
+};
+
+/// What was passed over is named up to here.
+const MAX_NOTES: usize = 50;
 
 /// Layers that are read at one time. Each has up to four threads of its own and a few megabytes.
 const AT_ONCE: usize = 4;
@@ -81,12 +87,11 @@ pub fn load(
         Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
         Reference::Layout { path, tag } => {
             let store = Store::Directory(Blobs::open(path)?);
-            Loader { store, wish, interest, siblings, notes: Vec::new() }.oci(tag.as_deref())
+            Loader::new(store, wish, interest, siblings).oci(tag.as_deref())
         }
         Reference::Archive { path, tag } => {
             let store = Store::open_archive(path, interest)?;
-            Loader { store, wish, interest, siblings, notes: Vec::new() }
-                .archive(path, tag.as_deref())
+            Loader::new(store, wish, interest, siblings).archive(path, tag.as_deref())
         }
         Reference::Daemon(name) => {
             load_stream(crate::rootfs::source::daemon::save(name)?, wish, interest, siblings)
@@ -102,11 +107,13 @@ pub fn load_stream(
     siblings: Siblings<'_>,
 ) -> Result<Loaded, Failure> {
     let store = Store::pass(archive, interest)?;
-    Loader { store, wish, interest, siblings, notes: Vec::new() }.archive(Path::new("-"), None)
+    Loader::new(store, wish, interest, siblings).archive(Path::new("-"), None)
 }
 
 struct Loader<'a> {
     store: Store,
+    /// Of [`MAX_DOCUMENTS`], what may still be read.
+    left: Cell<u64>,
     wish: Option<&'a Platform>,
     interest: &'a Interest<'a>,
     siblings: Siblings<'a>,
@@ -116,12 +123,20 @@ struct Loader<'a> {
 /// An image that an index lists.
 struct Candidate {
     descriptor: Descriptor,
-    manifest: Box<Manifest>,
-    config: Vec<u8>,
     platform: Platform,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(
+        store: Store,
+        wish: Option<&'a Platform>,
+        interest: &'a Interest<'a>,
+        siblings: Siblings<'a>,
+    ) -> Loader<'a> {
+        let left = Cell::new(MAX_DOCUMENTS);
+        Loader { store, left, wish, interest, siblings, notes: Vec::new() }
+    }
+
     fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<Loaded, Failure> {
         if self.store.has("index.json") && self.store.has("oci-layout") {
             return self.oci(tag);
@@ -158,7 +173,7 @@ impl Loader<'_> {
                 .collect(),
         };
         let known: Vec<String> = entries.iter().flat_map(names).collect();
-        let entry = one_of(&wanted, tag, &known)?;
+        let entry = DockerEntry::one_of(&wanted, tag, &known)?;
         let config = self
             .store
             .document(&entry.config, MAX_DOCUMENT)?
@@ -234,7 +249,11 @@ impl Loader<'_> {
         for other in &candidates {
             match self.read(other) {
                 Ok(parts) => (self.siblings)(parts)?,
-                Err(failure) => self.notes.push(format!("{}: {}", other.platform, failure.why)),
+                // A thousand platforms can fail for one reason.
+                Err(failure) if self.notes.len() < MAX_NOTES => {
+                    self.notes.push(format!("{}: {}", other.platform, failure.why));
+                }
+                Err(_) => {}
             }
         }
         Ok(Loaded { image, statements, notes: self.notes })
@@ -330,8 +349,17 @@ impl Loader<'_> {
         Ok(bytes)
     }
 
+    /// A manifest, an index or a configuration.
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Why> {
+        let left = self.left.get().checked_sub(descriptor.size).ok_or_else(|| {
+            Why::new(format!("the image's documents are longer than {MAX_DOCUMENTS} bytes"))
+        })?;
+        self.left.set(left);
+        self.blob(descriptor, MAX_DOCUMENT)
+    }
+
     fn manifest(&self, descriptor: &Descriptor) -> Result<Document, Why> {
-        Document::parse(&self.blob(descriptor, MAX_DOCUMENT)?, &descriptor.media_type)
+        Document::parse(&self.document(descriptor)?, &descriptor.media_type)
     }
 
     /// `None`: something that is no image, which an index may list freely; the only thing that
@@ -372,14 +400,15 @@ impl Loader<'_> {
             self.notes.push(what);
             return Ok(None);
         }
-        let config = self.blob(&manifest.config, MAX_DOCUMENT)?;
         // The configuration is what engines go by; the index only helps to choose.
-        let platform =
-            match descriptor.platform().filter(|platform| !platform.architecture.is_empty()) {
-                Some(listed) => listed,
-                None => Config::parse(&config).map_err(Why::new)?.platform,
-            };
-        Ok(Some(Candidate { descriptor: descriptor.clone(), manifest, config, platform }))
+        let platform = match descriptor
+            .platform()
+            .filter(|platform| !platform.architecture.is_empty())
+        {
+            Some(listed) => listed,
+            None => Config::parse(&self.document(&manifest.config)?).map_err(Why::new)?.platform,
+        };
+        Ok(Some(Candidate { descriptor: descriptor.clone(), platform }))
     }
 
     fn choose(&self, candidates: &[Candidate]) -> Result<usize, Failure> {
@@ -430,6 +459,7 @@ impl Loader<'_> {
     /// Statements are additions: one that cannot be read costs a note, not the image.
     fn statements(&mut self, aside: &[Descriptor], image: &Descriptor) -> Vec<Vec<u8>> {
         let mut statements = Vec::new();
+        let (mut seen, mut left) = (BTreeSet::new(), MAX_STATEMENT);
         for descriptor in aside {
             let manifest = match self.manifest(descriptor) {
                 Ok(Document::Manifest(manifest)) => manifest,
@@ -445,7 +475,18 @@ impl Loader<'_> {
             if subject != Some(image.digest.as_str()) {
                 continue;
             }
-            for layer in manifest.layers.iter().filter(|layer| is_provenance(layer)) {
+            for layer in manifest.layers.iter().filter(|layer| layer.is_provenance()) {
+                if !seen.insert(layer.digest.clone()) {
+                    continue;
+                }
+                left = match left.checked_sub(layer.size) {
+                    Some(left) => left,
+                    None => {
+                        let why = format!("the statements are longer than {MAX_STATEMENT} bytes");
+                        self.notes.push(why);
+                        return statements;
+                    }
+                };
                 match self.blob(layer, MAX_STATEMENT) {
                     Ok(bytes) => statements.push(bytes),
                     Err(why) => self.notes.push(why.to_string()),
@@ -456,9 +497,12 @@ impl Loader<'_> {
     }
 
     fn read(&self, candidate: &Candidate) -> Result<Parts, Failure> {
-        let config = Config::parse(&candidate.config).map_err(Why::new)?;
+        let Document::Manifest(manifest) = self.manifest(&candidate.descriptor)? else {
+            return Err(Why::new("an index that is listed as an image").into());
+        };
+        let config = Config::parse(&self.document(&manifest.config)?).map_err(Why::new)?;
         let mut layers = Vec::new();
-        for layer in &candidate.manifest.layers {
+        for layer in &manifest.layers {
             if Media::of(&layer.media_type) != Media::Layer {
                 return Err(Why::new(format!(
                     "the layer {} is of type '{}', which is no layer's",
@@ -509,49 +553,43 @@ impl Loader<'_> {
             }
         };
         let (store, interest) = (&self.store, self.interest);
-        let read = |index: usize| {
-            let (path, digest, size) =
+        // A blob that is named several times is read once, and laid as often as it is named.
+        let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, (path, ..)) in layers.iter().enumerate() {
+            named.entry(path).or_default().push(index);
+        }
+        let places =
+            |index: usize| layers.get(index).and_then(|(path, ..)| named.get(path.as_str()));
+        let is_first = |index: usize| places(index).is_some_and(|it| it.first() == Some(&index));
+        let is_last = |index: usize| places(index).is_some_and(|it| it.last() == Some(&index));
+        let expected = |index: usize| -> Result<Expected, Why> {
+            let (_, digest, size) =
                 layers.get(index).ok_or_else(|| Why::new("there is no such layer"))?;
             let diff_id = config.diff_ids.get(index).cloned();
-            let expected = Expected { digest: digest.clone(), size: *size, diff_id };
-            store.layer(path, &expected, interest)
+            Ok(Expected { digest: digest.clone(), size: *size, diff_id })
         };
+        let read = |index: usize| {
+            let path = layers.get(index).map_or("", |(path, ..)| path);
+            is_first(index).then(|| store.layer(path, &expected(index)?, interest)).transpose()
+        };
+        let mut again: BTreeMap<&str, Layer> = BTreeMap::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut files = Squashed::new(self.interest.budget.clone());
         let mut unverified = 0;
-        let mut lay = |index: usize, layer: Result<Layer, Why>| {
+        let mut lay = |index: usize, layer: Result<Option<Layer>, Why>| {
+            let path = layers.get(index).map_or("", |(path, ..)| path.as_str());
+            let known = || again.get(path).cloned().ok_or_else(|| Why::new("it was not read"));
+            let layer = layer.and_then(|layer| layer.map_or_else(known, Ok));
+            let layer = layer.and_then(|layer| verify(&layer, &expected(index)?).map(|()| layer));
             let layer = layer.map_err(|why| failed(index, why))?;
+            match is_last(index) {
+                true => drop(again.remove(path)),
+                false => drop(again.insert(path, layer.clone())),
+            }
             unverified += usize::from(layer.diff_id.is_none());
             files.apply(index, layer.changes).map_err(|why| failed(index, why))
         };
         in_order(layers.len(), cores.min(AT_ONCE), read, &mut lay)?;
         Ok((files, unverified))
-    }
-}
-
-/// A statement, unless it says of itself that it is another than one about the build: lists of
-/// packages have tens of megabytes.
-fn is_provenance(layer: &Descriptor) -> bool {
-    let about = layer.annotation("in-toto.io/predicate-type");
-    layer.media_type == "application/vnd.in-toto+json"
-        && about.is_none_or(|about| about.starts_with("https://slsa.dev/provenance/"))
-}
-
-fn one_of<'a>(
-    wanted: &[&'a DockerEntry],
-    tag: Option<&str>,
-    known: &[String],
-) -> Result<&'a DockerEntry, Why> {
-    match (wanted, tag) {
-        ([one], _) => Ok(one),
-        ([], Some(tag)) => {
-            Err(Why::new(format!("there is no image {tag}; there is {}", known.join(", "))))
-        }
-        ([], None) => Err(Why::new("there is no image in it")),
-        (many, _) => Err(Why::new(format!(
-            "there are {} images: {}; name one, as in REFERENCE:TAG",
-            many.len(),
-            known.join(", ")
-        ))),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::binary::Binary;
 use crate::cargo::workspace::profile::Origin;
 use crate::dockerfile::{Dockerfile, Span};
+use crate::escape;
 use crate::rule::Level;
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is
@@ -160,9 +161,25 @@ impl Finding {
         self
     }
 
-    /// Sets the line to paste.
-    pub fn fix(mut self, fix: impl Into<String>) -> Finding {
-        self.fix = Some(fix.into());
+    /// Sets the line to paste. One that is no single line, or shows something else than it does, is
+    /// none: somebody else wrote a part of it.
+    pub fn fix(self, fix: impl Into<String>) -> Finding {
+        self.fix_lines([fix.into()])
+    }
+
+    /// Sets the line to paste where what stands in it can be written there as it is.
+    pub fn fix_if(self, fix: Option<String>) -> Finding {
+        match fix {
+            Some(fix) => self.fix(fix),
+            None => self,
+        }
+    }
+
+    /// Sets several lines to paste, each as [`Finding::fix`] takes it.
+    pub fn fix_lines(mut self, lines: impl IntoIterator<Item = String>) -> Finding {
+        let lines: Vec<String> = lines.into_iter().collect();
+        let is_whole = !lines.is_empty() && lines.iter().all(|line| escape::is_to_paste(line));
+        self.fix = is_whole.then(|| lines.join("\n"));
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::binary::Binary;
@@ -73,6 +73,14 @@ pub fn platform(text: &str) -> Result<Platform, Error> {
             "--platform {text}: write OS/ARCH or OS/ARCH/VARIANT, as in linux/arm/v7"
         ))
     })
+}
+
+/// The one file of this machine that the image is, if it is one.
+pub fn archive_of(options: &Options) -> Option<PathBuf> {
+    match Reference::parse(options.reference.as_ref()?).ok()? {
+        Reference::Archive { path, .. } => Some(path),
+        Reference::Directory(_) | Reference::Layout { .. } | Reference::Daemon(_) => None,
+    }
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.

@@ -29,6 +29,8 @@ pub struct Selection {
     pub no_default_features: bool,
     /// Cargo's own `--config KEY=VALUE` or file.
     pub config: Vec<String>,
+    /// The user has the workspace built, so that programs that its checkout names are started.
+    pub is_trusted: bool,
 }
 
 impl Selection {
@@ -46,6 +48,7 @@ impl Selection {
             target_dir: self.target_dir.clone(),
             config: self.config.clone(),
             asked: self.asked(),
+            is_trusted: self.is_trusted,
             ..Query::here()?
         })
     }

@@ -7,6 +7,7 @@ use crate::rootfs::tree::AsUser;
 use crate::rootfs::tree::users::Identity;
 use crate::start::image::elf_tree::ElfTree;
 
+pub mod absent;
 pub mod glibc;
 pub mod in_image;
 pub mod kernel;

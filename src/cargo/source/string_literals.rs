@@ -111,6 +111,12 @@ fn split_format(bytes: &[u8]) -> Vec<Range<usize>> {
     pieces
 }
 
+/// As many bytes of a text are searched for at once.
+const LONGEST_BEGINNING: usize = 256;
+
+/// Bytes and hits that a search may compare, besides a few for each byte of the program.
+const MAX_COMPARED: usize = 64 << 20;
+
 /// How many of the texts are in the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presence {
@@ -169,12 +175,26 @@ impl Searched<'_> {
 pub fn search<'a>(texts: &[&'a [u8]], program: &[u8]) -> Result<Searched<'a>, String> {
     let mut seen: HashSet<&[u8]> = HashSet::new();
     let distinct: Vec<&'a [u8]> = texts.iter().copied().filter(|it| seen.insert(it)).collect();
+    // The automaton takes many times its texts; what is behind their beginnings is compared.
+    let beginnings = distinct.iter().map(|text| &text[..text.len().min(LONGEST_BEGINNING)]);
     let automaton = aho_corasick::AhoCorasick::builder()
         .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
-        .build(&distinct)
+        .build(beginnings)
         .map_err(|error| format!("the texts cannot be searched for: {error}"))?;
-    let hits = automaton.find_overlapping_iter(program);
-    Ok(Searched { found: hits.map(|hit| distinct[hit.pattern().as_usize()]).collect() })
+    let mut left = MAX_COMPARED + 16 * program.len();
+    let mut found = HashSet::new();
+    for hit in automaton.find_overlapping_iter(program) {
+        let text = distinct[hit.pattern().as_usize()];
+        let rest = &text[text.len().min(LONGEST_BEGINNING)..];
+        let behind = &program[hit.end()..];
+        let is_alike = behind.starts_with(&rest[..rest.len().min(LONGEST_BEGINNING)]);
+        let cost = 1 + if is_alike { rest.len() } else { 0 };
+        left = left.checked_sub(cost).ok_or("the texts cannot be searched for: all look alike")?;
+        if is_alike && behind.starts_with(rest) {
+            found.insert(text);
+        }
+    }
+    Ok(Searched { found })
 }
 
 #[cfg(test)]
@@ -199,6 +219,23 @@ mod tests {
         assert!(of(r#""a message of an assertion""#, Some("debug_assert")).is_empty());
         assert!(of(r#""too short""#, None).is_empty());
         assert_eq!(of(r##"br#"bytes of some length"#"##, None), ["bytes of some length"]);
+    }
+
+    #[test]
+    fn long_texts_are_compared_whole_and_a_search_ends() {
+        let long: String = (0..20_000).map(|it| format!("{it} ")).collect();
+        let long = long.into_bytes();
+        let other = [&long[..long.len() - 1], b"x"].concat();
+        let texts: [&[u8]; 2] = [&long, &other];
+        let presence = search(&texts, &[b"..", &long[..], b".."].concat()).unwrap();
+        assert_eq!(presence.of(&texts, |_| true).missing, [1]);
+        // Each place begins each of them.
+        let alike: Vec<Vec<u8>> =
+            (0..2000).map(|it| [&vec![b'x'; 12 + it][..], b"y"].concat()).collect();
+        let mut texts: Vec<&[u8]> = alike.iter().map(Vec::as_slice).collect();
+        let short: Vec<Vec<u8>> = (0..500).map(|it| vec![b'x'; 12 + it]).collect();
+        texts.extend(short.iter().map(Vec::as_slice));
+        assert!(search(&texts, &vec![b'x'; 1 << 20]).is_err());
     }
 
     #[test]

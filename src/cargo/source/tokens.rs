@@ -16,6 +16,7 @@ pub mod bodies;
 pub mod depth;
 pub mod found;
 pub mod item_end;
+pub mod pieces;
 pub mod positions;
 pub mod shapes;
 
@@ -68,11 +69,11 @@ const MAX_TREE: usize = 4_000;
 const TOO_DEEP: &str = "nested too deeply to be read";
 
 /// A larger source is not read, in bytes: a token takes many times its own length in memory.
-/// Generated bindings of 200,000 lines are smaller.
+/// Generated bindings of 100,000 lines are smaller.
 const MAX_BYTES: usize = 16 << 20;
 
 /// A source of more tokens is not read.
-const MAX_TOKENS: usize = 3_000_000;
+const MAX_TOKENS: usize = 2_300_000;
 
 /// Reads one source file.
 ///
@@ -81,7 +82,8 @@ const MAX_TOKENS: usize = 3_000_000;
 /// In words, when the text is not Rust: it cannot be split into tokens, or not parsed.
 pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
     let stream = tokens(source)?;
-    is_parsed(&stream)?;
+    is_shallow(&stream)?;
+    pieces::are_items(stream.clone())?;
     let mut spans = Vec::new();
     collect(stream.clone(), &mut spans);
     let tokens = TokenStarts::new(source, &spans);
@@ -124,25 +126,6 @@ pub fn parse(source: &str) -> Result<syn::File, String> {
         return Err(TOO_DEEP.to_owned());
     }
     syn::parse2(stream).map_err(|error| error.to_string())
-}
-
-/// Whether the tokens are Rust: items, one after the other, so that no more than one is in memory.
-fn is_parsed(stream: &TokenStream) -> Result<(), String> {
-    is_shallow(stream)?;
-    let fail = |error: syn::Error| format!("line {}: {error}", error.span().start().line);
-    let items = |input: syn::parse::ParseStream<'_>| {
-        input.call(syn::Attribute::parse_inner)?;
-        while !input.is_empty() {
-            input.parse::<syn::Item>()?;
-        }
-        Ok(())
-    };
-    let mut rest = stream.clone().into_iter().peekable();
-    while rest.peek().is_some() {
-        let piece = shapes::piece(&mut rest);
-        syn::parse::Parser::parse2(items, piece).map_err(fail)?;
-    }
-    Ok(())
 }
 
 fn is_shallow(stream: &TokenStream) -> Result<(), String> {

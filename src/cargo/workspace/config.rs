@@ -170,7 +170,7 @@ fn from_env(text: &str) -> Value {
 }
 
 /// Cargo's home: `CARGO_HOME`, or `.cargo` in the user's home.
-fn cargo_home(cwd: &Path, env: &BTreeMap<String, String>) -> Option<PathBuf> {
+pub(super) fn cargo_home(cwd: &Path, env: &BTreeMap<String, String>) -> Option<PathBuf> {
     match env.get("CARGO_HOME").filter(|home| !home.is_empty()) {
         Some(home) => Some(cwd.join(home)),
         None => {

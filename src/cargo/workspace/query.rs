@@ -26,6 +26,8 @@ pub struct Query {
     pub config: Vec<String>,
     /// The features that were asked for.
     pub asked: Asked,
+    /// The user had cargo build this checkout, so that what it names has been executed anyway.
+    pub is_trusted: bool,
 }
 
 /// The words that decide features.

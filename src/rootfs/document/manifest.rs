@@ -1,8 +1,10 @@
 //! Manifests and indexes: the documents that name an image's blobs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::rootfs::Why;
 use crate::rootfs::document::config::Platform;
@@ -64,15 +66,50 @@ pub struct Descriptor {
     pub digest: String,
     /// In bytes.
     pub size: u64,
-    /// Free words, and the names of images.
+    /// Those of the free words that say something here.
     #[serde(default)]
-    pub annotations: Option<BTreeMap<String, String>>,
+    annotations: Option<Annotations>,
     /// What the image is for.
     #[serde(default)]
     platform: Option<WirePlatform>,
     /// Set for what is no image.
     #[serde(default)]
     pub artifact_type: Option<String>,
+}
+
+/// The annotations that are looked at, of however many.
+#[derive(Debug, Clone, Default)]
+struct Annotations(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Annotations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
+        const KNOWN: &[&str] = &[
+            "in-toto.io/predicate-type",
+            "io.containerd.image.name",
+            "org.opencontainers.image.ref.name",
+            "vnd.docker.reference.digest",
+            "vnd.docker.reference.type",
+        ];
+        struct Known;
+        impl<'de> Visitor<'de> for Known {
+            type Value = Annotations;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations, A::Error> {
+                let mut annotations = Annotations::default();
+                while let Some((key, value)) = map.next_entry::<String, String>()? {
+                    if KNOWN.contains(&key.as_str()) {
+                        annotations.0.insert(key, value);
+                    }
+                }
+                Ok(annotations)
+            }
+        }
+        deserializer.deserialize_map(Known)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -104,7 +141,15 @@ impl Descriptor {
 
     /// An annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.annotations.as_ref()?.get(key).map(String::as_str)
+        self.annotations.as_ref()?.0.get(key).map(String::as_str)
+    }
+
+    /// A statement, unless it says of itself that it is another than one about the build: lists of
+    /// packages have tens of megabytes.
+    pub fn is_provenance(&self) -> bool {
+        let about = self.annotation("in-toto.io/predicate-type");
+        self.media_type == "application/vnd.in-toto+json"
+            && about.is_none_or(|about| about.starts_with("https://slsa.dev/provenance/"))
     }
 
     /// The image's names: containerd's full one first, then the layout's.
@@ -200,6 +245,28 @@ pub struct DockerEntry {
     pub repo_tags: Option<Vec<String>>,
     /// The layers' members, lowest first.
     pub layers: Option<Vec<String>>,
+}
+
+impl DockerEntry {
+    /// The one entry that is meant.
+    pub fn one_of<'a>(
+        wanted: &[&'a DockerEntry],
+        tag: Option<&str>,
+        known: &[String],
+    ) -> Result<&'a DockerEntry, Why> {
+        match (wanted, tag) {
+            ([one], _) => Ok(one),
+            ([], Some(tag)) => {
+                Err(Why::new(format!("there is no image {tag}; there is {}", known.join(", "))))
+            }
+            ([], None) => Err(Why::new("there is no image in it")),
+            (many, _) => Err(Why::new(format!(
+                "there are {} images: {}; name one, as in REFERENCE:TAG",
+                many.len(),
+                known.join(", ")
+            ))),
+        }
+    }
 }
 
 #[cfg(test)]

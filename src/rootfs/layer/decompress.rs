@@ -1,6 +1,8 @@
 //! Compressed layers, recognised by their first bytes: gzip with all its members, zstd with all its frames.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -40,6 +42,7 @@ impl Compression {
 pub struct Decoder<R> {
     stream: Stream<Counting<R>>,
     inflated: u64,
+    total: Arc<AtomicU64>,
 }
 
 enum Stream<R> {
@@ -48,16 +51,17 @@ enum Stream<R> {
 }
 
 impl<R: BufRead> Decoder<R> {
-    /// Every member of a gzip stream.
-    pub fn gzip(reader: R) -> Decoder<R> {
+    /// Every member of a gzip stream. `total` is what all streams of an image have inflated to.
+    pub fn gzip(reader: R, total: Arc<AtomicU64>) -> Decoder<R> {
         let reader = Counting { reader, count: 0 };
-        Decoder { stream: Stream::Gzip(Box::new(MultiGzDecoder::new(reader))), inflated: 0 }
+        let stream = Stream::Gzip(Box::new(MultiGzDecoder::new(reader)));
+        Decoder { stream, inflated: 0, total }
     }
 
-    /// Every frame of a zstd stream.
-    pub fn zstd(reader: R) -> Decoder<R> {
+    /// Every frame of a zstd stream. `total` is what all streams of an image have inflated to.
+    pub fn zstd(reader: R, total: Arc<AtomicU64>) -> Decoder<R> {
         let reader = Counting { reader, count: 0 };
-        Decoder { stream: Stream::Zstd(Box::new(Frames::new(reader))), inflated: 0 }
+        Decoder { stream: Stream::Zstd(Box::new(Frames::new(reader))), inflated: 0, total }
     }
 
     fn compressed(&self) -> u64 {
@@ -75,11 +79,12 @@ impl<R: BufRead> Read for Decoder<R> {
             Stream::Zstd(frames) => frames.read(buffer)?,
         };
         self.inflated += count as u64;
+        let total = self.total.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
         let too_dense =
             self.inflated > FREE_INFLATION && self.inflated / MAX_RATIO > self.compressed();
-        if too_dense || self.inflated > MAX_INFLATED {
+        if too_dense || total > MAX_INFLATED {
             return Err(io::Error::other(format!(
-                "{} bytes inflate to more than {}: a decompression bomb",
+                "{} bytes inflate to more than {}, {total} in all: a decompression bomb",
                 self.compressed(),
                 self.inflated
             )));
@@ -200,8 +205,8 @@ mod tests {
     fn decode(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut plain = Vec::new();
         match Compression::of(bytes) {
-            Compression::Gzip => Decoder::gzip(bytes).read_to_end(&mut plain)?,
-            Compression::Zstd => Decoder::zstd(bytes).read_to_end(&mut plain)?,
+            Compression::Gzip => Decoder::gzip(bytes, Arc::default()).read_to_end(&mut plain)?,
+            Compression::Zstd => Decoder::zstd(bytes, Arc::default()).read_to_end(&mut plain)?,
             other => panic!("{other:?}"),
         };
         Ok(plain)
@@ -233,13 +238,13 @@ mod tests {
     #[test]
     fn a_bomb_is_stopped() {
         let zeros = gzip(&vec![0; 1 << 20]);
-        let mut decoder = Decoder::gzip(&zeros[..]);
-        decoder.inflated = MAX_INFLATED - 10;
+        let mut decoder = Decoder::gzip(&zeros[..], Arc::default());
+        decoder.total.store(MAX_INFLATED - 10, Ordering::Relaxed);
         assert!(io::copy(&mut decoder, &mut io::sink()).is_err(), "too much");
-        let mut decoder = Decoder::gzip(&zeros[..]);
+        let mut decoder = Decoder::gzip(&zeros[..], Arc::default());
         decoder.inflated = zeros.len() as u64 * MAX_RATIO * 2 + FREE_INFLATION;
         assert!(io::copy(&mut decoder, &mut io::sink()).is_err(), "too dense");
-        let mut decoder = Decoder::gzip(&zeros[..]);
+        let mut decoder = Decoder::gzip(&zeros[..], Arc::default());
         assert_eq!(io::copy(&mut decoder, &mut io::sink()).unwrap(), 1 << 20);
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use crate::rootfs::MAX_TRAILING;
 use crate::rootfs::document::digest::{Digest, Hasher};
 use crate::rootfs::layer::tar::Source;
 
@@ -58,11 +59,18 @@ impl<F: Fill> Hashed<F> {
     /// Takes in what is left, and gives the digest and the size of the whole.
     pub fn finish(mut self) -> io::Result<(Digest, u64)> {
         let mut piece = Vec::new();
+        let mut trailing = 0;
         loop {
             if self.broken {
                 return Err(io::Error::other("not everything could be read"));
             }
             self.fill(&mut piece)?;
+            trailing += piece.len() as u64;
+            if trailing > MAX_TRAILING {
+                return Err(io::Error::other(format!(
+                    "more than {MAX_TRAILING} bytes follow the archive's end"
+                )));
+            }
             if piece.is_empty() {
                 let size = self.hasher.size();
                 return Ok((self.hasher.finish(), size));

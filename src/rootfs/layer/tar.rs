@@ -14,6 +14,8 @@ pub const MAX_SPECIAL_HEADER: u64 = 1 << 20;
 
 const BLOCK: usize = 512;
 const BLOCK_SIZE: u64 = 512;
+/// Extension headers in front of one entry; writers make three at most.
+const MAX_SPECIAL_HEADERS: usize = 64;
 
 /// Bytes in order that can also be passed over.
 pub trait Source: Read + Sized {
@@ -145,7 +147,7 @@ impl<S: Source> Reader<S> {
         let mut pax: Option<Pax> = None;
         let mut long_name: Vec<u8> = Vec::new();
         let mut long_link: Vec<u8> = Vec::new();
-        loop {
+        for _ in 0..MAX_SPECIAL_HEADERS {
             self.pass_contents()?;
             let Some(raw) = self.read_header()? else {
                 return Ok(None);
@@ -166,6 +168,12 @@ impl<S: Source> Reader<S> {
                 }
             }
         }
+        Err(Error::Header { at: self.at, why: "extension headers without an entry" })
+    }
+
+    /// Of the current entry's contents, in bytes: what has not been read.
+    pub fn remaining(&self) -> u64 {
+        self.remaining
     }
 
     /// Reads from the current entry's contents.

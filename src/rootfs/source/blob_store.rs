@@ -16,7 +16,9 @@ use crate::rootfs::layer::{
 use crate::rootfs::source::byte_range::Span;
 use crate::rootfs::source::oci_layout::Blobs;
 use crate::rootfs::spill::Spill;
-use crate::rootfs::{MAX_MEMBERS, MAX_STATEMENT, Payload, Why, join, normalise, parent};
+use crate::rootfs::{
+    MAX_MEMBERS, MAX_STATEMENT, MAX_TRAILING, Payload, Why, join, normalise, parent,
+};
 
 /// All documents of one stream together, in bytes; a stream's documents are kept until the one
 /// that names them has passed.
@@ -105,11 +107,13 @@ impl Store {
             let members = match Compression::of(stream.fill_buf()?) {
                 Compression::Plain => take_members(stream, interest, &spill)?,
                 Compression::Gzip => {
-                    let (plain, _) = ahead(scope, Cut(Decoder::gzip(stream)));
+                    let (plain, _) =
+                        ahead(scope, Cut(Decoder::gzip(stream, interest.inflated.clone())));
                     take_members(Stream::new(plain), interest, &spill)?
                 }
                 Compression::Zstd => {
-                    let (plain, _) = ahead(scope, Cut(Decoder::zstd(stream)));
+                    let (plain, _) =
+                        ahead(scope, Cut(Decoder::zstd(stream, interest.inflated.clone())));
                     take_members(Stream::new(plain), interest, &spill)?
                 }
                 Compression::Other(name) => {
@@ -229,7 +233,9 @@ impl Archive {
     fn index(file: Arc<File>, length: u64) -> Result<Archive, Why> {
         let mut reader = Reader::new(Span::new(file.clone(), 0, length));
         let mut members = BTreeMap::new();
+        let mut entries = 0;
         while let Some(header) = reader.next_entry()? {
+            entries += 1;
             let path = normalise(&header.name);
             let place = match header.kind {
                 EntryKind::File => Place::At(header.offset, header.size),
@@ -239,7 +245,8 @@ impl Archive {
                     // Only so that a packed root file system can be told from an empty archive.
                     Place::Link(b"/".to_vec())
                 }
-                _ => continue,
+                _ if entries < 2 * MAX_MEMBERS => continue,
+                _ => break,
             };
             if header.sparse {
                 return Err(Why::new(format!("{} is stored with holes", path.escape_ascii())));
@@ -247,7 +254,7 @@ impl Archive {
             members.insert(path, place);
             // What has more is no archive of images. It may be a packed root file system, of
             // which the first directories tell.
-            if members.len() == MAX_MEMBERS {
+            if members.len() == MAX_MEMBERS || entries >= 2 * MAX_MEMBERS {
                 break;
             }
         }
@@ -289,7 +296,9 @@ fn take_members(
     let mut members = BTreeMap::new();
     let mut reader = Reader::new(stream);
     let mut kept = 0;
+    let mut entries = 0;
     while let Some(header) = reader.next_entry()? {
+        entries += 1;
         let path = normalise(&header.name);
         let passed = match header.kind {
             EntryKind::Symlink => Passed::Link(follow(parent(&path), &header.link)),
@@ -298,16 +307,29 @@ fn take_members(
                 let into = (spill, &mut kept);
                 take_member(&mut reader, &path, header.size, interest, into)?
             }
-            _ => continue,
+            _ => Passed::Neither(Why::new("it is no file")),
         };
-        members.insert(path, passed);
-        if members.len() > MAX_MEMBERS {
+        // What is passed over unread has an end, whatever its header says.
+        if reader.remaining() > MAX_TRAILING {
+            let path = path.escape_ascii();
+            return Err(match passed {
+                Passed::Neither(why) => Why::new(format!("{path}: {why}")),
+                _ => Why::new(format!("{path} goes on for more than {MAX_TRAILING} bytes")),
+            });
+        }
+        if matches!(header.kind, EntryKind::File | EntryKind::Symlink | EntryKind::HardLink) {
+            members.insert(path, passed);
+        }
+        if entries > 2 * MAX_MEMBERS || members.len() > MAX_MEMBERS {
             return Err(Why::new(format!("the archive has more than {MAX_MEMBERS} members")));
         }
     }
     // A pipe that is closed early kills the engine that writes into it.
-    io::copy(&mut reader.into_source(), &mut io::sink())?;
-    Ok(members)
+    let rest = &mut reader.into_source().take(MAX_TRAILING + 1);
+    match io::copy(rest, &mut io::sink())? {
+        0..=MAX_TRAILING => Ok(members),
+        _ => Err(Why::new(format!("more than {MAX_TRAILING} bytes follow the archive's end"))),
+    }
 }
 
 fn take_member(

@@ -3,12 +3,19 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::rootfs::Why;
 
-/// An engine that does not answer for this long is taken for gone. Packing an image begins at once.
+/// An engine that does not begin to answer for this long is taken for gone: Podman packs the whole
+/// image first.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// As long as this, an engine that has begun may send less than [`LEAST`].
+const PACE: Duration = Duration::from_secs(10);
+/// In bytes.
+const LEAST: u64 = 16 << 10;
+/// Lines of an answer's head, and of what may follow its body.
+const MAX_HEADERS: usize = 100;
 
 /// The archive that `docker save NAME` would write (`GET /images/NAME/get`, Docker Engine API
 /// 1.24; Podman serves the same).
@@ -51,16 +58,13 @@ fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, Why> {
         "GET /v1.24/images/{}/get HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n",
         escape(name)
     )?;
-    let mut reader = BufReader::with_capacity(64 << 10, stream);
+    let paced = Paced { stream, begun: false, waited: Duration::ZERO, count: 0 };
+    let mut reader = BufReader::with_capacity(64 << 10, paced);
     let status = line(&mut reader)?;
     let code = status.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut chunked = false;
     let mut length = None;
-    loop {
-        let header = line(&mut reader)?;
-        if header.is_empty() {
-            break;
-        }
+    for header in headers(&mut reader)? {
         let (key, value) = header.split_once(':').unwrap_or((&header, ""));
         match key.to_ascii_lowercase().as_str() {
             "transfer-encoding" => chunked = value.to_ascii_lowercase().contains("chunked"),
@@ -123,6 +127,57 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Lines up to an empty one.
+fn headers(reader: &mut impl BufRead) -> io::Result<Vec<String>> {
+    let mut headers = Vec::new();
+    while headers.len() < MAX_HEADERS {
+        match line(reader)? {
+            end if end.is_empty() => return Ok(headers),
+            header => headers.push(header),
+        }
+    }
+    let what = "the container engine's answer has a head without an end";
+    Err(io::Error::new(io::ErrorKind::InvalidData, what))
+}
+
+/// What an engine sends, for as long as it sends anything to speak of.
+struct Paced {
+    stream: UnixStream,
+    begun: bool,
+    /// How long it was waited for `count` bytes.
+    waited: Duration,
+    count: u64,
+}
+
+impl Read for Paced {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let late = |what: String| Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        let begun = Instant::now();
+        let count = match self.stream.read(buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let patience = if self.begun { PACE } else { PATIENCE }.as_secs();
+                return late(format!("the container engine sends nothing for {patience} s"));
+            }
+            Err(error) => return Err(error),
+        };
+        if !self.begun {
+            self.begun = true;
+            self.stream.set_read_timeout(Some(PACE))?;
+            return Ok(count);
+        }
+        self.waited += begun.elapsed();
+        self.count += count as u64;
+        if self.count >= LEAST {
+            (self.waited, self.count) = (Duration::ZERO, 0);
+        } else if self.waited > PACE && count > 0 {
+            let (count, waited) = (self.count, self.waited.as_secs());
+            return late(format!("the container engine sends {count} bytes in {waited} s"));
+        }
+        Ok(count)
+    }
+}
+
 /// A body in chunks (RFC 9112, 7.1). One that ends without its last chunk is cut off.
 struct Chunked<R> {
     reader: R,
@@ -143,7 +198,7 @@ impl<R: BufRead> Read for Chunked<R> {
             })?;
             if self.left == 0 {
                 self.ended = true;
-                while !line(&mut self.reader)?.is_empty() {}
+                headers(&mut self.reader)?;
                 return Ok(0);
             }
         }
@@ -171,6 +226,9 @@ mod tests {
             Chunked { reader: bytes, left: 0, ended: false }.read_to_end(&mut out).map(|_| out)
         };
         assert_eq!(read(b"4\r\nabcd\r\n2;x=y\r\nef\r\n0\r\n\r\n").unwrap(), b"abcdef");
+        let trailers = [&b"0\r\n"[..], &b"a: b\r\n".repeat(MAX_HEADERS + 1)].concat();
+        assert!(read(&trailers).is_err(), "trailers without an end");
+        assert_eq!(read(b"1\r\na\r\n0\r\na: b\r\n\r\n").unwrap(), b"a");
         for bad in [&b"4\r\nabcd\r\n"[..], b"4\r\nab", b"x\r\n", b"2\r\nabcd\r\n0\r\n\r\n"] {
             assert!(read(bad).is_err(), "{}", bad.escape_ascii());
         }
@@ -186,6 +244,34 @@ mod tests {
         let own =
             sockets(|name| (name == "XDG_RUNTIME_DIR").then(|| "/run/user/1".to_owned())).unwrap();
         assert!(own.contains(&"/run/user/1/podman/podman.sock".into()));
+    }
+
+    #[test]
+    fn what_an_engine_sends_has_an_end() {
+        let (engine, ours) = UnixStream::pair().unwrap();
+        let endless = std::thread::spawn(move || {
+            let mut engine = engine;
+            // Until nobody reads any more.
+            while engine.write_all(b"HTTP/1.1 200 OK\r\n").is_ok() {}
+        });
+        let error = ask(ours, "x").err().unwrap().to_string();
+        assert!(error.contains("without an end"), "{error}");
+        endless.join().unwrap();
+        let (silent, ours) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut paced = Paced { stream: ours, begun: true, waited: Duration::ZERO, count: 0 };
+        let error = paced.read(&mut [0; 8]).unwrap_err().to_string();
+        assert!(error.contains("sends nothing"), "{error}");
+        drop(silent);
+        let (mut slow, ours) = UnixStream::pair().unwrap();
+        slow.write_all(b"x").unwrap();
+        let mut paced = Paced { stream: ours, begun: true, waited: PACE * 2, count: 1 };
+        let error = paced.read(&mut [0; 8]).unwrap_err().to_string();
+        assert!(error.contains("sends 2 bytes"), "{error}");
+        slow.write_all(&vec![0; LEAST as usize]).unwrap();
+        // As much as that is no little, however long it took.
+        paced.waited = PACE * 2;
+        assert!(paced.read(&mut vec![0; LEAST as usize]).is_ok());
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
@@ -60,7 +61,14 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
             .fix("[profile.release]\nstrip = true")
             .at_most_warn()
             .into(),
-        _ => finding.fix(format!("docker build --no-cache . # the step that copies to {at} has to copy this build's output")).into(),
+        _ => {
+            let copy = |at| {
+                format!(
+                    "docker build --no-cache . # the step that copies to {at} has to copy this build's output"
+                )
+            };
+            finding.fix_if(plain(at).map(copy)).into()
+        }
     }
 }
 

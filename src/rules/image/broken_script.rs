@@ -1,3 +1,4 @@
+use crate::escape::shell;
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
@@ -54,7 +55,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     }
     finding.location = Location::ImagePath(failure.at.clone());
     Some(match failure.kind {
-        FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", failure.at)),
+        FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", shell(&failure.at))),
         _ => finding.fix(format!("begin the file with {fix}")),
     })
 }

@@ -1,3 +1,4 @@
+use crate::escape::{exec_form, plain};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
 use crate::start::image::Image;
@@ -32,7 +33,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         let message =
             format!("`{}` is found only through a relative directory in PATH", failure.name);
         let finding = Finding::new(Location::ImageConfig(command.field), message);
-        return Some(finding.fix(format!("ENTRYPOINT [\"{}\"]", failure.at)));
+        return Some(finding.fix(format!("ENTRYPOINT {}", exec_form(&[&failure.at]))));
     }
     let is_missing = matches!(
         failure.kind,
@@ -55,10 +56,11 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
     }
     Some(match (twin, found) {
         (Some(found), _) | (None, Some(found)) => {
-            finding.fix(format!("ENTRYPOINT [\"{}\"]", found.path))
+            finding.fix(format!("ENTRYPOINT {}", exec_form(&[&found.path])))
         }
         (None, None) => {
-            finding.fix(format!("in the Dockerfile, copy the binary to {}", failure.name))
+            let copy = |to| format!("in the Dockerfile, copy the binary to {to}");
+            finding.fix_if(plain(&failure.name).map(copy))
         }
     })
 }

@@ -1,3 +1,4 @@
+use crate::escape::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{Command, Failure, FailureKind, Role};
 use crate::start::image::Image;
@@ -41,14 +42,10 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         format!("the command needs `{}`, which is not in the image", failure.name),
     );
     let line = command.words.get(2).map(String::as_str).unwrap_or_default();
-    let words: Vec<String> = line
-        .split_whitespace()
-        .filter(|word| *word != "exec")
-        .map(|word| format!("\"{word}\""))
-        .collect();
+    let words: Vec<&str> = line.split_whitespace().filter(|word| *word != "exec").collect();
     let field = command.field.to_uppercase();
     finding.evidence.push(format!("the command line: {line}"));
-    Some(finding.fix(format!("{field} [{}]", words.join(", "))))
+    Some(finding.fix(format!("{field} {}", exec_form(&words))))
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use crate::escape::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::is_shell;
 use crate::start::image::Image;
@@ -41,7 +42,7 @@ fn check(image: &Image) -> Outcome {
         _ => image.subject_at.as_deref(),
     };
     let fix = match only {
-        Some(path) => format!("ENTRYPOINT [\"{path}\"]"),
+        Some(path) => format!("ENTRYPOINT {}", exec_form(&[path])),
         None => {
             "end the last stage with an ENTRYPOINT; is this the image of a build stage?".to_owned()
         }

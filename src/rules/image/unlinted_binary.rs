@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::escape::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::End;
 use crate::start::image::Image;
@@ -47,7 +48,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
                 format!("the image runs {path}, but {at} was linted"),
             )
             .evidence(format!("the command: {}", start.words.join(" ")))
-            .fix(format!("ENTRYPOINT [\"{at}\"]"))
+            .fix(format!("ENTRYPOINT {}", exec_form(&[at])))
             .into()
         }
         (End::Fails(_) | End::Nothing, _) => {

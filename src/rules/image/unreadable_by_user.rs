@@ -1,3 +1,4 @@
+use crate::escape::plain;
 use crate::rootfs::tree::users::Identity;
 use crate::rootfs::{Entry, parent};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
@@ -69,7 +70,7 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
         format!("user {} cannot execute {path}", identity.uid),
     )
     .evidence(format!("mode {:04o}, owner {}, group {}", entry.mode, entry.uid, entry.gid))
-    .fix(format!("add --chmod=0755 to the COPY that writes {path}"))
+    .fix_if(plain(path).map(|path| format!("add --chmod=0755 to the COPY that writes {path}")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -30,7 +31,9 @@ fn check(binary: &Binary) -> Outcome {
     let findings = binary.home_paths.iter().map(|path| {
         Finding::new(Location::Subject, format!("source paths in the binary begin with {path}"))
             .evidence("in the paths that panic messages print")
-            .fix(format!("RUSTFLAGS=\"--remap-path-prefix={path}=/build\" cargo build --release"))
+            .fix_if(plain(path).map(|path| {
+                format!("RUSTFLAGS=\"--remap-path-prefix={path}=/build\" cargo build --release")
+            }))
     });
     Outcome::of(findings, "no source path is in a home directory")
 }

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
@@ -56,28 +57,28 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     for line in plan.errors.iter().filter(|line| line.contains("GLIBC_")) {
         finding = finding.evidence(line.clone());
     }
-    finding.fix(fix(binary, image, &has)).into()
+    finding.fix_if(fix(binary, image, &has)).into()
 }
 
 fn numbers(version: &str) -> Vec<u32> {
     version.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
-fn fix(binary: &Binary, image: &Image, has: &str) -> String {
+fn fix(binary: &Binary, image: &Image, has: &str) -> Option<String> {
     let codename = image.release.as_ref().map(|it| it.codename.as_str()).unwrap_or_default();
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
-    let zig = format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{has}");
+    let zig = format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{}", plain(has)?);
     if binary.rust.value == Some(false) {
-        return format!("build it against a glibc of version {has} or older");
+        return Some(format!("build it against a glibc of version {has} or older"));
     }
     let debian = image.release.as_ref().is_some_and(|release| release.id == "debian");
-    if debian && !codename.is_empty() {
+    Some(if let (true, Some(codename)) = (debian && !codename.is_empty(), plain(codename)) {
         format!(
             "FROM rust:{codename} # for the build stage, so that both stages are {codename}; or: {zig}"
         )
     } else {
         zig
-    }
+    })
 }
 
 #[cfg(test)]

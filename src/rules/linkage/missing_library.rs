@@ -1,10 +1,12 @@
 use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
+use crate::start::packages::{OF_TIME64, OPENSSL_1, PACKAGES, TIME64};
 
 pub static RULE: Rule = Rule {
     id: "missing-library",
@@ -42,7 +44,8 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
 fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding> {
     let (name, at, message, fix) = match problem {
         Problem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
-            let fix = format!("RUN chmod -R a+rX {}", path.rsplit_once('/').unwrap_or_default().0);
+            let directory = plain(path.rsplit_once('/').unwrap_or_default().0);
+            let fix = directory.map(|it| format!("RUN chmod -R a+rX {it}")).into_iter().collect();
             let message = format!("the image's user cannot read {path}, which {needed_by} needs");
             (name, Location::ImagePath(path.clone()), message, fix)
         }
@@ -59,34 +62,14 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
         }
         _ => return None,
     };
-    let said = plan.errors.iter().find(|line| line.contains(name.as_str())).cloned();
-    let said = said.unwrap_or_else(|| "the loader stops at an earlier library".to_owned());
-    Some(Finding::new(at, message).evidence(said).fix(fix))
+    let said = plan.errors.iter().find(|line| line.contains(name.as_str()));
+    let said = said.map_or("the loader stops at an earlier library", String::as_str);
+    Some(Finding::new(at, message).evidence(said).fix_lines(fix))
 }
 
-/// The usual libraries of Rust binaries, and their packages of Debian, Alpine and Fedora.
-const PACKAGES: &[(&str, &str, &str, &str)] = &[
-    ("libgcc_s", "libgcc-s1", "libgcc", "libgcc"),
-    ("libssl", "libssl3", "libssl3", "openssl-libs"),
-    ("libcrypto", "libssl3", "libcrypto3", "openssl-libs"),
-    ("libstdc++", "libstdc++6", "libstdc++", "libstdc++"),
-    ("libz", "zlib1g", "zlib", "zlib"),
-    ("libpq", "libpq5", "libpq", "libpq"),
-    ("libsqlite3", "libsqlite3-0", "sqlite-libs", "sqlite-libs"),
-    ("libmariadb", "libmariadb3", "mariadb-connector-c", "mariadb-connector-c"),
-    ("liblzma", "liblzma5", "xz-libs", "xz-libs"),
-    ("libzstd", "libzstd1", "zstd-libs", "libzstd"),
-    ("libdbus-1", "libdbus-1-3", "dbus-libs", "dbus-libs"),
-    ("libasound", "libasound2", "alsa-lib", "alsa-lib"),
-    ("libcurl", "libcurl4", "libcurl", "libcurl"),
-];
 const LOOK: &str = "`dpkg -S`, `apk info --who-owns` or `rpm -qf`";
-/// Releases whose OpenSSL is 1.1, and those that renamed packages for 64-bit time.
-const OPENSSL_1: &[&str] = &["stretch", "buster", "bullseye", "bionic", "focal"];
-const OF_TIME64: &[&str] = &["libssl3", "libasound2", "libcurl4"];
-const TIME64: &[&str] = &["trixie", "forky", "sid", "noble", "plucky", "questing"];
 
-fn fix(name: &str, needed_by: &str, image: &Image) -> String {
+fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
     let file = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let stem = |name: &str| file(name).split(".so").next().unwrap_or_default().to_owned();
     let known = |name: &str| PACKAGES.iter().find(|(known, ..)| *known == stem(name));
@@ -96,25 +79,29 @@ fn fix(name: &str, needed_by: &str, image: &Image) -> String {
     let like = |id: &str| release.id == id || release.id_like.iter().any(|it| it == id);
     let is_old = base.ends_with(".so.1.1") || OPENSSL_1.contains(&codename);
     if is_old && matches!(stem(name).as_str(), "libssl" | "libcrypto") {
-        return same_release(image);
+        return vec![same_release(image)];
     }
     // The package of the library that needs it brings it along.
     let Some((of, debian, alpine, fedora)) = known(name).or_else(|| known(needed_by)) else {
-        return format!("in the build stage find the package of {base} ({LOOK}); install it here");
+        let find =
+            |it| format!("in the build stage find the package of {it} ({LOOK}); install it here");
+        return plain(&base).map(find).into_iter().collect();
     };
     let suffix = if TIME64.contains(&codename) && OF_TIME64.contains(debian) { "t64" } else { "" };
     let install = format!("apt-get install -y --no-install-recommends {debian}{suffix}");
     if like("alpine") {
-        format!("RUN apk add --no-cache {alpine}")
+        vec![format!("RUN apk add --no-cache {alpine}")]
     } else if like("fedora") || like("rhel") {
-        format!("RUN microdnf install -y {fedora}")
+        vec![format!("RUN microdnf install -y {fedora}")]
     } else if image.has("/usr/bin/apt-get") {
-        format!("RUN apt-get update && {install} && rm -rf /var/lib/apt/lists/*")
+        vec![format!("RUN apt-get update && {install} && rm -rf /var/lib/apt/lists/*")]
     } else if *of == "libgcc_s" {
-        "use a base image with libgcc_s: of distroless `cc`, not `base` or `static`".to_owned()
+        vec![
+            "use a base image with libgcc_s: of distroless `cc`, not `base` or `static`".to_owned(),
+        ]
     } else {
-        let codename = if codename.is_empty() { "bookworm" } else { codename };
-        format!("FROM debian:{codename}-slim\nRUN apt-get update && {install}")
+        let codename = plain(codename).filter(|it| !it.is_empty()).unwrap_or("bookworm");
+        vec![format!("FROM debian:{codename}-slim"), format!("RUN apt-get update && {install}")]
     }
 }
 

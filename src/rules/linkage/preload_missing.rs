@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
@@ -47,11 +48,9 @@ fn finding(problem: &Problem) -> Option<Finding> {
         format!("{from} names {object}, which the loader does not load: {why}"),
     )
     .evidence(format!("{from} names {object}"));
-    Some(
-        finding.fix(format!(
-            "ENV LD_PRELOAD={name} # without a path; and install the package of {name}"
-        )),
-    )
+    let fix =
+        |name| format!("ENV LD_PRELOAD={name} # without a path; and install the package of {name}");
+    Some(finding.fix_if(plain(name).map(fix)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use crate::cargo::compared::NoCommit;
 use crate::cargo::crate_freshness::Role;
+use crate::escape::plain;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
 };
@@ -47,10 +48,11 @@ fn check(facts: &Facts) -> Outcome {
         let finding = rest.iter().take(4).map(said).fold(finding, Finding::evidence);
         let scripts = facts.build.iter().flat_map(|build| &build.freshness.crates);
         let line = match scripts.filter(|it| it.role == Role::BuildScriptRun).count() {
-            0 => format!("docker build --build-arg {}=$(git rev-parse HEAD) .", first.name),
-            _ => VISIBLE.to_owned(),
+            0 => plain(&first.name)
+                .map(|name| format!("docker build --build-arg {name}=$(git rev-parse HEAD) .")),
+            _ => Some(VISIBLE.to_owned()),
         };
-        return finding.fix(line).into();
+        return finding.fix_if(line).into();
     }
     match facts.binary.as_ref().map(|binary| binary.version_placeholder) {
         None => Outcome::not_applicable(NO_BINARY),

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::escape::plain;
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
@@ -67,7 +68,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     ))
     .evidence(evidence)
     .evidence(format!("the kernel: exec {at}: exec format error"))
-    .fix(compile_for(&wanted));
+    .fix_if(plain(&wanted).map(compile_for));
     // These kernels run programs of their machine's older half, when they are built to.
     match (own, wanted.as_str()) {
         ("386", "amd64") | ("arm", "arm64") => finding.at_most_warn().into(),

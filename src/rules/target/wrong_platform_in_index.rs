@@ -1,3 +1,5 @@
+use crate::escape::plain;
+use crate::rootfs::document::config::Platform;
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
@@ -48,6 +50,11 @@ fn check(image: &Image) -> Outcome {
     Outcome::of(all.flat_map(findings), found)
 }
 
+fn build_for(platform: &Platform) -> Option<String> {
+    let platform = platform.to_string();
+    plain(&platform).map(|platform| format!("docker build --platform {platform} ."))
+}
+
 fn findings(sibling: &Sibling) -> Vec<Finding> {
     let listed = sibling.listed.as_ref().unwrap_or(&sibling.config);
     let mut findings = Vec::new();
@@ -61,7 +68,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
                     sibling.config
                 ),
             )
-            .fix(format!("docker build --platform {listed} .")),
+            .fix_if(build_for(listed)),
         );
     }
     for (path, linking) in &sibling.programs {
@@ -73,7 +80,7 @@ fn findings(sibling: &Sibling) -> Vec<Finding> {
                     format!("{path} is for {machine}, but the index lists its image for {listed}"),
                 )
                 .evidence(format!("ELF machine {}", linking.machine))
-                .fix(compile_for(&listed.architecture)),
+                .fix_if(plain(&listed.architecture).map(compile_for)),
             );
         }
     }

@@ -56,8 +56,8 @@ impl<'a> Walk<'a> {
         let Some(name) = words.first().cloned() else {
             return End::Unknown("a wrapper without a command".to_owned());
         };
-        if let Err(why) = self.follow() {
-            return End::Unknown(why);
+        if let Some(end) = self.follow() {
+            return end;
         }
         let path = self.surroundings.variables.get("PATH");
         if !name.contains('/') && path.is_some_and(|it| it.value.is_none()) {
@@ -75,12 +75,15 @@ impl<'a> Walk<'a> {
 
     /// Counts one more command or script. Whatever leads from one file of an image to the next goes
     /// through here, so that none of them leads on for ever.
-    fn follow(&mut self) -> Result<(), String> {
-        self.left = self
-            .left
-            .checked_sub(1)
-            .ok_or_else(|| "more programs start one another than are followed".to_owned())?;
-        Ok(())
+    fn follow(&mut self) -> Option<End> {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => {
+                let why = "more programs start one another than are followed".to_owned();
+                return Some(End::Unknown(why));
+            }
+        }
+        None
     }
 
     /// Finds a file as the engine (Go's `LookPath`), the kernel or a shell does.
@@ -222,8 +225,8 @@ impl<'a> Walk<'a> {
 
     fn line(&mut self, text: &str, arguments: &[String]) -> End {
         let name = || arguments.first().cloned().unwrap_or_default();
-        if let Err(why) = self.follow() {
-            return End::Unknown(why);
+        if let Some(end) = self.follow() {
+            return end;
         }
         match shell::read(text, &self.surroundings.variables, arguments) {
             Line::Unknown(why) => {
@@ -270,8 +273,8 @@ impl<'a> Walk<'a> {
 
     /// A file that is no ELF file: a script, or nothing the kernel knows.
     fn script(&mut self, by: By, path: String, words: Vec<String>) -> End {
-        if let Err(why) = self.follow() {
-            return End::Unknown(why);
+        if let Some(end) = self.follow() {
+            return end;
         }
         let is_empty = self.steps.last().is_some_and(|it| it.entry.kind == Kind::File { size: 0 });
         let Some(text) = self.tree.text(path.as_bytes()).or(is_empty.then(Vec::new)) else {

@@ -1,10 +1,12 @@
 //! glibc's `ld.so`: preloads, the closure of needed libraries, versions; symbols come after it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::binary::elf::{DF_1_NODEFLIB, Linking};
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
+use crate::start::loader::absent::Absent;
 use crate::start::loader::ld_so_cache::{Cache, flags_of};
 use crate::start::loader::open_library::{Open, cut_off, open, refused_by_mapping};
 use crate::start::loader::search::{
@@ -12,8 +14,13 @@ use crate::start::loader::search::{
 };
 use crate::start::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
 
+pub mod names;
 pub mod symbols;
 pub mod versions;
+
+use crate::start::loader::glibc::names::{
+    highest_glibc, library_token, loaders_strerror, platform, refusals_of_mapping, wrong_class,
+};
 
 /// One file in the process.
 struct Object {
@@ -42,7 +49,12 @@ struct Process<'a> {
     cache: Option<Cache>,
     default_directories: Vec<String>,
     library_token: String,
-    environment_directories: Vec<String>,
+    environment_directories: Arc<[String]>,
+    /// `DT_RPATH` or `DT_RUNPATH` of each object, as directories.
+    run_paths: HashMap<usize, Arc<[String]>>,
+    /// What lies below each directory for better processors.
+    hardware: Vec<String>,
+    absent: Absent,
     /// `errno`, which the loader prints although an earlier search may have left it.
     errno: Option<Errno>,
     /// The cache was asked for and is not there, which sets `errno` once.
@@ -129,12 +141,16 @@ impl<'a> Process<'a> {
             cache: cache_bytes.and_then(|it| Cache::parse(&it, loader.is_little_endian())),
             library_token: library_token(&default_directories),
             default_directories,
-            environment_directories: Vec::new(),
+            environment_directories: Arc::default(),
+            run_paths: HashMap::new(),
+            hardware: hardware(loader.machine, loader.loader.as_ref().and_then(|it| it.release)),
+            absent: Absent::default(),
             errno: None,
             missed_cache: false,
         };
         if let Some(list) = start.variable("LD_LIBRARY_PATH") {
-            process.environment_directories = process.expand_list(PROGRAM, list, &[':', ';']);
+            let list = process.expand_list(PROGRAM, list, &[':', ';']);
+            process.environment_directories = process.compact(list);
         }
         process
     }
@@ -349,35 +365,48 @@ impl<'a> Process<'a> {
 
     /// `DT_RPATH` of the file and of those that led to it, unless it has a `DT_RUNPATH`;
     /// `LD_LIBRARY_PATH`; its own `DT_RUNPATH`.
-    fn before_cache(&self, by: usize) -> Vec<Vec<String>> {
+    fn before_cache(&mut self, by: usize) -> Vec<Arc<[String]>> {
         let mut all = Vec::new();
-        let linking = &self.objects[by].linking;
+        let linking = Arc::clone(&self.objects[by].linking);
         if linking.runpath.is_none() {
             let mut chain = vec![by];
+            // Whoever loads an object was there before it.
             while let Some(next) = chain.last().and_then(|&at| self.objects[at].loaded_by) {
-                if chain.contains(&next) {
-                    break;
-                }
                 chain.push(next);
             }
-            if !chain.contains(&PROGRAM) {
+            if chain.last() != Some(&PROGRAM) {
                 chain.push(PROGRAM);
             }
             for object in chain {
-                let linking = &self.objects[object].linking;
+                let linking = Arc::clone(&self.objects[object].linking);
                 // "If both RUNPATH and RPATH are given, the latter is ignored" (elf_get_dynamic_info).
                 if let (Some(list), None) = (&linking.rpath, &linking.runpath)
                     && !list.is_empty()
                 {
-                    all.push(self.expand_list(object, list, &[':']));
+                    all.push(self.run_path(object, list));
                 }
             }
         }
-        all.push(self.environment_directories.clone());
+        all.push(Arc::clone(&self.environment_directories));
         if let Some(list) = linking.runpath.as_ref().filter(|list| !list.is_empty()) {
-            all.push(self.expand_list(by, list, &[':']));
+            all.push(self.run_path(by, list));
         }
         all
+    }
+
+    fn compact(&mut self, list: Vec<String>) -> Arc<[String]> {
+        self.absent.compact(self.tree, &self.start.working_directory, list).into()
+    }
+
+    /// An object has one list that counts, and is asked for it with each library.
+    fn run_path(&mut self, object: usize, list: &str) -> Arc<[String]> {
+        if let Some(known) = self.run_paths.get(&object) {
+            return Arc::clone(known);
+        }
+        let expanded = self.expand_list(object, list, &[':']);
+        let expanded = self.compact(expanded);
+        self.run_paths.insert(object, Arc::clone(&expanded));
+        expanded
     }
 
     fn cached(&mut self, name: &str) -> Vec<String> {
@@ -421,14 +450,25 @@ impl<'a> Process<'a> {
         by: usize,
         seen: &mut Seen,
     ) -> Option<Search> {
-        let release = self.loader.loader.as_ref().and_then(|it| it.release);
-        let below = hardware(self.loader.machine, release).into_iter();
-        let below = below.map(|below| format!("{directory}{below}/{name}"));
+        let (tree, start) = (self.tree, self.start);
+        let own_is_absent = self.absent.is(tree, (&start.working_directory, directory), name);
+        let is_gone = own_is_absent && self.absent.is_gone(&start.working_directory, directory);
+        let mut below = Vec::new();
+        for hardware in self.hardware.iter().filter(|_| !is_gone) {
+            let directory = format!("{directory}{hardware}/");
+            if !self.absent.is(tree, (&start.working_directory, &directory), name) {
+                below.push(format!("{directory}{name}"));
+            }
+        }
+        if own_is_absent && below.is_empty() {
+            self.errno = Some(Errno::Missing);
+            return None;
+        }
         let is_there = |path: &String| {
             let absolute = absolute(&self.start.working_directory, path);
             resolve(self.tree, absolute.as_bytes()).is_ok()
         };
-        let below: Vec<String> = below.filter(is_there).collect();
+        let below: Vec<String> = below.into_iter().filter(is_there).collect();
         let own = format!("{directory}{name}");
         let look = |path: &str| {
             open(self.tree, &absolute(&self.start.working_directory, path), self.loader)
@@ -539,62 +579,4 @@ struct Seen {
     passed_over: Vec<(String, String)>,
     /// A path that the user may not go or read.
     refused: Option<String>,
-}
-
-fn refusals_of_mapping() -> [&'static str; 5] {
-    [
-        "ELF load command address/offset not page-aligned",
-        "object file has no loadable segments",
-        "cannot dynamically load executable",
-        "object file has no dynamic section",
-        "cannot dynamically load position-independent executable",
-    ]
-}
-
-/// The loader's own `strerror` knows five errors (`elf/dl-minimal.c`).
-fn loaders_strerror(errno: Errno) -> &'static str {
-    match errno {
-        Errno::Missing | Errno::Refused => errno.text(),
-        Errno::NotDirectory => "Error 20",
-        Errno::TooLong => "Error 36",
-        Errno::TooManyLinks => "Error 40",
-    }
-}
-
-fn wrong_class(loader: &Linking) -> &'static str {
-    if loader.is_64() { "wrong ELF class: ELFCLASS32" } else { "wrong ELF class: ELFCLASS64" }
-}
-
-/// The highest `GLIBC_2.x` that a library defines.
-fn highest_glibc(libc: &Linking) -> Option<String> {
-    let versions = libc.version_definitions.iter().filter_map(|it| it.name.strip_prefix("GLIBC_"));
-    let numbers = |version: &str| -> Option<Vec<u32>> {
-        version.split('.').map(|number| number.parse().ok()).collect()
-    };
-    versions
-        .filter_map(|version| numbers(version).map(|numbers| (numbers, version)))
-        .max()
-        .map(|(_, version)| version.to_owned())
-}
-
-/// `$LIB`: the first of the loader's own directories without its `/usr` and slashes.
-fn library_token(directories: &[String]) -> String {
-    let first = directories.first().map_or("lib64", |it| it.trim_matches('/'));
-    let first = first.strip_prefix("usr/").unwrap_or(first);
-    match first.split_once("/lib") {
-        // A store has its own prefix: `/nix/store/…/lib`.
-        Some((before, after)) if !before.starts_with("lib") => format!("lib{after}"),
-        _ => first.to_owned(),
-    }
-}
-
-/// `$PLATFORM` (`AT_PLATFORM`).
-fn platform(loader: &Linking) -> &'static str {
-    match loader.machine {
-        62 => "x86_64",
-        3 => "i686",
-        183 => "aarch64",
-        40 => "v7l",
-        _ => "",
-    }
 }

@@ -1,5 +1,6 @@
 //! musl's loader, which is its C library too: every error is printed before it gives up.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::binary::elf::Linking;
@@ -7,6 +8,7 @@ use crate::binary::elf::{ET_DYN, ET_EXEC};
 use crate::rootfs::Kind;
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
+use crate::start::loader::absent::Absent;
 use crate::start::loader::search::{Interpreter, absolute, directory_of};
 use crate::start::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
 
@@ -31,6 +33,10 @@ struct Process<'a> {
     objects: Vec<Object>,
     itself: Option<usize>,
     system_directories: Vec<String>,
+    environment_directories: Vec<String>,
+    /// The run paths that count for each object, as directories.
+    run_paths: HashMap<Option<usize>, Arc<[String]>>,
+    absent: Absent,
 }
 
 /// What `load_library` came to.
@@ -65,7 +71,12 @@ pub(super) fn load(
         objects: vec![program],
         itself: None,
         system_directories: system_directories(tree, interpreter),
+        environment_directories: Vec::new(),
+        run_paths: HashMap::new(),
+        absent: Absent::default(),
     };
+    let list = split(start.variable("LD_LIBRARY_PATH").unwrap_or_default());
+    process.environment_directories = process.absent.compact(tree, &start.working_directory, list);
     let preloads = start.variable("LD_PRELOAD").unwrap_or_default();
     let split = |it: char| it.is_ascii_whitespace() || it == ':';
     for name in first_preload.into_iter().chain(preloads.split(split)) {
@@ -226,7 +237,13 @@ impl Process<'_> {
         if let Some(at) = shorts {
             return Loaded::Object(at);
         }
-        for directory in self.directories(by) {
+        let (tree, start) = (self.tree, self.start);
+        let run_paths = self.run_paths(by);
+        let all = self.environment_directories.iter().chain(run_paths.iter());
+        for directory in all.chain(&self.system_directories) {
+            if self.absent.is(tree, (&start.working_directory, directory), name) {
+                continue;
+            }
             let path = format!("{directory}/{name}");
             let absolute = absolute(&self.start.working_directory, &path);
             match resolve(self.tree, absolute.as_bytes()) {
@@ -256,9 +273,12 @@ impl Process<'_> {
         self.objects.len() - 1
     }
 
-    /// `LD_LIBRARY_PATH`; the run paths of the file and of those that led to it; the system's.
-    fn directories(&self, by: Option<usize>) -> Vec<String> {
-        let mut all = split(self.start.variable("LD_LIBRARY_PATH").unwrap_or_default());
+    /// The run paths of the file and of those that led to it.
+    fn run_paths(&mut self, by: Option<usize>) -> Arc<[String]> {
+        if let Some(known) = self.run_paths.get(&by) {
+            return Arc::clone(known);
+        }
+        let mut all = Vec::new();
         let mut next = by;
         while let Some(object) = next {
             let object = &self.objects[object];
@@ -268,7 +288,9 @@ impl Process<'_> {
             }
             next = object.needed_by;
         }
-        all.extend(self.system_directories.iter().cloned());
+        let all = self.absent.compact(self.tree, &self.start.working_directory, all);
+        let all: Arc<[String]> = all.into();
+        self.run_paths.insert(by, Arc::clone(&all));
         all
     }
 

@@ -1,5 +1,6 @@
 //! What both families of loaders have: directories to look into, and names with tokens in them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::binary::elf::Linking;
@@ -65,6 +66,7 @@ fn token_length(after: &str, name: &str) -> Option<usize> {
 /// off and one put back, doubles left out; an empty entry is the working directory.
 pub(super) fn directories(list: &str, separators: &[char], tokens: &Tokens<'_>) -> Vec<String> {
     let mut directories: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     for entry in list.split(separators) {
         let mut directory = tokens.expand(entry);
         if directory.is_empty() && !entry.is_empty() {
@@ -75,7 +77,7 @@ pub(super) fn directories(list: &str, separators: &[char], tokens: &Tokens<'_>) 
             directory.truncate(kept);
             directory.push('/');
         }
-        if !directories.contains(&directory) {
+        if known.insert(directory.clone()) {
             directories.push(directory);
         }
     }

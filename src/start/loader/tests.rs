@@ -79,3 +79,61 @@ fn the_last_value_of_a_variable_counts() {
     assert_eq!(start.variable("A"), Some("3=4"));
     assert_eq!(start.variable("C"), None);
 }
+
+/// Counts how often a tree is asked for an entry.
+#[derive(Debug)]
+struct Counting(Memory, std::sync::atomic::AtomicUsize);
+
+impl crate::rootfs::tree::Tree for Counting {
+    fn entry(&self, path: &[u8]) -> Option<crate::rootfs::Entry> {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.entry(path)
+    }
+
+    fn children(&self, directory: &[u8]) -> Vec<Vec<u8>> {
+        self.0.children(directory)
+    }
+
+    fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.0.text(path)
+    }
+}
+
+impl crate::start::image::elf_tree::ElfTree for Counting {
+    fn linking(&self, path: &[u8]) -> Option<crate::start::image::kept::Linked> {
+        self.0.linking(path)
+    }
+}
+
+#[test]
+fn a_search_asks_for_each_directory_once() {
+    const NEEDED: usize = 300;
+    const DIRECTORIES: usize = 200;
+    let interpreter = "/lib64/ld-linux-x86-64.so.2";
+    let directories = |root: &str, count: usize| {
+        (0..count).map(|it| format!("{root}{it}")).collect::<Vec<_>>().join(":")
+    };
+    let needed = (0..NEEDED).map(|it| format!("lib{it}.so")).chain(["liblast.so".to_owned()]);
+    let subject = Linking {
+        needed: needed.collect(),
+        runpath: Some(directories("/there/", DIRECTORIES)),
+        ..program(Some(interpreter))
+    };
+    let loader = Linking { dynamic: true, file_size: 4096, ..program(None) };
+    let itself = Linking { loader: Some(Default::default()), ..loader.clone() };
+    let mut tree = Memory::default().elf(interpreter, itself);
+    for it in 0..DIRECTORIES {
+        tree = tree.file(&format!("/there/{it}/x"), 0o644, "x");
+    }
+    let tree = tree.elf(&format!("/there/{}/liblast.so", DIRECTORIES - 1), loader);
+    let tree = Counting(tree, std::sync::atomic::AtomicUsize::new(0));
+    let environment = vec![format!("LD_LIBRARY_PATH={}", directories("/gone/", 40_000))];
+    let plan = plan(&subject, &Start { environment, ..Start::of("/app") }, &tree);
+    let missing = plan.libraries.iter().filter(|it| it.path.is_none()).count();
+    assert_eq!(missing, NEEDED, "{interpreter}: {:?}", plan.errors.first());
+    let last = plan.libraries.iter().find(|it| it.name == "liblast.so").unwrap();
+    assert!(last.path.as_ref().unwrap().ends_with("/liblast.so"), "{last:?}");
+    let asked = tree.1.into_inner();
+    // Each directory that is not there once, each other one for each library.
+    assert!(asked < 100_000 + 10 * NEEDED * DIRECTORIES, "{interpreter}: {asked}");
+}

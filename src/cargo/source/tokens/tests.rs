@@ -290,6 +290,16 @@ fn what_takes_too_much_memory_is_not_read_and_says_so() {
         let error = scan(&source, &Cfg::default()).unwrap_err();
         assert!(error.contains("tokens"), "{error}");
     }
+    let item = format!("fn f() {{ let a = [{}]; }}", "a,".repeat(500_000));
+    assert!(scan(&item, &Cfg::default()).unwrap_err().contains("an item of more"));
+    // A table of numbers is as much Rust as its first one, a module as what is in it.
+    let table = format!("mod m {{ const A: &[u8] = &[{}]; }} mod n {{}}", "1,".repeat(400_000));
+    assert!(scan(&table, &Cfg::default()).is_ok());
+    for broken in
+        ["mod m { fn ( }", "const A: [u8; 2] = [1 1];", "const A: u8 = [1,,];", "mod m { x }"]
+    {
+        assert!(scan(broken, &Cfg::default()).is_err(), "{broken}");
+    }
     // As many tokens as can be, told from the text alone.
     for source in
         ["/// a\n/** b */ fn f() { a::b(\"c d\", 'e', 1.5e-3) } // f\n", "//! a\n#![b] 'c: loop {}"]
