@@ -3,3 +3,4 @@
 pub mod command;
 pub mod image;
 pub mod loader;
+pub mod packages;

@@ -6,6 +6,7 @@ use crate::rule::{
 use crate::start::image::Image;
 use crate::start::loader::LoadPlan;
 use crate::start::loader::Problem;
+use crate::start::packages::{OF_TIME64, OPENSSL_1, PACKAGES, TIME64};
 
 pub static RULE: Rule = Rule {
     id: "missing-library",
@@ -66,27 +67,7 @@ fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding>
     Some(Finding::new(at, message).evidence(said).fix_lines(fix))
 }
 
-/// The usual libraries of Rust binaries, and their packages of Debian, Alpine and Fedora.
-const PACKAGES: &[(&str, &str, &str, &str)] = &[
-    ("libgcc_s", "libgcc-s1", "libgcc", "libgcc"),
-    ("libssl", "libssl3", "libssl3", "openssl-libs"),
-    ("libcrypto", "libssl3", "libcrypto3", "openssl-libs"),
-    ("libstdc++", "libstdc++6", "libstdc++", "libstdc++"),
-    ("libz", "zlib1g", "zlib", "zlib"),
-    ("libpq", "libpq5", "libpq", "libpq"),
-    ("libsqlite3", "libsqlite3-0", "sqlite-libs", "sqlite-libs"),
-    ("libmariadb", "libmariadb3", "mariadb-connector-c", "mariadb-connector-c"),
-    ("liblzma", "liblzma5", "xz-libs", "xz-libs"),
-    ("libzstd", "libzstd1", "zstd-libs", "libzstd"),
-    ("libdbus-1", "libdbus-1-3", "dbus-libs", "dbus-libs"),
-    ("libasound", "libasound2", "alsa-lib", "alsa-lib"),
-    ("libcurl", "libcurl4", "libcurl", "libcurl"),
-];
 const LOOK: &str = "`dpkg -S`, `apk info --who-owns` or `rpm -qf`";
-/// Releases whose OpenSSL is 1.1, and those that renamed packages for 64-bit time.
-const OPENSSL_1: &[&str] = &["stretch", "buster", "bullseye", "bionic", "focal"];
-const OF_TIME64: &[&str] = &["libssl3", "libasound2", "libcurl4"];
-const TIME64: &[&str] = &["trixie", "forky", "sid", "noble", "plucky", "questing"];
 
 fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
     let file = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -103,7 +84,7 @@ fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
     // The package of the library that needs it brings it along.
     let Some((of, debian, alpine, fedora)) = known(name).or_else(|| known(needed_by)) else {
         let find =
-            |of| format!("in the build stage find the package of {of} ({LOOK}); install it here");
+            |it| format!("in the build stage find the package of {it} ({LOOK}); install it here");
         return plain(&base).map(find).into_iter().collect();
     };
     let suffix = if TIME64.contains(&codename) && OF_TIME64.contains(debian) { "t64" } else { "" };

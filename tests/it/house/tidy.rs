@@ -106,7 +106,8 @@ fn every_rule_has_a_fix_line_or_says_why_there_is_none() {
         let file = format!("src/rules/{}/{}.rs", rule.group.name(), rule.id.replace('-', "_"));
         let text = read(Path::new(&file));
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let prints = code.contains(".fix(") || code.contains(".fix_for(");
+        let fixes = [".fix(", ".fix_for(", ".fix_if(", ".fix_lines("];
+        let prints = fixes.iter().any(|it| code.contains(it));
         let reason = rule.no_fix_line.map(str::trim);
         assert!(prints || reason.is_some(), "{}: neither a fix line nor a reason", rule.id);
         assert!(reason.is_none_or(|it| !it.is_empty() && !it.ends_with('.')), "{}", rule.id);

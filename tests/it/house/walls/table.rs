@@ -9,27 +9,32 @@ pub const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("fact", &[]),
     // Hex, in one place.
     ("digest", &[]),
+    // What somebody else wrote, in a line, a shell word, a Dockerfile.
+    ("escape", &[]),
     ("toolchain", &[]),
-    ("binary", &["fact", "digest", "toolchain"]),
+    ("binary", &["fact", "digest", "escape", "toolchain"]),
     // What lies in an image is nobody's language to it: it knows neither Rust nor ELF.
-    ("rootfs", &["fact", "digest"]),
-    ("start", &["fact", "digest", "toolchain", "binary", "rootfs"]),
-    ("cargo", &["fact", "digest", "toolchain", "binary", "rootfs"]),
-    ("provenance", &["fact", "digest", "toolchain", "binary", "rootfs", "cargo"]),
-    ("dockerfile", &["fact", "digest", "toolchain", "binary", "rootfs", "start", "cargo"]),
+    ("rootfs", &["fact", "digest", "escape"]),
+    ("start", &["fact", "digest", "escape", "toolchain", "binary", "rootfs"]),
+    ("cargo", &["fact", "digest", "escape", "toolchain", "binary", "rootfs"]),
+    ("provenance", &["fact", "digest", "escape", "toolchain", "binary", "rootfs", "cargo"]),
+    (
+        "dockerfile",
+        &["fact", "digest", "escape", "toolchain", "binary", "rootfs", "start", "cargo"],
+    ),
     ("subject", BELOW_SUBJECT),
-    ("rule", &with::<10>(BELOW_SUBJECT, &["subject"])),
-    ("rules", &with::<11>(BELOW_SUBJECT, &["subject", "rule"])),
-    ("config", &with::<12>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
-    ("report", &with::<12>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
-    ("lint", &with::<14>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
+    ("rule", &with::<11>(BELOW_SUBJECT, &["subject"])),
+    ("rules", &with::<12>(BELOW_SUBJECT, &["subject", "rule"])),
+    ("config", &with::<13>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("report", &with::<13>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("lint", &with::<15>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
     (
         "session",
-        &with::<15>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
+        &with::<16>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
     ),
     (
         "cli",
-        &with::<16>(
+        &with::<17>(
             BELOW_SUBJECT,
             &["subject", "rule", "rules", "config", "report", "lint", "session"],
         ),
@@ -42,6 +47,7 @@ pub const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
 const BELOW_SUBJECT: &[&str] = &[
     "fact",
     "digest",
+    "escape",
     "toolchain",
     "binary",
     "rootfs",
@@ -51,7 +57,7 @@ const BELOW_SUBJECT: &[&str] = &[
     "dockerfile",
 ];
 
-const EVERYTHING: &[&str] = &with::<17>(
+const EVERYTHING: &[&str] = &with::<18>(
     BELOW_SUBJECT,
     &["subject", "rule", "rules", "config", "report", "lint", "session", "cli"],
 );
@@ -140,7 +146,13 @@ pub const WORDS: &[Word] = &[
         // The exit code and the number of a program's own are no process.
         but: &["std::process::ExitCode", "std::process::id"],
         // One asks and one builds: the second reads what is printed while it runs.
-        may: &["cargo/process", "cargo/build_command", "cargo/rebuild/process"],
+        // `trust` says what a question is asked with, so that it executes nothing of a checkout.
+        may: &[
+            "cargo/process",
+            "cargo/build_command",
+            "cargo/rebuild/process",
+            "cargo/workspace/trust",
+        ],
         ..WORD
     },
     Word {
