@@ -13,6 +13,7 @@ use crate::rootfs::layer::ordered_parallel::in_order;
 use crate::rootfs::layer::{Expected, Interest, Layer, verify};
 use crate::rootfs::reference::{Reference, full_name};
 use crate::rootfs::source::blob_store::Store;
+use crate::rootfs::source::daemon;
 use crate::rootfs::source::oci_layout::Blobs;
 use crate::rootfs::{
     MAX_DOCUMENT, MAX_DOCUMENTS, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why,
@@ -94,19 +95,8 @@ pub fn load(
             let store = Store::open_archive(path, interest).map_err(|why| why.of_archive(path))?;
             Loader::new(store, wish, interest, siblings).archive(path, tag.as_deref())
         }
-        Reference::Daemon(name) => {
-            load_stream(crate::rootfs::source::daemon::save(name)?, wish, interest, siblings)
-        }
-        Reference::Name(name) => {
-            let saved = crate::rootfs::source::daemon::save(name).map_err(|why| {
-                Why::new(format!(
-                    "there is no such file, and as the name of an image: {why}; write \
-                     `docker-daemon:{name}` to ask the engine, or save it with `docker save {name} \
-                     -o image.tar` and name `image.tar`"
-                ))
-            })?;
-            load_stream(saved, wish, interest, siblings)
-        }
+        Reference::Daemon(name) => load_stream(daemon::save(name)?, wish, interest, siblings),
+        Reference::Name(name) => load_stream(daemon::save_by_name(name)?, wish, interest, siblings),
     }
 }
 

@@ -17,6 +17,20 @@ const LEAST: u64 = 16 << 10;
 /// Lines of an answer's head, and of what may follow its body.
 const MAX_HEADERS: usize = 100;
 
+/// As [`save`], for a name that could have been a file's.
+///
+/// # Errors
+/// As for [`save`], with what to write instead.
+pub fn save_by_name(name: &str) -> Result<Box<dyn Read + Send>, Why> {
+    save(name).map_err(|why| {
+        Why::new(format!(
+            "there is no such file, and as the name of an image: {why}; write \
+             `docker-daemon:{name}` to ask the engine, or save it with `docker save {name} -o \
+             image.tar` and name `image.tar`"
+        ))
+    })
+}
+
 /// The archive that `docker save NAME` would write (`GET /images/NAME/get`, Docker Engine API
 /// 1.24; Podman serves the same).
 pub fn save(name: &str) -> Result<Box<dyn Read + Send>, Why> {

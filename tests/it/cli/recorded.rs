@@ -43,6 +43,7 @@ const WORDS: &[Case] = &[
     case("help-record", "record --help", 0),
     case("help-verify", "verify --help", 0),
     case("help-diff", "diff --help", 0),
+    case("help-dockerfile", "dockerfile --help", 0),
     case("help-rules", "rules --help", 0),
     case("help-explain", "explain --help", 0),
     case("rules", "rules", 0),
