@@ -1,4 +1,4 @@
-//! What is meant: levels, expectations and waivers, resolved from all their sources.
+//! Levels, expectations and waivers, resolved from all their sources.
 //!
 //! Lowest first: a rule's own level, `[workspace.metadata.binlint]`, `[package.metadata.binlint]`,
 //! `binlint.toml`, then `-A`, `-W` and `-D` in the order they were typed.

@@ -1,4 +1,4 @@
-//! Runs every rule over the facts under the levels: the one place where the three meet.
+//! Runs every rule over every subject under the configured levels.
 
 use crate::config::{Config, Waiver};
 use crate::dockerfile::Dockerfile;

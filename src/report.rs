@@ -1,4 +1,4 @@
-//! The linted subjects, and one file a format.
+//! The linted subjects, and one file for each output format.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The words of a rule and of its answer. No rule is named here.
+//! What a rule is: its metadata and its check. No rule is named here.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is true of the program, of its build and of its image. No opinion lives here.
+//! Everything known about one linted thing; no opinion lives here.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Why the workspace, a build or a file could not be read.
+//! Why Cargo, its workspace or its files cannot be read.
 
 use std::path::PathBuf;
 

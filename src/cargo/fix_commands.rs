@@ -1,4 +1,4 @@
-//! The lines that heal a stale build: what to type so that this workspace is compiled again.
+//! The commands that fix a stale build: what to type so that this workspace is compiled again.
 
 use std::path::Path;
 

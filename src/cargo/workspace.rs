@@ -1,4 +1,4 @@
-//! Cargo's own words: the workspace, its configuration, and where its binaries lie.
+//! A workspace as Cargo describes it: metadata, configuration, lockfile, compiler.
 //!
 //! Nothing is written: cargo is only asked for metadata, and only with flags under which it may
 //! neither touch `Cargo.lock` nor use the network.

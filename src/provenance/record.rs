@@ -1,4 +1,4 @@
-//! What a record of the build says, and whether it can be believed.
+//! A provenance record: what it claims, who signed it, and how it differs from the build at hand.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The judged program beside the record's subjects: the same bytes, or what became of them.
+//! The linted binary beside the record's subjects: the same bytes, or what became of them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a command of the image resolves to, as the engine, the kernel and a shell would go, step by step.
+//! What a command of the image resolves to, step by step, as the engine, the kernel and a shell do.
 
 use crate::rootfs::Entry;
 use crate::rootfs::document::config::Config;
