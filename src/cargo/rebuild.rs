@@ -1,7 +1,7 @@
 //! Compiles the crates that lie in directories once more, beside the judged build, and compares.
 //!
 //! The judged build is read and never written: see [`files`] for what is borrowed of it and
-//! [`wrapper`] for what keeps the copy's own paths out of the program. Equal bytes are proof that
+//! `wrapper` for what keeps the copy's own paths out of the program. Equal bytes are proof that
 //! the program is what these sources compile to; other bytes are proof of the contrary only where
 //! the build repeats itself, and where it was made with settings that are known.
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// Maps, lists, texts and numbers in one document, a map as [`MAP`] of them. A statement that lists
+/// Maps, lists, texts and numbers in one document, a map as `MAP` of them. A statement that lists
 /// 40,000 source files has about 1.5 million; each takes some 50 bytes of memory once it is read.
 pub const MOST_VALUES: usize = 2_000_000;
 
