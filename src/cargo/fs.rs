@@ -334,7 +334,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let says = |path: &Path| open(path).unwrap_err().to_string();
         assert!(says(folder.path()).ends_with("is a directory"));
-        assert!(says(&folder.path().join("none")).contains("No such file"));
+        assert!(says(&folder.path().join("none")).contains("no such file"));
         assert!(says(Path::new("/dev/null")).ends_with("is a device, not a regular file"));
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(

@@ -131,9 +131,20 @@ fn is_tame(output: &Output, what: &str) {
 /// The lines that are there to be pasted.
 fn to_paste(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let behind = text.split("to heal it:\n").nth(1).unwrap_or_default().lines();
-    let behind = behind.take_while(|line| line.starts_with("    "));
-    behind.map(|line| line.trim_start().to_owned()).collect()
+    let mut lines = text.lines().peekable();
+    let mut pasted = Vec::new();
+    while let Some(line) = lines.next() {
+        match line.strip_prefix("    fix:") {
+            None => {}
+            Some("") => {
+                while let Some(more) = lines.next_if(|line| line.starts_with("      ")) {
+                    pasted.push(more.trim_start().to_owned());
+                }
+            }
+            Some(one) => pasted.push(one.trim_start().to_owned()),
+        }
+    }
+    pasted
 }
 
 /// A program whose loader's tables hold this instead of a library's name.
@@ -413,7 +424,7 @@ fn a_report_never_replaces_what_is_read_and_is_whole_or_the_old_one() {
     ] {
         let output = binlint(at, words).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {}", said(&output));
-        assert!(said(&output).contains("which is read"), "{words:?}: {}", said(&output));
+        assert!(said(&output).contains("which is an input"), "{words:?}: {}", said(&output));
     }
     assert!(fs::read(at.join("app")).unwrap() == app, "the program was written over");
     // What cannot be written leaves the old report as it was, and nothing beside it.
