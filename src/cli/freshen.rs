@@ -8,6 +8,7 @@ use crate::cargo::target_dir::units::UnitKind;
 use crate::cli::args::Selection;
 use crate::cli::output;
 use crate::cli::output::CliError;
+use crate::report::lines::line;
 use crate::session::freshen;
 use crate::session::freshen::Freshened;
 
@@ -54,11 +55,12 @@ pub(super) fn print(freshened: &Freshened) -> io::Result<()> {
             UnitKind::Other => unit.stem.clone(),
         };
         let profile = unit.profile.display();
-        writeln!(out, "{verb}: {what} of `{}` ({profile}): {why}", unit.package)?;
+        let package = &unit.package;
+        line(&mut out, format_args!("{verb}: {what} of `{package}` ({profile}): {why}"))?;
     }
     match (stale.len(), *fresh) {
         (0, 0) => match unreadable {
-            Some(why) => writeln!(out, "inconclusive: {why}"),
+            Some(why) => line(&mut out, format_args!("inconclusive: {why}")),
             None => writeln!(out, "no build artifacts found; nothing to check"),
         },
         (0, 1) => writeln!(out, "1 unit matches its sources"),

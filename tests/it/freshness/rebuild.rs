@@ -584,6 +584,8 @@ fn workspaces_targets_and_foreign_packages_are_proven() {
     let url = format!("file://{}", other.directory.path().display());
     let place = package(&format!("[dependencies]\nother = {{ git = \"{url}\" }}\n"));
     edit(&place, "src/main.rs", "8080 +", "other::of(arguments) as u32 +");
+    // The repository lies on this machine.
+    place.cargo_with(&["fetch"], &[("CARGO_NET_OFFLINE", "false")]);
     place.build(&[]);
     rebuild(&place, &[]).is_proven();
     edit(&place, "src/main.rs", "9090", "9091");
