@@ -76,6 +76,7 @@ pub(super) fn load(
     process.preload(draft);
     process.load_closure(draft);
     process.note_libc(draft);
+    process.note_platform(draft);
     // Of a file that was not read nobody knows what it defines.
     if draft.open.is_none() {
         process.check_versions(draft);
@@ -174,6 +175,20 @@ impl<'a> Process<'a> {
     /// `LD_BIND_NOW` is set.
     fn binds_everything_now(&self) -> bool {
         self.start.variable("LD_BIND_NOW").is_some()
+    }
+
+    /// On x86-64 glibc up to 2.36 sets `$PLATFORM` to `haswell` or `xeon_phi` where the processor is
+    /// one (`init_cpu_features`), so a directory of that name is another one on another machine.
+    fn note_platform(&self, draft: &mut Draft) {
+        const X86_64: u16 = 62;
+        let says = |list: &String| list.contains("$PLATFORM") || list.contains("${PLATFORM}");
+        let asks = |object: &Object| {
+            object.linking.runpath.as_ref().or(object.linking.rpath.as_ref()).is_some_and(says)
+        };
+        if self.loader.machine == X86_64 && draft.open.is_none() && self.objects.iter().any(asks) {
+            draft.open =
+                Some("what $PLATFORM is in its RUNPATH depends on the processor".to_owned());
+        }
     }
 
     fn expand_list(&self, object: usize, list: &str, separators: &[char]) -> Vec<String> {

@@ -137,3 +137,24 @@ fn a_search_asks_for_each_directory_once() {
     // Each directory that is not there once, each other one for each library.
     assert!(asked < 100_000 + 10 * NEEDED * DIRECTORIES, "{interpreter}: {asked}");
 }
+
+#[test]
+fn what_the_platform_is_depends_on_the_processor() {
+    let interpreter = "/lib64/ld-linux-x86-64.so.2";
+    let loader = Linking { machine: 62, dynamic: true, file_size: 4096, ..program(None) };
+    let itself = Linking { loader: Some(Default::default()), ..loader.clone() };
+    let tree =
+        |at: &str| Memory::default().elf(interpreter, itself.clone()).elf(at, loader.clone());
+    let open = |runpath: &str, at: &str| {
+        let subject = Linking {
+            needed: vec!["libfoo.so".to_owned()],
+            runpath: Some(runpath.to_owned()),
+            machine: 62,
+            ..program(Some(interpreter))
+        };
+        plan(&subject, &Start::of("/app"), &tree(at)).open
+    };
+    let why = open("/srv/$PLATFORM", "/srv/x86_64/libfoo.so");
+    assert!(why.is_some_and(|why| why.contains("processor")));
+    assert_eq!(open("/srv/lib", "/srv/lib/libfoo.so"), None);
+}

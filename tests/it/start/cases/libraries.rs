@@ -67,9 +67,6 @@ fn search_paths(pairs: &mut Vec<Pair>) {
     let root =
         place.root("LIB").put(APP, &file).put("/srv/lib/x86_64-linux-gnu/libfoo.so", &provider);
     place.add("RUNPATH of LIB", &root, same);
-    let file = app("foo-platform", "/srv/$PLATFORM", &[]);
-    let root = place.root("PLATFORM").put(APP, &file).put("/srv/x86_64/libfoo.so", &provider);
-    place.add("RUNPATH of PLATFORM", &root, same);
     let file = app("foo-linked", "$ORIGIN/lib", &[]);
     let root = place
         .root("origin of a link")
