@@ -1,7 +1,6 @@
 //! The shapes that tokens take: attributes, items, includes, the body of `main`.
 
 use std::collections::BTreeSet;
-use std::iter::Peekable;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
@@ -279,36 +278,4 @@ fn concatenated(stream: TokenStream) -> Option<IncludePath> {
         (true, "OUT_DIR") => Some(IncludePath::OutDir(path)),
         _ => None,
     }
-}
-
-/// The next items of a file: up to a `;`, or to a `}` behind which surely another item starts. What
-/// cannot be told apart stays together.
-pub fn piece(rest: &mut Peekable<impl Iterator<Item = TokenTree>>) -> TokenStream {
-    const TO_BRACE: &[&str] = &["fn", "impl", "mod", "struct", "enum", "union", "trait"];
-    const GOES_ON: &[&str] = &["as", "else", "for", "if", "in", "where"];
-    let mut piece = Vec::new();
-    let mut to_brace = false;
-    while let Some(token) = rest.next() {
-        let may_end = match &token {
-            TokenTree::Ident(word) => {
-                to_brace |= TO_BRACE.iter().any(|it| word == it);
-                false
-            }
-            TokenTree::Group(group) => {
-                let starts = |next: &TokenTree| match next {
-                    TokenTree::Ident(word) => !GOES_ON.iter().any(|it| word == it),
-                    TokenTree::Punct(sign) => sign.as_char() == '#',
-                    TokenTree::Group(_) | TokenTree::Literal(_) => false,
-                };
-                to_brace && group.delimiter() == Delimiter::Brace && rest.peek().is_none_or(starts)
-            }
-            TokenTree::Punct(sign) => sign.as_char() == ';',
-            TokenTree::Literal(_) => false,
-        };
-        piece.push(token);
-        if may_end {
-            break;
-        }
-    }
-    piece.into_iter().collect()
 }
