@@ -240,7 +240,10 @@ fn write_summary(report: &Report, style: Style, to: &mut dyn Write) -> io::Resul
     let summary = report.summary();
     let names = match report.subjects.as_slice() {
         [one] => one.name.clone(),
-        many => format!("{} programs", many.len()),
+        many if many.iter().all(|it| it.facts.dockerfile.is_none()) => {
+            format!("{} programs", many.len())
+        }
+        many => format!("{} subjects", many.len()),
     };
     let (word, colour) = match summary {
         Summary { deny: 1.., .. } => ("do not ship", Colour::Red),
