@@ -16,7 +16,7 @@ pub mod pe;
 pub mod string_scan;
 pub mod wasm;
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]
@@ -30,9 +30,9 @@ pub struct Binary {
     /// Lower-case hex; `None` when no digest was asked for.
     pub sha256: Option<String>,
     /// The container format; `None` when the bytes are none that is known.
-    pub format: Option<Format>,
+    pub format: Option<BinaryFormat>,
     /// What the file is for.
-    pub kind: Kind,
+    pub kind: BinaryKind,
     /// The machine it is for.
     pub machine: Option<Machine>,
     /// Whether Rust code is inside.
@@ -56,17 +56,17 @@ pub struct Binary {
     /// Position independent, and loads itself without an interpreter.
     pub static_pie: Option<bool>,
     /// Whether a symbol table for debugging is there.
-    pub symbols: Option<Symbols>,
+    pub symbols: Option<SymbolTableState>,
     /// Whether DWARF or a PDB is there.
     pub debug_info: Option<DebugInfo>,
     /// The panic strategy.
-    pub panic: Fact<Panic>,
+    pub panic: Fact<PanicStrategy>,
     /// The compiler.
-    pub rustc: Rustc,
+    pub rustc: RustcEvidence,
     /// The C compilers that had a part in it, as `.comment` names them: `GCC: (Debian 12.2.0-14) 12.2.0`.
     pub c_compilers: Vec<String>,
     /// The crates that can be named.
-    pub crates: Vec<Crate>,
+    pub crates: Vec<NamedCrate>,
     /// What user `main` does.
     pub main: Fact<MainVerdict>,
     /// Memory protections.
@@ -105,15 +105,15 @@ pub struct Binary {
     pub record: Option<Box<[u8]>>,
     /// Source files of C, C++ and assembly whose objects were linked in; `None` without a symbol
     /// table, and for static programs, whose C library is all C.
-    pub foreign_sources: Option<Vec<String>>,
+    pub c_sources: Option<Vec<String>>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
     /// What its texts say that it will ask of its image.
-    pub hints: detect::runtime_needs::Hints,
+    pub runtime_needs: detect::runtime_needs::RuntimeNeeds,
     /// musl's `dlopen` for static programs is inside, which only ever fails.
     pub dlopen_stub: bool,
     /// What the loader reads of an ELF file; its symbols only where the contents were looked at.
-    pub linking: Option<Linking>,
+    pub linking: Option<DynamicInfo>,
     /// The slices of a universal Mach-O, each a binary of its own.
     pub slices: Vec<Binary>,
     /// What was damaged or cut off.
@@ -125,7 +125,7 @@ impl Binary {
     /// refuse to load it. Told for ELF; `None` where nothing is missing.
     pub fn cut_off(&self) -> Option<u64> {
         let whole = match &self.linking {
-            _ if self.format != Some(Format::Elf) => return None,
+            _ if self.format != Some(BinaryFormat::Elf) => return None,
             // The shortest header there is, of 32 bits, could not be read.
             None => 52,
             Some(linking) => {
@@ -150,7 +150,7 @@ impl Binary {
 /// The container format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the formats' own")]
-pub enum Format {
+pub enum BinaryFormat {
     Elf,
     MachO,
     Pe,
@@ -160,7 +160,7 @@ pub enum Format {
 /// What the file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the names explain themselves")]
-pub enum Kind {
+pub enum BinaryKind {
     Executable,
     SharedLibrary,
     Object,
@@ -221,7 +221,7 @@ pub enum Linkage {
 /// Whether the debugger's symbol table is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names explain themselves")]
-pub enum Symbols {
+pub enum SymbolTableState {
     Present,
     Stripped,
 }
@@ -240,14 +240,14 @@ pub enum DebugInfo {
 /// `-C panic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are rustc's own")]
-pub enum Panic {
+pub enum PanicStrategy {
     Unwind,
     Abort,
 }
 
 /// The compiler, from every source that names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rustc {
+pub struct RustcEvidence {
     /// `1.95.0`, `1.101.0-nightly`.
     pub version: Option<String>,
     /// 40 hex digits.
@@ -258,7 +258,7 @@ pub struct Rustc {
 
 /// A crate whose code or record is inside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Crate {
+pub struct NamedCrate {
     /// Package name.
     pub name: String,
     /// Package version.

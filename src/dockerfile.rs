@@ -23,19 +23,19 @@ pub mod trace;
 pub mod variables;
 pub mod workspace;
 
-pub use source::{Error, Position, Span};
+pub use source::{DockerfileError, LineColumn, TextSpan};
 
 use files::Context;
 use ignore::Ignore;
-use parse::{Instruction, Kind, Parsed};
-use source::Source;
-use stages::{Stage, Stages};
+use parse::{InstructionKind, ParsedDockerfile, ParsedInstruction};
+use source::SourceText;
+use stages::{BuildStage, Stages};
 use trace::{StageTrace, Trace};
-use workspace::Workspace;
+use workspace::DockerWorkspace;
 
 /// What the user said of a Dockerfile.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct DockerfileOptions {
     /// `--stage`: the stage that is built.
     pub stage: Option<String>,
     /// `--build-arg`.
@@ -48,9 +48,9 @@ pub struct Dockerfile {
     /// As the user would type it.
     pub path: String,
     /// Its text.
-    pub source: Source,
+    pub source: SourceText,
     /// Its instructions.
-    pub parsed: Parsed,
+    pub parsed: ParsedDockerfile,
     /// Its stages.
     pub stages: Stages,
     /// What happens in them.
@@ -58,7 +58,7 @@ pub struct Dockerfile {
     /// What is sent to the builder.
     pub context: Context,
     /// The workspace in the context.
-    pub workspace: Workspace,
+    pub workspace: DockerWorkspace,
     /// `# binlint: ignore=RULE reason`.
     pub ignores: Vec<Ignore>,
     /// What could not be learnt, one sentence each.
@@ -75,11 +75,11 @@ impl Dockerfile {
     /// The text is no Dockerfile, or has no such stage.
     pub fn new(
         path: &str,
-        source: Source,
+        source: SourceText,
         context: Option<Context>,
-        workspace: Option<Workspace>,
-        options: &Options,
-    ) -> Result<Dockerfile, Error> {
+        workspace: Option<DockerWorkspace>,
+        options: &DockerfileOptions,
+    ) -> Result<Dockerfile, DockerfileError> {
         let parsed = parse::parse(&source)?;
         let stages =
             Stages::new(&parsed.instructions, &options.build_arguments, options.stage.as_deref())?;
@@ -105,34 +105,34 @@ impl Dockerfile {
     }
 
     /// The line and column of a place.
-    pub fn position(&self, span: &Span) -> Position {
+    pub fn position(&self, span: &TextSpan) -> LineColumn {
         self.source.position(span.start)
     }
 
     /// An instruction by its number.
-    pub fn instruction(&self, index: usize) -> Option<&Instruction> {
+    pub fn instruction(&self, index: usize) -> Option<&ParsedInstruction> {
         self.parsed.instructions.get(index)
     }
 
     /// The text of a place.
-    pub fn text(&self, span: &Span) -> &str {
+    pub fn text(&self, span: &TextSpan) -> &str {
         self.source.text().get(span.clone()).unwrap_or_default()
     }
 
     /// The stage that is built last.
-    pub fn last(&self) -> Option<(&Stage, &StageTrace)> {
+    pub fn last(&self) -> Option<(&BuildStage, &StageTrace)> {
         self.stages.all.get(self.stages.last).zip(self.trace.stages.get(self.stages.last))
     }
 
     /// Stages that the built one rests on, with what happens in them.
-    pub fn used(&self) -> impl Iterator<Item = (usize, &Stage, &StageTrace)> {
+    pub fn used(&self) -> impl Iterator<Item = (usize, &BuildStage, &StageTrace)> {
         let all = self.stages.all.iter().zip(&self.trace.stages).enumerate();
         all.filter(|(_, (stage, _))| stage.used)
             .map(|(index, (stage, trace))| (index, stage, trace))
     }
 
     /// Instructions of stages that are used, with their stage.
-    pub fn instructions(&self) -> impl Iterator<Item = (usize, usize, &Instruction)> {
+    pub fn instructions(&self) -> impl Iterator<Item = (usize, usize, &ParsedInstruction)> {
         self.used().flat_map(move |(stage, it, _)| {
             it.instructions
                 .clone()
@@ -147,10 +147,11 @@ impl Dockerfile {
         };
         !self.trace.builds.is_empty()
             || self.parsed.instructions.iter().any(|it| match &it.kind {
-                Kind::Run { .. } | Kind::Copy { .. } | Kind::Cmd(_) | Kind::Entrypoint(_) => {
-                    cargo(self.text(&it.span))
-                }
-                Kind::From { image, .. } => image.value.contains("rust"),
+                InstructionKind::Run { .. }
+                | InstructionKind::Copy { .. }
+                | InstructionKind::Cmd(_)
+                | InstructionKind::Entrypoint(_) => cargo(self.text(&it.span)),
+                InstructionKind::From { image, .. } => image.value.contains("rust"),
                 _ => false,
             })
     }

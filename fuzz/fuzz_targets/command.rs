@@ -2,7 +2,7 @@
 //! something, and every rule about an image has an answer.
 #![no_main]
 
-use binlint::internals::binary::elf::Linking;
+use binlint::internals::binary::elf::DynamicInfo;
 use binlint::internals::start::image::elf_tree::Memory;
 use binlint::internals::rootfs::document::config::Config;
 use binlint::internals::start::image::Image;
@@ -18,10 +18,10 @@ fuzz_target!(|bytes: &[u8]| {
     let mut pieces = bytes.splitn(3, |byte| *byte == NEXT);
     let Ok(config) = Config::parse(pieces.next().unwrap_or_default()) else { return };
     let tree = Memory::default()
-        .elf("/bin/sh", Linking::default())
-        .elf("/usr/bin/env", Linking::default())
-        .elf("/usr/bin/tini", Linking::default())
-        .elf("/app", Linking::default())
+        .elf("/bin/sh", DynamicInfo::default())
+        .elf("/usr/bin/env", DynamicInfo::default())
+        .elf("/usr/bin/tini", DynamicInfo::default())
+        .elf("/app", DynamicInfo::default())
         .link("/usr/bin/app", "../../app")
         .file("/entry.sh", 0o755, pieces.next().unwrap_or_default())
         .file("/etc/passwd", 0o644, pieces.next().unwrap_or_default());

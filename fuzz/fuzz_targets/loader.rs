@@ -4,14 +4,14 @@
 
 use std::sync::LazyLock;
 
-use binlint::internals::binary::elf::Linking;
+use binlint::internals::binary::elf::DynamicInfo;
 use binlint::internals::start::image::elf_tree::Memory;
 use binlint::internals::start::loader::{Start, Verdict, plan};
 use libfuzzer_sys::fuzz_target;
 
-static LOADER: LazyLock<Linking> = LazyLock::new(|| {
+static LOADER: LazyLock<DynamicInfo> = LazyLock::new(|| {
     let bytes = std::fs::read("/lib64/ld-linux-x86-64.so.2").expect("a machine with glibc");
-    Linking::parse(&bytes).expect("its loader is ELF")
+    DynamicInfo::parse(&bytes).expect("its loader is ELF")
 });
 
 /// Where one file ends and the next begins.
@@ -37,13 +37,13 @@ fuzz_target!(|bytes: &[u8]| {
         environment: vec!["LD_LIBRARY_PATH=/usr/lib/$LIB:${ORIGIN}".to_owned()],
         ..Start::of("/app")
     };
-    let needs = Linking {
+    let needs = DynamicInfo {
         needed: vec!["libarbitrary.so".to_owned(), "libother.so".to_owned()],
         interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
         program_header_size: 56,
         ..LOADER.clone()
     };
-    for subject in [Linking::parse(library).ok(), Some(needs)].into_iter().flatten() {
+    for subject in [DynamicInfo::parse(library).ok(), Some(needs)].into_iter().flatten() {
         let plan = plan(&subject, &start, &tree);
         assert_eq!(plan.verdict == Verdict::Unknown, plan.open.is_some());
         assert_eq!(plan.verdict == Verdict::Fails, plan.stage.is_some());

@@ -4,7 +4,7 @@
 
 use object::{Object, ObjectSegment};
 
-use crate::binary::address_space::elf::Elf;
+use crate::binary::address_space::elf::ElfTables;
 use crate::binary::encoding::Encoding;
 
 pub mod elf;
@@ -17,20 +17,20 @@ pub(crate) const MAX_POINTERS: usize = 4 << 20;
 
 /// The file's bytes by address.
 #[derive(Debug)]
-pub struct Memory<'a> {
+pub struct AddressSpace<'a> {
     pub(crate) bytes: &'a [u8],
-    pub(crate) segments: Vec<Segment>,
+    pub(crate) segments: Vec<MappedSegment>,
     /// What relocations write, in order of slots, each slot once.
     pub(crate) pointers: Vec<Pointer>,
     pub(crate) encoding: Encoding,
     pub(crate) form: PointerForm,
     /// What only ELF says; `None` for the other formats.
-    pub elf: Option<Elf>,
+    pub elf: Option<ElfTables>,
 }
 
 /// A part of the file that is mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
+pub struct MappedSegment {
     /// Address of the first byte.
     pub address: u64,
     /// Where that byte is in the file.
@@ -64,10 +64,10 @@ pub(crate) enum PointerForm {
     Chained { base: u64 },
 }
 
-impl<'a> Memory<'a> {
+impl<'a> AddressSpace<'a> {
     /// Lays out an ELF, PE or thin Mach-O file; `None` when the bytes are none of these or their
     /// headers are cut off. Damage further in shortens what can be seen and is never an error.
-    pub fn read(bytes: &'a [u8]) -> Option<Memory<'a>> {
+    pub fn read(bytes: &'a [u8]) -> Option<AddressSpace<'a>> {
         if bytes.starts_with(b"\x7fELF") {
             return crate::binary::address_space::elf::read(bytes);
         }
@@ -82,21 +82,21 @@ impl<'a> Memory<'a> {
             let (offset, file_size) = segment.file_range();
             let (address, memory_size) = (segment.address(), segment.size());
             let permissions = segment.permissions();
-            let plain = Segment::within(bytes, address, offset, file_size, memory_size)?;
-            Some(Segment {
+            let plain = MappedSegment::within(bytes, address, offset, file_size, memory_size)?;
+            Some(MappedSegment {
                 executable: permissions.executable(),
                 writable: permissions.writable(),
                 ..plain
             })
         });
-        let segments: Vec<Segment> = segments.take(MAX_SEGMENTS).collect();
+        let segments: Vec<MappedSegment> = segments.take(MAX_SEGMENTS).collect();
         // The image's base is where its header is mapped: offset 0 of the file.
         let header = segments.iter().find(|segment| segment.offset == 0 && segment.file_size > 0);
         let form = match header {
             Some(header) if is_macho => PointerForm::Chained { base: header.address },
             _ => PointerForm::Plain,
         };
-        Some(Memory { bytes, segments, pointers: Vec::new(), encoding, form, elf: None })
+        Some(AddressSpace { bytes, segments, pointers: Vec::new(), encoding, form, elf: None })
     }
 
     /// The whole file.
@@ -105,7 +105,7 @@ impl<'a> Memory<'a> {
     }
 
     /// The mapped parts, in file order.
-    pub fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[MappedSegment] {
         &self.segments
     }
 
@@ -127,7 +127,7 @@ impl<'a> Memory<'a> {
     }
 
     /// The segment that has this address, counting memory that is zero at the start.
-    pub fn segment(&self, address: u64) -> Option<&Segment> {
+    pub fn segment(&self, address: u64) -> Option<&MappedSegment> {
         self.segments.iter().find(|segment| {
             address.checked_sub(segment.address).is_some_and(|at| at < segment.memory_size)
         })
@@ -184,7 +184,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-impl Segment {
+impl MappedSegment {
     /// A segment whose part of the file really is in the file; neither writable nor executable.
     pub(crate) fn within(
         bytes: &[u8],
@@ -192,14 +192,14 @@ impl Segment {
         offset: u64,
         file_size: u64,
         memory_size: u64,
-    ) -> Option<Segment> {
+    ) -> Option<MappedSegment> {
         let offset = usize::try_from(offset).ok()?;
         let available = bytes.len().checked_sub(offset)?;
         let file_size = usize::try_from(file_size).unwrap_or(usize::MAX).min(available);
         // An address range that wraps around is nothing a loader would map.
         address.checked_add(memory_size.max(file_size as u64))?;
         let memory_size = memory_size.max(file_size as u64);
-        Some(Segment {
+        Some(MappedSegment {
             address,
             offset,
             file_size,
@@ -216,24 +216,24 @@ pub(crate) mod tests {
 
     /// A minimal program in one class and byte order.
     #[derive(Debug, Clone, Copy)]
-    pub(crate) struct Sketch {
+    pub(crate) struct TestProgram {
         pub(crate) wide: bool,
         pub(crate) little_endian: bool,
     }
 
-    impl Sketch {
-        pub(crate) const ALL: [Sketch; 4] = [
-            Sketch { wide: true, little_endian: true },
-            Sketch { wide: true, little_endian: false },
-            Sketch { wide: false, little_endian: true },
-            Sketch { wide: false, little_endian: false },
+    impl TestProgram {
+        pub(crate) const ALL: [TestProgram; 4] = [
+            TestProgram { wide: true, little_endian: true },
+            TestProgram { wide: true, little_endian: false },
+            TestProgram { wide: false, little_endian: true },
+            TestProgram { wide: false, little_endian: false },
         ];
 
         pub(crate) fn word_size(self) -> usize {
             if self.wide { 8 } else { 4 }
         }
 
-        /// Where the data of [`Sketch::elf`] is mapped.
+        /// Where the data of [`TestProgram::elf`] is mapped.
         pub(crate) fn data_address(self) -> u64 {
             0x40_0000 + self.headers() as u64
         }
@@ -301,7 +301,7 @@ pub(crate) mod tests {
     }
 
     /// Data, then a table, then a dynamic section that names the table.
-    fn relocated(sketch: Sketch, tags: [u64; 2], data: &[u64], table: &[u64]) -> Vec<u8> {
+    fn relocated(sketch: TestProgram, tags: [u64; 2], data: &[u64], table: &[u64]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for word in data.iter().chain(table) {
             sketch.push_word(&mut bytes, *word);
@@ -316,10 +316,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_relocation_writes_its_addend() {
-        for sketch in Sketch::ALL {
+        for sketch in TestProgram::ALL {
             let start = sketch.data_address();
             let file = relocated(sketch, [7, 8], &[0, 0], &[start, 8, 0x1234, start + 8, 8, 9]);
-            let memory = Memory::read(&file).unwrap();
+            let memory = AddressSpace::read(&file).unwrap();
             assert_eq!(memory.word(start), Some(0x1234), "{sketch:?}");
             assert_eq!(memory.pointers().len(), 2);
             assert_eq!(memory.relocated(start + 1), None);
@@ -328,10 +328,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_bitmap_names_the_words_after_the_last_address() {
-        for sketch in Sketch::ALL {
+        for sketch in TestProgram::ALL {
             let (start, size) = (sketch.data_address(), sketch.word_size() as u64);
             let file = relocated(sketch, [36, 35], &[5, 6, 7, 8], &[start, 0b1011]);
-            let memory = Memory::read(&file).unwrap();
+            let memory = AddressSpace::read(&file).unwrap();
             let seen: Vec<(u64, u64)> = memory
                 .pointers()
                 .iter()
@@ -343,21 +343,21 @@ pub(crate) mod tests {
 
     #[test]
     fn the_last_of_two_relocations_counts() {
-        let sketch = Sketch::ALL[0];
+        let sketch = TestProgram::ALL[0];
         let start = sketch.data_address();
         let table = [start + 8, 8, 3, start, 8, 1, start, 8, 2];
         let file = relocated(sketch, [7, 8], &[0, 0], &table);
-        let memory = Memory::read(&file).unwrap();
+        let memory = AddressSpace::read(&file).unwrap();
         assert_eq!((memory.word(start), memory.word(start + 8)), (Some(2), Some(3)));
     }
 
     #[test]
     fn damage_shortens_and_never_panics() {
-        for sketch in Sketch::ALL {
+        for sketch in TestProgram::ALL {
             let start = sketch.data_address();
             let file = relocated(sketch, [7, 8], &[0, 0], &[start, 8, 0x1234]);
             for length in 0..file.len() {
-                if let Some(memory) = Memory::read(&file[..length]) {
+                if let Some(memory) = AddressSpace::read(&file[..length]) {
                     assert!(memory.tail(start).len() <= length);
                     let _ = memory.word(u64::MAX);
                 }

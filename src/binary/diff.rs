@@ -9,15 +9,15 @@ pub mod cause;
 mod instructions;
 pub mod ranges;
 
-use crate::binary::elf::append_section::Elf;
+use crate::binary::elf::append_section::ElfLayout;
 use crate::binary::elf::record_section as embedded;
-use crate::binary::layout::{Function, Layout, Section};
+use crate::binary::layout::{FileLayout, FileSection, FunctionRange};
 
 use ranges::Range;
 
 /// What makes bytes differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
+pub enum DifferenceCause {
     /// The directory that it was built in.
     Path,
     /// The hashes of crates in symbol names.
@@ -48,64 +48,74 @@ pub enum Cause {
     Data,
 }
 
-impl Cause {
+impl DifferenceCause {
     /// Every cause that can be set aside, in the order of the documentation.
-    pub const IGNORABLE: &[Cause] = &[
-        Cause::Path,
-        Cause::CrateHash,
-        Cause::CodegenOrder,
-        Cause::BuildScript,
-        Cause::OutDir,
-        Cause::Timestamp,
-        Cause::BuildId,
-        Cause::Linker,
-        Cause::Record,
-        Cause::Strip,
+    pub const IGNORABLE: &[DifferenceCause] = &[
+        DifferenceCause::Path,
+        DifferenceCause::CrateHash,
+        DifferenceCause::CodegenOrder,
+        DifferenceCause::BuildScript,
+        DifferenceCause::OutDir,
+        DifferenceCause::Timestamp,
+        DifferenceCause::BuildId,
+        DifferenceCause::Linker,
+        DifferenceCause::Record,
+        DifferenceCause::Strip,
     ];
 
     /// The cause's name in every report and after `--ignore`.
     pub const fn name(self) -> &'static str {
         match self {
-            Cause::Path => "path",
-            Cause::CrateHash => "crate-hash",
-            Cause::CodegenOrder => "codegen-order",
-            Cause::BuildScript => "build-script",
-            Cause::OutDir => "out-dir",
-            Cause::Timestamp => "timestamp",
-            Cause::BuildId => "build-id",
-            Cause::Linker => "linker",
-            Cause::Record => "record",
-            Cause::Strip => "strip",
-            Cause::Debug => "debug",
-            Cause::Address => "address",
-            Cause::Code => "code",
-            Cause::Data => "data",
+            DifferenceCause::Path => "path",
+            DifferenceCause::CrateHash => "crate-hash",
+            DifferenceCause::CodegenOrder => "codegen-order",
+            DifferenceCause::BuildScript => "build-script",
+            DifferenceCause::OutDir => "out-dir",
+            DifferenceCause::Timestamp => "timestamp",
+            DifferenceCause::BuildId => "build-id",
+            DifferenceCause::Linker => "linker",
+            DifferenceCause::Record => "record",
+            DifferenceCause::Strip => "strip",
+            DifferenceCause::Debug => "debug",
+            DifferenceCause::Address => "address",
+            DifferenceCause::Code => "code",
+            DifferenceCause::Data => "data",
         }
     }
 
     /// What ends it, where a flag or setting does.
     pub const fn remedy(self) -> Option<&'static str> {
         Some(match self {
-            Cause::Path | Cause::OutDir => {
+            DifferenceCause::Path | DifferenceCause::OutDir => {
                 "build in the same directory, or with RUSTFLAGS=--remap-path-prefix=$PWD=/src"
             }
-            Cause::CrateHash => "build with the same Cargo.lock, features, flags and toolchain",
-            Cause::CodegenOrder => "[profile.release] codegen-units = 1, incremental = false",
-            Cause::BuildScript => "make the build script write the same from the same input",
-            Cause::Timestamp => {
+            DifferenceCause::CrateHash => {
+                "build with the same Cargo.lock, features, flags and toolchain"
+            }
+            DifferenceCause::CodegenOrder => {
+                "[profile.release] codegen-units = 1, incremental = false"
+            }
+            DifferenceCause::BuildScript => {
+                "make the build script write the same from the same input"
+            }
+            DifferenceCause::Timestamp => {
                 "set SOURCE_DATE_EPOCH, and make what writes the date read it (for C: no __DATE__)"
             }
-            Cause::BuildId => "-C link-arg=-Wl,--build-id=none, or a build that repeats itself",
-            Cause::Linker => "link with the same linker and C library",
-            Cause::Record => "compare the programs without their records",
-            Cause::Strip => "strip both, or neither",
-            Cause::Debug => "[profile.release] debug = false, strip = true",
-            Cause::Address | Cause::Code | Cause::Data => return None,
+            DifferenceCause::BuildId => {
+                "-C link-arg=-Wl,--build-id=none, or a build that repeats itself"
+            }
+            DifferenceCause::Linker => "link with the same linker and C library",
+            DifferenceCause::Record => "compare the programs without their records",
+            DifferenceCause::Strip => "strip both, or neither",
+            DifferenceCause::Debug => "[profile.release] debug = false, strip = true",
+            DifferenceCause::Address | DifferenceCause::Code | DifferenceCause::Data => {
+                return None;
+            }
         })
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for DifferenceCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -113,7 +123,7 @@ impl fmt::Display for Cause {
 
 /// One place in which two files differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct BinaryDifference {
     /// The section, or `(headers)`.
     pub section: String,
     /// The function or the text that it lies in, where that is known.
@@ -125,10 +135,10 @@ pub struct Difference {
     /// The bytes of both as far as they are text, cut to a line.
     pub shown: Option<(String, String)>,
     /// What makes it differ.
-    pub cause: Cause,
+    pub cause: DifferenceCause,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for BinaryDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.section)?;
         if let Some(place) = &self.place {
@@ -143,15 +153,15 @@ impl fmt::Display for Difference {
 
 /// What two files have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Comparison {
+pub struct BinaryComparison {
     /// Every byte is equal.
     pub equal: bool,
     /// What is loaded is equal, the build-id aside: the same program at run time.
     pub same_code: bool,
     /// The places in which they differ, most telling first; not more than [`MAX_SHOWN`].
-    pub differences: Vec<Difference>,
+    pub differences: Vec<BinaryDifference>,
     /// What makes the files differ, also where it is not shown.
-    pub causes: BTreeSet<Cause>,
+    pub causes: BTreeSet<DifferenceCause>,
     /// How many there are by section.
     pub sections: BTreeMap<String, usize>,
     /// Why sections and functions could not be told.
@@ -164,8 +174,8 @@ pub const MAX_SHOWN: usize = 100;
 const MAX_FUNCTIONS: usize = 400_000;
 
 /// Compares two files.
-pub fn compare(old: &[u8], new: &[u8]) -> Comparison {
-    let mut comparison = Comparison { equal: old == new, ..Comparison::default() };
+pub fn compare(old: &[u8], new: &[u8]) -> BinaryComparison {
+    let mut comparison = BinaryComparison { equal: old == new, ..BinaryComparison::default() };
     if comparison.equal {
         comparison.same_code = true;
         return comparison;
@@ -174,21 +184,22 @@ pub fn compare(old: &[u8], new: &[u8]) -> Comparison {
     let records = old_original.is_some() || new_original.is_some();
     let old = old_original.as_deref().unwrap_or(old);
     let new = new_original.as_deref().unwrap_or(new);
-    let (Some(old_layout), Some(new_layout)) = (Layout::read(old), Layout::read(new)) else {
+    let (Some(old_layout), Some(new_layout)) = (FileLayout::read(old), FileLayout::read(new))
+    else {
         comparison.unknown = Some("not two programs whose sections can be read".to_owned());
         return comparison;
     };
     comparison.same_code = same_code(old, new);
-    let files = Files { old: (old, &old_layout), new: (new, &new_layout) };
+    let files = FilePair { old: (old, &old_layout), new: (new, &new_layout) };
     let mut found = if old == new { Vec::new() } else { files.differences(comparison.same_code) };
     if records {
-        found.push(Difference {
+        found.push(BinaryDifference {
             section: embedded::SECTION.to_owned(),
             place: None,
             old: (old.len() as u64, 0),
             new: (new.len() as u64, 0),
             shown: None,
-            cause: Cause::Record,
+            cause: DifferenceCause::Record,
         });
     }
     for difference in &found {
@@ -202,15 +213,24 @@ pub fn compare(old: &[u8], new: &[u8]) -> Comparison {
 }
 
 /// Causes that explain others stand before those that only follow.
-fn rank(difference: &Difference) -> u8 {
+fn rank(difference: &BinaryDifference) -> u8 {
     match difference.cause {
-        Cause::Code if difference.place.is_some() => 0,
-        Cause::Timestamp | Cause::Path | Cause::OutDir | Cause::BuildScript => 1,
-        Cause::Data if difference.shown.is_some() => 2,
-        Cause::Code | Cause::Data | Cause::CodegenOrder | Cause::CrateHash => 3,
-        Cause::Linker | Cause::Record | Cause::Strip | Cause::Debug => 4,
-        Cause::Address => 5,
-        Cause::BuildId => 6,
+        DifferenceCause::Code if difference.place.is_some() => 0,
+        DifferenceCause::Timestamp
+        | DifferenceCause::Path
+        | DifferenceCause::OutDir
+        | DifferenceCause::BuildScript => 1,
+        DifferenceCause::Data if difference.shown.is_some() => 2,
+        DifferenceCause::Code
+        | DifferenceCause::Data
+        | DifferenceCause::CodegenOrder
+        | DifferenceCause::CrateHash => 3,
+        DifferenceCause::Linker
+        | DifferenceCause::Record
+        | DifferenceCause::Strip
+        | DifferenceCause::Debug => 4,
+        DifferenceCause::Address => 5,
+        DifferenceCause::BuildId => 6,
     }
 }
 
@@ -220,23 +240,23 @@ pub fn same_code(old: &[u8], new: &[u8]) -> bool {
     let loaded = |bytes: &[u8]| {
         let original = embedded::without(bytes);
         let mut bytes = original.unwrap_or_else(|| bytes.to_vec());
-        let layout = Layout::read(&bytes)?;
+        let layout = FileLayout::read(&bytes)?;
         if let Some(section) = layout.section(".note.gnu.build-id") {
             bytes[section.range.clone()].fill(0);
         }
-        Elf::read(&bytes)?.loaded_image()
+        ElfLayout::read(&bytes)?.loaded_image()
     };
     matches!((loaded(old), loaded(new)), (Some(old), Some(new)) if old == new)
 }
 
 #[derive(Clone, Copy)]
-struct Files<'a> {
-    old: (&'a [u8], &'a Layout),
-    new: (&'a [u8], &'a Layout),
+struct FilePair<'a> {
+    old: (&'a [u8], &'a FileLayout),
+    new: (&'a [u8], &'a FileLayout),
 }
 
-impl Files<'_> {
-    fn differences(self, same_code: bool) -> Vec<Difference> {
+impl FilePair<'_> {
+    fn differences(self, same_code: bool) -> Vec<BinaryDifference> {
         let mut found = Vec::new();
         let mut names: Vec<&str> = Vec::new();
         for section in self.old.1.sections.iter().chain(&self.new.1.sections) {
@@ -254,20 +274,20 @@ impl Files<'_> {
             }
         }
         if found.is_empty() || (!same_code && found.iter().all(|it| !is_loaded(it.cause))) {
-            let cause = if same_code { Cause::Strip } else { Cause::Data };
+            let cause = if same_code { DifferenceCause::Strip } else { DifferenceCause::Data };
             let (old, new) = ((0, self.old.0.len() as u64), (0, self.new.0.len() as u64));
             let section = "(headers)".to_owned();
-            found.push(Difference { section, place: None, old, new, shown: None, cause });
+            found.push(BinaryDifference { section, place: None, old, new, shown: None, cause });
         }
         found
     }
 
     fn section(
         self,
-        old: &Section,
-        new: &Section,
+        old: &FileSection,
+        new: &FileSection,
         functions: &Functions,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<BinaryDifference>,
     ) {
         let bytes = (&self.old.0[old.range.clone()], &self.new.0[new.range.clone()]);
         if bytes.0 == bytes.1 {
@@ -278,12 +298,14 @@ impl Files<'_> {
             return;
         }
         if (old.code && functions.moved_only) || cause::holds_addresses(&old.name) {
-            found.push(whole(old, new, bytes, Cause::Address));
+            found.push(whole(old, new, bytes, DifferenceCause::Address));
             return;
         }
         if let Some(cause) = cause::by_name(old) {
             let cause = match cause {
-                Cause::Debug if self.differ_in_hashes_only(&old.name) => Cause::CrateHash,
+                DifferenceCause::Debug if self.differ_in_hashes_only(&old.name) => {
+                    DifferenceCause::CrateHash
+                }
                 cause => cause,
             };
             found.push(whole(old, new, bytes, cause));
@@ -292,28 +314,31 @@ impl Files<'_> {
         for Range { old: one, new: other } in ranges::differing(bytes.0, bytes.1) {
             let words = cause::words(bytes, &one, &other);
             if !old.code && !words.is_empty() {
-                let place = |at: usize, section: &Section| ((section.range.start + at) as u64, 0);
-                found.extend(words.into_iter().map(|(texts, at, to)| Difference {
+                let place =
+                    |at: usize, section: &FileSection| ((section.range.start + at) as u64, 0);
+                found.extend(words.into_iter().map(|(texts, at, to)| BinaryDifference {
                     section: old.name.clone(),
                     place: None,
                     old: place(at, old),
                     new: place(to, new),
-                    cause: cause::by_text(&texts.0, &texts.1).unwrap_or(Cause::Data),
+                    cause: cause::by_text(&texts.0, &texts.1).unwrap_or(DifferenceCause::Data),
                     shown: Some(texts),
                 }));
                 continue;
             }
             let texts = cause::texts(bytes, &one, &other);
             let cause = match (old.code, texts.as_ref()) {
-                (true, _) if functions.reordered => Cause::CodegenOrder,
-                (true, _) => Cause::Code,
-                (false, Some((old, new))) => cause::by_text(old, new).unwrap_or(Cause::Data),
-                (false, None) if functions.reordered => Cause::CodegenOrder,
-                (false, None) => Cause::Data,
+                (true, _) if functions.reordered => DifferenceCause::CodegenOrder,
+                (true, _) => DifferenceCause::Code,
+                (false, Some((old, new))) => {
+                    cause::by_text(old, new).unwrap_or(DifferenceCause::Data)
+                }
+                (false, None) if functions.reordered => DifferenceCause::CodegenOrder,
+                (false, None) => DifferenceCause::Data,
             };
             let at = old.address + one.start as u64;
             let place = self.old.1.function_at(at).filter(|_| old.code);
-            found.push(Difference {
+            found.push(BinaryDifference {
                 section: old.name.clone(),
                 place: place.map(|it| demangled(&it.name)),
                 old: ((old.range.start + one.start) as u64, one.len() as u64),
@@ -326,7 +351,7 @@ impl Files<'_> {
 
     /// Whether both files name the same functions once the crates' hashes are left out.
     fn differ_in_hashes_only(self, section: &str) -> bool {
-        let names = |layout: &Layout| -> (Vec<String>, Vec<String>) {
+        let names = |layout: &FileLayout| -> (Vec<String>, Vec<String>) {
             let names = layout.functions.iter().map(|it| it.name.clone());
             let mut names: Vec<String> = names.collect();
             names.sort();
@@ -344,8 +369,8 @@ impl Files<'_> {
     /// The functions that are not the same in both files: of another size, or else of other bytes.
     /// Addresses that merely moved change the bytes of nearly every function, not its size.
     fn functions(self) -> Functions {
-        let by_name = |layout: &Layout| -> Option<BTreeMap<String, Vec<Function>>> {
-            let mut all: BTreeMap<String, Vec<Function>> = BTreeMap::new();
+        let by_name = |layout: &FileLayout| -> Option<BTreeMap<String, Vec<FunctionRange>>> {
+            let mut all: BTreeMap<String, Vec<FunctionRange>> = BTreeMap::new();
             if layout.functions.len() > MAX_FUNCTIONS {
                 return None;
             }
@@ -393,7 +418,7 @@ impl Files<'_> {
         for (name, news) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
             resized.push(Changed { name: name.clone(), old: None, new: Some(news[0].clone()) });
         }
-        let order = |layout: &Layout| -> Vec<String> {
+        let order = |layout: &FileLayout| -> Vec<String> {
             layout.functions.iter().map(|it| demangled(&it.name)).collect()
         };
         functions.reordered = resized.is_empty() && order(self.old.1) != order(self.new.1);
@@ -425,13 +450,13 @@ struct Functions {
 #[derive(Debug)]
 struct Changed {
     name: String,
-    old: Option<Function>,
-    new: Option<Function>,
+    old: Option<FunctionRange>,
+    new: Option<FunctionRange>,
 }
 
 impl Changed {
-    fn difference(&self, section: &str) -> Difference {
-        let place = |function: &Option<Function>| {
+    fn difference(&self, section: &str) -> BinaryDifference {
+        let place = |function: &Option<FunctionRange>| {
             function.as_ref().map_or((0, 0), |it| (it.address, it.size))
         };
         let what = match (&self.old, &self.new) {
@@ -439,50 +464,55 @@ impl Changed {
             (None, Some(_)) => " is new",
             _ => "",
         };
-        Difference {
+        BinaryDifference {
             section: section.to_owned(),
             place: Some(format!("function {}{what}", self.name)),
             old: place(&self.old),
             new: place(&self.new),
             shown: None,
-            cause: Cause::Code,
+            cause: DifferenceCause::Code,
         }
     }
 }
 
-fn is_loaded(cause: Cause) -> bool {
+fn is_loaded(cause: DifferenceCause) -> bool {
     !matches!(
         cause,
-        Cause::Strip
-            | Cause::Debug
-            | Cause::Linker
-            | Cause::Record
-            | Cause::BuildId
-            | Cause::CrateHash
+        DifferenceCause::Strip
+            | DifferenceCause::Debug
+            | DifferenceCause::Linker
+            | DifferenceCause::Record
+            | DifferenceCause::BuildId
+            | DifferenceCause::CrateHash
     )
 }
 
-fn only_in(section: &Section, in_old: bool) -> Difference {
+fn only_in(section: &FileSection, in_old: bool) -> BinaryDifference {
     let place = (section.range.start as u64, section.range.len() as u64);
     let (old, new) = if in_old { (place, (0, 0)) } else { ((0, 0), place) };
     let cause = match cause::by_name(section) {
-        Some(Cause::Debug) => Cause::Strip,
+        Some(DifferenceCause::Debug) => DifferenceCause::Strip,
         Some(cause) => cause,
-        None if section.code => Cause::Code,
-        None if section.loaded => Cause::Data,
-        None => Cause::Strip,
+        None if section.code => DifferenceCause::Code,
+        None if section.loaded => DifferenceCause::Data,
+        None => DifferenceCause::Strip,
     };
     let place = Some(format!("only in the {} file", if in_old { "old" } else { "new" }));
-    Difference { section: section.name.clone(), place, old, new, shown: None, cause }
+    BinaryDifference { section: section.name.clone(), place, old, new, shown: None, cause }
 }
 
-fn whole(old: &Section, new: &Section, bytes: (&[u8], &[u8]), cause: Cause) -> Difference {
+fn whole(
+    old: &FileSection,
+    new: &FileSection,
+    bytes: (&[u8], &[u8]),
+    cause: DifferenceCause,
+) -> BinaryDifference {
     let shown = match cause {
-        Cause::BuildId => Some((cause::hex(bytes.0), cause::hex(bytes.1))),
-        Cause::Linker => Some((cause::line(bytes.0), cause::line(bytes.1))),
+        DifferenceCause::BuildId => Some((cause::hex(bytes.0), cause::hex(bytes.1))),
+        DifferenceCause::Linker => Some((cause::line(bytes.0), cause::line(bytes.1))),
         _ => None,
     };
-    Difference {
+    BinaryDifference {
         section: old.name.clone(),
         place: None,
         old: (old.range.start as u64, old.range.len() as u64),
@@ -514,7 +544,7 @@ mod tests {
     #[test]
     fn one_byte_of_code_is_named_by_its_function() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        let layout = Layout::read(&bytes).unwrap();
+        let layout = FileLayout::read(&bytes).unwrap();
         let own = layout.functions.iter().find(|it| it.name.contains("demangled")).unwrap();
         let text = layout
             .sections
@@ -527,14 +557,14 @@ mod tests {
         let comparison = compare(&bytes, &changed);
         assert!(!comparison.same_code);
         let first = &comparison.differences[0];
-        assert_eq!(first.cause, Cause::Code);
+        assert_eq!(first.cause, DifferenceCause::Code);
         assert!(first.place.as_ref().unwrap().contains("demangled"), "{first:?}");
     }
 
     #[test]
     fn a_build_id_is_no_other_program_and_a_byte_of_data_is() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        let layout = Layout::read(&bytes).unwrap();
+        let layout = FileLayout::read(&bytes).unwrap();
         let change = |section: &str| {
             let mut changed = bytes.clone();
             let range = layout.section(section).unwrap().range.clone();
@@ -543,14 +573,14 @@ mod tests {
         };
         let comment = change(".comment");
         assert!(comment.same_code && !comment.equal);
-        assert_eq!(comment.causes, [Cause::Linker].into());
+        assert_eq!(comment.causes, [DifferenceCause::Linker].into());
         if layout.section(".note.gnu.build-id").is_some() {
             let build_id = change(".note.gnu.build-id");
             assert!(build_id.same_code, "{build_id:?}");
-            assert_eq!(build_id.causes, [Cause::BuildId].into());
+            assert_eq!(build_id.causes, [DifferenceCause::BuildId].into());
         }
         let data = change(".rodata");
         assert!(!data.same_code);
-        assert_eq!(data.causes, [Cause::Data].into());
+        assert_eq!(data.causes, [DifferenceCause::Data].into());
     }
 }

@@ -17,14 +17,14 @@ pub mod symbols;
 pub mod versions;
 
 use crate::binary::elf::loader_text::LoaderText;
-use crate::binary::elf::symbols::Symbols;
+use crate::binary::elf::symbols::DynamicSymbols;
 use crate::binary::elf::versions::{VersionDefinition, VersionNeed};
 
-use crate::binary::elf::reader::Raw;
+use crate::binary::elf::reader::ElfBytes;
 
 /// What the loader sees of one ELF file. Sections are never looked at: the loader has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Linking {
+pub struct DynamicInfo {
     /// `e_ident`, which the loader compares byte by byte.
     pub ident: [u8; 16],
     /// `e_type`: [`ET_EXEC`], [`ET_DYN`], ….
@@ -40,7 +40,7 @@ pub struct Linking {
     /// The length of the file, in bytes.
     pub file_size: u64,
     /// Every program header, in file order.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<ElfSegment>,
     /// `PT_INTERP`; `None` where there is no such segment or it is none that the kernel accepts.
     pub interpreter: Option<String>,
     /// Whether there is a dynamic section at all.
@@ -73,7 +73,7 @@ pub struct Linking {
     /// Whether the file has versions of symbols (`DT_VERSYM`).
     pub has_versions: bool,
     /// The symbols bound at run time; `None` under [`Depth::Headers`].
-    pub symbols: Option<Symbols>,
+    pub symbols: Option<DynamicSymbols>,
     /// `NT_GNU_ABI_TAG`.
     pub abi_tag: Option<AbiTag>,
     /// `GNU_PROPERTY_X86_ISA_1_NEEDED`: bit 0 is the baseline, bit 1 x86-64-v2, bit 2 v3, bit 3 v4.
@@ -95,7 +95,7 @@ pub enum Depth {
 
 /// Why a file is not ELF, in the loader's own terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotElf {
+pub enum ElfError {
     /// Shorter than an ELF header.
     TooShort,
     /// The first four bytes are not `\x7fELF`.
@@ -106,7 +106,7 @@ pub enum NotElf {
 
 /// One program header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Segment {
+pub struct ElfSegment {
     /// `p_type`.
     pub kind: u32,
     /// `p_flags`: 1 execute, 2 write, 4 read.
@@ -158,18 +158,18 @@ pub const DF_1_NODEFLIB: u64 = 0x800;
 pub const DF_1_PIE: u64 = 0x0800_0000;
 
 /// The longest string that is read, in bytes: PATH_MAX, which a mangled Rust name stays below.
-pub(crate) const LONGEST_STRING: u64 = 4096;
+pub(crate) const MAX_STRING: u64 = 4096;
 
-impl Linking {
+impl DynamicInfo {
     /// Reads one file.
     ///
     /// # Errors
     ///
     /// When the file is not ELF. What is damaged behind a valid header becomes a note.
-    pub fn read<'data, R: ReadRef<'data>>(data: R, depth: Depth) -> Result<Linking, NotElf> {
-        let raw = Raw::open(data)?;
+    pub fn read<'data, R: ReadRef<'data>>(data: R, depth: Depth) -> Result<DynamicInfo, ElfError> {
+        let raw = ElfBytes::open(data)?;
         let header = raw.header();
-        let mut linking = Linking {
+        let mut linking = DynamicInfo {
             ident: header.ident,
             file_type: header.file_type,
             machine: header.machine,
@@ -177,7 +177,7 @@ impl Linking {
             flags: header.flags,
             program_header_size: header.program_header_size,
             file_size: raw.len(),
-            ..Linking::default()
+            ..DynamicInfo::default()
         };
         match raw.segments() {
             Some(segments) => linking.segments = segments,
@@ -194,18 +194,18 @@ impl Linking {
     ///
     /// # Errors
     ///
-    /// As [`Linking::read`].
-    pub fn parse(data: &[u8]) -> Result<Linking, NotElf> {
-        Linking::read(data, Depth::Symbols)
+    /// As [`DynamicInfo::read`].
+    pub fn parse(data: &[u8]) -> Result<DynamicInfo, ElfError> {
+        DynamicInfo::read(data, Depth::Symbols)
     }
 
     /// Reads one file piece by piece, without holding it in memory.
     ///
     /// # Errors
     ///
-    /// As [`Linking::read`].
-    pub fn read_from(file: impl Read + Seek) -> Result<Linking, NotElf> {
-        Linking::read(&ReadCache::new(file), Depth::Symbols)
+    /// As [`DynamicInfo::read`].
+    pub fn read_from(file: impl Read + Seek) -> Result<DynamicInfo, ElfError> {
+        DynamicInfo::read(&ReadCache::new(file), Depth::Symbols)
     }
 
     /// Bytes of memory that this takes.
@@ -222,8 +222,8 @@ impl Linking {
         let filters =
             |(library, _): &(String, bool)| size_of::<(String, bool)>() + library.capacity();
         let loader = |loader: &LoaderText| texts(&loader.directories) + text(&loader.cache);
-        size_of::<Linking>()
-            + self.segments.capacity() * size_of::<Segment>()
+        size_of::<DynamicInfo>()
+            + self.segments.capacity() * size_of::<ElfSegment>()
             + [&self.interpreter, &self.soname, &self.rpath, &self.runpath]
                 .map(text)
                 .iter()
@@ -233,7 +233,7 @@ impl Linking {
             + self.filters.iter().map(filters).sum::<usize>()
             + self.version_needs.iter().map(needs).sum::<usize>()
             + self.version_definitions.iter().map(definitions).sum::<usize>()
-            + self.symbols.as_ref().map_or(0, Symbols::memory)
+            + self.symbols.as_ref().map_or(0, DynamicSymbols::memory)
             + self.loader.as_ref().map_or(0, loader)
     }
 
@@ -253,12 +253,12 @@ impl Linking {
     }
 
     /// The first segment of a type.
-    pub fn segment(&self, kind: u32) -> Option<&Segment> {
+    pub fn segment(&self, kind: u32) -> Option<&ElfSegment> {
         self.segments.iter().find(|segment| segment.kind == kind)
     }
 
     /// Every `PT_LOAD`, in file order.
-    pub fn loads(&self) -> impl Iterator<Item = &Segment> {
+    pub fn loads(&self) -> impl Iterator<Item = &ElfSegment> {
         self.segments.iter().filter(|segment| segment.kind == PT_LOAD)
     }
 
@@ -281,8 +281,8 @@ impl Linking {
                 && (self.interpreter.is_some() || self.dt_flags_1 & DF_1_PIE != 0)
     }
 
-    fn read_notes<'data, R: ReadRef<'data>>(&mut self, raw: &Raw<'data, R>) {
-        let of_notes = |it: &&Segment| it.kind == PT_NOTE || it.kind == PT_GNU_PROPERTY;
+    fn read_notes<'data, R: ReadRef<'data>>(&mut self, raw: &ElfBytes<'data, R>) {
+        let of_notes = |it: &&ElfSegment| it.kind == PT_NOTE || it.kind == PT_GNU_PROPERTY;
         let mut abi_tag = None;
         let mut isa = None;
         for segment in self.segments.iter().filter(of_notes) {
@@ -300,11 +300,11 @@ impl Linking {
 /// `PT_INTERP` under the kernel's own conditions (`load_elf_binary`): 2 to PATH_MAX bytes, the
 /// last of them NUL.
 fn interpreter<'data, R: ReadRef<'data>>(
-    raw: &Raw<'data, R>,
-    segments: &[Segment],
+    raw: &ElfBytes<'data, R>,
+    segments: &[ElfSegment],
 ) -> Option<String> {
     let segment = segments.iter().find(|segment| segment.kind == PT_INTERP)?;
-    if !(2..=LONGEST_STRING).contains(&segment.file_size) {
+    if !(2..=MAX_STRING).contains(&segment.file_size) {
         return None;
     }
     let bytes = raw.bytes(segment.offset, segment.file_size)?;

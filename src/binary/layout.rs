@@ -11,18 +11,18 @@ const MAX_ENTRIES: usize = 4_000_000;
 
 /// A file's sections and functions. Nothing of it lies outside the file.
 #[derive(Debug, Clone, Default)]
-pub struct Layout {
+pub struct FileLayout {
     /// In the order of the file's own table.
-    pub sections: Vec<Section>,
+    pub sections: Vec<FileSection>,
     /// By address.
-    pub functions: Vec<Function>,
+    pub functions: Vec<FunctionRange>,
     /// Whether it is for x86-64: the instructions that can be compared one by one.
     pub x86_64: bool,
 }
 
 /// One section.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
+pub struct FileSection {
     /// Its name; bytes that are not UTF-8 are replaced.
     pub name: String,
     /// Where it comes to lie; 0 for what is not loaded.
@@ -39,7 +39,7 @@ pub struct Section {
 
 /// One function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Function {
+pub struct FunctionRange {
     /// As the symbol table has it.
     pub name: String,
     /// Where it comes to lie.
@@ -48,12 +48,12 @@ pub struct Function {
     pub size: u64,
 }
 
-impl Layout {
+impl FileLayout {
     /// Reads an ELF, Mach-O or PE file; `None` for what is none or is damaged.
-    pub fn read(bytes: &[u8]) -> Option<Layout> {
+    pub fn read(bytes: &[u8]) -> Option<FileLayout> {
         let file = object::File::parse(bytes).ok()?;
         let x86_64 = file.architecture() == Architecture::X86_64;
-        let mut layout = Layout { x86_64, ..Layout::default() };
+        let mut layout = FileLayout { x86_64, ..FileLayout::default() };
         for section in file.sections().take(MAX_ENTRIES) {
             let range = section.file_range().and_then(|(start, size)| {
                 let start = usize::try_from(start).ok()?;
@@ -67,7 +67,7 @@ impl Layout {
                     SectionKind::Debug | SectionKind::DebugString | SectionKind::Metadata
                 ),
             };
-            layout.sections.push(Section {
+            layout.sections.push(FileSection {
                 name: String::from_utf8_lossy(section.name_bytes().ok()?).into_owned(),
                 address: section.address(),
                 range: range.unwrap_or_default(),
@@ -80,7 +80,7 @@ impl Layout {
         let functions = symbols.filter(|it| it.kind() == SymbolKind::Text && it.size() > 0);
         layout.functions = functions
             .filter_map(|symbol| {
-                Some(Function {
+                Some(FunctionRange {
                     name: String::from_utf8_lossy(symbol.name_bytes().ok()?).into_owned(),
                     address: symbol.address(),
                     size: symbol.size(),
@@ -92,19 +92,19 @@ impl Layout {
     }
 
     /// The first section of a name that holds bytes of the file.
-    pub fn section(&self, name: &str) -> Option<&Section> {
+    pub fn section(&self, name: &str) -> Option<&FileSection> {
         self.sections.iter().find(|it| it.name == name && !it.range.is_empty())
     }
 
     /// The function at an address.
-    pub fn function_at(&self, address: u64) -> Option<&Function> {
+    pub fn function_at(&self, address: u64) -> Option<&FunctionRange> {
         let after = self.functions.partition_point(|it| it.address <= address);
         let function = self.functions.get(after.checked_sub(1)?)?;
         (address - function.address < function.size).then_some(function)
     }
 
     /// The bytes of a function, where they are in the file.
-    pub fn bytes_of<'a>(&self, function: &Function, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    pub fn bytes_of<'a>(&self, function: &FunctionRange, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let section = self.sections.iter().find(|it| {
             it.loaded
                 && it.address <= function.address
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn this_test_is_found_in_its_own_program() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        let layout = Layout::read(&bytes).unwrap();
+        let layout = FileLayout::read(&bytes).unwrap();
         assert!(layout.section(".text").is_some_and(|it| it.loaded && it.code));
         assert!(layout.section(".comment").is_some_and(|it| !it.loaded));
         let own = layout.functions.iter().find(|it| it.name.contains("function_at")).unwrap();
@@ -135,10 +135,10 @@ mod tests {
     fn what_is_cut_off_is_read_without_a_panic() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         for end in [0, 4, 63, 64, 4096, bytes.len() / 2] {
-            if let Some(layout) = Layout::read(&bytes[..end]) {
+            if let Some(layout) = FileLayout::read(&bytes[..end]) {
                 assert!(layout.sections.iter().all(|it| it.range.end <= end));
             }
         }
-        assert!(Layout::read(b"#!/bin/sh").is_none());
+        assert!(FileLayout::read(b"#!/bin/sh").is_none());
     }
 }

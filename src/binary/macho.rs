@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use object::ReadRef;
 
-use crate::binary::detect::language::Tables;
-use crate::binary::string_scan::Text;
+use crate::binary::detect::language::RustMarks;
+use crate::binary::string_scan::FoundStrings;
 use crate::binary::string_scan::complement;
 use crate::binary::{
-    Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
+    Binary, BinaryFormat, BinaryKind, DebugInfo, Hardening, Libc, LibcName, Linkage, Machine,
+    SymbolTableState,
 };
 use crate::digest::hex;
 use crate::fact::Fact;
@@ -68,12 +69,12 @@ struct Commands {
 }
 
 /// A header's words in its own order.
-struct Words {
+struct HeaderWords {
     little: bool,
     wide: bool,
 }
 
-impl Words {
+impl HeaderWords {
     fn word(&self, bytes: &[u8], at: usize) -> Option<u32> {
         let raw = *bytes.get(at..)?.first_chunk()?;
         Some(if self.little { u32::from_le_bytes(raw) } else { u32::from_be_bytes(raw) })
@@ -91,7 +92,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     data: R,
     contents: Option<&[u8]>,
 ) {
-    binary.format = Some(Format::MachO);
+    binary.format = Some(BinaryFormat::MachO);
     binary.contents_read = contents.is_some();
     let Some((words, header)) = header(data) else {
         binary.notes.push("cut off inside the Mach-O header".to_string());
@@ -111,16 +112,16 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         binary.notes.push("the symbol table reaches past the end of the file".to_string());
     }
     binary.kind = match kind {
-        1 => Kind::Object,
-        2 => Kind::Executable,
-        6 | 8 | 9 => Kind::SharedLibrary,
-        _ => Kind::Other,
+        1 => BinaryKind::Object,
+        2 => BinaryKind::Executable,
+        6 | 8 | 9 => BinaryKind::SharedLibrary,
+        _ => BinaryKind::Other,
     };
     const PIE: u32 = 0x20_0000;
     const STACK_EXECUTION: u32 = 0x2_0000;
-    let loaded = binary.kind == Kind::Executable || binary.kind == Kind::SharedLibrary;
+    let loaded = binary.kind == BinaryKind::Executable || binary.kind == BinaryKind::SharedLibrary;
     binary.position_independent =
-        loaded.then_some(binary.kind == Kind::SharedLibrary || flags & PIE != 0);
+        loaded.then_some(binary.kind == BinaryKind::SharedLibrary || flags & PIE != 0);
     binary.static_pie = loaded.then_some(false);
     let (arch, bits) = match (cpu, subtype & 0xff) {
         (0x0100_0007, _) => ("x86_64", 64),
@@ -155,7 +156,8 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         ..Hardening::default()
     };
     let symbols = symbols(data, &words, &commands, contents.is_some());
-    binary.symbols = Some(if symbols.local { Symbols::Present } else { Symbols::Stripped });
+    binary.symbols =
+        Some(if symbols.local { SymbolTableState::Present } else { SymbolTableState::Stripped });
     binary.debug_info = Some(match (commands.dwarf, symbols.objects) {
         (true, _) => DebugInfo::Present,
         (false, true) => DebugInfo::Separate,
@@ -164,24 +166,24 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     let text = contents.map(|bytes| {
         let mut code = commands.code.clone();
         code.sort_unstable();
-        Text::read(bytes, &complement(&code, bytes.len()))
+        FoundStrings::read(bytes, &complement(&code, bytes.len()))
     });
     let section = |(offset, size): (u64, u64)| -> Option<Range<usize>> {
         let start = usize::try_from(offset).ok()?;
         Some(start..start.checked_add(usize::try_from(size).ok()?)?)
     };
-    let tables = Tables {
+    let tables = RustMarks {
         needed: &commands.needed,
         imports: &symbols.undefined,
         dep_v0: commands.dep_v0.is_some(),
         damaged,
-        ..Tables::default()
+        ..RustMarks::default()
     };
     let record = commands.dep_v0.and_then(section).and_then(|range| contents?.get(range));
     binary.read_rust(&tables, text.as_ref(), contents, record);
 }
 
-fn header<'data, R: ReadRef<'data>>(data: R) -> Option<(Words, &'data [u8])> {
+fn header<'data, R: ReadRef<'data>>(data: R) -> Option<(HeaderWords, &'data [u8])> {
     let magic = data.read_bytes_at(0, 4).ok()?;
     let (wide, little) = match magic {
         [0xce, 0xfa, 0xed, 0xfe] => (false, true),
@@ -191,7 +193,7 @@ fn header<'data, R: ReadRef<'data>>(data: R) -> Option<(Words, &'data [u8])> {
         _ => return None,
     };
     let header = data.read_bytes_at(0, if wide { 32 } else { 28 }).ok()?;
-    Some((Words { little, wide }, header))
+    Some((HeaderWords { little, wide }, header))
 }
 
 /// Platforms are those of `mach-o/loader.h`.
@@ -232,7 +234,12 @@ fn triple(cpu: u32, subtype: u32, platform: Option<u32>) -> Fact<String> {
     Fact::certain(format!("{arch}-apple-{system}"), evidence)
 }
 
-fn commands<'data, R: ReadRef<'data>>(data: R, words: &Words, count: u32, size: u32) -> Commands {
+fn commands<'data, R: ReadRef<'data>>(
+    data: R,
+    words: &HeaderWords,
+    count: u32,
+    size: u32,
+) -> Commands {
     let mut commands = Commands::default();
     let start = if words.wide { 32 } else { 28 };
     let length =
@@ -256,7 +263,7 @@ fn commands<'data, R: ReadRef<'data>>(data: R, words: &Words, count: u32, size: 
 }
 
 impl Commands {
-    fn take(&mut self, kind: u32, command: &[u8], words: &Words) {
+    fn take(&mut self, kind: u32, command: &[u8], words: &HeaderWords) {
         let word = |at: usize| words.word(command, at).unwrap_or(0);
         let pair = |at: usize| (u64::from(word(at)), u64::from(word(at + 4)));
         // The highest bit only says that the loader has to know the command.
@@ -285,7 +292,7 @@ impl Commands {
         }
     }
 
-    fn take_segment(&mut self, command: &[u8], words: &Words, wide: bool) {
+    fn take_segment(&mut self, command: &[u8], words: &HeaderWords, wide: bool) {
         const WRITE_EXECUTE: u32 = 2 | 4;
         let (protection, sections, size) = if wide { (60, 72, 80) } else { (44, 56, 68) };
         self.dwarf |= command.get(8..).is_some_and(|name| name.starts_with(b"__DWARF\0"));
@@ -320,7 +327,7 @@ fn string(command: &[u8], at: u32) -> Option<String> {
 }
 
 #[derive(Default)]
-struct Seen {
+struct SymbolSummary {
     /// Symbols that only a debugger has a use for.
     local: bool,
     /// Debug information in object files that are named (N_OSO).
@@ -330,11 +337,11 @@ struct Seen {
 
 fn symbols<'data, R: ReadRef<'data>>(
     data: R,
-    words: &Words,
+    words: &HeaderWords,
     commands: &Commands,
     names: bool,
-) -> Seen {
-    let mut seen = Seen::default();
+) -> SymbolSummary {
+    let mut seen = SymbolSummary::default();
     let Some((at, count, strings, _)) = commands.symbols else { return seen };
     let size: u64 = if words.wide { 16 } else { 12 };
     let entries = |(first, number): (u64, u64)| -> &'data [u8] {

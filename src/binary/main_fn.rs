@@ -14,9 +14,9 @@ pub mod program;
 mod walk;
 mod walk_function;
 
-use crate::binary::address_space::Memory;
-use crate::binary::main_fn::locate::Shape;
-use crate::binary::main_fn::program::Program;
+use crate::binary::address_space::AddressSpace;
+use crate::binary::main_fn::locate::MainShape;
+use crate::binary::main_fn::program::WalkableProgram;
 use crate::binary::{LtoShape, MainVerdict, Optimisation};
 use crate::fact::Fact;
 
@@ -38,15 +38,15 @@ pub struct MainFacts {
 /// Looks into a program; every answer is `None` where the bytes are no ELF program for x86_64 or
 /// aarch64, and says why.
 pub fn read(bytes: &[u8]) -> MainFacts {
-    match Memory::read(bytes) {
+    match AddressSpace::read(bytes) {
         Some(memory) => of(&memory),
         None => MainFacts::unknown("not a program that can be laid out in memory"),
     }
 }
 
 /// As [`read`], for a program that is already laid out.
-pub fn of(memory: &Memory<'_>) -> MainFacts {
-    let program = match Program::new(memory) {
+pub fn of(memory: &AddressSpace<'_>) -> MainFacts {
+    let program = match WalkableProgram::new(memory) {
         Ok(program) => program,
         Err(why) => return MainFacts::unknown(why),
     };
@@ -54,7 +54,7 @@ pub fn of(memory: &Memory<'_>) -> MainFacts {
         Ok(found) => found,
         Err(why) => return MainFacts::unknown(why),
     };
-    let (mut verdict, mut evidence) = classify::judge(&program, found.user_main);
+    let (mut verdict, mut evidence) = classify::classify(&program, found.user_main);
     if !matches!(verdict, None | Some(MainVerdict::Real))
         && let Some(constructor) = constructors::first_that_works(&program)
     {
@@ -67,17 +67,17 @@ pub fn of(memory: &Memory<'_>) -> MainFacts {
         None => Fact::unknown(evidence),
     };
     let lto = match found.shape {
-        Shape::Whole => Fact::high(LtoShape::Fat, "std's start-up is inlined into main"),
-        Shape::Closure | Shape::LangStart => {
+        MainShape::Whole => Fact::high(LtoShape::Fat, "std's start-up is inlined into main"),
+        MainShape::Closure | MainShape::LangStart => {
             // So does fat LTO at opt-level 1, which inlines less.
             Fact::low(LtoShape::ThinOrOff, "main calls std's start-up")
         }
     };
     let optimisation = match found.shape {
-        Shape::Whole => Fact::unknown("fat link-time optimisation inlines at every level"),
-        Shape::Closure => Fact::high(Optimisation::Inlining, "lang_start is inlined into main"),
+        MainShape::Whole => Fact::unknown("fat link-time optimisation inlines at every level"),
+        MainShape::Closure => Fact::high(Optimisation::Inlining, "lang_start is inlined into main"),
         // Seen at levels 0 and z, but also where several codegen units are not optimised together.
-        Shape::LangStart => Fact::low(Optimisation::NoneOrSmallest, "main calls lang_start"),
+        MainShape::LangStart => Fact::low(Optimisation::NoneOrSmallest, "main calls lang_start"),
     };
     MainFacts {
         main,

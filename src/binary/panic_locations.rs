@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::binary::address_space::{Memory, Pointer, Segment};
+use crate::binary::address_space::{AddressSpace, MappedSegment, Pointer};
 
 /// Neither generated code nor its lines get longer than this in practice; addresses do.
 const MAX_LINE: u32 = 1 << 22;
@@ -14,16 +14,16 @@ const MAX_TAG: u32 = 4;
 
 /// How much is taken at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct PanicLocationLimits {
     /// Distinct locations; the largest programs measured have about 40,000.
     pub locations: usize,
     /// Bytes of a path.
     pub path: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { locations: 1 << 18, path: 1024 }
+impl Default for PanicLocationLimits {
+    fn default() -> PanicLocationLimits {
+        PanicLocationLimits { locations: 1 << 18, path: 1024 }
     }
 }
 
@@ -43,13 +43,13 @@ pub struct PanicLocation {
 
 /// Reads every panic location, each once, in order of path, line and column. A file that is no
 /// ELF, PE or thin Mach-O has none.
-pub fn read(bytes: &[u8], limits: Limits) -> Vec<PanicLocation> {
-    Memory::read(bytes).map(|memory| of(&memory, limits)).unwrap_or_default()
+pub fn read(bytes: &[u8], limits: PanicLocationLimits) -> Vec<PanicLocation> {
+    AddressSpace::read(bytes).map(|memory| of(&memory, limits)).unwrap_or_default()
 }
 
 /// As [`read`], for a program that is already laid out.
-pub fn of(memory: &Memory<'_>, limits: Limits) -> Vec<PanicLocation> {
-    let mut found = Found { memory, limits, count: 0, by_path: HashMap::new() };
+pub fn of(memory: &AddressSpace<'_>, limits: PanicLocationLimits) -> Vec<PanicLocation> {
+    let mut found = LocationScan { memory, limits, count: 0, by_path: HashMap::new() };
     match &memory.elf {
         Some(elf) if elf.is_relocatable() && !memory.pointers().is_empty() => found.follow(),
         Some(elf) if elf.is_relocatable() => found.scan(|segment| segment.writable),
@@ -62,17 +62,17 @@ pub fn of(memory: &Memory<'_>, limits: Limits) -> Vec<PanicLocation> {
     found.into_locations()
 }
 
-struct Found<'m, 'a> {
-    memory: &'m Memory<'a>,
-    limits: Limits,
+struct LocationScan<'m, 'a> {
+    memory: &'m AddressSpace<'a>,
+    limits: PanicLocationLimits,
     count: usize,
-    by_path: HashMap<&'a str, Vec<Position>>,
+    by_path: HashMap<&'a str, Vec<LocationPosition>>,
 }
 
 /// Line, column, offset in the file.
-type Position = (u32, u32, u64);
+type LocationPosition = (u32, u32, u64);
 
-impl<'a> Found<'_, 'a> {
+impl<'a> LocationScan<'_, 'a> {
     /// Looks where relocations write: a location starts with one pointer and holds no other.
     fn follow(&mut self) {
         let size = self.memory.encoding().size() as u64;
@@ -88,7 +88,7 @@ impl<'a> Found<'_, 'a> {
     }
 
     /// Looks at every word of the chosen segments.
-    fn scan(&mut self, chosen: impl Fn(&Segment) -> bool) {
+    fn scan(&mut self, chosen: impl Fn(&MappedSegment) -> bool) {
         let encoding = self.memory.encoding();
         let (file, size) = (self.memory.file(), encoding.size());
         for segment in self.memory.segments().iter().filter(|segment| chosen(segment)) {
@@ -150,7 +150,7 @@ impl<'a> Found<'_, 'a> {
     }
 
     fn into_locations(self) -> Vec<PanicLocation> {
-        let mut files: Vec<(&str, Vec<Position>)> = self.by_path.into_iter().collect();
+        let mut files: Vec<(&str, Vec<LocationPosition>)> = self.by_path.into_iter().collect();
         files.sort_unstable_by_key(|file| file.0);
         let mut locations = Vec::with_capacity(self.count);
         for (path, mut positions) in files {
@@ -170,12 +170,12 @@ impl<'a> Found<'_, 'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::address_space::tests::Sketch;
+    use crate::binary::address_space::tests::TestProgram;
 
     const PATH: &[u8] = b"src/parse.rs\0";
 
     /// A location of the path above, at the start of the data.
-    fn program(sketch: Sketch, length: u64, line: u32, column: u32) -> Vec<u8> {
+    fn program(sketch: TestProgram, length: u64, line: u32, column: u32) -> Vec<u8> {
         let mut data = Vec::new();
         let after = sketch.word_size() as u64 * 2 + 8;
         sketch.push_word(&mut data, sketch.data_address() + after);
@@ -187,12 +187,15 @@ mod tests {
     }
 
     fn positions(bytes: &[u8]) -> Vec<(String, u32, u32)> {
-        read(bytes, Limits::default()).into_iter().map(|it| (it.path, it.line, it.column)).collect()
+        read(bytes, PanicLocationLimits::default())
+            .into_iter()
+            .map(|it| (it.path, it.line, it.column))
+            .collect()
     }
 
     #[test]
     fn finds_a_location_in_every_class_and_byte_order() {
-        for sketch in Sketch::ALL {
+        for sketch in TestProgram::ALL {
             for length in [12, 13] {
                 assert_eq!(
                     positions(&program(sketch, length, 7, 21)),
@@ -205,22 +208,22 @@ mod tests {
 
     #[test]
     fn leaves_what_is_no_location() {
-        for sketch in Sketch::ALL {
+        for sketch in TestProgram::ALL {
             assert!(positions(&program(sketch, 12, 0, 21)).is_empty());
             assert!(positions(&program(sketch, 12, 7, 0)).is_empty());
             assert!(positions(&program(sketch, 11, 7, 21)).is_empty(), "does not end in .rs");
             assert!(positions(&program(sketch, 1 << 20, 7, 21)).is_empty());
         }
-        let tagged = Sketch { wide: false, little_endian: true };
+        let tagged = TestProgram { wide: false, little_endian: true };
         assert!(positions(&program(tagged, 12, 1, 21)).is_empty(), "a tag and a line");
     }
 
     #[test]
     fn takes_no_more_than_the_limit() {
-        let bytes = program(Sketch::ALL[0], 12, 7, 21);
-        let none = Limits { locations: 0, ..Limits::default() };
+        let bytes = program(TestProgram::ALL[0], 12, 7, 21);
+        let none = PanicLocationLimits { locations: 0, ..PanicLocationLimits::default() };
         assert!(read(&bytes, none).is_empty());
-        assert!(read(b"#!/bin/sh\n", Limits::default()).is_empty());
+        assert!(read(b"#!/bin/sh\n", PanicLocationLimits::default()).is_empty());
     }
 
     #[test]

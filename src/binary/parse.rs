@@ -6,21 +6,23 @@ use std::ops::Range;
 use object::elf;
 use object::read::{ReadCache, ReadRef};
 
-use crate::binary::address_space::Memory;
+use crate::binary::address_space::AddressSpace;
 use crate::binary::detect::c_objects;
-use crate::binary::detect::language;
-use crate::binary::detect::language::Tables;
-use crate::binary::detect::runtime_needs::Hints;
+use crate::binary::detect::language::RustMarks;
+use crate::binary::detect::runtime_needs::RuntimeNeeds;
 use crate::binary::detect::target;
 use crate::binary::detect::target::ArmBarriers;
 use crate::binary::detect::{cpu_level, crates, runtime_libs, secrets};
+use crate::binary::detect::{language, panic_strategy};
 use crate::binary::elf::record_section;
-use crate::binary::elf::sections::{Headers, Section};
-use crate::binary::elf::{Depth, ET_DYN, ET_EXEC, Linking, NotElf};
+use crate::binary::elf::sections::{NamedSection, SectionFacts};
+use crate::binary::elf::{Depth, DynamicInfo, ET_DYN, ET_EXEC, ElfError};
 use crate::binary::panic_locations;
-use crate::binary::panic_locations::Limits;
-use crate::binary::string_scan::{Needle, Text, complement};
-use crate::binary::{Binary, DebugInfo, Format, Hardening, Kind, LibcName, Relro, Symbols};
+use crate::binary::panic_locations::PanicLocationLimits;
+use crate::binary::string_scan::{FoundStrings, StringSignature, complement};
+use crate::binary::{
+    Binary, BinaryFormat, BinaryKind, DebugInfo, Hardening, LibcName, Relro, SymbolTableState,
+};
 use crate::binary::{macho, main_fn, pe, wasm};
 use crate::digest::{hex, sha256_hex};
 use crate::fact::Fact;
@@ -30,7 +32,7 @@ const MAX_RECORD: u64 = 4 << 20;
 
 /// Why bytes are none that can be answered for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotABinary {
+pub enum ParseError {
     /// Nothing there.
     #[error("the file is empty")]
     Empty,
@@ -52,7 +54,7 @@ impl Binary {
     /// # Errors
     ///
     /// When the bytes are no program at all.
-    pub fn quick<S: Read + Seek>(path: impl Into<String>, source: S) -> Result<Binary, NotABinary> {
+    pub fn quick<S: Read + Seek>(path: impl Into<String>, source: S) -> Result<Binary, ParseError> {
         let cache = ReadCache::new(source);
         let mut binary =
             Binary { path: path.into(), size: (&cache).len().unwrap_or(0), ..Binary::default() };
@@ -65,14 +67,14 @@ impl Binary {
     /// # Errors
     ///
     /// When the bytes are no program at all.
-    pub fn full(path: impl Into<String>, bytes: &[u8], digest: bool) -> Result<Binary, NotABinary> {
+    pub fn full(path: impl Into<String>, bytes: &[u8], digest: bool) -> Result<Binary, ParseError> {
         let mut binary =
             Binary { path: path.into(), size: bytes.len() as u64, ..Binary::default() };
         std::thread::scope(|scope| {
             let digest = digest.then(|| scope.spawn(|| sha256_hex(bytes)));
             binary.read(bytes, Some(bytes))?;
-            if binary.format == Some(Format::Elf) && binary.interpreter.is_some() {
-                binary.foreign_sources = c_objects::sources(bytes);
+            if binary.format == Some(BinaryFormat::Elf) && binary.interpreter.is_some() {
+                binary.c_sources = c_objects::sources(bytes);
             }
             binary.record = record_section::find(bytes).map(Box::from);
             // Hashing has no way to panic; were there one, the digest would be missing, not wrong.
@@ -85,11 +87,11 @@ impl Binary {
         &mut self,
         data: R,
         contents: Option<&[u8]>,
-    ) -> Result<(), NotABinary> {
+    ) -> Result<(), ParseError> {
         let length = data.len().unwrap_or(0);
         let start = data.read_bytes_at(0, length.min(16)).unwrap_or_default();
         match start {
-            [] => return Err(NotABinary::Empty),
+            [] => return Err(ParseError::Empty),
             [0x7f, b'E', b'L', b'F', ..] => self.read_elf(data, contents),
             [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => {
                 macho::read(self, data, contents);
@@ -100,15 +102,16 @@ impl Binary {
             [0x01, 0xdf | 0xf7, ..] => {
                 self.notes.push("an AIX program (XCOFF), which is not read".to_string());
                 let all = 0..contents.map_or(0, <[u8]>::len);
-                let text = contents.map(|bytes| Text::read(bytes, std::slice::from_ref(&all)));
+                let text =
+                    contents.map(|bytes| FoundStrings::read(bytes, std::slice::from_ref(&all)));
                 self.contents_read = contents.is_some();
-                self.read_rust(&Tables::default(), text.as_ref(), None, None);
+                self.read_rust(&RustMarks::default(), text.as_ref(), None, None);
             }
             _ if start.starts_with(b"!<arch>\n") || start.starts_with(b"!<thin>\n") => {
-                return Err(NotABinary::Archive);
+                return Err(ParseError::Archive);
             }
-            _ if start.starts_with(b"#!") => return Err(NotABinary::Other("a script")),
-            _ => return Err(NotABinary::Unknown),
+            _ if start.starts_with(b"#!") => return Err(ParseError::Other("a script")),
+            _ => return Err(ParseError::Unknown),
         }
         Ok(())
     }
@@ -118,10 +121,10 @@ impl Binary {
         &mut self,
         data: R,
         contents: Option<&[u8]>,
-    ) -> Result<(), NotABinary> {
+    ) -> Result<(), ParseError> {
         let slices = macho::slices(data)
-            .ok_or(NotABinary::Other("a Java class or a damaged universal file"))?;
-        self.format = Some(Format::MachO);
+            .ok_or(ParseError::Other("a Java class or a damaged universal file"))?;
+        self.format = Some(BinaryFormat::MachO);
         self.contents_read = contents.is_some();
         for (offset, size) in slices {
             let end = offset.checked_add(size).filter(|&end| end <= self.size);
@@ -133,7 +136,7 @@ impl Binary {
             let mut slice = Binary { path: self.path.clone(), size, ..Binary::default() };
             match contents.and_then(|bytes| bytes.get(range)) {
                 Some(part) => macho::read(&mut slice, part, Some(part)),
-                None => macho::read(&mut slice, Part { data, offset, size }, None),
+                None => macho::read(&mut slice, CachedPart { data, offset, size }, None),
             }
             self.slices.push(slice);
         }
@@ -151,16 +154,16 @@ impl Binary {
     }
 
     fn read_elf<'data, R: ReadRef<'data>>(&mut self, data: R, contents: Option<&[u8]>) {
-        self.format = Some(Format::Elf);
+        self.format = Some(BinaryFormat::Elf);
         self.contents_read = contents.is_some();
         let depth = if contents.is_some() { Depth::Symbols } else { Depth::Headers };
-        let linking = match Linking::read(data, depth) {
+        let linking = match DynamicInfo::read(data, depth) {
             Ok(linking) => linking,
             Err(why) => {
                 self.notes.push(
                     match why {
-                        NotElf::TooShort => "cut off inside the ELF header",
-                        NotElf::Magic | NotElf::Ident => {
+                        ElfError::TooShort => "cut off inside the ELF header",
+                        ElfError::Magic | ElfError::Ident => {
                             "the ELF header names no known class or byte order"
                         }
                     }
@@ -169,10 +172,10 @@ impl Binary {
                 return;
             }
         };
-        let headers = Headers::read(data, &linking);
+        let headers = SectionFacts::read(data, &linking);
         self.identify_elf(&headers, &linking);
-        let text =
-            contents.map(|bytes| Text::read(bytes, &text_ranges(&headers, &linking, bytes.len())));
+        let text = contents
+            .map(|bytes| FoundStrings::read(bytes, &text_ranges(&headers, &linking, bytes.len())));
         let imports: Option<Vec<String>> = linking
             .symbols
             .as_ref()
@@ -186,7 +189,7 @@ impl Binary {
         if !comment.iter().any(|text| text.starts_with("rustc version")) {
             comment.extend(contents.and_then(|_| dwarf_producer(&headers, data)));
         }
-        let tables = Tables {
+        let tables = RustMarks {
             comment: &comment,
             needed: &linking.needed,
             imports: imports.as_deref().unwrap_or_default(),
@@ -195,13 +198,14 @@ impl Binary {
             texts_outlive_code: linking.machine == elf::EM_PPC64.0,
             may_be_traceless: false,
         };
-        let packed = text.as_ref().is_some_and(|text| text.has(Needle::Upx));
+        let packed = text.as_ref().is_some_and(|text| text.has(StringSignature::Upx));
         self.packer = packed.then_some("UPX");
-        self.version_placeholder = text.as_ref().map(|text| text.has(Needle::Vergen));
+        self.version_placeholder = text.as_ref().map(|text| text.has(StringSignature::Vergen));
         let record =
             headers.section(".dep-v0").and_then(|section| section.bytes(contents?, MAX_RECORD));
         self.read_rust(&tables, text.as_ref(), contents, record);
-        let names = headers.section(".strtab").filter(|_| self.symbols == Some(Symbols::Present));
+        let names =
+            headers.section(".strtab").filter(|_| self.symbols == Some(SymbolTableState::Present));
         let names = names.and_then(|section| section.bytes(contents?, u64::MAX));
         if let (Some(true), Some(text), Some(names)) = (self.rust.value, &text, names) {
             let has_symbol = runtime_libs::has_overflow_symbol(names);
@@ -210,14 +214,14 @@ impl Binary {
         self.linking = Some(linking);
     }
 
-    fn identify_elf(&mut self, headers: &Headers, linking: &Linking) {
+    fn identify_elf(&mut self, headers: &SectionFacts, linking: &DynamicInfo) {
         let program =
             linking.is_program() && (linking.soname.is_none() || linking.file_type == ET_EXEC);
         self.kind = match linking.file_type {
-            1 => Kind::Object,
-            ET_EXEC | ET_DYN if program => Kind::Executable,
-            ET_DYN => Kind::SharedLibrary,
-            _ => Kind::Other,
+            1 => BinaryKind::Object,
+            ET_EXEC | ET_DYN if program => BinaryKind::Executable,
+            ET_DYN => BinaryKind::SharedLibrary,
+            _ => BinaryKind::Other,
         };
         self.machine = target::machine(linking);
         self.interpreter = linking.interpreter.clone();
@@ -231,13 +235,13 @@ impl Binary {
         self.position_independent = loaded.then_some(linking.file_type == ET_DYN);
         self.static_pie = loaded.then_some(
             linking.file_type == ET_DYN
-                && self.kind == Kind::Executable
+                && self.kind == BinaryKind::Executable
                 && linking.interpreter.is_none(),
         );
         self.symbols = Some(if headers.section(".symtab").is_some_and(|s| s.size > s.entry_size) {
-            Symbols::Present
+            SymbolTableState::Present
         } else {
-            Symbols::Stripped
+            SymbolTableState::Stripped
         });
         let debug = [".debug_info", ".zdebug_info", ".debug_line", ".zdebug_line"];
         let elsewhere = [".gnu_debuglink", ".gnu_debugaltlink", ".debug_gdb_scripts_link"];
@@ -263,14 +267,14 @@ impl Binary {
     /// What is true of Rust programs alone; of any other, that it is none.
     pub(crate) fn read_rust(
         &mut self,
-        tables: &Tables<'_>,
-        text: Option<&Text>,
+        tables: &RustMarks<'_>,
+        text: Option<&FoundStrings>,
         contents: Option<&[u8]>,
         record: Option<&[u8]>,
     ) {
         if let (Some(text), Some(bytes)) = (text, contents) {
             self.private_keys = secrets::private_keys(bytes, text);
-            self.hints = Hints::read(bytes, text);
+            self.runtime_needs = RuntimeNeeds::read(bytes, text);
             runtime_libs::read_any(self, text);
         }
         self.rust = language::language(tables, text);
@@ -290,12 +294,12 @@ impl Binary {
             self.cpu_level = Fact::unknown(why);
             return;
         }
-        self.panic = language::panic(tables, text);
+        self.panic = panic_strategy::find_panic_strategy(tables, text);
         self.rustc = language::rustc(tables, text);
         let (Some(text), Some(bytes)) = (text, contents) else { return };
         let mut places = Vec::new();
-        if let Some(memory) = Memory::read(bytes) {
-            places = panic_locations::of(&memory, Limits::default());
+        if let Some(memory) = AddressSpace::read(bytes) {
+            places = panic_locations::of(&memory, PanicLocationLimits::default());
             self.home_paths = secrets::homes(&places);
             let facts = main_fn::of(&memory);
             (self.main, self.lto) = (facts.main, facts.lto);
@@ -315,7 +319,7 @@ impl Binary {
     }
 }
 
-fn hardening(linking: &Linking) -> Hardening {
+fn hardening(linking: &DynamicInfo) -> Hardening {
     let flags = |kind: u32| linking.segment(kind).map(|segment| segment.flags);
     let relro = linking.segment(elf::PT_GNU_RELRO.0).is_some();
     Hardening {
@@ -335,7 +339,7 @@ fn hardening(linking: &Linking) -> Hardening {
 
 /// Without `PT_GNU_STACK` the architecture's default holds: executable where the kernel's
 /// `elf_read_implies_exec` says so, which today is 32-bit x86 and old MIPS and ARM.
-fn executable_stack(linking: &Linking, flags: Option<u32>) -> Option<bool> {
+fn executable_stack(linking: &DynamicInfo, flags: Option<u32>) -> Option<bool> {
     match flags {
         Some(flags) => Some(flags & elf::PF_X.0 != 0),
         None if linking.segments.is_empty() => None,
@@ -348,8 +352,8 @@ fn executable_stack(linking: &Linking, flags: Option<u32>) -> Option<bool> {
 
 /// The parts of the file that can hold texts: not the code, not the debugger's tables, not the
 /// loader's. Two thirds of a large program need no look.
-fn text_ranges(headers: &Headers, linking: &Linking, length: usize) -> Vec<Range<usize>> {
-    let dull = |section: &Section| {
+fn text_ranges(headers: &SectionFacts, linking: &DynamicInfo, length: usize) -> Vec<Range<usize>> {
+    let dull = |section: &NamedSection| {
         section.kind != elf::SHT_NOBITS.0
             && (section.flags & elf::SHF_EXECINSTR.0 != 0
                 || matches!(
@@ -386,7 +390,7 @@ fn text_ranges(headers: &Headers, linking: &Linking, length: usize) -> Vec<Range
 
 /// `rustc version 1.27.0 (3eda71b00 2018-06-19)` out of DWARF's `clang LLVM (rustc version …)`,
 /// which is all that compilers before 1.74 left, where a program was not stripped.
-fn dwarf_producer<'data, R: ReadRef<'data>>(headers: &Headers, data: R) -> Option<String> {
+fn dwarf_producer<'data, R: ReadRef<'data>>(headers: &SectionFacts, data: R) -> Option<String> {
     /// Producers come first, and a compressed section has none to be found.
     const LOOKED_AT: u64 = 64 << 20;
     let texts = headers.section(".debug_str")?.bytes(data, LOOKED_AT)?;
@@ -398,7 +402,7 @@ fn dwarf_producer<'data, R: ReadRef<'data>>(headers: &Headers, data: R) -> Optio
 }
 
 /// Counts the memory barriers of 32-bit ARM code.
-fn arm_barriers(bytes: &[u8], linking: &Linking) -> ArmBarriers {
+fn arm_barriers(bytes: &[u8], linking: &DynamicInfo) -> ArmBarriers {
     let mut barriers = ArmBarriers::default();
     for segment in linking.loads().filter(|segment| segment.flags & 1 != 0) {
         let start = usize::try_from(segment.offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -421,20 +425,20 @@ fn arm_barriers(bytes: &[u8], linking: &Linking) -> ArmBarriers {
 
 /// A part of a file that is read through a cache.
 #[derive(Clone, Copy)]
-struct Part<R> {
+struct CachedPart<R> {
     data: R,
     offset: u64,
     size: u64,
 }
 
-impl<R> Part<R> {
+impl<R> CachedPart<R> {
     fn place(&self, offset: u64, size: u64) -> Result<u64, ()> {
         let inside = offset.checked_add(size).is_some_and(|end| end <= self.size);
         if inside { self.offset.checked_add(offset).ok_or(()) } else { Err(()) }
     }
 }
 
-impl<'data, R: ReadRef<'data>> ReadRef<'data> for Part<R> {
+impl<'data, R: ReadRef<'data>> ReadRef<'data> for CachedPart<R> {
     fn len(self) -> Result<u64, ()> {
         Ok(self.size)
     }

@@ -2,12 +2,13 @@
 
 use object::ReadRef;
 
-use crate::binary::detect::language::Tables;
+use crate::binary::detect::language::RustMarks;
 use crate::binary::elf::sections::c_string;
 use crate::binary::string_scan::complement;
-use crate::binary::string_scan::{Needle, Text};
+use crate::binary::string_scan::{FoundStrings, StringSignature};
 use crate::binary::{
-    Binary, DebugInfo, Format, Hardening, Kind, Libc, LibcName, Linkage, Machine, Symbols,
+    Binary, BinaryFormat, BinaryKind, DebugInfo, Hardening, Libc, LibcName, Linkage, Machine,
+    SymbolTableState,
 };
 use crate::digest::hex;
 use crate::fact::Fact;
@@ -21,7 +22,7 @@ const MAX_DEBUG: u64 = 64;
 
 /// What the headers say.
 #[derive(Default)]
-struct Headers {
+struct PeHeaders {
     machine: u16,
     characteristics: u16,
     symbols: u32,
@@ -31,12 +32,12 @@ struct Headers {
     dll_characteristics: u16,
     /// `(address, size)` of each data directory.
     directories: Vec<(u32, u32)>,
-    sections: Vec<Section>,
+    sections: Vec<PeSection>,
     /// Between the DOS header and the PE header: where Microsoft's linker leaves its "Rich" mark.
     rich: bool,
 }
 
-struct Section {
+struct PeSection {
     name: String,
     address: u32,
     memory_size: u32,
@@ -61,7 +62,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         binary.rust = Fact::unknown("the file cannot be read as a program");
         return;
     };
-    binary.format = Some(Format::Pe);
+    binary.format = Some(BinaryFormat::Pe);
     let length = binary.size;
     let cut =
         headers.sections.iter().any(|it| u64::from(it.offset) + u64::from(it.file_size) > length);
@@ -71,8 +72,11 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     const DLL: u16 = 0x2000;
     const DYNAMIC_BASE: u16 = 0x40;
     const NX_COMPAT: u16 = 0x100;
-    binary.kind =
-        if headers.characteristics & DLL != 0 { Kind::SharedLibrary } else { Kind::Executable };
+    binary.kind = if headers.characteristics & DLL != 0 {
+        BinaryKind::SharedLibrary
+    } else {
+        BinaryKind::Executable
+    };
     let (arch, bits) = match headers.machine {
         0x8664 => ("x86_64", 64),
         0x014c => ("x86", 32),
@@ -98,7 +102,11 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     binary.needed = imports(data, &headers, &mut thrown);
     let debug = debug(data, &headers);
     binary.build_id = debug.clone();
-    binary.symbols = Some(if headers.symbols > 0 { Symbols::Present } else { Symbols::Stripped });
+    binary.symbols = Some(if headers.symbols > 0 {
+        SymbolTableState::Present
+    } else {
+        SymbolTableState::Stripped
+    });
     // GNU tools name `.debug_info` by its place in the symbols' string table; the sections that
     // only debuggers want are the discardable ones with such a name.
     const DISCARDABLE: u32 = 0x0200_0000;
@@ -121,16 +129,16 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
             .map(|it| (it.offset.into(), it.file_size.into()))
             .collect();
         code.sort_unstable();
-        Text::read(bytes, &complement(&code, bytes.len()))
+        FoundStrings::read(bytes, &complement(&code, bytes.len()))
     });
     identify(binary, &headers, debug.is_some(), text.as_ref());
-    let tables = Tables {
+    let tables = RustMarks {
         needed: &binary.needed.clone(),
         imports: &thrown,
         dep_v0: headers.sections.iter().any(|it| it.name == ".dep-v0"),
         damaged: cut,
         may_be_traceless: true,
-        ..Tables::default()
+        ..RustMarks::default()
     };
     let record = headers.sections.iter().find(|it| it.name == ".dep-v0").and_then(|it| {
         let start = it.offset as usize;
@@ -142,7 +150,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
 
 /// The triple's last word and the C library: Microsoft's own linker and its imitators leave a
 /// PDB's name or their "Rich" mark, MinGW's start code leaves its messages.
-fn identify(binary: &mut Binary, headers: &Headers, debug: bool, text: Option<&Text>) {
+fn identify(binary: &mut Binary, headers: &PeHeaders, debug: bool, text: Option<&FoundStrings>) {
     let imports = |wanted: fn(&str) -> bool| {
         binary.needed.iter().find(|name| wanted(&name.to_ascii_lowercase())).cloned()
     };
@@ -173,7 +181,7 @@ fn identify(binary: &mut Binary, headers: &Headers, debug: bool, text: Option<&T
         linkage: Some(linkage),
         ..Libc::default()
     };
-    let gnu_text = text.is_some_and(|text| text.has(Needle::Mingw));
+    let gnu_text = text.is_some_and(|text| text.has(StringSignature::Mingw));
     let go = text.is_some_and(|text| text.go);
     let (environment, evidence, library) = if go && runtime.is_none() && universal.is_none() {
         let evidence = "Go's runtime calls the system itself";
@@ -234,7 +242,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// Microsoft's "PE Format": the DOS header's `e_lfanew`, signature, COFF header, optional header,
 /// section table.
-fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<Headers> {
+fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<PeHeaders> {
     let at = u64::from(word(data.read_bytes_at(0x3c, 4).ok()?, 0)?);
     let coff = data.read_bytes_at(at, 24).ok()?;
     if !coff.starts_with(b"PE\0\0") {
@@ -257,7 +265,7 @@ fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<Headers> {
     let there = data.len().ok()?.saturating_sub(sections_at);
     let table = data.read_bytes_at(sections_at, (sections * 40).min(there)).unwrap_or_default();
     let section = |it: &[u8]| {
-        Some(Section {
+        Some(PeSection {
             name: c_string(it.get(..8)?),
             memory_size: word(it, 8)?,
             address: word(it, 12)?,
@@ -267,7 +275,7 @@ fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<Headers> {
         })
     };
     let stub = data.read_bytes_at(0x40, at.saturating_sub(0x40).min(1024)).unwrap_or_default();
-    Some(Headers {
+    Some(PeHeaders {
         machine: half(coff, 4)?,
         symbols: word(coff, 16)?,
         characteristics: half(coff, 22)?,
@@ -281,7 +289,7 @@ fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<Headers> {
     })
 }
 
-impl Headers {
+impl PeHeaders {
     fn offset(&self, address: u32) -> Option<u64> {
         self.sections.iter().find_map(|section| {
             let inside = address.checked_sub(section.address)?;
@@ -298,7 +306,7 @@ impl Headers {
 /// Microsoft's C++ runtime, which is where unwinding is.
 fn imports<'data, R: ReadRef<'data>>(
     data: R,
-    headers: &Headers,
+    headers: &PeHeaders,
     of_runtime: &mut Vec<String>,
 ) -> Vec<String> {
     const IMPORTS: usize = 1;
@@ -329,7 +337,7 @@ fn string<'data, R: ReadRef<'data>>(data: R, at: u64) -> Option<String> {
 }
 
 /// The names of one library's import lookup table.
-fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &Headers, table: u32) -> Vec<String> {
+fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &PeHeaders, table: u32) -> Vec<String> {
     const MAX_SYMBOLS: u64 = 512;
     let size: u64 = if headers.wide { 8 } else { 4 };
     let Some(start) = headers.offset(table) else { return Vec::new() };
@@ -346,7 +354,7 @@ fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &Headers, table: u32) -> 
 }
 
 /// The GUID and age of the PDB that the debug directory names.
-fn debug<'data, R: ReadRef<'data>>(data: R, headers: &Headers) -> Option<String> {
+fn debug<'data, R: ReadRef<'data>>(data: R, headers: &PeHeaders) -> Option<String> {
     const DEBUG: usize = 6;
     const CODE_VIEW: u32 = 2;
     let (address, size) = headers.directory(DEBUG)?;

@@ -15,11 +15,11 @@ const MAX_PLACES: usize = 1 << 16;
 
 /// What the texts say; each flag is the presence of one text of the table below.
 #[derive(Debug, Default)]
-pub(crate) struct Text {
+pub(crate) struct FoundStrings {
     /// How often each needle was met.
-    counts: BTreeMap<Needle, u64>,
+    counts: BTreeMap<StringSignature, u64>,
     /// Where the needles of `PLACED` were met, in bytes of the file.
-    places: Vec<(Needle, Range<usize>)>,
+    places: Vec<(StringSignature, Range<usize>)>,
     /// `/rustc/<40 hex>`, by how often.
     pub commits: BTreeMap<String, u64>,
     /// Versions out of `/usr/src/rustc-1.63.0/` and `rustc-1.75.0-src/`.
@@ -39,7 +39,7 @@ pub(crate) struct Text {
 /// What a needle tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the table below explains each by its text")]
-pub(crate) enum Needle {
+pub(crate) enum StringSignature {
     Commit,
     DistributionSource,
     RustSource,
@@ -98,95 +98,99 @@ pub(crate) enum Needle {
 
 /// Each needle with its text. The bar cuts the text in two, so that this program, which would
 /// otherwise hold all of them, holds none.
-const NEEDLES: &[(Needle, &str)] = &[
-    (Needle::Commit, "/rus|tc/"),
-    (Needle::DistributionSource, "rustc|-1."),
-    (Needle::RustSource, "/rustlib|/src/rust/"),
-    (Needle::StdPath, "library/c|ore/src/"),
-    (Needle::StdPath, "library/s|td/src/"),
-    (Needle::StdPath, "library/al|loc/src/"),
-    (Needle::StdPath, "library\\c|ore\\src\\"),
-    (Needle::StdPath, "library\\s|td\\src\\"),
-    (Needle::StdPath, "library\\al|loc\\src\\"),
-    (Needle::RustcVersion, "rustc v|ersion 1."),
-    (Needle::Rethrown, "Rust panics m|ust be rethrown"),
-    (Needle::ForeignException, "Rust cannot c|atch foreign exceptions"),
-    (Needle::Backtrace, "RUST_B|ACKTRACE"),
-    (Needle::UnwrapNone, "called `Option::u|nwrap()` on a `None` value"),
-    (Needle::UnwrapErr, "called `Result::u|nwrap()` on an `Err` value"),
-    (Needle::PanickedAt, "panicked a|t "),
-    (Needle::OldStdPath, "src/lib|core/"),
-    (Needle::OldStdPath, "lib|core\\"),
-    (Needle::OverflowAdd, "attempt to a|dd with overflow"),
-    (Needle::OverflowSubtract, "attempt to s|ubtract with overflow"),
-    (Needle::OverflowMultiply, "attempt to m|ultiply with overflow"),
-    (Needle::UnsafePrecondition, "unsafe precondition(s) v|iolated: "),
-    (Needle::MisalignedPointer, "misaligned pointer d|ereference"),
+const NEEDLES: &[(StringSignature, &str)] = &[
+    (StringSignature::Commit, "/rus|tc/"),
+    (StringSignature::DistributionSource, "rustc|-1."),
+    (StringSignature::RustSource, "/rustlib|/src/rust/"),
+    (StringSignature::StdPath, "library/c|ore/src/"),
+    (StringSignature::StdPath, "library/s|td/src/"),
+    (StringSignature::StdPath, "library/al|loc/src/"),
+    (StringSignature::StdPath, "library\\c|ore\\src\\"),
+    (StringSignature::StdPath, "library\\s|td\\src\\"),
+    (StringSignature::StdPath, "library\\al|loc\\src\\"),
+    (StringSignature::RustcVersion, "rustc v|ersion 1."),
+    (StringSignature::Rethrown, "Rust panics m|ust be rethrown"),
+    (StringSignature::ForeignException, "Rust cannot c|atch foreign exceptions"),
+    (StringSignature::Backtrace, "RUST_B|ACKTRACE"),
+    (StringSignature::UnwrapNone, "called `Option::u|nwrap()` on a `None` value"),
+    (StringSignature::UnwrapErr, "called `Result::u|nwrap()` on an `Err` value"),
+    (StringSignature::PanickedAt, "panicked a|t "),
+    (StringSignature::OldStdPath, "src/lib|core/"),
+    (StringSignature::OldStdPath, "lib|core\\"),
+    (StringSignature::OverflowAdd, "attempt to a|dd with overflow"),
+    (StringSignature::OverflowSubtract, "attempt to s|ubtract with overflow"),
+    (StringSignature::OverflowMultiply, "attempt to m|ultiply with overflow"),
+    (StringSignature::UnsafePrecondition, "unsafe precondition(s) v|iolated: "),
+    (StringSignature::MisalignedPointer, "misaligned pointer d|ereference"),
     // The panic of a generator that nobody can write on a stable compiler: where it is, the linker
     // kept whatever the standard library holds.
-    (Needle::Uncollected, "`gen fn` should just k|eep returning `None` after panicking"),
-    (Needle::Musl, "No error i|nformation"),
-    (Needle::Glibc, "GLIBC_T|UNABLES"),
-    (Needle::Glibc, "Fatal g|libc error"),
-    (Needle::Glibc, "glibc.m|alloc."),
-    (Needle::Jemalloc, "<jem|alloc>"),
-    (Needle::Jemalloc, "_rj|em_"),
-    (Needle::Mimalloc, "mima|lloc: "),
-    (Needle::Snmalloc, "snm|alloc:"),
-    (Needle::Tcmalloc, "TCMAL|LOC_"),
-    (Needle::Rpmalloc, "rpmal|loc-"),
-    (Needle::Rustls, "rus|tls::"),
-    (Needle::Rustls, "/rus|tls-"),
-    (Needle::OpenSsl, "Open|SSL "),
-    (Needle::AwsLc, "AWS|-LC "),
-    (Needle::BoringSsl, "Boring|SSL"),
-    (Needle::Ring, "/ri|ng-0."),
-    (Needle::Schannel, "/scha|nnel-"),
-    (Needle::Isrg, "ISRG R|oot X1"),
-    (Needle::CaBundleDebian, "/etc/ssl/certs/ca-|certificates.crt"),
-    (Needle::CaBundleFedora, "/etc/pki/tls/certs/ca-|bundle.crt"),
-    (Needle::CaBundleAlpine, "/etc/ssl/ce|rt.pem"),
-    (Needle::CaBundleSuse, "/etc/ssl/ca-|bundle.pem"),
-    (Needle::CaDirectory, "/etc/ssl/c|erts"),
-    (Needle::Zoneinfo, "/usr/share/zo|neinfo"),
-    (Needle::Localtime, "/etc/loc|altime"),
-    (Needle::ResolvConf, "/etc/res|olv.conf"),
-    (Needle::Passwd, "/etc/pa|sswd"),
-    (Needle::Nsswitch, "/etc/nss|witch.conf"),
-    (Needle::Go, " Go build|inf:"),
-    (Needle::GoRuntime, "runtime.g|opanic\0"),
-    (Needle::Mingw, "Mingw-w64 r|untime failure"),
-    (Needle::NoDynamicLoading, "Dynamic loading n|ot supported"),
-    (Needle::Loopback, "127.0.|0.1:"),
-    (Needle::Loopback, "local|host:"),
-    (Needle::Loopback, "[:|:1]:"),
-    (Needle::OpenSslDirectory, "OPENSSL|DIR: \""),
-    (Needle::Template, "/**|/*"),
-    (Needle::PrivateKey, "PRIVATE |KEY-----"),
-    (Needle::Upx, "$Info: This file is p|acked with the UPX"),
-    (Needle::MsvcRtti, ".?A|V"),
-    (Needle::Vergen, "VERGEN_IDEMPOTENT|_OUTPUT"),
+    (StringSignature::Uncollected, "`gen fn` should just k|eep returning `None` after panicking"),
+    (StringSignature::Musl, "No error i|nformation"),
+    (StringSignature::Glibc, "GLIBC_T|UNABLES"),
+    (StringSignature::Glibc, "Fatal g|libc error"),
+    (StringSignature::Glibc, "glibc.m|alloc."),
+    (StringSignature::Jemalloc, "<jem|alloc>"),
+    (StringSignature::Jemalloc, "_rj|em_"),
+    (StringSignature::Mimalloc, "mima|lloc: "),
+    (StringSignature::Snmalloc, "snm|alloc:"),
+    (StringSignature::Tcmalloc, "TCMAL|LOC_"),
+    (StringSignature::Rpmalloc, "rpmal|loc-"),
+    (StringSignature::Rustls, "rus|tls::"),
+    (StringSignature::Rustls, "/rus|tls-"),
+    (StringSignature::OpenSsl, "Open|SSL "),
+    (StringSignature::AwsLc, "AWS|-LC "),
+    (StringSignature::BoringSsl, "Boring|SSL"),
+    (StringSignature::Ring, "/ri|ng-0."),
+    (StringSignature::Schannel, "/scha|nnel-"),
+    (StringSignature::Isrg, "ISRG R|oot X1"),
+    (StringSignature::CaBundleDebian, "/etc/ssl/certs/ca-|certificates.crt"),
+    (StringSignature::CaBundleFedora, "/etc/pki/tls/certs/ca-|bundle.crt"),
+    (StringSignature::CaBundleAlpine, "/etc/ssl/ce|rt.pem"),
+    (StringSignature::CaBundleSuse, "/etc/ssl/ca-|bundle.pem"),
+    (StringSignature::CaDirectory, "/etc/ssl/c|erts"),
+    (StringSignature::Zoneinfo, "/usr/share/zo|neinfo"),
+    (StringSignature::Localtime, "/etc/loc|altime"),
+    (StringSignature::ResolvConf, "/etc/res|olv.conf"),
+    (StringSignature::Passwd, "/etc/pa|sswd"),
+    (StringSignature::Nsswitch, "/etc/nss|witch.conf"),
+    (StringSignature::Go, " Go build|inf:"),
+    (StringSignature::GoRuntime, "runtime.g|opanic\0"),
+    (StringSignature::Mingw, "Mingw-w64 r|untime failure"),
+    (StringSignature::NoDynamicLoading, "Dynamic loading n|ot supported"),
+    (StringSignature::Loopback, "127.0.|0.1:"),
+    (StringSignature::Loopback, "local|host:"),
+    (StringSignature::Loopback, "[:|:1]:"),
+    (StringSignature::OpenSslDirectory, "OPENSSL|DIR: \""),
+    (StringSignature::Template, "/**|/*"),
+    (StringSignature::PrivateKey, "PRIVATE |KEY-----"),
+    (StringSignature::Upx, "$Info: This file is p|acked with the UPX"),
+    (StringSignature::MsvcRtti, ".?A|V"),
+    (StringSignature::Vergen, "VERGEN_IDEMPOTENT|_OUTPUT"),
 ];
 
 /// Whose checks the compiler leaves in code at opt-level 0, behind a branch that is never taken.
 const KEPT_PRECONDITIONS: &[&[u8]] = &[b"hint::unreachable_unchecked", b"NonZero::new_unchecked"];
 
 /// The needles whose surroundings are looked at afterwards.
-const PLACED: &[Needle] =
-    &[Needle::Loopback, Needle::OpenSslDirectory, Needle::Template, Needle::PrivateKey];
+const PLACED: &[StringSignature] = &[
+    StringSignature::Loopback,
+    StringSignature::OpenSslDirectory,
+    StringSignature::Template,
+    StringSignature::PrivateKey,
+];
 
 /// The needles that are files of the system, in the order of the report.
-const FILES: &[Needle] = &[
-    Needle::CaBundleDebian,
-    Needle::CaBundleFedora,
-    Needle::CaBundleSuse,
-    Needle::CaBundleAlpine,
-    Needle::CaDirectory,
-    Needle::Zoneinfo,
-    Needle::Localtime,
-    Needle::ResolvConf,
-    Needle::Passwd,
-    Needle::Nsswitch,
+const FILES: &[StringSignature] = &[
+    StringSignature::CaBundleDebian,
+    StringSignature::CaBundleFedora,
+    StringSignature::CaBundleSuse,
+    StringSignature::CaBundleAlpine,
+    StringSignature::CaDirectory,
+    StringSignature::Zoneinfo,
+    StringSignature::Localtime,
+    StringSignature::ResolvConf,
+    StringSignature::Passwd,
+    StringSignature::Nsswitch,
 ];
 
 /// The searcher over all needles: a vector one where the processor has it.
@@ -211,10 +215,10 @@ static SEARCHER: LazyLock<Searcher> = LazyLock::new(|| {
     }
 });
 
-impl Text {
+impl FoundStrings {
     /// Reads these ranges of the file once; they do not overlap.
-    pub fn read(bytes: &[u8], ranges: &[Range<usize>]) -> Text {
-        let mut text = Text::default();
+    pub fn read(bytes: &[u8], ranges: &[Range<usize>]) -> FoundStrings {
+        let mut text = FoundStrings::default();
         for range in ranges {
             let Some(part) = bytes.get(range.clone()) else { continue };
             let first_place = text.places.len();
@@ -234,30 +238,30 @@ impl Text {
                 *place = place.start + range.start..place.end + range.start;
             }
         }
-        text.musl = text.has(Needle::Musl);
-        text.glibc = text.has(Needle::Glibc);
-        text.go = text.has(Needle::Go) || text.has(Needle::GoRuntime);
+        text.musl = text.has(StringSignature::Musl);
+        text.glibc = text.has(StringSignature::Glibc);
+        text.go = text.has(StringSignature::Go) || text.has(StringSignature::GoRuntime);
         text
     }
 
     /// Where this text is, in bytes of the file; of the needles in `PLACED` alone.
-    pub fn places(&self, needle: Needle) -> impl Iterator<Item = Range<usize>> {
+    pub fn places(&self, needle: StringSignature) -> impl Iterator<Item = Range<usize>> {
         self.places.iter().filter(move |(it, _)| *it == needle).map(|(_, place)| place.clone())
     }
 
     /// Whether this text is inside.
-    pub fn has(&self, needle: Needle) -> bool {
+    pub fn has(&self, needle: StringSignature) -> bool {
         self.count(needle) > 0
     }
 
     /// How often this text is inside.
-    pub fn count(&self, needle: Needle) -> u64 {
+    pub fn count(&self, needle: StringSignature) -> u64 {
         self.counts.get(&needle).copied().unwrap_or(0)
     }
 
     /// The files of the system that are named inside.
     pub fn files(&self) -> Vec<String> {
-        let text = |wanted: &Needle| {
+        let text = |wanted: &StringSignature| {
             NEEDLES.iter().find(|(needle, _)| needle == wanted).map(|(_, text)| *text)
         };
         FILES
@@ -274,16 +278,16 @@ impl Text {
         let after = bytes.get(end..).unwrap_or_default();
         let before = bytes.get(..start).unwrap_or_default();
         let counts = match needle {
-            Needle::Commit => self.note_commit(after),
-            Needle::DistributionSource => self.note_source(after),
-            Needle::RustcVersion => self.note_comment(before, after),
-            Needle::OpenSsl => self.note_openssl(after),
+            StringSignature::Commit => self.note_commit(after),
+            StringSignature::DistributionSource => self.note_source(after),
+            StringSignature::RustcVersion => self.note_comment(before, after),
+            StringSignature::OpenSsl => self.note_openssl(after),
             // runtime/debug.buildInfoMagic: the byte 0xff goes before.
-            Needle::Go => before.last() == Some(&0xff),
-            Needle::UnsafePrecondition => {
+            StringSignature::Go => before.last() == Some(&0xff),
+            StringSignature::UnsafePrecondition => {
                 let is_kept = KEPT_PRECONDITIONS.iter().any(|it| after.starts_with(it));
                 if is_kept {
-                    *self.counts.entry(Needle::KeptPrecondition).or_default() += 1;
+                    *self.counts.entry(StringSignature::KeptPrecondition).or_default() += 1;
                 }
                 !is_kept
             }
@@ -390,8 +394,8 @@ pub(crate) fn complement(skipped: &[(u64, u64)], length: usize) -> Vec<Range<usi
 mod tests {
     use super::*;
 
-    fn text(bytes: &[u8]) -> Text {
-        Text::read(bytes, std::slice::from_ref(&(0..bytes.len())))
+    fn text(bytes: &[u8]) -> FoundStrings {
+        FoundStrings::read(bytes, std::slice::from_ref(&(0..bytes.len())))
     }
 
     #[test]
@@ -425,14 +429,17 @@ mod tests {
 
     #[test]
     fn a_comment_stands_between_nuls() {
-        assert!(text(b"\0rustc version 1.95.0 (59807616e 2026-04-14)\0").has(Needle::RustcVersion));
-        assert!(!text(b"expected rustc version 1.95.0 (x)\0").has(Needle::RustcVersion));
+        assert!(
+            text(b"\0rustc version 1.95.0 (59807616e 2026-04-14)\0")
+                .has(StringSignature::RustcVersion)
+        );
+        assert!(!text(b"expected rustc version 1.95.0 (x)\0").has(StringSignature::RustcVersion));
     }
 
     #[test]
     fn openssl_is_a_version_with_its_date() {
         let found = text(b"OpenSSL 3.5.4 30 Sep 2025\0");
         assert_eq!(found.openssl.as_deref(), Some("3.5.4 30 Sep 2025"));
-        assert!(!text(b"OpenSSL is not used here\0").has(Needle::OpenSsl));
+        assert!(!text(b"OpenSSL is not used here\0").has(StringSignature::OpenSsl));
     }
 }

@@ -2,9 +2,9 @@
 
 use object::ReadRef;
 
-use crate::binary::detect::language::Tables;
-use crate::binary::string_scan::Text;
-use crate::binary::{Binary, DebugInfo, Format, Kind, Machine, Symbols};
+use crate::binary::detect::language::RustMarks;
+use crate::binary::string_scan::FoundStrings;
+use crate::binary::{Binary, BinaryFormat, BinaryKind, DebugInfo, Machine, SymbolTableState};
 use crate::fact::Fact;
 
 /// Imports and producers of a module: kilobytes in practice.
@@ -34,14 +34,15 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     data: R,
     contents: Option<&[u8]>,
 ) {
-    binary.format = Some(Format::Wasm);
+    binary.format = Some(BinaryFormat::Wasm);
     binary.contents_read = contents.is_some();
     binary.machine = Some(Machine { arch: "wasm32", bits: 32, little_endian: true });
     let version = data.read_bytes_at(4, 4).unwrap_or_default();
     let component = version.get(2) == Some(&1);
     let module = sections(data, component);
-    binary.kind = if module.starts { Kind::Executable } else { Kind::SharedLibrary };
-    binary.symbols = Some(if module.names { Symbols::Present } else { Symbols::Stripped });
+    binary.kind = if module.starts { BinaryKind::Executable } else { BinaryKind::SharedLibrary };
+    binary.symbols =
+        Some(if module.names { SymbolTableState::Present } else { SymbolTableState::Stripped });
     binary.debug_info = Some(if module.debug { DebugInfo::Present } else { DebugInfo::None });
     binary.libc.name = Fact::unknown("a module carries its C library, if any, without a name");
     binary.triple = triple(&module, component);
@@ -52,13 +53,13 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         binary.notes.push("a section reaches past the end of the file".to_string());
     }
     let all = 0..contents.map_or(0, <[u8]>::len);
-    let text = contents.map(|bytes| Text::read(bytes, std::slice::from_ref(&all)));
+    let text = contents.map(|bytes| FoundStrings::read(bytes, std::slice::from_ref(&all)));
     let comment = rustc(&module.producers);
-    let tables = Tables {
+    let tables = RustMarks {
         comment: comment.as_slice(),
         dep_v0: module.dep_v0.is_some(),
         damaged: module.cut,
-        ..Tables::default()
+        ..RustMarks::default()
     };
     let record = module.dep_v0.and_then(|(offset, size)| {
         let start = usize::try_from(offset).ok()?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cargo_metadata::{Metadata, Package as MetadataPackage, PackageId, Target, TargetKind};
 
-use crate::binary::address_space::Memory;
+use crate::binary::address_space::AddressSpace;
 use crate::binary::{main_fn, panic_locations};
 use crate::cargo::build::Build;
 use crate::cargo::build::reach::Crates;
@@ -183,11 +183,11 @@ impl<'a> Comparison<'a> {
     pub fn against(&mut self, states: &mut [CrateState], program: &[u8], packed: bool) -> Against {
         let place = Arc::clone(&self.place);
         let names = place.names();
-        let memory = Memory::read(program);
-        let limits = panic_locations::Limits::default();
+        let memory = AddressSpace::read(program);
+        let limits = panic_locations::PanicLocationLimits::default();
         let places = memory.as_ref().map(|memory| panic_locations::of(memory, limits));
         let places = places.unwrap_or_default();
-        let mapped = memory.as_ref().map_or(program, Memory::mapped);
+        let mapped = memory.as_ref().map_or(program, AddressSpace::mapped);
         let mut against = Against {
             locations: evidence::positions(states, &places, names, &mut self.reader),
             ..Against::default()

@@ -20,7 +20,7 @@ use crate::cargo::source::tokens::positions::TokenStarts;
 use crate::cargo::source::tokens::starts;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 use crate::digest::{hex, sha256_hex};
-use crate::toolchain::dep_info::Base;
+use crate::toolchain::dep_info::PathBase;
 use crate::toolchain::fingerprint::Local;
 use crate::toolchain::rmeta::{Recorded, recorded_digest};
 
@@ -90,7 +90,7 @@ pub fn lists_files_of(unit: &Unit, directory: &Path) -> bool {
         Some(Ok(info)) => info
             .files
             .iter()
-            .any(|file| file.base == Base::Package && is_regular(&directory.join(&file.path))),
+            .any(|file| file.base == PathBase::Package && is_regular(&directory.join(&file.path))),
         _ => false,
     }
 }
@@ -101,8 +101,8 @@ pub fn listed_files(unit: &Unit, directory: &Path, build_dir: &Path) -> Vec<Path
     info.files
         .iter()
         .map(|file| match file.base {
-            Base::Package => normalized(&directory.join(&file.path)),
-            Base::Build => normalized(&build_dir.join(&file.path)),
+            PathBase::Package => normalized(&directory.join(&file.path)),
+            PathBase::Build => normalized(&build_dir.join(&file.path)),
         })
         .collect()
 }
@@ -117,7 +117,7 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
     let listed: HashSet<PathBuf> = info
         .files
         .iter()
-        .filter(|file| file.base == Base::Package)
+        .filter(|file| file.base == PathBase::Package)
         .map(|file| normalized(&state.directory.join(&file.path)))
         // An absolute path below the old workspace is the same file below this one.
         .chain(info.files.iter().filter_map(|file| {
@@ -146,7 +146,7 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
     let gone: Vec<String> = info
         .files
         .iter()
-        .filter(|file| file.base == Base::Package)
+        .filter(|file| file.base == PathBase::Package)
         .map(|file| normalized(&state.directory.join(&file.path)))
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))
         .filter(|path| matches!(snapshot(path, u64::MAX), Ok(None)))
@@ -167,7 +167,7 @@ pub fn checksums(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) 
     let Some(info) = info.filter(|info| !info.files.is_empty()) else { return };
     let mut other = Vec::new();
     let mut same = 0;
-    for file in info.files.iter().filter(|file| file.base == Base::Package) {
+    for file in info.files.iter().filter(|file| file.base == PathBase::Package) {
         let kept = file.checksum.as_ref().and_then(|(_, checksum)| checksum.split_once('='));
         let Some((algorithm, compiled)) = kept else { continue };
         let path = normalized(&state.directory.join(&file.path));

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
-use crate::binary::diff::Cause;
+use crate::binary::diff::DifferenceCause;
 use crate::cli::output::{CliError, Output};
 use crate::report;
 use crate::session::diff;
@@ -24,7 +24,7 @@ pub struct Diff {
         long,
         value_name = "CAUSE",
         value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(Cause::IGNORABLE.iter().map(|it| it.name()))
+        value_parser = PossibleValuesParser::new(DifferenceCause::IGNORABLE.iter().map(|it| it.name()))
     )]
     ignore: Vec<String>,
     /// How to print it
@@ -45,11 +45,11 @@ enum Format {
 /// # Errors
 /// One of the two cannot be read, or a program is to be compared with an image.
 pub fn run(arguments: &Diff) -> Result<u8, CliError> {
-    let is_named = |cause: &&Cause| arguments.ignore.iter().any(|it| it == cause.name());
+    let is_named = |cause: &&DifferenceCause| arguments.ignore.iter().any(|it| it == cause.name());
     let answer = diff::compare(&diff::Options {
         old: arguments.old.clone(),
         new: arguments.new.clone(),
-        ignored: Cause::IGNORABLE.iter().filter(is_named).copied().collect(),
+        ignored: DifferenceCause::IGNORABLE.iter().filter(is_named).copied().collect(),
     })?;
     arguments.output.write(|to, style| match arguments.format {
         Format::Table => report::diff::write(&answer, style, to),

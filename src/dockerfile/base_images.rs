@@ -7,7 +7,7 @@ const TABLE: &str = include_str!("base_images.tsv");
 
 /// A C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Libc {
+pub enum BaseLibc {
     /// Its version as (major, minor), where it is held.
     Glibc(Option<(u32, u32)>),
     /// musl.
@@ -18,13 +18,13 @@ pub enum Libc {
 
 /// What is known of a base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseImage {
+pub struct KnownImage {
     /// `debian`, `alpine`, `distroless`, ….
     pub distribution: String,
     /// `bookworm`, `22.04`; `None` where it is not held.
     pub release: Option<String>,
     /// `None`: not known.
-    pub libc: Option<Libc>,
+    pub libc: Option<BaseLibc>,
     /// Whether it has `/bin/sh`.
     pub shell: bool,
     /// Whether it has CA certificates.
@@ -51,7 +51,7 @@ pub struct BaseImage {
     pub source: String,
 }
 
-impl BaseImage {
+impl KnownImage {
     /// `debian bookworm`.
     pub fn name(&self) -> String {
         match &self.release {
@@ -63,19 +63,19 @@ impl BaseImage {
     /// glibc's version, where it has one and it is held.
     pub fn glibc(&self) -> Option<(u32, u32)> {
         match self.libc {
-            Some(Libc::Glibc(version)) => version,
+            Some(BaseLibc::Glibc(version)) => version,
             _ => None,
         }
     }
 }
 
 /// What is known of an image by its reference, `scratch` among them.
-pub fn identify(reference: &str) -> Option<BaseImage> {
+pub fn identify(reference: &str) -> Option<KnownImage> {
     if reference == "scratch" {
-        return Some(BaseImage {
+        return Some(KnownImage {
             distribution: "scratch".to_owned(),
             release: None,
-            libc: Some(Libc::None),
+            libc: Some(BaseLibc::None),
             shell: false,
             certificates: false,
             libgcc: false,
@@ -123,7 +123,7 @@ fn rows() -> &'static [Vec<&'static str>] {
     })
 }
 
-fn base_image(row: &[&'static str], tag: &str) -> BaseImage {
+fn base_image(row: &[&'static str], tag: &str) -> KnownImage {
     let held = |field: &str| (field != "-").then(|| field.to_owned());
     let version = |text: &str| -> Option<(u32, u32)> {
         let (major, minor) = text.split_once('.')?;
@@ -134,13 +134,13 @@ fn base_image(row: &[&'static str], tag: &str) -> BaseImage {
     if let Some((arch, rest)) = tag.split_once("-musl").filter(|_| target.is_some()) {
         target = rest.is_empty().then(|| format!("{arch}-unknown-linux-musl"));
     }
-    BaseImage {
+    KnownImage {
         distribution: row[2].to_owned(),
         release: held(row[3]),
         libc: match row[4] {
-            "glibc" => Some(Libc::Glibc(version(row[5]))),
-            "musl" => Some(Libc::Musl),
-            "none" => Some(Libc::None),
+            "glibc" => Some(BaseLibc::Glibc(version(row[5]))),
+            "musl" => Some(BaseLibc::Musl),
+            "none" => Some(BaseLibc::None),
             _ => None,
         },
         shell: row[6] == "yes",

@@ -37,7 +37,7 @@ pub struct CargoCommand {
     /// The word behind `cargo`: `zigbuild`.
     pub subcommand: String,
     /// `dev`, `release` or a name.
-    pub profile: Profile,
+    pub profile: NamedProfile,
     /// `--target`.
     pub targets: Vec<Option<String>>,
     /// `--target-dir`.
@@ -74,23 +74,23 @@ pub struct CargoCommand {
 
 /// A profile by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Profile {
+pub enum NamedProfile {
     /// By its name: `dev`, `release`.
     Named(String),
     /// A variable without a known value.
     Unknown,
 }
 
-impl Profile {
+impl NamedProfile {
     /// The directory that it builds into: `debug`, `release`.
     pub fn directory(&self) -> Option<&str> {
         match self {
-            Profile::Named(name) => Some(match name.as_str() {
+            NamedProfile::Named(name) => Some(match name.as_str() {
                 "dev" | "test" => "debug",
                 "bench" => "release",
                 name => name,
             }),
-            Profile::Unknown => None,
+            NamedProfile::Unknown => None,
         }
     }
 }
@@ -146,7 +146,7 @@ pub fn read(arguments: &[Option<String>]) -> CargoCommand {
         verb: Verb::Other,
         complete: arguments.iter().all(Option::is_some),
         subcommand: String::new(),
-        profile: Profile::Named(String::new()),
+        profile: NamedProfile::Named(String::new()),
         targets: Vec::new(),
         target_dir: None,
         manifest_path: None,
@@ -213,9 +213,9 @@ pub fn read(arguments: &[Option<String>]) -> CargoCommand {
 impl CargoCommand {
     fn option(&mut self, name: &str, value: Option<String>) {
         match name {
-            "--release" | "-r" => self.profile = Profile::Named("release".to_owned()),
-            "--debug" | "--dev" => self.profile = Profile::Named("dev".to_owned()),
-            "--profile" => self.profile = value.map_or(Profile::Unknown, Profile::Named),
+            "--release" | "-r" => self.profile = NamedProfile::Named("release".to_owned()),
+            "--debug" | "--dev" => self.profile = NamedProfile::Named("dev".to_owned()),
+            "--profile" => self.profile = value.map_or(NamedProfile::Unknown, NamedProfile::Named),
             "--target" => self.targets.push(value),
             "--target-dir" => self.target_dir = Some(value),
             "--manifest-path" => self.manifest_path = Some(value),
@@ -281,9 +281,9 @@ impl CargoCommand {
             | "cache" => Verb::Other,
             _ => Verb::Unknown,
         };
-        if self.profile == Profile::Named(String::new()) {
+        if self.profile == NamedProfile::Named(String::new()) {
             let name = if self.verb == Verb::Install { "release" } else { "dev" };
-            self.profile = Profile::Named(name.to_owned());
+            self.profile = NamedProfile::Named(name.to_owned());
         }
         self.words = words.get(used..).unwrap_or_default().to_vec();
         if matches!(self.verb, Verb::New) {

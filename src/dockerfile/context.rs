@@ -12,9 +12,9 @@ use cargo_metadata::{Metadata, MetadataCommand, Package as MetadataPackage, Targ
 use crate::cargo::workspace::git::tracked_files;
 
 use super::files::{Context, ignore_patterns};
-use super::parse::{Kind, Parsed};
-use super::source::{Error, MAX_BYTES, Source};
-use super::workspace::{Package, Workspace, join};
+use super::parse::{InstructionKind, ParsedDockerfile};
+use super::source::{DockerfileError, MAX_BYTES, SourceText};
+use super::workspace::{DockerWorkspace, WorkspacePackage, join};
 
 /// Files of a context that are listed; beyond, nothing is said to be missing.
 pub const MAX_FILES: usize = 200_000;
@@ -27,25 +27,28 @@ const MAX_SOURCES: u64 = 32 << 20;
 ///
 /// # Errors
 /// It cannot be read, or is no text.
-pub fn read(path: &Path) -> Result<Source, Error> {
-    let failed = |error: std::io::Error| Error::whole(format!("cannot read it: {error}"));
+pub fn read(path: &Path) -> Result<SourceText, DockerfileError> {
+    let failed = |error: std::io::Error| DockerfileError::whole(format!("cannot read it: {error}"));
     let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Error::whole("it is not a regular file"));
+        return Err(DockerfileError::whole("it is not a regular file"));
     }
     if metadata.len() > MAX_BYTES as u64 {
-        return Err(Error::whole(format!("the file has more than {} MiB", MAX_BYTES >> 20)));
+        return Err(DockerfileError::whole(format!(
+            "the file has more than {} MiB",
+            MAX_BYTES >> 20
+        )));
     }
-    Source::decode(&fs::read(path).map_err(failed)?)
+    SourceText::decode(&fs::read(path).map_err(failed)?)
 }
 
 /// The Dockerfile beside a workspace, which nobody asked about: it warns at most. `None` where there is
 /// none.
-pub fn load_beside(file: &Path, name: &str) -> Option<Result<super::Dockerfile, Error>> {
+pub fn load_beside(file: &Path, name: &str) -> Option<Result<super::Dockerfile, DockerfileError>> {
     if !file.is_file() {
         return None;
     }
-    let loaded = load(file, name, None, &super::Options::default());
+    let loaded = load(file, name, None, &super::DockerfileOptions::default());
     Some(loaded.map(|it| super::Dockerfile { advisory: true, ..it }))
 }
 
@@ -57,13 +60,13 @@ pub fn load(
     file: &Path,
     name: &str,
     given: Option<&Path>,
-    options: &super::Options,
-) -> Result<super::Dockerfile, Error> {
+    options: &super::DockerfileOptions,
+) -> Result<super::Dockerfile, DockerfileError> {
     let source = read(file)?;
     let parsed = super::parse::parse(&source)?;
     let (root, certain) = find_context(file, &parsed, given);
     if !root.is_dir() {
-        return Err(Error::whole("the context is no directory"));
+        return Err(DockerfileError::whole("the context is no directory"));
     }
     let context = load_context(&root, file, certain);
     let mut notes = Vec::new();
@@ -88,9 +91,10 @@ pub fn load(
 ///
 /// # Errors
 /// The disk refuses it.
-pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+pub fn write(path: &Path, text: &str) -> Result<(), DockerfileError> {
     use std::io::Write;
-    let failed = |error: std::io::Error| Error::whole(format!("cannot write it: {error}"));
+    let failed =
+        |error: std::io::Error| DockerfileError::whole(format!("cannot write it: {error}"));
     let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut beside = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
     beside.write_all(text.as_bytes()).map_err(failed)?;
@@ -138,7 +142,11 @@ fn is_dockerfile(name: &str) -> bool {
 
 /// The context of a Dockerfile: its own folder if its sources are there, else the first folder above
 /// that has them, and none beyond the top of the checkout.
-pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) -> (PathBuf, bool) {
+pub fn find_context(
+    dockerfile: &Path,
+    parsed: &ParsedDockerfile,
+    given: Option<&Path>,
+) -> (PathBuf, bool) {
     if let Some(given) = given {
         return (given.to_owned(), true);
     }
@@ -147,7 +155,7 @@ pub fn find_context(dockerfile: &Path, parsed: &Parsed, given: Option<&Path>) ->
         .map_or(Path::new("."), |it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
     let mut sources = Vec::new();
     for instruction in &parsed.instructions {
-        if let Kind::Copy { flags, sources: paths, .. } = &instruction.kind
+        if let InstructionKind::Copy { flags, sources: paths, .. } = &instruction.kind
             && !flags.iter().any(|it| it.name == "from")
         {
             let plain = paths
@@ -279,8 +287,8 @@ fn text(path: &Path) -> Option<String> {
 pub fn load_workspace(
     root: &Path,
     context: &Context,
-    source: &Source,
-) -> Result<Option<Workspace>, String> {
+    source: &SourceText,
+) -> Result<Option<DockerWorkspace>, String> {
     let Some(manifest) = choose_manifest(context, source) else { return Ok(None) };
     let path = root.join(&manifest);
     // Started at the root of the disk, cargo reads no configuration of the checkout and rustup follows no
@@ -302,7 +310,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// The context's manifest: the one at its root, else the shallowest that is alone there or named.
-fn choose_manifest(context: &Context, source: &Source) -> Option<String> {
+fn choose_manifest(context: &Context, source: &SourceText) -> Option<String> {
     if context.files.contains("Cargo.toml") {
         return Some("Cargo.toml".to_owned());
     }
@@ -323,7 +331,7 @@ fn choose_manifest(context: &Context, source: &Source) -> Option<String> {
     named.map(|it| (**it).clone())
 }
 
-fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
+fn workspace(root: &Path, metadata: &Metadata) -> Option<DockerWorkspace> {
     let root = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
     let relative = |path: &Path| -> Option<String> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -342,7 +350,7 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
     let defaults: BTreeSet<&str> =
         metadata.workspace_default_members.iter().map(|it| it.repr.as_str()).collect();
     let members: Vec<&MetadataPackage> = metadata.workspace_packages();
-    let mut packages: Vec<Package> = members
+    let mut packages: Vec<WorkspacePackage> = members
         .iter()
         .filter_map(|it| {
             package(it, &relative, &at, &listed, defaults.contains(it.id.repr.as_str()))
@@ -373,7 +381,7 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<Workspace> {
         let targets = it.get("toolchain")?.get("targets")?.as_array()?.clone();
         Some(targets.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect())
     });
-    Some(Workspace {
+    Some(DockerWorkspace {
         root: at,
         packages,
         profiles: profiles.map(|it| it.keys().cloned().collect()).unwrap_or_default(),
@@ -393,20 +401,20 @@ fn package(
     root: &str,
     listed: &[String],
     default_member: bool,
-) -> Option<Package> {
+) -> Option<WorkspacePackage> {
     let directory = package.manifest_path.parent()?;
     let at = relative(directory.as_std_path())?;
     let below = |path: &Path| -> Option<String> {
         Some(path.strip_prefix(directory.as_std_path()).ok()?.to_string_lossy().into_owned())
     };
-    let mut own = Package {
+    let mut own = WorkspacePackage {
         name: package.name.to_string(),
         version: package.version.to_string(),
         required: at == root || listed.iter().any(|it| join(root, it) == at),
         directory: at,
         default_member,
         build_script_reruns_on_change: true,
-        ..Package::default()
+        ..WorkspacePackage::default()
     };
     for target in &package.targets {
         let Some(path) = below(target.src_path.as_std_path()) else { continue };
@@ -428,7 +436,7 @@ fn package(
 }
 
 /// Whether a source of the workspace starts processes.
-pub fn spawns_processes(root: &Path, context: &Context, workspace: &Workspace) -> bool {
+pub fn spawns_processes(root: &Path, context: &Context, workspace: &DockerWorkspace) -> bool {
     let inside = |path: &&String| {
         path.ends_with(".rs")
             && workspace.packages.iter().any(|it| path.starts_with(&it.path("src")))

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::files::Context;
-use super::workspace::{Package, Workspace};
+use super::workspace::{DockerWorkspace, WorkspacePackage};
 
 /// Makes up a workspace: a package at the root and one for each root file that is written out.
-pub fn workspace(text: &str) -> Workspace {
+pub fn workspace(text: &str) -> DockerWorkspace {
     let mut directories: BTreeSet<String> = BTreeSet::from([String::new()]);
     let mut libraries = BTreeSet::new();
     let split = |c: char| c.is_whitespace() || ";&|<>()\"'`={},".contains(c);
@@ -30,14 +30,14 @@ pub fn workspace(text: &str) -> Workspace {
     let packages = directories.into_iter().map(|directory| {
         let name = directory.rsplit('/').next().unwrap_or_default();
         let name = if name.is_empty() { "app".to_owned() } else { name.to_owned() };
-        Package {
+        WorkspacePackage {
             library: libraries.contains(&directory).then(|| "src/lib.rs".to_owned()),
             binaries: vec![(name.clone(), "src/main.rs".to_owned())],
             name,
             directory,
             default_member: true,
             build_script_reruns_on_change: true,
-            ..Package::default()
+            ..WorkspacePackage::default()
         }
     });
     let packages = packages.filter(|it| {
@@ -45,11 +45,11 @@ pub fn workspace(text: &str) -> Workspace {
             || it.directory.is_empty()
             || !text.contains(&format!(" /{}/src", it.directory))
     });
-    Workspace { packages: packages.collect(), guessed: true, ..Workspace::default() }
+    DockerWorkspace { packages: packages.collect(), guessed: true, ..DockerWorkspace::default() }
 }
 
 /// The context of such a workspace: its inputs, and nobody knows what else.
-pub fn context(workspace: &Workspace) -> Context {
+pub fn context(workspace: &DockerWorkspace) -> Context {
     let files: BTreeSet<String> = workspace.inputs().into_iter().collect();
     let mut directories = BTreeSet::new();
     for file in &files {

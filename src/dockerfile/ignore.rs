@@ -1,7 +1,7 @@
 //! `# binlint: ignore=RULE reason`: findings that the Dockerfile itself accepts, above a line or behind it.
 
-use super::parse::Instruction;
-use super::source::Source;
+use super::parse::ParsedInstruction;
+use super::source::SourceText;
 
 /// A rule that is waived at some lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Ignore {
 }
 
 /// Every such comment.
-pub fn find(source: &Source, instructions: &[Instruction]) -> Vec<Ignore> {
+pub fn find(source: &SourceText, instructions: &[ParsedInstruction]) -> Vec<Ignore> {
     const MARK: &str = "binlint: ignore=";
     let mut all = Vec::new();
     for (at, _) in source.text().match_indices(MARK) {
@@ -40,8 +40,8 @@ pub fn find(source: &Source, instructions: &[Instruction]) -> Vec<Ignore> {
 
 /// The lines that a comment of its own speaks of: the instruction that begins next, or, within one, the
 /// next line.
-fn below(source: &Source, instructions: &[Instruction], line: u32) -> (u32, u32) {
-    let lines = |it: &Instruction| {
+fn below(source: &SourceText, instructions: &[ParsedInstruction], line: u32) -> (u32, u32) {
+    let lines = |it: &ParsedInstruction| {
         (source.position(it.span.start).line, source.position(it.span.end.saturating_sub(1)).line)
     };
     let start = source.line_start(line);
@@ -68,7 +68,7 @@ mod tests {
     fn comments_speak_of_the_next_instruction_or_of_their_line() {
         let text = "FROM a\n# binlint: ignore=stage-skew static anyway\n\nRUN a \\\n  && b\nRUN c # binlint: ignore=x,y\n\
                     RUN d \\\n  # binlint: ignore=z because\n  && e\n# binlint ignore=no\n";
-        let source = Source::new(text);
+        let source = SourceText::new(text);
         let parsed = super::super::parse::parse(&source).unwrap();
         let found: Vec<_> = find(&source, &parsed.instructions)
             .into_iter()

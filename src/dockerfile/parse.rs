@@ -4,12 +4,12 @@
 
 use parse_dockerfile as grammar;
 
-use super::source::{Error, Source, Span};
+use super::source::{DockerfileError, SourceText, TextSpan};
 
 mod clean;
 mod heredoc;
 
-pub use clean::Cleaned;
+pub use clean::CleanText;
 pub use heredoc::Heredoc;
 
 /// Lines that one instruction may have; more are refused with a line, not read for minutes.
@@ -17,11 +17,11 @@ pub const MAX_LINES: usize = 200_000;
 
 /// A text and where it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Text {
+pub struct LocatedText {
     /// As written, without escaped line ends.
     pub value: String,
     /// Where it stands.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// `--name=value` behind an instruction.
@@ -32,48 +32,48 @@ pub struct Flag {
     /// Empty where there is none.
     pub value: String,
     /// Where it stands.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// A command, in one of its two forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
     /// `["program", "argument"]`: no shell.
-    Exec(Vec<Text>),
+    Exec(Vec<LocatedText>),
     /// Words for a shell, cleaned of comments and joined lines.
-    Shell(Cleaned),
+    Shell(CleanText),
 }
 
 /// An instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instruction {
+pub struct ParsedInstruction {
     /// What it is.
-    pub kind: Kind,
+    pub kind: InstructionKind,
     /// From its keyword to its end.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// What an instruction says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are Docker's own")]
-pub enum Kind {
+pub enum InstructionKind {
     From {
-        image: Text,
+        image: LocatedText,
         platform: Option<String>,
-        alias: Option<Text>,
+        alias: Option<LocatedText>,
     },
     /// Names with their defaults.
     Arg(Vec<(String, Option<String>)>),
     Env(Vec<(String, String)>),
-    Workdir(Text),
-    User(Text),
+    Workdir(LocatedText),
+    User(LocatedText),
     /// `COPY`, or `ADD`; without `sources` a here-document is copied.
     Copy {
         add: bool,
         flags: Vec<Flag>,
-        sources: Vec<Text>,
+        sources: Vec<LocatedText>,
         heredoc: bool,
-        dest: Text,
+        dest: LocatedText,
     },
     Run {
         flags: Vec<Flag>,
@@ -84,17 +84,17 @@ pub enum Kind {
     Entrypoint(Form),
     /// `None`: `NONE`.
     Healthcheck(Option<Form>),
-    Shell(Vec<Text>),
-    Volume(Vec<Text>),
+    Shell(Vec<LocatedText>),
+    Volume(Vec<LocatedText>),
     /// `EXPOSE`, `LABEL`, `MAINTAINER`, `ONBUILD`, `STOPSIGNAL`.
     Other(&'static str),
 }
 
 /// What was read of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parsed {
+pub struct ParsedDockerfile {
     /// In order.
-    pub instructions: Vec<Instruction>,
+    pub instructions: Vec<ParsedInstruction>,
     /// The character that joins lines and quotes one character: `\` unless `# escape=` says else.
     pub escape: char,
 }
@@ -103,7 +103,7 @@ pub struct Parsed {
 ///
 /// # Errors
 /// What is no Dockerfile, with its line and column.
-pub fn parse(source: &Source) -> Result<Parsed, Error> {
+pub fn parse(source: &SourceText) -> Result<ParsedDockerfile, DockerfileError> {
     let escape = escape_of(source.text());
     let (masked, heredocs) = heredoc::mask(source, escape)?;
     let failed = |error: &grammar::Error| {
@@ -111,9 +111,9 @@ pub fn parse(source: &Source) -> Result<Parsed, Error> {
         let message = error.to_string();
         // The crate's own message ends in its place.
         let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-        Error { line: count(error.line()), column: count(error.column()), message }
+        DockerfileError { line: count(error.line()), column: count(error.column()), message }
     };
-    let reader = Reader { source, escape };
+    let reader = InstructionReader { source, escape };
     let mut instructions = Vec::new();
     let mut heredocs = heredocs.into_iter().peekable();
     for instruction in grammar::parse_iter(&masked).map_err(|error| failed(&error))? {
@@ -126,12 +126,12 @@ pub fn parse(source: &Source) -> Result<Parsed, Error> {
         if let Some(last) = own.last() {
             read.span.end = read.span.end.max(last.end);
         }
-        if let Kind::Run { heredocs, .. } = &mut read.kind {
+        if let InstructionKind::Run { heredocs, .. } = &mut read.kind {
             *heredocs = own;
         }
         instructions.push(read);
     }
-    Ok(Parsed { instructions, escape })
+    Ok(ParsedDockerfile { instructions, escape })
 }
 
 /// The parser directive `# escape=`.
@@ -146,19 +146,19 @@ fn escape_of(text: &str) -> char {
     '\\'
 }
 
-struct Reader<'a> {
-    source: &'a Source,
+struct InstructionReader<'a> {
+    source: &'a SourceText,
     escape: char,
 }
 
-impl Reader<'_> {
-    fn text(&self, text: &grammar::UnescapedString<'_>) -> Text {
+impl InstructionReader<'_> {
+    fn text(&self, text: &grammar::UnescapedString<'_>) -> LocatedText {
         // The source, not the masked copy, says what was written.
         let value = match self.source.text().get(text.span.clone()) {
             Some(raw) if !raw.contains(['\n', self.escape, '"', '\'']) => raw.to_owned(),
             _ => text.value.clone().into_owned(),
         };
-        Text { value, span: text.span.clone() }
+        LocatedText { value, span: text.span.clone() }
     }
 
     fn flags<'f, 't: 'f>(
@@ -180,7 +180,7 @@ impl Reader<'_> {
                 (Form::Exec(words.value.iter().map(|it| self.text(it)).collect()), end)
             }
             grammar::Command::Shell(text) => {
-                let form = Form::Shell(Cleaned::new(self.source, text.span.clone(), self.escape));
+                let form = Form::Shell(CleanText::new(self.source, text.span.clone(), self.escape));
                 (form, text.span.end)
             }
             _ => (Form::Exec(Vec::new()), 0),
@@ -193,7 +193,7 @@ impl Reader<'_> {
         options: &[grammar::Flag<'_>],
         sources: &[grammar::Source<'_>],
         dest: &grammar::UnescapedString<'_>,
-    ) -> Kind {
+    ) -> InstructionKind {
         let mut heredoc = false;
         let mut paths = Vec::new();
         for source in sources {
@@ -206,15 +206,15 @@ impl Reader<'_> {
             }
         }
         let flags = self.flags(options);
-        Kind::Copy { add, flags, sources: paths, heredoc, dest: self.text(dest) }
+        InstructionKind::Copy { add, flags, sources: paths, heredoc, dest: self.text(dest) }
     }
 
-    fn pairs(&self, span: &Span, environment: bool) -> Vec<(String, Option<String>)> {
-        let cleaned = Cleaned::new(self.source, span.clone(), self.escape);
+    fn pairs(&self, span: &TextSpan, environment: bool) -> Vec<(String, Option<String>)> {
+        let cleaned = CleanText::new(self.source, span.clone(), self.escape);
         clean::pairs(&cleaned.text, self.escape, environment)
     }
 
-    fn instruction(&self, instruction: &grammar::Instruction<'_>) -> Instruction {
+    fn instruction(&self, instruction: &grammar::Instruction<'_>) -> ParsedInstruction {
         use grammar::Instruction as I;
         let (kind, start, end) = match instruction {
             I::From(it) => {
@@ -223,27 +223,27 @@ impl Reader<'_> {
                 let platform = self.flags(&it.options).into_iter().find(|it| it.name == "platform");
                 let platform = platform.map(|it| it.value);
                 let image = self.text(&it.image);
-                (Kind::From { image, platform, alias }, it.from.span.start, end)
+                (InstructionKind::From { image, platform, alias }, it.from.span.start, end)
             }
             I::Arg(it) => {
                 let span = &it.arguments.span;
-                (Kind::Arg(self.pairs(span, false)), it.arg.span.start, span.end)
+                (InstructionKind::Arg(self.pairs(span, false)), it.arg.span.start, span.end)
             }
             I::Env(it) => {
                 let span = &it.arguments.span;
                 let pairs = self.pairs(span, true).into_iter();
                 let pairs = pairs.map(|(name, value)| (name, value.unwrap_or_default())).collect();
-                (Kind::Env(pairs), it.env.span.start, span.end)
+                (InstructionKind::Env(pairs), it.env.span.start, span.end)
             }
             I::Workdir(it) => {
                 let text = self.text(&it.arguments);
                 let end = text.span.end;
-                (Kind::Workdir(text), it.workdir.span.start, end)
+                (InstructionKind::Workdir(text), it.workdir.span.start, end)
             }
             I::User(it) => {
                 let text = self.text(&it.arguments);
                 let end = text.span.end;
-                (Kind::User(text), it.user.span.start, end)
+                (InstructionKind::User(text), it.user.span.start, end)
             }
             I::Copy(it) => {
                 let kind = self.copy(false, &it.options, &it.src, &it.dest);
@@ -256,30 +256,34 @@ impl Reader<'_> {
             I::Run(it) => {
                 let (form, end) = self.form(&it.arguments);
                 let flags = self.flags(&it.options);
-                (Kind::Run { flags, form, heredocs: Vec::new() }, it.run.span.start, end)
+                (InstructionKind::Run { flags, form, heredocs: Vec::new() }, it.run.span.start, end)
             }
             I::Cmd(it) => {
                 let (form, end) = self.form(&it.arguments);
-                (Kind::Cmd(form), it.cmd.span.start, end)
+                (InstructionKind::Cmd(form), it.cmd.span.start, end)
             }
             I::Entrypoint(it) => {
                 let (form, end) = self.form(&it.arguments);
-                (Kind::Entrypoint(form), it.entrypoint.span.start, end)
+                (InstructionKind::Entrypoint(form), it.entrypoint.span.start, end)
             }
             I::Healthcheck(it) => match &it.arguments {
                 grammar::HealthcheckArguments::Cmd { arguments, .. } => {
                     let (form, end) = self.form(arguments);
-                    (Kind::Healthcheck(Some(form)), it.healthcheck.span.start, end)
+                    (InstructionKind::Healthcheck(Some(form)), it.healthcheck.span.start, end)
                 }
-                _ => (Kind::Healthcheck(None), it.healthcheck.span.start, it.healthcheck.span.end),
+                _ => (
+                    InstructionKind::Healthcheck(None),
+                    it.healthcheck.span.start,
+                    it.healthcheck.span.end,
+                ),
             },
             I::Shell(it) => {
                 let words = it.arguments.iter().map(|it| self.text(it)).collect::<Vec<_>>();
                 let end = words.last().map_or(it.shell.span.end, |word| word.span.end);
-                (Kind::Shell(words), it.shell.span.start, end)
+                (InstructionKind::Shell(words), it.shell.span.start, end)
             }
             I::Volume(it) => {
-                let words: Vec<Text> = match &it.arguments {
+                let words: Vec<LocatedText> = match &it.arguments {
                     grammar::JsonOrStringArray::Json(words) => {
                         words.value.iter().map(|it| self.text(it)).collect()
                     }
@@ -288,20 +292,30 @@ impl Reader<'_> {
                     }
                 };
                 let end = words.last().map_or(it.volume.span.end, |word| word.span.end);
-                (Kind::Volume(words), it.volume.span.start, end)
+                (InstructionKind::Volume(words), it.volume.span.start, end)
             }
-            I::Expose(it) => (Kind::Other("EXPOSE"), it.expose.span.start, it.expose.span.end),
-            I::Label(it) => (Kind::Other("LABEL"), it.label.span.start, it.label.span.end),
-            I::Maintainer(it) => {
-                (Kind::Other("MAINTAINER"), it.maintainer.span.start, it.maintainer.span.end)
+            I::Expose(it) => {
+                (InstructionKind::Other("EXPOSE"), it.expose.span.start, it.expose.span.end)
             }
-            I::Onbuild(it) => (Kind::Other("ONBUILD"), it.onbuild.span.start, it.onbuild.span.end),
-            I::Stopsignal(it) => {
-                (Kind::Other("STOPSIGNAL"), it.stopsignal.span.start, it.stopsignal.span.end)
+            I::Label(it) => {
+                (InstructionKind::Other("LABEL"), it.label.span.start, it.label.span.end)
             }
-            _ => (Kind::Other("?"), 0, 0),
+            I::Maintainer(it) => (
+                InstructionKind::Other("MAINTAINER"),
+                it.maintainer.span.start,
+                it.maintainer.span.end,
+            ),
+            I::Onbuild(it) => {
+                (InstructionKind::Other("ONBUILD"), it.onbuild.span.start, it.onbuild.span.end)
+            }
+            I::Stopsignal(it) => (
+                InstructionKind::Other("STOPSIGNAL"),
+                it.stopsignal.span.start,
+                it.stopsignal.span.end,
+            ),
+            _ => (InstructionKind::Other("?"), 0, 0),
         };
-        Instruction { kind, span: start..end.max(start) }
+        ParsedInstruction { kind, span: start..end.max(start) }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Corrections of a text, and the patch that makes them.
 
-use super::source::Span;
+use super::source::TextSpan;
 
 /// Lines of a patch around what is changed.
 const AROUND: usize = 3;
 
 /// The text with its edits made. Of edits that touch each other the first is made.
-pub fn apply<'e>(text: &str, edits: impl Iterator<Item = (Span, &'e str)>) -> String {
-    let mut edits: Vec<(Span, &str)> = edits.collect();
+pub fn apply<'e>(text: &str, edits: impl Iterator<Item = (TextSpan, &'e str)>) -> String {
+    let mut edits: Vec<(TextSpan, &str)> = edits.collect();
     edits.sort_by_key(|(span, _)| (span.start, span.end));
     let mut made = String::new();
     let mut at = 0;

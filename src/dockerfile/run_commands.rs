@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use super::parse::Cleaned;
+use super::parse::CleanText;
 use super::shell::parse;
-use super::source::Span;
-use super::variables::Variables;
+use super::source::TextSpan;
+use super::variables::BuildVariables;
 
 mod test_command;
 mod walker;
@@ -31,7 +31,7 @@ pub struct Argument {
     /// It holds an unquoted `*`, `?` or `[`.
     pub pattern: bool,
     /// Where it stands in the file.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// Why nobody notices that a command fails.
@@ -55,11 +55,11 @@ pub struct RanCommand {
     /// Where; `None`: not known.
     pub directory: Option<String>,
     /// What it finds in its environment.
-    pub variables: Arc<Variables>,
+    pub variables: Arc<BuildVariables>,
     /// `>`, `>>`, … with their files.
     pub redirects: Vec<(&'static str, Argument)>,
     /// Where it stands in the file.
-    pub span: Span,
+    pub span: TextSpan,
     /// It may not run: a branch of what cannot be told.
     pub conditional: bool,
     /// Why nobody would notice its failure.
@@ -85,9 +85,9 @@ impl RanCommand {
 
 /// The shell that a script begins in.
 #[derive(Debug, Clone, Default)]
-pub struct Start {
+pub struct ShellStart {
     /// Its variables.
-    pub variables: Arc<Variables>,
+    pub variables: Arc<BuildVariables>,
     /// Where it begins.
     pub directory: Option<String>,
     /// `set -e`.
@@ -100,7 +100,7 @@ pub struct Start {
 
 /// What a script comes to.
 #[derive(Debug, Clone, Default)]
-pub struct Script {
+pub struct ScriptEffects {
     /// Its commands, in order.
     pub commands: Vec<RanCommand>,
     /// What of it is not understood, and where.
@@ -108,12 +108,12 @@ pub struct Script {
 }
 
 /// Follows a script.
-pub fn follow(text: &Cleaned, start: &Start) -> Script {
+pub fn follow(text: &CleanText, start: &ShellStart) -> ScriptEffects {
     let nodes = match parse(&text.text) {
         Ok(nodes) => nodes,
         Err(error) => {
             let unclear = Some((text.place(error.offset), error.message));
-            return Script { commands: Vec::new(), unclear };
+            return ScriptEffects { commands: Vec::new(), unclear };
         }
     };
     let mut walker = Walker::new(text, start);
@@ -122,8 +122,8 @@ pub fn follow(text: &Cleaned, start: &Start) -> Script {
 }
 
 /// Follows the exec form: no shell.
-pub fn follow_exec(words: &[super::parse::Text], start: &Start) -> Script {
-    let argument = |word: &super::parse::Text| Argument {
+pub fn follow_exec(words: &[super::parse::LocatedText], start: &ShellStart) -> ScriptEffects {
+    let argument = |word: &super::parse::LocatedText| Argument {
         value: Some(word.value.clone()),
         raw: word.value.clone(),
         pattern: false,
@@ -134,7 +134,7 @@ pub fn follow_exec(words: &[super::parse::Text], start: &Start) -> Script {
         (Some(first), Some(last)) => first.span.start..last.span.end,
         _ => 0..0,
     };
-    let text = Cleaned::default();
+    let text = CleanText::default();
     let mut walker = Walker::new(&text, start);
     walker.run(arguments, Vec::new(), span, Arc::clone(&start.variables));
     walker.script

@@ -6,7 +6,7 @@ mod parse;
 
 pub use parse::parse;
 
-use super::source::Span;
+use super::source::TextSpan;
 
 /// Why a script is not understood, and where in its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,29 +19,29 @@ pub struct ShellError {
 
 /// A command, or commands joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub enum ShellNode {
     /// A program with its arguments.
     Simple(Simple),
     /// `a | b`, with `!` before it or not.
-    Pipe(Vec<Node>),
+    Pipe(Vec<ShellNode>),
     /// `a && b || c`.
-    AndOr(Box<Node>, Vec<(Operator, Node)>),
+    AndOr(Box<ShellNode>, Vec<(Operator, ShellNode)>),
     /// `{ …; }`, with what is redirected.
-    Group(Vec<Node>, Vec<Redirect>),
+    Group(Vec<ShellNode>, Vec<Redirect>),
     /// `( … )`, with what is redirected.
-    Subshell(Vec<Node>, Vec<Redirect>),
+    Subshell(Vec<ShellNode>, Vec<Redirect>),
     /// `if …; then …; elif …; else …; fi`: conditions with what they guard.
-    If(Vec<(Vec<Node>, Vec<Node>)>, Vec<Node>),
+    If(Vec<(Vec<ShellNode>, Vec<ShellNode>)>, Vec<ShellNode>),
     /// `for NAME in …; do …; done`.
-    For(String, Vec<Word>, Vec<Node>),
+    For(String, Vec<ShellWord>, Vec<ShellNode>),
     /// `while …; do …; done` and `until`.
-    While(Vec<Node>, Vec<Node>),
+    While(Vec<ShellNode>, Vec<ShellNode>),
     /// `case WORD in …`: patterns with what they lead to.
-    Case(Word, Vec<(Vec<Word>, Vec<Node>)>),
+    Case(ShellWord, Vec<(Vec<ShellWord>, Vec<ShellNode>)>),
     /// `NAME() …`.
-    Function(String, Vec<Node>),
+    Function(String, Vec<ShellNode>),
     /// `a &`.
-    Background(Box<Node>),
+    Background(Box<ShellNode>),
 }
 
 /// What joins two commands.
@@ -57,13 +57,13 @@ pub enum Operator {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Simple {
     /// `NAME=value` before the program.
-    pub assignments: Vec<(String, Word)>,
+    pub assignments: Vec<(String, ShellWord)>,
     /// The program and its arguments.
-    pub words: Vec<Word>,
+    pub words: Vec<ShellWord>,
     /// `>`, `<` and their like.
     pub redirects: Vec<Redirect>,
     /// Where it stands.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// `> file` and its like.
@@ -72,21 +72,21 @@ pub struct Redirect {
     /// `>`, `>>`, `<`, `<<`, ….
     pub operator: &'static str,
     /// The file; of a here-document its text, as it stands.
-    pub target: Word,
+    pub target: ShellWord,
 }
 
 /// A word before expansion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Word {
+pub struct ShellWord {
     /// In order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<WordPart>,
     /// Where it stands.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// A piece of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum WordPart {
     /// Text as it is; unquoted text may hold `*`, `?`, `[` and `{`.
     Text {
         /// Without its quotes.
@@ -99,22 +99,22 @@ pub enum Part {
         /// The name.
         name: String,
         /// The operator and the word behind it: `:-`, `-`, `:+`, …; others are kept as they stand.
-        operation: Option<(String, Vec<Part>)>,
+        operation: Option<(String, Vec<WordPart>)>,
         /// In double quotes: not split into words.
         quoted: bool,
     },
     /// `$( … )`.
-    Command(Vec<Node>),
+    Command(Vec<ShellNode>),
     /// What is not looked into: `$(( … ))`, process substitution, arrays.
     Opaque,
 }
 
-impl Word {
+impl ShellWord {
     /// The text of a word in which nothing is expanded.
     pub fn literal(&self) -> Option<String> {
         let mut all = String::new();
         for part in &self.parts {
-            let Part::Text { text, .. } = part else { return None };
+            let WordPart::Text { text, .. } = part else { return None };
             all.push_str(text);
         }
         Some(all)

@@ -1,33 +1,33 @@
 //! What of all builds matters in the end: programs that are shipped, and crates that stay stale.
 
 use super::Dockerfile;
-use super::base_images::BaseImage;
-use super::stages::Origin;
-use super::trace::{Build, Made, Taken};
+use super::base_images::KnownImage;
+use super::stages::FileOrigin;
+use super::trace::{CargoRun, CompiledCrate, TakenPath};
 use super::workspace::below;
 
 /// A program that one stage takes from the stage that built it.
 #[derive(Debug, Clone, Copy)]
 pub struct Shipped<'a> {
     /// The COPY.
-    pub taken: &'a Taken,
+    pub taken: &'a TakenPath,
     /// The build.
-    pub build: &'a Build,
+    pub build: &'a CargoRun,
     /// The image of the stage that built it.
-    pub builder: Option<&'a BaseImage>,
+    pub builder: Option<&'a KnownImage>,
     /// The image that it is copied into.
-    pub runtime: Option<&'a BaseImage>,
+    pub runtime: Option<&'a KnownImage>,
 }
 
 /// A crate that cargo calls fresh although its sources were replaced.
 #[derive(Debug, Clone, Copy)]
-pub struct Stale<'a> {
+pub struct StaleCrate<'a> {
     /// The build that calls it fresh.
-    pub build: &'a Build,
+    pub build: &'a CargoRun,
     /// The crate.
-    pub made: &'a Made,
+    pub made: &'a CompiledCrate,
     /// The build that compiled the stub.
-    pub stub: &'a Build,
+    pub stub: &'a CargoRun,
     /// A step between them that was meant to prevent it, by its number.
     pub clean: Option<usize>,
     /// Something else of the same build was compiled again.
@@ -65,7 +65,7 @@ impl Dockerfile {
     /// an older one than the builder.
     pub fn asks_for_processes(&self) -> bool {
         const SPAWN: (u32, u32) = (2, 39);
-        let glibc = |image: Option<&BaseImage>| image.and_then(BaseImage::glibc);
+        let glibc = |image: Option<&KnownImage>| image.and_then(KnownImage::glibc);
         self.shipped().iter().any(|it| {
             glibc(it.builder).is_some_and(|it| it >= SPAWN)
                 && glibc(it.runtime).is_some_and(|it| it < SPAWN)
@@ -73,8 +73,8 @@ impl Dockerfile {
     }
 
     /// Builds of stages that are used, with their numbers.
-    pub fn builds(&self) -> impl Iterator<Item = (usize, &Build)> {
-        let used = |build: &Build| self.stages.all.get(build.stage).is_some_and(|it| it.used);
+    pub fn builds(&self) -> impl Iterator<Item = (usize, &CargoRun)> {
+        let used = |build: &CargoRun| self.stages.all.get(build.stage).is_some_and(|it| it.used);
         self.trace.builds.iter().enumerate().filter(move |(_, build)| used(build))
     }
 
@@ -84,7 +84,7 @@ impl Dockerfile {
     }
 
     /// Crates that stay stale in the last build that has to do with them.
-    pub fn stale(&self) -> Vec<Stale<'_>> {
+    pub fn stale(&self) -> Vec<StaleCrate<'_>> {
         let mut all = Vec::new();
         for (number, build) in self.builds().filter(|(_, build)| !build.cook) {
             for made in build.made.iter().filter(|it| it.is_stale()) {
@@ -96,7 +96,7 @@ impl Dockerfile {
                     continue;
                 };
                 // After a cook it is the manifest that keeps them stale.
-                if matches!(made.manifest, Origin::Skeleton { .. }) {
+                if matches!(made.manifest, FileOrigin::Skeleton { .. }) {
                     continue;
                 }
                 let clean = self.trace.cleaned.iter().position(|it| {
@@ -110,7 +110,7 @@ impl Dockerfile {
                     && !stub.ran.conditional
                     && build.opaque == stub.opaque
                     && build.cargo.complete;
-                all.push(Stale { build, made, stub, clean, partial, sure });
+                all.push(StaleCrate { build, made, stub, clean, partial, sure });
             }
         }
         all
@@ -118,15 +118,15 @@ impl Dockerfile {
 
     /// Whether a program is linked against glibc at run time: `None` where flags or targets are not
     /// known.
-    pub fn is_dynamic_gnu(&self, build: &Build, builder: Option<&BaseImage>) -> Option<bool> {
-        use super::base_images::Libc;
+    pub fn is_dynamic_gnu(&self, build: &CargoRun, builder: Option<&KnownImage>) -> Option<bool> {
+        use super::base_images::BaseLibc;
         let flags = build.rustflags.as_deref()?;
         if flags.contains("+crt-static") {
             return Some(false);
         }
         if build.triples.is_empty() {
             return match builder?.libc? {
-                Libc::Glibc(_) => Some(true),
+                BaseLibc::Glibc(_) => Some(true),
                 _ => Some(false),
             };
         }
@@ -135,7 +135,7 @@ impl Dockerfile {
     }
 
     /// The word of a command's line that fixes a stale crate: which files to touch.
-    pub fn touch_line(&self, stale: &[Stale<'_>]) -> Option<String> {
+    pub fn touch_line(&self, stale: &[StaleCrate<'_>]) -> Option<String> {
         let first = stale.first()?;
         let directory = first.build.ran.directory.as_deref()?;
         let build = first.build;

@@ -4,37 +4,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::base_images::{BaseImage, identify};
+use super::base_images::{KnownImage, identify};
 use super::files::Context;
-use super::parse::{Instruction, Kind, Text};
-use super::source::Span;
-use super::variables::{PLATFORM_ARGUMENTS, Variables, expand};
+use super::parse::{InstructionKind, LocatedText, ParsedInstruction};
+use super::source::TextSpan;
+use super::variables::{BuildVariables, PLATFORM_ARGUMENTS, expand};
 use super::workspace::{below, join};
 
 /// What a stage begins from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Base {
+pub enum StageBase {
     /// An earlier stage, by its number from 0.
     Stage(usize),
     /// An image: its reference, where every variable in it is known, and what the table holds of it.
-    Image(Option<String>, Option<Box<BaseImage>>),
+    Image(Option<String>, Option<Box<KnownImage>>),
 }
 
 /// A stage.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stage {
+pub struct BuildStage {
     /// Behind `AS`.
     pub name: Option<String>,
     /// What it begins from.
-    pub base: Base,
+    pub base: StageBase,
     /// `--platform`.
     pub platform: Option<String>,
     /// The image of `FROM`, as it stands.
-    pub image: Text,
+    pub image: LocatedText,
     /// Its first instruction behind `FROM`, and one behind its last, as indexes of all instructions.
     pub instructions: std::ops::Range<usize>,
     /// The `FROM` line.
-    pub span: Span,
+    pub span: TextSpan,
     /// The built stage rests on it: by FROM, by COPY, or by a mount.
     pub used: bool,
 }
@@ -43,9 +43,9 @@ pub struct Stage {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stages {
     /// In order.
-    pub all: Vec<Stage>,
+    pub all: Vec<BuildStage>,
     /// `ARG` before the first `FROM`.
-    pub global: Variables,
+    pub global: BuildVariables,
     /// The stage that is built.
     pub last: usize,
 }
@@ -56,36 +56,36 @@ impl Stages {
     /// # Errors
     /// There is no stage of the name that was asked for.
     pub fn new(
-        instructions: &[Instruction],
+        instructions: &[ParsedInstruction],
         build_arguments: &BTreeMap<String, String>,
         target: Option<&str>,
-    ) -> Result<Stages, super::Error> {
+    ) -> Result<Stages, super::DockerfileError> {
         let mut stages = Stages::default();
         // The image of a FROM sees the platforms without a declaration.
-        let mut global: Variables =
+        let mut global: BuildVariables =
             PLATFORM_ARGUMENTS.iter().map(|name| ((*name).to_owned(), None)).collect();
         for (index, instruction) in instructions.iter().enumerate() {
             match &instruction.kind {
-                Kind::Arg(pairs) if stages.all.is_empty() => {
+                InstructionKind::Arg(pairs) if stages.all.is_empty() => {
                     for (name, default) in pairs {
                         let typed = build_arguments.get(name).cloned();
                         let value = typed.or_else(|| expand(default.as_deref()?, &global));
                         global.insert(name.clone(), value);
                     }
                 }
-                Kind::From { image, platform, alias } => {
+                InstructionKind::From { image, platform, alias } => {
                     if let Some(last) = stages.all.last_mut() {
                         last.instructions.end = index;
                     }
                     let reference = expand(&image.value, &global);
                     let base = match reference.as_deref().and_then(|it| stages.find(it)) {
-                        Some(stage) => Base::Stage(stage),
+                        Some(stage) => StageBase::Stage(stage),
                         None => {
                             let known = reference.as_deref().and_then(identify).map(Box::new);
-                            Base::Image(reference, known)
+                            StageBase::Image(reference, known)
                         }
                     };
-                    stages.all.push(Stage {
+                    stages.all.push(BuildStage {
                         name: alias.as_ref().map(|it| it.value.clone()),
                         base,
                         platform: platform.clone(),
@@ -102,7 +102,10 @@ impl Stages {
         stages.last = match target {
             None => stages.all.len().saturating_sub(1),
             Some(name) => stages.find(name).ok_or_else(|| {
-                super::Error::whole(format!("there is no stage `{}`", name.escape_debug()))
+                super::DockerfileError::whole(format!(
+                    "there is no stage `{}`",
+                    name.escape_debug()
+                ))
             })?,
         };
         stages.mark_used(instructions, stages.last);
@@ -111,24 +114,27 @@ impl Stages {
 
     /// A stage by its name or number; of several of one name the last.
     pub fn find(&self, name: &str) -> Option<usize> {
-        let named =
-            |stage: &Stage| stage.name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name));
+        let named = |stage: &BuildStage| {
+            stage.name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name))
+        };
         let by_name = self.all.iter().rposition(named);
         by_name.or_else(|| name.parse().ok().filter(|index| *index < self.all.len()))
     }
 
-    fn mark_used(&mut self, instructions: &[Instruction], last: usize) {
+    fn mark_used(&mut self, instructions: &[ParsedInstruction], last: usize) {
         let mut open = vec![last];
         while let Some(index) = open.pop() {
             let Some(stage) = self.all.get_mut(index).filter(|stage| !stage.used) else { continue };
             stage.used = true;
-            if let Base::Stage(base) = stage.base {
+            if let StageBase::Stage(base) = stage.base {
                 open.push(base);
             }
             let range = stage.instructions.clone();
             for instruction in instructions.get(range).unwrap_or_default() {
                 let flags = match &instruction.kind {
-                    Kind::Copy { flags, .. } | Kind::Run { flags, .. } => flags,
+                    InstructionKind::Copy { flags, .. } | InstructionKind::Run { flags, .. } => {
+                        flags
+                    }
                     _ => continue,
                 };
                 for flag in flags {
@@ -144,11 +150,11 @@ impl Stages {
     }
 
     /// The image that a stage comes from in the end, and what is known of it.
-    pub fn image(&self, mut stage: usize) -> (Option<&str>, Option<&BaseImage>) {
+    pub fn image(&self, mut stage: usize) -> (Option<&str>, Option<&KnownImage>) {
         for _ in 0..=self.all.len() {
             match self.all.get(stage).map(|it| &it.base) {
-                Some(Base::Stage(base)) => stage = *base,
-                Some(Base::Image(reference, known)) => {
+                Some(StageBase::Stage(base)) => stage = *base,
+                Some(StageBase::Image(reference, known)) => {
                     return (reference.as_deref(), known.as_deref());
                 }
                 None => break,
@@ -160,7 +166,7 @@ impl Stages {
     /// The stage and those that it begins from, itself first.
     pub fn chain(&self, stage: usize) -> Vec<usize> {
         let mut chain = vec![stage];
-        while let Some(Base::Stage(base)) =
+        while let Some(StageBase::Stage(base)) =
             chain.last().and_then(|it| self.all.get(*it)).map(|it| &it.base)
         {
             if chain.contains(base) {
@@ -185,7 +191,7 @@ impl Stages {
 
 /// Where a file of a stage comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum FileOrigin {
     /// The context's file of this path.
     Context(String),
     /// Written by a command: a stub, or what nobody knows.
@@ -203,9 +209,9 @@ pub enum Origin {
 
 /// A file of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct StageFile {
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: FileOrigin,
     /// When it was last written, in commands since the build began; 0 for files of the context, which
     /// keep the times of the checkout.
     pub time: u64,
@@ -213,7 +219,7 @@ pub struct File {
 
 /// Everything below a path, as it was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tree {
+pub struct CopiedTree {
     /// Where it lies.
     pub at: String,
     /// The context's directory; `None`: another image or what nobody knows.
@@ -222,19 +228,19 @@ pub struct Tree {
 
 /// What cargo made of one crate, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
+pub struct CompiledUnit {
     /// When.
     pub time: u64,
     /// The state of its root file then.
-    pub root: Origin,
+    pub root: FileOrigin,
     /// The state of its manifest then.
-    pub manifest: Origin,
+    pub manifest: FileOrigin,
     /// The edits of the manifest by then.
     pub edits: u32,
     /// The file that was the crate's root.
     pub path: String,
     /// Whether the package had a library, and the state of its build script then.
-    pub parts: (bool, Option<Origin>),
+    pub parts: (bool, Option<FileOrigin>),
     /// A later step took away what cargo would look at.
     pub removed: bool,
     /// The build that made it, by its number.
@@ -258,15 +264,15 @@ pub struct UnitKey {
 
 /// What is known of a stage.
 #[derive(Debug, Clone, Default)]
-pub struct State {
+pub struct StageState {
     /// Files by absolute path, as far as they matter.
-    pub files: BTreeMap<String, File>,
+    pub files: BTreeMap<String, StageFile>,
     /// Directories that were copied as a whole.
-    pub trees: Vec<Tree>,
+    pub trees: Vec<CopiedTree>,
     /// What cargo compiled.
-    pub units: BTreeMap<UnitKey, Unit>,
+    pub units: BTreeMap<UnitKey, CompiledUnit>,
     /// ENV and ARG.
-    pub variables: Arc<Variables>,
+    pub variables: Arc<BuildVariables>,
     /// Names that ENV set: they reach later stages and the program.
     pub environment: BTreeSet<String>,
     /// Arguments that this stage declares.
@@ -288,7 +294,7 @@ pub struct State {
     /// Targets may have been added that nobody can name.
     pub unknown_targets: bool,
     /// What ran that may have done anything to files, and where it stands.
-    pub opaque: Option<(Span, String)>,
+    pub opaque: Option<(TextSpan, String)>,
     /// CMD, ENTRYPOINT and HEALTHCHECK, as indexes of all instructions.
     pub cmd: Option<usize>,
     /// See `cmd`.
@@ -303,10 +309,10 @@ pub struct State {
     pub edits: u32,
 }
 
-impl State {
+impl StageState {
     /// The build whose program lies at a path.
     pub fn program_at(&self, path: &str) -> Option<usize> {
-        if let Some(File { origin: Origin::Program(build), .. }) = self.files.get(path) {
+        if let Some(StageFile { origin: FileOrigin::Program(build), .. }) = self.files.get(path) {
             return Some(*build);
         }
         let (directory, _) = path.rsplit_once('/')?;
@@ -333,7 +339,7 @@ impl State {
 
     /// Whether something is at a path; `None` where that is not known.
     pub fn presence(&self, path: &str, context: &Context) -> Option<bool> {
-        let among = |map: &BTreeMap<String, File>| {
+        let among = |map: &BTreeMap<String, StageFile>| {
             let mut from = map.range(path.to_owned()..).take(1);
             from.any(|(found, _)| below(found, path).is_some())
         };

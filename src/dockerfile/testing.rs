@@ -1,20 +1,20 @@
 //! Dockerfiles for tests: beside one package `my-app`, and beside a workspace of `app` and `lib1`.
 
 use super::files::{Context, ignore_patterns};
-use super::source::Source;
-use super::workspace::{Package, Workspace};
-use super::{Dockerfile, Options};
+use super::source::SourceText;
+use super::workspace::{DockerWorkspace, WorkspacePackage};
+use super::{Dockerfile, DockerfileOptions};
 
 /// The package of the tests.
-pub fn package() -> Package {
-    Package {
+pub fn package() -> WorkspacePackage {
+    WorkspacePackage {
         name: "my-app".to_owned(),
         version: "1.2.3".to_owned(),
         required: true,
         default_member: true,
         binaries: vec![("my-app".to_owned(), "src/main.rs".to_owned())],
         build_script_reruns_on_change: true,
-        ..Package::default()
+        ..WorkspacePackage::default()
     }
 }
 
@@ -34,13 +34,13 @@ pub fn context(files: &[&str], ignore: Option<&str>) -> Context {
 }
 
 /// A Dockerfile beside `my-app`, changed as the test wants it.
-pub fn changed(text: &str, change: impl FnOnce(&mut Workspace, &mut Context)) -> Dockerfile {
-    let mut workspace = Workspace { packages: vec![package()], ..Workspace::default() };
+pub fn changed(text: &str, change: impl FnOnce(&mut DockerWorkspace, &mut Context)) -> Dockerfile {
+    let mut workspace = DockerWorkspace { packages: vec![package()], ..DockerWorkspace::default() };
     let files = ["Cargo.toml", "Cargo.lock", "src/main.rs", "entrypoint.sh"];
     let mut context = context(&files, Some("target"));
     change(&mut workspace, &mut context);
-    let options = Options::default();
-    Dockerfile::new("Dockerfile", Source::new(text), Some(context), Some(workspace), &options)
+    let options = DockerfileOptions::default();
+    Dockerfile::new("Dockerfile", SourceText::new(text), Some(context), Some(workspace), &options)
         .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
@@ -52,12 +52,12 @@ pub fn of(text: &str) -> Dockerfile {
 /// A Dockerfile beside the workspace of `app` and `lib1`.
 pub fn of_workspace(text: &str) -> Dockerfile {
     changed(text, |workspace, it| {
-        let app = Package {
+        let app = WorkspacePackage {
             directory: "app".to_owned(),
             dependencies: vec!["lib1".to_owned()],
             ..package()
         };
-        let lib1 = Package {
+        let lib1 = WorkspacePackage {
             name: "lib1".to_owned(),
             directory: "lib1".to_owned(),
             library: Some("src/lib.rs".to_owned()),

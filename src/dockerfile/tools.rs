@@ -1,8 +1,8 @@
 //! Programs that a stage has: by its base image, by packages, by COPY.
 
 use super::Dockerfile;
-use super::base_images::BaseImage;
-use super::stages::State;
+use super::base_images::KnownImage;
+use super::stages::StageState;
 
 /// Where programs lie that are called by their names.
 const PLACES: &[&str] = &["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"];
@@ -23,7 +23,7 @@ const LIGHT: &str = "ca-certificates curl wget git tzdata openssl libssl libgcc 
 
 impl Dockerfile {
     /// Nothing is at a path of a stage, for sure.
-    pub fn is_absent(&self, state: &State, path: &str) -> bool {
+    pub fn is_absent(&self, state: &StageState, path: &str) -> bool {
         state.presence(path, &self.context) == Some(false)
     }
 
@@ -31,8 +31,8 @@ impl Dockerfile {
     /// such tool, or it cannot be told.
     pub fn missing_package(
         &self,
-        state: &State,
-        image: &BaseImage,
+        state: &StageState,
+        image: &KnownImage,
         tool: &str,
     ) -> Option<&'static str> {
         let (_, packages) = TOOLS.iter().find(|(name, _)| *name == tool)?;
@@ -52,7 +52,7 @@ impl Dockerfile {
     }
 
     /// Every package of a stage is one that brings no interpreter.
-    pub fn has_light_packages(state: &State) -> bool {
+    pub fn has_light_packages(state: &StageState) -> bool {
         state
             .packages
             .iter()

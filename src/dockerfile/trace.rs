@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::cargo_command::CargoCommand;
 use super::files::Context;
-use super::parse::{Flag, Form, Instruction, Kind, Parsed, Text};
-use super::run_commands::{RanCommand, Script, Start, follow, follow_exec};
-use super::source::{Source, Span};
-use super::stages::{Base, File, Origin, Stages, State, Tree, UnitKey};
+use super::parse::{Flag, Form, InstructionKind, LocatedText, ParsedDockerfile, ParsedInstruction};
+use super::run_commands::{RanCommand, ScriptEffects, ShellStart, follow, follow_exec};
+use super::source::{SourceText, TextSpan};
+use super::stages::{CopiedTree, FileOrigin, StageBase, StageFile, StageState, Stages, UnitKey};
 use super::variables::{PLATFORM_ARGUMENTS, expand};
-use super::workspace::{Workspace, below, join};
+use super::workspace::{DockerWorkspace, below, join};
 
 mod builds;
 mod clean;
@@ -20,17 +20,17 @@ mod copy;
 
 /// One crate in one build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct CompiledCrate {
     /// Which unit.
     pub key: UnitKey,
     /// What the program or library was compiled from, this time or an earlier one.
-    pub compiled_from: Origin,
+    pub compiled_from: FileOrigin,
     /// What its root file is now.
-    pub root: Origin,
+    pub root: FileOrigin,
     /// The root file's path.
     pub path: String,
     /// The manifest that it was compiled under.
-    pub manifest: Origin,
+    pub manifest: FileOrigin,
     /// Cargo compiles it in this build, instead of calling it fresh.
     pub rebuilt: bool,
     /// An earlier build made the unit, and this one makes it again.
@@ -39,16 +39,18 @@ pub struct Made {
     pub compiled_by: usize,
 }
 
-impl Made {
+impl CompiledCrate {
     /// Cargo calls it fresh although its sources were replaced since.
     pub fn is_stale(&self) -> bool {
-        !self.rebuilt && matches!(self.root, Origin::Context(_)) && self.compiled_from != self.root
+        !self.rebuilt
+            && matches!(self.root, FileOrigin::Context(_))
+            && self.compiled_from != self.root
     }
 }
 
 /// A cargo command that compiles the workspace, or `cargo chef cook`.
 #[derive(Debug, Clone)]
-pub struct Build {
+pub struct CargoRun {
     /// In which stage.
     pub stage: usize,
     /// Of which instruction.
@@ -74,7 +76,7 @@ pub struct Build {
     /// All flags for rustc; `None`: not known.
     pub rustflags: Option<String>,
     /// What it makes.
-    pub made: Vec<Made>,
+    pub made: Vec<CompiledCrate>,
     /// Manifests that cargo would look for in vain.
     pub missing_manifests: Vec<String>,
     /// `--bin` and `-p` that no manifest has.
@@ -85,7 +87,7 @@ pub struct Build {
 
 /// A path that COPY or a command takes.
 #[derive(Debug, Clone)]
-pub struct Taken {
+pub struct TakenPath {
     /// Where it is taken to.
     pub stage: usize,
     /// Which stage it is taken from.
@@ -97,7 +99,7 @@ pub struct Taken {
     /// As written.
     pub written: String,
     /// Where that stands.
-    pub span: Span,
+    pub span: TextSpan,
     /// `COPY`, `cp`, `strip`, ….
     pub by: String,
     /// A test or a branch decides whether it runs.
@@ -114,13 +116,13 @@ pub struct Taken {
 
 /// A step that takes away what cargo compiled.
 #[derive(Debug, Clone)]
-pub struct Cleaned {
+pub struct RemovalStep {
     /// In which stage.
     pub stage: usize,
     /// Of which instruction.
     pub instruction: usize,
     /// Where it stands.
-    pub span: Span,
+    pub span: TextSpan,
     /// As written.
     pub written: String,
     /// The units that cargo will compile again because of it.
@@ -131,7 +133,7 @@ pub struct Cleaned {
 
 /// A command with its place.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct LocatedCommand {
     /// Of which instruction.
     pub instruction: usize,
     /// The command.
@@ -156,16 +158,16 @@ pub struct Mount {
     /// `sharing=`.
     pub sharing: Option<String>,
     /// The flag.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// What happens in a stage.
 #[derive(Debug, Clone, Default)]
 pub struct StageTrace {
     /// What is known at its end.
-    pub state: State,
+    pub state: StageState,
     /// Its commands in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<LocatedCommand>,
     /// Mounts by instruction.
     pub mounts: Vec<(usize, Vec<Mount>)>,
     /// Scripts that were not understood: instruction, place, why.
@@ -178,23 +180,23 @@ pub struct Trace {
     /// By stage.
     pub stages: Vec<StageTrace>,
     /// In order.
-    pub builds: Vec<Build>,
+    pub builds: Vec<CargoRun>,
     /// In order.
-    pub taken: Vec<Taken>,
+    pub taken: Vec<TakenPath>,
     /// In order.
-    pub cleaned: Vec<Cleaned>,
+    pub cleaned: Vec<RemovalStep>,
     /// COPY of a path that is not known: to which stage, from which.
     pub unknown_taken: Vec<(usize, usize)>,
 }
 
 /// Follows all stages.
 pub fn trace(
-    source: &Source,
-    parsed: &Parsed,
+    source: &SourceText,
+    parsed: &ParsedDockerfile,
     stages: &Stages,
     build_arguments: &BTreeMap<String, String>,
     context: &Context,
-    workspace: &Workspace,
+    workspace: &DockerWorkspace,
 ) -> Trace {
     let mut tracer = Tracer {
         source,
@@ -207,7 +209,7 @@ pub fn trace(
         trace: Trace::default(),
         stage: 0,
         instruction: 0,
-        state: State::default(),
+        state: StageState::default(),
         current: StageTrace::default(),
         mounts: Vec::new(),
         time: 1,
@@ -219,17 +221,17 @@ pub fn trace(
 }
 
 struct Tracer<'a> {
-    source: &'a Source,
-    parsed: &'a Parsed,
+    source: &'a SourceText,
+    parsed: &'a ParsedDockerfile,
     stages: &'a Stages,
     build_arguments: &'a BTreeMap<String, String>,
     context: &'a Context,
-    workspace: &'a Workspace,
+    workspace: &'a DockerWorkspace,
     inputs: Vec<String>,
     trace: Trace,
     stage: usize,
     instruction: usize,
-    state: State,
+    state: StageState,
     current: StageTrace,
     mounts: Vec<Mount>,
     time: u64,
@@ -241,7 +243,7 @@ impl Tracer<'_> {
         self.stage = index;
         self.current = StageTrace::default();
         self.state = match &stage.base {
-            Base::Stage(base) => {
+            StageBase::Stage(base) => {
                 let mut state =
                     self.trace.stages.get(*base).map(|it| it.state.clone()).unwrap_or_default();
                 // ARG ends with its stage.
@@ -251,7 +253,7 @@ impl Tracer<'_> {
                 state.arguments.clear();
                 state
             }
-            Base::Image(_, known) => self.first_state(known.as_deref()),
+            StageBase::Image(_, known) => self.first_state(known.as_deref()),
         };
         for index in stage.instructions.clone() {
             self.instruction = index;
@@ -263,9 +265,12 @@ impl Tracer<'_> {
         self.trace.stages.push(std::mem::take(&mut self.current));
     }
 
-    fn first_state(&self, known: Option<&super::base_images::BaseImage>) -> State {
-        let mut state =
-            State { workdir: "/".to_owned(), workdir_known: known.is_some(), ..State::default() };
+    fn first_state(&self, known: Option<&super::base_images::KnownImage>) -> StageState {
+        let mut state = StageState {
+            workdir: "/".to_owned(),
+            workdir_known: known.is_some(),
+            ..StageState::default()
+        };
         let variables = Arc::make_mut(&mut state.variables);
         if let Some(image) = known {
             state.workdir.clone_from(&image.workdir);
@@ -285,7 +290,7 @@ impl Tracer<'_> {
                 }
             }
         } else {
-            state.trees.push(Tree { at: "/".to_owned(), source: None });
+            state.trees.push(CopiedTree { at: "/".to_owned(), source: None });
             state.unknown_installs = true;
             state.unknown_targets = true;
         }
@@ -316,15 +321,15 @@ impl Tracer<'_> {
         }
     }
 
-    fn write(&mut self, path: &str, origin: Origin, time: u64) {
+    fn write(&mut self, path: &str, origin: FileOrigin, time: u64) {
         let (path, _) = self.placed(path);
-        self.state.files.insert(path, File { origin, time });
+        self.state.files.insert(path, StageFile { origin, time });
     }
 
-    fn instruction(&mut self, instruction: &Instruction) {
+    fn instruction(&mut self, instruction: &ParsedInstruction) {
         self.time += 1;
         match &instruction.kind {
-            Kind::Arg(pairs) => {
+            InstructionKind::Arg(pairs) => {
                 for (name, default) in pairs {
                     let value = match self.build_arguments.get(name) {
                         Some(typed) => Some(typed.clone()),
@@ -345,7 +350,7 @@ impl Tracer<'_> {
                     }
                 }
             }
-            Kind::Env(pairs) => {
+            InstructionKind::Env(pairs) => {
                 let values: Vec<_> = pairs
                     .iter()
                     .map(|(name, value)| (name.clone(), self.expanded(value)))
@@ -355,7 +360,7 @@ impl Tracer<'_> {
                     Arc::make_mut(&mut self.state.variables).insert(name, value);
                 }
             }
-            Kind::Workdir(path) => match self.expanded(&path.value) {
+            InstructionKind::Workdir(path) => match self.expanded(&path.value) {
                 Some(path) => {
                     self.state.workdir_known |= path.starts_with('/');
                     self.state.workdir = join(&self.state.workdir, &path);
@@ -365,16 +370,16 @@ impl Tracer<'_> {
                     self.state.workdir_known = false;
                 }
             },
-            Kind::User(user) => self.state.user = self.expanded(&user.value),
-            Kind::Shell(words) => {
+            InstructionKind::User(user) => self.state.user = self.expanded(&user.value),
+            InstructionKind::Shell(words) => {
                 self.state.shell = Some(words.iter().map(|it| it.value.clone()).collect());
             }
-            Kind::Copy { add, flags, sources, heredoc, dest } => {
+            InstructionKind::Copy { add, flags, sources, heredoc, dest } => {
                 self.copy(*add, flags, sources, *heredoc, dest);
             }
-            Kind::Run { flags, form, heredocs } => self.run(flags, form, heredocs),
-            Kind::Cmd(_) => self.state.cmd = Some(self.instruction),
-            Kind::Entrypoint(_) => {
+            InstructionKind::Run { flags, form, heredocs } => self.run(flags, form, heredocs),
+            InstructionKind::Cmd(_) => self.state.cmd = Some(self.instruction),
+            InstructionKind::Entrypoint(_) => {
                 self.state.entrypoint = Some(self.instruction);
                 // An ENTRYPOINT forgets the CMD of the image below it.
                 let own =
@@ -383,17 +388,17 @@ impl Tracer<'_> {
                     self.state.cmd = None;
                 }
             }
-            Kind::Healthcheck(form) => {
+            InstructionKind::Healthcheck(form) => {
                 self.state.healthcheck = form.as_ref().map(|_| self.instruction);
             }
-            Kind::Volume(paths) => {
+            InstructionKind::Volume(paths) => {
                 for path in paths {
                     if let Some(path) = self.absolute(&path.value) {
                         self.state.volumes.push((path, self.instruction));
                     }
                 }
             }
-            Kind::From { .. } | Kind::Other(_) => {}
+            InstructionKind::From { .. } | InstructionKind::Other(_) => {}
         }
     }
 
@@ -439,7 +444,7 @@ impl Tracer<'_> {
             match stage {
                 None => self.copy_from_context(&bind.source, target, false, false),
                 Some(Some(stage)) if stage < self.stage => {
-                    let text = Text { value: bind.source.clone(), span: bind.span.clone() };
+                    let text = LocatedText { value: bind.source.clone(), span: bind.span.clone() };
                     let taken = self.trace.taken.len();
                     self.copy_from_stage(stage, &bind.source, &text, target, false);
                     // A mount shows what there is; it does not ask for a file.
@@ -452,7 +457,7 @@ impl Tracer<'_> {
             self.current.mounts.push((self.instruction, mounts.clone()));
         }
         self.mounts = mounts;
-        let start = Start {
+        let start = ShellStart {
             variables: Arc::clone(&self.state.variables),
             directory: Some(self.state.workdir.clone()),
             ..self.shell_start()
@@ -466,7 +471,9 @@ impl Tracer<'_> {
             for command in script.commands {
                 self.time += 1;
                 self.command(&command);
-                self.current.steps.push(Step { instruction: self.instruction, ran: command });
+                self.current
+                    .steps
+                    .push(LocatedCommand { instruction: self.instruction, ran: command });
             }
         }
         self.mounts.clear();
@@ -483,16 +490,16 @@ impl Tracer<'_> {
         }
     }
 
-    fn shell_start(&self) -> Start {
+    fn shell_start(&self) -> ShellStart {
         let shell = self.state.shell.clone().unwrap_or_default();
         let name = shell.first().map(String::as_str).unwrap_or("/bin/sh");
         let options = || shell.iter().skip(1);
-        Start {
+        ShellStart {
             errexit: options()
                 .any(|it| it.starts_with('-') && it.contains('e') && !it.starts_with("--")),
             pipefail: options().any(|it| it == "pipefail"),
             bash: name.ends_with("bash"),
-            ..Start::default()
+            ..ShellStart::default()
         }
     }
 
@@ -500,8 +507,8 @@ impl Tracer<'_> {
         &self,
         form: &Form,
         heredocs: &[super::parse::Heredoc],
-        start: &Start,
-    ) -> Vec<Script> {
+        start: &ShellStart,
+    ) -> Vec<ScriptEffects> {
         let text = match form {
             Form::Exec(words) => return vec![follow_exec(words, start)],
             Form::Shell(text) => text,
@@ -512,7 +519,7 @@ impl Tracer<'_> {
         });
         if !known {
             let unclear = Some((text.place(0), "SHELL is no POSIX shell".to_owned()));
-            return vec![Script { commands: Vec::new(), unclear }];
+            return vec![ScriptEffects { commands: Vec::new(), unclear }];
         }
         let Some(first) = heredocs.first() else { return vec![follow(text, start)] };
         let body = |heredoc: &super::parse::Heredoc| {
@@ -523,12 +530,12 @@ impl Tracer<'_> {
             let interpreter = script.lines().next().unwrap_or_default();
             if interpreter.starts_with("#!") && !interpreter.contains("sh") {
                 let unclear = Some((first.body.start, format!("it runs {interpreter}")));
-                return vec![Script { commands: Vec::new(), unclear }];
+                return vec![ScriptEffects { commands: Vec::new(), unclear }];
             }
             let mut start = start.clone();
             start.errexit |= interpreter.starts_with("#!") && interpreter.contains(" -e");
             start.bash |= interpreter.contains("bash");
-            let cleaned = super::parse::Cleaned::verbatim(script, first.body.start);
+            let cleaned = super::parse::CleanText::verbatim(script, first.body.start);
             return vec![follow(&cleaned, &start)];
         }
         // The shell gets the line and the here-documents behind it.
@@ -543,7 +550,7 @@ impl Tracer<'_> {
     }
 
     /// From here on nobody knows what the stage's files are.
-    fn opaque(&mut self, span: &Span, why: &str) {
+    fn opaque(&mut self, span: &TextSpan, why: &str) {
         self.state.opaque.get_or_insert_with(|| (span.clone(), why.to_owned()));
     }
 }

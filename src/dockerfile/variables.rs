@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Variables by name; `None`: set, or may be set, to what is not known.
-pub type Variables = BTreeMap<String, Option<String>>;
+pub type BuildVariables = BTreeMap<String, Option<String>>;
 
 /// Arguments that the builder sets once a stage declares them.
 pub const PLATFORM_ARGUMENTS: &[&str] = &[
@@ -20,11 +20,11 @@ pub const PLATFORM_ARGUMENTS: &[&str] = &[
 
 /// Expands `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}` as instructions do; `None` where a
 /// value is not known.
-pub fn expand(text: &str, variables: &Variables) -> Option<String> {
+pub fn expand(text: &str, variables: &BuildVariables) -> Option<String> {
     expand_below(text, variables, 0)
 }
 
-fn expand_below(text: &str, variables: &Variables, depth: usize) -> Option<String> {
+fn expand_below(text: &str, variables: &BuildVariables, depth: usize) -> Option<String> {
     if !text.contains(['$', '\\']) {
         return Some(text.to_owned());
     }
@@ -73,7 +73,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn braced(inside: &str, variables: &Variables, depth: usize) -> Option<String> {
+fn braced(inside: &str, variables: &BuildVariables, depth: usize) -> Option<String> {
     let end = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let (name, operation) = inside.split_at(end.unwrap_or(inside.len()));
     let value = variables.get(name);
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn texts_are_expanded_as_instructions_do() {
-        let variables: Variables =
+        let variables: BuildVariables =
             [("A", Some("1")), ("E", Some("")), ("P", Some("linux/arm64")), ("U", None)]
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.map(str::to_owned)))

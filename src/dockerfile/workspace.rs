@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 /// What is known of the workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Workspace {
+pub struct DockerWorkspace {
     /// Its root, relative to the context; empty where they are the same.
     pub root: String,
     /// The root manifest lists members, or is a package with members beside it.
-    pub packages: Vec<Package>,
+    pub packages: Vec<WorkspacePackage>,
     /// Names of profiles that manifests declare, beside Cargo's own.
     pub profiles: BTreeSet<String>,
     /// Crates of `Cargo.lock`, by name.
@@ -30,7 +30,7 @@ pub struct Workspace {
 
 /// A package of the workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Package {
+pub struct WorkspacePackage {
     /// Its name.
     pub name: String,
     /// Its version.
@@ -56,7 +56,7 @@ pub struct Package {
     pub features: BTreeSet<String>,
 }
 
-impl Package {
+impl WorkspacePackage {
     /// A path of the package, relative to the context.
     pub fn path(&self, below: &str) -> String {
         join(&self.directory, below)
@@ -73,9 +73,9 @@ impl Package {
     }
 }
 
-impl Workspace {
+impl DockerWorkspace {
     /// The package of this name.
-    pub fn package(&self, name: &str) -> Option<&Package> {
+    pub fn package(&self, name: &str) -> Option<&WorkspacePackage> {
         self.packages.iter().find(|it| it.name == name)
     }
 

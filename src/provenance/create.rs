@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 use crate::binary::elf::record_section;
 use crate::cargo::file_time::Moment;
 use crate::cargo::workspace::git::Git;
@@ -119,8 +119,8 @@ fn internal(made: Made<'_>) -> Map<String, Value> {
 /// The profile as rustc got it, as strings (SLSA asks for simple values).
 fn resolved(profile: &Profile) -> Value {
     let panic = match profile.panic.value {
-        Panic::Unwind => "unwind",
-        Panic::Abort => "abort",
+        PanicStrategy::Unwind => "unwind",
+        PanicStrategy::Abort => "abort",
     };
     json!({
         "panic": panic,

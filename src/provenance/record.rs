@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::binary::Binary;
-use crate::binary::{Crate, CrateSource};
+use crate::binary::{CrateSource, NamedCrate};
 use crate::provenance::attestation::Attestation;
 use crate::provenance::buildkit::ImageBuild;
 use crate::provenance::keys::PublicKey;
@@ -166,7 +166,7 @@ impl Record {
     }
 
     /// Packages in the program's `.dep-v0` that the record does not name; `None`: it has no such list.
-    pub fn unrecorded<'a>(&self, binary: &'a Binary) -> Option<Vec<&'a Crate>> {
+    pub fn unrecorded<'a>(&self, binary: &'a Binary) -> Option<Vec<&'a NamedCrate>> {
         let inside = binary.crates.iter().filter(|it| it.from == CrateSource::DepV0);
         let mut inside = inside.peekable();
         inside.peek()?;
@@ -175,7 +175,7 @@ impl Record {
             .iter()
             .filter_map(|package| package.uri.as_deref()?.split('?').next())
             .collect();
-        let is_recorded = |it: &&Crate| {
+        let is_recorded = |it: &&NamedCrate| {
             let version = it.version.replace('+', "%2B");
             purls.contains(format!("pkg:cargo/{}@{version}", it.name).as_str())
         };

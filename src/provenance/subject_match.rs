@@ -8,7 +8,7 @@ use crate::binary::Binary;
 use crate::digest::sha256_hex;
 use crate::provenance::statement::Descriptor;
 
-use crate::binary::elf::append_section::Elf;
+use crate::binary::elf::append_section::ElfLayout;
 use crate::binary::elf::record_section;
 
 /// Sections that neither `strip` nor `patchelf` writes to: the same code and the same constants
@@ -138,9 +138,9 @@ pub struct Traces {
     pub build_id: Option<String>,
     /// SHA-256 of each of the kept sections.
     pub kept: BTreeMap<String, String>,
-    /// SHA-256 over the program as it comes to lie in memory (see [`Elf::loaded_image`]).
+    /// SHA-256 over the program as it comes to lie in memory (see [`ElfLayout::loaded_image`]).
     pub loaded: Option<String>,
-    /// The same without the debugger's scripts, where there are any (see [`Elf::without_scripts`]).
+    /// The same without the debugger's scripts, where there are any (see [`ElfLayout::without_scripts`]).
     pub loaded_without_scripts: Option<String>,
 }
 
@@ -148,7 +148,7 @@ impl Traces {
     /// The traces of a program: those of an ELF file with sections; of a Mach-O file its
     /// `LC_UUID`, of a PE file the GUID and age of its PDB.
     pub fn of(program: &[u8]) -> Traces {
-        let Some(elf) = Elf::read(program) else {
+        let Some(elf) = ElfLayout::read(program) else {
             let binary = Binary::quick("", std::io::Cursor::new(program));
             let build_id = binary.ok().and_then(|binary| binary.build_id);
             return Traces { build_id, ..Traces::default() };
@@ -160,7 +160,9 @@ impl Traces {
             build_id: elf.section(".note.gnu.build-id").and_then(build_id),
             kept: kept.collect(),
             loaded: loaded(&elf),
-            loaded_without_scripts: elf.without_scripts().and_then(|it| loaded(&Elf::read(&it)?)),
+            loaded_without_scripts: elf
+                .without_scripts()
+                .and_then(|it| loaded(&ElfLayout::read(&it)?)),
         }
     }
 
@@ -238,7 +240,7 @@ impl Traces {
     }
 }
 
-fn loaded(elf: &Elf<'_>) -> Option<String> {
+fn loaded(elf: &ElfLayout<'_>) -> Option<String> {
     elf.loaded_image().map(|image| sha256_hex(&image))
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, Symbols};
+use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, SymbolTableState};
 use crate::fact::{Confidence, Fact};
 use crate::report::{lines, words};
 
@@ -244,7 +244,7 @@ fn of_record(record: &[u8]) -> RecordEntry {
     }
 }
 
-fn of_crate(it: &crate::binary::Crate) -> CrateEntry<'_> {
+fn of_crate(it: &crate::binary::NamedCrate) -> CrateEntry<'_> {
     CrateEntry {
         name: &it.name,
         version: &it.version,
@@ -283,10 +283,10 @@ const fn confidence(confidence: Confidence) -> &'static str {
     }
 }
 
-const fn symbols(symbols: Symbols) -> &'static str {
+const fn symbols(symbols: SymbolTableState) -> &'static str {
     match symbols {
-        Symbols::Present => "present",
-        Symbols::Stripped => "stripped",
+        SymbolTableState::Present => "present",
+        SymbolTableState::Stripped => "stripped",
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::binary::Binary;
-use crate::binary::diff::{Cause, Comparison, Difference};
+use crate::binary::diff::{BinaryComparison, BinaryDifference, DifferenceCause};
 use crate::report::binary::Entry;
 use crate::report::table::{Detail, Style};
 
@@ -28,7 +28,7 @@ pub struct Answer {
     /// The programs, by name.
     pub programs: Vec<Pair>,
     /// Causes that do not count.
-    pub ignored: BTreeSet<Cause>,
+    pub ignored: BTreeSet<DifferenceCause>,
 }
 
 /// One fact that is not the same on both sides.
@@ -52,7 +52,7 @@ pub struct Pair {
     /// Its facts and outcomes that differ.
     pub facts: Vec<Change>,
     /// Its bytes.
-    pub comparison: Option<Comparison>,
+    pub comparison: Option<BinaryComparison>,
 }
 
 impl Answer {
@@ -217,7 +217,7 @@ fn change_entry(change: &Change) -> ChangeEntry<'_> {
     ChangeEntry { key: &change.key, old: &change.old, new: &change.new }
 }
 
-fn pair_entry<'a>(pair: &'a Pair, ignored: &BTreeSet<Cause>) -> PairEntry<'a> {
+fn pair_entry<'a>(pair: &'a Pair, ignored: &BTreeSet<DifferenceCause>) -> PairEntry<'a> {
     let comparison = pair.comparison.as_ref();
     let causes = comparison.into_iter().flat_map(|it| &it.causes);
     let differences = comparison.into_iter().flat_map(|it| &it.differences);
@@ -246,7 +246,7 @@ fn pair_entry<'a>(pair: &'a Pair, ignored: &BTreeSet<Cause>) -> PairEntry<'a> {
     }
 }
 
-fn difference_entry(difference: &Difference) -> DifferenceEntry<'_> {
+fn difference_entry(difference: &BinaryDifference) -> DifferenceEntry<'_> {
     let range = |(offset, size)| RangeEntry { offset, size };
     let texts = difference.shown.as_ref();
     DifferenceEntry {
@@ -365,16 +365,18 @@ mod tests {
 
     #[test]
     fn only_causes_that_are_ignored_do_not_count() {
-        let comparison =
-            Comparison { causes: [Cause::BuildId, Cause::Path].into(), ..Comparison::default() };
+        let comparison = BinaryComparison {
+            causes: [DifferenceCause::BuildId, DifferenceCause::Path].into(),
+            ..BinaryComparison::default()
+        };
         let pair = Pair { comparison: Some(comparison), ..Pair::default() };
         let mut answer = Answer { programs: vec![pair], ..Answer::default() };
         assert!(!answer.is_equal());
-        answer.ignored = [Cause::BuildId].into();
+        answer.ignored = [DifferenceCause::BuildId].into();
         assert!(!answer.is_equal());
-        answer.ignored.insert(Cause::Path);
+        answer.ignored.insert(DifferenceCause::Path);
         assert!(answer.is_equal());
-        answer.programs[0].comparison = Some(Comparison::default());
+        answer.programs[0].comparison = Some(BinaryComparison::default());
         assert!(!answer.is_equal(), "nothing says why they differ");
     }
 }

@@ -1,7 +1,10 @@
 //! Facts as a person reads them: one line a subject.
 
 use crate::binary::Binary;
-use crate::binary::{DebugInfo, Format, Kind, LibcName, Linkage, MainVerdict, Panic, Symbols};
+use crate::binary::{
+    BinaryFormat, BinaryKind, DebugInfo, LibcName, Linkage, MainVerdict, PanicStrategy,
+    SymbolTableState,
+};
 
 /// `x86_64-unknown-linux-gnu · glibc ≥ 2.34, dynamic · panic=unwind · stripped · rustc 1.95.0`.
 pub fn identity(binary: &Binary) -> String {
@@ -23,7 +26,9 @@ pub fn identity(binary: &Binary) -> String {
         parts.push(format!("panic={}", panic(strategy)));
     }
     if let Some(it) = binary.symbols {
-        parts.push(if it == Symbols::Stripped { "stripped" } else { "with symbols" }.to_owned());
+        parts.push(
+            if it == SymbolTableState::Stripped { "stripped" } else { "with symbols" }.to_owned(),
+        );
     }
     if binary.debug_info == Some(DebugInfo::Present) {
         parts.push("debug info".to_owned());
@@ -43,22 +48,22 @@ fn libc_words(binary: &Binary) -> Option<String> {
 }
 
 /// The name in JSON and in tables.
-pub const fn format(format: Format) -> &'static str {
+pub const fn format(format: BinaryFormat) -> &'static str {
     match format {
-        Format::Elf => "elf",
-        Format::MachO => "mach-o",
-        Format::Pe => "pe",
-        Format::Wasm => "wasm",
+        BinaryFormat::Elf => "elf",
+        BinaryFormat::MachO => "mach-o",
+        BinaryFormat::Pe => "pe",
+        BinaryFormat::Wasm => "wasm",
     }
 }
 
 /// The name in JSON and in tables.
-pub const fn kind(kind: Kind) -> &'static str {
+pub const fn kind(kind: BinaryKind) -> &'static str {
     match kind {
-        Kind::Executable => "executable",
-        Kind::SharedLibrary => "shared-library",
-        Kind::Object => "object",
-        Kind::Other => "other",
+        BinaryKind::Executable => "executable",
+        BinaryKind::SharedLibrary => "shared-library",
+        BinaryKind::Object => "object",
+        BinaryKind::Other => "other",
     }
 }
 
@@ -87,10 +92,10 @@ pub const fn linkage(linkage: Linkage) -> &'static str {
 }
 
 /// The name in JSON and in tables.
-pub const fn panic(panic: Panic) -> &'static str {
+pub const fn panic(panic: PanicStrategy) -> &'static str {
     match panic {
-        Panic::Unwind => "unwind",
-        Panic::Abort => "abort",
+        PanicStrategy::Unwind => "unwind",
+        PanicStrategy::Abort => "abort",
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::binary::Binary;
 use crate::cargo::workspace::profile::Origin;
-use crate::dockerfile::{Dockerfile, Span};
+use crate::dockerfile::{Dockerfile, TextSpan};
 use crate::escape;
 use crate::rule::Level;
 
@@ -110,7 +110,7 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
     /// Bytes of the file.
-    pub span: Span,
+    pub span: TextSpan,
     /// What is to stand there.
     pub text: String,
 }
@@ -131,7 +131,7 @@ impl Finding {
     /// A finding at a place of a Dockerfile, with its line.
     pub fn in_dockerfile(
         dockerfile: &Dockerfile,
-        span: &Span,
+        span: &TextSpan,
         message: impl Into<String>,
     ) -> Finding {
         let position = dockerfile.position(span);
@@ -145,7 +145,7 @@ impl Finding {
     }
 
     /// Sets the one right correction.
-    pub fn edit(mut self, span: Span, text: impl Into<String>) -> Finding {
+    pub fn edit(mut self, span: TextSpan, text: impl Into<String>) -> Finding {
         self.edit = Some(Edit { span, text: text.into() });
         self
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::binary::Binary;
-use crate::binary::diff::{self, Cause};
+use crate::binary::diff::{self, DifferenceCause};
 use crate::cargo::fs;
 use crate::config::Config;
 use crate::lint::lint;
@@ -25,8 +25,8 @@ pub struct Options {
     pub old: OsString,
     /// The program or image of now.
     pub new: OsString,
-    /// Causes of [`Cause::IGNORABLE`] that do not count.
-    pub ignored: BTreeSet<Cause>,
+    /// Causes of [`DifferenceCause::IGNORABLE`] that do not count.
+    pub ignored: BTreeSet<DifferenceCause>,
 }
 
 /// Compares.

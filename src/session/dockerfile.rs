@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::find_rule;
-use crate::dockerfile::{Dockerfile, Options as Understanding, context, patch};
+use crate::dockerfile::{Dockerfile, DockerfileOptions, context, patch};
 use crate::lint::lint;
 use crate::report::{Report, SubjectReport};
 use crate::rule::Group;
@@ -47,7 +47,7 @@ pub fn lint_dockerfiles(options: &Options) -> Result<Linted, Error> {
     let query = Selection::default().query()?;
     let mut config = configuration(options.configuration.file.as_deref(), &query, None)?;
     options.configuration.apply(&mut config)?;
-    let understanding = Understanding {
+    let understanding = DockerfileOptions {
         stage: options.stage.clone(),
         build_arguments: options.build_arguments.clone(),
     };

@@ -279,15 +279,15 @@ fn base(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::start::image::elf_tree::Memory;
 
     fn tree() -> Memory {
         Memory::default()
-            .elf("/usr/local/bin/app", Linking::default())
-            .elf("/usr/bin/dash", Linking::default())
-            .elf("/usr/bin/env", Linking::default())
-            .elf("/usr/bin/tini", Linking::default())
+            .elf("/usr/local/bin/app", DynamicInfo::default())
+            .elf("/usr/bin/dash", DynamicInfo::default())
+            .elf("/usr/bin/env", DynamicInfo::default())
+            .elf("/usr/bin/tini", DynamicInfo::default())
             .link("/bin", "usr/bin")
             .link("/usr/bin/sh", "dash")
             .link("/app", "/usr/local/bin/app")

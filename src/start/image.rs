@@ -68,7 +68,7 @@ pub struct Sibling {
     /// What the configuration says.
     pub config: Platform,
     /// The programs that it would start and the Rust programs in it: path and facts.
-    pub programs: Vec<(String, Arc<crate::binary::elf::Linking>)>,
+    pub programs: Vec<(String, Arc<crate::binary::elf::DynamicInfo>)>,
 }
 
 /// A tree that can be shared and that is empty by default.

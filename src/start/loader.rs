@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 use crate::rootfs::tree::AsUser;
 use crate::rootfs::tree::users::Identity;
 use crate::start::image::elf_tree::ElfTree;
@@ -64,7 +64,7 @@ impl Start {
 /// What happens when the image's kernel is told to start the subject.
 ///
 /// The subject need not lie in the image yet: its mode and machine are judged by what is there.
-pub fn plan(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> LoadPlan {
+pub fn plan(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> LoadPlan {
     let mut draft = Draft::default();
     let eyes = AsUser { tree, identity: start.identity.clone() };
     let first = if start.may_be_first { tree } else { &eyes };
@@ -104,12 +104,12 @@ pub fn plan(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> LoadPlan {
 
 fn load(
     draft: &mut Draft,
-    subject: &Linking,
+    subject: &DynamicInfo,
     start: &Start,
     tree: &dyn ElfTree,
     path: String,
     real: Vec<u8>,
-    loader: Arc<Linking>,
+    loader: Arc<DynamicInfo>,
 ) {
     let family = family(&loader, tree);
     let release = loader.loader.as_ref().and_then(|it| it.release);
@@ -138,7 +138,7 @@ fn load(
 }
 
 /// Whose rules a loader follows, by what it offers: its name may be a link to another's.
-fn family(loader: &Linking, tree: &dyn ElfTree) -> Family {
+fn family(loader: &DynamicInfo, tree: &dyn ElfTree) -> Family {
     let offers =
         |name: &str| loader.symbols.as_ref().is_some_and(|it| it.definitions(name).count() > 0);
     if loader.loader.is_some() {

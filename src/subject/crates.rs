@@ -33,13 +33,13 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::Crate;
+    use crate::binary::NamedCrate;
 
     #[test]
     fn only_a_complete_list_says_that_a_crate_is_missing() {
         let facts = |from| Facts {
             binary: Some(Binary {
-                crates: vec![Crate { name: "tokio".into(), version: "1.0.0".into(), from }],
+                crates: vec![NamedCrate { name: "tokio".into(), version: "1.0.0".into(), from }],
                 ..Binary::default()
             }),
             ..Facts::default()

@@ -15,7 +15,7 @@ pub struct DepInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedFile {
     /// What the path is relative to.
-    pub base: Base,
+    pub base: PathBase,
     /// As written.
     pub path: PathBuf,
     /// With `-Zchecksum-freshness`: length in bytes and `blake3=<hex>`.
@@ -24,7 +24,7 @@ pub struct ListedFile {
 
 /// What a listed path is relative to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
+pub enum PathBase {
     /// The package's root.
     Package,
     /// The build directory, unless the path is absolute.
@@ -59,8 +59,8 @@ fn read(cursor: &mut Cursor<'_>, with_checksums: bool) -> Option<DepInfo> {
     let mut info = DepInfo::default();
     for _ in 0..cursor.number()? {
         let base = match cursor.byte()? {
-            0 => Base::Package,
-            1 => Base::Build,
+            0 => PathBase::Package,
+            1 => PathBase::Build,
             _ => return None,
         };
         let path = PathBuf::from(cursor.text()?);
@@ -241,7 +241,7 @@ mod tests {
     fn reads_files_checksums_and_variables() {
         let info = parse(&sample()).unwrap();
         assert_eq!(info.files[0].path, PathBuf::from("src/main.rs"));
-        assert_eq!((info.files[0].base, info.files[1].base), (Base::Package, Base::Build));
+        assert_eq!((info.files[0].base, info.files[1].base), (PathBase::Package, PathBase::Build));
         assert_eq!(info.files[1].checksum, Some((27, "blake3=ed8a".to_owned())));
         let variables = [("TOKEN".to_owned(), None), ("NAME".to_owned(), Some("value".to_owned()))];
         assert_eq!(info.environment, variables);

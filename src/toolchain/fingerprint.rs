@@ -109,7 +109,7 @@ struct Json {
 
 fn local(value: serde_json::Value) -> Local {
     #[derive(Deserialize)]
-    enum Known {
+    enum LocalForm {
         CheckDepInfo {
             #[serde(default)]
             checksum: bool,
@@ -123,10 +123,10 @@ fn local(value: serde_json::Value) -> Local {
         Precalculated(String),
     }
     match serde_json::from_value(value) {
-        Ok(Known::CheckDepInfo { checksum }) => Local::DepInfo { checksum },
-        Ok(Known::RerunIfChanged { paths }) => Local::RerunIfChanged { paths },
-        Ok(Known::RerunIfEnvChanged { var }) => Local::RerunIfEnvChanged { name: var },
-        Ok(Known::Precalculated(text)) => Local::Precalculated(text),
+        Ok(LocalForm::CheckDepInfo { checksum }) => Local::DepInfo { checksum },
+        Ok(LocalForm::RerunIfChanged { paths }) => Local::RerunIfChanged { paths },
+        Ok(LocalForm::RerunIfEnvChanged { var }) => Local::RerunIfEnvChanged { name: var },
+        Ok(LocalForm::Precalculated(text)) => Local::Precalculated(text),
         Err(_) => Local::Unknown,
     }
 }

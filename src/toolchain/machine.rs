@@ -1,7 +1,7 @@
 //! The machines that programs are made for, by ELF's numbers, Go's words and Rust's.
 
 /// One machine as images name it. Where `None` stands, class or byte order say nothing more.
-struct Machine {
+struct PlatformMachine {
     /// `e_machine` (ELF gABI).
     elf: u16,
     is_64: Option<bool>,
@@ -12,28 +12,28 @@ struct Machine {
     rust: &'static str,
 }
 
-const fn machine(elf: u16, architecture: &'static str, rust: &'static str) -> Machine {
-    Machine { elf, is_64: None, is_little_endian: None, architecture, rust }
+const fn machine(elf: u16, architecture: &'static str, rust: &'static str) -> PlatformMachine {
+    PlatformMachine { elf, is_64: None, is_little_endian: None, architecture, rust }
 }
 
-const MACHINES: &[Machine] = &[
+const MACHINES: &[PlatformMachine] = &[
     machine(62, "amd64", "x86_64"),
     machine(3, "386", "x86"),
     machine(183, "arm64", "aarch64"),
     machine(40, "arm", "arm"),
-    Machine { is_64: Some(true), ..machine(243, "riscv64", "riscv") },
-    Machine { is_little_endian: Some(true), ..machine(21, "ppc64le", "powerpc64") },
-    Machine { is_little_endian: Some(false), ..machine(21, "ppc64", "powerpc64") },
-    Machine { is_64: Some(true), ..machine(22, "s390x", "s390x") },
-    Machine { is_64: Some(true), ..machine(258, "loong64", "loongarch") },
+    PlatformMachine { is_64: Some(true), ..machine(243, "riscv64", "riscv") },
+    PlatformMachine { is_little_endian: Some(true), ..machine(21, "ppc64le", "powerpc64") },
+    PlatformMachine { is_little_endian: Some(false), ..machine(21, "ppc64", "powerpc64") },
+    PlatformMachine { is_64: Some(true), ..machine(22, "s390x", "s390x") },
+    PlatformMachine { is_64: Some(true), ..machine(258, "loong64", "loongarch") },
     mips(true, true, "mips64le"),
     mips(true, false, "mips64"),
     mips(false, true, "mipsle"),
     mips(false, false, "mips"),
 ];
 
-const fn mips(is_64: bool, is_little_endian: bool, architecture: &'static str) -> Machine {
-    Machine {
+const fn mips(is_64: bool, is_little_endian: bool, architecture: &'static str) -> PlatformMachine {
+    PlatformMachine {
         is_64: Some(is_64),
         is_little_endian: Some(is_little_endian),
         ..machine(8, architecture, "mips")

@@ -2,10 +2,10 @@
 //! of 2017, now gABI chapter 4).
 
 use crate::binary::address_space::{
-    MAX_POINTERS, MAX_SEGMENTS, Memory, Pointer, PointerForm, Segment,
+    AddressSpace, MAX_POINTERS, MAX_SEGMENTS, MappedSegment, Pointer, PointerForm,
 };
-use crate::binary::elf::dynamic_tables::{Tables, entries, relocation};
-use crate::binary::elf::reader::Raw;
+use crate::binary::elf::dynamic_tables::{DynamicTables, entries, relocation};
+use crate::binary::elf::reader::ElfBytes;
 use crate::binary::elf::{PT_DYNAMIC, PT_INTERP, PT_LOAD};
 use crate::binary::encoding::Encoding;
 
@@ -29,7 +29,7 @@ const MAX_SYMBOL_NAME: usize = 256;
 
 /// What ELF's headers say beyond segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Elf {
+pub struct ElfTables {
     /// `e_machine`.
     pub machine: u16,
     /// `e_type`.
@@ -50,7 +50,7 @@ pub struct Elf {
 }
 
 /// The same arrays of a program without `PT_DYNAMIC`, by their sections where these are left.
-fn arrays_of_sections<'a>(raw: &Raw<'a, &'a [u8]>) -> Vec<(u64, u64)> {
+fn arrays_of_sections<'a>(raw: &ElfBytes<'a, &'a [u8]>) -> Vec<(u64, u64)> {
     let sections = raw.sections().unwrap_or_default().headers;
     let arrays = sections.iter().filter(|it| matches!(it.kind, SHT_INIT_ARRAY | SHT_PREINIT_ARRAY));
     arrays.map(|it| (it.address, it.size)).take(4).collect()
@@ -65,10 +65,10 @@ struct Relocation {
 }
 
 /// Lays out an ELF file of any class and byte order.
-pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
-    let raw = Raw::open(bytes).ok()?;
+pub(crate) fn read(bytes: &[u8]) -> Option<AddressSpace<'_>> {
+    let raw = ElfBytes::open(bytes).ok()?;
     let (header, encoding) = (raw.header(), raw.encoding);
-    let mut found = Elf {
+    let mut found = ElfTables {
         machine: header.machine,
         kind: header.file_type,
         entry: header.entry,
@@ -84,9 +84,14 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
     for it in raw.segments().unwrap_or_default() {
         match it.kind {
             PT_LOAD if segments.len() < MAX_SEGMENTS => {
-                let segment =
-                    Segment::within(bytes, it.address, it.offset, it.file_size, it.memory_size);
-                segments.extend(segment.map(|segment| Segment {
+                let segment = MappedSegment::within(
+                    bytes,
+                    it.address,
+                    it.offset,
+                    it.file_size,
+                    it.memory_size,
+                );
+                segments.extend(segment.map(|segment| MappedSegment {
                     executable: it.flags & PF_X != 0,
                     writable: it.flags & PF_W != 0,
                     ..segment
@@ -94,14 +99,14 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
             }
             PT_DYNAMIC => {
                 let size = it.file_size;
-                dynamic = Segment::within(bytes, it.address, it.offset, size, size);
+                dynamic = MappedSegment::within(bytes, it.address, it.offset, size, size);
             }
             PT_INTERP => found.has_interpreter = true,
             PT_GNU_EH_FRAME => found.eh_frame_hdr = Some(it.address),
             _ => {}
         }
     }
-    let mut memory = Memory {
+    let mut memory = AddressSpace {
         bytes,
         segments,
         pointers: Vec::new(),
@@ -111,7 +116,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
     };
     if let Some(part) = dynamic {
         let section = bytes.get(part.offset..part.offset + part.file_size).unwrap_or_default();
-        let tables = Tables::of(entries(section, encoding));
+        let tables = DynamicTables::of(entries(section, encoding));
         (found.symbols, found.strings) = (tables.symbols.unwrap_or(0), tables.strings);
         found.constructors = vec![tables.preinit_array, tables.init_array];
         apply(&tables, &mut memory, &mut found);
@@ -125,7 +130,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Memory<'_>> {
 
 /// Notes what each relocation writes. Where two write to one slot, the last one counts, as
 /// in the loader.
-fn apply(tables: &Tables, memory: &mut Memory<'_>, elf: &mut Elf) {
+fn apply(tables: &DynamicTables, memory: &mut AddressSpace<'_>, elf: &mut ElfTables) {
     let mut pointers = Vec::new();
     let all = [(tables.rela, true), (tables.rel, false), (tables.plt, tables.plt_has_addends)];
     for ((address, size), with_addend) in all {
@@ -156,7 +161,7 @@ fn apply(tables: &Tables, memory: &mut Memory<'_>, elf: &mut Elf) {
 
 /// Expands RELR: an even word is the address of a pointer, an odd one is a bitmap of the 31
 /// or 63 words after it.
-fn packed(relr: (u64, u64), memory: &Memory<'_>, pointers: &mut Vec<Pointer>) {
+fn packed(relr: (u64, u64), memory: &AddressSpace<'_>, pointers: &mut Vec<Pointer>) {
     let size = memory.encoding.size();
     let part = memory.tail(relr.0);
     let part = &part[..part.len().min(usize::try_from(relr.1).unwrap_or(usize::MAX))];
@@ -194,7 +199,7 @@ impl Relocation {
 
     /// Without a symbol, the addend is the address, whatever the machine calls that kind of
     /// relocation; the exceptions are those of thread-local storage.
-    fn note(&self, memory: &Memory<'_>, elf: &mut Elf, pointers: &mut Vec<Pointer>) {
+    fn note(&self, memory: &AddressSpace<'_>, elf: &mut ElfTables, pointers: &mut Vec<Pointer>) {
         if self.symbol == 0 {
             let thread_local = match elf.machine {
                 X86_64 => matches!(self.kind, 16..=18 | 36),
@@ -214,14 +219,14 @@ impl Relocation {
     }
 }
 
-impl Elf {
+impl ElfTables {
     /// `ET_DYN`: the loader chooses the address, and relocations write every pointer.
     pub fn is_relocatable(&self) -> bool {
         self.kind == 3
     }
 
     /// The symbol whose address the loader writes at `slot`, where it comes from another file.
-    pub fn import<'a>(&self, memory: &Memory<'a>, slot: u64) -> Option<&'a [u8]> {
+    pub fn import<'a>(&self, memory: &AddressSpace<'a>, slot: u64) -> Option<&'a [u8]> {
         let at = self.imports.binary_search_by_key(&slot, |import| import.0).ok()?;
         let entry_size = if memory.encoding.wide { 24 } else { 16 };
         let entry =
@@ -233,7 +238,7 @@ impl Elf {
     }
 
     /// The address of a symbol of this file; `None` when it comes from another.
-    fn symbol_value(&self, memory: &Memory<'_>, symbol: u32) -> Option<u64> {
+    fn symbol_value(&self, memory: &AddressSpace<'_>, symbol: u32) -> Option<u64> {
         let entry_size = if memory.encoding.wide { 24 } else { 16 };
         let entry = memory.tail(self.symbols.checked_add(u64::from(symbol) * entry_size)?);
         let value = memory.encoding.word(entry, if memory.encoding.wide { 8 } else { 4 })?;

@@ -22,7 +22,7 @@ impl Binary {
     /// Whether the program takes a function from the C library that only code with this guard
     /// calls. Pure Rust never does.
     pub fn foreign_code_is_guarded(&self, by: impl Fn(&str) -> bool) -> Guarded<'_> {
-        let Some(sources) = &self.foreign_sources else {
+        let Some(sources) = &self.c_sources else {
             return Guarded::Unknown(
                 "without a symbol table, whether C was linked in cannot be told",
             );
@@ -56,8 +56,10 @@ pub(crate) fn sources(bytes: &[u8]) -> Option<Vec<String>> {
     }
 }
 
-fn of_class<Header: FileHeader<Endian = object::Endianness>>(bytes: &[u8]) -> Option<Vec<String>> {
-    let header = Header::parse(bytes).ok()?;
+fn of_class<ElfHeader: FileHeader<Endian = object::Endianness>>(
+    bytes: &[u8],
+) -> Option<Vec<String>> {
+    let header = ElfHeader::parse(bytes).ok()?;
     let endian = header.endian().ok()?;
     let table =
         header.sections(endian, bytes).ok()?.symbols(endian, bytes, elf::SHT_SYMTAB).ok()?;

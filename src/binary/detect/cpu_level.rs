@@ -4,8 +4,8 @@
 
 use iced_x86::{CpuidFeature, Decoder, DecoderOptions, EncodingKind, Instruction, OpKind};
 
-use crate::binary::address_space::Memory;
-use crate::binary::main_fn::program::{Machine, Program};
+use crate::binary::address_space::AddressSpace;
+use crate::binary::main_fn::program::{InstructionSet, WalkableProgram};
 use crate::fact::Fact;
 
 /// Bytes of code that are decoded of a large program, spread over all of it; about 10 ms.
@@ -42,9 +42,9 @@ struct Tally {
 /// The level (1 to 4) that the program needs whatever the CPU answers. `user_main` is the address of
 /// user `main` where it is known; `has_glibc` says that glibc itself is linked into the program,
 /// which brings its string functions in all encodings.
-pub fn of(memory: &Memory<'_>, user_main: Option<u64>, has_glibc: bool) -> Fact<u8> {
-    match Program::new(memory) {
-        Ok(program) if program.machine == Machine::X86_64 => {
+pub fn of(memory: &AddressSpace<'_>, user_main: Option<u64>, has_glibc: bool) -> Fact<u8> {
+    match WalkableProgram::new(memory) {
+        Ok(program) if program.machine == InstructionSet::X86_64 => {
             let main = user_main.and_then(|address| program.function_around(address));
             let main = main.map(|(start, code)| Uses::of(start, first(code)));
             let whole = Tally::of(&program).judge(has_glibc);
@@ -67,7 +67,7 @@ fn first(code: &[u8]) -> &[u8] {
 
 impl Tally {
     /// Samples the program's functions evenly, within fixed budgets.
-    fn of(program: &Program<'_, '_>) -> Tally {
+    fn of(program: &WalkableProgram<'_, '_>) -> Tally {
         let stride = program.code_span().div_ceil(BUDGET as u64);
         let stride = usize::try_from(stride).unwrap_or(usize::MAX);
         let stride = stride.max(program.function_count().div_ceil(MAX_FUNCTIONS)).max(1);
@@ -204,7 +204,7 @@ impl Uses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::address_space::tests::Sketch;
+    use crate::binary::address_space::tests::TestProgram;
 
     #[test]
     fn encodings_tell_the_level_and_copies_tell_nothing() {
@@ -261,9 +261,9 @@ mod tests {
 
     #[test]
     fn other_machines_and_no_programs_are_not_judged() {
-        for sketch in Sketch::ALL {
+        for sketch in TestProgram::ALL {
             let file = sketch.elf(&[0; 64]);
-            let memory = Memory::read(&file).unwrap();
+            let memory = AddressSpace::read(&file).unwrap();
             let fact = of(&memory, Some(u64::MAX), false);
             assert_eq!(fact.value, None, "{sketch:?}: {}", fact.evidence);
         }

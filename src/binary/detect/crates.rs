@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 
-use crate::binary::{Crate, CrateSource};
+use crate::binary::{CrateSource, NamedCrate};
 use crate::toolchain::std_paths::{OF_STD, RELEASE_HOMES, is_hash, is_of_std, is_std_registry};
 
 /// The record of a thousand packages is about 200 kB of JSON; what unpacks to more is none.
@@ -18,7 +18,7 @@ const MAX_CRATES: usize = 20_000;
 /// component `NAME-VERSION` directly inside a folder that only cargo, a distribution or
 /// `cargo vendor` fills. Never wrong where it was measured, and about half of what is there:
 /// code that cannot panic leaves no path.
-pub(crate) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Crate> {
+pub(crate) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<NamedCrate> {
     let mut found: BTreeMap<(String, String), Doubt> = BTreeMap::new();
     let mut std_apart = false;
     let (mut prebuilt, mut rust_src) = (false, false);
@@ -58,7 +58,7 @@ pub(crate) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Crate>
     found
         .into_iter()
         .filter(|(_, doubt)| !doubtful(*doubt))
-        .map(|((name, version), _)| Crate { name, version, from: CrateSource::PanicPath })
+        .map(|((name, version), _)| NamedCrate { name, version, from: CrateSource::PanicPath })
         .collect()
 }
 
@@ -111,12 +111,12 @@ fn is_version(text: &str) -> bool {
 
 /// What cargo-auditable wrote: its section is the zlib stream of a JSON document.
 #[derive(Debug, Deserialize)]
-struct Record {
-    packages: Vec<Package>,
+struct AuditRecord {
+    packages: Vec<AuditedPackage>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Package {
+struct AuditedPackage {
     name: String,
     version: String,
 }
@@ -125,20 +125,20 @@ struct Package {
 ///
 /// # Errors
 /// One line, when the section is none: damaged, or unpacking to more than any record.
-pub(crate) fn from_record(section: &[u8]) -> Result<Vec<Crate>, String> {
+pub(crate) fn from_record(section: &[u8]) -> Result<Vec<NamedCrate>, String> {
     let mut json = Vec::new();
     let unpacked = ZlibDecoder::new(section).take(MAX_RECORD + 1).read_to_end(&mut json);
     unpacked.map_err(|_| ".dep-v0 is no zlib stream".to_string())?;
     if json.len() as u64 > MAX_RECORD {
         return Err(format!(".dep-v0 unpacks to more than {MAX_RECORD} bytes"));
     }
-    let record: Record =
+    let record: AuditRecord =
         serde_json::from_slice(&json).map_err(|error| format!(".dep-v0 is no record: {error}"))?;
-    let crates: BTreeSet<Crate> = record
+    let crates: BTreeSet<NamedCrate> = record
         .packages
         .into_iter()
         .take(MAX_CRATES)
-        .map(|package| Crate {
+        .map(|package| NamedCrate {
             name: package.name,
             version: package.version,
             from: CrateSource::DepV0,
@@ -148,12 +148,12 @@ pub(crate) fn from_record(section: &[u8]) -> Result<Vec<Crate>, String> {
 }
 
 /// Both lists as one: a crate whose code was seen says so, the record adds what leaves no path.
-pub(crate) fn merge(seen: Vec<Crate>, recorded: Vec<Crate>) -> Vec<Crate> {
+pub(crate) fn merge(seen: Vec<NamedCrate>, recorded: Vec<NamedCrate>) -> Vec<NamedCrate> {
     let mut all: BTreeMap<(String, String), CrateSource> = BTreeMap::new();
     for it in recorded.into_iter().chain(seen) {
         all.insert((it.name, it.version), it.from);
     }
-    all.into_iter().map(|((name, version), from)| Crate { name, version, from }).collect()
+    all.into_iter().map(|((name, version), from)| NamedCrate { name, version, from }).collect()
 }
 
 #[cfg(test)]

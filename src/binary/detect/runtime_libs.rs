@@ -1,11 +1,11 @@
 //! What the texts and the crates together say: allocator, TLS back ends, checks that were compiled in.
 
 use crate::binary::Binary;
-use crate::binary::string_scan::{Needle, Text};
+use crate::binary::string_scan::{FoundStrings, StringSignature};
 use crate::fact::Fact;
 
 /// Fills in the facts of a Rust program that rest on its texts.
-pub(crate) fn read(binary: &mut Binary, text: &Text) {
+pub(crate) fn read(binary: &mut Binary, text: &FoundStrings) {
     binary.allocator = allocator(text);
     binary.tls = tls(binary, text);
     binary.debug_assertions = debug_assertions(binary, text);
@@ -18,21 +18,21 @@ pub(crate) fn read(binary: &mut Binary, text: &Text) {
 const JEMALLOC_MESSAGES: u64 = 8;
 
 /// Fills in what the texts of any program say.
-pub(crate) fn read_any(binary: &mut Binary, text: &Text) {
-    binary.dlopen_stub = text.has(Needle::NoDynamicLoading);
+pub(crate) fn read_any(binary: &mut Binary, text: &FoundStrings) {
+    binary.dlopen_stub = text.has(StringSignature::NoDynamicLoading);
 }
 
 /// Each allocator's own messages and settings; a program with none of them uses the system's.
-fn allocator(text: &Text) -> Fact<String> {
+fn allocator(text: &FoundStrings) -> Fact<String> {
     let known = [
-        (Needle::Mimalloc, "mimalloc", "mimalloc's messages"),
-        (Needle::Jemalloc, "jemalloc", "jemalloc's messages"),
-        (Needle::Snmalloc, "snmalloc", "snmalloc's messages"),
-        (Needle::Tcmalloc, "tcmalloc", "tcmalloc's settings"),
-        (Needle::Rpmalloc, "rpmalloc", "rpmalloc's source paths"),
+        (StringSignature::Mimalloc, "mimalloc", "mimalloc's messages"),
+        (StringSignature::Jemalloc, "jemalloc", "jemalloc's messages"),
+        (StringSignature::Snmalloc, "snmalloc", "snmalloc's messages"),
+        (StringSignature::Tcmalloc, "tcmalloc", "tcmalloc's settings"),
+        (StringSignature::Rpmalloc, "rpmalloc", "rpmalloc's source paths"),
     ];
-    let inside = |needle: Needle| match needle {
-        Needle::Jemalloc => text.count(needle) >= JEMALLOC_MESSAGES,
+    let inside = |needle: StringSignature| match needle {
+        StringSignature::Jemalloc => text.count(needle) >= JEMALLOC_MESSAGES,
         needle => text.has(needle),
     };
     match known.iter().find(|(needle, ..)| inside(*needle)) {
@@ -42,16 +42,16 @@ fn allocator(text: &Text) -> Fact<String> {
 }
 
 /// Every back end with a trace; several may be inside at once, and which one runs is not said.
-fn tls(binary: &Binary, text: &Text) -> Fact<String> {
+fn tls(binary: &Binary, text: &FoundStrings) -> Fact<String> {
     let has = |name: &str| binary.crates.iter().any(|it| it.name == name);
     let mut found = Vec::new();
     let mut evidence = Vec::new();
-    if has("rustls") || text.has(Needle::Rustls) {
+    if has("rustls") || text.has(StringSignature::Rustls) {
         let mut name = "rustls".to_string();
-        if has("ring") || text.has(Needle::Ring) {
+        if has("ring") || text.has(StringSignature::Ring) {
             name.push_str("+ring");
         }
-        if has("aws-lc-rs") || has("aws-lc-sys") || text.has(Needle::AwsLc) {
+        if has("aws-lc-rs") || has("aws-lc-sys") || text.has(StringSignature::AwsLc) {
             name.push_str("+aws-lc");
         }
         found.push(name);
@@ -64,14 +64,14 @@ fn tls(binary: &Binary, text: &Text) -> Fact<String> {
         found.push("openssl".to_string());
         evidence.push(format!("OpenSSL {version} is inside"));
     }
-    if text.has(Needle::BoringSsl)
-        && !text.has(Needle::AwsLc)
+    if text.has(StringSignature::BoringSsl)
+        && !text.has(StringSignature::AwsLc)
         && (has("boring") || has("boring-sys"))
     {
         found.push("boringssl".to_string());
         evidence.push("boring is inside".to_string());
     }
-    if has("schannel") || text.has(Needle::Schannel) {
+    if has("schannel") || text.has(StringSignature::Schannel) {
         found.push("schannel".to_string());
         evidence.push("schannel is inside".to_string());
     }
@@ -82,7 +82,7 @@ fn tls(binary: &Binary, text: &Text) -> Fact<String> {
     if found.is_empty() {
         return Fact::unknown("no trace of a TLS library");
     }
-    if text.has(Needle::Isrg) || has("webpki-roots") {
+    if text.has(StringSignature::Isrg) || has("webpki-roots") {
         evidence.push("root certificates are inside".to_string());
     }
     Fact::high(found.join(", "), evidence.join("; "))
@@ -95,17 +95,18 @@ const KEPT: &str = "the linker kept the unused parts of the standard library, te
 
 /// Fewer texts of unsafe preconditions than a program with debug assertions has: 12 distinct ones at
 /// least in programs of a few lines that have any. One or two stay where the assertions are off.
-const FEWEST_PRECONDITIONS: u64 = 3;
+const MIN_PRECONDITIONS: u64 = 3;
 
 /// The checks of unsafe preconditions are compiled in with debug assertions (1.78 and later): 360
 /// texts in a debug build of ripgrep, none in any release build that was measured. Code at opt-level 0
 /// keeps those of a branch that is never taken, and those are not counted.
-fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
-    if text.has(Needle::Uncollected) {
+fn debug_assertions(binary: &Binary, text: &FoundStrings) -> Fact<bool> {
+    if text.has(StringSignature::Uncollected) {
         return Fact::unknown(KEPT);
     }
-    let count = text.count(Needle::UnsafePrecondition) + text.count(Needle::MisalignedPointer);
-    if count >= FEWEST_PRECONDITIONS {
+    let count = text.count(StringSignature::UnsafePrecondition)
+        + text.count(StringSignature::MisalignedPointer);
+    if count >= MIN_PRECONDITIONS {
         return Fact::high(
             true,
             format!("{count} texts of checks that only debug assertions compile in"),
@@ -116,7 +117,7 @@ fn debug_assertions(binary: &Binary, text: &Text) -> Fact<bool> {
             "{count} texts of checks of debug assertions, fewer than a program with them has"
         ));
     }
-    if text.has(Needle::KeptPrecondition) {
+    if text.has(StringSignature::KeptPrecondition) {
         return Fact::unknown(
             "the texts of two checks that code at opt-level 0 keeps, with debug assertions or without",
         );
@@ -140,17 +141,21 @@ pub(crate) fn has_overflow_symbol(names: &[u8]) -> bool {
 
 /// A check calls a function of its own, whose symbol is sure. Without it the texts are left: a
 /// program may hold them as data, and one alone may be an explicit panic.
-pub(crate) fn overflow_checks(text: &Text, has_symbol: Option<bool>) -> Fact<bool> {
-    if text.has(Needle::Uncollected) {
+pub(crate) fn overflow_checks(text: &FoundStrings, has_symbol: Option<bool>) -> Fact<bool> {
+    if text.has(StringSignature::Uncollected) {
         return Fact::unknown(KEPT);
     }
     if has_symbol == Some(true) {
         return Fact::high(true, "the symbol of a panic of overflowing arithmetic");
     }
-    let found = [Needle::OverflowAdd, Needle::OverflowSubtract, Needle::OverflowMultiply]
-        .iter()
-        .filter(|needle| text.has(**needle))
-        .count();
+    let found = [
+        StringSignature::OverflowAdd,
+        StringSignature::OverflowSubtract,
+        StringSignature::OverflowMultiply,
+    ]
+    .iter()
+    .filter(|needle| text.has(**needle))
+    .count();
     match (found, has_symbol) {
         (0, _) => Fact::low(false, "the texts of overflowing arithmetic are not inside"),
         (_, Some(_)) => {
@@ -175,9 +180,9 @@ mod tests {
         binary
     }
 
-    fn text(texts: &[&str]) -> Text {
+    fn text(texts: &[&str]) -> FoundStrings {
         let bytes = texts.join("..").into_bytes();
-        Text::read(&bytes, std::slice::from_ref(&(0..bytes.len())))
+        FoundStrings::read(&bytes, std::slice::from_ref(&(0..bytes.len())))
     }
 
     #[test]

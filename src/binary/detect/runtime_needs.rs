@@ -1,10 +1,10 @@
 //! Texts of a program that say what it will ask of its image: addresses it binds, places it looks into.
 
-use crate::binary::string_scan::{Needle, Text};
+use crate::binary::string_scan::{FoundStrings, StringSignature};
 
 /// What a program's texts hint at. A text proves that it is inside, not that it is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hints {
+pub struct RuntimeNeeds {
     /// `127.0.0.1:8080`, `localhost:3000`, `[::1]:80`: addresses that only the container itself reaches.
     pub loopback: Vec<String>,
     /// The directory of a linked-in OpenSSL: `/usr/local/ssl`.
@@ -16,11 +16,11 @@ pub struct Hints {
 /// Hints of one kind that are kept.
 const MOST: usize = 16;
 
-impl Hints {
+impl RuntimeNeeds {
     /// Looks around the places that the one pass over the bytes found.
-    pub(crate) fn read(bytes: &[u8], text: &Text) -> Hints {
-        let mut hints = Hints::default();
-        for place in text.places(Needle::Loopback) {
+    pub(crate) fn read(bytes: &[u8], text: &FoundStrings) -> RuntimeNeeds {
+        let mut hints = RuntimeNeeds::default();
+        for place in text.places(StringSignature::Loopback) {
             let rest = bytes.get(place.end..).unwrap_or_default();
             let digits = rest.iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
             let port = rest.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok());
@@ -32,12 +32,13 @@ impl Hints {
             }
         }
         // OpenSSL's own `OPENSSLDIR: "…"` (crypto/cversion.c).
-        hints.openssl_directory = text.places(Needle::OpenSslDirectory).next().and_then(|place| {
-            let rest = bytes.get(place.end..)?;
-            let end = rest.iter().take(4096).position(|byte| *byte == b'"')?;
-            String::from_utf8(rest.get(..end)?.to_vec()).ok()
-        });
-        for place in text.places(Needle::Template) {
+        hints.openssl_directory =
+            text.places(StringSignature::OpenSslDirectory).next().and_then(|place| {
+                let rest = bytes.get(place.end..)?;
+                let end = rest.iter().take(4096).position(|byte| *byte == b'"')?;
+                String::from_utf8(rest.get(..end)?.to_vec()).ok()
+            });
+        for place in text.places(StringSignature::Template) {
             let at = place.start;
             let before = bytes.get(at.saturating_sub(64)..at).unwrap_or_default();
             let name = ["templates", "views"].into_iter().find(|name| {
@@ -57,8 +58,11 @@ impl Hints {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Hints {
-        Hints::read(bytes, &Text::read(bytes, std::slice::from_ref(&(0..bytes.len()))))
+    fn read(bytes: &[u8]) -> RuntimeNeeds {
+        RuntimeNeeds::read(
+            bytes,
+            &FoundStrings::read(bytes, std::slice::from_ref(&(0..bytes.len()))),
+        )
     }
 
     #[test]
@@ -69,6 +73,6 @@ mod tests {
         assert_eq!(hints.loopback, ["127.0.0.1:8080", "[::1]:80"]);
         assert_eq!(hints.openssl_directory.as_deref(), Some("/usr/local/ssl"));
         assert_eq!(hints.template_directories, ["templates"]);
-        assert_eq!(read(b""), Hints::default());
+        assert_eq!(read(b""), RuntimeNeeds::default());
     }
 }

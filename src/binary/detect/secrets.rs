@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use memchr::memmem;
 
 use crate::binary::panic_locations::PanicLocation;
-use crate::binary::string_scan::{Needle, Text};
+use crate::binary::string_scan::{FoundStrings, StringSignature};
 
 /// Keys and secrets that are reported at most; one is already too many.
 const AT_MOST: usize = 64;
 
 /// The base64 text of the shortest private key there is, ed25519 in PKCS #8, in bytes.
-const SHORTEST_KEY: usize = 64;
+const MIN_KEY: usize = 64;
 
 /// The shortest value that is looked for: a shorter one may be there by chance, in bytes.
-const SHORTEST_SECRET: usize = 12;
+const MIN_SECRET: usize = 12;
 
 /// Parts of a variable's name that say that its value is secret.
 const SECRET_NAMES: &[&str] = &[
@@ -32,8 +32,8 @@ const SECRET_NAMES: &[&str] = &[
 
 /// Where private keys in PEM armour lie, as offsets in bytes. The armour alone is no key: every
 /// PEM parser holds the text of its first line (RFC 7468, section 10).
-pub(crate) fn private_keys(bytes: &[u8], text: &Text) -> Vec<u64> {
-    text.places(Needle::PrivateKey)
+pub(crate) fn private_keys(bytes: &[u8], text: &FoundStrings) -> Vec<u64> {
+    text.places(StringSignature::PrivateKey)
         .filter(|end_of_label| bytes.get(end_of_label.end..).is_some_and(has_key_body))
         .map(|end_of_label| end_of_label.start)
         .filter_map(|at| {
@@ -56,7 +56,7 @@ fn has_key_body(rest: &[u8]) -> bool {
     };
     let length = rest.iter().take_while(|byte| in_body(byte)).count();
     let base64 = rest[..length].iter().filter(|byte| !line_break(byte)).count();
-    base64 >= SHORTEST_KEY && rest[length..].starts_with(b"-----END ")
+    base64 >= MIN_KEY && rest[length..].starts_with(b"-----END ")
 }
 
 /// The names of those variables whose values lie in the file. A variable counts when its name says
@@ -85,7 +85,7 @@ fn is_secret(name: &str, value: &str) -> bool {
     let mixed = value.bytes().any(|it| it.is_ascii_digit())
         && value.bytes().any(|it| it.is_ascii_alphabetic());
     let path = value.starts_with('/') || value.starts_with('.');
-    value.len() >= SHORTEST_SECRET && (password || named && mixed && !path && distinct.len() >= 6)
+    value.len() >= MIN_SECRET && (password || named && mixed && !path && distinct.len() >= 6)
 }
 
 /// The homes in the paths that panics print: `/home/alice`, `/Users/alice`, `C:\Users\alice`.
@@ -109,7 +109,10 @@ mod tests {
     use super::*;
 
     fn private_keys(bytes: &[u8]) -> Vec<u64> {
-        super::private_keys(bytes, &Text::read(bytes, std::slice::from_ref(&(0..bytes.len()))))
+        super::private_keys(
+            bytes,
+            &FoundStrings::read(bytes, std::slice::from_ref(&(0..bytes.len()))),
+        )
     }
 
     fn armoured(label: &str, body: &str) -> Vec<u8> {

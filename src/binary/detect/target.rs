@@ -2,10 +2,10 @@
 
 use object::elf::{self, FileFlags, Machine as ElfMachine};
 
-use crate::binary::elf::Linking;
-use crate::binary::elf::sections::Headers;
+use crate::binary::elf::DynamicInfo;
+use crate::binary::elf::sections::SectionFacts;
 use crate::binary::elf::versions::VersionNeed;
-use crate::binary::string_scan::Text;
+use crate::binary::string_scan::FoundStrings;
 use crate::binary::wasm::uleb;
 use crate::binary::{Libc, LibcName, Linkage, Machine};
 use crate::fact::Fact;
@@ -20,7 +20,7 @@ pub(crate) struct ArmBarriers {
 }
 
 /// The machine of the header, by Rust's `target_arch`.
-pub(crate) fn machine(linking: &Linking) -> Option<Machine> {
+pub(crate) fn machine(linking: &DynamicInfo) -> Option<Machine> {
     let arch = match ElfMachine(linking.machine) {
         elf::EM_X86_64 => "x86_64",
         elf::EM_386 => "x86",
@@ -70,7 +70,7 @@ enum System {
 
 /// Which system the notes, the interpreter and the header name, in this order: notes are what the
 /// kernels themselves go by.
-fn system(headers: &Headers, linking: &Linking) -> (System, &'static str) {
+fn system(headers: &SectionFacts, linking: &DynamicInfo) -> (System, &'static str) {
     const ABI_TAG: u32 = 1;
     for (owner, system, evidence) in [
         ("Android", System::Android, "its note is Android's"),
@@ -144,16 +144,16 @@ fn system(headers: &Headers, linking: &Linking) -> (System, &'static str) {
     (System::Unknown, "no note, no interpreter")
 }
 
-fn needs_freebsd(linking: &Linking) -> bool {
+fn needs_freebsd(linking: &DynamicInfo) -> bool {
     linking.version_needs.iter().any(|need| need.name.starts_with("FBSD_"))
 }
 
 /// Fills in the C library; `imports` are the undefined symbols where they were read.
 pub(crate) fn libc(
-    headers: &Headers,
-    linking: &Linking,
+    headers: &SectionFacts,
+    linking: &DynamicInfo,
     imports: Option<&[String]>,
-    text: Option<&Text>,
+    text: Option<&FoundStrings>,
 ) -> Libc {
     let (system, system_evidence) = system(headers, linking);
     let versions = |weak_too: bool| {
@@ -239,10 +239,10 @@ pub(crate) fn libc(
 /// The C library of a file that names none: static programs, and libraries that leave it to
 /// whoever loads them.
 fn inside(
-    headers: &Headers,
-    linking: &Linking,
+    headers: &SectionFacts,
+    linking: &DynamicInfo,
     imports: Option<&[String]>,
-    text: Option<&Text>,
+    text: Option<&FoundStrings>,
 ) -> Libc {
     let found = |name, linkage, evidence: &'static str| Libc {
         name: Fact::high(name, evidence),
@@ -295,8 +295,8 @@ fn inside(
 
 /// The triple, from machine, system and C library.
 pub(crate) fn triple(
-    headers: &Headers,
-    linking: &Linking,
+    headers: &SectionFacts,
+    linking: &DynamicInfo,
     libc: &Libc,
     barriers: Option<ArmBarriers>,
 ) -> Fact<String> {
@@ -342,7 +342,7 @@ pub(crate) fn triple(
 }
 
 /// The part of a MIPS or x32 triple behind the library's name.
-fn abi_suffix(headers: &Headers, linking: &Linking) -> &'static str {
+fn abi_suffix(headers: &SectionFacts, linking: &DynamicInfo) -> &'static str {
     match ElfMachine(linking.machine) {
         elf::EM_MIPS if linking.is_64() => "abi64",
         elf::EM_X86_64 if !linking.is_64() => "x32",
@@ -354,8 +354,8 @@ fn abi_suffix(headers: &Headers, linking: &Linking) -> &'static str {
 
 /// The triple's first word.
 fn arch(
-    headers: &Headers,
-    linking: &Linking,
+    headers: &SectionFacts,
+    linking: &DynamicInfo,
     system: System,
     barriers: Option<ArmBarriers>,
 ) -> Result<String, &'static str> {
@@ -405,8 +405,8 @@ fn arch(
 /// C object for ARMv7 makes an ARMv6 program say v7, and what lld writes may be too low; the
 /// standard library's own memory barriers are what the target made them.
 fn arm_arch(
-    headers: &Headers,
-    linking: &Linking,
+    headers: &SectionFacts,
+    linking: &DynamicInfo,
     system: System,
     barriers: Option<ArmBarriers>,
 ) -> Result<String, &'static str> {
@@ -436,7 +436,7 @@ fn arm_arch(
 }
 
 /// `EF_ARM_ABI_FLOAT_HARD`; the build attribute says the same, but lld leaves it out.
-fn arm_hard_float(linking: &Linking) -> bool {
+fn arm_hard_float(linking: &DynamicInfo) -> bool {
     linking.flags & 0x400 != 0
 }
 

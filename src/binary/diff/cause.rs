@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::binary::diff::Cause;
-use crate::binary::layout::Section;
+use crate::binary::diff::DifferenceCause;
+use crate::binary::layout::FileSection;
 
 /// How far a text is followed around a difference, in bytes.
 const MAX_TEXT: usize = 160;
@@ -12,16 +12,16 @@ const MAX_TEXT: usize = 160;
 const MIN_TEXT: usize = 4;
 
 /// The cause that a section's name tells, whatever its bytes are.
-pub fn by_name(section: &Section) -> Option<Cause> {
+pub fn by_name(section: &FileSection) -> Option<DifferenceCause> {
     let name = section.name.as_str();
     Some(match name {
-        ".note.gnu.build-id" => Cause::BuildId,
-        ".comment" => Cause::Linker,
-        ".binlint" => Cause::Record,
-        ".symtab" | ".strtab" => Cause::Debug,
+        ".note.gnu.build-id" => DifferenceCause::BuildId,
+        ".comment" => DifferenceCause::Linker,
+        ".binlint" => DifferenceCause::Record,
+        ".symtab" | ".strtab" => DifferenceCause::Debug,
         // The names of the sections: they follow what was taken out.
-        ".shstrtab" | ".gnu_debuglink" => Cause::Strip,
-        _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Cause::Debug,
+        ".shstrtab" | ".gnu_debuglink" => DifferenceCause::Strip,
+        _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => DifferenceCause::Debug,
         _ => return None,
     })
 }
@@ -34,19 +34,19 @@ pub fn holds_addresses(name: &str) -> bool {
 }
 
 /// The cause that two texts tell which stand in the same place.
-pub fn by_text(old: &str, new: &str) -> Option<Cause> {
+pub fn by_text(old: &str, new: &str) -> Option<DifferenceCause> {
     if has_out_dir(old) && has_out_dir(new) {
-        return Some(Cause::OutDir);
+        return Some(DifferenceCause::OutDir);
     }
     if is_moment(old) && is_moment(new) {
-        return Some(Cause::Timestamp);
+        return Some(DifferenceCause::Timestamp);
     }
     let both = |is: fn(&str) -> bool| is(old) && is(new);
     if both(|it| it.contains('/') && (it.contains(".rs") || it.starts_with('/'))) {
         // The same file below other directories.
         let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
         if last(old) == last(new) {
-            return Some(Cause::Path);
+            return Some(DifferenceCause::Path);
         }
     }
     None
@@ -120,11 +120,11 @@ const MAX_WORDS: usize = 20;
 const MAX_RANGE: usize = 8 << 20;
 
 /// Two texts, and where in the sections each is.
-pub type Words = ((String, String), usize, usize);
+pub type TextPair = ((String, String), usize, usize);
 
 /// The words that are only in one of two ranges which are not text altogether, with what is around
 /// them: the linker lays texts without an end beside each other, in an order of its own.
-pub fn words(bytes: (&[u8], &[u8]), old: &Range<usize>, new: &Range<usize>) -> Vec<Words> {
+pub fn words(bytes: (&[u8], &[u8]), old: &Range<usize>, new: &Range<usize>) -> Vec<TextPair> {
     if old.len().max(new.len()) > MAX_RANGE || texts(bytes, old, new).is_some() {
         return Vec::new();
     }
@@ -240,11 +240,14 @@ mod tests {
     fn paths_and_out_dirs_are_told_apart() {
         let out = "/ws/target/release/build/app-0123456789abcdef/out/gen.rs";
         let other = "/tmp/target/release/build/app-0123456789abcdef/out/gen.rs";
-        assert_eq!(by_text(out, other), Some(Cause::OutDir));
-        assert_eq!(by_text("/home/a/src/main.rs", "/home/b/src/main.rs"), Some(Cause::Path));
+        assert_eq!(by_text(out, other), Some(DifferenceCause::OutDir));
+        assert_eq!(
+            by_text("/home/a/src/main.rs", "/home/b/src/main.rs"),
+            Some(DifferenceCause::Path)
+        );
         assert_eq!(by_text("/home/a/src/main.rs", "/home/a/src/other.rs"), None);
         assert_eq!(by_text("hello", "goodbye"), None);
-        assert_eq!(by_text("at 10:11:12", "at 10:11:13"), Some(Cause::Timestamp));
+        assert_eq!(by_text("at 10:11:12", "at 10:11:13"), Some(DifferenceCause::Timestamp));
         assert_eq!(by_text("at 10:11:12", "at noon"), None);
     }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64, SectionHeader32, SectionHeader64};
 
-use crate::binary::elf::reader::{Raw, SectionHeader};
+use crate::binary::elf::reader::{ElfBytes, SectionHeader};
 use crate::binary::elf::{PT_INTERP, PT_LOAD};
 
 /// Where the fields lie that are written, in one class of ELF.
@@ -62,19 +62,19 @@ const SHN_LORESERVE: usize = 0xff00;
 
 /// An ELF file whose section header table was found.
 #[derive(Debug, Clone)]
-pub struct Elf<'a> {
+pub struct ElfLayout<'a> {
     bytes: &'a [u8],
-    raw: Raw<'a, &'a [u8]>,
+    raw: ElfBytes<'a, &'a [u8]>,
     class: Class,
     /// In the order of the table; the first is the null section.
-    pub sections: Vec<Section<'a>>,
+    pub sections: Vec<SectionRow<'a>>,
     /// The index of the section that holds the names.
     pub names: usize,
 }
 
 /// One section header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section<'a> {
+pub struct SectionRow<'a> {
     /// Without the closing zero; empty where the name is out of bounds.
     pub name: &'a [u8],
     /// `sh_name`.
@@ -85,15 +85,15 @@ pub struct Section<'a> {
     pub range: Range<usize>,
 }
 
-impl<'a> Elf<'a> {
+impl<'a> ElfLayout<'a> {
     /// Reads the header and the section header table; `None` for what is no ELF file or has a
     /// table that is not inside it. A file without any section has an empty list.
-    pub fn read(bytes: &'a [u8]) -> Option<Elf<'a>> {
-        let raw = Raw::open(bytes).ok()?;
+    pub fn read(bytes: &'a [u8]) -> Option<ElfLayout<'a>> {
+        let raw = ElfBytes::open(bytes).ok()?;
         let class = if raw.is_64() { CLASS_64 } else { CLASS_32 };
         let header = raw.header();
         let names = usize::from(header.section_names);
-        let mut elf = Elf { bytes, raw, class, sections: Vec::new(), names: 0 };
+        let mut elf = ElfLayout { bytes, raw, class, sections: Vec::new(), names: 0 };
         if header.section_headers == 0 || header.section_count == 0 {
             // `e_shoff` without a count means more sections than the header can say.
             return (header.section_headers == 0).then_some(elf);
@@ -209,13 +209,13 @@ impl<'a> Elf<'a> {
         Some(bytes)
     }
 
-    fn section_of(&self, header: &SectionHeader) -> Section<'a> {
+    fn section_of(&self, header: &SectionHeader) -> SectionRow<'a> {
         let range = || {
             let start = usize::try_from(header.offset).ok()?;
             let end = start.checked_add(usize::try_from(header.size).ok()?)?;
             (header.kind != SHT_NOBITS && end <= self.bytes.len()).then_some(start..end)
         };
-        Section {
+        SectionRow {
             name: &[],
             name_offset: header.name,
             kind: header.kind,
@@ -270,9 +270,9 @@ pub(crate) mod tests {
         bytes.extend(b"\0.text\0.shstrtab\0");
         let table = bytes.len();
         let ident = bytes.clone();
-        let writer = Elf {
+        let writer = ElfLayout {
             bytes: &ident,
-            raw: Raw::open(ident.as_slice()).unwrap(),
+            raw: ElfBytes::open(ident.as_slice()).unwrap(),
             class,
             sections: Vec::new(),
             names: 0,
@@ -292,7 +292,7 @@ pub(crate) mod tests {
         writer.put_half(&mut bytes, class.shentsize - 4, segment).unwrap();
         writer.put_half(&mut bytes, class.shentsize - 2, 1).unwrap();
         let head = bytes.clone();
-        let blank = Elf { bytes: &head, ..writer };
+        let blank = ElfLayout { bytes: &head, ..writer };
         let head = blank.header_with(table, 3, 2).unwrap();
         bytes[..class.header].copy_from_slice(&head);
         bytes.extend(vec![0; class.entry]);
@@ -305,7 +305,7 @@ pub(crate) mod tests {
     fn sections_are_found_in_every_class_and_order() {
         for (bits, little) in [(32, true), (32, false), (64, true), (64, false)] {
             let bytes = sample(bits, little);
-            let elf = Elf::read(&bytes).unwrap();
+            let elf = ElfLayout::read(&bytes).unwrap();
             assert_eq!(elf.section(".text"), Some(&b"code\xc3"[..]));
             assert_eq!(elf.section(".data"), None);
         }
@@ -315,13 +315,13 @@ pub(crate) mod tests {
     fn no_truncation_and_no_flipped_byte_is_a_panic() {
         let whole = sample(64, true);
         for end in 0..whole.len() {
-            let _ = Elf::read(&whole[..end]);
+            let _ = ElfLayout::read(&whole[..end]);
         }
         for at in 0..whole.len() {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut bytes = whole.clone();
                 bytes[at] = value;
-                if let Some(elf) = Elf::read(&bytes) {
+                if let Some(elf) = ElfLayout::read(&bytes) {
                     let _ = (elf.section(".text"), elf.table().len(), elf.loaded_image());
                 }
             }

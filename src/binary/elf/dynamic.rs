@@ -4,27 +4,27 @@ use object::read::ReadRef;
 
 use crate::binary::elf::dynamic_tables::{
     DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_AUXILIARY, DT_BIND_NOW, DT_FILTER, DT_FLAGS, DT_FLAGS_1,
-    DT_NEEDED, DT_RELR, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_TEXTREL, DT_VERDEF, DT_VERNEED, Tables,
-    entries,
+    DT_NEEDED, DT_RELR, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_TEXTREL, DT_VERDEF, DT_VERNEED,
+    DynamicTables, entries,
 };
-use crate::binary::elf::reader::{Memory, Raw};
-use crate::binary::elf::{Depth, Linking, PT_DYNAMIC, symbols, versions};
+use crate::binary::elf::reader::{ElfBytes, MappedFile};
+use crate::binary::elf::{Depth, DynamicInfo, PT_DYNAMIC, symbols, versions};
 
 /// Entries of the dynamic section that are read at most.
-const MOST_ENTRIES: u64 = 65_536;
+const MAX_ENTRIES: u64 = 65_536;
 
 /// Fills in all that the dynamic section leads to.
 pub(crate) fn read<'data, R: ReadRef<'data>>(
-    raw: &Raw<'data, R>,
-    linking: &mut Linking,
+    raw: &ElfBytes<'data, R>,
+    linking: &mut DynamicInfo,
     depth: Depth,
 ) {
     let Some(&segment) = linking.segment(PT_DYNAMIC) else { return };
     linking.dynamic = true;
     let segments = linking.segments.clone();
-    let memory = Memory { raw, segments: &segments };
+    let memory = MappedFile { raw, segments: &segments };
     let record = raw.word_size() * 2;
-    let size = segment.file_size.max(segment.memory_size).min(MOST_ENTRIES * record);
+    let size = segment.file_size.max(segment.memory_size).min(MAX_ENTRIES * record);
     let mut bytes = memory.records(segment.address, size, record);
     if bytes.is_empty() {
         bytes = raw.bytes(segment.offset, segment.file_size).unwrap_or_default();
@@ -34,7 +34,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         return;
     }
     let entries: Vec<(u64, u64)> = entries(bytes, raw.encoding).collect();
-    let tables = Tables::of(entries.iter().copied());
+    let tables = DynamicTables::of(entries.iter().copied());
     strings(&memory, linking, &entries, tables.strings);
     flags(linking, &entries);
     let value = |tag: u64| entries.iter().rev().find(|entry| entry.0 == tag).map(|entry| entry.1);
@@ -51,8 +51,8 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
 }
 
 fn strings<'data, R: ReadRef<'data>>(
-    memory: &Memory<'_, 'data, R>,
-    linking: &mut Linking,
+    memory: &MappedFile<'_, 'data, R>,
+    linking: &mut DynamicInfo,
     entries: &[(u64, u64)],
     table: u64,
 ) {
@@ -77,7 +77,7 @@ fn strings<'data, R: ReadRef<'data>>(
     }
 }
 
-fn flags(linking: &mut Linking, entries: &[(u64, u64)]) {
+fn flags(linking: &mut DynamicInfo, entries: &[(u64, u64)]) {
     for &(tag, value) in entries {
         match tag {
             DT_FLAGS => linking.dt_flags = value,

@@ -4,7 +4,7 @@ use crate::binary::encoding::Encoding;
 
 /// The addresses and sizes in the dynamic section that lead to other tables.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Tables {
+pub(crate) struct DynamicTables {
     pub(crate) strings: u64,
     pub(crate) symbols: Option<u64>,
     pub(crate) hash: Option<u64>,
@@ -35,10 +35,10 @@ pub(crate) fn entries(section: &[u8], encoding: Encoding) -> impl Iterator<Item 
     entries.map_while(entry).take_while(|&(tag, _)| tag != 0)
 }
 
-impl Tables {
+impl DynamicTables {
     /// The last entry of a tag counts, as the loader's own table of entries has it.
-    pub(crate) fn of(entries: impl Iterator<Item = (u64, u64)>) -> Tables {
-        let mut tables = Tables::default();
+    pub(crate) fn of(entries: impl Iterator<Item = (u64, u64)>) -> DynamicTables {
+        let mut tables = DynamicTables::default();
         for (tag, value) in entries {
             match tag {
                 DT_STRTAB => tables.strings = value,

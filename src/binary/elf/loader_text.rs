@@ -2,8 +2,8 @@
 
 use object::read::ReadRef;
 
-use crate::binary::elf::Linking;
-use crate::binary::elf::reader::Raw;
+use crate::binary::elf::DynamicInfo;
+use crate::binary::elf::reader::ElfBytes;
 
 /// The choices that are compiled into one build of `ld.so`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,12 +18,12 @@ pub struct LoaderText {
 }
 
 /// A loader is a quarter of a megabyte; one with debug information below this.
-const LONGEST_LOADER: u64 = 16 << 20;
+const MAX_LOADER: u64 = 16 << 20;
 
 /// Reads the text of a file that offers what only glibc's loader offers.
 pub(crate) fn read<'data, R: ReadRef<'data>>(
-    raw: &Raw<'data, R>,
-    linking: &Linking,
+    raw: &ElfBytes<'data, R>,
+    linking: &DynamicInfo,
 ) -> Option<LoaderText> {
     let offers = |name: &str| {
         linking.symbols.as_ref().is_some_and(|it| it.definitions(name).next().is_some())
@@ -31,7 +31,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     if !linking.needed.is_empty() || !offers("_rtld_global") || !offers("_r_debug") {
         return None;
     }
-    let bytes = raw.bytes(0, raw.len().min(LONGEST_LOADER))?;
+    let bytes = raw.bytes(0, raw.len().min(MAX_LOADER))?;
     Some(from_text(bytes))
 }
 

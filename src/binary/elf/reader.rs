@@ -6,31 +6,31 @@ use object::read::ReadRef;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader as _};
 use object::{Endianness, elf};
 
-use crate::binary::elf::{AbiTag, LONGEST_STRING, NotElf, PT_LOAD, Segment};
+use crate::binary::elf::{AbiTag, ElfError, ElfSegment, MAX_STRING, PT_LOAD};
 use crate::binary::encoding::Encoding;
 
 /// More program headers than `e_phnum` can count are never read.
-const MOST_SEGMENTS: u16 = u16::MAX - 1;
+const MAX_SEGMENTS: u16 = u16::MAX - 1;
 
 /// Objects made with a section for every function have tens of thousands.
 const MAX_SECTIONS: u32 = 200_000;
 
 /// The longest note segment that is read, in bytes.
-const LONGEST_NOTES: u64 = 64 << 10;
+const MAX_NOTES: u64 = 64 << 10;
 
 /// An ELF file's bytes with the class and byte order that its ident names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Raw<'data, R: ReadRef<'data>> {
+pub(crate) struct ElfBytes<'data, R: ReadRef<'data>> {
     data: R,
     len: u64,
     pub(crate) encoding: Encoding,
-    header: Header,
+    header: ElfHeader,
     _data: std::marker::PhantomData<&'data ()>,
 }
 
 /// The fields of the ELF header.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Header {
+pub(crate) struct ElfHeader {
     pub(crate) ident: [u8; 16],
     pub(crate) file_type: u16,
     pub(crate) machine: u16,
@@ -77,30 +77,30 @@ pub(crate) enum BadSections {
     Outside,
 }
 
-impl<'data, R: ReadRef<'data>> Raw<'data, R> {
-    pub(crate) fn open(data: R) -> Result<Self, NotElf> {
-        let len = data.len().map_err(|()| NotElf::TooShort)?;
-        let ident = data.read_bytes_at(0, 16).map_err(|()| NotElf::TooShort)?;
+impl<'data, R: ReadRef<'data>> ElfBytes<'data, R> {
+    pub(crate) fn open(data: R) -> Result<Self, ElfError> {
+        let len = data.len().map_err(|()| ElfError::TooShort)?;
+        let ident = data.read_bytes_at(0, 16).map_err(|()| ElfError::TooShort)?;
         let Some(ident) = ident.first_chunk::<16>().filter(|it| it.starts_with(b"\x7fELF")) else {
-            return Err(NotElf::Magic);
+            return Err(ElfError::Magic);
         };
         let wide = match ident[4] {
             1 => false,
             2 => true,
-            _ => return Err(NotElf::Ident),
+            _ => return Err(ElfError::Ident),
         };
         let little_endian = match ident[5] {
             1 => true,
             2 => false,
-            _ => return Err(NotElf::Ident),
+            _ => return Err(ElfError::Ident),
         };
         let encoding = Encoding { wide, little_endian };
         let header = match wide {
             true => read_header::<FileHeader64<Endianness>, R>(data, *ident, encoding),
             false => read_header::<FileHeader32<Endianness>, R>(data, *ident, encoding),
         };
-        let header = header.ok_or(NotElf::TooShort)?;
-        Ok(Raw { data, len, encoding, header, _data: std::marker::PhantomData })
+        let header = header.ok_or(ElfError::TooShort)?;
+        Ok(ElfBytes { data, len, encoding, header, _data: std::marker::PhantomData })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -131,7 +131,7 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         self.encoding.word(bytes, at).unwrap_or(0)
     }
 
-    /// The size of [`Raw::word`], in bytes.
+    /// The size of [`ElfBytes::word`], in bytes.
     pub(crate) fn word_size(&self) -> u64 {
         self.encoding.size() as u64
     }
@@ -141,22 +141,22 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         self.encoding.wide
     }
 
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &ElfHeader {
         &self.header
     }
 
     /// Every program header, or none when the table is not wholly inside the file or its entries
     /// have another size than the class's own.
-    pub(crate) fn segments(&self) -> Option<Vec<Segment>> {
+    pub(crate) fn segments(&self) -> Option<Vec<ElfSegment>> {
         match self.encoding.wide {
             true => self.read_segments::<FileHeader64<Endianness>>(),
             false => self.read_segments::<FileHeader32<Endianness>>(),
         }
     }
 
-    fn read_segments<Elf: FileHeader<Endian = Endianness>>(&self) -> Option<Vec<Segment>> {
+    fn read_segments<Elf: FileHeader<Endian = Endianness>>(&self) -> Option<Vec<ElfSegment>> {
         let header = &self.header;
-        let count = header.program_header_count.min(MOST_SEGMENTS);
+        let count = header.program_header_count.min(MAX_SEGMENTS);
         if count == 0 {
             return Some(Vec::new());
         }
@@ -166,7 +166,7 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
         let (at, count) = (header.program_headers, usize::from(count));
         let table = self.data.read_slice_at::<Elf::ProgramHeader>(at, count).ok()?;
         let endian = endian(self.encoding);
-        let segment = |it: &Elf::ProgramHeader| Segment {
+        let segment = |it: &Elf::ProgramHeader| ElfSegment {
             kind: it.p_type(endian).0,
             flags: it.p_flags(endian).0,
             offset: it.p_offset(endian).into(),
@@ -213,8 +213,8 @@ impl<'data, R: ReadRef<'data>> Raw<'data, R> {
     }
 
     /// Calls `note` with type and body of each note whose owner is `GNU`.
-    pub(crate) fn for_each_gnu_note(&self, segment: &Segment, mut note: impl FnMut(u32, &[u8])) {
-        let size = segment.file_size.min(LONGEST_NOTES);
+    pub(crate) fn for_each_gnu_note(&self, segment: &ElfSegment, mut note: impl FnMut(u32, &[u8])) {
+        let size = segment.file_size.min(MAX_NOTES);
         let Some(mut rest) = self.bytes(segment.offset, size) else { return };
         let align: usize = if segment.align == 8 { 8 } else { 4 };
         while rest.len() >= 12 {
@@ -266,7 +266,7 @@ fn endian(encoding: Encoding) -> Endianness {
 }
 
 /// `object`'s own check of a header refuses versions that a loader has words for.
-fn read_header<'data, Elf, R>(data: R, ident: [u8; 16], encoding: Encoding) -> Option<Header>
+fn read_header<'data, Elf, R>(data: R, ident: [u8; 16], encoding: Encoding) -> Option<ElfHeader>
 where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'data>,
@@ -274,7 +274,7 @@ where
     let header = data.read_at::<Elf>(0).ok()?;
     let endian = endian(encoding);
     let elf::SymbolSection(section_names) = header.e_shstrndx(endian);
-    Some(Header {
+    Some(ElfHeader {
         ident,
         file_type: header.e_type(endian).0,
         machine: header.e_machine(endian).0,
@@ -291,15 +291,15 @@ where
 }
 
 /// The file's bytes by the addresses that its `PT_LOAD` segments give them.
-pub(crate) struct Memory<'a, 'data, R: ReadRef<'data>> {
-    pub(crate) raw: &'a Raw<'data, R>,
-    pub(crate) segments: &'a [Segment],
+pub(crate) struct MappedFile<'a, 'data, R: ReadRef<'data>> {
+    pub(crate) raw: &'a ElfBytes<'data, R>,
+    pub(crate) segments: &'a [ElfSegment],
 }
 
-impl<'data, R: ReadRef<'data>> Memory<'_, 'data, R> {
+impl<'data, R: ReadRef<'data>> MappedFile<'_, 'data, R> {
     /// Where an address lies in the file, and how many bytes of its segment follow it there.
     fn place(&self, address: u64) -> Option<(u64, u64)> {
-        let holds = |it: &&Segment| {
+        let holds = |it: &&ElfSegment| {
             it.kind == PT_LOAD && it.address <= address && address - it.address < it.file_size
         };
         let segment = self.segments.iter().find(holds)?;
@@ -322,10 +322,10 @@ impl<'data, R: ReadRef<'data>> Memory<'_, 'data, R> {
         self.raw.bytes(offset, size - size % record.max(1)).unwrap_or_default()
     }
 
-    /// A NUL-terminated string of at most [`LONGEST_STRING`] bytes.
+    /// A NUL-terminated string of at most [`MAX_STRING`] bytes.
     pub(crate) fn string(&self, address: u64) -> Option<&'data [u8]> {
         let (offset, room) = self.place(address)?;
-        let bytes = self.raw.bytes(offset, room.min(LONGEST_STRING))?;
+        let bytes = self.raw.bytes(offset, room.min(MAX_STRING))?;
         let end = memchr::memchr(0, bytes)?;
         bytes.get(..end)
     }

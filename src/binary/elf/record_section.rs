@@ -14,7 +14,7 @@
 //! So the old program is inside unchanged and can be taken out bit for bit. Nothing that is
 //! loaded moves: no program header changes, and the section has no `SHF_ALLOC`.
 
-use crate::binary::elf::append_section::{Elf, SHT_NOBITS, SHT_PROGBITS, SHT_STRTAB};
+use crate::binary::elf::append_section::{ElfLayout, SHT_NOBITS, SHT_PROGBITS, SHT_STRTAB};
 
 /// The section's name.
 pub const SECTION: &str = ".binlint";
@@ -25,7 +25,7 @@ pub const DIGEST_COVERS: &str = "the file without its section .binlint";
 /// The record that the program carries, as it stands in the section; `None` when there is none.
 /// It is found in a stripped program too.
 pub fn find(program: &[u8]) -> Option<&[u8]> {
-    let elf = Elf::read(program)?;
+    let elf = ElfLayout::read(program)?;
     let record = elf.section(SECTION)?.trim_ascii();
     (!record.is_empty()).then_some(record)
 }
@@ -35,7 +35,7 @@ pub fn find(program: &[u8]) -> Option<&[u8]> {
 /// `None` when there is no embedded record, or when the file was written by anything else since:
 /// then nothing says what the program was, and the digest has to fail.
 pub fn without(program: &[u8]) -> Option<Vec<u8>> {
-    let elf = Elf::read(program)?;
+    let elf = ElfLayout::read(program)?;
     let place = elf.sections.iter().find(|section| section.name == SECTION.as_bytes())?;
     let record = program.get(place.range.clone())?.strip_suffix(b"\n")?;
     let header = program.len().checked_sub(elf.header_len())?;
@@ -57,7 +57,7 @@ pub fn embed(program: &[u8], record: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn embed_into(program: &[u8], record: &[u8]) -> Option<Vec<u8>> {
-    let elf = Elf::read(program)?;
+    let elf = ElfLayout::read(program)?;
     let mut new = program.to_vec();
     let section = append(&mut new, &[record, b"\n"]);
     let old_names = elf.sections.get(elf.names).filter(|names| names.kind != SHT_NOBITS);
@@ -106,7 +106,7 @@ mod tests {
             let carrying = embed(&program, b"{\"a\":1}").unwrap();
             assert_eq!(find(&carrying), Some(&b"{\"a\":1}"[..]));
             assert_eq!(without(&carrying).as_ref(), Some(&program));
-            let elf = Elf::read(&carrying).unwrap();
+            let elf = ElfLayout::read(&carrying).unwrap();
             assert_eq!(elf.section(".text"), Some(&b"code\xc3"[..]));
             assert_eq!(find(&program), None);
             assert_eq!(without(&program), None);

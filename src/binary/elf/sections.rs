@@ -3,8 +3,8 @@
 use object::ReadRef;
 use object::elf;
 
-use crate::binary::elf::reader::Raw;
-use crate::binary::elf::{Linking, PT_NOTE};
+use crate::binary::elf::reader::ElfBytes;
+use crate::binary::elf::{DynamicInfo, PT_NOTE};
 use crate::binary::encoding::Encoding;
 
 /// A section name, an interpreter: what the kernel would take (`PATH_MAX`).
@@ -15,8 +15,8 @@ const MAX_SMALL: u64 = 64 * 1024;
 /// What sections and notes say. Nothing here is larger than the caps above, whatever the file
 /// says.
 #[derive(Debug, Default)]
-pub(crate) struct Headers {
-    pub sections: Vec<Section>,
+pub(crate) struct SectionFacts {
+    pub sections: Vec<NamedSection>,
     pub notes: Vec<Note>,
     /// The strings of `.comment`: the compilers and linkers that had a part in the file.
     pub comment: Vec<String>,
@@ -29,7 +29,7 @@ pub(crate) struct Headers {
 
 /// One section header.
 #[derive(Debug, Clone)]
-pub(crate) struct Section {
+pub(crate) struct NamedSection {
     pub name: String,
     pub kind: u32,
     pub flags: u64,
@@ -46,11 +46,11 @@ pub(crate) struct Note {
     pub desc: Vec<u8>,
 }
 
-impl Headers {
+impl SectionFacts {
     /// Reads what is there of a file whose `linking` was read before.
-    pub fn read<'data, R: ReadRef<'data>>(data: R, linking: &Linking) -> Headers {
+    pub fn read<'data, R: ReadRef<'data>>(data: R, linking: &DynamicInfo) -> SectionFacts {
         let mut headers =
-            Headers { little_endian: linking.is_little_endian(), ..Headers::default() };
+            SectionFacts { little_endian: linking.is_little_endian(), ..SectionFacts::default() };
         let length = linking.file_size;
         let past_the_end =
             |offset: u64, size: u64| offset.checked_add(size).is_none_or(|end| end > length);
@@ -68,7 +68,7 @@ impl Headers {
     }
 
     /// The section of this name, where it holds bytes of the file.
-    pub fn section(&self, name: &str) -> Option<&Section> {
+    pub fn section(&self, name: &str) -> Option<&NamedSection> {
         self.sections.iter().find(|s| s.name == name && s.kind != elf::SHT_NOBITS.0 && s.size > 0)
     }
 
@@ -84,7 +84,7 @@ impl Headers {
     }
 }
 
-impl Section {
+impl NamedSection {
     /// The section's bytes in the file, clipped to what is there.
     pub fn bytes<'data, R: ReadRef<'data>>(&self, data: R, cap: u64) -> Option<&'data [u8]> {
         let there = data.len().ok()?.checked_sub(self.offset)?;
@@ -92,8 +92,8 @@ impl Section {
     }
 }
 
-fn read_sections<'data, R: ReadRef<'data>>(data: R, to: &mut Headers) {
-    let Ok(raw) = Raw::open(data) else { return };
+fn read_sections<'data, R: ReadRef<'data>>(data: R, to: &mut SectionFacts) {
+    let Ok(raw) = ElfBytes::open(data) else { return };
     let table = match raw.sections() {
         Ok(table) => table,
         Err(why) => return to.damage.push(why.to_string()),
@@ -107,7 +107,7 @@ fn read_sections<'data, R: ReadRef<'data>>(data: R, to: &mut Headers) {
     if names.is_empty() && !table.headers.is_empty() {
         to.damage.push("the section names lie outside the file".to_string());
     }
-    to.sections.extend(table.headers.iter().map(|section| Section {
+    to.sections.extend(table.headers.iter().map(|section| NamedSection {
         name: c_string(names.get(section.name as usize..).unwrap_or_default()),
         kind: section.kind,
         flags: section.flags,
@@ -118,7 +118,7 @@ fn read_sections<'data, R: ReadRef<'data>>(data: R, to: &mut Headers) {
 }
 
 /// The small contents that belong to the headers: interpreter, notes, `.comment`, attributes.
-fn read_small<'data, R: ReadRef<'data>>(data: R, linking: &Linking, to: &mut Headers) {
+fn read_small<'data, R: ReadRef<'data>>(data: R, linking: &DynamicInfo, to: &mut SectionFacts) {
     let mut ranges: Vec<(u64, u64, u64)> = linking
         .segments
         .iter()
@@ -150,7 +150,7 @@ fn read_small<'data, R: ReadRef<'data>>(data: R, linking: &Linking, to: &mut Hea
 }
 
 /// gABI, "Note Section": three words, the name and the descriptor, each padded.
-fn read_notes(mut bytes: &[u8], align: u64, to: &mut Headers) {
+fn read_notes(mut bytes: &[u8], align: u64, to: &mut SectionFacts) {
     let align = if align == 8 { 8 } else { 4 };
     for _ in 0..256 {
         let (Some(name_size), Some(desc_size), Some(kind)) = (

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use object::read::ReadRef;
 
-use crate::binary::elf::dynamic_tables::{Tables, relocation};
-use crate::binary::elf::reader::{Memory, Raw};
+use crate::binary::elf::dynamic_tables::{DynamicTables, relocation};
+use crate::binary::elf::reader::{ElfBytes, MappedFile};
 
 /// The symbols of one file, small enough to keep those of every library of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Symbols {
+pub struct DynamicSymbols {
     /// What relocations ask of other files: first those of the data, then those of the procedure
     /// linkage table, each in the table's own order.
     references: Vec<StoredReference>,
@@ -24,7 +24,7 @@ pub struct Symbols {
 
 /// A symbol that a relocation asks for and that the file itself does not define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference<'a> {
+pub struct UndefinedSymbol<'a> {
     /// The name, mangled as it is in the file.
     pub name: &'a str,
     /// Index of the version, 0 or 1 for none.
@@ -53,18 +53,18 @@ struct StoredReference {
 }
 
 /// Symbols that are read at most; LLVM's library has forty thousand.
-const MOST_SYMBOLS: usize = 1 << 20;
+const MAX_SYMBOLS: usize = 1 << 20;
 /// Relocations that are read at most.
-const MOST_RELOCATIONS: usize = 1 << 24;
+const MAX_RELOCATIONS: usize = 1 << 24;
 /// Bytes of names that are kept at most.
-const MOST_NAMES: usize = 16 << 20;
+const MAX_NAMES: usize = 16 << 20;
 
-impl Symbols {
+impl DynamicSymbols {
     /// What relocations ask of other files.
-    pub fn references(&self) -> impl Iterator<Item = Reference<'_>> {
+    pub fn references(&self) -> impl Iterator<Item = UndefinedSymbol<'_>> {
         self.references.iter().map(|it| {
             let start = it.name_at as usize;
-            Reference {
+            UndefinedSymbol {
                 name: self.names.get(start..start + usize::from(it.name_len)).unwrap_or_default(),
                 version: it.version,
                 weak: it.weak,
@@ -88,8 +88,8 @@ impl Symbols {
 
     /// Symbols that ask for these `(name, version, weak)` in their data, for tests of what reads
     /// them.
-    pub fn of_references(references: &[(&str, u16, bool)]) -> Symbols {
-        let mut symbols = Symbols::default();
+    pub fn of_references(references: &[(&str, u16, bool)]) -> DynamicSymbols {
+        let mut symbols = DynamicSymbols::default();
         for (name, version, weak) in references {
             symbols.references.push(StoredReference {
                 name_at: symbols.names.len() as u32,
@@ -126,20 +126,20 @@ fn name_key(name: &[u8]) -> u64 {
 }
 
 pub(crate) fn read<'data, R: ReadRef<'data>>(
-    memory: &Memory<'_, 'data, R>,
+    memory: &MappedFile<'_, 'data, R>,
     machine: u16,
-    tables: &Tables,
-) -> Symbols {
-    let mut symbols = Symbols::default();
+    tables: &DynamicTables,
+) -> DynamicSymbols {
+    let mut symbols = DynamicSymbols::default();
     let Some(address) = tables.symbols else { return symbols };
-    let table = Table { memory, machine, address, versions: tables.versions };
+    let table = SymbolTable { memory, machine, address, versions: tables.versions };
     table.exports(tables, &mut symbols);
     table.references(tables, &mut symbols);
     symbols
 }
 
-struct Table<'a, 'm, 'data, R: ReadRef<'data>> {
-    memory: &'a Memory<'m, 'data, R>,
+struct SymbolTable<'a, 'm, 'data, R: ReadRef<'data>> {
+    memory: &'a MappedFile<'m, 'data, R>,
     machine: u16,
     address: u64,
     versions: Option<u64>,
@@ -155,8 +155,8 @@ struct Symbol {
     value: u64,
 }
 
-impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
-    fn raw(&self) -> &Raw<'data, R> {
+impl<'data, R: ReadRef<'data>> SymbolTable<'_, '_, 'data, R> {
+    fn raw(&self) -> &ElfBytes<'data, R> {
         self.memory.raw
     }
 
@@ -185,14 +185,14 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
     }
 
     /// Only what the hash table holds can be found; the GNU one is preferred, as loaders do.
-    fn exports(&self, tables: &Tables, symbols: &mut Symbols) {
+    fn exports(&self, tables: &DynamicTables, symbols: &mut DynamicSymbols) {
         let range = match (tables.gnu_hash, tables.hash) {
             (Some(at), _) => self.gnu_hash_range(at),
             (None, Some(at)) => self.hash_range(at),
             (None, None) => None,
         };
         let Some((first, end)) = range else { return };
-        let limited = end.min(first.saturating_add(MOST_SYMBOLS as u64));
+        let limited = end.min(first.saturating_add(MAX_SYMBOLS as u64));
         symbols.cut_off |= limited < end;
         let record = self.record();
         let Some(start) = first.checked_mul(record).and_then(|it| it.checked_add(self.address))
@@ -202,7 +202,7 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
         let entries = self.memory.records(start, (limited - first) * record, record);
         let versions = self.versions.and_then(|at| at.checked_add(first.checked_mul(2)?));
         let versions = versions.map(|at| self.memory.records(at, (limited - first) * 2, 2));
-        let strings = Strings { memory: self.memory, address: tables.strings };
+        let strings = StringTable { memory: self.memory, address: tables.strings };
         for (index, entry) in entries.chunks_exact(record as usize).enumerate() {
             let symbol = self.parse(entry);
             if !symbol.can_be_found() {
@@ -241,19 +241,19 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
         }
         let chains_at = buckets_at.checked_add(buckets * 4)?;
         let chain_at = chains_at.checked_add((last - first) * 4)?;
-        let chain = self.memory.records(chain_at, (MOST_SYMBOLS * 4) as u64, 4);
+        let chain = self.memory.records(chain_at, (MAX_SYMBOLS * 4) as u64, 4);
         let ends = |it: &[u8]| raw.u32(it, 0) & 1 == 1;
         let length = chain.chunks_exact(4).position(ends).map_or(0, |at| at as u64 + 1);
         Some((first, last + length))
     }
 
-    fn references(&self, tables: &Tables, symbols: &mut Symbols) {
-        let mut asked = Asked::default();
+    fn references(&self, tables: &DynamicTables, symbols: &mut DynamicSymbols) {
+        let mut asked = RequestedSymbols::default();
         let wide = self.raw().is_64();
         for (place, (address, size), has_addends) in [
-            (Place::Data, tables.rel, false),
-            (Place::Data, tables.rela, true),
-            (Place::Plt, tables.plt, tables.plt_has_addends),
+            (RelocationTarget::Data, tables.rel, false),
+            (RelocationTarget::Data, tables.rela, true),
+            (RelocationTarget::Plt, tables.plt, tables.plt_has_addends),
         ] {
             let record = match (wide, has_addends) {
                 (true, true) => 24,
@@ -261,7 +261,7 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
                 (false, true) => 12,
                 (false, false) => 8,
             };
-            let limited = size.min((MOST_RELOCATIONS * record) as u64);
+            let limited = size.min((MAX_RELOCATIONS * record) as u64);
             symbols.cut_off |= limited < size;
             let bytes = self.memory.records(address, limited, record as u64);
             for entry in bytes.chunks_exact(record) {
@@ -273,17 +273,17 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
             }
         }
         if let Some(first) = tables.mips_first_got_symbol {
-            let end = tables.mips_symbols.min(first.saturating_add(MOST_SYMBOLS as u64));
+            let end = tables.mips_symbols.min(first.saturating_add(MAX_SYMBOLS as u64));
             (first..end).filter_map(|index| u32::try_from(index).ok()).for_each(|index| {
-                asked.note(index, Place::Got, false);
+                asked.note(index, RelocationTarget::Got, false);
             });
         }
         self.keep(asked, tables.strings, symbols);
     }
 
     /// Keeps those of the symbols that another file has to define.
-    fn keep(&self, asked: Asked, strings: u64, symbols: &mut Symbols) {
-        let strings = Strings { memory: self.memory, address: strings };
+    fn keep(&self, asked: RequestedSymbols, strings: u64, symbols: &mut DynamicSymbols) {
+        let strings = StringTable { memory: self.memory, address: strings };
         let record = self.record();
         for (index, seen) in asked.seen {
             let index = u64::from(index);
@@ -297,7 +297,7 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
             let lazy = seen.in_got && symbol.kind == STT_FUNC && symbol.value != 0;
             let Some(name) = strings.get(symbol.name) else { continue };
             let name = String::from_utf8_lossy(name);
-            if symbols.names.len() + name.len() > MOST_NAMES {
+            if symbols.names.len() + name.len() > MAX_NAMES {
                 symbols.cut_off = true;
                 return;
             }
@@ -319,13 +319,13 @@ impl<'data, R: ReadRef<'data>> Table<'_, '_, 'data, R> {
 
 /// Symbols in the order in which relocations first ask for them.
 #[derive(Default)]
-struct Asked {
-    seen: Vec<(u32, Seen)>,
+struct RequestedSymbols {
+    seen: Vec<(u32, RelocationCounts)>,
     places: HashMap<u32, usize>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct RelocationCounts {
     in_data: u16,
     in_plt: u16,
     in_got: bool,
@@ -333,35 +333,35 @@ struct Seen {
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum RelocationTarget {
     Data,
     Plt,
     Got,
 }
 
-impl Asked {
-    fn note(&mut self, index: u32, place: Place, copied: bool) {
+impl RequestedSymbols {
+    fn note(&mut self, index: u32, place: RelocationTarget, copied: bool) {
         let at = *self.places.entry(index).or_insert_with(|| {
-            self.seen.push((index, Seen::default()));
+            self.seen.push((index, RelocationCounts::default()));
             self.seen.len() - 1
         });
         let seen = &mut self.seen[at].1;
         match place {
-            Place::Data => seen.in_data = seen.in_data.saturating_add(1),
-            Place::Plt => seen.in_plt = seen.in_plt.saturating_add(1),
-            Place::Got => seen.in_got = true,
+            RelocationTarget::Data => seen.in_data = seen.in_data.saturating_add(1),
+            RelocationTarget::Plt => seen.in_plt = seen.in_plt.saturating_add(1),
+            RelocationTarget::Got => seen.in_got = true,
         }
         seen.copied |= copied;
     }
 }
 
 /// The string table.
-struct Strings<'a, 'm, 'data, R: ReadRef<'data>> {
-    memory: &'a Memory<'m, 'data, R>,
+struct StringTable<'a, 'm, 'data, R: ReadRef<'data>> {
+    memory: &'a MappedFile<'m, 'data, R>,
     address: u64,
 }
 
-impl<'data, R: ReadRef<'data>> Strings<'_, '_, 'data, R> {
+impl<'data, R: ReadRef<'data>> StringTable<'_, '_, 'data, R> {
     fn get(&self, offset: u32) -> Option<&'data [u8]> {
         self.memory.string(self.address.checked_add(u64::from(offset))?)
     }

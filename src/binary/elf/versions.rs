@@ -2,7 +2,7 @@
 
 use object::read::ReadRef;
 
-use crate::binary::elf::reader::Memory;
+use crate::binary::elf::reader::MappedFile;
 
 /// One version that a file requires of one library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,11 +35,11 @@ pub struct VersionDefinition {
 }
 
 /// No library of the field has a hundredth of this many.
-const MOST_VERSIONS: usize = 16_384;
+const MAX_VERSIONS: usize = 16_384;
 
 /// Reads `DT_VERNEED`; the loader follows `vn_next` and `vna_next` until they are zero.
 pub(crate) fn needs<'data, R: ReadRef<'data>>(
-    memory: &Memory<'_, 'data, R>,
+    memory: &MappedFile<'_, 'data, R>,
     strings: u64,
     mut at: u64,
 ) -> Vec<VersionNeed> {
@@ -61,14 +61,14 @@ pub(crate) fn needs<'data, R: ReadRef<'data>>(
                 hidden: other & 0x8000 != 0,
             });
             let next = raw.u32(entry, 12);
-            if next == 0 || needs.len() >= MOST_VERSIONS {
+            if next == 0 || needs.len() >= MAX_VERSIONS {
                 break;
             }
             entry_at = entry_at.saturating_add(u64::from(next));
         }
         steps += 1;
         let next = raw.u32(file, 12);
-        if next == 0 || steps >= MOST_VERSIONS || needs.len() >= MOST_VERSIONS {
+        if next == 0 || steps >= MAX_VERSIONS || needs.len() >= MAX_VERSIONS {
             break;
         }
         at = at.saturating_add(u64::from(next));
@@ -78,7 +78,7 @@ pub(crate) fn needs<'data, R: ReadRef<'data>>(
 
 /// Reads `DT_VERDEF`; the first auxiliary entry of each definition is its name.
 pub(crate) fn definitions<'data, R: ReadRef<'data>>(
-    memory: &Memory<'_, 'data, R>,
+    memory: &MappedFile<'_, 'data, R>,
     strings: u64,
     mut at: u64,
 ) -> Vec<VersionDefinition> {
@@ -94,7 +94,7 @@ pub(crate) fn definitions<'data, R: ReadRef<'data>>(
             index: raw.u16(entry, 4) & 0x7fff,
         });
         let next = raw.u32(entry, 16);
-        if next == 0 || definitions.len() >= MOST_VERSIONS {
+        if next == 0 || definitions.len() >= MAX_VERSIONS {
             break;
         }
         at = at.saturating_add(u64::from(next));
@@ -103,7 +103,7 @@ pub(crate) fn definitions<'data, R: ReadRef<'data>>(
 }
 
 fn text<'data, R: ReadRef<'data>>(
-    memory: &Memory<'_, 'data, R>,
+    memory: &MappedFile<'_, 'data, R>,
     strings: u64,
     offset: u32,
 ) -> String {

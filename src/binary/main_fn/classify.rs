@@ -3,46 +3,49 @@
 use std::borrow::Cow;
 
 use crate::binary::MainVerdict;
-use crate::binary::main_fn::ir::{Call, Event, Function, Place, Target, Value};
-use crate::binary::main_fn::placeholder_text::{Says, says};
+use crate::binary::main_fn::ir::{
+    CallTarget, Event, MemoryPlace, RegisterValue, WalkedCall, WalkedFunction,
+};
+use crate::binary::main_fn::placeholder_text::{TextMeaning, says};
 use crate::binary::main_fn::printing;
-use crate::binary::main_fn::program::Program;
+use crate::binary::main_fn::program::WalkableProgram;
 
 /// Bare jumps that are followed from `main`.
 const MAX_JUMPS: usize = 4;
 
 /// A verdict, or none, and what it rests on.
-pub(crate) type Judged = (Option<MainVerdict>, Cow<'static, str>);
+pub(crate) type MainEvidence = (Option<MainVerdict>, Cow<'static, str>);
 
 /// Judges the function at `address`.
-pub(crate) fn judge(program: &Program<'_, '_>, address: u64) -> Judged {
+pub(crate) fn classify(program: &WalkableProgram<'_, '_>, address: u64) -> MainEvidence {
     let mut at = address;
     for _ in 0..=MAX_JUMPS {
         let Some(function) = program.walk(at) else {
             return (None, format!("user main at {at:#x} could not be decoded").into());
         };
-        if let [Event::Jump(Call { target: Target::Local(next), .. })] = function.events[..]
+        if let [Event::Jump(WalkedCall { target: CallTarget::Local(next), .. })] =
+            function.events[..]
             && function.cold.is_empty()
             && next != at
-            && says_nothing(program, &function)
+            && carries_no_text(program, &function)
         {
             at = next;
             continue;
         }
-        return judge_function(program, &function);
+        return classify_function(program, &function);
     }
     (Some(MainVerdict::Real), format!("user main at {address:#x} is a chain of jumps").into())
 }
 
 /// A jump that carries no text is only a way to another function.
-fn says_nothing(program: &Program<'_, '_>, function: &Function) -> bool {
+fn carries_no_text(program: &WalkableProgram<'_, '_>, function: &WalkedFunction) -> bool {
     texts(program, function).is_empty()
 }
 
-fn judge_function(program: &Program<'_, '_>, function: &Function) -> Judged {
+fn classify_function(program: &WalkableProgram<'_, '_>, function: &WalkedFunction) -> MainEvidence {
     let at = function.start;
-    if let Some(judged) = nothing(program, function) {
-        return judged;
+    if let Some(classified) = nothing(program, function) {
+        return classified;
     }
     if let Some((verdict, evidence)) = one_text(program, function) {
         return (Some(verdict), evidence.into());
@@ -60,7 +63,7 @@ fn judge_function(program: &Program<'_, '_>, function: &Function) -> Judged {
 }
 
 /// `Empty` when the function only returns, `None` when it does anything else.
-fn nothing(program: &Program<'_, '_>, function: &Function) -> Option<Judged> {
+fn nothing(program: &WalkableProgram<'_, '_>, function: &WalkedFunction) -> Option<MainEvidence> {
     let at = function.start;
     if function.cut_off || !function.cold.is_empty() {
         return None;
@@ -68,10 +71,11 @@ fn nothing(program: &Program<'_, '_>, function: &Function) -> Option<Judged> {
     let mut returns = 0;
     for event in &function.events {
         match event {
-            Event::Return(None) | Event::Return(Some(Value::Constant(0) | Value::Unknown)) => {
+            Event::Return(None)
+            | Event::Return(Some(RegisterValue::Constant(0) | RegisterValue::Unknown)) => {
                 returns += 1;
             }
-            Event::Return(Some(Value::Constant(status))) if is_number(program, *status) => {
+            Event::Return(Some(RegisterValue::Constant(status))) if is_number(program, *status) => {
                 return Some((
                     None,
                     format!("user main at {at:#x} only returns {status:#x}, which may be a status")
@@ -79,8 +83,8 @@ fn nothing(program: &Program<'_, '_>, function: &Function) -> Option<Judged> {
                 ));
             }
             // Ok(()) by way of the caller's memory.
-            Event::Return(Some(Value::Argument(0))) => returns += 1,
-            Event::Store(Place::Argument(0 | 8, _), Value::Constant(value))
+            Event::Return(Some(RegisterValue::Argument(0))) => returns += 1,
+            Event::Store(MemoryPlace::Argument(0 | 8, _), RegisterValue::Constant(value))
                 if is_number(program, *value) => {}
             _ => return None,
         }
@@ -94,13 +98,16 @@ fn nothing(program: &Program<'_, '_>, function: &Function) -> Option<Judged> {
     (returns > 0).then(|| (Some(MainVerdict::Empty), evidence.into()))
 }
 
-fn is_number(program: &Program<'_, '_>, value: u64) -> bool {
+fn is_number(program: &WalkableProgram<'_, '_>, value: u64) -> bool {
     value < 0x1000 || program.memory.segment(value).is_none()
 }
 
 /// `HelloWorld` or `PlaceholderText` when the function does nothing but print or panic with one
 /// fixed text.
-fn one_text(program: &Program<'_, '_>, function: &Function) -> Option<(MainVerdict, String)> {
+fn one_text(
+    program: &WalkableProgram<'_, '_>,
+    function: &WalkedFunction,
+) -> Option<(MainVerdict, String)> {
     let texts = texts(program, function);
     let (pointer, text, said) =
         texts.iter().find_map(|(pointer, text)| Some((*pointer, *text, says(text)?)))?;
@@ -123,8 +130,8 @@ fn one_text(program: &Program<'_, '_>, function: &Function) -> Option<(MainVerdi
         return None;
     };
     let verdict = match said {
-        Says::Hello => MainVerdict::HelloWorld,
-        Says::Placeholder => MainVerdict::PlaceholderText,
+        TextMeaning::Hello => MainVerdict::HelloWorld,
+        TextMeaning::Placeholder => MainVerdict::PlaceholderText,
     };
     let text = String::from_utf8_lossy(text);
     let at = function.start;
@@ -132,17 +139,21 @@ fn one_text(program: &Program<'_, '_>, function: &Function) -> Option<(MainVerdi
 }
 
 /// Whether every instruction is reached, and none changes anything outside.
-fn is_straight(function: &Function) -> bool {
+fn is_straight(function: &WalkedFunction) -> bool {
     function.events.iter().all(|event| match event {
         Event::Constant(_) | Event::Call(_) | Event::Jump(_) => true,
         Event::Return(_) | Event::Trap | Event::Load => true,
-        Event::Store(place, _) => matches!(place, Place::Argument(0 | 8, _)),
+        Event::Store(place, _) => matches!(place, MemoryPlace::Argument(0 | 8, _)),
         Event::Branch | Event::System(_) | Event::Undecodable => false,
     })
 }
 
 /// How a straight function utters its text; `None` when it does anything else.
-fn spoken(program: &Program<'_, '_>, function: &Function, said: Says) -> Option<&'static str> {
+fn spoken(
+    program: &WalkableProgram<'_, '_>,
+    function: &WalkedFunction,
+    said: TextMeaning,
+) -> Option<&'static str> {
     let ends = function.events.iter().any(|it| matches!(it, Event::Return(_) | Event::Jump(_)));
     let (mut prints, mut others) = (0, 0);
     for call in function.calls() {
@@ -155,18 +166,20 @@ fn spoken(program: &Program<'_, '_>, function: &Function, said: Says) -> Option<
     match (prints, others) {
         (1, 0) => Some("prints"),
         // What never comes back after this text is the panic.
-        (0, 1) if !ends || said == Says::Placeholder && is_jump(function) => Some("panics with"),
+        (0, 1) if !ends || said == TextMeaning::Placeholder && is_jump(function) => {
+            Some("panics with")
+        }
         _ => None,
     }
 }
 
-fn is_jump(function: &Function) -> bool {
+fn is_jump(function: &WalkedFunction) -> bool {
     matches!(function.events.last(), Some(Event::Jump(_)))
 }
 
 /// The texts that calls are handed, with their addresses: directly, as rustc's old lists of
 /// pieces, or as its new templates without arguments.
-fn texts<'a>(program: &Program<'_, 'a>, function: &Function) -> Vec<(u64, &'a [u8])> {
+fn texts<'a>(program: &WalkableProgram<'_, 'a>, function: &WalkedFunction) -> Vec<(u64, &'a [u8])> {
     const MAX_LENGTH: u64 = 4096;
     let memory = program.memory;
     let bytes = |pointer: u64, length: u64| {
@@ -185,11 +198,12 @@ fn texts<'a>(program: &Program<'_, 'a>, function: &Function) -> Vec<(u64, &'a [u
             .chain(call.pointees.iter().map(|words| &words[..]));
         for group in groups {
             // An array of arguments to format lies on the stack.
-            let formats = group.iter().skip(1).any(|value| matches!(value, Value::Stack(_)));
+            let formats =
+                group.iter().skip(1).any(|value| matches!(value, RegisterValue::Stack(_)));
             for (index, value) in group.iter().enumerate() {
-                let Value::Constant(pointer) = *value else { continue };
+                let RegisterValue::Constant(pointer) = *value else { continue };
                 let piece = program.piece(pointer);
-                if let (Some(Value::Constant(length)), Value::Unknown) =
+                if let (Some(RegisterValue::Constant(length)), RegisterValue::Unknown) =
                     (group.get(index + 1), piece)
                 {
                     // Arguments without arguments: the length doubled, plus one.
@@ -199,7 +213,7 @@ fn texts<'a>(program: &Program<'_, 'a>, function: &Function) -> Vec<(u64, &'a [u
                     found.extend(bytes(pointer, *length));
                 }
                 if !formats
-                    && let Value::Constant(text) = piece
+                    && let RegisterValue::Constant(text) = piece
                     && let Some(length) = memory.word(pointer.wrapping_add(8))
                 {
                     found.extend(bytes(text, length));
@@ -216,13 +230,13 @@ fn is_source_path(text: &[u8]) -> bool {
 
 /// Whether a function only puts values together, as `fmt::Arguments::new` does where nothing is
 /// inlined: what it calls does no more, or never comes back.
-fn is_helper(program: &Program<'_, '_>, target: Target, depth: usize) -> bool {
+fn is_helper(program: &WalkableProgram<'_, '_>, target: CallTarget, depth: usize) -> bool {
     const MAX_INSTRUCTIONS: usize = 80;
-    let Target::Local(address) = target else { return false };
+    let CallTarget::Local(address) = target else { return false };
     let Some(function) = program.walk(address) else { return false };
     let is_quiet = |event: &Event| match event {
         Event::System(_) | Event::Undecodable => false,
-        Event::Store(place, _) => matches!(place, Place::Argument(..)),
+        Event::Store(place, _) => matches!(place, MemoryPlace::Argument(..)),
         Event::Call(call) | Event::Jump(call) => {
             printing::diverges(program, call.target)
                 || depth > 0 && is_helper(program, call.target, depth - 1)

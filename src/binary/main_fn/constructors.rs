@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use crate::binary::main_fn::ir::{Call, Event, Target, Value};
-use crate::binary::main_fn::program::Program;
+use crate::binary::main_fn::ir::{CallTarget, Event, RegisterValue, WalkedCall};
+use crate::binary::main_fn::program::WalkableProgram;
 
 /// Constructors looked at; the C runtime and std bring up to four.
 const MAX_CONSTRUCTORS: u64 = 64;
 
 /// The first constructor that may do what can be seen from outside. Those of the C runtime and of
 /// std only set up memory: they ask neither the system nor another library.
-pub(crate) fn first_that_works(program: &Program<'_, '_>) -> Option<u64> {
+pub(crate) fn first_that_works(program: &WalkableProgram<'_, '_>) -> Option<u64> {
     for (address, size) in &program.elf.constructors {
         for index in 0..(size / 8).min(MAX_CONSTRUCTORS) {
             let Some(constructor) = program.memory.word(address.wrapping_add(8 * index)) else {
@@ -42,7 +42,12 @@ const HARMLESS: &[&[u8]] = &[
     b"getauxval",
 ];
 
-fn works(program: &Program<'_, '_>, address: u64, depth: usize, seen: &mut HashSet<u64>) -> bool {
+fn works(
+    program: &WalkableProgram<'_, '_>,
+    address: u64,
+    depth: usize,
+    seen: &mut HashSet<u64>,
+) -> bool {
     if !seen.insert(address) {
         return false;
     }
@@ -58,12 +63,12 @@ fn works(program: &Program<'_, '_>, address: u64, depth: usize, seen: &mut HashS
     }
     function.events.iter().any(|event| match event {
         Event::Call(call) | Event::Jump(call) => match call.target {
-            Target::Import(slot) => !HARMLESS.contains(&program.import(slot)),
-            Target::Local(callee) => {
+            CallTarget::Import(slot) => !HARMLESS.contains(&program.import(slot)),
+            CallTarget::Local(callee) => {
                 !registers_frames(program, call) && works(program, callee, depth - 1, seen)
             }
             // The C runtime jumps to a weak symbol where there is one, and nobody else does.
-            Target::Through(_) => matches!(event, Event::Call(_)),
+            CallTarget::Through(_) => matches!(event, Event::Call(_)),
         },
         _ => false,
     })
@@ -71,8 +76,9 @@ fn works(program: &Program<'_, '_>, address: u64, depth: usize, seen: &mut HashS
 
 /// Whether a call hands the exception frames to the unwinder, as the start files of static
 /// programs do.
-fn registers_frames(program: &Program<'_, '_>, call: &Call) -> bool {
-    let [Value::Constant(frames), Value::Constant(object), ..] = call.arguments else {
+fn registers_frames(program: &WalkableProgram<'_, '_>, call: &WalkedCall) -> bool {
+    let [RegisterValue::Constant(frames), RegisterValue::Constant(object), ..] = call.arguments
+    else {
         return false;
     };
     let is_writable = program.memory.segment(object).is_some_and(|segment| segment.writable);

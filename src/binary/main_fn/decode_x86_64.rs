@@ -5,9 +5,9 @@ use iced_x86::{
     Mnemonic, OpAccess, OpKind, Register,
 };
 
-use crate::binary::main_fn::ir::{Event, Function, Place, Value};
-use crate::binary::main_fn::program::Program;
-use crate::binary::main_fn::walk::{Convention, Walk};
+use crate::binary::main_fn::ir::{Event, MemoryPlace, RegisterValue, WalkedFunction};
+use crate::binary::main_fn::program::WalkableProgram;
+use crate::binary::main_fn::walk::{Convention, FunctionWalk};
 
 /// Instructions of one function that are walked at most.
 const MAX_INSTRUCTIONS: usize = 8_000;
@@ -25,13 +25,13 @@ static CONVENTION: Convention = Convention {
 
 /// Walks the function at `start`. `is_exact`: a table says that `code` is all of it.
 pub(crate) fn walk(
-    program: &Program<'_, '_>,
+    program: &WalkableProgram<'_, '_>,
     start: u64,
     code: &[u8],
     is_exact: bool,
     budget: usize,
-) -> Function {
-    let mut walk = Walk::new(program, &CONVENTION, start, start + code.len() as u64);
+) -> WalkedFunction {
+    let mut walk = FunctionWalk::new(program, &CONVENTION, start, start + code.len() as u64);
     let mut decoder = Decoder::with_ip(64, code, start, DecoderOptions::NONE);
     let mut factory = InstructionInfoFactory::new();
     let mut instruction = Instruction::default();
@@ -69,7 +69,7 @@ pub(crate) fn stub_slot(code: &[u8], address: u64) -> Option<u64> {
 }
 
 /// Handles what changes the flow of control; false when the instruction does not.
-fn flow(walk: &mut Walk<'_, '_, '_>, instruction: &Instruction) -> bool {
+fn flow(walk: &mut FunctionWalk<'_, '_, '_>, instruction: &Instruction) -> bool {
     match instruction.flow_control() {
         FlowControl::Next => return false,
         FlowControl::Call if instruction.mnemonic() == Mnemonic::Syscall => {
@@ -94,7 +94,7 @@ fn flow(walk: &mut Walk<'_, '_, '_>, instruction: &Instruction) -> bool {
         }
         FlowControl::Return => walk.give_back(),
         FlowControl::Interrupt if instruction.mnemonic() != Mnemonic::Int3 => {
-            walk.push(Event::System(Value::Unknown));
+            walk.push(Event::System(RegisterValue::Unknown));
         }
         FlowControl::Interrupt | FlowControl::Exception => walk.stop(Event::Trap),
     }
@@ -102,15 +102,15 @@ fn flow(walk: &mut Walk<'_, '_, '_>, instruction: &Instruction) -> bool {
 }
 
 /// What an indirect call or jump goes through.
-fn through(walk: &mut Walk<'_, '_, '_>, instruction: &Instruction) -> Value {
+fn through(walk: &mut FunctionWalk<'_, '_, '_>, instruction: &Instruction) -> RegisterValue {
     match instruction.op0_kind() {
         OpKind::Register => walk.get(number(instruction.op0_register())),
         OpKind::Memory => match place(walk, instruction) {
-            Place::Fixed(address) => walk.program.fixed_word(address),
-            Place::Argument(argument, 0) => Value::Behind(argument),
-            _ => Value::Unknown,
+            MemoryPlace::Fixed(address) => walk.program.fixed_word(address),
+            MemoryPlace::Argument(argument, 0) => RegisterValue::Behind(argument),
+            _ => RegisterValue::Unknown,
         },
-        _ => Value::Unknown,
+        _ => RegisterValue::Unknown,
     }
 }
 
@@ -119,29 +119,31 @@ fn number(register: Register) -> u8 {
 }
 
 /// The place of the memory operand.
-fn place(walk: &Walk<'_, '_, '_>, instruction: &Instruction) -> Place {
+fn place(walk: &FunctionWalk<'_, '_, '_>, instruction: &Instruction) -> MemoryPlace {
     if instruction.is_ip_rel_memory_operand() {
-        return Place::Fixed(instruction.ip_rel_memory_address());
+        return MemoryPlace::Fixed(instruction.ip_rel_memory_address());
     }
     if instruction.segment_prefix() != Register::None {
-        return Place::Anywhere;
+        return MemoryPlace::Anywhere;
     }
     let displacement = instruction.memory_displacement64() as i64;
     let base = match instruction.memory_base() {
-        Register::None => Value::Constant(0),
+        Register::None => RegisterValue::Constant(0),
         base => walk.get(number(base)),
     };
     match walk.place(base, displacement) {
         // An index leaves the place open, but never leads out of the stack frame.
-        Place::Stack(_) if instruction.memory_index() != Register::None => Place::Stack(i64::MIN),
-        _ if instruction.memory_index() != Register::None => Place::Anywhere,
+        MemoryPlace::Stack(_) if instruction.memory_index() != Register::None => {
+            MemoryPlace::Stack(i64::MIN)
+        }
+        _ if instruction.memory_index() != Register::None => MemoryPlace::Anywhere,
         place => place,
     }
 }
 
 /// Handles what moves data.
 fn data(
-    walk: &mut Walk<'_, '_, '_>,
+    walk: &mut FunctionWalk<'_, '_, '_>,
     instruction: &Instruction,
     factory: &mut InstructionInfoFactory,
 ) {
@@ -157,7 +159,7 @@ fn data(
                     let place = place(walk, instruction);
                     walk.load(place, true)
                 }
-                _ => Value::Constant(instruction.immediate(0)),
+                _ => RegisterValue::Constant(instruction.immediate(0)),
             };
             let top = shift(walk.get(RSP), -8);
             walk.set(RSP, top);
@@ -172,17 +174,17 @@ fn data(
         Mnemonic::Lea => {
             let register = number(instruction.op0_register());
             match place(walk, instruction) {
-                Place::Fixed(address) => walk.set_constant(register, address),
-                Place::Stack(offset) if offset != i64::MIN => {
-                    walk.set(register, Value::Stack(offset));
+                MemoryPlace::Fixed(address) => walk.set_constant(register, address),
+                MemoryPlace::Stack(offset) if offset != i64::MIN => {
+                    walk.set(register, RegisterValue::Stack(offset));
                 }
-                _ => walk.set(register, Value::Unknown),
+                _ => walk.set(register, RegisterValue::Unknown),
             }
         }
         Mnemonic::Mov if to == OpKind::Register => {
             let register = instruction.op0_register();
             if register.is_segment_register() || !register.is_gpr() {
-                walk.push(Event::System(Value::Unknown));
+                walk.push(Event::System(RegisterValue::Unknown));
                 return;
             }
             let value = match from {
@@ -190,11 +192,13 @@ fn data(
                     let value = walk.get(number(instruction.op1_register()));
                     narrowed(value, register)
                 }
-                OpKind::Register => Value::Unknown,
+                OpKind::Register => RegisterValue::Unknown,
                 OpKind::Memory => {
                     let place = place(walk, instruction);
                     let value = walk.load(place, is_whole(register));
-                    if let (Value::Constant(address), Place::Fixed(_)) = (value, place) {
+                    if let (RegisterValue::Constant(address), MemoryPlace::Fixed(_)) =
+                        (value, place)
+                    {
                         walk.note_constant(address);
                     }
                     value
@@ -203,7 +207,7 @@ fn data(
                     walk.set_constant(number(register), instruction.immediate(1));
                     return;
                 }
-                _ => Value::Constant(instruction.immediate(1)),
+                _ => RegisterValue::Constant(instruction.immediate(1)),
             };
             walk.set(number(register), value);
         }
@@ -216,7 +220,7 @@ fn data(
                 _ => {
                     let value = instruction.immediate(1);
                     walk.note_constant(value);
-                    (Value::Constant(value), instruction.memory_size().size() == 8)
+                    (RegisterValue::Constant(value), instruction.memory_size().size() == 8)
                 }
             };
             let place = place(walk, instruction);
@@ -227,7 +231,7 @@ fn data(
                 && from == OpKind::Register
                 && instruction.op0_register() == instruction.op1_register() =>
         {
-            walk.set(number(instruction.op0_register()), Value::Constant(0));
+            walk.set(number(instruction.op0_register()), RegisterValue::Constant(0));
         }
         Mnemonic::Add | Mnemonic::Sub if to == OpKind::Register && is_immediate(from) => {
             let register = instruction.op0_register();
@@ -236,7 +240,7 @@ fn data(
             let value = if is_whole(register) {
                 shift(walk.get(number(register)), by)
             } else {
-                Value::Unknown
+                RegisterValue::Unknown
             };
             walk.set(number(register), value);
         }
@@ -249,7 +253,7 @@ fn data(
                 && instruction.immediate(1) == mask(instruction.mnemonic()) =>
         {
             let place = place(walk, instruction);
-            let value = Value::Constant(instruction.immediate(1));
+            let value = RegisterValue::Constant(instruction.immediate(1));
             walk.store(place, value, instruction.memory_size().size() == 8);
         }
         _ => other(walk, instruction, factory),
@@ -261,7 +265,7 @@ fn mask(mnemonic: Mnemonic) -> u64 {
     if mnemonic == Mnemonic::Or { u64::MAX } else { 0 }
 }
 
-fn pop(walk: &mut Walk<'_, '_, '_>, register: u8) {
+fn pop(walk: &mut FunctionWalk<'_, '_, '_>, register: u8) {
     let top = walk.get(RSP);
     let place = walk.place(top, 0);
     let value = walk.load(place, true);
@@ -273,26 +277,28 @@ fn is_immediate(kind: OpKind) -> bool {
     !matches!(kind, OpKind::Register | OpKind::Memory)
 }
 
-fn shift(value: Value, by: i64) -> Value {
+fn shift(value: RegisterValue, by: i64) -> RegisterValue {
     match value {
-        Value::Stack(offset) => Value::Stack(offset.wrapping_add(by)),
-        Value::Constant(number) => Value::Constant(number.wrapping_add_signed(by)),
-        _ => Value::Unknown,
+        RegisterValue::Stack(offset) => RegisterValue::Stack(offset.wrapping_add(by)),
+        RegisterValue::Constant(number) => RegisterValue::Constant(number.wrapping_add_signed(by)),
+        _ => RegisterValue::Unknown,
     }
 }
 
 /// What is left of a value in a narrower register.
-fn narrowed(value: Value, register: Register) -> Value {
+fn narrowed(value: RegisterValue, register: Register) -> RegisterValue {
     match value {
         _ if register.size() == 8 => value,
-        Value::Constant(number) if register.size() == 4 => Value::Constant(number & 0xffff_ffff),
-        _ => Value::Unknown,
+        RegisterValue::Constant(number) if register.size() == 4 => {
+            RegisterValue::Constant(number & 0xffff_ffff)
+        }
+        _ => RegisterValue::Unknown,
     }
 }
 
 /// Any other instruction: forgets what it writes, notes the memory that it touches.
 fn other(
-    walk: &mut Walk<'_, '_, '_>,
+    walk: &mut FunctionWalk<'_, '_, '_>,
     instruction: &Instruction,
     factory: &mut InstructionInfoFactory,
 ) {
@@ -312,16 +318,16 @@ fn other(
     if let Some(is_write) = touched {
         // String instructions name no operand; what they touch cannot be told.
         let named = (0..instruction.op_count()).any(|at| instruction.op_kind(at) == OpKind::Memory);
-        let place = if named { place(walk, instruction) } else { Place::Anywhere };
+        let place = if named { place(walk, instruction) } else { MemoryPlace::Anywhere };
         if is_write {
-            walk.store(place, Value::Unknown, false);
+            walk.store(place, RegisterValue::Unknown, false);
         } else {
             walk.load(place, false);
         }
     }
     for used in info.used_registers() {
         if writes(used.access()) && used.register().is_gpr() {
-            walk.set(number(used.register()), Value::Unknown);
+            walk.set(number(used.register()), RegisterValue::Unknown);
         }
     }
 }

@@ -5,7 +5,7 @@ pub(super) const POINTEE_WORDS: usize = 6;
 
 /// What a register or a stack slot holds, as far as it can be followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Value {
+pub(crate) enum RegisterValue {
     /// Cannot be told.
     #[default]
     Unknown,
@@ -23,7 +23,7 @@ pub(crate) enum Value {
 
 /// Where memory is touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum MemoryPlace {
     /// Stack pointer at entry plus this.
     Stack(i64),
     /// A fixed address.
@@ -36,23 +36,23 @@ pub(crate) enum Place {
 
 /// Where a call or a jump out of the function goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum CallTarget {
     /// A function of this file.
     Local(u64),
     /// A symbol of another file: the slot that holds its address.
     Import(u64),
     /// Through a value.
-    Through(Value),
+    Through(RegisterValue),
 }
 
 /// A call, or a jump that never comes back.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) target: Target,
+pub(crate) struct WalkedCall {
+    pub(crate) target: CallTarget,
     /// The first four arguments.
-    pub(crate) arguments: [Value; 4],
+    pub(crate) arguments: [RegisterValue; 4],
     /// The words that the first four arguments point at, where they point into the stack.
-    pub(crate) pointees: [[Value; POINTEE_WORDS]; 4],
+    pub(crate) pointees: [[RegisterValue; POINTEE_WORDS]; 4],
 }
 
 /// One thing that a function does beyond its own registers and stack.
@@ -61,19 +61,19 @@ pub(crate) enum Event {
     /// An address of this file was put together.
     Constant(u64),
     /// A call that may come back.
-    Call(Call),
+    Call(WalkedCall),
     /// A jump to another function.
-    Jump(Call),
+    Jump(WalkedCall),
     /// A branch within the function.
     Branch,
     /// A return, with what the first result register holds; `None` where it was never written.
-    Return(Option<Value>),
+    Return(Option<RegisterValue>),
     /// A store outside the stack.
-    Store(Place, Value),
+    Store(MemoryPlace, RegisterValue),
     /// A load from outside the stack.
     Load,
     /// The operating system is asked: the number of the call, where there is one.
-    System(Value),
+    System(RegisterValue),
     /// The program is stopped.
     Trap,
     /// Bytes that are no instruction.
@@ -82,7 +82,7 @@ pub(crate) enum Event {
 
 /// A function as walked.
 #[derive(Debug, Default)]
-pub(crate) struct Function {
+pub(crate) struct WalkedFunction {
     pub(crate) start: u64,
     /// What happens in order of addresses, landing pads left out.
     pub(crate) events: Vec<Event>,
@@ -94,14 +94,14 @@ pub(crate) struct Function {
     pub(crate) cut_off: bool,
 }
 
-impl Function {
+impl WalkedFunction {
     /// Calls and jumps out, in order.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &WalkedCall> {
         self.events.iter().filter_map(Event::as_call)
     }
 
-    /// As [`Function::calls`], those of landing pads and backward loops too.
-    pub(crate) fn all_calls(&self) -> impl Iterator<Item = &Call> {
+    /// As [`WalkedFunction::calls`], those of landing pads and backward loops too.
+    pub(crate) fn all_calls(&self) -> impl Iterator<Item = &WalkedCall> {
         self.events.iter().chain(&self.cold).filter_map(Event::as_call)
     }
 
@@ -115,7 +115,7 @@ impl Function {
 }
 
 impl Event {
-    fn as_call(&self) -> Option<&Call> {
+    fn as_call(&self) -> Option<&WalkedCall> {
         match self {
             Event::Call(call) | Event::Jump(call) => Some(call),
             _ => None,

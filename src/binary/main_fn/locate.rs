@@ -6,8 +6,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::binary::main_fn::ir::{Call, Event, Function, Target, Value};
-use crate::binary::main_fn::program::Program;
+use crate::binary::main_fn::ir::{CallTarget, Event, RegisterValue, WalkedCall, WalkedFunction};
+use crate::binary::main_fn::program::WalkableProgram;
 
 /// Functions visited on the way from the entry point to C's `main`; musl's way has five.
 const MAX_VISITS: usize = 48;
@@ -21,15 +21,15 @@ const MAX_CALLS: usize = 50_000;
 
 /// The function that the user wrote, and what led to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct UserMain {
     pub(crate) user_main: u64,
     pub(crate) c_main: u64,
-    pub(crate) shape: Shape,
+    pub(crate) shape: MainShape,
 }
 
 /// What was inlined into C's `main`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum MainShape {
     /// `lang_start`, but not `lang_start_internal`: optimised, no LTO across std.
     Closure,
     /// Nothing: `lang_start` is a function of its own.
@@ -39,7 +39,7 @@ pub(crate) enum Shape {
 }
 
 /// Finds the user's `main`, or says why not.
-pub(crate) fn user_main(program: &Program<'_, '_>) -> Result<Found, &'static str> {
+pub(crate) fn user_main(program: &WalkableProgram<'_, '_>) -> Result<UserMain, &'static str> {
     let mut queue = VecDeque::from([(program.elf.entry, 0)]);
     let mut seen = HashSet::new();
     let mut saw_libc_start = false;
@@ -52,20 +52,20 @@ pub(crate) fn user_main(program: &Program<'_, '_>) -> Result<Found, &'static str
         }
         let Some(function) = program.walk(address) else { continue };
         if depth > 0
-            && let Some((Value::Constant(user_main), shape)) =
+            && let Some((RegisterValue::Constant(user_main), shape)) =
                 started(program, &function, 2, &mut { MAX_CALLS })
             && program.is_function(user_main)
         {
-            return Ok(Found { user_main, c_main: address, shape });
+            return Ok(UserMain { user_main, c_main: address, shape });
         }
         if depth >= MAX_DEPTH {
             continue;
         }
         // C's main is the first argument of __libc_start_main, wherever that is.
         for call in function.calls() {
-            let named = matches!(call.target, Target::Import(slot) if program.import(slot).starts_with(b"__libc_start"));
+            let named = matches!(call.target, CallTarget::Import(slot) if program.import(slot).starts_with(b"__libc_start"));
             saw_libc_start |= named;
-            if let Value::Constant(main) = call.arguments[0]
+            if let RegisterValue::Constant(main) = call.arguments[0]
                 && program.memory.is_executable(main)
             {
                 queue.push_front((main, depth + 1));
@@ -74,7 +74,7 @@ pub(crate) fn user_main(program: &Program<'_, '_>) -> Result<Found, &'static str
                     queue.truncate(1);
                     break;
                 }
-            } else if let Target::Local(callee) = call.target {
+            } else if let CallTarget::Local(callee) = call.target {
                 queue.push_back((callee, depth + 1));
             }
         }
@@ -92,28 +92,28 @@ pub(crate) fn user_main(program: &Program<'_, '_>) -> Result<Found, &'static str
 
 /// What a function starts as Rust's `main`: a fixed address, or something of its own caller's.
 fn started(
-    program: &Program<'_, '_>,
-    function: &Function,
+    program: &WalkableProgram<'_, '_>,
+    function: &WalkedFunction,
     depth: usize,
     calls: &mut usize,
-) -> Option<(Value, Shape)> {
+) -> Option<(RegisterValue, MainShape)> {
     for call in function.all_calls() {
         *calls = calls.checked_sub(1)?;
         // lang_start_internal(&closure, &vtable, …): the closure holds main.
-        if let Value::Constant(table) = call.arguments[1]
+        if let RegisterValue::Constant(table) = call.arguments[1]
             && is_closure_vtable(program, table)
         {
             match call.pointees[0][0] {
-                Value::Unknown | Value::Stack(_) => {}
-                main => return Some((main, Shape::Closure)),
+                RegisterValue::Unknown | RegisterValue::Stack(_) => {}
+                main => return Some((main, MainShape::Closure)),
             }
         }
-        let Target::Local(callee) = call.target else { continue };
+        let CallTarget::Local(callee) = call.target else { continue };
         // __rust_begin_short_backtrace(main).
         if let Some(place) = trampoline(program, callee, 2) {
             match call.arguments.get(usize::from(place)).copied().unwrap_or_default() {
-                Value::Unknown | Value::Stack(_) => {}
-                main => return Some((main, Shape::Whole)),
+                RegisterValue::Unknown | RegisterValue::Stack(_) => {}
+                main => return Some((main, MainShape::Whole)),
             }
         }
         if depth == 0 || !carries_function(program, call) {
@@ -124,9 +124,9 @@ fn started(
             continue;
         }
         if let Some((value, shape)) = started(program, &inner, depth - 1, calls) {
-            let shape = if shape == Shape::Closure { Shape::LangStart } else { shape };
+            let shape = if shape == MainShape::Closure { MainShape::LangStart } else { shape };
             match outside(value, call) {
-                Value::Unknown | Value::Stack(_) => {}
+                RegisterValue::Unknown | RegisterValue::Stack(_) => {}
                 main => return Some((main, shape)),
             }
         }
@@ -135,31 +135,31 @@ fn started(
 }
 
 /// What a value of the callee is for its caller.
-fn outside(value: Value, call: &Call) -> Value {
+fn outside(value: RegisterValue, call: &WalkedCall) -> RegisterValue {
     match value {
-        Value::Argument(place) => {
+        RegisterValue::Argument(place) => {
             call.arguments.get(usize::from(place)).copied().unwrap_or_default()
         }
-        Value::Behind(place) => {
+        RegisterValue::Behind(place) => {
             call.pointees.get(usize::from(place)).map(|words| words[0]).unwrap_or_default()
         }
-        _ => Value::Unknown,
+        _ => RegisterValue::Unknown,
     }
 }
 
 /// Whether an argument is a function of this file, or points at one, or is handed through.
-fn carries_function(program: &Program<'_, '_>, call: &Call) -> bool {
+fn carries_function(program: &WalkableProgram<'_, '_>, call: &WalkedCall) -> bool {
     let values = call.arguments.iter().chain(call.pointees.iter().map(|words| &words[0]));
     values.copied().any(|value| match value {
-        Value::Constant(address) => program.is_function(address),
-        Value::Argument(_) | Value::Behind(_) => true,
+        RegisterValue::Constant(address) => program.is_function(address),
+        RegisterValue::Argument(_) | RegisterValue::Behind(_) => true,
         _ => false,
     })
 }
 
 /// The table of `lang_start`'s closure: drop glue or none, size 8, alignment 8, then
 /// `call_once`, `call_mut` and `call`.
-fn is_closure_vtable(program: &Program<'_, '_>, address: u64) -> bool {
+fn is_closure_vtable(program: &WalkableProgram<'_, '_>, address: u64) -> bool {
     let memory = program.memory;
     let word = |index: u64| memory.word(address.wrapping_add(8 * index));
     let is_code = |index| word(index).is_some_and(|code| memory.is_executable(code));
@@ -171,7 +171,7 @@ fn is_closure_vtable(program: &Program<'_, '_>, address: u64) -> bool {
 
 /// The place of the argument that a function does nothing but call: that is
 /// `__rust_begin_short_backtrace`, which is never inlined, or a part of it.
-fn trampoline(program: &Program<'_, '_>, address: u64, depth: usize) -> Option<u8> {
+fn trampoline(program: &WalkableProgram<'_, '_>, address: u64, depth: usize) -> Option<u8> {
     const MAX_INSTRUCTIONS: usize = 32;
     let function = program.walk(address)?;
     if function.instructions > MAX_INSTRUCTIONS || function.cut_off {
@@ -182,11 +182,11 @@ fn trampoline(program: &Program<'_, '_>, address: u64, depth: usize) -> Option<u
         match event {
             Event::Call(call) | Event::Jump(call) if called.is_none() => {
                 called = Some(match call.target {
-                    Target::Through(Value::Argument(place)) => place,
-                    Target::Local(callee) if depth > 0 => {
+                    CallTarget::Through(RegisterValue::Argument(place)) => place,
+                    CallTarget::Local(callee) if depth > 0 => {
                         let place = trampoline(program, callee, depth - 1)?;
                         match call.arguments.get(usize::from(place))? {
-                            Value::Argument(outer) => *outer,
+                            RegisterValue::Argument(outer) => *outer,
                             _ => return None,
                         }
                     }
@@ -196,8 +196,8 @@ fn trampoline(program: &Program<'_, '_>, address: u64, depth: usize) -> Option<u
             // The result may be moved to where the caller wants it.
             Event::Return(_) | Event::Trap | Event::Load => {}
             Event::Store(
-                crate::binary::main_fn::ir::Place::Argument(..)
-                | crate::binary::main_fn::ir::Place::Anywhere,
+                crate::binary::main_fn::ir::MemoryPlace::Argument(..)
+                | crate::binary::main_fn::ir::MemoryPlace::Anywhere,
                 _,
             ) => {}
             _ => return None,

@@ -2,7 +2,7 @@
 
 /// What a text says of the program that prints it and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Says {
+pub(crate) enum TextMeaning {
     /// Cargo's greeting.
     Hello,
     /// That it stands in for a program: `todo!()`, or words to that effect.
@@ -57,7 +57,7 @@ const FILLERS: &[&str] = &[
 ];
 
 /// What a text says, whatever its case and punctuation.
-pub(crate) fn says(text: &[u8]) -> Option<Says> {
+pub(crate) fn says(text: &[u8]) -> Option<TextMeaning> {
     const MAX_LENGTH: usize = 120;
     if text.len() > MAX_LENGTH {
         return None;
@@ -68,21 +68,21 @@ pub(crate) fn says(text: &[u8]) -> Option<Says> {
         if let Some(rest) = text.strip_prefix(fixed)
             && (rest.trim().is_empty() || rest.starts_with(": "))
         {
-            return Some(Says::Placeholder);
+            return Some(TextMeaning::Placeholder);
         }
     }
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let has = |choices: &[&str]| words.iter().any(|word| choices.contains(word));
     let is_placeholder = match words.as_slice() {
-        ["hello", "world"] => return Some(Says::Hello),
+        ["hello", "world"] => return Some(TextMeaning::Hello),
         ["todo" | "fixme" | "tbd"] => true,
         ["if", "you", "see", "this" | "it", ..] | ["if", "this", "is", "printed", ..] => {
             has(&["build", "cache", "caching", "docker", "broke", "broken", "failed", "wrong"])
         }
         _ => has(NAMES) && words.iter().all(|word| NAMES.contains(word) || FILLERS.contains(word)),
     };
-    is_placeholder.then_some(Says::Placeholder)
+    is_placeholder.then_some(TextMeaning::Placeholder)
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn knows_placeholders_by_their_words() {
-        assert_eq!(says(b"Hello, world!\n"), Some(Says::Hello));
+        assert_eq!(says(b"Hello, world!\n"), Some(TextMeaning::Hello));
         for text in [
             "not yet implemented",
             "not implemented",
@@ -105,7 +105,7 @@ mod tests {
             "stub main for caching deps",
             "TODO\n",
         ] {
-            assert_eq!(says(text.as_bytes()), Some(Says::Placeholder), "{text}");
+            assert_eq!(says(text.as_bytes()), Some(TextMeaning::Placeholder), "{text}");
         }
     }
 

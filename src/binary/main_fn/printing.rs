@@ -2,27 +2,27 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::binary::main_fn::ir::{Call, Event, Function, Target, Value};
-use crate::binary::main_fn::program::{Machine, Program};
+use crate::binary::main_fn::ir::{CallTarget, Event, RegisterValue, WalkedCall, WalkedFunction};
+use crate::binary::main_fn::program::{InstructionSet, WalkableProgram};
 use crate::binary::panic_locations;
-use crate::binary::panic_locations::Limits;
+use crate::binary::panic_locations::PanicLocationLimits;
 use crate::toolchain::std_paths;
 
 /// Whether a `main` with branches is no more than one `print!` that was inlined: it holds std's
 /// message and texts, calls nothing outside but what printing calls, and the whole program has no
 /// panic location outside std.
 pub(crate) fn is_inlined(
-    program: &Program<'_, '_>,
-    function: &Function,
+    program: &WalkableProgram<'_, '_>,
+    function: &WalkedFunction,
     other_texts: &[&[u8]],
 ) -> bool {
     /// The most measured are 211 instructions and 23 calls (1.85, aarch64, opt-level z).
     const MAX_INSTRUCTIONS: usize = 320;
     const MAX_CALLS: usize = 32;
-    let is_allowed = |call: &Call| match call.target {
-        Target::Import(slot) => IMPORTS.contains(&program.import(slot)),
-        Target::Local(_) | Target::Through(Value::Unknown) => true,
-        Target::Through(_) => false,
+    let is_allowed = |call: &WalkedCall| match call.target {
+        CallTarget::Import(slot) => IMPORTS.contains(&program.import(slot)),
+        CallTarget::Local(_) | CallTarget::Through(RegisterValue::Unknown) => true,
+        CallTarget::Through(_) => false,
     };
     function.instructions <= MAX_INSTRUCTIONS
         && function.all_calls().count() <= MAX_CALLS
@@ -31,14 +31,14 @@ pub(crate) fn is_inlined(
         && other_texts.iter().all(|text| is_std_text(text))
         && mentions_printing(program, function)
         && asks_only_to_print(program, function)
-        && panic_locations::of(program.memory, Limits::default())
+        && panic_locations::of(program.memory, PanicLocationLimits::default())
             .iter()
             .all(|location| std_paths::may_be_of_std(&location.path))
 }
 
 /// Whether a function never comes back: it neither returns nor jumps elsewhere.
-pub(crate) fn diverges(program: &Program<'_, '_>, target: Target) -> bool {
-    let Target::Local(address) = target else { return false };
+pub(crate) fn diverges(program: &WalkableProgram<'_, '_>, target: CallTarget) -> bool {
+    let CallTarget::Local(address) = target else { return false };
     program.walk(address).is_some_and(|function| {
         let leaves = |event: &Event| matches!(event, Event::Return(_) | Event::Jump(_));
         !function.cut_off && !function.events.iter().any(leaves)
@@ -47,19 +47,20 @@ pub(crate) fn diverges(program: &Program<'_, '_>, target: Target) -> bool {
 
 /// Whether all that a function calls and comes back from asks the system and the C library for no
 /// more than printing does.
-fn asks_only_to_print(program: &Program<'_, '_>, function: &Function) -> bool {
+fn asks_only_to_print(program: &WalkableProgram<'_, '_>, function: &WalkedFunction) -> bool {
     const MAX_VISITS: usize = 200;
     // The write itself is three calls down; six calls down lies the allocator's error handling.
     const MAX_DEPTH: usize = 4;
-    let calls = if program.machine == Machine::X86_64 { X86_64_CALLS } else { AARCH64_CALLS };
+    let calls =
+        if program.machine == InstructionSet::X86_64 { X86_64_CALLS } else { AARCH64_CALLS };
     let mut seen = HashSet::new();
     let mut queue: VecDeque<_> = function.calls().map(|call| (call.target, 1)).collect();
     while let Some((target, depth)) = queue.pop_front() {
         let address = match target {
-            Target::Import(slot) if IMPORTS.contains(&program.import(slot)) => continue,
-            Target::Import(_) => return false,
-            Target::Through(_) => continue,
-            Target::Local(address) => address,
+            CallTarget::Import(slot) if IMPORTS.contains(&program.import(slot)) => continue,
+            CallTarget::Import(_) => return false,
+            CallTarget::Through(_) => continue,
+            CallTarget::Local(address) => address,
         };
         if diverges(program, target) || !seen.insert(address) {
             continue;
@@ -70,7 +71,9 @@ fn asks_only_to_print(program: &Program<'_, '_>, function: &Function) -> bool {
         }
         for event in &callee.events {
             match event {
-                Event::System(Value::Constant(number)) if !calls.contains(number) => return false,
+                Event::System(RegisterValue::Constant(number)) if !calls.contains(number) => {
+                    return false;
+                }
                 Event::Call(call) | Event::Jump(call) if depth < MAX_DEPTH => {
                     queue.push_back((call.target, depth + 1));
                 }
@@ -144,15 +147,15 @@ fn is_std_text(text: &[u8]) -> bool {
 }
 
 /// Whether a function ends up in std's `print!`, which says so when it fails.
-pub(crate) fn prints(program: &Program<'_, '_>, target: Target) -> bool {
+pub(crate) fn prints(program: &WalkableProgram<'_, '_>, target: CallTarget) -> bool {
     const MAX_VISITS: usize = 24;
     const MAX_DEPTH: usize = 3;
     let mut queue = VecDeque::from([(target, 0)]);
     let mut seen = HashSet::new();
     while let Some((target, depth)) = queue.pop_front() {
         let address = match target {
-            Target::Local(address) => address,
-            Target::Import(slot) => {
+            CallTarget::Local(address) => address,
+            CallTarget::Import(slot) => {
                 let name = program.import(slot);
                 if memchr::memmem::find(name, b"2io5stdio").is_some()
                     && memchr::memmem::find(name, b"print").is_some()
@@ -161,7 +164,7 @@ pub(crate) fn prints(program: &Program<'_, '_>, target: Target) -> bool {
                 }
                 continue;
             }
-            Target::Through(_) => continue,
+            CallTarget::Through(_) => continue,
         };
         if !seen.insert(address) || seen.len() > MAX_VISITS {
             continue;
@@ -178,7 +181,7 @@ pub(crate) fn prints(program: &Program<'_, '_>, target: Target) -> bool {
 }
 
 /// Whether a function holds std's message for a failed `print!`.
-fn mentions_printing(program: &Program<'_, '_>, function: &Function) -> bool {
+fn mentions_printing(program: &WalkableProgram<'_, '_>, function: &WalkedFunction) -> bool {
     const MESSAGE: &[u8] = b"failed printing to";
     let starts_with = |address: u64| {
         let text = program.memory.tail(address);
@@ -190,6 +193,6 @@ fn mentions_printing(program: &Program<'_, '_>, function: &Function) -> bool {
     });
     function.constants().chain(cold).any(|address| {
         starts_with(address)
-            || matches!(program.piece(address), Value::Constant(text) if starts_with(text))
+            || matches!(program.piece(address), RegisterValue::Constant(text) if starts_with(text))
     })
 }

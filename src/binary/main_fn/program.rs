@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use crate::binary::address_space::Memory;
-use crate::binary::address_space::elf::Elf;
-use crate::binary::main_fn::ir::{Function, Value};
+use crate::binary::address_space::AddressSpace;
+use crate::binary::address_space::elf::ElfTables;
+use crate::binary::main_fn::ir::{RegisterValue, WalkedFunction};
 
 /// Instructions walked in one program at most; the C main of `lto = "fat"` has about 1,500, and
 /// the search visits a few dozen functions.
@@ -15,20 +15,20 @@ const BUDGET: usize = 200_000;
 
 /// The machines that can be walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Machine {
+pub(crate) enum InstructionSet {
     X86_64,
     Aarch64,
 }
 
 /// A program of a machine that can be walked.
 #[derive(Debug)]
-pub(crate) struct Program<'m, 'a> {
-    pub(crate) memory: &'m Memory<'a>,
-    pub(crate) elf: &'m Elf,
-    pub(crate) machine: Machine,
+pub(crate) struct WalkableProgram<'m, 'a> {
+    pub(crate) memory: &'m AddressSpace<'a>,
+    pub(crate) elf: &'m ElfTables,
+    pub(crate) machine: InstructionSet,
     pub(super) functions: FunctionTable<'a>,
     pub(super) budget: Cell<usize>,
-    pub(super) walked: RefCell<HashMap<u64, Rc<Function>>>,
+    pub(super) walked: RefCell<HashMap<u64, Rc<WalkedFunction>>>,
 }
 
 /// The sorted table of `.eh_frame_hdr` (LSB core, "Exception Frames"), in place.
@@ -41,13 +41,15 @@ pub(super) struct FunctionTable<'a> {
     entries: &'a [u8],
 }
 
-impl<'m, 'a> Program<'m, 'a> {
+impl<'m, 'a> WalkableProgram<'m, 'a> {
     /// The program in this memory, or why it cannot be walked.
-    pub(crate) fn new(memory: &'m Memory<'a>) -> Result<Program<'m, 'a>, &'static str> {
+    pub(crate) fn new(
+        memory: &'m AddressSpace<'a>,
+    ) -> Result<WalkableProgram<'m, 'a>, &'static str> {
         let elf = memory.elf.as_ref().ok_or("only ELF programs are looked into")?;
         let machine = match elf.machine {
-            crate::binary::address_space::elf::X86_64 => Machine::X86_64,
-            crate::binary::address_space::elf::AARCH64 => Machine::Aarch64,
+            crate::binary::address_space::elf::X86_64 => InstructionSet::X86_64,
+            crate::binary::address_space::elf::AARCH64 => InstructionSet::Aarch64,
             _ => return Err("only x86_64 and aarch64 code is looked into"),
         };
         if !memory.encoding().wide || !memory.encoding().little_endian {
@@ -57,7 +59,7 @@ impl<'m, 'a> Program<'m, 'a> {
             elf.eh_frame_hdr
                 .and_then(|address| FunctionTable::read(memory, address))
                 .ok_or("the table of functions (.eh_frame_hdr) is missing or of an unknown form")?;
-        Ok(Program {
+        Ok(WalkableProgram {
             memory,
             elf,
             machine,
@@ -70,7 +72,7 @@ impl<'m, 'a> Program<'m, 'a> {
     /// Whether a function can start here: at the start of a table entry, or among the functions
     /// that have none.
     pub(crate) fn is_function(&self, address: u64) -> bool {
-        let aligned = self.machine == Machine::X86_64 || address.is_multiple_of(4);
+        let aligned = self.machine == InstructionSet::X86_64 || address.is_multiple_of(4);
         aligned
             && self.memory.is_executable(address)
             && match self.functions.around(self.memory, address) {
@@ -106,9 +108,9 @@ impl<'m, 'a> Program<'m, 'a> {
     }
 
     /// What the word at a fixed address holds when the program runs, as far as its file tells.
-    pub(crate) fn fixed_word(&self, address: u64) -> Value {
+    pub(crate) fn fixed_word(&self, address: u64) -> RegisterValue {
         if self.elf.import(self.memory, address).is_some() {
-            return Value::Import(address);
+            return RegisterValue::Import(address);
         }
         let fixed = || {
             self.memory
@@ -116,8 +118,8 @@ impl<'m, 'a> Program<'m, 'a> {
                 .filter(|word| !self.elf.is_relocatable() && self.memory.segment(*word).is_some())
         };
         match self.memory.relocated(address).or_else(fixed) {
-            Some(value) => Value::Constant(value),
-            None => Value::Unknown,
+            Some(value) => RegisterValue::Constant(value),
+            None => RegisterValue::Unknown,
         }
     }
 
@@ -127,8 +129,8 @@ impl<'m, 'a> Program<'m, 'a> {
     }
 
     /// The pointer that a fixed address in constant data holds.
-    pub(crate) fn piece(&self, address: u64) -> Value {
-        if self.is_data(address) { self.fixed_word(address) } else { Value::Unknown }
+    pub(crate) fn piece(&self, address: u64) -> RegisterValue {
+        if self.is_data(address) { self.fixed_word(address) } else { RegisterValue::Unknown }
     }
 
     /// Whether an address is mapped and no function is there. Old linkers put constants into the
@@ -147,7 +149,7 @@ impl<'m, 'a> Program<'m, 'a> {
 
 impl<'a> FunctionTable<'a> {
     /// The only form that linkers write: version 1, 4-byte entries relative to the table.
-    fn read(memory: &Memory<'a>, address: u64) -> Option<FunctionTable<'a>> {
+    fn read(memory: &AddressSpace<'a>, address: u64) -> Option<FunctionTable<'a>> {
         let header = memory.bytes(address, 12)?;
         if header[0] != 1 || header[2] != 3 || header[3] != 0x3b {
             return None;
@@ -191,7 +193,7 @@ impl<'a> FunctionTable<'a> {
     }
 
     /// Start and end of the function around `address`.
-    pub(super) fn around(&self, memory: &Memory<'_>, address: u64) -> Option<(u64, u64)> {
+    pub(super) fn around(&self, memory: &AddressSpace<'_>, address: u64) -> Option<(u64, u64)> {
         let (start, frame) = self.entry(self.rank(address).checked_sub(1)?)?;
         // A frame description: length, its common part, start relative to here, length of code.
         let raw = memory.bytes(frame, 16)?;

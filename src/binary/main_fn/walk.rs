@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::binary::main_fn::ir::{Call, Event, Function, POINTEE_WORDS, Place, Target, Value};
-use crate::binary::main_fn::program::Program;
+use crate::binary::main_fn::ir::{
+    CallTarget, Event, MemoryPlace, POINTEE_WORDS, RegisterValue, WalkedCall, WalkedFunction,
+};
+use crate::binary::main_fn::program::WalkableProgram;
 
 /// Branch targets whose state is kept; a function with more is real whatever it does.
 const MAX_JOINS: usize = 512;
@@ -23,51 +25,51 @@ pub(crate) struct Convention {
 }
 
 #[derive(Debug, Clone)]
-struct State {
-    registers: [Value; 32],
+struct RegisterState {
+    registers: [RegisterValue; 32],
     /// The result register was written since entry.
     has_result: bool,
-    slots: HashMap<i64, Value>,
+    slots: HashMap<i64, RegisterValue>,
 }
 
 /// The state of a walk; each machine's decoder drives one.
-pub(crate) struct Walk<'p, 'm, 'a> {
-    pub(crate) program: &'p Program<'m, 'a>,
+pub(crate) struct FunctionWalk<'p, 'm, 'a> {
+    pub(crate) program: &'p WalkableProgram<'m, 'a>,
     convention: &'static Convention,
-    state: State,
+    state: RegisterState,
     /// States that forward branches bring along.
-    joins: HashMap<u64, State>,
+    joins: HashMap<u64, RegisterState>,
     /// The stack pointer in the body, for code that nothing seen so far leads to.
     frame: i64,
     dead: bool,
     cold: bool,
-    pub(crate) function: Function,
+    pub(crate) function: WalkedFunction,
     /// The highest address that a forward branch leads to.
     pub(crate) reaches: u64,
     pub(crate) end: u64,
 }
 
-impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
+impl<'p, 'm, 'a> FunctionWalk<'p, 'm, 'a> {
     pub(crate) fn new(
-        program: &'p Program<'m, 'a>,
+        program: &'p WalkableProgram<'m, 'a>,
         convention: &'static Convention,
         start: u64,
         end: u64,
-    ) -> Walk<'p, 'm, 'a> {
-        let mut registers = [Value::Unknown; 32];
+    ) -> FunctionWalk<'p, 'm, 'a> {
+        let mut registers = [RegisterValue::Unknown; 32];
         for (place, register) in convention.arguments.iter().enumerate() {
-            registers[usize::from(*register)] = Value::Argument(place as u8);
+            registers[usize::from(*register)] = RegisterValue::Argument(place as u8);
         }
-        registers[usize::from(convention.stack_pointer)] = Value::Stack(0);
-        Walk {
+        registers[usize::from(convention.stack_pointer)] = RegisterValue::Stack(0);
+        FunctionWalk {
             program,
             convention,
-            state: State { registers, has_result: false, slots: HashMap::new() },
+            state: RegisterState { registers, has_result: false, slots: HashMap::new() },
             joins: HashMap::new(),
             frame: 0,
             dead: false,
             cold: false,
-            function: Function { start, ..Function::default() },
+            function: WalkedFunction { start, ..WalkedFunction::default() },
             reaches: start,
             end,
         }
@@ -83,8 +85,8 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
             }
             Some(brought) => self.state.meet(&brought),
             None if self.dead => {
-                self.state.registers = [Value::Unknown; 32];
-                self.set(self.convention.stack_pointer, Value::Stack(self.frame));
+                self.state.registers = [RegisterValue::Unknown; 32];
+                self.set(self.convention.stack_pointer, RegisterValue::Stack(self.frame));
                 self.cold = true;
             }
             None => {}
@@ -92,15 +94,15 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
         self.dead = false;
     }
 
-    pub(crate) fn get(&self, register: u8) -> Value {
+    pub(crate) fn get(&self, register: u8) -> RegisterValue {
         self.state.registers[usize::from(register & 31)]
     }
 
-    pub(crate) fn set(&mut self, register: u8, value: Value) {
+    pub(crate) fn set(&mut self, register: u8, value: RegisterValue) {
         self.state.has_result |= register == self.convention.result;
         self.state.registers[usize::from(register & 31)] = value;
         if register == self.convention.stack_pointer
-            && let Value::Stack(offset) = value
+            && let RegisterValue::Stack(offset) = value
         {
             self.frame = self.frame.min(offset);
         }
@@ -109,7 +111,7 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
     /// Sets a register to an address or number that the code itself spells out.
     pub(crate) fn set_constant(&mut self, register: u8, value: u64) {
         self.note_constant(value);
-        self.set(register, Value::Constant(value));
+        self.set(register, RegisterValue::Constant(value));
     }
 
     pub(crate) fn note_constant(&mut self, value: u64) {
@@ -124,64 +126,68 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
     }
 
     /// The place that a base value and a displacement name.
-    pub(crate) fn place(&self, base: Value, displacement: i64) -> Place {
+    pub(crate) fn place(&self, base: RegisterValue, displacement: i64) -> MemoryPlace {
         match base {
-            Value::Stack(offset) => Place::Stack(offset.wrapping_add(displacement)),
-            Value::Constant(address) => Place::Fixed(address.wrapping_add_signed(displacement)),
-            Value::Argument(place) => Place::Argument(place, displacement),
-            _ => Place::Anywhere,
+            RegisterValue::Stack(offset) => MemoryPlace::Stack(offset.wrapping_add(displacement)),
+            RegisterValue::Constant(address) => {
+                MemoryPlace::Fixed(address.wrapping_add_signed(displacement))
+            }
+            RegisterValue::Argument(place) => MemoryPlace::Argument(place, displacement),
+            _ => MemoryPlace::Anywhere,
         }
     }
 
     /// A load; `whole` when it is a full word, whose value can be followed.
-    pub(crate) fn load(&mut self, place: Place, whole: bool) -> Value {
+    pub(crate) fn load(&mut self, place: MemoryPlace, whole: bool) -> RegisterValue {
         match place {
-            Place::Stack(offset) if whole => {
+            MemoryPlace::Stack(offset) if whole => {
                 self.state.slots.get(&offset).copied().unwrap_or_default()
             }
-            Place::Stack(_) => Value::Unknown,
-            Place::Fixed(address) => {
+            MemoryPlace::Stack(_) => RegisterValue::Unknown,
+            MemoryPlace::Fixed(address) => {
                 self.note_constant(address);
                 self.push(Event::Load);
-                if whole { self.program.fixed_word(address) } else { Value::Unknown }
+                if whole { self.program.fixed_word(address) } else { RegisterValue::Unknown }
             }
-            Place::Argument(place, 0) if whole => {
+            MemoryPlace::Argument(place, 0) if whole => {
                 self.push(Event::Load);
-                Value::Behind(place)
+                RegisterValue::Behind(place)
             }
-            Place::Argument(..) | Place::Anywhere => {
+            MemoryPlace::Argument(..) | MemoryPlace::Anywhere => {
                 self.push(Event::Load);
-                Value::Unknown
+                RegisterValue::Unknown
             }
         }
     }
 
     /// A store; `whole` when it is a full word.
-    pub(crate) fn store(&mut self, place: Place, value: Value, whole: bool) {
+    pub(crate) fn store(&mut self, place: MemoryPlace, value: RegisterValue, whole: bool) {
         match place {
-            Place::Stack(offset) if whole => {
+            MemoryPlace::Stack(offset) if whole => {
                 self.state.slots.insert(offset, value);
             }
-            Place::Stack(offset) => {
+            MemoryPlace::Stack(offset) => {
                 self.state.slots.remove(&(offset & !7));
             }
-            Place::Fixed(address) => {
+            MemoryPlace::Fixed(address) => {
                 self.note_constant(address);
                 self.push(Event::Store(place, value));
             }
-            Place::Argument(..) | Place::Anywhere => self.push(Event::Store(place, value)),
+            MemoryPlace::Argument(..) | MemoryPlace::Anywhere => {
+                self.push(Event::Store(place, value))
+            }
         }
     }
 
-    fn describe(&self, target: Target) -> Call {
-        let mut call = Call {
+    fn describe(&self, target: CallTarget) -> WalkedCall {
+        let mut call = WalkedCall {
             target,
-            arguments: [Value::Unknown; 4],
-            pointees: [[Value::Unknown; POINTEE_WORDS]; 4],
+            arguments: [RegisterValue::Unknown; 4],
+            pointees: [[RegisterValue::Unknown; POINTEE_WORDS]; 4],
         };
         for (place, register) in self.convention.arguments.iter().take(4).enumerate() {
             call.arguments[place] = self.get(*register);
-            if let Value::Stack(offset) = call.arguments[place] {
+            if let RegisterValue::Stack(offset) = call.arguments[place] {
                 for (index, word) in call.pointees[place].iter_mut().enumerate() {
                     let slot = offset.wrapping_add(index as i64 * 8);
                     *word = self.state.slots.get(&slot).copied().unwrap_or_default();
@@ -192,21 +198,21 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
     }
 
     /// What a value means as the target of a call.
-    pub(crate) fn target(&self, value: Value) -> Target {
+    pub(crate) fn target(&self, value: RegisterValue) -> CallTarget {
         match value {
-            Value::Constant(address) if self.program.memory.is_executable(address) => {
-                Target::Local(address)
+            RegisterValue::Constant(address) if self.program.memory.is_executable(address) => {
+                CallTarget::Local(address)
             }
-            Value::Import(slot) => Target::Import(slot),
-            other => Target::Through(other),
+            RegisterValue::Import(slot) => CallTarget::Import(slot),
+            other => CallTarget::Through(other),
         }
     }
 
-    pub(crate) fn call(&mut self, target: Target) {
+    pub(crate) fn call(&mut self, target: CallTarget) {
         let call = self.describe(target);
         self.push(Event::Call(call));
         for register in self.convention.clobbered {
-            self.state.registers[usize::from(*register)] = Value::Unknown;
+            self.state.registers[usize::from(*register)] = RegisterValue::Unknown;
         }
         self.state.has_result = true;
     }
@@ -228,7 +234,7 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
     }
 
     /// A jump through a value: to another function, or by a table within this one.
-    pub(crate) fn jump_through(&mut self, value: Value) {
+    pub(crate) fn jump_through(&mut self, value: RegisterValue) {
         let call = self.describe(self.target(value));
         self.push(Event::Jump(call));
         self.dead = true;
@@ -269,12 +275,12 @@ impl<'p, 'm, 'a> Walk<'p, 'm, 'a> {
     }
 }
 
-impl State {
+impl RegisterState {
     /// Keeps what both ways agree on.
-    fn meet(&mut self, other: &State) {
+    fn meet(&mut self, other: &RegisterState) {
         for (mine, theirs) in self.registers.iter_mut().zip(other.registers) {
             if *mine != theirs {
-                *mine = Value::Unknown;
+                *mine = RegisterValue::Unknown;
             }
         }
         self.has_result |= other.has_result;

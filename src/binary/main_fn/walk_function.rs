@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use crate::binary::main_fn::ir::{Function, Target, Value};
-use crate::binary::main_fn::program::{Machine, Program};
+use crate::binary::main_fn::ir::{CallTarget, RegisterValue, WalkedFunction};
+use crate::binary::main_fn::program::{InstructionSet, WalkableProgram};
 use crate::binary::main_fn::{decode_aarch64, decode_x86_64};
 
 /// Bytes of one function that are walked at most.
 const MAX_FUNCTION: u64 = 64 << 10;
 
-impl Program<'_, '_> {
+impl WalkableProgram<'_, '_> {
     /// Walks the function that starts at `address`; `None` when that is no code or the budget is
     /// spent.
-    pub(crate) fn walk(&self, address: u64) -> Option<Rc<Function>> {
+    pub(crate) fn walk(&self, address: u64) -> Option<Rc<WalkedFunction>> {
         if let Some(known) = self.walked.borrow().get(&address) {
             return Some(Rc::clone(known));
         }
@@ -27,10 +27,10 @@ impl Program<'_, '_> {
         let code = self.memory.tail(address);
         let code = &code[..code.len().min(whole).min(MAX_FUNCTION as usize)];
         let function = match self.machine {
-            Machine::X86_64 => {
+            InstructionSet::X86_64 => {
                 decode_x86_64::walk(self, address, code, is_exact, self.budget.get())
             }
-            Machine::Aarch64 => {
+            InstructionSet::Aarch64 => {
                 decode_aarch64::walk(self, address, code, is_exact, self.budget.get())
             }
         };
@@ -43,16 +43,18 @@ impl Program<'_, '_> {
     }
 
     /// The function that the code at `address` stands for: what a linkage stub jumps to, or itself.
-    pub(crate) fn behind_stub(&self, address: u64) -> Target {
+    pub(crate) fn behind_stub(&self, address: u64) -> CallTarget {
         let code = self.memory.tail(address);
         let slot = match self.machine {
-            Machine::X86_64 => decode_x86_64::stub_slot(code, address),
-            Machine::Aarch64 => decode_aarch64::stub_slot(code, address),
+            InstructionSet::X86_64 => decode_x86_64::stub_slot(code, address),
+            InstructionSet::Aarch64 => decode_aarch64::stub_slot(code, address),
         };
         match slot.map(|slot| self.fixed_word(slot)) {
-            Some(Value::Import(slot)) => Target::Import(slot),
-            Some(Value::Constant(to)) if self.memory.is_executable(to) => Target::Local(to),
-            _ => Target::Local(address),
+            Some(RegisterValue::Import(slot)) => CallTarget::Import(slot),
+            Some(RegisterValue::Constant(to)) if self.memory.is_executable(to) => {
+                CallTarget::Local(to)
+            }
+            _ => CallTarget::Local(address),
         }
     }
 }

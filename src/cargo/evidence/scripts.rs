@@ -27,6 +27,7 @@ pub fn build_script(state: &mut CrateState, names: Names<'_>) {
     if let Some(how) = state.other_main(&main_fn::read(&program.bytes).main) {
         contradict(state, state.root.clone(), None, Kind::OtherMain(how));
     }
-    let places = panic_locations::read(&program.bytes, panic_locations::Limits::default());
+    let places =
+        panic_locations::read(&program.bytes, panic_locations::PanicLocationLimits::default());
     let _ = positions(std::slice::from_mut(state), &places, names, &mut Reader::default());
 }

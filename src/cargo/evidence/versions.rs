@@ -7,7 +7,7 @@ use crate::cargo::crate_freshness::{CrateState, Role};
 use crate::cargo::evidence::{Names, shown};
 use crate::cargo::source::files::Reader;
 use crate::cargo::source::tokens;
-use crate::toolchain::dep_info::Base;
+use crate::toolchain::dep_info::PathBase;
 
 /// The variables and generated constants that should name a commit and name none, in the crates
 /// that are linked. rustc lists the variables that code asked for with the values that they had;
@@ -30,7 +30,7 @@ pub fn no_commits(
         }
         let Some(Ok(info)) = &unit.dep_info else { continue };
         let generated = info.files.iter().filter(|file| {
-            file.base == Base::Build && file.path.extension().is_some_and(|it| it == "rs")
+            file.base == PathBase::Build && file.path.extension().is_some_and(|it| it == "rs")
         });
         for file in generated {
             let path = build_dir.join(&file.path);

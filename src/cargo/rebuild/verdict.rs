@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::attempt::{Bench, Extent, Failure, Made, is_printed};
 use super::units::{Unit, Units, other_setting};
 use super::{Outcome, Program, Rebuild, Request, files};
-use crate::binary::diff::{self, Cause, cause, ranges};
-use crate::binary::layout::Layout;
+use crate::binary::diff::{self, DifferenceCause, cause, ranges};
+use crate::binary::layout::FileLayout;
 
 /// No program is larger, in bytes.
 const MAX_PROGRAM: u64 = 4 << 30;
@@ -229,7 +229,7 @@ impl Judge<'_> {
             ));
         }
         // Neither linker nor C compiler is in any hash of cargo's; their names are in the program.
-        if diff::compare(judged, rebuilt).causes.contains(&Cause::Linker) {
+        if diff::compare(judged, rebuilt).causes.contains(&DifferenceCause::Linker) {
             return Rebuild::not_possible("it was linked with another linker or C library");
         }
         let name = self.bench.request.programs[self.program].bin.replace('-', "_");
@@ -343,20 +343,24 @@ impl Judge<'_> {
         script: Option<Script>,
     ) -> Rebuild {
         let comparison = diff::compare(judged, rebuilt);
-        let follows = |cause: &Cause| {
+        let follows = |cause: &DifferenceCause| {
             matches!(
                 cause,
-                Cause::BuildId | Cause::Debug | Cause::Strip | Cause::Linker | Cause::CrateHash
+                DifferenceCause::BuildId
+                    | DifferenceCause::Debug
+                    | DifferenceCause::Strip
+                    | DifferenceCause::Linker
+                    | DifferenceCause::CrateHash
             )
         };
-        let causes: BTreeSet<Cause> =
+        let causes: BTreeSet<DifferenceCause> =
             comparison.causes.iter().copied().filter(|it| !follows(it)).collect();
-        let mut answer = if comparison.unknown.is_some() || Layout::read(judged).is_none() {
+        let mut answer = if comparison.unknown.is_some() || FileLayout::read(judged).is_none() {
             Rebuild::new(Outcome::NotRepeatable, "the file's format cannot be compared in part")
-        } else if causes == [Cause::Timestamp].into() {
+        } else if causes == [DifferenceCause::Timestamp].into() {
             Rebuild::new(Outcome::NotRepeatable, "only a date or time in it differs")
         } else if !causes.is_empty()
-            && causes.iter().all(|it| matches!(it, Cause::Path | Cause::OutDir))
+            && causes.iter().all(|it| matches!(it, DifferenceCause::Path | DifferenceCause::OutDir))
         {
             Rebuild::new(Outcome::NotRepeatable, "only the paths in it differ")
         } else {
@@ -496,16 +500,16 @@ fn proven(judged: &[u8], rebuilt: &[u8]) -> Option<Rebuild> {
 
 /// The differences for a person. That the build-id, which is a hash of the rest, differs too tells
 /// nothing beside others.
-fn told(comparison: &diff::Comparison) -> Vec<String> {
+fn told(comparison: &diff::BinaryComparison) -> Vec<String> {
     let is_alone = comparison.causes.len() == 1;
     let all = comparison.differences.iter();
-    let telling = all.filter(|it| is_alone || it.cause != Cause::BuildId);
+    let telling = all.filter(|it| is_alone || it.cause != DifferenceCause::BuildId);
     telling.take(MAX_TOLD).map(ToString::to_string).collect()
 }
 
 /// Whether a crate's symbols are written in Rust's newer form; `None` without any.
 fn mangling(program: &[u8], name: &str) -> Option<bool> {
-    let layout = Layout::read(program)?;
+    let layout = FileLayout::read(program)?;
     let part = format!("{}{name}", name.len());
     let own = layout.functions.iter().map(|it| &it.name).filter(|it| it.contains(&part));
     let (new, old): (Vec<&String>, Vec<&String>) = own.partition(|it| it.starts_with("_R"));

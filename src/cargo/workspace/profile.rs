@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 
 /// The settings that decide what a compiled program looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Profile {
     /// `dev`, `release`, `test`, `bench`, or its own name.
     pub name: String,
     /// `panic`; what `immediate-abort` makes is an abort too.
-    pub panic: Setting<Panic>,
+    pub panic: Setting<PanicStrategy>,
     /// `strip`, with cargo's own stripping of std's debug information already applied.
     pub strip: Setting<Strip>,
     /// `debug`.
@@ -185,7 +185,7 @@ impl Profile {
     pub fn release() -> Profile {
         Profile {
             name: "release".to_owned(),
-            panic: Setting::default(Panic::Unwind),
+            panic: Setting::default(PanicStrategy::Unwind),
             strip: Setting::default(Strip::DebugInfo),
             debug: Setting::default(DebugLevel::None),
             split_debuginfo: Setting::default(None),

@@ -1,6 +1,6 @@
 //! Resolves a profile: the manifest, `inherits`, configuration, environment, package overrides.
 
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 use crate::cargo::workspace::config::Config;
 use crate::cargo::workspace::config::{Source, env_name};
 use crate::cargo::workspace::package_spec;
@@ -312,10 +312,10 @@ fn units(value: &Value) -> Option<Option<u64>> {
     }
 }
 
-fn panic(value: &Value) -> Option<Panic> {
+fn panic(value: &Value) -> Option<PanicStrategy> {
     match text(value)?.as_str() {
-        "unwind" => Some(Panic::Unwind),
-        "abort" | "immediate-abort" => Some(Panic::Abort),
+        "unwind" => Some(PanicStrategy::Unwind),
+        "abort" | "immediate-abort" => Some(PanicStrategy::Abort),
         _ => None,
     }
 }
@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn a_value_names_the_line_that_decides_it() {
         let profile = resolved("[profile.release]\npanic = \"abort\"\nlto = true\n", "release");
-        assert_eq!(profile.panic.value, Panic::Abort);
+        assert_eq!(profile.panic.value, PanicStrategy::Abort);
         assert_eq!(profile.panic.origin.to_string(), "`profile.release.panic` in Cargo.toml:2");
         assert_eq!(profile.lto.value, Lto::Fat);
         assert_eq!(profile.opt_level.origin, Origin::Default);
@@ -429,7 +429,7 @@ mod tests {
         let manifest = "[profile.release]\npanic = \"abort\"\n[profile.dist]\ninherits = \"release\"\n\
                         lto = \"thin\"\n[profile.a]\ninherits = \"b\"\n[profile.b]\ninherits = \"a\"\n";
         let profile = resolved(manifest, "dist");
-        assert_eq!((profile.panic.value, profile.lto.value), (Panic::Abort, Lto::Thin));
+        assert_eq!((profile.panic.value, profile.lto.value), (PanicStrategy::Abort, Lto::Thin));
         let (_, notes) = resolve_with(manifest, &Config::default(), "a");
         assert_eq!(notes, ["profile `a` inherits itself"]);
     }
@@ -440,7 +440,7 @@ mod tests {
         config.env.insert("CARGO_PROFILE_RELEASE_PANIC".into(), "abort".into());
         let (profile, _) =
             resolve_with("[profile.release]\npanic = \"unwind\"\n", &config, "release");
-        assert_eq!(profile.panic.value, Panic::Abort);
+        assert_eq!(profile.panic.value, PanicStrategy::Abort);
         assert_eq!(profile.panic.origin, Origin::Env("CARGO_PROFILE_RELEASE_PANIC".into()));
     }
 

@@ -1,6 +1,6 @@
 //! The flags that cargo hands to rustc for a binary, and what they change in its profile.
 
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 use crate::cargo::target_dir::outputs::stem;
 use crate::cargo::workspace::config::Source;
 use crate::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
@@ -184,7 +184,7 @@ pub fn apply(profile: &Profile, flags: &[RustFlag], triple: &str) -> Profile {
     let mut told = profile.clone();
     if aborts_always(triple) {
         // Cargo says nothing to rustc for `unwind`, and the target's own default is abort.
-        told.panic.value = Panic::Abort;
+        told.panic.value = PanicStrategy::Abort;
     }
     // Cargo hands over only what differs from rustc's own defaults, which follow one another:
     // debug assertions follow the optimisation, overflow checks follow the assertions.
@@ -246,10 +246,10 @@ fn aborts_always(triple: &str) -> bool {
         || system.into_iter().any(|part| part == "none")
 }
 
-fn panic(value: &str) -> Option<Panic> {
+fn panic(value: &str) -> Option<PanicStrategy> {
     match value {
-        "unwind" => Some(Panic::Unwind),
-        "abort" | "immediate-abort" => Some(Panic::Abort),
+        "unwind" => Some(PanicStrategy::Unwind),
+        "abort" | "immediate-abort" => Some(PanicStrategy::Abort),
         _ => None,
     }
 }
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_profile_and_is_named() {
         let profile = told(Profile::release(), "-C panic=unwind -C panic=abort");
-        assert_eq!(profile.panic.value, Panic::Abort);
+        assert_eq!(profile.panic.value, PanicStrategy::Abort);
         assert_eq!(
             profile.panic.origin.to_string(),
             "`-C panic=abort` from the environment's `RUSTFLAGS`"
@@ -400,8 +400,8 @@ mod tests {
     #[test]
     fn bare_metal_aborts() {
         let none = apply(&Profile::release(), &[], "thumbv7em-none-eabihf");
-        assert_eq!(none.panic.value, Panic::Abort);
-        assert_eq!(told(Profile::release(), "").panic.value, Panic::Unwind);
+        assert_eq!(none.panic.value, PanicStrategy::Abort);
+        assert_eq!(told(Profile::release(), "").panic.value, PanicStrategy::Unwind);
     }
 
     #[test]

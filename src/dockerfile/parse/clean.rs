@@ -1,21 +1,21 @@
 //! What the shell gets of an instruction: joined lines, without comments, and back to its place.
 
-use super::super::source::{Source, Span};
+use super::super::source::{SourceText, TextSpan};
 
 /// A text with its comments and joined lines taken out, and where each piece of it stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cleaned {
+pub struct CleanText {
     /// As the shell gets it.
     pub text: String,
     /// Offsets of `text` with the offset in the file where the same byte stands; ascending.
     pieces: Vec<(usize, usize)>,
 }
 
-impl Cleaned {
+impl CleanText {
     /// The text of a part of the file.
-    pub fn new(source: &Source, span: Span, escape: char) -> Cleaned {
+    pub fn new(source: &SourceText, span: TextSpan, escape: char) -> CleanText {
         let raw = source.text().get(span.clone()).unwrap_or_default();
-        let mut cleaned = Cleaned::default();
+        let mut cleaned = CleanText::default();
         let mut at = span.start;
         let mut continues = false;
         for line in raw.split_inclusive('\n') {
@@ -38,8 +38,8 @@ impl Cleaned {
     }
 
     /// A text that stands in the file as it is.
-    pub fn verbatim(text: &str, at: usize) -> Cleaned {
-        Cleaned { text: text.to_owned(), pieces: vec![(0, at)] }
+    pub fn verbatim(text: &str, at: usize) -> CleanText {
+        CleanText { text: text.to_owned(), pieces: vec![(0, at)] }
     }
 
     /// Where a byte of the text stands in the file.
@@ -52,7 +52,7 @@ impl Cleaned {
     }
 
     /// Where a part of the text stands in the file.
-    pub fn span(&self, span: &Span) -> Span {
+    pub fn span(&self, span: &TextSpan) -> TextSpan {
         let start = self.place(span.start);
         start..self.place(span.end.saturating_sub(1).max(span.start)).max(start) + 1
     }

@@ -1,15 +1,15 @@
 //! Here-documents, found as BuildKit finds them: a word of RUN, COPY or ADD that is `<<NAME`.
 
-use super::super::source::{Error, Source, Span};
+use super::super::source::{DockerfileError, SourceText, TextSpan};
 use super::MAX_LINES;
 
 /// `<<NAME` and the lines up to `NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heredoc {
     /// Where `<<NAME` stands.
-    pub operator: Span,
+    pub operator: TextSpan,
     /// The lines between.
-    pub body: Span,
+    pub body: TextSpan,
     /// Behind the line with the name.
     pub end: usize,
 }
@@ -18,7 +18,7 @@ pub struct Heredoc {
 ///
 /// # Errors
 /// A here-document without an end; an instruction of more than `MAX_LINES` lines.
-pub fn mask(source: &Source, escape: char) -> Result<(String, Vec<Heredoc>), Error> {
+pub fn mask(source: &SourceText, escape: char) -> Result<(String, Vec<Heredoc>), DockerfileError> {
     let text = source.text();
     let mut masked: Option<Vec<u8>> = None;
     let mut found = Vec::new();
@@ -38,7 +38,7 @@ pub fn mask(source: &Source, escape: char) -> Result<(String, Vec<Heredoc>), Err
             count += 1;
             if count > MAX_LINES {
                 let message = format!("the instruction has more than {MAX_LINES} lines");
-                return Err(Error { line: Some(number()), column: None, message });
+                return Err(DockerfileError { line: Some(number()), column: None, message });
             }
             end = line.end;
             let bare = text[line.clone()].trim();
@@ -62,7 +62,7 @@ pub fn mask(source: &Source, escape: char) -> Result<(String, Vec<Heredoc>), Err
                     let position = source.position(operator.start);
                     let message = format!("the here-document `{}` has no end", name.escape_debug());
                     let (line, column) = (Some(position.line), Some(position.column));
-                    return Err(Error { line, column, message });
+                    return Err(DockerfileError { line, column, message });
                 };
                 for byte in &mut bytes[line.clone()] {
                     if !matches!(byte, b'\n' | b'\r') {
@@ -94,7 +94,7 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     /// The next line with its end.
-    fn next(&mut self) -> Option<Span> {
+    fn next(&mut self) -> Option<TextSpan> {
         let rest = self.text.as_bytes().get(self.at..).filter(|rest| !rest.is_empty())?;
         let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         let start = self.at;
@@ -108,7 +108,7 @@ fn continues(line: &str, escape: char) -> bool {
 }
 
 /// Words that are `<<NAME`, `<<-NAME` or `3<<"NAME"`, outside quotes.
-fn operators(text: &str, span: Span) -> Vec<(Span, String, bool)> {
+fn operators(text: &str, span: TextSpan) -> Vec<(TextSpan, String, bool)> {
     let mut all = Vec::new();
     let mut quote: Option<u8> = None;
     let mut word = span.start;

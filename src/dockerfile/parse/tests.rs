@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn kinds(text: &str) -> Vec<Kind> {
-    let parsed = parse(&Source::new(text)).unwrap_or_else(|error| panic!("{text}: {error}"));
+fn kinds(text: &str) -> Vec<InstructionKind> {
+    let parsed = parse(&SourceText::new(text)).unwrap_or_else(|error| panic!("{text}: {error}"));
     parsed.instructions.into_iter().map(|it| it.kind).collect()
 }
 
 fn shell(text: &str) -> String {
     match &kinds(text)[1] {
-        Kind::Run { form: Form::Shell(cleaned), .. } => cleaned.text.clone(),
+        InstructionKind::Run { form: Form::Shell(cleaned), .. } => cleaned.text.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -26,9 +26,10 @@ fn comments_and_joined_lines_are_not_of_the_command() {
 #[test]
 fn a_place_in_the_command_is_the_place_in_the_file() {
     let text = "FROM a\nRUN set -e; \\\n # no\n cargo build\n";
-    let source = Source::new(text);
+    let source = SourceText::new(text);
     let parsed = parse(&source).unwrap();
-    let Kind::Run { form: Form::Shell(cleaned), .. } = &parsed.instructions[1].kind else {
+    let InstructionKind::Run { form: Form::Shell(cleaned), .. } = &parsed.instructions[1].kind
+    else {
         panic!("{parsed:?}")
     };
     let at = cleaned.text.find("cargo").unwrap();
@@ -47,9 +48,10 @@ fn here_documents_are_read_wherever_they_begin() {
     ] {
         let all = kinds(text);
         assert_eq!(all.len(), 3, "{text}: {all:?}");
-        assert!(matches!(all[2], Kind::User(_)), "{text}");
+        assert!(matches!(all[2], InstructionKind::User(_)), "{text}");
     }
-    let Kind::Run { heredocs, .. } = &kinds("FROM a\nRUN <<A cat <<B\nx\nA\ny\nB\n")[1] else {
+    let InstructionKind::Run { heredocs, .. } = &kinds("FROM a\nRUN <<A cat <<B\nx\nA\ny\nB\n")[1]
+    else {
         panic!()
     };
     assert_eq!(heredocs.len(), 2);
@@ -62,12 +64,12 @@ fn here_documents_are_read_wherever_they_begin() {
 #[test]
 fn variables_are_read_in_both_forms() {
     let all = kinds("FROM a\nENV A=1 B=\"x y\" C='z' \\\n D=4\nENV E x y\nARG F\nARG G=2\n");
-    let Kind::Env(pairs) = &all[1] else { panic!("{all:?}") };
+    let InstructionKind::Env(pairs) = &all[1] else { panic!("{all:?}") };
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(pairs, [("A", "1"), ("B", "x y"), ("C", "z"), ("D", "4")]);
-    assert_eq!(all[2], Kind::Env(vec![("E".into(), "x y".into())]));
-    assert_eq!(all[3], Kind::Arg(vec![("F".into(), None)]));
-    assert_eq!(all[4], Kind::Arg(vec![("G".into(), Some("2".into()))]));
+    assert_eq!(all[2], InstructionKind::Env(vec![("E".into(), "x y".into())]));
+    assert_eq!(all[3], InstructionKind::Arg(vec![("F".into(), None)]));
+    assert_eq!(all[4], InstructionKind::Arg(vec![("G".into(), Some("2".into()))]));
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn what_is_no_dockerfile_is_refused_with_its_place() {
         ("FROM a\nRUN <<EOF\nls\n", Some(2), "here-document `EOF` has no end"),
         ("FROM a\nCOPY x\n", Some(2), ""),
     ] {
-        let error = parse(&Source::new(text)).unwrap_err();
+        let error = parse(&SourceText::new(text)).unwrap_err();
         assert!(error.message.contains(said), "{text}: {error}");
         assert!(line.is_none() || error.line == line, "{text}: {error:?}");
         assert!(!error.to_string().contains('\n'), "{text}: {error}");
@@ -92,7 +94,7 @@ fn many_lines_cost_little_and_too_many_are_refused() {
     let long = "FROM a\n".to_owned() + &"RUN cargo build --release \\\n  && ls\n".repeat(50_000);
     assert_eq!(kinds(&long).len(), 50_001);
     let endless = "FROM a\nRUN a".to_owned() + &" \\\n".repeat(1_000_000);
-    let error = parse(&Source::new(&endless)).unwrap_err();
+    let error = parse(&SourceText::new(&endless)).unwrap_err();
     assert_eq!(error.line, Some(2), "{error}");
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }

@@ -5,12 +5,12 @@ use super::*;
 fn followed(text: &str) -> Vec<String> {
     let variables =
         [("A", "x"), ("E", "")].map(|(name, value)| (name.to_owned(), Some(value.to_owned())));
-    let start = Start {
+    let start = ShellStart {
         variables: Arc::new(variables.into_iter().collect()),
         directory: Some("/app".to_owned()),
-        ..Start::default()
+        ..ShellStart::default()
     };
-    let script = follow(&Cleaned::verbatim(text, 0), &start);
+    let script = follow(&CleanText::verbatim(text, 0), &start);
     let show = |command: &RanCommand| {
         let words: Vec<&str> =
             command.arguments.iter().map(|it| it.value.as_deref().unwrap_or("?")).collect();

@@ -2,38 +2,38 @@
 
 use std::sync::Arc;
 
-use super::super::parse::Cleaned;
-use super::super::shell::{Node, Operator, Part, Redirect, Simple, Word, parse};
-use super::super::source::Span;
-use super::super::variables::Variables;
+use super::super::parse::CleanText;
+use super::super::shell::{Operator, Redirect, ShellNode, ShellWord, Simple, WordPart, parse};
+use super::super::source::TextSpan;
+use super::super::variables::BuildVariables;
 use super::super::workspace::join;
 use super::words::{braces, first_word, is_test, succeeds, unwrap, value};
 use super::{
-    Argument, MAX_COMMANDS, MAX_ROUNDS, MAX_SCRIPTS, Masked, RanCommand, Script, Start,
+    Argument, MAX_COMMANDS, MAX_ROUNDS, MAX_SCRIPTS, Masked, RanCommand, ScriptEffects, ShellStart,
     test_command,
 };
 
 /// A shell on its way through a script.
 pub(super) struct Walker<'a> {
-    pub(super) text: &'a Cleaned,
-    start: Start,
-    pub(super) script: Script,
+    pub(super) text: &'a CleanText,
+    start: ShellStart,
+    pub(super) script: ScriptEffects,
     conditional: bool,
     masked: Option<Masked>,
     piped_into: Option<String>,
     depth: usize,
-    functions: Vec<(String, Vec<Node>)>,
+    functions: Vec<(String, Vec<ShellNode>)>,
     /// `exit` was run without a condition: nothing follows.
     left: bool,
 }
 
 impl<'a> Walker<'a> {
     /// A shell that begins a script.
-    pub(super) fn new(text: &'a Cleaned, start: &Start) -> Walker<'a> {
+    pub(super) fn new(text: &'a CleanText, start: &ShellStart) -> Walker<'a> {
         Walker {
             text,
             start: start.clone(),
-            script: Script::default(),
+            script: ScriptEffects::default(),
             conditional: false,
             masked: None,
             piped_into: None,
@@ -72,7 +72,7 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn sequence(&mut self, nodes: &[Node]) {
+    pub(super) fn sequence(&mut self, nodes: &[ShellNode]) {
         for (index, node) in nodes.iter().enumerate() {
             if self.left {
                 return;
@@ -91,17 +91,17 @@ impl Walker<'_> {
         self.start = start;
     }
 
-    fn node(&mut self, node: &Node) {
+    fn node(&mut self, node: &ShellNode) {
         if self.script.commands.len() >= MAX_COMMANDS {
             self.script.unclear.get_or_insert((0, format!("more than {MAX_COMMANDS} commands")));
             return;
         }
         match node {
-            Node::Simple(simple) => {
+            ShellNode::Simple(simple) => {
                 self.simple(simple);
             }
-            Node::AndOr(first, rest) => self.and_or(first, rest),
-            Node::Pipe(items) => {
+            ShellNode::AndOr(first, rest) => self.and_or(first, rest),
+            ShellNode::Pipe(items) => {
                 for (index, item) in items.iter().enumerate() {
                     let next = items.get(index + 1);
                     let mask = (next.is_some() && !self.start.pipefail).then_some(Masked::Piped);
@@ -111,23 +111,23 @@ impl Walker<'_> {
                     self.piped_into = before;
                 }
             }
-            Node::Group(nodes, redirects) => {
+            ShellNode::Group(nodes, redirects) => {
                 self.redirect_group(redirects);
                 self.sequence(nodes);
             }
-            Node::Subshell(nodes, redirects) => {
+            ShellNode::Subshell(nodes, redirects) => {
                 self.redirect_group(redirects);
                 self.apart(|walker| walker.sequence(nodes));
             }
-            Node::If(branches, otherwise) => self.conditional(branches, otherwise),
-            Node::For(name, words, body) => self.for_loop(name, words, body),
-            Node::While(condition, body) => {
+            ShellNode::If(branches, otherwise) => self.conditional(branches, otherwise),
+            ShellNode::For(name, words, body) => self.for_loop(name, words, body),
+            ShellNode::While(condition, body) => {
                 self.with_mask(Some(Masked::Tested), |walker| walker.sequence(condition));
                 self.maybe(|walker| walker.sequence(body));
             }
-            Node::Case(word, arms) => self.case(word, arms),
-            Node::Function(name, body) => self.functions.push((name.clone(), body.clone())),
-            Node::Background(node) => {
+            ShellNode::Case(word, arms) => self.case(word, arms),
+            ShellNode::Function(name, body) => self.functions.push((name.clone(), body.clone())),
+            ShellNode::Background(node) => {
                 self.with_mask(Some(Masked::Followed), |walker| walker.node(node));
             }
         }
@@ -142,7 +142,7 @@ impl Walker<'_> {
         }
     }
 
-    fn and_or(&mut self, first: &Node, rest: &[(Operator, Node)]) {
+    fn and_or(&mut self, first: &ShellNode, rest: &[(Operator, ShellNode)]) {
         let succeeds_after = |index: usize| {
             rest.iter()
                 .skip(index)
@@ -176,9 +176,9 @@ impl Walker<'_> {
     }
 
     /// Walks a node; whether it succeeds, where a test of known values tells.
-    fn outcome(&mut self, node: &Node) -> Option<bool> {
+    fn outcome(&mut self, node: &ShellNode) -> Option<bool> {
         match node {
-            Node::Simple(simple) => self.simple(simple),
+            ShellNode::Simple(simple) => self.simple(simple),
             node => {
                 self.node(node);
                 None
@@ -186,13 +186,17 @@ impl Walker<'_> {
         }
     }
 
-    fn conditional(&mut self, branches: &[(Vec<Node>, Vec<Node>)], otherwise: &[Node]) {
+    fn conditional(
+        &mut self,
+        branches: &[(Vec<ShellNode>, Vec<ShellNode>)],
+        otherwise: &[ShellNode],
+    ) {
         for (condition, body) in branches {
             let mut outcome = None;
             self.with_mask(Some(Masked::Tested), |walker| match condition.as_slice() {
                 [only] => {
                     outcome = match only {
-                        Node::AndOr(first, rest) => {
+                        ShellNode::AndOr(first, rest) => {
                             let mut value = walker.outcome(first);
                             for (operator, node) in rest {
                                 let next = walker.outcome(node);
@@ -216,7 +220,7 @@ impl Walker<'_> {
             }
             // What follows an uncertain branch is uncertain, too.
             if outcome.is_none() {
-                let rest: Vec<(Vec<Node>, Vec<Node>)> =
+                let rest: Vec<(Vec<ShellNode>, Vec<ShellNode>)> =
                     branches.iter().skip_while(|it| it.0 != *condition).skip(1).cloned().collect();
                 self.maybe(|walker| {
                     if rest.is_empty() {
@@ -231,7 +235,7 @@ impl Walker<'_> {
         self.sequence(otherwise);
     }
 
-    fn for_loop(&mut self, name: &str, words: &[Word], body: &[Node]) {
+    fn for_loop(&mut self, name: &str, words: &[ShellWord], body: &[ShellNode]) {
         let words: Vec<Argument> = words.iter().flat_map(|word| self.words(word)).collect();
         let known =
             words.len() <= MAX_ROUNDS && words.iter().all(|it| it.value.is_some() && !it.pattern);
@@ -246,7 +250,7 @@ impl Walker<'_> {
         }
     }
 
-    fn case(&mut self, word: &Word, arms: &[(Vec<Word>, Vec<Node>)]) {
+    fn case(&mut self, word: &ShellWord, arms: &[(Vec<ShellWord>, Vec<ShellNode>)]) {
         let value = self.one(word).value;
         for (patterns, body) in arms {
             let Some(value) = &value else {
@@ -282,10 +286,10 @@ impl Walker<'_> {
     }
 
     /// The words that a word expands to.
-    fn words(&mut self, word: &Word) -> Vec<Argument> {
+    fn words(&mut self, word: &ShellWord) -> Vec<Argument> {
         let argument = self.one(word);
         let splits =
-            word.parts.iter().any(|part| matches!(part, Part::Variable { quoted: false, .. }));
+            word.parts.iter().any(|part| matches!(part, WordPart::Variable { quoted: false, .. }));
         match &argument.value {
             Some(value) if splits && (value.contains(' ') || value.is_empty()) => value
                 .split_whitespace()
@@ -301,12 +305,12 @@ impl Walker<'_> {
         }
     }
 
-    fn one(&mut self, word: &Word) -> Argument {
+    fn one(&mut self, word: &ShellWord) -> Argument {
         let mut pattern = false;
         for part in &word.parts {
             match part {
-                Part::Text { text, quoted: false } => pattern |= text.contains(['*', '?', '[']),
-                Part::Command(nodes) if self.depth < MAX_SCRIPTS => {
+                WordPart::Text { text, quoted: false } => pattern |= text.contains(['*', '?', '[']),
+                WordPart::Command(nodes) if self.depth < MAX_SCRIPTS => {
                     self.depth += 1;
                     self.with_mask(Some(Masked::Tested), |walker| {
                         walker.apart(|walker| walker.sequence(nodes));
@@ -325,7 +329,7 @@ impl Walker<'_> {
         &self,
         arguments: Vec<Argument>,
         redirects: Vec<(&'static str, Argument)>,
-        span: Span,
+        span: TextSpan,
     ) -> RanCommand {
         RanCommand {
             arguments,
@@ -374,8 +378,8 @@ impl Walker<'_> {
         &mut self,
         mut arguments: Vec<Argument>,
         redirects: Vec<(&'static str, Argument)>,
-        span: Span,
-        mut variables: Arc<Variables>,
+        span: TextSpan,
+        mut variables: Arc<BuildVariables>,
     ) -> Option<bool> {
         unwrap(&mut arguments, &mut variables);
         let program = arguments.first().and_then(|it| it.value.clone()).unwrap_or_default();
@@ -471,7 +475,7 @@ impl Walker<'_> {
         values: &[Option<String>],
         program: &str,
     ) -> Option<Option<bool>> {
-        let mut start = Start { bash: program.ends_with("bash"), ..self.start.clone() };
+        let mut start = ShellStart { bash: program.ends_with("bash"), ..self.start.clone() };
         start.errexit = false;
         start.pipefail = false;
         start.variables = Arc::clone(&command.variables);
@@ -491,7 +495,7 @@ impl Walker<'_> {
                 return None;
             }
             let place = command.arguments.get(index + 1)?.span.start;
-            let text = Cleaned::verbatim(word, place + 1);
+            let text = CleanText::verbatim(word, place + 1);
             let nodes = match parse(word) {
                 Ok(nodes) => nodes,
                 Err(error) => {

@@ -3,44 +3,46 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::shell::{Node, Part, Word};
-use super::super::variables::{Variables, operate};
+use super::super::shell::{ShellNode, ShellWord, WordPart};
+use super::super::variables::{BuildVariables, operate};
 use super::Argument;
 
-pub(super) fn first_word(node: &Node) -> Option<String> {
+pub(super) fn first_word(node: &ShellNode) -> Option<String> {
     match node {
-        Node::Simple(simple) => simple.words.first().and_then(Word::literal),
+        ShellNode::Simple(simple) => simple.words.first().and_then(ShellWord::literal),
         _ => None,
     }
 }
 
-pub(super) fn is_test(node: &Node) -> bool {
+pub(super) fn is_test(node: &ShellNode) -> bool {
     let name = first_word(node).unwrap_or_default();
     matches!(name.as_str(), "[" | "[[" | "test" | "grep" | "command" | "which" | "type")
 }
 
 /// A command that cannot fail, or hardly.
-pub(super) fn succeeds(node: &Node) -> bool {
+pub(super) fn succeeds(node: &ShellNode) -> bool {
     match node {
-        Node::Simple(simple) => {
-            let words: Vec<String> = simple.words.iter().filter_map(Word::literal).collect();
+        ShellNode::Simple(simple) => {
+            let words: Vec<String> = simple.words.iter().filter_map(ShellWord::literal).collect();
             match words.first().map(String::as_str) {
                 Some("true" | ":" | "echo" | "printf") => true,
                 Some("exit") => words.get(1).is_some_and(|it| it == "0"),
                 _ => false,
             }
         }
-        Node::Group(nodes, _) | Node::Subshell(nodes, _) => nodes.last().is_some_and(succeeds),
+        ShellNode::Group(nodes, _) | ShellNode::Subshell(nodes, _) => {
+            nodes.last().is_some_and(succeeds)
+        }
         _ => false,
     }
 }
 
 /// The value of a word, where all of it is known.
-pub(super) fn value(parts: &[Part], variables: &Variables) -> Option<String> {
+pub(super) fn value(parts: &[WordPart], variables: &BuildVariables) -> Option<String> {
     let mut all = String::new();
     for (index, part) in parts.iter().enumerate() {
         match part {
-            Part::Text { text, quoted } => {
+            WordPart::Text { text, quoted } => {
                 let home = index == 0 && !quoted && (text == "~" || text.starts_with("~/"));
                 if home {
                     all.push_str(variables.get("HOME")?.as_deref()?);
@@ -49,7 +51,7 @@ pub(super) fn value(parts: &[Part], variables: &Variables) -> Option<String> {
                     all.push_str(text);
                 }
             }
-            Part::Variable { name, operation, .. } => match operation {
+            WordPart::Variable { name, operation, .. } => match operation {
                 None => all.push_str(variables.get(name)?.as_deref()?),
                 Some((operator, word)) => {
                     let word = value(word, variables);
@@ -57,7 +59,7 @@ pub(super) fn value(parts: &[Part], variables: &Variables) -> Option<String> {
                     all.push_str(&text);
                 }
             },
-            Part::Command(_) | Part::Opaque => return None,
+            WordPart::Command(_) | WordPart::Opaque => return None,
         }
     }
     Some(all)
@@ -79,7 +81,7 @@ pub(super) fn braces(text: &str) -> Vec<String> {
 }
 
 /// Takes away programs that run another one: `env A=b`, `sudo`, `exec`, `nice`, `xargs`, ….
-pub(super) fn unwrap(arguments: &mut Vec<Argument>, variables: &mut Arc<Variables>) {
+pub(super) fn unwrap(arguments: &mut Vec<Argument>, variables: &mut Arc<BuildVariables>) {
     const PLAIN: &[&str] = &[
         "sudo", "exec", "command", "nice", "nohup", "time", "env", "builtin", "doas", "chronic",
         "unbuffer",

@@ -2,16 +2,16 @@
 
 mod word;
 
-use super::{Node, Operator, Part, Redirect, ShellError, Simple, Word};
+use super::{Operator, Redirect, ShellError, ShellNode, ShellWord, Simple, WordPart};
 
 /// Commands within commands; deeper ones are refused, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 40;
 
 const RESERVED: &[&str] = &["then", "else", "elif", "fi", "do", "done", "esac", "}"];
 
-type Parsed<T> = Result<T, ShellError>;
+type ParsedShell<T> = Result<T, ShellError>;
 
-struct Parser<'a> {
+struct ShellParser<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -25,8 +25,8 @@ struct Parser<'a> {
 ///
 /// # Errors
 /// What is no command, with its offset; commands nested deeper than 40.
-pub fn parse(text: &str) -> Parsed<Vec<Node>> {
-    let mut parser = Parser {
+pub fn parse(text: &str) -> ParsedShell<Vec<ShellNode>> {
+    let mut parser = ShellParser {
         text,
         bytes: text.as_bytes(),
         at: 0,
@@ -42,7 +42,7 @@ pub fn parse(text: &str) -> Parsed<Vec<Node>> {
     }
 }
 
-impl Parser<'_> {
+impl ShellParser<'_> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -63,7 +63,7 @@ impl Parser<'_> {
         }
     }
 
-    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> ParsedShell<T>) -> ParsedShell<T> {
         if self.depth >= MAX_DEPTH {
             return Err(self.error("commands are nested too deeply"));
         }
@@ -135,7 +135,7 @@ impl Parser<'_> {
         found
     }
 
-    fn expect(&mut self, word: &str) -> Parsed<()> {
+    fn expect(&mut self, word: &str) -> ParsedShell<()> {
         self.lines();
         if self.take_keyword(word) {
             Ok(())
@@ -145,7 +145,7 @@ impl Parser<'_> {
     }
 
     /// Commands until something that ends them.
-    fn list(&mut self) -> Parsed<Vec<Node>> {
+    fn list(&mut self) -> ParsedShell<Vec<ShellNode>> {
         self.deeper(|parser| {
             let mut nodes = Vec::new();
             loop {
@@ -162,7 +162,7 @@ impl Parser<'_> {
                     }
                     Some(b'&') => {
                         parser.at += 1;
-                        nodes.push(Node::Background(Box::new(node)));
+                        nodes.push(ShellNode::Background(Box::new(node)));
                     }
                     Some(b'\n') => nodes.push(node),
                     _ => {
@@ -187,7 +187,7 @@ impl Parser<'_> {
         }
     }
 
-    fn and_or(&mut self) -> Parsed<Node> {
+    fn and_or(&mut self) -> ParsedShell<ShellNode> {
         let first = self.pipe()?;
         let mut rest = Vec::new();
         loop {
@@ -201,10 +201,10 @@ impl Parser<'_> {
             self.lines();
             rest.push((operator, self.pipe()?));
         }
-        Ok(if rest.is_empty() { first } else { Node::AndOr(Box::new(first), rest) })
+        Ok(if rest.is_empty() { first } else { ShellNode::AndOr(Box::new(first), rest) })
     }
 
-    fn pipe(&mut self) -> Parsed<Node> {
+    fn pipe(&mut self) -> ParsedShell<ShellNode> {
         self.blanks();
         while self.take_keyword("!") || self.take_keyword("time") {
             self.blanks();
@@ -219,27 +219,27 @@ impl Parser<'_> {
             self.lines();
             items.push(self.command()?);
         }
-        Ok(if items.len() == 1 { items.swap_remove(0) } else { Node::Pipe(items) })
+        Ok(if items.len() == 1 { items.swap_remove(0) } else { ShellNode::Pipe(items) })
     }
 
-    fn command(&mut self) -> Parsed<Node> {
+    fn command(&mut self) -> ParsedShell<ShellNode> {
         self.blanks();
         if self.starts("((") {
             self.skip_arithmetic()?;
-            return Ok(Node::Simple(Simple::default()));
+            return Ok(ShellNode::Simple(Simple::default()));
         }
         if self.peek() == Some(b'(') {
             self.at += 1;
             let nodes = self.list()?;
             self.close(b')')?;
-            return Ok(Node::Subshell(nodes, self.redirects()?));
+            return Ok(ShellNode::Subshell(nodes, self.redirects()?));
         }
         let node = match self.keyword() {
             Some("{") => {
                 self.at += 1;
                 let nodes = self.list()?;
                 self.expect("}")?;
-                Node::Group(nodes, self.redirects()?)
+                ShellNode::Group(nodes, self.redirects()?)
             }
             Some("if") => {
                 self.at += 2;
@@ -253,7 +253,7 @@ impl Parser<'_> {
                 let condition = self.list()?;
                 let body = self.body()?;
                 self.redirects()?;
-                Node::While(condition, body)
+                ShellNode::While(condition, body)
             }
             Some("case") => self.deeper(Self::case)?,
             Some("function") => {
@@ -272,13 +272,13 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    fn function(&mut self, name: String) -> Parsed<Node> {
+    fn function(&mut self, name: String) -> ParsedShell<ShellNode> {
         self.lines();
         let body = self.deeper(Self::command)?;
-        Ok(Node::Function(name, vec![body]))
+        Ok(ShellNode::Function(name, vec![body]))
     }
 
-    fn conditional(&mut self) -> Parsed<Node> {
+    fn conditional(&mut self) -> ParsedShell<ShellNode> {
         let mut branches = Vec::new();
         let mut otherwise = Vec::new();
         let condition = self.list()?;
@@ -294,26 +294,26 @@ impl Parser<'_> {
                 otherwise = self.list()?;
             } else {
                 self.expect("fi")?;
-                return Ok(Node::If(branches, otherwise));
+                return Ok(ShellNode::If(branches, otherwise));
             }
         }
     }
 
-    fn body(&mut self) -> Parsed<Vec<Node>> {
+    fn body(&mut self) -> ParsedShell<Vec<ShellNode>> {
         self.expect("do")?;
         let body = self.list()?;
         self.expect("done")?;
         Ok(body)
     }
 
-    fn for_loop(&mut self) -> Parsed<Node> {
+    fn for_loop(&mut self) -> ParsedShell<ShellNode> {
         self.at += self.keyword().map_or(0, str::len);
         self.blanks();
         if self.starts("((") {
             self.skip_arithmetic()?;
             self.separator();
             let body = self.body()?;
-            return Ok(Node::While(Vec::new(), body));
+            return Ok(ShellNode::While(Vec::new(), body));
         }
         let name = self.name();
         self.lines();
@@ -330,7 +330,7 @@ impl Parser<'_> {
         self.separator();
         let body = self.body()?;
         self.redirects()?;
-        Ok(Node::For(name, words, body))
+        Ok(ShellNode::For(name, words, body))
     }
 
     fn separator(&mut self) {
@@ -341,7 +341,7 @@ impl Parser<'_> {
         self.lines();
     }
 
-    fn case(&mut self) -> Parsed<Node> {
+    fn case(&mut self) -> ParsedShell<ShellNode> {
         self.at += 4;
         self.blanks();
         let word = self.word()?;
@@ -351,7 +351,7 @@ impl Parser<'_> {
             self.lines();
             if self.take_keyword("esac") {
                 self.redirects()?;
-                return Ok(Node::Case(word, arms));
+                return Ok(ShellNode::Case(word, arms));
             }
             if self.peek() == Some(b'(') {
                 self.at += 1;
@@ -376,7 +376,7 @@ impl Parser<'_> {
         }
     }
 
-    fn close(&mut self, byte: u8) -> Parsed<()> {
+    fn close(&mut self, byte: u8) -> ParsedShell<()> {
         self.lines();
         if self.peek() == Some(byte) {
             self.at += 1;
@@ -395,7 +395,7 @@ impl Parser<'_> {
         self.text[start..self.at].to_owned()
     }
 
-    fn skip_arithmetic(&mut self) -> Parsed<()> {
+    fn skip_arithmetic(&mut self) -> ParsedShell<()> {
         let mut open = 0_usize;
         while let Some(byte) = self.peek() {
             self.at += 1;
@@ -409,7 +409,7 @@ impl Parser<'_> {
         Err(self.error("`))` is missing"))
     }
 
-    fn redirects(&mut self) -> Parsed<Vec<Redirect>> {
+    fn redirects(&mut self) -> ParsedShell<Vec<Redirect>> {
         let mut all = Vec::new();
         loop {
             self.blanks();
@@ -421,7 +421,7 @@ impl Parser<'_> {
     }
 
     /// `>`, `2>&1`, `<<EOF`; `None` where there is none.
-    fn redirect(&mut self) -> Parsed<Option<Redirect>> {
+    fn redirect(&mut self) -> ParsedShell<Option<Redirect>> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
@@ -442,12 +442,12 @@ impl Parser<'_> {
             let delimiter = target.literal().unwrap_or_default();
             self.pending.push((delimiter, *operator == "<<-"));
             // The text follows on the next lines; nobody needs it but as a sign that it is there.
-            target = Word { parts: vec![Part::Opaque], span: target.span };
+            target = ShellWord { parts: vec![WordPart::Opaque], span: target.span };
         }
         Ok(Some(Redirect { operator, target }))
     }
 
-    fn simple(&mut self) -> Parsed<Node> {
+    fn simple(&mut self) -> ParsedShell<ShellNode> {
         let mut simple = Simple { span: self.at..self.at, ..Simple::default() };
         loop {
             self.blanks();
@@ -462,7 +462,7 @@ impl Parser<'_> {
                 Some(b'(') => {
                     // `name()`
                     let is_function = simple.words.len() == 1 && simple.redirects.is_empty();
-                    let name = simple.words.first().and_then(Word::literal);
+                    let name = simple.words.first().and_then(ShellWord::literal);
                     match name.filter(|_| is_function) {
                         Some(name) => {
                             self.at += 1;
@@ -492,17 +492,17 @@ impl Parser<'_> {
         if simple.words.is_empty() && simple.assignments.is_empty() && simple.redirects.is_empty() {
             return Err(self.unexpected());
         }
-        Ok(Node::Simple(simple))
+        Ok(ShellNode::Simple(simple))
     }
 
-    fn double_bracket(&mut self) -> Parsed<Word> {
+    fn double_bracket(&mut self) -> ParsedShell<ShellWord> {
         let start = self.at;
         match self.text[self.at..].find("]]") {
             Some(length) => self.at += length + 2,
             None => return Err(self.error("`]]` is missing")),
         }
-        let quoted = Part::Text { text: "[[".to_owned(), quoted: true };
-        Ok(Word { parts: vec![quoted], span: start..self.at })
+        let quoted = WordPart::Text { text: "[[".to_owned(), quoted: true };
+        Ok(ShellWord { parts: vec![quoted], span: start..self.at })
     }
 }
 

@@ -4,13 +4,13 @@ use super::*;
 
 /// The commands of a script, each as its literal words, wherever they stand.
 fn commands(text: &str) -> Vec<String> {
-    fn walk(nodes: &[Node], to: &mut Vec<String>) {
+    fn walk(nodes: &[ShellNode], to: &mut Vec<String>) {
         for node in nodes {
             match node {
-                Node::Simple(simple) => {
+                ShellNode::Simple(simple) => {
                     let words = simple.words.iter().map(|word| {
                         for part in &word.parts {
-                            if let Part::Command(nodes) = part {
+                            if let WordPart::Command(nodes) = part {
                                 walk(nodes, to);
                             }
                         }
@@ -19,28 +19,30 @@ fn commands(text: &str) -> Vec<String> {
                     let words: Vec<String> = words.collect();
                     to.push(words.join(" "));
                 }
-                Node::Pipe(items) => walk(items, to),
-                Node::AndOr(first, rest) => {
+                ShellNode::Pipe(items) => walk(items, to),
+                ShellNode::AndOr(first, rest) => {
                     walk(std::slice::from_ref(first), to);
                     rest.iter().for_each(|(_, node)| walk(std::slice::from_ref(node), to));
                 }
-                Node::Group(nodes, _) | Node::Subshell(nodes, _) | Node::Function(_, nodes) => {
+                ShellNode::Group(nodes, _)
+                | ShellNode::Subshell(nodes, _)
+                | ShellNode::Function(_, nodes) => {
                     walk(nodes, to);
                 }
-                Node::If(branches, otherwise) => {
+                ShellNode::If(branches, otherwise) => {
                     for (condition, body) in branches {
                         walk(condition, to);
                         walk(body, to);
                     }
                     walk(otherwise, to);
                 }
-                Node::For(_, _, body) => walk(body, to),
-                Node::While(condition, body) => {
+                ShellNode::For(_, _, body) => walk(body, to),
+                ShellNode::While(condition, body) => {
                     walk(condition, to);
                     walk(body, to);
                 }
-                Node::Case(_, arms) => arms.iter().for_each(|(_, body)| walk(body, to)),
-                Node::Background(node) => walk(std::slice::from_ref(node), to),
+                ShellNode::Case(_, arms) => arms.iter().for_each(|(_, body)| walk(body, to)),
+                ShellNode::Background(node) => walk(std::slice::from_ref(node), to),
             }
         }
     }

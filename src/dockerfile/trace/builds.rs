@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Build, Made, Origin, RanCommand, Tracer, UnitKey, below, join};
+use super::{CargoRun, CompiledCrate, FileOrigin, RanCommand, Tracer, UnitKey, below, join};
 use crate::dockerfile::cargo_command::{CargoCommand, Verb, read};
-use crate::dockerfile::stages::{File, Unit};
+use crate::dockerfile::stages::{CompiledUnit, StageFile};
 
 /// Where a cargo command finds its workspace.
-struct Place {
+struct CargoDirectory {
     /// The directory of the root manifest.
     root: String,
     /// The package that its directory is of; `None`: the root.
@@ -50,13 +50,13 @@ impl Tracer<'_> {
         };
         let at = join(directory, name);
         let library = command.rest().iter().any(|it| it.value.as_deref() == Some("--lib"));
-        self.written(&join(&at, "Cargo.toml"), Origin::Written, self.time);
+        self.written(&join(&at, "Cargo.toml"), FileOrigin::Written, self.time);
         let root = if library { "src/lib.rs" } else { "src/main.rs" };
-        self.written(&join(&at, root), Origin::Written, self.time);
+        self.written(&join(&at, root), FileOrigin::Written, self.time);
     }
 
     /// The workspace that a directory is of, as cargo searches it: upwards.
-    fn locate(&self, from: &str) -> Option<Place> {
+    fn locate(&self, from: &str) -> Option<CargoDirectory> {
         let workspace = self.workspace;
         let root_manifest = workspace.manifest();
         let mut directory = Some(from.to_owned());
@@ -71,16 +71,16 @@ impl Tracer<'_> {
                     let root = join("/", root);
                     let held = self.state.files.get(&join(&root, "Cargo.toml"))?;
                     let is_root = match &held.origin {
-                        Origin::Context(path) => *path == root_manifest,
+                        FileOrigin::Context(path) => *path == root_manifest,
                         _ => true,
                     };
-                    is_root.then_some(Place { root, package: Some(index) })
+                    is_root.then_some(CargoDirectory { root, package: Some(index) })
                 };
                 return match &file.origin {
-                    Origin::Context(path) if *path == root_manifest => {
-                        Some(Place { root: at, package: None })
+                    FileOrigin::Context(path) if *path == root_manifest => {
+                        Some(CargoDirectory { root: at, package: None })
                     }
-                    Origin::Context(path) => {
+                    FileOrigin::Context(path) => {
                         let index = member(path)?;
                         // A member without its workspace stands alone: its own root.
                         of_member(index)
@@ -93,7 +93,7 @@ impl Tracer<'_> {
                                 .then(|| of_member(index))
                                 .flatten()
                         });
-                        Some(above.unwrap_or(Place { root: at, package: None }))
+                        Some(above.unwrap_or(CargoDirectory { root: at, package: None }))
                     }
                 };
             }
@@ -141,7 +141,7 @@ impl Tracer<'_> {
         command: &RanCommand,
         cargo: &CargoCommand,
         cook: bool,
-    ) -> (Build, Option<Place>) {
+    ) -> (CargoRun, Option<CargoDirectory>) {
         let from = match &cargo.manifest_path {
             None => match &cargo.path {
                 Some(Some(path)) => command.directory.as_deref().map(|it| join(it, path)),
@@ -210,7 +210,7 @@ impl Tracer<'_> {
             Some((placed, mount)) => (Some(placed), mount),
             None => (None, None),
         };
-        let build = Build {
+        let build = CargoRun {
             stage: self.stage,
             instruction: self.instruction,
             ran: command.clone(),
@@ -240,9 +240,9 @@ impl Tracer<'_> {
             let path = join(&root, rest);
             let over_context = matches!(
                 self.state.files.get(&path),
-                Some(File { origin: Origin::Context(_), .. })
+                Some(StageFile { origin: FileOrigin::Context(_), .. })
             );
-            self.written(&path, Origin::Skeleton { over_context }, self.time);
+            self.written(&path, FileOrigin::Skeleton { over_context }, self.time);
         }
         if !cargo.compiles_nothing && !cargo.check_only {
             self.compile(&mut build, &root, None);
@@ -266,7 +266,7 @@ impl Tracer<'_> {
         self.finish(build);
     }
 
-    fn finish(&mut self, build: Build) {
+    fn finish(&mut self, build: CargoRun) {
         let number = self.trace.builds.len();
         let compiles = !build.cargo.compiles_nothing && !build.cargo.check_only;
         if let Some(target_dir) = build.target_dir.as_ref().filter(|_| compiles) {
@@ -274,7 +274,7 @@ impl Tracer<'_> {
                 self.state.outputs.push((join(target_dir, output), number));
             }
             if build.outputs.iter().any(Option::is_none) {
-                self.state.trees.push(super::Tree { at: target_dir.clone(), source: None });
+                self.state.trees.push(super::CopiedTree { at: target_dir.clone(), source: None });
             }
         } else if compiles {
             self.unknown_tree("/");
@@ -294,7 +294,7 @@ impl Tracer<'_> {
         self.trace.builds.push(build);
     }
 
-    fn compile(&mut self, build: &mut Build, root: &str, package: Option<usize>) {
+    fn compile(&mut self, build: &mut CargoRun, root: &str, package: Option<usize>) {
         let workspace = self.workspace;
         let names: Vec<&str> = build.cargo.packages.iter().flatten().map(String::as_str).collect();
         for name in &names {
@@ -319,7 +319,7 @@ impl Tracer<'_> {
         // Cargo reads the manifest of every member, whatever it builds.
         let root_manifest = self.state.files.get(&self.placed(&join(root, "Cargo.toml")).0);
         let real =
-            root_manifest.is_some_and(|it| it.origin == Origin::Context(workspace.manifest()));
+            root_manifest.is_some_and(|it| it.origin == FileOrigin::Context(workspace.manifest()));
         for other in workspace.packages.iter().filter(|_| real) {
             let Some(rest) = below(&other.directory, &workspace.root) else { continue };
             let manifest = join(root, &join(rest, "Cargo.toml"));
@@ -346,7 +346,7 @@ impl Tracer<'_> {
         }
     }
 
-    fn selected(&self, build: &Build, package: Option<usize>, names: &[&str]) -> Vec<usize> {
+    fn selected(&self, build: &CargoRun, package: Option<usize>, names: &[&str]) -> Vec<usize> {
         let packages = &self.workspace.packages;
         let all = 0..packages.len();
         if build.cargo.packages.iter().any(Option::is_none) {
@@ -396,7 +396,7 @@ impl Tracer<'_> {
     #[allow(clippy::too_many_arguments, reason = "one crate needs all of what its build is")]
     fn compile_package(
         &mut self,
-        build: &mut Build,
+        build: &mut CargoRun,
         root: &str,
         target_dir: &str,
         output: &str,
@@ -408,7 +408,7 @@ impl Tracer<'_> {
         let Some(package) = workspace.packages.get(index) else { return };
         let Some(rest) = below(&package.directory, &workspace.root) else { return };
         let directory = join(root, rest);
-        let at = |tracer: &Self, path: &str| -> Option<(String, File)> {
+        let at = |tracer: &Self, path: &str| -> Option<(String, StageFile)> {
             let path = join(&directory, path);
             let file = tracer.state.files.get(&tracer.placed(&path).0)?;
             Some((path, file.clone()))
@@ -425,7 +425,7 @@ impl Tracer<'_> {
         );
         let below_rebuilt =
             package.dependencies.iter().any(|name| libraries.get(name).copied().unwrap_or(false));
-        let mut targets: Vec<(String, (String, File))> = Vec::new();
+        let mut targets: Vec<(String, (String, StageFile))> = Vec::new();
         targets.extend(library.map(|file| ("lib".to_owned(), file)));
         if with_binaries {
             for (name, path) in &package.binaries {
@@ -466,7 +466,7 @@ impl Tracer<'_> {
                     || script_reruns && unit.root != file.origin
             });
             if rebuilt {
-                let unit = Unit {
+                let unit = CompiledUnit {
                     time: self.time,
                     root: file.origin.clone(),
                     manifest: manifest.origin.clone(),
@@ -480,9 +480,9 @@ impl Tracer<'_> {
             }
             library_rebuilt |= rebuilt && target == "lib";
             let unit = self.state.units.get(&key);
-            build.made.push(Made {
-                compiled_from: unit.map_or(Origin::Unknown, |unit| unit.root.clone()),
-                manifest: unit.map_or(Origin::Unknown, |unit| unit.manifest.clone()),
+            build.made.push(CompiledCrate {
+                compiled_from: unit.map_or(FileOrigin::Unknown, |unit| unit.root.clone()),
+                manifest: unit.map_or(FileOrigin::Unknown, |unit| unit.manifest.clone()),
                 compiled_by: unit.map_or(0, |unit| unit.build),
                 again: again && rebuilt,
                 root: file.origin,

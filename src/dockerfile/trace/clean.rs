@@ -1,9 +1,9 @@
 //! Steps that take away what cargo compiled, and which of them make it compile again.
 
-use super::{Cleaned, RanCommand, Tracer, UnitKey, below, join};
-use crate::dockerfile::cargo_command::{CargoCommand, Profile};
+use super::{RanCommand, RemovalStep, Tracer, UnitKey, below, join};
+use crate::dockerfile::cargo_command::{CargoCommand, NamedProfile};
 use crate::dockerfile::files::matches;
-use crate::dockerfile::workspace::Package;
+use crate::dockerfile::workspace::WorkspacePackage;
 
 /// What stands for the hash in the names of cargo's files.
 const HASH: &str = "0123456789abcdef";
@@ -13,9 +13,11 @@ fn essential(key: &UnitKey) -> Vec<String> {
     let base = join(&key.target_dir, &key.output);
     let mut all = vec![format!("{base}/.fingerprint/{}-{HASH}", key.package)];
     match key.target.split_once(' ') {
-        Some((_, bin)) => all.push(format!("{base}/deps/{}-{HASH}", Package::crate_name(bin))),
+        Some((_, bin)) => {
+            all.push(format!("{base}/deps/{}-{HASH}", WorkspacePackage::crate_name(bin)))
+        }
         None => {
-            let name = Package::crate_name(&key.package);
+            let name = WorkspacePackage::crate_name(&key.package);
             all.push(format!("{base}/deps/lib{name}-{HASH}.rlib"));
             all.push(format!("{base}/deps/lib{name}-{HASH}.rmeta"));
         }
@@ -32,7 +34,7 @@ impl Tracer<'_> {
         }
         let written =
             command.arguments.iter().map(|it| it.raw.as_str()).collect::<Vec<_>>().join(" ");
-        self.trace.cleaned.push(Cleaned {
+        self.trace.cleaned.push(RemovalStep {
             stage: self.stage,
             instruction: self.instruction,
             span: command.span.clone(),
@@ -113,7 +115,7 @@ impl Tracer<'_> {
     /// `cargo clean`.
     pub(super) fn cargo_clean(&mut self, command: &RanCommand, cargo: &CargoCommand) {
         let named: Option<Vec<&str>> = cargo.packages.iter().map(|it| it.as_deref()).collect();
-        let typed = cargo.profile != Profile::Named("dev".to_owned());
+        let typed = cargo.profile != NamedProfile::Named("dev".to_owned());
         let profile = cargo.profile.directory();
         let target_dir = cargo.target_dir.clone().flatten();
         let hit = |key: &UnitKey| {

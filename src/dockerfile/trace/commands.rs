@@ -1,8 +1,8 @@
 //! What each command does to what is known: files, packages, targets, and what cargo compiled.
 
-use super::{Origin, RanCommand, Taken, Tracer, below, join};
+use super::{FileOrigin, RanCommand, TakenPath, Tracer, below, join};
 use crate::dockerfile::run_commands::Argument;
-use crate::dockerfile::stages::File;
+use crate::dockerfile::stages::StageFile;
 
 /// Programs that run what nobody can see from here.
 const OPAQUE: &[&str] = &[
@@ -65,7 +65,7 @@ impl Tracer<'_> {
             "tee" => {
                 for argument in self.paths(command) {
                     if let Some(path) = self.path(command, argument) {
-                        self.written(&path, Origin::Written, self.time);
+                        self.written(&path, FileOrigin::Written, self.time);
                     }
                 }
             }
@@ -157,7 +157,7 @@ impl Tracer<'_> {
     }
 
     /// A file is written: a manifest counts its edits, because cargo tells them apart by content.
-    pub(super) fn written(&mut self, path: &str, origin: Origin, time: u64) {
+    pub(super) fn written(&mut self, path: &str, origin: FileOrigin, time: u64) {
         if path.ends_with("/Cargo.toml") {
             self.state.edits += 1;
         }
@@ -181,7 +181,7 @@ impl Tracer<'_> {
             Some(file) => file.origin,
             None => match self.state.files.get(&placed) {
                 Some(file) if operator.contains(">>") => file.origin.clone(),
-                _ => Origin::Written,
+                _ => FileOrigin::Written,
             },
         };
         self.written(&path, origin, self.time);
@@ -212,7 +212,7 @@ impl Tracer<'_> {
             let time = self.time;
             match self.state.files.get_mut(&placed) {
                 Some(file) => file.time = time,
-                None => self.written(&path, Origin::Written, time),
+                None => self.written(&path, FileOrigin::Written, time),
             }
         }
     }
@@ -308,7 +308,7 @@ impl Tracer<'_> {
         let (placed, mount) = self.placed(&path);
         let build = self.state.program_at(&placed);
         let there = self.state.presence(&placed, self.context);
-        self.trace.taken.push(Taken {
+        self.trace.taken.push(TakenPath {
             stage: self.stage,
             from: self.stage,
             instruction: self.instruction,
@@ -357,13 +357,13 @@ impl Tracer<'_> {
             self.take(command, argument, program);
             let Some(path) = self.path(command, argument) else {
                 self.unknown_tree(&target);
-                self.write(&target, Origin::Unknown, self.time);
+                self.write(&target, FileOrigin::Unknown, self.time);
                 continue;
             };
             let (placed, _) = self.placed(&path);
             let name = path.rsplit('/').next().unwrap_or_default().to_owned();
             let build = self.state.program_at(&placed);
-            let copied: Vec<(String, File)> = self
+            let copied: Vec<(String, StageFile)> = self
                 .state
                 .files
                 .iter()
@@ -376,7 +376,7 @@ impl Tracer<'_> {
                     self.written(&join(target, rest), file.origin.clone(), time);
                 }
                 if copied.is_empty() {
-                    let origin = build.map_or(Origin::Unknown, Origin::Program);
+                    let origin = build.map_or(FileOrigin::Unknown, FileOrigin::Program);
                     self.write(target, origin, self.time);
                 }
             }

@@ -1,15 +1,15 @@
 //! COPY and ADD: what comes from the context, from another stage, from another image.
 
-use super::{Flag, Origin, Taken, Text, Tracer, Tree, UnitKey, below, join};
+use super::{CopiedTree, FileOrigin, Flag, LocatedText, TakenPath, Tracer, UnitKey, below, join};
 
 impl Tracer<'_> {
     pub(super) fn copy(
         &mut self,
         add: bool,
         flags: &[Flag],
-        sources: &[Text],
+        sources: &[LocatedText],
         heredoc: bool,
-        dest: &Text,
+        dest: &LocatedText,
     ) {
         let flag = |name: &str| flags.iter().find(|it| it.name == name);
         let Some(to) = self.absolute(&dest.value) else {
@@ -20,7 +20,7 @@ impl Tracer<'_> {
             || matches!(dest.value.as_str(), "." | "./" | "..")
             || sources.len() + usize::from(heredoc) > 1;
         if heredoc {
-            self.write(&to, Origin::Written, self.time);
+            self.write(&to, FileOrigin::Written, self.time);
         }
         let from = match flag("from").map(|it| self.expanded(&it.value)) {
             Some(None) => return self.unknown_tree(&to),
@@ -52,18 +52,18 @@ impl Tracer<'_> {
     }
 
     /// What comes from an image that is no stage: one file is that file, a directory is anything.
-    fn copy_from_image(&mut self, sources: &[Text], to: &str, into_directory: bool) {
+    fn copy_from_image(&mut self, sources: &[LocatedText], to: &str, into_directory: bool) {
         for source in sources {
             let name = source.value.rsplit('/').next().unwrap_or_default();
             let path = if into_directory { join(to, name) } else { to.to_owned() };
-            self.write(&path, Origin::Unknown, self.time);
+            self.write(&path, FileOrigin::Unknown, self.time);
             self.unknown_tree(&path);
         }
     }
 
     pub(super) fn unknown_tree(&mut self, at: &str) {
         let (at, _) = self.placed(at);
-        self.state.trees.push(Tree { at, source: None });
+        self.state.trees.push(CopiedTree { at, source: None });
     }
 
     pub(super) fn copy_from_context(
@@ -95,17 +95,17 @@ impl Tracer<'_> {
                 None
             };
             if let Some(target) = target {
-                let origin = Origin::Context(input.clone());
+                let origin = FileOrigin::Context(input.clone());
                 self.write(&target, origin, 0);
             }
         }
         let (at, _) = self.placed(to);
         if is_pattern || parents || self.context.incomplete {
-            self.state.trees.push(Tree { at, source: None });
+            self.state.trees.push(CopiedTree { at, source: None });
         } else {
             let name = source.rsplit('/').next().unwrap_or_default();
             let at = if !is_directory && into_directory { join(&at, name) } else { at };
-            self.state.trees.push(Tree { at, source: Some(source) });
+            self.state.trees.push(CopiedTree { at, source: Some(source) });
         }
     }
 
@@ -113,7 +113,7 @@ impl Tracer<'_> {
         &mut self,
         stage: usize,
         path: &str,
-        source: &Text,
+        source: &LocatedText,
         to: &str,
         into_directory: bool,
     ) {
@@ -122,7 +122,7 @@ impl Tracer<'_> {
         let pattern = path.contains(['*', '?', '[']);
         let build = from.program_at(&path);
         let there = if pattern { None } else { from.presence(&path, self.context) };
-        self.trace.taken.push(Taken {
+        self.trace.taken.push(TakenPath {
             stage: self.stage,
             from: stage,
             instruction: self.instruction,
@@ -143,7 +143,7 @@ impl Tracer<'_> {
         let is_file = from.files.contains_key(&path) || build.is_some();
         let target = if is_file && into_directory { join(to, &name) } else { to.to_owned() };
         if let Some(build) = build {
-            self.write(&target, Origin::Program(build), self.time);
+            self.write(&target, FileOrigin::Program(build), self.time);
         }
         for (file, found) in &from.files {
             if let Some(rest) = below(file, &path) {
@@ -165,15 +165,15 @@ impl Tracer<'_> {
             if let Some(rest) = below(&tree.at, &path) {
                 self.state
                     .trees
-                    .push(Tree { at: join(&target, rest), source: tree.source.clone() });
+                    .push(CopiedTree { at: join(&target, rest), source: tree.source.clone() });
             } else if let Some(rest) = below(&path, &tree.at) {
                 let source = tree.source.as_ref().map(|it| join(it, rest));
-                self.state.trees.push(Tree { at: target.clone(), source });
+                self.state.trees.push(CopiedTree { at: target.clone(), source });
             }
         }
         if there != Some(true) {
             // The stage may hold more than is followed here.
-            self.write(&target, Origin::Unknown, self.time);
+            self.write(&target, FileOrigin::Unknown, self.time);
             self.unknown_tree(&target);
         }
     }

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::variables::PLATFORM_ARGUMENTS;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
@@ -28,7 +28,7 @@ const PASS: &str = "arguments of the platform are declared where they are used";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for (_, index, instruction) in dockerfile.instructions() {
-        let Kind::Run { .. } = &instruction.kind else { continue };
+        let InstructionKind::Run { .. } = &instruction.kind else { continue };
         let text = dockerfile.text(&instruction.span);
         if !text.contains('$') || !PLATFORM_ARGUMENTS.iter().any(|it| text.contains(it)) {
             continue;

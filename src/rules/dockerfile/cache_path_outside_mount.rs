@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::trace::Build;
+use crate::dockerfile::trace::CargoRun;
 use crate::dockerfile::workspace::below;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
@@ -30,7 +30,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         if !used || taken.mount.is_some() || taken.build.is_some() || taken.there == Some(true) {
             continue;
         }
-        let of_stage = |build: &Build| {
+        let of_stage = |build: &CargoRun| {
             dockerfile.goes_on(taken.from, build.stage)
                 && build.target_path.as_deref().is_some_and(|it| below(&taken.path, it).is_some())
         };

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::trace::Build;
+use crate::dockerfile::trace::CargoRun;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -24,16 +24,16 @@ const PASS: &str = "builds are as their cooks";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
-    let builds: Vec<(usize, &Build)> = dockerfile.builds().collect();
+    let builds: Vec<(usize, &CargoRun)> = dockerfile.builds().collect();
     for (number, build) in builds.iter().filter(|(_, it)| !it.cook) {
-        let cooks: Vec<&Build> = builds
+        let cooks: Vec<&CargoRun> = builds
             .iter()
             .filter(|(other, it)| {
                 other < number && it.cook && dockerfile.goes_on(build.stage, it.stage)
             })
             .map(|(_, it)| *it)
             .collect();
-        let known = |it: &Build| {
+        let known = |it: &CargoRun| {
             it.outputs.iter().all(Option::is_some) && it.rustflags.is_some() && it.cargo.complete
         };
         if cooks.is_empty()
@@ -60,7 +60,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     Outcome::of(findings, PASS)
 }
 
-fn differences(cook: &Build, build: &Build) -> Vec<String> {
+fn differences(cook: &CargoRun, build: &CargoRun) -> Vec<String> {
     let mut all = Vec::new();
     let text = |outputs: &[Option<String>]| {
         outputs.iter().flatten().cloned().collect::<Vec<_>>().join(", ")

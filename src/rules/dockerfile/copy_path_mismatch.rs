@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::trace::{Build, Taken};
+use crate::dockerfile::trace::{CargoRun, TakenPath};
 use crate::dockerfile::workspace::{below, join};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
@@ -31,7 +31,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let is_bin = |path: &str| path.rsplit('/').next().is_some_and(|name| names.contains(&name));
     // A binary that a build makes where it is taken from is in order.
     let guessed = dockerfile.workspace.guessed;
-    let asked = |it: &&Taken| it.there != Some(true) || it.build.is_some() && !guessed;
+    let asked = |it: &&TakenPath| it.there != Some(true) || it.build.is_some() && !guessed;
     for taken in dockerfile
         .trace
         .taken
@@ -40,15 +40,15 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         .filter(|it| it.build.is_none() || !is_bin(&it.path))
     {
         let used = dockerfile.stages.all.get(taken.stage).is_some_and(|it| it.used);
-        let of_stage = |build: &&Build| dockerfile.goes_on(taken.from, build.stage);
-        let all: Vec<&Build> = dockerfile.trace.builds.iter().filter(of_stage).collect();
+        let of_stage = |build: &&CargoRun| dockerfile.goes_on(taken.from, build.stage);
+        let all: Vec<&CargoRun> = dockerfile.trace.builds.iter().filter(of_stage).collect();
         let known =
             all.iter().all(|it| it.target_path.is_some() && it.outputs.iter().all(Option::is_some));
         let state = dockerfile.trace.stages.get(taken.from).map(|it| &it.state);
         if taken.build.is_none() && state.is_some_and(|it| it.is_unknown_at(&taken.path)) {
             continue;
         }
-        let inside = |build: &&&Build| {
+        let inside = |build: &&&CargoRun| {
             build
                 .target_path
                 .as_deref()

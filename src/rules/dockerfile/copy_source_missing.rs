@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::join;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
@@ -36,7 +36,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     }
     let mut findings = Vec::new();
     for (stage, _, instruction) in dockerfile.instructions() {
-        let Kind::Copy { flags, sources, add, .. } = &instruction.kind else { continue };
+        let InstructionKind::Copy { flags, sources, add, .. } = &instruction.kind else { continue };
         if flags.iter().any(|it| it.name == "from") {
             continue;
         }

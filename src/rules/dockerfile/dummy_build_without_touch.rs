@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::stages::Origin;
+use crate::dockerfile::stages::FileOrigin;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -55,7 +55,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 
 /// Programs that are taken although nothing but a stub was ever compiled.
 fn never_built(dockerfile: &Dockerfile) -> Vec<Finding> {
-    let stub = |origin: &Origin| matches!(origin, Origin::Skeleton { .. });
+    let stub = |origin: &FileOrigin| matches!(origin, FileOrigin::Skeleton { .. });
     let mut findings = Vec::new();
     for shipped in dockerfile.shipped() {
         let made = shipped.build.made.iter().find(|it| {
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_appears_later_heals_and_a_guess_warns() {
         let text = format!("{HEAD}COPY . .\nRUN cargo build --release\n{TAIL}");
-        let with = |change: fn(&mut crate::dockerfile::workspace::Package), file: &str| {
+        let with = |change: fn(&mut crate::dockerfile::workspace::WorkspacePackage), file: &str| {
             let dockerfile = testing::changed(&text, |workspace, context| {
                 change(&mut workspace.packages[0]);
                 context.files.insert(file.to_owned());
@@ -151,10 +151,10 @@ mod tests {
         assert_eq!(with(|_| {}, "README.md"), [(6, Level::Deny)]);
         let guessed = Dockerfile::new(
             "Dockerfile",
-            crate::dockerfile::source::Source::new(&text),
+            crate::dockerfile::source::SourceText::new(&text),
             None,
             None,
-            &crate::dockerfile::Options::default(),
+            &crate::dockerfile::DockerfileOptions::default(),
         );
         assert_eq!(RULE.of_dockerfile(&guessed.unwrap()), [(6, Level::Warn)]);
     }

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::stages::Base;
+use crate::dockerfile::stages::StageBase;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -28,7 +28,7 @@ const TODAY: &str = "2026-11-29";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for (_, stage, _) in dockerfile.used() {
-        let Base::Image(_, Some(image)) = &stage.base else { continue };
+        let StageBase::Image(_, Some(image)) = &stage.base else { continue };
         let Some(end) = image.end_of_life.as_deref().filter(|it| *it < TODAY) else { continue };
         let message = format!("{} has been without fixes since {end}", image.name());
         findings.push(Finding::in_dockerfile(dockerfile, &stage.image.span, message));

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::{Form, Kind};
+use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::workspace::join;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
@@ -30,7 +30,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for index in [state.entrypoint, cmd].into_iter().flatten() {
         let Some(instruction) = dockerfile.instruction(index) else { continue };
-        let (Kind::Cmd(form) | Kind::Entrypoint(form)) = &instruction.kind else { continue };
+        let (InstructionKind::Cmd(form) | InstructionKind::Entrypoint(form)) = &instruction.kind
+        else {
+            continue;
+        };
         let Form::Exec(words) = form else { continue };
         let Some(first) = words.first().filter(|it| it.value.trim().contains(' ')) else {
             continue;
@@ -49,8 +52,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let each: Vec<String> =
                 first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
             let list = each.join(", ");
-            let keyword =
-                if matches!(instruction.kind, Kind::Cmd(_)) { "CMD" } else { "ENTRYPOINT" };
+            let keyword = if matches!(instruction.kind, InstructionKind::Cmd(_)) {
+                "CMD"
+            } else {
+                "ENTRYPOINT"
+            };
             let rest: String =
                 words.iter().skip(1).map(|it| format!(", {}", dockerfile.text(&it.span))).collect();
             finding = finding.fix(format!("{keyword} [{list}{rest}]"));

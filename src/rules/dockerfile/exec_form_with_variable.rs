@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::{Form, Kind};
+use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::variables::expand;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
@@ -30,8 +30,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for index in [state.entrypoint, cmd].into_iter().flatten() {
         let Some(instruction) = dockerfile.instruction(index) else { continue };
-        let (Kind::Cmd(Form::Exec(words)) | Kind::Entrypoint(Form::Exec(words))) =
-            &instruction.kind
+        let (InstructionKind::Cmd(Form::Exec(words))
+        | InstructionKind::Entrypoint(Form::Exec(words))) = &instruction.kind
         else {
             continue;
         };

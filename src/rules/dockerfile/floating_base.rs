@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::split;
-use crate::dockerfile::stages::Base;
+use crate::dockerfile::stages::StageBase;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -26,7 +26,7 @@ const PASS: &str = "every image of Rust has a version";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for (_, stage, _) in dockerfile.used() {
-        let Base::Image(Some(reference), known) = &stage.base else { continue };
+        let StageBase::Image(Some(reference), known) = &stage.base else { continue };
         let (_, tag) = split(reference);
         let version = tag
             .split(['-', '.'])

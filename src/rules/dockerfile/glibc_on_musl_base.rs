@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::base_images::Libc;
+use crate::dockerfile::base_images::BaseLibc;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -27,8 +27,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for shipped in dockerfile.shipped() {
         let Some(runtime) = shipped.runtime else { continue };
         let missing = match runtime.libc {
-            Some(Libc::Musl) => "musl",
-            Some(Libc::None) => "no C library",
+            Some(BaseLibc::Musl) => "musl",
+            Some(BaseLibc::None) => "no C library",
             _ => continue,
         };
         let Some(dynamic) = dockerfile.is_dynamic_gnu(shipped.build, shipped.builder) else {

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::{Form, Kind};
-use crate::dockerfile::run_commands::{Start, follow, follow_exec};
+use crate::dockerfile::parse::{Form, InstructionKind};
+use crate::dockerfile::run_commands::{ShellStart, follow, follow_exec};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -29,12 +29,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some(instruction) = state.healthcheck.and_then(|it| dockerfile.instruction(it)) else {
         return Outcome::not_applicable("there is no health check");
     };
-    let Kind::Healthcheck(Some(form)) = &instruction.kind else { return Outcome::pass(PASS) };
+    let InstructionKind::Healthcheck(Some(form)) = &instruction.kind else {
+        return Outcome::pass(PASS);
+    };
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
-    let start = Start {
+    let start = ShellStart {
         variables: state.variables.clone(),
         directory: Some(state.workdir.clone()),
-        ..Start::default()
+        ..ShellStart::default()
     };
     let absent = |path: &str| dockerfile.is_absent(state, path);
     let finding = |message: String| Finding::in_dockerfile(dockerfile, &instruction.span, message);

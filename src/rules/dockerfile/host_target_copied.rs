@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -25,7 +25,7 @@ const PASS: &str = "no program comes out of a target directory of the host";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for (_, _, instruction) in dockerfile.instructions() {
-        let Kind::Copy { flags, sources, .. } = &instruction.kind else { continue };
+        let InstructionKind::Copy { flags, sources, .. } = &instruction.kind else { continue };
         if flags.iter().any(|it| it.name == "from") {
             continue;
         }

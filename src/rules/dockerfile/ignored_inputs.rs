@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::{below, join};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
@@ -39,7 +39,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let kept: Vec<&String> = inputs.iter().filter(|it| there(it) && !context.sends(it)).collect();
     let mut findings = Vec::new();
     for (_, _, instruction) in dockerfile.instructions() {
-        let Kind::Copy { flags, sources, .. } = &instruction.kind else { continue };
+        let InstructionKind::Copy { flags, sources, .. } = &instruction.kind else { continue };
         let builds = dockerfile.builds().any(|(_, it)| !it.cook);
         if flags.iter().any(|it| it.name == "from") || !builds {
             continue;

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::Span;
-use crate::dockerfile::parse::Kind;
-use crate::dockerfile::stages::Origin;
+use crate::dockerfile::TextSpan;
+use crate::dockerfile::parse::InstructionKind;
+use crate::dockerfile::stages::FileOrigin;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -31,7 +31,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let later =
             builds.iter().any(|(other, it)| other > number && it.stage == build.stage && !it.cook);
         let left = build.made.iter().find(|it| {
-            matches!(it.manifest, Origin::Skeleton { .. }) && matches!(it.root, Origin::Context(_))
+            matches!(it.manifest, FileOrigin::Skeleton { .. })
+                && matches!(it.root, FileOrigin::Context(_))
         });
         let Some(made) = left.filter(|_| !build.cook && !later) else { continue };
         let version = dockerfile.workspace.package(&made.key.package).map(|it| it.version.clone());
@@ -66,12 +67,12 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 }
 
 /// The last COPY from the context before a build.
-fn sources_copy(dockerfile: &Dockerfile, stage: usize, before: usize) -> Option<&Span> {
+fn sources_copy(dockerfile: &Dockerfile, stage: usize, before: usize) -> Option<&TextSpan> {
     let range = dockerfile.stages.all.get(stage)?.instructions.clone();
     let copies =
         range.rev().filter(|index| *index < before).filter_map(|it| dockerfile.instruction(it));
     let mut copies = copies.filter(|it| {
-        matches!(&it.kind, Kind::Copy { flags, .. } if !flags.iter().any(|it| it.name == "from"))
+        matches!(&it.kind, InstructionKind::Copy { flags, .. } if !flags.iter().any(|it| it.name == "from"))
     });
     copies.next().map(|it| &it.span)
 }

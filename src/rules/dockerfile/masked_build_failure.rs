@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::run_commands::Masked;
-use crate::dockerfile::trace::Build;
+use crate::dockerfile::trace::CargoRun;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -32,7 +32,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             Some(Masked::Followed) => "the exit code is the last command's",
             Some(Masked::Tested) | None => continue,
         };
-        let same = |it: &Build| {
+        let same = |it: &CargoRun| {
             it.target_dir == build.target_dir
                 && it.outputs.iter().any(|output| build.outputs.contains(output))
         };

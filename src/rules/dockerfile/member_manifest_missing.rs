@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::trace::Build;
+use crate::dockerfile::trace::CargoRun;
 use crate::dockerfile::workspace::below;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
@@ -55,7 +55,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     Outcome::of(findings, PASS)
 }
 
-fn edits_root(dockerfile: &Dockerfile, build: &Build) -> bool {
+fn edits_root(dockerfile: &Dockerfile, build: &CargoRun) -> bool {
     dockerfile.trace.stages.iter().flat_map(|it| &it.steps).any(|step| {
         step.instruction <= build.instruction
             && (step.ran.program() == "sed"

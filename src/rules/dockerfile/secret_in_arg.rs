@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -38,10 +38,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for (_, _, instruction) in dockerfile.instructions() {
         let names: Vec<(&String, Option<&str>)> = match &instruction.kind {
-            Kind::Arg(pairs) => {
+            InstructionKind::Arg(pairs) => {
                 pairs.iter().map(|(name, value)| (name, value.as_deref())).collect()
             }
-            Kind::Env(pairs) => {
+            InstructionKind::Env(pairs) => {
                 pairs.iter().map(|(name, value)| (name, Some(value.as_str()))).collect()
             }
             _ => continue,

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::{Form, Kind};
+use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -44,9 +44,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let Some(instruction) = dockerfile.instruction(at) else { continue };
             let last = index == dockerfile.stages.last;
             let (what, form) = match &instruction.kind {
-                Kind::Run { form, .. } => ("RUN", form),
-                Kind::Cmd(form) if last && state.cmd == Some(at) => ("CMD", form),
-                Kind::Entrypoint(form) if last && state.entrypoint == Some(at) => {
+                InstructionKind::Run { form, .. } => ("RUN", form),
+                InstructionKind::Cmd(form) if last && state.cmd == Some(at) => ("CMD", form),
+                InstructionKind::Entrypoint(form) if last && state.entrypoint == Some(at) => {
                     ("ENTRYPOINT", form)
                 }
                 _ => continue,

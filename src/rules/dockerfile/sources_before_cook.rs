@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::stages::Origin;
+use crate::dockerfile::stages::FileOrigin;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -24,7 +24,7 @@ const PASS: &str = "no cook writes over sources that are built";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
-    let over = |origin: &Origin| matches!(origin, Origin::Skeleton { over_context: true });
+    let over = |origin: &FileOrigin| matches!(origin, FileOrigin::Skeleton { over_context: true });
     for (number, cook) in dockerfile.builds().filter(|(_, it)| it.cook) {
         let later = dockerfile.builds().filter(|(other, it)| {
             *other > number && !it.cook && dockerfile.goes_on(it.stage, cook.stage)

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::{Form, Kind};
+use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -33,8 +33,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     else {
         return Outcome::pass(PASS);
     };
-    let Kind::Entrypoint(form) = &instruction.kind else { return Outcome::pass(PASS) };
-    if matches!(&cmd.kind, Kind::Cmd(Form::Exec(words)) if words.is_empty()) {
+    let InstructionKind::Entrypoint(form) = &instruction.kind else { return Outcome::pass(PASS) };
+    if matches!(&cmd.kind, InstructionKind::Cmd(Form::Exec(words)) if words.is_empty()) {
         return Outcome::pass(PASS);
     }
     let takes_none = match form {

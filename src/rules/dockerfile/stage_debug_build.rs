@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::cargo_command::Profile;
+use crate::dockerfile::cargo_command::NamedProfile;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -25,7 +25,7 @@ const PASS: &str = "no debug build is shipped";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for shipped in dockerfile.shipped() {
-        let debug = shipped.build.cargo.profile == Profile::Named("dev".to_owned());
+        let debug = shipped.build.cargo.profile == NamedProfile::Named("dev".to_owned());
         let stages = dockerfile.stages.all.get(shipped.taken.stage);
         let name = stages.and_then(|it| it.name.clone()).unwrap_or_default();
         if !debug

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::{Form, Kind};
-use crate::dockerfile::shell::{Node, parse};
+use crate::dockerfile::parse::{Form, InstructionKind};
+use crate::dockerfile::shell::{ShellNode, parse};
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -31,7 +31,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     else {
         return Outcome::pass(PASS);
     };
-    let (Kind::Entrypoint(form) | Kind::Cmd(form)) = &instruction.kind else {
+    let (InstructionKind::Entrypoint(form) | InstructionKind::Cmd(form)) = &instruction.kind else {
         return Outcome::pass(PASS);
     };
     let text = match form {
@@ -49,7 +49,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     };
     let Ok(nodes) = parse(&text) else { return Outcome::open("the command is not understood") };
     // One command alone is what a shell becomes by itself, in most shells.
-    let several = nodes.len() > 1 || matches!(nodes.first(), Some(Node::AndOr(..) | Node::Pipe(_)));
+    let several =
+        nodes.len() > 1 || matches!(nodes.first(), Some(ShellNode::AndOr(..) | ShellNode::Pipe(_)));
     if !several || ends_in_exec(nodes.last()) {
         return Outcome::pass(PASS);
     }
@@ -61,17 +62,19 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     .into()
 }
 
-fn ends_in_exec(node: Option<&Node>) -> bool {
+fn ends_in_exec(node: Option<&ShellNode>) -> bool {
     match node {
-        Some(Node::Simple(simple)) => {
+        Some(ShellNode::Simple(simple)) => {
             let first = simple.words.first().and_then(|it| it.literal());
             matches!(first.as_deref(), Some("exec" | "tini" | "dumb-init"))
         }
-        Some(Node::AndOr(first, rest)) => {
+        Some(ShellNode::AndOr(first, rest)) => {
             ends_in_exec(rest.last().map(|(_, node)| node)) || ends_in_exec(Some(first))
         }
-        Some(Node::Group(nodes, _) | Node::Subshell(nodes, _)) => ends_in_exec(nodes.last()),
-        Some(Node::If(branches, otherwise)) => {
+        Some(ShellNode::Group(nodes, _) | ShellNode::Subshell(nodes, _)) => {
+            ends_in_exec(nodes.last())
+        }
+        Some(ShellNode::If(branches, otherwise)) => {
             branches.iter().all(|(_, body)| ends_in_exec(body.last()))
                 && ends_in_exec(otherwise.last())
         }

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::base_images::BaseImage;
+use crate::dockerfile::base_images::KnownImage;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -76,7 +76,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
 }
 
 /// The runtime image of the builder's release.
-fn same_release(builder: &BaseImage, runtime: &str) -> Option<String> {
+fn same_release(builder: &KnownImage, runtime: &str) -> Option<String> {
     let release = builder.release.as_deref().filter(|_| builder.distribution == "debian")?;
     let debian =
         runtime.starts_with("debian:") || runtime.starts_with("ubuntu") || runtime == "debian";

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -44,7 +44,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .filter_map(|it| dockerfile.instruction(it))
                 .any(|it| {
                     let text = dockerfile.text(&it.span);
-                    !matches!(it.kind, Kind::Other(_)) && text.contains(path.trim_end_matches('/'))
+                    !matches!(it.kind, InstructionKind::Other(_))
+                        && text.contains(path.trim_end_matches('/'))
                 })
         });
         if let Some(instruction) = dockerfile.instruction(*index).filter(|_| own && !spoken) {

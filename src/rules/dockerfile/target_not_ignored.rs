@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::join;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
 
@@ -27,7 +27,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let context = &dockerfile.context;
     let mut findings: Vec<Finding> = Vec::new();
     for (_, _, instruction) in dockerfile.instructions() {
-        let Kind::Copy { flags, sources, .. } = &instruction.kind else { continue };
+        let InstructionKind::Copy { flags, sources, .. } = &instruction.kind else { continue };
         if flags.iter().any(|it| it.name == "from") {
             continue;
         }

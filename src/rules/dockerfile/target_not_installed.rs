@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::base_images::Libc;
+use crate::dockerfile::base_images::BaseLibc;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -39,8 +39,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 || triple.ends_with(".json");
             // Which machine builds is not known: any Linux of the image's C library may be its own.
             let own = match image.libc {
-                Some(Libc::Glibc(_)) => triple.contains("-linux-gnu"),
-                Some(Libc::Musl) => triple.contains("-linux-musl"),
+                Some(BaseLibc::Glibc(_)) => triple.contains("-linux-gnu"),
+                Some(BaseLibc::Musl) => triple.contains("-linux-musl"),
                 _ => true,
             };
             if added || own || opaque || !triple.contains('-') {

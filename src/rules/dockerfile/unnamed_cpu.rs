@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::parse::Kind;
+use crate::dockerfile::parse::InstructionKind;
 use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -25,7 +25,10 @@ const PASS: &str = "no processor of the building machine is taken";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
     for (_, _, instruction) in dockerfile.instructions() {
-        if !matches!(instruction.kind, Kind::Env(_) | Kind::Arg(_) | Kind::Run { .. }) {
+        if !matches!(
+            instruction.kind,
+            InstructionKind::Env(_) | InstructionKind::Arg(_) | InstructionKind::Run { .. }
+        ) {
             continue;
         }
         let text = dockerfile.text(&instruction.span);

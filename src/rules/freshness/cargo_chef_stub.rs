@@ -80,7 +80,7 @@ fn is_masked_in_dep_info(freshness: &Freshness, package: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::cargo::build::Package;
     use crate::cargo::crate_freshness::Role;
     use crate::cargo::test_support::{build_of, state};
@@ -94,7 +94,7 @@ mod tests {
 
     fn holding(version: &str) -> Binary {
         let from = CrateSource::DepV0;
-        let inside = Crate { name: "app".into(), version: version.into(), from };
+        let inside = NamedCrate { name: "app".into(), version: version.into(), from };
         Binary { crates: vec![inside], ..Binary::default() }
     }
 

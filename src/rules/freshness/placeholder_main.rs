@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::{CrateSource, Kind, MainVerdict};
+use crate::binary::{BinaryKind, CrateSource, MainVerdict};
 use crate::cargo::build::empty_main::Sources;
 use crate::cargo::compared::Reach;
 use crate::cargo::fix_commands;
@@ -38,7 +38,7 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts) -> Outcome {
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
-    if matches!(binary.kind, Kind::SharedLibrary | Kind::Object) {
+    if matches!(binary.kind, BinaryKind::SharedLibrary | BinaryKind::Object) {
         return Outcome::not_applicable("the file is a library, not an executable");
     }
     let (what, verdict) = match binary.main.value {
@@ -118,7 +118,7 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::Crate;
+    use crate::binary::NamedCrate;
     use crate::cargo::crate_freshness::Role;
     use crate::cargo::evidence::mismatch::{Contradiction, Kind as What};
     use crate::cargo::test_support::{build_of, state};
@@ -130,7 +130,7 @@ mod tests {
             Some(verdict) => Fact::high(verdict, "one `ret`"),
             None => Fact::unknown("no Rust `main` was found"),
         };
-        Binary { kind: Kind::Executable, main, ..Binary::default() }
+        Binary { kind: BinaryKind::Executable, main, ..Binary::default() }
     }
 
     fn outcome(binary: Binary) -> Outcome {
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(alone.findings()[0].at_most, Some(Level::Warn));
         assert!(alone.findings()[0].evidence[1].contains("to cache dependencies"), "{alone:?}");
         assert!(alone.findings()[0].fix.is_some());
-        let listed = |name: &str| Crate {
+        let listed = |name: &str| NamedCrate {
             name: name.into(),
             version: "1.0.0".into(),
             from: CrateSource::DepV0,

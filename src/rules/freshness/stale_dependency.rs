@@ -86,12 +86,12 @@ fn finding(locked: &[Locked], (name, version): (&str, &str), build: &Build) -> F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
 
     fn outcome(inside: &[(&str, &str)], locked: &[(&str, &str)]) -> Outcome {
         let crates = inside
             .iter()
-            .map(|(name, version)| Crate {
+            .map(|(name, version)| NamedCrate {
                 name: (*name).into(),
                 version: (*version).into(),
                 from: CrateSource::PanicPath,

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Rustc;
+use crate::binary::RustcEvidence;
 use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
@@ -65,7 +65,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
 }
 
-fn found(inside: &Rustc) -> String {
+fn found(inside: &RustcEvidence) -> String {
     let name = inside.version.as_deref().or(inside.commit.as_deref()).unwrap_or_default();
     format!("compiled by rustc {name}, which is in use here")
 }

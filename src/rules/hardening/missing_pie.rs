@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Kind;
+use crate::binary::BinaryKind;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -25,8 +25,8 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary) -> Outcome {
     match (binary.kind, binary.position_independent) {
-        (Kind::Executable, Some(true)) => Outcome::pass("position-independent executable"),
-        (Kind::Executable, Some(false)) => {
+        (BinaryKind::Executable, Some(true)) => Outcome::pass("position-independent executable"),
+        (BinaryKind::Executable, Some(false)) => {
             Finding::new(Location::Subject, "the binary is linked to a fixed address")
                 .evidence("file header: executable at a fixed address")
                 .fix_for(
@@ -36,7 +36,7 @@ fn check(binary: &Binary) -> Outcome {
                 )
                 .into()
         }
-        (Kind::Executable, None) => Outcome::open(
+        (BinaryKind::Executable, None) => Outcome::open(
             "the file header does not say whether the binary can be relocated; look at the linker options",
         ),
         _ => Outcome::not_applicable("not an executable"),
@@ -51,9 +51,9 @@ mod tests {
     fn an_executable_at_a_fixed_address_fails() {
         let of =
             |kind, position_independent| Binary { kind, position_independent, ..Binary::default() };
-        assert_eq!(check(&of(Kind::Executable, Some(true))).name(), "pass");
-        assert_eq!(check(&of(Kind::Executable, Some(false))).name(), "fail");
-        assert_eq!(check(&of(Kind::Executable, None)).name(), "open");
-        assert_eq!(check(&of(Kind::SharedLibrary, Some(true))).name(), "not-applicable");
+        assert_eq!(check(&of(BinaryKind::Executable, Some(true))).name(), "pass");
+        assert_eq!(check(&of(BinaryKind::Executable, Some(false))).name(), "fail");
+        assert_eq!(check(&of(BinaryKind::Executable, None)).name(), "open");
+        assert_eq!(check(&of(BinaryKind::SharedLibrary, Some(true))).name(), "not-applicable");
     }
 }

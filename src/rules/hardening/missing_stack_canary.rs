@@ -37,13 +37,13 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
 
     #[test]
     fn pure_rust_is_not_asked() {
-        let of = |foreign_sources| Binary {
-            foreign_sources,
-            linking: Some(Linking::default()),
+        let of = |c_sources| Binary {
+            c_sources,
+            linking: Some(DynamicInfo::default()),
             ..Binary::default()
         };
         assert_eq!(check(&of(None)).name(), "open");

@@ -63,13 +63,13 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_first_line_has_to_lead_somewhere() {
         let tree = |text: &str| {
-            Memory::default().elf("/bin/sh", Linking::default()).file("/run.sh", 0o755, text)
+            Memory::default().elf("/bin/sh", DynamicInfo::default()).file("/run.sh", 0o755, text)
         };
         assert_eq!(
             RULE.of_entrypoint(tree("#!/bin/sh\nexec /bin/sh\n"), &["/run.sh"]).name(),

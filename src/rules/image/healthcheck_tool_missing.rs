@@ -60,7 +60,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Config;
     use crate::rule::Outcome;
     use crate::start::image::elf_tree::Memory;
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_tool_has_to_be_there() {
-        let tree = || Memory::default().elf("/bin/sh", Linking::default());
+        let tree = || Memory::default().elf("/bin/sh", DynamicInfo::default());
         let line = "curl -f http://localhost || wget -qO- http://localhost";
         assert_eq!(outcome(tree(), &["CMD-SHELL", line]).name(), "open");
         let failed = outcome(tree(), &["CMD-SHELL", "curl -f http://localhost || exit 1"]);
@@ -84,7 +84,7 @@ mod tests {
                 .contains("exec: \"curl\": executable file not found in $PATH")
         );
         assert_eq!(
-            outcome(tree().elf("/usr/bin/curl", Linking::default()), &["CMD", "curl"]).name(),
+            outcome(tree().elf("/usr/bin/curl", DynamicInfo::default()), &["CMD", "curl"]).name(),
             "pass"
         );
         assert_eq!(outcome(tree(), &["NONE"]).name(), "pass");

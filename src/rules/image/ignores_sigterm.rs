@@ -92,19 +92,20 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::elf::Linking;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::elf::DynamicInfo;
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::rootfs::document::config::Config;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::Memory;
 
     fn outcome(name: &str, from: CrateSource, entrypoint: &[&str]) -> Outcome {
-        let crates = vec![Crate { name: name.into(), version: "1.0.0".into(), from }];
+        let crates = vec![NamedCrate { name: name.into(), version: "1.0.0".into(), from }];
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
         let config =
             Config { entrypoint, exposed_ports: vec!["80/tcp".into()], ..Config::default() };
-        let tree =
-            Memory::default().elf("/app", Linking::default()).elf("/bin/tini", Linking::default());
+        let tree = Memory::default()
+            .elf("/app", DynamicInfo::default())
+            .elf("/bin/tini", DynamicInfo::default());
         check(&Facts {
             binary: Some(Binary { path: "/app".into(), crates, ..Binary::default() }),
             image: Some(Image::of(tree, Some(config))),

@@ -50,7 +50,7 @@ fn check(facts: &Facts) -> Outcome {
             "{}/Rocket.toml",
             image.config.as_ref().map_or("", |config| &config.working_dir)
         ));
-    let evidence = match binary.hints.loopback.iter().find(exposed) {
+    let evidence = match binary.runtime_needs.loopback.iter().find(exposed) {
         Some(address) => format!("the binary contains `{address}`"),
         None if rocket => {
             "Rocket binds 127.0.0.1, and the image has neither ROCKET_ADDRESS nor Rocket.toml"
@@ -85,7 +85,7 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::detect::runtime_needs::Hints;
+    use crate::binary::detect::runtime_needs::RuntimeNeeds;
     use crate::rootfs::document::config::Config;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::Memory;
@@ -93,10 +93,11 @@ mod tests {
     #[test]
     fn a_loopback_address_counts_with_an_exposed_port() {
         let outcome = |address: &str, port: &str| {
-            let hints = Hints { loopback: vec![address.into()], ..Hints::default() };
+            let runtime_needs =
+                RuntimeNeeds { loopback: vec![address.into()], ..RuntimeNeeds::default() };
             let config = Config { exposed_ports: vec![port.into()], ..Config::default() };
             check(&Facts {
-                binary: Some(Binary { hints, contents_read: true, ..Binary::default() }),
+                binary: Some(Binary { runtime_needs, contents_read: true, ..Binary::default() }),
                 image: Some(Image::of(Memory::default(), Some(config))),
                 ..Facts::default()
             })

@@ -31,13 +31,13 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     if let Some(why) = image.nothing_to_run() {
         return Outcome::not_applicable(why);
     }
-    if binary.hints.template_directories.is_empty() {
+    if binary.runtime_needs.template_directories.is_empty() {
         return Outcome::not_applicable("the binary names no directory of templates");
     }
     let directory =
         image.config.as_ref().map(|config| config.working_dir.as_str()).unwrap_or_default();
     let findings = binary
-        .hints
+        .runtime_needs
         .template_directories
         .iter()
         .map(|name| (name, format!("{}/{name}", directory.trim_end_matches('/'))))
@@ -53,18 +53,20 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::detect::runtime_needs::Hints;
+    use crate::binary::detect::runtime_needs::RuntimeNeeds;
     use crate::rootfs::document::config::Config;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn templates_lie_below_the_working_directory() {
         let outcome = |tree: Memory| {
-            let hints =
-                Hints { template_directories: vec!["templates".into()], ..Hints::default() };
+            let runtime_needs = RuntimeNeeds {
+                template_directories: vec!["templates".into()],
+                ..RuntimeNeeds::default()
+            };
             let config = Config { working_dir: "/srv".into(), ..Config::default() };
             let image = Image::of(tree.file("/app", 0o755, "x"), Some(config)).seen_from("/app");
-            check(&Binary { hints, ..Binary::default() }, &image)
+            check(&Binary { runtime_needs, ..Binary::default() }, &image)
         };
         assert_eq!(
             outcome(Memory::default()).findings()[0].message,

@@ -115,14 +115,14 @@ fn has_roots(image: &Image) -> bool {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::rootfs::document::config::Config;
     use crate::start::image::elf_tree::Memory;
 
     fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
         let crates = crates
             .iter()
-            .map(|name| Crate {
+            .map(|name| NamedCrate {
                 name: (*name).into(),
                 version: "1.0.0".into(),
                 from: CrateSource::PanicPath,

@@ -79,13 +79,13 @@ fn will_be_there(image: &Image, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Config;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_command_that_is_not_there_fails() {
-        let tree = || Memory::default().elf("/usr/local/bin/app", Linking::default());
+        let tree = || Memory::default().elf("/usr/local/bin/app", DynamicInfo::default());
         assert_eq!(RULE.of_entrypoint(tree(), &["app"]).name(), "pass");
         let failed = RULE.of_entrypoint(tree(), &["/app"]);
         assert!(failed.findings()[0].evidence[0].contains("stat /app: no such file or directory"));
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_engine_refuses_what_a_relative_part_of_path_leads_to() {
-        let tree = || Memory::default().elf("/srv/app", Linking::default()).directory("/srv");
+        let tree = || Memory::default().elf("/srv/app", DynamicInfo::default()).directory("/srv");
         let outcome = |path: &str| {
             RULE.of_image(Image::of(
                 tree(),
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn what_a_script_decides_when_it_runs_is_open() {
         let tree = |script: &str| {
-            let tree = Memory::default().elf("/bin/sh", Linking::default());
-            tree.elf("/app", Linking::default()).file("/run.sh", 0o755, script)
+            let tree = Memory::default().elf("/bin/sh", DynamicInfo::default());
+            tree.elf("/app", DynamicInfo::default()).file("/run.sh", 0o755, script)
         };
         let script = "#!/bin/sh\nif [ -n \"$A\" ]; then exec /a; fi\nexec /app\n";
         assert_eq!(RULE.of_entrypoint(tree(script), &["/run.sh"]).name(), "open");

@@ -51,16 +51,18 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn a_line_needs_a_shell() {
         let line = ["/bin/sh", "-c", "exec /app serve"];
-        let failed = RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &line);
+        let failed =
+            RULE.of_entrypoint(Memory::default().elf("/app", DynamicInfo::default()), &line);
         assert_eq!(failed.findings()[0].fix.as_deref(), Some("ENTRYPOINT [\"/app\", \"serve\"]"));
-        let with =
-            Memory::default().elf("/app", Linking::default()).elf("/bin/sh", Linking::default());
+        let with = Memory::default()
+            .elf("/app", DynamicInfo::default())
+            .elf("/bin/sh", DynamicInfo::default());
         assert_eq!(RULE.of_entrypoint(with, &line).name(), "pass");
         assert_eq!(RULE.of_entrypoint(Memory::default(), &["/app"]).name(), "pass");
     }

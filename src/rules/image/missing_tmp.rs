@@ -51,13 +51,13 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::rootfs::document::config::Config;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::Memory;
 
     fn outcome(name: &str, from: CrateSource, tree: Memory) -> Outcome {
-        let crates = vec![Crate { name: name.into(), version: "3.0.0".into(), from }];
+        let crates = vec![NamedCrate { name: name.into(), version: "3.0.0".into(), from }];
         check(&Facts {
             binary: Some(Binary { crates, ..Binary::default() }),
             image: Some(Image::of(tree, Some(Config::default()))),

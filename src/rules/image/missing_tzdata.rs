@@ -72,7 +72,7 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::rootfs::document::config::Config;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::Memory;
@@ -80,7 +80,7 @@ mod tests {
     fn outcome(crates: &[&str], zone: &str, tree: Memory) -> Outcome {
         let crates = crates
             .iter()
-            .map(|name| Crate {
+            .map(|name| NamedCrate {
                 name: (*name).into(),
                 version: "1.0.0".into(),
                 from: CrateSource::PanicPath,

@@ -90,7 +90,7 @@ fn chmod(at: &str) -> String {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Config;
     use crate::rootfs::{Entry, Kind};
     use crate::start::image::elf_tree::Memory;
@@ -101,7 +101,8 @@ mod tests {
         let failed = RULE.of_entrypoint(Memory::default().file("/app", 0o644, "x"), &["/app"]);
         assert_eq!(failed.findings()[0].evidence[1], "/app has mode 0644");
         assert_eq!(
-            RULE.of_entrypoint(Memory::default().elf("/app", Linking::default()), &["/app"]).name(),
+            RULE.of_entrypoint(Memory::default().elf("/app", DynamicInfo::default()), &["/app"])
+                .name(),
             "pass"
         );
         assert_eq!(
@@ -116,14 +117,14 @@ mod tests {
         let outcome = |words: &[&str], user: &str, mode, directory| {
             let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
             let mut tree = Memory::default()
-                .elf("/opt/app", Linking::default())
-                .elf("/bin/sh", Linking::default())
-                .elf("/bin/gosu", Linking::default())
+                .elf("/opt/app", DynamicInfo::default())
+                .elf("/bin/sh", DynamicInfo::default())
+                .elf("/bin/gosu", DynamicInfo::default())
                 .file("/run.sh", 0o711, "#!/bin/sh\nexec /opt/app\n")
                 .file("/etc/passwd", 0o644, "root:x:0:0\napp:x:1000:1000\n");
             tree.insert(b"/opt", entry(Kind::Directory, directory));
             tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, mode));
-            tree.keep_elf(b"/opt/app", Linking::default());
+            tree.keep_elf(b"/opt/app", DynamicInfo::default());
             let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
             let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
             RULE.of_image(Image::of(tree, Some(config)))

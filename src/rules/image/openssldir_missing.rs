@@ -28,7 +28,7 @@ fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
         return Outcome::not_applicable(NO_IMAGE);
     };
-    let Some(directory) = &binary.hints.openssl_directory else {
+    let Some(directory) = &binary.runtime_needs.openssl_directory else {
         return Outcome::not_applicable("no OpenSSL is linked into the binary");
     };
     if facts.has_crate("openssl-probe") == Some(true) {
@@ -53,16 +53,19 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::detect::runtime_needs::Hints;
+    use crate::binary::detect::runtime_needs::RuntimeNeeds;
     use crate::rootfs::document::config::Config;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::Memory;
 
     fn outcome(directory: Option<&str>, tree: Memory, env: &[&str]) -> Outcome {
-        let hints = Hints { openssl_directory: directory.map(str::to_owned), ..Hints::default() };
+        let runtime_needs = RuntimeNeeds {
+            openssl_directory: directory.map(str::to_owned),
+            ..RuntimeNeeds::default()
+        };
         let env = env.iter().map(|entry| (*entry).to_owned()).collect();
         check(&Facts {
-            binary: Some(Binary { hints, ..Binary::default() }),
+            binary: Some(Binary { runtime_needs, ..Binary::default() }),
             image: Some(Image::of(tree, Some(Config { env, ..Config::default() }))),
             ..Facts::default()
         })

@@ -52,13 +52,13 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::start::image::Image;
 
     #[test]
     fn io_uring_is_named() {
         let outcome = |name: &str, from| {
-            let crates = vec![Crate { name: name.into(), version: "0.7.0".into(), from }];
+            let crates = vec![NamedCrate { name: name.into(), version: "0.7.0".into(), from }];
             check(&Facts {
                 binary: Some(Binary { crates, ..Binary::default() }),
                 image: Some(Image::default()),

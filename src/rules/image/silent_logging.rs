@@ -45,7 +45,7 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::binary::{Crate, CrateSource};
+    use crate::binary::{CrateSource, NamedCrate};
     use crate::rootfs::document::config::Config;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::Memory;
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn the_variable_is_asked_for_where_it_is_read() {
         let outcome = |name: &str, env: &str| {
-            let crates = vec![Crate {
+            let crates = vec![NamedCrate {
                 name: name.into(),
                 version: "0.11.0".into(),
                 from: CrateSource::DepV0,

@@ -60,13 +60,14 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Config;
     use crate::start::image::elf_tree::Memory;
 
     fn outcome(entrypoint: &[&str]) -> Outcome {
-        let tree =
-            Memory::default().elf("/app", Linking::default()).elf("/other", Linking::default());
+        let tree = Memory::default()
+            .elf("/app", DynamicInfo::default())
+            .elf("/other", DynamicInfo::default());
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
         let image =
             Image::of(tree, Some(Config { entrypoint, ..Config::default() })).seen_from("/app");

@@ -76,17 +76,17 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::Kind;
     use crate::rootfs::document::config::Config;
     use crate::start::image::elf_tree::Memory;
 
     fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
-        let mut tree = Memory::default().elf("/opt/app", Linking::default());
+        let mut tree = Memory::default().elf("/opt/app", DynamicInfo::default());
         let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
         tree.insert(b"/opt", entry(Kind::Directory, directory));
         tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
-        tree.keep_elf(b"/opt/app", Linking::default());
+        tree.keep_elf(b"/opt/app", DynamicInfo::default());
         let config =
             Config { user: user.into(), entrypoint: vec!["/opt/app".into()], ..Config::default() };
         check(&Image::of(tree, Some(config)))

@@ -56,7 +56,7 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Config;
     use crate::start::image::elf_tree::Memory;
 
@@ -69,7 +69,7 @@ mod tests {
                 ..Config::default()
             };
             check(&Image::of(
-                Memory::default().elf("/app/bin/run", Linking::default()),
+                Memory::default().elf("/app/bin/run", DynamicInfo::default()),
                 Some(config),
             ))
         };

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::{Format, Kind};
+use crate::binary::{BinaryFormat, BinaryKind};
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
 };
@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary) -> Outcome {
-    if binary.format != Some(Format::Elf) || binary.kind != Kind::Executable {
+    if binary.format != Some(BinaryFormat::Elf) || binary.kind != BinaryKind::Executable {
         return Outcome::not_applicable("the file is not an ELF executable");
     }
     if binary.interpreter.is_some() {
@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn needs_without_a_loader_fail() {
         let with = |needed: &[&str], interpreter: Option<&str>| Binary {
-            format: Some(Format::Elf),
-            kind: Kind::Executable,
+            format: Some(BinaryFormat::Elf),
+            kind: BinaryKind::Executable,
             needed: needed.iter().map(|name| (*name).to_owned()).collect(),
             interpreter: interpreter.map(str::to_owned),
             ..Binary::default()

@@ -86,8 +86,8 @@ fn numbers(version: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
-    use crate::binary::elf::symbols::Symbols;
+    use crate::binary::elf::DynamicInfo;
+    use crate::binary::elf::symbols::DynamicSymbols;
     use crate::binary::elf::versions::VersionNeed;
 
     fn binary(weak_symbol: bool, weak_record: bool) -> Binary {
@@ -98,13 +98,13 @@ mod tests {
             index,
             ..VersionNeed::default()
         };
-        let linking = Linking {
+        let linking = DynamicInfo {
             version_needs: vec![need("GLIBC_2.34", 2, false), need("GLIBC_2.39", 3, weak_record)],
-            symbols: Some(Symbols::of_references(&[
+            symbols: Some(DynamicSymbols::of_references(&[
                 ("__libc_start_main", 2, false),
                 ("pidfd_spawnp", 3, weak_symbol),
             ])),
-            ..Linking::default()
+            ..DynamicInfo::default()
         };
         Binary { linking: Some(linking), ..Binary::default() }
     }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
@@ -49,8 +49,10 @@ const CATCHERS: &[(&str, Option<&str>, &str)] = &[
 fn check(binary: &Binary, build: &Build) -> Outcome {
     match binary.panic.value {
         None => return Outcome::open(binary.panic.evidence.clone()),
-        Some(Panic::Unwind) => return Outcome::not_applicable("the binary unwinds on panic"),
-        Some(Panic::Abort) => {}
+        Some(PanicStrategy::Unwind) => {
+            return Outcome::not_applicable("the binary unwinds on panic");
+        }
+        Some(PanicStrategy::Abort) => {}
     }
     let origin = &build.told.panic.origin;
     let finding = |name: &str, version: &str, work: &str| {
@@ -96,7 +98,10 @@ mod tests {
     use crate::cargo::build::Dependency;
     use crate::fact::Fact;
 
-    fn outcome(panic: Fact<Panic>, dependencies: Option<&[(&str, &[&str])]>) -> &'static str {
+    fn outcome(
+        panic: Fact<PanicStrategy>,
+        dependencies: Option<&[(&str, &[&str])]>,
+    ) -> &'static str {
         let dependency = |(name, features): &(&str, &[&str])| Dependency {
             name: (*name).to_owned(),
             version: "1.0.0".to_owned(),
@@ -110,13 +115,13 @@ mod tests {
 
     #[test]
     fn a_catcher_in_a_program_that_aborts_fails() {
-        let abort = || Fact::high(Panic::Abort, "text");
+        let abort = || Fact::high(PanicStrategy::Abort, "text");
         assert_eq!(outcome(abort(), Some(&[("rocket", &[])])), "fail");
         assert_eq!(outcome(abort(), Some(&[("tower-http", &["trace"])])), "pass");
         assert_eq!(outcome(abort(), Some(&[("tower-http", &["catch-panic"])])), "fail");
         assert_eq!(outcome(abort(), Some(&[("tokio", &[])])), "pass");
         assert_eq!(outcome(abort(), None), "open");
-        let unwind = Fact::high(Panic::Unwind, "text");
+        let unwind = Fact::high(PanicStrategy::Unwind, "text");
         assert_eq!(outcome(unwind, Some(&[("rocket", &[])])), "not-applicable");
         assert_eq!(outcome(Fact::default(), Some(&[("rocket", &[])])), "open");
     }

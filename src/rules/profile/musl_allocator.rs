@@ -70,7 +70,7 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::{Crate, CrateSource, Libc};
+    use crate::binary::{CrateSource, Libc, NamedCrate};
     use crate::fact::Fact;
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
         let outcome = |libc, allocator: &str, name: &str| {
             let libc = Libc { name: Fact::certain(libc, "interpreter"), ..Libc::default() };
             let from = CrateSource::PanicPath;
-            let found = Crate { name: name.to_owned(), version: "1.0.0".to_owned(), from };
+            let found = NamedCrate { name: name.to_owned(), version: "1.0.0".to_owned(), from };
             let allocator = Fact::high(allocator.to_owned(), "text");
             check(&Binary { libc, allocator, crates: vec![found], ..Binary::default() }).name()
         };

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Symbols;
+use crate::binary::SymbolTableState;
 use crate::cargo::build::Build;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
@@ -32,8 +32,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         None => Outcome::open(
             "the sections of the binary could not be read; look at the output of `readelf -SW`",
         ),
-        Some(Symbols::Present) => Outcome::pass("the symbol table is present"),
-        Some(Symbols::Stripped) => {
+        Some(SymbolTableState::Present) => Outcome::pass("the symbol table is present"),
+        Some(SymbolTableState::Stripped) => {
             Finding::new(Location::from(&build.told.strip.origin), "the symbol table is stripped")
                 .evidence(format!(
                     "{1} sets strip = \"{0}\"",
@@ -53,8 +53,8 @@ mod tests {
     #[test]
     fn a_stripped_program_has_no_names() {
         let of = |symbols| check(&Binary { symbols, ..Binary::default() }, &Build::default());
-        assert_eq!(of(Some(Symbols::Present)).name(), "pass");
-        assert_eq!(of(Some(Symbols::Stripped)).name(), "fail");
+        assert_eq!(of(Some(SymbolTableState::Present)).name(), "pass");
+        assert_eq!(of(Some(SymbolTableState::Stripped)).name(), "fail");
         assert_eq!(of(None).name(), "open");
     }
 }

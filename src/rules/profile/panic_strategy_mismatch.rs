@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
@@ -71,10 +71,10 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
 }
 
-fn name(panic: Panic) -> &'static str {
+fn name(panic: PanicStrategy) -> &'static str {
     match panic {
-        Panic::Unwind => "unwind",
-        Panic::Abort => "abort",
+        PanicStrategy::Unwind => "unwind",
+        PanicStrategy::Abort => "abort",
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     use crate::cargo::workspace::profile::{Origin, Profile, Setting};
     use crate::fact::Fact;
 
-    fn build(panic: Panic) -> Build {
+    fn build(panic: PanicStrategy) -> Build {
         let origin = Origin::File {
             path: "Cargo.toml".into(),
             line: 7,
@@ -94,15 +94,15 @@ mod tests {
         Build { told, ..Build::default() }
     }
 
-    fn binary(panic: Fact<Panic>) -> Binary {
+    fn binary(panic: Fact<PanicStrategy>) -> Binary {
         Binary { panic, ..Binary::default() }
     }
 
     #[test]
     fn the_strategies_must_be_equal() {
-        let unwind = binary(Fact::high(Panic::Unwind, "text"));
-        assert_eq!(check(&unwind, &build(Panic::Unwind)).name(), "pass");
-        let outcome = check(&unwind, &build(Panic::Abort));
+        let unwind = binary(Fact::high(PanicStrategy::Unwind, "text"));
+        assert_eq!(check(&unwind, &build(PanicStrategy::Unwind)).name(), "pass");
+        let outcome = check(&unwind, &build(PanicStrategy::Abort));
         let [finding] = outcome.findings() else { panic!("{outcome:?}") };
         assert_eq!(finding.location.to_string(), "Cargo.toml:7");
         assert_eq!(
@@ -118,13 +118,13 @@ mod tests {
     fn another_builds_program_may_have_got_it_by_a_variable() {
         use crate::cargo::freshness::{Lies, Origin as Found};
         for (same_build_id, name) in [(None, "open"), (Some(false), "open"), (Some(true), "fail")] {
-            let mut build = build(Panic::Unwind);
+            let mut build = build(PanicStrategy::Unwind);
             build.profile.name = "release".into();
             build.freshness.read = true;
             let output = "target/release/app".into();
             build.freshness.origin =
                 Found::Differs { same_build_id, output, lies: Lies::InAnImage };
-            let outcome = check(&binary(Fact::high(Panic::Abort, "text")), &build);
+            let outcome = check(&binary(Fact::high(PanicStrategy::Abort, "text")), &build);
             assert_eq!(outcome.name(), name, "{same_build_id:?}");
             if let Outcome::Open(why) = outcome {
                 assert!(why.contains("--cargo-config 'profile.release.panic=\"abort\"'"), "{why}");
@@ -135,11 +135,14 @@ mod tests {
 
     #[test]
     fn a_hint_only_warns_and_no_evidence_is_open() {
-        let hint = binary(Fact::low(Panic::Abort, "text"));
-        assert_eq!(check(&hint, &build(Panic::Unwind)).findings()[0].at_most, Some(Level::Warn));
+        let hint = binary(Fact::low(PanicStrategy::Abort, "text"));
+        assert_eq!(
+            check(&hint, &build(PanicStrategy::Unwind)).findings()[0].at_most,
+            Some(Level::Warn)
+        );
         let unknown = binary(Fact::unknown("std is in another file"));
-        assert_eq!(check(&unknown, &build(Panic::Unwind)).name(), "open");
+        assert_eq!(check(&unknown, &build(PanicStrategy::Unwind)).name(), "open");
         let foreign = Binary { rust: Fact::certain(false, "no Rust"), ..unknown };
-        assert_eq!(check(&foreign, &build(Panic::Unwind)).name(), "not-applicable");
+        assert_eq!(check(&foreign, &build(PanicStrategy::Unwind)).name(), "not-applicable");
     }
 }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::{DebugInfo, Format, Symbols};
+use crate::binary::{BinaryFormat, DebugInfo, SymbolTableState};
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::{Origin, Strip};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    if binary.format != Some(Format::Elf) {
+    if binary.format != Some(BinaryFormat::Elf) {
         return Outcome::not_applicable(
             "only ELF binaries contain all names and debug information",
         );
@@ -46,8 +46,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     };
     let left = match (symbols, debug_info) {
         (_, DebugInfo::Present) => Strip::None,
-        (Symbols::Present, _) => Strip::DebugInfo,
-        (Symbols::Stripped, _) => Strip::Symbols,
+        (SymbolTableState::Present, _) => Strip::DebugInfo,
+        (SymbolTableState::Stripped, _) => Strip::Symbols,
     };
     let wanted = &build.told.strip;
     if let Origin::Assumed(why) = wanted.origin {
@@ -78,7 +78,10 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             wanted.value.name()
         ),
     )
-    .evidence(format!(".symtab: {}", if symbols == Symbols::Present { "present" } else { "none" }))
+    .evidence(format!(
+        ".symtab: {}",
+        if symbols == SymbolTableState::Present { "present" } else { "none" }
+    ))
     .evidence(format!(
         ".debug_*: {}",
         if debug_info == DebugInfo::Present { "present" } else { "none" }
@@ -92,9 +95,9 @@ mod tests {
     use super::*;
     use crate::cargo::workspace::profile::{Profile, Setting};
 
-    fn outcome(symbols: Symbols, debug_info: DebugInfo, strip: Strip) -> Outcome {
+    fn outcome(symbols: SymbolTableState, debug_info: DebugInfo, strip: Strip) -> Outcome {
         let binary = Binary {
-            format: Some(Format::Elf),
+            format: Some(BinaryFormat::Elf),
             symbols: Some(symbols),
             debug_info: Some(debug_info),
             ..Binary::default()
@@ -105,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_what_was_asked_for() {
-        use {DebugInfo as D, Strip as S, Symbols as N};
+        use {DebugInfo as D, Strip as S, SymbolTableState as N};
         for (symbols, debug, strip, verdict) in [
             (N::Present, D::Present, S::None, "pass"),
             (N::Present, D::None, S::None, "pass"),
@@ -129,15 +132,15 @@ mod tests {
     #[test]
     fn too_little_and_too_much_have_different_cures() {
         let fix = |outcome: Outcome| outcome.findings()[0].fix.clone().unwrap();
-        let little = outcome(Symbols::Present, DebugInfo::None, Strip::Symbols);
+        let little = outcome(SymbolTableState::Present, DebugInfo::None, Strip::Symbols);
         assert_eq!(fix(little), "cargo build --release");
-        let much = outcome(Symbols::Stripped, DebugInfo::None, Strip::DebugInfo);
+        let much = outcome(SymbolTableState::Stripped, DebugInfo::None, Strip::DebugInfo);
         assert_eq!(fix(much), "strip = \"symbols\" # in [profile.release]");
     }
 
     #[test]
     fn what_cannot_be_read_is_open() {
-        let elf = Binary { format: Some(Format::Elf), ..Binary::default() };
+        let elf = Binary { format: Some(BinaryFormat::Elf), ..Binary::default() };
         assert_eq!(check(&elf, &Build::default()).name(), "open");
         assert_eq!(check(&Binary::default(), &Build::default()).name(), "not-applicable");
     }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Crate;
+use crate::binary::NamedCrate;
 use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
@@ -44,7 +44,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         findings.push(Finding::new(place(), message).evidence(difference.to_string()).fix(fix));
     }
     for inside in unrecorded.into_iter().flatten() {
-        let Crate { name, version, .. } = inside;
+        let NamedCrate { name, version, .. } = inside;
         let message = format!("the binary contains {name} {version}, which is not in the record");
         let place = Location::Section(".dep-v0".to_owned());
         findings.push(Finding::new(place, message).fix(fix));
@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn packages_of_the_program_must_be_recorded() {
-        let inside = Crate { name: "a".into(), version: "1.0.0".into(), from: CrateSource::DepV0 };
+        let inside =
+            NamedCrate { name: "a".into(), version: "1.0.0".into(), from: CrateSource::DepV0 };
         let binary = Binary { crates: vec![inside], ..Binary::default() };
         let mut record = Record::default();
         assert_eq!(check(&binary, &record).findings().len(), 1);

@@ -36,13 +36,13 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::Crate;
+    use crate::binary::NamedCrate;
     use crate::fact::Fact;
 
     #[test]
     fn crates_of_panic_paths_are_no_list() {
         let of = |from| {
-            let inside = Crate { name: "a".into(), version: "1.0.0".into(), from };
+            let inside = NamedCrate { name: "a".into(), version: "1.0.0".into(), from };
             check(&Binary { crates: vec![inside], ..Binary::default() })
         };
         assert_eq!(of(CrateSource::DepV0).name(), "pass");

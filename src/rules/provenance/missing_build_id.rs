@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Format;
+use crate::binary::BinaryFormat;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary) -> Outcome {
     match (binary.format, &binary.build_id) {
         (_, Some(id)) => Outcome::pass(format!("build-id {id}")),
-        (Some(Format::Elf | Format::MachO), None) => {
+        (Some(BinaryFormat::Elf | BinaryFormat::MachO), None) => {
             Finding::new(Location::Subject, "the binary has no build-id")
                 .fix_for(
                     binary,
@@ -47,8 +47,8 @@ mod tests {
             let build_id = build_id.map(str::to_owned);
             check(&Binary { format, build_id, ..Binary::default() })
         };
-        assert_eq!(of(Some(Format::Elf), Some("ab")).name(), "pass");
-        assert_eq!(of(Some(Format::Elf), None).findings().len(), 1);
-        assert!(matches!(of(Some(Format::Wasm), None), Outcome::NotApplicable(_)));
+        assert_eq!(of(Some(BinaryFormat::Elf), Some("ab")).name(), "pass");
+        assert_eq!(of(Some(BinaryFormat::Elf), None).findings().len(), 1);
+        assert!(matches!(of(Some(BinaryFormat::Wasm), None), Outcome::NotApplicable(_)));
     }
 }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Panic;
+use crate::binary::PanicStrategy;
 use crate::provenance::record::{Part, Record};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
@@ -43,8 +43,8 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
     let internal = &record.provenance.build_definition.internal_parameters;
     let panic = internal.get("resolvedProfile").and_then(|profile| profile.get("panic")?.as_str());
     let inside = binary.panic.value.map(|panic| match panic {
-        Panic::Unwind => "unwind",
-        Panic::Abort => "abort",
+        PanicStrategy::Unwind => "unwind",
+        PanicStrategy::Abort => "abort",
     });
     against_program("panic =", panic, inside);
     let differences = record.differing(Part::Parameter);
@@ -91,8 +91,8 @@ mod tests {
             };
             check(&binary, &record)
         };
-        assert_eq!(of("x86_64-unknown-linux-gnu", Panic::Abort).name(), "pass");
-        assert_eq!(of("x86_64-unknown-linux-musl", Panic::Unwind).findings().len(), 2);
+        assert_eq!(of("x86_64-unknown-linux-gnu", PanicStrategy::Abort).name(), "pass");
+        assert_eq!(of("x86_64-unknown-linux-musl", PanicStrategy::Unwind).findings().len(), 2);
         assert!(matches!(check(&Binary::default(), &record), Outcome::NotApplicable(_)));
     }
 

@@ -57,14 +57,15 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::Rustc;
+    use crate::binary::RustcEvidence;
     use crate::provenance::record::Difference;
     use serde_json::json;
 
     #[test]
     fn the_program_s_own_word_is_weighed() {
         let of = |version: &str| {
-            let rustc = Rustc { version: Some(version.to_owned()), ..Rustc::default() };
+            let rustc =
+                RustcEvidence { version: Some(version.to_owned()), ..RustcEvidence::default() };
             let mut record = Record::default();
             let parameters = &mut record.provenance.build_definition.internal_parameters;
             parameters.insert("rustc".into(), json!("rustc 1.95.0\nrelease: 1.95.0\n"));

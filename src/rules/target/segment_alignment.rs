@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::binary::Format;
+use crate::binary::BinaryFormat;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -23,10 +23,10 @@ pub static RULE: Rule = Rule {
 };
 
 /// The largest page of an arm64 kernel, in bytes.
-const LARGEST_PAGE: u64 = 64 << 10;
+const MAX_PAGE: u64 = 64 << 10;
 
 fn check(binary: &Binary) -> Outcome {
-    let arm64_linux = binary.format == Some(Format::Elf)
+    let arm64_linux = binary.format == Some(BinaryFormat::Elf)
         && binary.machine.as_ref().is_some_and(|it| it.arch == "aarch64")
         && binary.triple.value.as_ref().is_none_or(|it| !it.contains("android"));
     if !arm64_linux {
@@ -36,13 +36,15 @@ fn check(binary: &Binary) -> Outcome {
         None => {
             Outcome::open("the segments could not be read; look at the output of `readelf -lW`")
         }
-        Some(alignment) if alignment >= LARGEST_PAGE => {
+        Some(alignment) if alignment >= MAX_PAGE => {
             Outcome::pass(format!("segments are aligned to {} KiB", alignment >> 10))
         }
         Some(alignment) => {
             let message = format!("a segment is aligned to {} KiB only", alignment >> 10);
             Finding::new(Location::Segment("PT_LOAD"), message)
-                .evidence(format!("the smallest p_align is {alignment:#x}, the largest arm64 page {LARGEST_PAGE:#x}"))
+                .evidence(format!(
+                    "the smallest p_align is {alignment:#x}, the largest arm64 page {MAX_PAGE:#x}"
+                ))
                 .fix_for(
                     binary,
                     "RUSTFLAGS=\"-C link-arg=-Wl,-z,max-page-size=65536\" cargo build --release",
@@ -61,7 +63,7 @@ mod tests {
     #[test]
     fn arm64_wants_64_kib() {
         let of = |arch, segment_alignment| Binary {
-            format: Some(Format::Elf),
+            format: Some(BinaryFormat::Elf),
             machine: Some(Machine { arch, bits: 64, little_endian: true }),
             segment_alignment,
             ..Binary::default()

@@ -42,13 +42,13 @@ fn check(binary: &Binary) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::Format;
+    use crate::binary::BinaryFormat;
 
     #[test]
     fn a_packed_file_fails() {
         let of = |packer, format| Binary { packer, format, ..Binary::default() };
-        assert_eq!(check(&of(Some("UPX"), Some(Format::Elf))).name(), "fail");
-        assert_eq!(check(&of(None, Some(Format::Elf))).name(), "pass");
+        assert_eq!(check(&of(Some("UPX"), Some(BinaryFormat::Elf))).name(), "fail");
+        assert_eq!(check(&of(None, Some(BinaryFormat::Elf))).name(), "pass");
         assert_eq!(check(&of(None, None)).name(), "open");
     }
 }

@@ -85,12 +85,12 @@ fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::{Config, Platform};
     use crate::start::image::elf_tree::Memory;
 
-    fn linking(machine: u16, class: u8) -> Linking {
-        let mut linking = Linking { machine, ..Linking::default() };
+    fn linking(machine: u16, class: u8) -> DynamicInfo {
+        let mut linking = DynamicInfo { machine, ..DynamicInfo::default() };
         linking.ident[4] = class;
         linking.ident[5] = 1;
         linking

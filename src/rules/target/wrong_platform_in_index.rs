@@ -92,11 +92,11 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Platform;
 
     fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {
-        let mut linking = Linking { machine, ..Linking::default() };
+        let mut linking = DynamicInfo { machine, ..DynamicInfo::default() };
         (linking.ident[4], linking.ident[5]) = (2, 1);
         Sibling {
             listed: Platform::parse(listed),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::binary::elf::{Linking, NotElf};
+use crate::binary::elf::{DynamicInfo, ElfError};
 use crate::rootfs::Payload;
 use crate::rootfs::tree::arena::{Arena, Node};
 use crate::rootfs::tree::{AsUser, Directory, Tree};
@@ -25,7 +25,7 @@ impl<T: ElfTree + ?Sized> ElfTree for AsUser<'_, T> {
 
 impl ElfTree for Directory {
     fn linking(&self, path: &[u8]) -> Option<Linked> {
-        Some(Linking::read_from(self.0.file(path).ok()?).map(Arc::new))
+        Some(DynamicInfo::read_from(self.0.file(path).ok()?).map(Arc::new))
     }
 }
 
@@ -76,13 +76,13 @@ impl Memory {
     }
 
     /// Keeps what a loader reads of a file. After [`Memory::insert`].
-    pub fn keep_elf(&mut self, path: &[u8], linking: impl Into<Arc<Linking>>) {
+    pub fn keep_elf(&mut self, path: &[u8], linking: impl Into<Arc<DynamicInfo>>) {
         let payload = self.table.add(Kept::Elf(Ok(linking.into()))).ok();
         self.keep(path, payload);
     }
 
     /// An executable ELF file of root.
-    pub fn elf(mut self, path: &str, linking: Linking) -> Memory {
+    pub fn elf(mut self, path: &str, linking: DynamicInfo) -> Memory {
         let kind = Kind::File { size: linking.file_size };
         self.insert(path.as_bytes(), Entry { kind, mode: 0o755, uid: 0, gid: 0 });
         self.keep_elf(path.as_bytes(), linking);
@@ -149,9 +149,11 @@ impl ElfTree for Memory {
             None => None,
         };
         match text {
-            Some(text) if text.len() as u64 == size => Some(Linking::parse(&text).map(Arc::new)),
+            Some(text) if text.len() as u64 == size => {
+                Some(DynamicInfo::parse(&text).map(Arc::new))
+            }
             _ if self.every_elf_is_known => {
-                Some(Err(if size < 52 { NotElf::TooShort } else { NotElf::Magic }))
+                Some(Err(if size < 52 { ElfError::TooShort } else { ElfError::Magic }))
             }
             _ => None,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use crate::binary::Binary;
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 use crate::rootfs::layer::apply::Squashed;
 use crate::rootfs::layer::{HEAD, Member, Want};
 use crate::rootfs::tree::TEXT_LIMIT;
@@ -71,7 +71,7 @@ impl<'a> Reducer<'a> {
         if !bytes.starts_with(b"\x7fELF") {
             return self.table.add_text(bytes);
         }
-        let linked = Linking::parse(bytes).map(Arc::new);
+        let linked = DynamicInfo::parse(bytes).map(Arc::new);
         self.table.add(match linked {
             Ok(linking) if self.find_programs && linking.is_program() && may_be_rust(bytes) => {
                 match rust_program(member.path, bytes) {

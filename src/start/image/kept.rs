@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::binary::Binary;
-use crate::binary::elf::{Linking, NotElf};
+use crate::binary::elf::{DynamicInfo, ElfError};
 use crate::rootfs::spill::Spill;
 use crate::rootfs::{Payload, Why};
 
 /// What a loader reads of a file, or why it reads nothing.
-pub type Linked = Result<Arc<Linking>, NotElf>;
+pub type Linked = Result<Arc<DynamicInfo>, ElfError>;
 
 /// What is kept.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub enum Kept {
     /// What a loader reads.
     Elf(Linked),
     /// What it reads of a Rust executable, and the other facts.
-    Program(Arc<Linking>, Arc<Binary>),
+    Program(Arc<DynamicInfo>, Arc<Binary>),
 }
 
 /// Bytes of memory that what loaders read of an image's files may take, with those of the same
@@ -102,7 +102,7 @@ mod tests {
     fn a_table_gives_back_what_it_got() {
         let table = Table::default();
         let linking =
-            Arc::new(Linking { soname: Some("liba.so".to_owned()), ..Linking::default() });
+            Arc::new(DynamicInfo { soname: Some("liba.so".to_owned()), ..DynamicInfo::default() });
         let elf = table.add(Kept::Elf(Ok(linking.clone()))).unwrap();
         let text = table.add_text(b"#!/bin/sh").unwrap();
         let Some(Kept::Text(there)) = table.get(text) else { unreachable!() };
@@ -115,9 +115,9 @@ mod tests {
     fn what_loaders_read_is_bounded() {
         let table = Table::default();
         let soname = |length| Some("x".repeat(length));
-        let linking = |length| Linking { soname: soname(length), ..Linking::default() };
+        let linking = |length| DynamicInfo { soname: soname(length), ..DynamicInfo::default() };
         let long = Arc::new(linking(MAX_LINKING_BYTES / 4));
-        let one = |linking: &Arc<Linking>| table.add(Kept::Elf(Ok(linking.clone())));
+        let one = |linking: &Arc<DynamicInfo>| table.add(Kept::Elf(Ok(linking.clone())));
         (0..3).for_each(|_| assert!(one(&long).is_ok()));
         let why = one(&long).unwrap_err().to_string();
         assert!(why.contains("loaders read of its libraries"), "{why}");

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 use crate::rootfs::tree::resolve;
 use crate::start::image::elf_tree::ElfTree;
 
 /// The first of the programs that nearly every image has, by which one without a configuration
 /// shows what it is for.
-pub fn neighbour(tree: &dyn ElfTree) -> Option<(&'static str, Arc<Linking>)> {
+pub fn neighbour(tree: &dyn ElfTree) -> Option<(&'static str, Arc<DynamicInfo>)> {
     const PROGRAMS: &[&str] = &[
         "/bin/sh",
         "/bin/busybox",

@@ -87,14 +87,14 @@ impl Absent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::Linking;
+    use crate::binary::elf::DynamicInfo;
     use crate::start::image::elf_tree::Memory;
 
     #[test]
     fn what_is_absent_is_what_a_search_does_not_find() {
         let tree = Memory::default()
-            .elf("/usr/lib/liba.so", Linking::default())
-            .elf("/root.so", Linking::default())
+            .elf("/usr/lib/liba.so", DynamicInfo::default())
+            .elf("/root.so", DynamicInfo::default())
             .link("/lib", "usr/lib")
             .link("/usr/lib/dangling.so", "/elsewhere/dangling.so")
             .link("/loop", "loop")

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::binary::elf::{DF_1_NODEFLIB, Linking};
+use crate::binary::elf::{DF_1_NODEFLIB, DynamicInfo};
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::loader::absent::Absent;
@@ -30,7 +30,7 @@ struct Object {
     path: String,
     /// Without links.
     real: Vec<u8>,
-    linking: Arc<Linking>,
+    linking: Arc<DynamicInfo>,
     /// Who asked first (`l_loader`).
     loaded_by: Option<usize>,
     /// The objects that `DT_NEEDED` leads to, in file order.
@@ -41,7 +41,7 @@ struct Object {
 struct Process<'a> {
     start: &'a Start,
     tree: &'a dyn ElfTree,
-    loader: &'a Linking,
+    loader: &'a DynamicInfo,
     /// In the order of loading; the program first, the loader second.
     objects: Vec<Object>,
     /// The order of look-ups: the program, preloads, then libraries breadth first.
@@ -67,7 +67,7 @@ const LOADER: usize = 1;
 /// Plays `ld.so` up to the program's entry point.
 pub(super) fn load(
     draft: &mut Draft,
-    subject: Arc<Linking>,
+    subject: Arc<DynamicInfo>,
     start: &Start,
     tree: &dyn ElfTree,
     interpreter: &Interpreter,
@@ -98,7 +98,7 @@ enum Search {
 
 impl<'a> Process<'a> {
     fn new(
-        subject: Arc<Linking>,
+        subject: Arc<DynamicInfo>,
         start: &'a Start,
         tree: &'a dyn ElfTree,
         interpreter: &'a Interpreter,
@@ -542,7 +542,7 @@ impl<'a> Process<'a> {
         &mut self,
         path: &str,
         real: Vec<u8>,
-        linking: Arc<Linking>,
+        linking: Arc<DynamicInfo>,
         name: &str,
         by: usize,
     ) -> Search {

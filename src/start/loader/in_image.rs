@@ -82,21 +82,21 @@ fn name(command: &Command, there: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::binary::elf::loader_text::LoaderText;
-    use crate::binary::elf::{ET_DYN, Linking, PT_INTERP, Segment};
+    use crate::binary::elf::{DynamicInfo, ET_DYN, ElfSegment, PT_INTERP};
     use crate::rootfs::document::config::Config;
     use crate::rootfs::{Entry, Kind};
     use crate::start::image::elf_tree::Memory;
 
     fn subject() -> Binary {
-        let segment = |kind| Segment { kind, ..Segment::default() };
-        let linking = Linking {
+        let segment = |kind| ElfSegment { kind, ..ElfSegment::default() };
+        let linking = DynamicInfo {
             ident: [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             file_type: ET_DYN,
             machine: 62,
             program_header_size: 56,
             segments: vec![segment(1), segment(PT_INTERP)],
             interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
-            ..Linking::default()
+            ..DynamicInfo::default()
         };
         let path = "target/release/app".to_owned();
         Binary { path, linking: Some(linking), ..Binary::default() }
@@ -113,13 +113,13 @@ mod tests {
 
     /// A program that needs a library which is only where a variable leads to.
     fn plan_of(words: &[&str]) -> LoadPlan {
-        let loader = Linking {
+        let loader = DynamicInfo {
             loader: Some(LoaderText::default()),
-            segments: vec![Segment { kind: 1, ..Segment::default() }],
+            segments: vec![ElfSegment { kind: 1, ..ElfSegment::default() }],
             file_size: 4096,
             ..subject().linking.unwrap()
         };
-        let library = Linking { dynamic: true, version: 1, ..loader.clone() };
+        let library = DynamicInfo { dynamic: true, version: 1, ..loader.clone() };
         let tree = Memory::default()
             .elf("/app", library.clone())
             .elf("/bin/sh", library.clone())

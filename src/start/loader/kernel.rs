@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
-use crate::binary::elf::{ET_DYN, ET_EXEC, NotElf, PT_INTERP};
+use crate::binary::elf::DynamicInfo;
+use crate::binary::elf::{ET_DYN, ET_EXEC, ElfError, PT_INTERP};
 use crate::rootfs::tree::{Errno, resolve};
 use crate::rootfs::{Entry, Kind};
 use crate::start::image::elf_tree::ElfTree;
@@ -18,7 +18,7 @@ pub(super) enum Exec {
     /// The program runs; no loader is involved.
     Static,
     /// The program and its loader are mapped, and the loader runs.
-    Loader { path: String, real: Vec<u8>, linking: Arc<Linking> },
+    Loader { path: String, real: Vec<u8>, linking: Arc<DynamicInfo> },
     /// The loader's bytes were not looked at.
     Unread(String),
 }
@@ -30,7 +30,7 @@ const EIO: &str = "Input/output error";
 
 /// Follows `load_elf_binary` (fs/binfmt_elf.c). Only a mode without any execute bit stops the
 /// superuser.
-pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> Exec {
+pub(super) fn exec(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> Exec {
     let refused = |stage, why: &'static str, problem| {
         // Engines pass the kernel's word on through Go, whose errors begin in lower case.
         Exec::Refused(stage, problem, format!("exec {}: {}", start.path, lower_first(why)))
@@ -103,8 +103,8 @@ pub(super) fn exec(subject: &Linking, start: &Start, tree: &dyn ElfTree) -> Exec
     }
     match tree.linking(&there.path) {
         None => Exec::Unread(path),
-        Some(Err(NotElf::TooShort)) => unusable(EIO, "shorter than an ELF header".to_owned()),
-        Some(Err(NotElf::Magic | NotElf::Ident)) => unusable(ELIBBAD, "not ELF".to_owned()),
+        Some(Err(ElfError::TooShort)) => unusable(EIO, "shorter than an ELF header".to_owned()),
+        Some(Err(ElfError::Magic | ElfError::Ident)) => unusable(ELIBBAD, "not ELF".to_owned()),
         Some(Ok(linking)) if linking.machine != subject.machine => {
             unusable(ELIBBAD, format!("a loader for {}", machine::name(linking.machine)))
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 use crate::binary::elf::{ET_DYN, ET_EXEC};
 use crate::rootfs::Kind;
 use crate::rootfs::tree::{Errno, resolve};
@@ -21,7 +21,7 @@ struct Object {
     /// The last name of the path, for what was found by a search.
     short: Option<String>,
     real: Vec<u8>,
-    linking: Arc<Linking>,
+    linking: Arc<DynamicInfo>,
     needed_by: Option<usize>,
 }
 
@@ -53,7 +53,7 @@ const ENOEXEC: &str = "Exec format error";
 /// Plays `__dls3`.
 pub(super) fn load(
     draft: &mut Draft,
-    subject: Arc<Linking>,
+    subject: Arc<DynamicInfo>,
     start: &Start,
     tree: &dyn ElfTree,
     interpreter: &Interpreter,
@@ -93,7 +93,7 @@ pub(super) fn load(
 /// `gcompat`'s loader runs musl's with its library preloaded.
 pub(super) fn load_through_gcompat(
     draft: &mut Draft,
-    subject: Arc<Linking>,
+    subject: Arc<DynamicInfo>,
     start: &Start,
     tree: &dyn ElfTree,
     interpreter: &Interpreter,
@@ -135,7 +135,7 @@ fn split(list: &str) -> Vec<String> {
     list.split([':', '\n']).filter(|it| !it.is_empty()).map(str::to_owned).collect()
 }
 
-fn architecture(loader: &Linking) -> &'static str {
+fn architecture(loader: &DynamicInfo) -> &'static str {
     match loader.machine {
         62 => "x86_64",
         3 => "i386",
@@ -382,7 +382,7 @@ impl Process<'_> {
     }
 
     /// `find_sym` over everything that was loaded, then the names that glibc gives to large files.
-    fn defines(&self, reference: &crate::binary::elf::symbols::Reference<'_>) -> bool {
+    fn defines(&self, reference: &crate::binary::elf::symbols::UndefinedSymbol<'_>) -> bool {
         let skip = usize::from(reference.copied);
         let offered = |object: &Object, name: &str| {
             object.linking.symbols.as_ref().is_some_and(|it| it.definitions(name).any(is_default))

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
-use crate::binary::elf::{DF_1_PIE, ET_DYN, ET_EXEC, NotElf};
+use crate::binary::elf::DynamicInfo;
+use crate::binary::elf::{DF_1_PIE, ET_DYN, ET_EXEC, ElfError};
 use crate::rootfs::Kind;
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
@@ -11,7 +11,7 @@ use crate::start::image::elf_tree::ElfTree;
 /// What became of a candidate.
 pub(super) enum Open {
     /// A library for this machine, and its path without links.
-    Found(Vec<u8>, Arc<Linking>),
+    Found(Vec<u8>, Arc<DynamicInfo>),
     /// Not there: the search goes on.
     Absent(Errno),
     /// There, but for another class: the search goes on, and the last word changes.
@@ -25,7 +25,7 @@ pub(super) enum Open {
 }
 
 /// Looks at an absolute path with the eyes of a loader.
-pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &Linking) -> Open {
+pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &DynamicInfo) -> Open {
     let resolved = match resolve(tree, path.as_bytes()) {
         Ok(resolved) => resolved,
         Err(not) => return Open::Absent(not.why),
@@ -44,9 +44,9 @@ pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &Linking) -> Open {
     }
     match tree.linking(&resolved.path) {
         None => Open::Unread,
-        Some(Err(NotElf::TooShort)) => Open::Broken("file too short"),
-        Some(Err(NotElf::Magic)) => Open::Broken("invalid ELF header"),
-        Some(Err(NotElf::Ident)) => Open::OtherClass,
+        Some(Err(ElfError::TooShort)) => Open::Broken("file too short"),
+        Some(Err(ElfError::Magic)) => Open::Broken("invalid ELF header"),
+        Some(Err(ElfError::Ident)) => Open::OtherClass,
         Some(Ok(linking)) => match refusal(&linking, loader) {
             Some(refusal) => refusal,
             None => Open::Found(resolved.path, linking),
@@ -55,7 +55,7 @@ pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &Linking) -> Open {
 }
 
 /// The tests of the header, in the loader's order.
-fn refusal(linking: &Linking, loader: &Linking) -> Option<Open> {
+fn refusal(linking: &DynamicInfo, loader: &DynamicInfo) -> Option<Open> {
     let ident = &linking.ident;
     if ident[4] != loader.ident[4] {
         return Some(Open::OtherClass);
@@ -90,7 +90,7 @@ fn refusal(linking: &Linking, loader: &Linking) -> Option<Open> {
 }
 
 /// The machine, and what of `e_flags` names another calling convention (`elf_machine_matches_host`).
-fn same_machine(linking: &Linking, loader: &Linking) -> bool {
+fn same_machine(linking: &DynamicInfo, loader: &DynamicInfo) -> bool {
     let mask = match loader.machine {
         243 => 0x6,  // RISC-V: the floating-point ABI
         21 => 0x3,   // 64-bit PowerPC: ELFv1 or ELFv2
@@ -104,19 +104,19 @@ fn same_machine(linking: &Linking, loader: &Linking) -> bool {
 
 /// Why a library that is mapped will not do as soon as it is touched: the file ends before its
 /// segments do, the loader does not look, and the kernel sends SIGBUS.
-pub(super) fn cut_off(linking: &Linking) -> Option<String> {
+pub(super) fn cut_off(linking: &DynamicInfo) -> Option<String> {
     let end = linking.loads().map(|it| it.offset.saturating_add(it.file_size)).max()?;
     let size = linking.file_size;
     (end > size).then(|| format!("cut off: {size} bytes of at least {end} are there"))
 }
 
 /// What `_dl_map_object_from_fd` refuses of a file that was opened.
-pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
+pub(super) fn refused_by_mapping(linking: &DynamicInfo) -> Option<&'static str> {
     // The smallest page of any machine that Rust knows; a file that is out of step with it is so
     // with every larger one.
     const PAGE: u64 = 4096;
     let out_of_step =
-        |it: &&crate::binary::elf::Segment| it.address.wrapping_sub(it.offset) & (PAGE - 1) != 0;
+        |it: &&crate::binary::elf::ElfSegment| it.address.wrapping_sub(it.offset) & (PAGE - 1) != 0;
     if linking.loads().any(|it| out_of_step(&it)) {
         Some("ELF load command address/offset not page-aligned")
     } else if linking.loads().next().is_none() {
@@ -135,21 +135,26 @@ pub(super) fn refused_by_mapping(linking: &Linking) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binary::elf::{PT_LOAD, Segment};
+    use crate::binary::elf::{ElfSegment, PT_LOAD};
 
     #[test]
     fn a_library_that_ends_before_its_segments_is_cut_off() {
-        let of = |file_size| Linking {
+        let of = |file_size| DynamicInfo {
             file_size,
             segments: vec![
-                Segment { kind: PT_LOAD, offset: 0, file_size: 0x500, ..Segment::default() },
-                Segment { kind: PT_LOAD, offset: 0x1000, file_size: 0x200, ..Segment::default() },
+                ElfSegment { kind: PT_LOAD, offset: 0, file_size: 0x500, ..ElfSegment::default() },
+                ElfSegment {
+                    kind: PT_LOAD,
+                    offset: 0x1000,
+                    file_size: 0x200,
+                    ..ElfSegment::default()
+                },
             ],
-            ..Linking::default()
+            ..DynamicInfo::default()
         };
         assert_eq!(cut_off(&of(0x1200)), None);
         let why = cut_off(&of(0x11ff)).unwrap();
         assert_eq!(why, "cut off: 4607 bytes of at least 4608 are there");
-        assert_eq!(cut_off(&Linking::default()), None);
+        assert_eq!(cut_off(&DynamicInfo::default()), None);
     }
 }

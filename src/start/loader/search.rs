@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 
 /// The loader that the kernel found.
 pub(super) struct Interpreter {
@@ -11,7 +11,7 @@ pub(super) struct Interpreter {
     pub(super) path: String,
     /// Without links.
     pub(super) real: Vec<u8>,
-    pub(super) linking: Arc<Linking>,
+    pub(super) linking: Arc<DynamicInfo>,
 }
 
 /// The values of glibc's dynamic string tokens.

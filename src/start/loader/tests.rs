@@ -1,17 +1,17 @@
 //! The kernel's part and the first steps of each loader, over trees in memory.
 
-use crate::binary::elf::{ET_DYN, PT_INTERP, Segment};
+use crate::binary::elf::{ET_DYN, ElfSegment, PT_INTERP};
 use crate::start::image::elf_tree::Memory;
 use crate::start::loader::*;
 
 const ELIBBAD: &str = "accessing a corrupted shared library";
 
-fn program(interpreter: Option<&str>) -> Linking {
-    let mut segments = vec![Segment { kind: 1, ..Segment::default() }];
+fn program(interpreter: Option<&str>) -> DynamicInfo {
+    let mut segments = vec![ElfSegment { kind: 1, ..ElfSegment::default() }];
     if interpreter.is_some() {
-        segments.push(Segment { kind: PT_INTERP, ..Segment::default() });
+        segments.push(ElfSegment { kind: PT_INTERP, ..ElfSegment::default() });
     }
-    Linking {
+    DynamicInfo {
         ident: [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         file_type: ET_DYN,
         machine: 62,
@@ -19,7 +19,7 @@ fn program(interpreter: Option<&str>) -> Linking {
         program_header_size: 56,
         segments,
         interpreter: interpreter.map(str::to_owned),
-        ..Linking::default()
+        ..DynamicInfo::default()
     }
 }
 
@@ -61,12 +61,12 @@ fn mode_and_machine_come_before_the_interpreter() {
     let refused = plan(&subject, &foreign, &tree);
     assert_eq!(refused.stage, Some(Stage::Exec));
     assert_eq!(refused.errors, ["exec /other: exec format error"]);
-    let narrow = Linking { machine: 3, ..subject };
+    let narrow = DynamicInfo { machine: 3, ..subject };
     let kernel = Start { machine: Some(62), ..Start::of("/other") };
     assert_eq!(plan_stage(&narrow, &kernel, &tree), Some(Stage::Interpreter), "386 runs on amd64");
 }
 
-fn plan_stage(subject: &Linking, start: &Start, tree: &Memory) -> Option<Stage> {
+fn plan_stage(subject: &DynamicInfo, start: &Start, tree: &Memory) -> Option<Stage> {
     plan(subject, start, tree).stage
 }
 
@@ -114,13 +114,13 @@ fn a_search_asks_for_each_directory_once() {
         (0..count).map(|it| format!("{root}{it}")).collect::<Vec<_>>().join(":")
     };
     let needed = (0..NEEDED).map(|it| format!("lib{it}.so")).chain(["liblast.so".to_owned()]);
-    let subject = Linking {
+    let subject = DynamicInfo {
         needed: needed.collect(),
         runpath: Some(directories("/there/", DIRECTORIES)),
         ..program(Some(interpreter))
     };
-    let loader = Linking { dynamic: true, file_size: 4096, ..program(None) };
-    let itself = Linking { loader: Some(Default::default()), ..loader.clone() };
+    let loader = DynamicInfo { dynamic: true, file_size: 4096, ..program(None) };
+    let itself = DynamicInfo { loader: Some(Default::default()), ..loader.clone() };
     let mut tree = Memory::default().elf(interpreter, itself);
     for it in 0..DIRECTORIES {
         tree = tree.file(&format!("/there/{it}/x"), 0o644, "x");
@@ -141,12 +141,12 @@ fn a_search_asks_for_each_directory_once() {
 #[test]
 fn what_the_platform_is_depends_on_the_processor() {
     let interpreter = "/lib64/ld-linux-x86-64.so.2";
-    let loader = Linking { machine: 62, dynamic: true, file_size: 4096, ..program(None) };
-    let itself = Linking { loader: Some(Default::default()), ..loader.clone() };
+    let loader = DynamicInfo { machine: 62, dynamic: true, file_size: 4096, ..program(None) };
+    let itself = DynamicInfo { loader: Some(Default::default()), ..loader.clone() };
     let tree =
         |at: &str| Memory::default().elf(interpreter, itself.clone()).elf(at, loader.clone());
     let open = |runpath: &str, at: &str| {
-        let subject = Linking {
+        let subject = DynamicInfo {
             needed: vec!["libfoo.so".to_owned()],
             runpath: Some(runpath.to_owned()),
             machine: 62,

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use binlint::internals::binary::Binary;
 use binlint::internals::binary::{
-    CrateSource, DebugInfo, Linkage, MainVerdict, Panic, Relro, Symbols,
+    CrateSource, DebugInfo, Linkage, MainVerdict, PanicStrategy, Relro, SymbolTableState,
 };
 use binlint::internals::report::words;
 
@@ -210,8 +210,9 @@ fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
     let linkage = if row["link"].contains("static") { "static" } else { "dynamic" };
     let known = if row["triple"].contains("musl") { "musl" } else { "glibc" };
     tally.add("libc", id, libc.as_deref(), &format!("{known}, {linkage}"));
-    let said =
-        binary.symbols.map(|it| if it == Symbols::Stripped { "stripped" } else { "present" });
+    let said = binary
+        .symbols
+        .map(|it| if it == SymbolTableState::Stripped { "stripped" } else { "present" });
     tally.add("symbols", id, said, "stripped");
     let known = match row["rustc"].strip_prefix("nightly ") {
         Some(version) => format!("{version}-nightly"),
@@ -219,8 +220,8 @@ fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
     };
     tally.add("rustc version", id, binary.rustc.version.as_deref(), &known);
     let said = binary.panic.value.map(|panic| match panic {
-        Panic::Unwind => "unwind",
-        Panic::Abort => "abort",
+        PanicStrategy::Unwind => "unwind",
+        PanicStrategy::Abort => "abort",
     });
     tally.add("panic strategy", id, said, &row["panic"]);
     let said = binary.main.value.map(|verdict| match verdict {
@@ -384,8 +385,8 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
     }
     if !truth("stripped").is_empty() {
         let said = binary.symbols.map(|symbols| match symbols {
-            Symbols::Present => "present",
-            Symbols::Stripped => "stripped",
+            SymbolTableState::Present => "present",
+            SymbolTableState::Stripped => "stripped",
         });
         let known = if truth("stripped") == "yes" { "stripped" } else { "present" };
         tally.add("symbols", id, said, known);
@@ -450,8 +451,8 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
     );
     if matches!(truth("panic_confidence"), "certain" | "high") {
         let said = binary.panic.value.map(|panic| match panic {
-            Panic::Unwind => "unwind",
-            Panic::Abort => "abort",
+            PanicStrategy::Unwind => "unwind",
+            PanicStrategy::Abort => "abort",
         });
         tally.add("panic strategy", id, said, truth("panic"));
     }

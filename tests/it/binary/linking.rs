@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use binlint::internals::binary::elf::Linking;
-use binlint::internals::binary::elf::NotElf;
+use binlint::internals::binary::elf::DynamicInfo;
+use binlint::internals::binary::elf::ElfError;
 
 use crate::support::{program, slow};
 
@@ -46,9 +46,9 @@ fn dynamic_section_and_versions_agree_with_readelf() {
     let mut seen = 0;
     for path in files() {
         let bytes = std::fs::read(&path).expect("a file of the system can be read");
-        let linking = match Linking::parse(&bytes) {
+        let linking = match DynamicInfo::parse(&bytes) {
             Ok(linking) => linking,
-            Err(NotElf::TooShort | NotElf::Magic | NotElf::Ident) => continue,
+            Err(ElfError::TooShort | ElfError::Magic | ElfError::Ident) => continue,
         };
         seen += 1;
         let shown = path.display();
@@ -123,13 +123,13 @@ fn damage_anywhere_is_no_panic() {
     let whole = std::fs::read(program::small()).expect("it is there");
     let head = &whole[..whole.len().min(60_000)];
     for end in (0..head.len()).step_by(131) {
-        let _ = Linking::parse(&head[..end]);
+        let _ = DynamicInfo::parse(&head[..end]);
     }
     let mut damaged = head.to_vec();
     for at in 0..damaged.len().min(4096) {
         let before = damaged[at];
         damaged[at] ^= 0xff;
-        let _ = Linking::parse(&damaged);
+        let _ = DynamicInfo::parse(&damaged);
         damaged[at] = before;
     }
 }
@@ -137,10 +137,10 @@ fn damage_anywhere_is_no_panic() {
 #[test]
 fn this_machine_s_loader_says_where_it_looks() {
     let bytes = std::fs::read(program::small()).expect("it is there");
-    let linking = Linking::parse(&bytes).expect("ELF");
+    let linking = DynamicInfo::parse(&bytes).expect("ELF");
     let interpreter = linking.interpreter.expect("a test is linked dynamically");
     let file = std::fs::File::open(&interpreter).expect("it runs, so its loader is there");
-    let loader = Linking::read_from(file).expect("ELF").loader.expect("glibc's loader");
+    let loader = DynamicInfo::read_from(file).expect("ELF").loader.expect("glibc's loader");
     // The loader's own words: the lines that end in "(system search path)".
     let help = Command::new(&interpreter).arg("--help").output().expect("a loader runs");
     let help = String::from_utf8_lossy(&help.stdout).into_owned();

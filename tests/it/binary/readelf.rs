@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::{corpus, program, slow};
 use binlint::internals::binary::Binary;
-use binlint::internals::binary::{Kind, Relro, Symbols};
+use binlint::internals::binary::{BinaryKind, Relro, SymbolTableState};
 
 fn files() -> Vec<PathBuf> {
     let mut files = vec![program::small().to_owned()];
@@ -67,7 +67,7 @@ fn headers_say_what_readelf_says() {
             assert_eq!(binary.position_independent, Some(dynamic_type), "{shown}");
             // binutils calls a program by DF_1_PIE alone; an interpreter says the same.
             if field("Type").contains("Position-Independent Executable") {
-                assert_eq!(binary.kind, Kind::Executable, "{shown}");
+                assert_eq!(binary.kind, BinaryKind::Executable, "{shown}");
             }
             assert_eq!(binary.needed, tagged(&dynamic, "(NEEDED)"), "{shown}");
             assert_eq!(
@@ -110,8 +110,11 @@ fn headers_say_what_readelf_says() {
             assert_eq!(facts.text_relocations, Some(text), "{shown}");
 
             let sections = readelf(&path, "-SW");
-            let symbols =
-                if sections.contains(" .symtab ") { Symbols::Present } else { Symbols::Stripped };
+            let symbols = if sections.contains(" .symtab ") {
+                SymbolTableState::Present
+            } else {
+                SymbolTableState::Stripped
+            };
             assert_eq!(binary.symbols, Some(symbols), "{shown}");
             let build_id = readelf(&path, "-nW").lines().find_map(|line| {
                 line.split_once("Build ID: ").map(|(_, id)| id.trim().to_string())

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::support::cargo::{environment, write};
 use crate::support::slow::{self, Need};
-use binlint::internals::binary::Panic;
+use binlint::internals::binary::PanicStrategy;
 use binlint::internals::cargo::build::Build;
 use binlint::internals::cargo::target_dir::outputs::{Output, Outputs};
 use binlint::internals::cargo::workspace;
@@ -194,8 +194,8 @@ fn in_cargos_words(profile: &Profile) -> Value {
         "rpath": profile.rpath.value,
         "incremental": profile.incremental.value,
         "panic": match profile.panic.value {
-            Panic::Unwind => "unwind",
-            Panic::Abort => "abort",
+            PanicStrategy::Unwind => "unwind",
+            PanicStrategy::Abort => "abort",
         },
         "strip": profile.strip.value.name(),
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use binlint::Level;
 use binlint::internals::config::Config;
-use binlint::internals::dockerfile::{Options, context};
+use binlint::internals::dockerfile::{DockerfileOptions, context};
 use binlint::internals::lint::lint;
 use binlint::internals::subject::Facts;
 
@@ -14,7 +14,7 @@ const TWINS: &str = "testdata/dockerfiles";
 
 /// The rules that fail, with the level that counts.
 fn failures(file: &Path) -> Vec<(&'static str, Level)> {
-    let dockerfile = context::load(file, "Dockerfile", None, &Options::default())
+    let dockerfile = context::load(file, "Dockerfile", None, &DockerfileOptions::default())
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     assert_eq!(dockerfile.notes, Vec::<String>::new(), "{}", file.display());
     let facts = Facts { dockerfile: Some(dockerfile), ..Facts::default() };

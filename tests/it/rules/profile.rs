@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::cargo::{build, query, write};
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::Binary;
-use binlint::internals::binary::Panic;
+use binlint::internals::binary::PanicStrategy;
 use binlint::internals::cargo::build::Build;
 use binlint::internals::cargo::target_dir::outputs::find_outputs;
 use binlint::internals::cargo::workspace::profile::{Lto, Strip};
@@ -248,7 +248,7 @@ fn expectations<'a>(subject: &Program, maker: &Program) -> Vec<(&'a str, Vec<&'s
         && !told.debug_assertions.value
         && !told.overflow_checks.value;
     expected.push(("debug-build", verdict(unoptimised || marks)));
-    if truth.panic.value == Panic::Unwind {
+    if truth.panic.value == PanicStrategy::Unwind {
         expected.push(("catch-unwind-under-abort", vec!["not-applicable"]));
     }
     expected

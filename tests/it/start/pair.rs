@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use binlint::internals::binary::elf::Linking;
+use binlint::internals::binary::elf::DynamicInfo;
 use binlint::internals::rootfs::tree::host_directory::Root;
 use binlint::internals::rootfs::tree::users::Identity;
 use binlint::internals::rootfs::tree::{Directory, resolve};
@@ -81,7 +81,7 @@ impl Pair {
         let tree = Directory(Root::open(&self.root).expect("the root is a directory"));
         let found = resolve(&tree, self.path.as_bytes())
             .unwrap_or_else(|not| panic!("{}: {not}", self.name));
-        let linking: Linking = match tree.linking(&found.path) {
+        let linking: DynamicInfo = match tree.linking(&found.path) {
             Some(Ok(linking)) => (*linking).clone(),
             other => panic!("{}: {}: {other:?}", self.name, self.path),
         };

@@ -1,9 +1,9 @@
 //! Words: quotes and what `$` begins.
 
-use super::{Parsed, Parser, Part, ShellError, Word, is_meta};
+use super::{ParsedShell, ShellError, ShellParser, ShellWord, WordPart, is_meta};
 
-impl Parser<'_> {
-    pub(super) fn assignment(&mut self) -> Parsed<Option<(String, Word)>> {
+impl ShellParser<'_> {
+    pub(super) fn assignment(&mut self) -> ParsedShell<Option<(String, ShellWord)>> {
         let rest = &self.text[self.at..];
         let end =
             rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
@@ -18,21 +18,24 @@ impl Parser<'_> {
         if self.peek() == Some(b'(') {
             let start = self.at;
             self.skip_arithmetic()?;
-            return Ok(Some((name, Word { parts: vec![Part::Opaque], span: start..self.at })));
+            return Ok(Some((
+                name,
+                ShellWord { parts: vec![WordPart::Opaque], span: start..self.at },
+            )));
         }
         let mut word = match self.peek() {
             None | Some(b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b')') => {
-                Word { parts: Vec::new(), span: self.at..self.at }
+                ShellWord { parts: Vec::new(), span: self.at..self.at }
             }
             Some(_) => self.word()?,
         };
         if plus {
-            word.parts.insert(0, Part::Opaque);
+            word.parts.insert(0, WordPart::Opaque);
         }
         Ok(Some((name, word)))
     }
 
-    pub(super) fn word(&mut self) -> Parsed<Word> {
+    pub(super) fn word(&mut self) -> ParsedShell<ShellWord> {
         let start = self.at;
         let mut parts = Vec::new();
         let mut plain = String::new();
@@ -41,7 +44,7 @@ impl Parser<'_> {
                 b'<' | b'>' if self.bytes.get(self.at + 1) == Some(&b'(') && self.at == start => {
                     self.at += 1;
                     self.skip_arithmetic()?;
-                    parts.push(Part::Opaque);
+                    parts.push(WordPart::Opaque);
                 }
                 byte if is_meta(byte) => break,
                 b'\\' => {
@@ -52,13 +55,13 @@ impl Parser<'_> {
                         push(
                             &mut parts,
                             &mut plain,
-                            Part::Text { text: next.into(), quoted: true },
+                            WordPart::Text { text: next.into(), quoted: true },
                         );
                     }
                 }
                 b'\'' => {
                     let body = self.single_quoted()?;
-                    push(&mut parts, &mut plain, Part::Text { text: body, quoted: true });
+                    push(&mut parts, &mut plain, WordPart::Text { text: body, quoted: true });
                 }
                 b'"' => {
                     flush(&mut parts, &mut plain);
@@ -82,11 +85,11 @@ impl Parser<'_> {
         if self.at == start {
             Err(self.unexpected())
         } else {
-            Ok(Word { parts, span: start..self.at })
+            Ok(ShellWord { parts, span: start..self.at })
         }
     }
 
-    fn single_quoted(&mut self) -> Parsed<String> {
+    fn single_quoted(&mut self) -> ParsedShell<String> {
         let start = self.at + 1;
         match memchr::memchr(b'\'', &self.bytes[start..]) {
             Some(length) => {
@@ -97,12 +100,12 @@ impl Parser<'_> {
         }
     }
 
-    fn double_quoted(&mut self, parts: &mut Vec<Part>) -> Parsed<()> {
+    fn double_quoted(&mut self, parts: &mut Vec<WordPart>) -> ParsedShell<()> {
         let opened = self.at;
         self.at += 1;
         let mut text = String::new();
-        let quoted = |text: &mut String, parts: &mut Vec<Part>| {
-            parts.push(Part::Text { text: std::mem::take(text), quoted: true });
+        let quoted = |text: &mut String, parts: &mut Vec<WordPart>| {
+            parts.push(WordPart::Text { text: std::mem::take(text), quoted: true });
         };
         loop {
             match self.peek() {
@@ -143,20 +146,20 @@ impl Parser<'_> {
     }
 
     /// What `$` or a backquote begins; `None` for a `$` that stands for itself.
-    fn expansion(&mut self, quoted: bool) -> Parsed<Option<Part>> {
+    fn expansion(&mut self, quoted: bool) -> ParsedShell<Option<WordPart>> {
         if self.peek() == Some(b'`') {
             return self.deeper(Self::backquoted).map(Some);
         }
         if self.starts("$((") {
             self.at += 1;
             self.skip_arithmetic()?;
-            return Ok(Some(Part::Opaque));
+            return Ok(Some(WordPart::Opaque));
         }
         if self.starts("$(") {
             self.at += 2;
             let nodes = self.list()?;
             self.close(b')')?;
-            return Ok(Some(Part::Command(nodes)));
+            return Ok(Some(WordPart::Command(nodes)));
         }
         if self.starts("${") {
             self.at += 2;
@@ -166,7 +169,7 @@ impl Parser<'_> {
         match self.peek() {
             Some(b'\'') if !quoted => {
                 let text = self.single_quoted()?;
-                Ok(Some(Part::Text { text, quoted: true }))
+                Ok(Some(WordPart::Text { text, quoted: true }))
             }
             Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => {
                 let start = self.at;
@@ -174,18 +177,18 @@ impl Parser<'_> {
                     self.at += 1;
                 }
                 let name = self.text[start..self.at].to_owned();
-                Ok(Some(Part::Variable { name, operation: None, quoted }))
+                Ok(Some(WordPart::Variable { name, operation: None, quoted }))
             }
             Some(byte) if byte.is_ascii_digit() || b"@*#?$!-".contains(&byte) => {
                 self.at += 1;
                 let name = char::from(byte).to_string();
-                Ok(Some(Part::Variable { name, operation: None, quoted }))
+                Ok(Some(WordPart::Variable { name, operation: None, quoted }))
             }
             _ => Ok(None),
         }
     }
 
-    fn backquoted(&mut self) -> Parsed<Part> {
+    fn backquoted(&mut self) -> ParsedShell<WordPart> {
         let opened = self.at;
         let mut script = String::new();
         self.at += 1;
@@ -193,7 +196,7 @@ impl Parser<'_> {
             self.at += next.len_utf8();
             match next {
                 '`' => {
-                    let mut inner = Parser {
+                    let mut inner = ShellParser {
                         text: &script,
                         bytes: script.as_bytes(),
                         at: 0,
@@ -203,7 +206,7 @@ impl Parser<'_> {
                     };
                     let nodes = inner.list();
                     return nodes
-                        .map(Part::Command)
+                        .map(WordPart::Command)
                         .map_err(|error| ShellError { offset: opened, message: error.message });
                 }
                 '\\' => {
@@ -219,7 +222,7 @@ impl Parser<'_> {
         Err(self.error("a backquote is never closed"))
     }
 
-    fn braced(&mut self, quoted: bool) -> Parsed<Part> {
+    fn braced(&mut self, quoted: bool) -> ParsedShell<WordPart> {
         let start = self.at;
         if self.peek() == Some(b'#') || self.peek() == Some(b'!') {
             self.at += 1;
@@ -255,7 +258,7 @@ impl Parser<'_> {
                 }
                 Some(b'\'') if !quoted => {
                     let body = self.single_quoted()?;
-                    push(&mut parts, &mut text, Part::Text { text: body, quoted: true });
+                    push(&mut parts, &mut text, WordPart::Text { text: body, quoted: true });
                 }
                 Some(b'\\') => {
                     self.at += 1;
@@ -273,17 +276,17 @@ impl Parser<'_> {
         self.at += 1;
         flush(&mut parts, &mut text);
         let operation = (!operator.is_empty()).then_some((operator, parts));
-        Ok(Part::Variable { name, operation, quoted })
+        Ok(WordPart::Variable { name, operation, quoted })
     }
 }
 
-fn push(parts: &mut Vec<Part>, plain: &mut String, part: Part) {
+fn push(parts: &mut Vec<WordPart>, plain: &mut String, part: WordPart) {
     flush(parts, plain);
     parts.push(part);
 }
 
-fn flush(parts: &mut Vec<Part>, plain: &mut String) {
+fn flush(parts: &mut Vec<WordPart>, plain: &mut String) {
     if !plain.is_empty() {
-        parts.push(Part::Text { text: std::mem::take(plain), quoted: false });
+        parts.push(WordPart::Text { text: std::mem::take(plain), quoted: false });
     }
 }

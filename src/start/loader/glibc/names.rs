@@ -1,10 +1,10 @@
 //! What a glibc and its machine are called, and its words.
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 use crate::rootfs::tree::Errno;
 
 /// The highest `GLIBC_2.x` that a library defines.
-pub(super) fn highest_glibc(libc: &Linking) -> Option<String> {
+pub(super) fn highest_glibc(libc: &DynamicInfo) -> Option<String> {
     let versions = libc.version_definitions.iter().filter_map(|it| it.name.strip_prefix("GLIBC_"));
     let numbers = |version: &str| -> Option<Vec<u32>> {
         version.split('.').map(|number| number.parse().ok()).collect()
@@ -27,7 +27,7 @@ pub(super) fn library_token(directories: &[String]) -> String {
 }
 
 /// `$PLATFORM` (`AT_PLATFORM`).
-pub(super) fn platform(loader: &Linking) -> &'static str {
+pub(super) fn platform(loader: &DynamicInfo) -> &'static str {
     match loader.machine {
         62 => "x86_64",
         3 => "i686",
@@ -57,6 +57,6 @@ pub(super) fn loaders_strerror(errno: Errno) -> &'static str {
     }
 }
 
-pub(super) fn wrong_class(loader: &Linking) -> &'static str {
+pub(super) fn wrong_class(loader: &DynamicInfo) -> &'static str {
     if loader.is_64() { "wrong ELF class: ELFCLASS32" } else { "wrong ELF class: ELFCLASS64" }
 }

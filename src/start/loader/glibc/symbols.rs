@@ -1,7 +1,7 @@
 //! glibc's binding of symbols: each reference by name and version through the one global scope.
 
-use crate::binary::elf::Linking;
-use crate::binary::elf::symbols::Reference;
+use crate::binary::elf::DynamicInfo;
+use crate::binary::elf::symbols::UndefinedSymbol;
 use crate::start::loader::glibc::Process;
 use crate::start::loader::{Draft, Problem, Stage};
 
@@ -67,7 +67,7 @@ struct Version<'a> {
     library: Option<&'a str>,
 }
 
-fn version_of(linking: &Linking, index: u16) -> Option<Version<'_>> {
+fn version_of(linking: &DynamicInfo, index: u16) -> Option<Version<'_>> {
     if !linking.has_versions {
         return None;
     }
@@ -90,7 +90,7 @@ enum Found {
 fn find(
     process: &Process<'_>,
     from: usize,
-    reference: &Reference<'_>,
+    reference: &UndefinedSymbol<'_>,
     version: Option<&Version<'_>>,
 ) -> Found {
     for &object in &process.scope {
@@ -127,7 +127,7 @@ fn find(
 
 /// `check_match` for a reference with a version: the version itself, or a definition without one
 /// where the reference does not insist.
-fn answers(linking: &Linking, versym: u16, wanted: &Version<'_>) -> bool {
+fn answers(linking: &DynamicInfo, versym: u16, wanted: &Version<'_>) -> bool {
     match linking.version_name(versym & 0x7fff) {
         Some(name) => name == wanted.name,
         None => !wanted.hidden && versym & 0x8000 == 0,
@@ -136,7 +136,7 @@ fn answers(linking: &Linking, versym: u16, wanted: &Version<'_>) -> bool {
 
 /// `check_match` for a reference without a version: a definition of the base or of the first
 /// version, or the only default one.
-fn answers_unversioned(linking: &Linking, definitions: impl Iterator<Item = u16>) -> bool {
+fn answers_unversioned(linking: &DynamicInfo, definitions: impl Iterator<Item = u16>) -> bool {
     let mut defaults = 0;
     for versym in definitions {
         if !linking.has_versions || versym & 0x7fff < 3 {

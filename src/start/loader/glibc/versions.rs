@@ -1,6 +1,6 @@
 //! glibc's comparison of versions: those that files require against those that libraries define.
 
-use crate::binary::elf::Linking;
+use crate::binary::elf::DynamicInfo;
 use crate::start::loader::glibc::{LOADER, Process};
 use crate::start::loader::{Draft, Problem, Stage};
 
@@ -70,7 +70,7 @@ impl Process<'_> {
     }
 
     /// Since 2.36 the loader insists that packed relocations are announced as a version.
-    fn refuses_packed_relocations(&self, linking: &Linking) -> bool {
+    fn refuses_packed_relocations(&self, linking: &DynamicInfo) -> bool {
         let release = self.loader.loader.as_ref().and_then(|it| it.release);
         let announced = linking.version_needs.iter().any(|it| it.name == "GLIBC_ABI_DT_RELR")
             || linking.version_definitions.iter().any(|it| it.name == "GLIBC_PRIVATE");
