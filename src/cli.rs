@@ -11,6 +11,7 @@ pub mod build;
 pub mod check;
 pub mod diff;
 pub mod dockerfile;
+pub mod formats;
 pub mod freshen;
 pub mod inspect;
 pub mod output;
@@ -90,7 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             // Nothing is left to do when not even this can be printed.
             let has_hidden = arguments.iter().any(|it| it.to_string_lossy().contains(is_hidden))
                 || text.contains(has_hidden);
-            let _ = match file_without_command(&error) {
+            let _ = match file_without_command(&error).or_else(|| wrong_value(&error)) {
                 Some(message) => output::say(format_args!("error: {message}")),
                 None if has_hidden => output::say(format_args!("{text}")),
                 None => error.print(),
@@ -137,9 +138,9 @@ fn output_options_last(mut arguments: Vec<OsString>) -> Vec<OsString> {
     while let Some(argument) = arguments.get(command).and_then(|it| it.to_str()) {
         command += match argument {
             "-q" | "--quiet" | "-v" | "--verbose" => 1,
-            "--color" | "--format" | "-o" | "--output" => 2,
+            "--color" | "--format" | "-o" | "--output" | "--report" => 2,
             joined
-                if ["--color=", "--format=", "--output="]
+                if ["--color=", "--format=", "--output=", "--report="]
                     .iter()
                     .any(|it| joined.starts_with(it)) =>
             {
@@ -153,6 +154,26 @@ fn output_options_last(mut arguments: Vec<OsString>) -> Vec<OsString> {
         arguments[1..=command].rotate_right(1);
     }
     arguments
+}
+
+/// What to say to `--format xml`, in one line.
+fn wrong_value(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidValue {
+        return None;
+    }
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (option, value) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
+    let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue) else {
+        return None;
+    };
+    let option = option.split(' ').next().unwrap_or(option);
+    match value {
+        "" => Some(format!("{option} wants a value: {}", values.join(", "))),
+        value => Some(format!("{option} has no value `{value}`; there is {}", values.join(", "))),
+    }
 }
 
 /// What to say to `cargo binlint server`, where `server` is a file and no command.

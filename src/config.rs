@@ -21,7 +21,12 @@ pub struct Config {
     pub rebuild: bool,
     /// Findings that the user accepts.
     pub waivers: Vec<Waiver>,
+    /// What would be a warning is denied: `-D warnings`.
+    pub warnings_denied: bool,
 }
+
+/// What all warnings together are called after `-D`, as rustc calls them.
+const WARNINGS: &str = "warnings";
 
 /// A file that may configure the linter: its text, and the table in it that is ours.
 #[derive(Debug, Clone, Copy)]
@@ -102,8 +107,20 @@ impl Config {
     /// No rule and no group has this name; the nearest name is suggested.
     pub fn set(&mut self, option: &str, name: &str, level: Level) -> Result<(), Error> {
         let place = format!("{option} {name}");
+        if name == WARNINGS {
+            self.deny_warnings(level).map_err(|message| Error { place, message })?;
+            return Ok(());
+        }
         let scope = find_rule_or_group(name).map_err(|message| Error { place, message })?;
         self.settings.push(Setting { scope, level });
+        Ok(())
+    }
+
+    fn deny_warnings(&mut self, level: Level) -> Result<(), String> {
+        match level {
+            Level::Deny => self.warnings_denied = true,
+            _ => return Err("all warnings together can only be denied".to_owned()),
+        }
         Ok(())
     }
 
@@ -203,6 +220,20 @@ mod tests {
         assert_eq!(config.level(rule()), Level::Warn);
         config.set("-A", RULE, Level::Allow).unwrap();
         assert_eq!(config.level(rule()), Level::Allow);
+    }
+
+    #[test]
+    fn all_warnings_can_be_denied_and_nothing_else() {
+        for config in [own("[levels]\nwarnings = \"deny\"").unwrap(), {
+            let mut config = Config::default();
+            config.set("-D", "warnings", Level::Deny).unwrap();
+            config
+        }] {
+            assert!(config.warnings_denied);
+        }
+        let error = own("[levels]\nwarnings = \"allow\"").unwrap_err();
+        assert_eq!(error.place, "binlint.toml:2");
+        assert!(Config::default().set("-A", "warnings", Level::Allow).is_err());
     }
 
     #[test]

@@ -132,6 +132,25 @@ pub fn json(document: &str) -> Cow<'_, str> {
     Cow::Owned(json)
 }
 
+/// A text as XML and HTML show it, between tags and in a quoted attribute alike. Control characters
+/// are [`line`]'s business.
+pub fn markup(text: &str) -> String {
+    let mut markup = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => markup.push_str("&amp;"),
+            '<' => markup.push_str("&lt;"),
+            '>' => markup.push_str("&gt;"),
+            '"' => markup.push_str("&quot;"),
+            '\'' => markup.push_str("&#39;"),
+            // XML has no way to write these.
+            '\u{fffe}' | '\u{ffff}' => markup.push('\u{fffd}'),
+            letter => markup.push(letter),
+        }
+    }
+    markup
+}
+
 /// A word as a shell takes it for one word.
 pub fn shell(word: &str) -> Cow<'_, str> {
     match plain(word) {
@@ -197,6 +216,12 @@ mod tests {
         assert!(!escaped.contains(is_hidden) && !escaped.contains("##["), "{escaped}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
         assert_eq!(json("{\n  \"a\": 1\n}"), "{\n  \"a\": 1\n}");
+    }
+
+    #[test]
+    fn markup_is_shown_and_not_obeyed() {
+        let text = "<b a='\"'>&amp;\u{ffff}";
+        assert_eq!(markup(text), "&lt;b a=&#39;&quot;&#39;&gt;&amp;amp;\u{fffd}");
     }
 
     #[test]

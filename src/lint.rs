@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Waiver};
 use crate::dockerfile::Dockerfile;
+use crate::report::base::Base;
 use crate::report::{Checked, Report, SubjectReport, Waived};
 use crate::rule::{Check, Finding, Level, Location, Outcome, Rule};
 use crate::rules;
@@ -16,7 +17,10 @@ pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Rep
         .into_iter()
         .map(|(name, mut facts)| {
             facts.policy = config.policy.clone();
-            let checked = run_rules(&name, &facts, config, today, &mut used);
+            let mut checked = run_rules(&name, &facts, config, today, &mut used);
+            if config.warnings_denied {
+                checked.iter_mut().for_each(deny);
+            }
             SubjectReport { name, facts, checked }
         })
         .collect();
@@ -31,7 +35,15 @@ pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Rep
             .map(|waiver| idle_waiver(waiver, today))
             .collect(),
         subjects,
+        base: Base::default(),
     }
+}
+
+/// Makes an error of a warning, however weak its evidence is: whoever denies warnings wants none.
+fn deny(checked: &mut Checked) {
+    let Outcome::Fail(findings) = &mut checked.outcome else { return };
+    checked.level = Level::Deny;
+    findings.iter_mut().for_each(|finding| finding.at_most = None);
 }
 
 fn run_rules(
@@ -196,6 +208,23 @@ mod tests {
         let strong = Finding { at_most: None, ..weak.clone() };
         assert_eq!(weigh(Level::Deny, &Outcome::Fail(vec![weak, strong])), Level::Deny);
         assert_eq!(weigh(Level::Deny, &Outcome::pass("nothing")), Level::Deny);
+    }
+
+    #[test]
+    fn a_denied_warning_is_denied_whatever_its_evidence() {
+        for (config, level) in [("", Level::Warn), ("[levels]\nwarnings = \"deny\"", Level::Deny)] {
+            let report = report(config);
+            assert_eq!(checked(&report).unwrap().level, level);
+            assert_eq!(report.is_clean(false), level == Level::Warn);
+        }
+        let mut weak = Checked {
+            rule: checked(&report("")).unwrap().rule,
+            level: Level::Warn,
+            outcome: Finding::new(Location::Subject, "x").at_most_warn().into(),
+            waived: None,
+        };
+        deny(&mut weak);
+        assert_eq!((weak.level, weak.outcome.findings()[0].at_most), (Level::Deny, None));
     }
 
     #[test]

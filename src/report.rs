@@ -5,12 +5,24 @@ use std::io;
 use crate::rule::{Level, Outcome, Rule};
 use crate::subject::Facts;
 
+pub mod base;
 pub mod binary;
 pub mod diff;
+pub mod fingerprint;
+pub mod found;
+pub mod github;
+pub mod gitlab;
 pub mod inspect;
 pub mod json;
+pub mod junit;
+pub mod layers;
 pub mod lines;
+pub mod markdown;
+pub mod page;
+pub mod rules;
+pub mod sarif;
 pub mod table;
+pub mod verdict;
 pub mod words;
 pub mod wrap;
 
@@ -31,6 +43,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Those of the notes that say that a waiver has expired: even a quiet report prints them.
     pub expired_waivers: Vec<String>,
+    /// Where the run took place.
+    #[doc(hidden)]
+    pub base: base::Base,
 }
 
 /// One subject, what is true of it and what every rule says.
@@ -153,7 +168,7 @@ impl Report {
         })
     }
 
-    /// Writes the JSON document `binlint.report/1`, whose schema is in `docs/schema`.
+    /// Writes the JSON document `binlint.report/2`, whose schema is in `docs/schema`.
     ///
     /// # Errors
     /// Those of the writer.
@@ -197,6 +212,9 @@ impl Summary {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
+
+#[cfg(test)]
+mod hostile;
 
 #[cfg(test)]
 mod schema {

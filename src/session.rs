@@ -2,6 +2,7 @@
 //!
 //! A session neither prints nor exits: what the user should know stands in what it returns.
 
+pub mod baseline;
 pub mod build;
 pub mod check;
 pub mod clock;

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Args, ValueEnum};
+use clap::{ArgMatches, Args};
 
-use crate::cli::output::{CliError, Output};
-use crate::report;
+use crate::cli::formats::{self, Format};
+use crate::cli::output::{self, CliError, Output};
 use crate::report::Report;
 use crate::report::table::Style;
 use crate::rule::Level;
@@ -166,7 +166,7 @@ pub struct Levels {
     /// Report findings of this rule or group as warnings
     #[arg(short = 'W', long, value_name = "RULE|GROUP", action = clap::ArgAction::Append)]
     warn: Vec<String>,
-    /// Report findings of this rule or group as errors, and exit with 1
+    /// Report findings of this rule or group as errors, and exit with 1; `warnings`: all of them
     #[arg(short = 'D', long, value_name = "RULE|GROUP", action = clap::ArgAction::Append)]
     deny: Vec<String>,
 }
@@ -193,7 +193,8 @@ impl Levels {
 /// Options of every command that lints: configuration, levels, how to answer.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Linting {
-    /// Configuration file [default: binlint.toml in the workspace's root or the working directory]
+    /// Configuration file [default: binlint.toml or .config/binlint.toml in the workspace's root or
+    /// the working directory]
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -201,36 +202,59 @@ pub struct Linting {
     /// Also fail on inconclusive results
     #[arg(long, help_heading = "Levels")]
     strict: bool,
-    /// Format of the report
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    /// Exit with 0 in spite of findings; errors still exit with 2
+    #[arg(long, help_heading = "Levels")]
+    exit_zero: bool,
+    /// Do not fail on findings that this report in JSON has, too
+    #[arg(long, value_name = "FILE", help_heading = "Levels")]
+    baseline: Option<PathBuf>,
+    /// Format of the report: table, json, sarif, github, gitlab, junit or markdown
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        help_heading = "Output",
+        hide_possible_values = true
+    )]
     format: Format,
+    /// Also write the report to this file in this format; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
+    report: Vec<String>,
     #[command(flatten)]
     output: Output,
-}
-
-/// Formats of a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    #[default]
-    Table,
-    Json,
 }
 
 impl Linting {
     /// The configuration that was asked for.
     pub fn configuration(&self, matches: &ArgMatches) -> Configuration {
-        Configuration { file: self.config.clone(), levels: self.levels.settings(matches) }
+        let (file, baseline) = (self.config.clone(), self.baseline.clone());
+        Configuration { file, levels: self.levels.settings(matches), baseline }
     }
 
-    /// Refuses to write the report over what is read.
+    /// Refuses to write the report over what is read, and two reports into one file.
     ///
     /// # Errors
-    /// The output is one of the inputs.
+    /// An output is one of the inputs, or another output; no such format.
     pub fn spares<'a>(
         &'a self,
         inputs: impl IntoIterator<Item = &'a Path>,
     ) -> Result<(), CliError> {
-        self.output.spares(inputs.into_iter().chain(self.config.as_deref()))
+        let inputs = inputs.into_iter().chain(self.config.as_deref());
+        let inputs: Vec<&Path> = inputs.chain(self.baseline.as_deref()).collect();
+        self.output.spares(inputs.iter().copied())?;
+        let mut others: Vec<PathBuf> = self.output.file().map(Path::to_owned).into_iter().collect();
+        for text in &self.report {
+            let (_, path) = formats::report_file(text)?;
+            output::spares("--report", &path, inputs.iter().copied())?;
+            if others.contains(&path) {
+                return Err(CliError::Arguments(format!(
+                    "--report {text}: another report goes to {}; name another file",
+                    path.display()
+                )));
+            }
+            others.push(path);
+        }
+        Ok(())
     }
 
     /// Prints a text that is no report.
@@ -244,14 +268,15 @@ impl Linting {
     /// Prints the report, and returns the exit code that it means.
     ///
     /// # Errors
-    /// The file or the pipe refuses it.
+    /// A file or the pipe refuses it.
     pub fn answer(&self, report: &Report) -> Result<u8, CliError> {
-        self.output.write(|to, style| match self.format {
-            Format::Table => {
-                report::table::write(report, Style { strict: self.strict, ..style }, to)
-            }
-            Format::Json => report::json::write(report, to),
-        })?;
-        Ok(if report.is_clean(self.strict) { crate::cli::CLEAN } else { crate::cli::DENIED })
+        let style = |style| Style { strict: self.strict, ..style };
+        for text in &self.report {
+            let (format, path) = formats::report_file(text)?;
+            output::write_file(&path, |to, plain| format.write(report, style(plain), to))?;
+        }
+        self.output.write(|to, asked| self.format.write(report, style(asked), to))?;
+        let is_clean = report.is_clean(self.strict) || self.exit_zero;
+        Ok(if is_clean { crate::cli::CLEAN } else { crate::cli::DENIED })
     }
 }

@@ -48,6 +48,7 @@ pub fn run(arguments: &Dockerfiles, matches: &ArgMatches) -> Result<u8, CliError
         })?;
         build_arguments.insert(name.to_owned(), value.to_owned());
     }
+    arguments.linting.spares(arguments.files.iter().map(PathBuf::as_path))?;
     let mut linted = lint_dockerfiles(&Options {
         files: arguments.files.clone(),
         context: arguments.context.clone(),

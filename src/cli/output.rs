@@ -145,19 +145,49 @@ impl Destination {
     /// # Errors
     /// The output is one of the inputs.
     pub fn spares<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
-        let Some(output) = &self.output else { return Ok(()) };
-        match inputs.into_iter().find(|input| fs::is_same(input, output)) {
-            None => Ok(()),
-            Some(input) => Err(CliError::Arguments(format!(
-                "--output {} would overwrite {}, which is an input; name another file",
-                output.display(),
-                input.display()
-            ))),
-        }
+        self.output.as_ref().map_or(Ok(()), |output| spares("--output", output, inputs))
     }
 }
 
+/// Refuses to write over what is read.
+///
+/// # Errors
+/// The output is one of the inputs.
+pub fn spares<'a>(
+    option: &str,
+    output: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), CliError> {
+    match inputs.into_iter().find(|input| fs::is_same(input, output)) {
+        None => Ok(()),
+        Some(input) => Err(CliError::Arguments(format!(
+            "{option} {} would overwrite {}, which is an input; name another file",
+            output.display(),
+            input.display()
+        ))),
+    }
+}
+
+/// Writes the whole text to a file or nothing, for a reader without colours.
+///
+/// # Errors
+/// The file refuses it.
+pub fn write_file(
+    path: &Path,
+    make: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
+) -> Result<(), CliError> {
+    let (width, detail) = (width(false), Detail::Normal);
+    let mut text = Vec::new();
+    make(&mut text, Style { width, terminal: false, colour: false, detail, strict: false })?;
+    Ok(atomic::write(path, &text).map_err(crate::session::Error::from)?)
+}
+
 impl Output {
+    /// The file, where it is not standard output.
+    pub fn file(&self) -> Option<&Path> {
+        self.destination.output.as_deref()
+    }
+
     /// As [`Destination::spares`].
     ///
     /// # Errors

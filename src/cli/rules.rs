@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 use crate::cli::output::{CliError, Destination};
 use crate::config::{Scope, find_group, find_rule_or_group};
-use crate::report::lines;
+use crate::report;
 use crate::report::table::Style;
 use crate::report::wrap::wrap;
 use crate::rule::{Group, Rule, Status};
@@ -42,19 +41,6 @@ enum Format {
     Json,
 }
 
-#[derive(Serialize)]
-struct Entry {
-    rule: &'static str,
-    aliases: &'static [&'static str],
-    group: &'static str,
-    level: &'static str,
-    needs: String,
-    since: &'static str,
-    status: &'static str,
-    summary: &'static str,
-    url: String,
-}
-
 /// Prints the rules by group.
 ///
 /// # Errors
@@ -66,26 +52,11 @@ pub fn list(arguments: &List) -> Result<u8, CliError> {
     arguments.destination.write(|to, style| match arguments.format {
         Format::Table => by_group(&is_listed, style, to),
         Format::Json => {
-            let listed = rules::ALL.iter().filter(|rule| is_listed(rule));
-            let entries: Vec<Entry> = listed.map(|rule| entry(rule)).collect();
-            lines::json(to, &entries, true)
+            let listed = rules::ALL.iter().copied().filter(|rule| is_listed(rule));
+            report::rules::write(listed, to)
         }
     })?;
     Ok(crate::cli::CLEAN)
-}
-
-fn entry(rule: &Rule) -> Entry {
-    Entry {
-        rule: rule.id,
-        aliases: rule.aliases,
-        group: rule.group.name(),
-        level: rule.level.name(),
-        needs: rule.check.needs().to_string(),
-        since: rule.since,
-        status: rule.status.name(),
-        summary: rule.summary,
-        url: rule.url(),
-    }
 }
 
 fn by_group(is_listed: &dyn Fn(&Rule) -> bool, style: Style, to: &mut dyn Write) -> io::Result<()> {

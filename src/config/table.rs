@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::{
-    Config, Error, Scope, Setting, Source, Waiver, find_rule, find_rule_or_group, nearest,
+    Config, Error, Scope, Setting, Source, WARNINGS, Waiver, find_rule, find_rule_or_group, nearest,
 };
 use crate::rule::Level;
 use jiff::civil::Date;
@@ -80,8 +80,6 @@ impl Reader<'_> {
     fn levels(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
         let mut settings = Vec::new();
         for (key, value) in table {
-            let scope = find_rule_or_group(key.get_ref())
-                .map_err(|message| self.error(key.span(), &message))?;
             let level = match value.get_ref() {
                 DeValue::String(text) => match text.as_ref() {
                     "allow" => Some(Level::Allow),
@@ -93,6 +91,13 @@ impl Reader<'_> {
             };
             let level = level
                 .ok_or_else(|| self.error(value.span(), "a level is `allow`, `warn` or `deny`"))?;
+            if key.get_ref() == WARNINGS {
+                let denied = config.deny_warnings(level);
+                denied.map_err(|message| self.error(value.span(), &message))?;
+                continue;
+            }
+            let scope = find_rule_or_group(key.get_ref())
+                .map_err(|message| self.error(key.span(), &message))?;
             settings.push(Setting { scope, level });
         }
         // Keys of a table have no order that counts, so the finer word goes last and wins.

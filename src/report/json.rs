@@ -1,17 +1,18 @@
-//! `binlint.report/1`: the report as a machine reads it. The names are a promise.
+//! `binlint.report/2`: the report as a machine reads it. The names are a promise.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use crate::cargo::rebuild::Rebuild;
-use crate::report::{Checked, Report, SubjectReport, Summary, binary, lines};
-use crate::rule::{Finding, Outcome};
+use crate::report::base::Base;
+use crate::report::{Checked, Report, SubjectReport, Summary, binary, found, lines};
+use crate::rule::{Location, Outcome};
 use crate::start::image::Image;
 use crate::start::loader::{LoadPlan, Stage};
 
 /// The version of the document; a name is only ever added.
-pub const SCHEMA: &str = "binlint.report/1";
+pub const SCHEMA: &str = "binlint.report/2";
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -114,9 +115,35 @@ struct WaivedEntry<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FindingEntry<'a> {
     message: &'a str,
-    location: String,
+    #[cfg_attr(test, schemars(extend("enum" = ["warn", "deny"])))]
+    level: &'static str,
+    location: LocationEntry<'a>,
     evidence: &'a [String],
     fix: Option<&'a str>,
+    url: String,
+    fingerprint: String,
+}
+
+/// Where a finding is; what does not apply is null.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct LocationEntry<'a> {
+    /// What the other keys are about: the subject, a part of its file, a file beside it, a path of
+    /// the image, a field of the image's configuration.
+    #[cfg_attr(test, schemars(extend("enum" = ["subject", "segment", "section", "dynamic", "offset", "file", "image", "image-config"])))]
+    kind: &'static str,
+    /// Relative to the workspace where it lies in it; of `image` a path in the image.
+    path: Option<String>,
+    /// From 1.
+    line: Option<u32>,
+    /// From 1, in characters.
+    column: Option<u32>,
+    /// In bytes from the file's start.
+    offset: Option<u64>,
+    /// The line as it stands, without its indentation.
+    text: Option<&'a str>,
+    /// The segment, section, dynamic entry or field.
+    name: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -138,7 +165,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        subjects: report.subjects.iter().map(subject).collect(),
+        subjects: report.subjects.iter().map(|it| subject(it, &report.base)).collect(),
         image: report.subjects.iter().find_map(|it| it.facts.image.as_ref()).map(image),
         summary: summary(report.summary()),
         notes: &report.notes,
@@ -146,14 +173,17 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     lines::json(to, &document, true)
 }
 
-fn subject(judged: &SubjectReport) -> SubjectEntry<'_> {
+fn subject<'a>(judged: &'a SubjectReport, base: &'a Base) -> SubjectEntry<'a> {
+    let mut fingerprints = found::of_subject(judged, base).map(|(.., fingerprint, _)| fingerprint);
+    let outcomes = judged.checked.iter().map(|it| outcome(it, judged, base, &mut fingerprints));
+    let outcomes = outcomes.collect();
     SubjectEntry {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
         binary: judged.facts.binary.as_ref().map(binary::Entry::from),
         load: judged.facts.load.as_ref().map(load),
         rebuild: judged.facts.build.as_ref().and_then(|it| it.rebuild.as_ref()).map(rebuild),
-        outcomes: judged.checked.iter().map(outcome).collect(),
+        outcomes,
     }
 }
 
@@ -199,7 +229,12 @@ fn image(image: &Image) -> ImageEntry<'_> {
     }
 }
 
-fn outcome(checked: &Checked) -> OutcomeEntry<'_> {
+fn outcome<'a>(
+    checked: &'a Checked,
+    subject: &'a SubjectReport,
+    base: &'a Base,
+    fingerprints: &mut dyn Iterator<Item = String>,
+) -> OutcomeEntry<'a> {
     OutcomeEntry {
         rule: checked.rule.id,
         url: checked.rule.url(),
@@ -214,16 +249,62 @@ fn outcome(checked: &Checked) -> OutcomeEntry<'_> {
             .waived
             .as_ref()
             .map(|it| WaivedEntry { reason: &it.reason, place: &it.place }),
-        findings: checked.outcome.findings().iter().map(finding).collect(),
+        findings: checked
+            .outcome
+            .findings()
+            .iter()
+            .map(|finding| FindingEntry {
+                message: &finding.message,
+                level: finding.at_most.map_or(checked.level, |it| it.min(checked.level)).name(),
+                location: location(&finding.location, subject, base),
+                evidence: &finding.evidence,
+                fix: finding.fix.as_deref(),
+                url: checked.rule.url(),
+                // One for each finding, in this order.
+                fingerprint: fingerprints.next().unwrap_or_default(),
+            })
+            .collect(),
     }
 }
 
-fn finding(finding: &Finding) -> FindingEntry<'_> {
-    FindingEntry {
-        message: &finding.message,
-        location: finding.location.to_string(),
-        evidence: &finding.evidence,
-        fix: finding.fix.as_deref(),
+fn location<'a>(
+    location: &'a Location,
+    subject: &'a SubjectReport,
+    base: &Base,
+) -> LocationEntry<'a> {
+    let binary = subject.facts.binary.as_ref();
+    let none = LocationEntry {
+        kind: "subject",
+        path: binary.map(|it| base.in_workspace(&it.path)),
+        line: None,
+        column: None,
+        offset: None,
+        text: None,
+        name: None,
+    };
+    match location {
+        Location::Subject => none,
+        Location::Segment(name) => LocationEntry { kind: "segment", name: Some(name), ..none },
+        Location::Section(name) => LocationEntry { kind: "section", name: Some(name), ..none },
+        Location::Dynamic(name) => LocationEntry { kind: "dynamic", name: Some(name), ..none },
+        Location::Offset(offset) => LocationEntry { kind: "offset", offset: Some(*offset), ..none },
+        Location::File { path, line } => {
+            LocationEntry { kind: "file", path: Some(base.in_workspace(path)), line: *line, ..none }
+        }
+        Location::Line { path, line, column, text } => LocationEntry {
+            kind: "file",
+            path: Some(base.in_workspace(path)),
+            line: Some(*line),
+            column: Some(*column),
+            text: Some(text),
+            ..none
+        },
+        Location::ImagePath(path) => {
+            LocationEntry { kind: "image", path: Some(path.clone()), ..none }
+        }
+        Location::ImageConfig(name) => {
+            LocationEntry { kind: "image-config", path: None, name: Some(name), ..none }
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 
 use crate::escape;
 use crate::report::lines::line;
+use crate::report::verdict::{self, Verdict};
 use crate::report::wrap::wrap;
-use crate::report::{Checked, Report, SubjectReport, Summary, words};
+use crate::report::{Checked, Report, SubjectReport, words};
 use crate::rule::{Finding, Level, Location, Outcome};
 
 /// How the report is shown.
@@ -237,22 +238,14 @@ fn write_note(note: &str, indent: &str, style: Style, to: &mut dyn Write) -> io:
 }
 
 fn write_summary(report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    let summary = report.summary();
-    let names = match report.subjects.as_slice() {
-        [one] => one.name.clone(),
-        many if many.iter().all(|it| it.facts.dockerfile.is_none()) => {
-            format!("{} programs", many.len())
-        }
-        many => format!("{} subjects", many.len()),
-    };
-    let (word, colour) = match summary {
-        Summary { deny: 1.., .. } => ("do not ship", Colour::Red),
-        Summary { open: 1.., .. } if style.strict => ("failed under --strict", Colour::Red),
-        Summary { warn: 1.., .. } => ("nothing denied", Colour::Yellow),
-        _ => ("clean", Colour::Green),
+    let (word, rest) = verdict::verdict(report, style.strict);
+    let colour = match word {
+        Verdict::DoNotShip | Verdict::FailedUnderStrict => Colour::Red,
+        Verdict::NothingDenied => Colour::Yellow,
+        Verdict::Clean => Colour::Green,
     };
     write_inconclusive(report, style, to)?;
-    writeln!(to, "{}: {}: {}", bold(word, colour, style), escape::line(&names), summary.words())
+    writeln!(to, "{}: {}", bold(word.name(), colour, style), escape::line(&rest))
 }
 
 /// How many rules were inconclusive and how to read why; under `--strict`, which.

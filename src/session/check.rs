@@ -11,7 +11,9 @@ use crate::dockerfile::context;
 use crate::lint::lint;
 use crate::provenance::image_build;
 use crate::report::Report;
+use crate::report::base::Base;
 use crate::session::Error;
+use crate::session::baseline;
 use crate::session::clock;
 use crate::session::configuration::{Configuration, configuration};
 use crate::session::gather::{
@@ -124,7 +126,14 @@ pub fn check(options: &Options) -> Result<Report, Error> {
         let root = workspace.metadata.workspace_root.as_std_path();
         dockerfile_beside(root, &query.cwd, &mut notes)
     });
-    linted(subjects, dockerfile, options.record.as_deref(), notes, &config)
+    let mut report = linted(subjects, dockerfile, options.record.as_deref(), notes, &config)?;
+    report.base = base(&query.cwd, workspace.as_ref());
+    options.configuration.accept(&mut report)?;
+    Ok(report)
+}
+
+fn base(cwd: &Path, workspace: Option<&workspace::Workspace>) -> Base {
+    baseline::base(cwd, workspace.map(|it| it.metadata.workspace_root.as_std_path()))
 }
 
 /// The workspace's own `Dockerfile`, where it has to do with Rust.
@@ -171,7 +180,9 @@ pub fn check_recorded(recorder: &Recorder, rebuild: rebuild::Options) -> Result<
         subjects.push(Subject { name, origin, facts });
     }
     rebuild.run(&mut subjects, workspace, &config, None)?;
-    linted(subjects, None, None, notes, &config)
+    let mut report = linted(subjects, None, None, notes, &config)?;
+    report.base = base(&query.cwd, Some(workspace));
+    Ok(report)
 }
 
 /// The subjects with the records that they have, under every rule.

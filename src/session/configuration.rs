@@ -6,8 +6,11 @@ use crate::cargo::fs::{TextFile, read_text};
 use crate::cargo::workspace;
 use crate::config;
 use crate::config::Config;
+use crate::report::Report;
 use crate::rule::Level;
 use crate::session::Error;
+use crate::session::baseline::accept;
+use crate::session::fs;
 use crate::session::gather::as_typed;
 
 /// No configuration is longer, in bytes.
@@ -20,6 +23,8 @@ pub struct Configuration {
     pub file: Option<PathBuf>,
     /// Levels over everything in files; the later counts over the earlier.
     pub levels: Vec<LevelSetting>,
+    /// A report in JSON: what it already has does not fail.
+    pub baseline: Option<PathBuf>,
 }
 
 /// One level of a rule or a group.
@@ -40,6 +45,14 @@ impl Configuration {
     /// A name that neither a rule nor a group has.
     pub fn apply(&self, config: &mut Config) -> Result<(), config::Error> {
         self.levels.iter().try_for_each(|it| config.set(&it.given_by, &it.name, it.level))
+    }
+
+    /// Takes what the baseline has out of what fails the run.
+    ///
+    /// # Errors
+    /// A baseline that is no report.
+    pub fn accept(&self, report: &mut Report) -> Result<(), Error> {
+        self.baseline.as_deref().map_or(Ok(()), |baseline| accept(report, baseline))
     }
 }
 
@@ -64,7 +77,23 @@ pub fn configuration(
             );
         }
     }
-    let own = named.map_or_else(|| root.join("binlint.toml"), Path::to_owned);
+    let own = match named {
+        Some(named) => named.to_owned(),
+        None => {
+            let (plain, hidden) = (root.join("binlint.toml"), root.join(".config/binlint.toml"));
+            match (fs::exists(&plain), fs::exists(&hidden)) {
+                (true, true) => {
+                    return Err(Error::Usage(format!(
+                        "{} and {} are both there; keep one of them",
+                        as_typed(&plain, &query.cwd),
+                        as_typed(&hidden, &query.cwd)
+                    )));
+                }
+                (false, true) => hidden,
+                _ => plain,
+            }
+        }
+    };
     match read_text(&own, "configuration", MAX_TEXT)? {
         Some(file) => files.push((file, &[])),
         None if named.is_some() => {

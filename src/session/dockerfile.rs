@@ -10,6 +10,7 @@ use crate::lint::lint;
 use crate::report::{Report, SubjectReport};
 use crate::rule::Group;
 use crate::session::Error;
+use crate::session::baseline;
 use crate::session::clock;
 use crate::session::configuration::{Configuration, configuration};
 use crate::session::select::Selection;
@@ -74,6 +75,8 @@ pub fn lint_dockerfiles(options: &Options) -> Result<Linted, Error> {
     let mut report = lint(subjects, &config, clock::today());
     let unheard = unheard_comments(&report);
     report.notes.extend(unheard);
+    report.base = baseline::base(&query.cwd, None);
+    options.configuration.accept(&mut report)?;
     Ok(Linted { report, errors })
 }
 

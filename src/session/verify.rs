@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::rootfs::extract_file;
 use crate::rule::{Group, Level};
 use crate::session::Error;
+use crate::session::baseline;
 use crate::session::clock;
 use crate::session::compare_workspace;
 use crate::session::configuration::{Configuration, configuration};
@@ -138,6 +139,9 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
     let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();
     let mut report = lint(subjects, &config, today);
     report.notes.splice(0..0, notes);
+    let root = workspace.as_ref().map(|it| it.metadata.workspace_root.as_std_path());
+    report.base = baseline::base(&expected.query.cwd, root);
+    options.configuration.accept(&mut report)?;
     Ok(report)
 }
 

@@ -15,11 +15,20 @@ pub trait ElfTree: Tree {
     /// What a loader reads of a regular file; `None` for what is no such file, and for one whose
     /// bytes were not looked at.
     fn linking(&self, path: &[u8]) -> Option<Linked>;
+
+    /// The layer that put what is at a path there, from 0; `None` where there are no layers.
+    fn layer(&self, _path: &[u8]) -> Option<u16> {
+        None
+    }
 }
 
 impl<T: ElfTree + ?Sized> ElfTree for AsUser<'_, T> {
     fn linking(&self, path: &[u8]) -> Option<Linked> {
         self.tree.linking(path)
+    }
+
+    fn layer(&self, path: &[u8]) -> Option<u16> {
+        self.tree.layer(path)
     }
 }
 
@@ -139,6 +148,10 @@ impl Tree for Memory {
 }
 
 impl ElfTree for Memory {
+    fn layer(&self, path: &[u8]) -> Option<u16> {
+        self.nodes.get(path).filter(|node| !node.implied).map(|node| node.layer)
+    }
+
     fn linking(&self, path: &[u8]) -> Option<Linked> {
         let node = self.nodes.get(path)?;
         let Kind::File { size } = node.entry.kind else { return None };

@@ -138,7 +138,7 @@ fn the_newest_build_is_judged_and_named_and_nothing_is_written() {
     let after = listing(at);
     let changed: Vec<_> = after.iter().filter(|line| !before.contains(line)).collect();
     assert!(changed.is_empty() && after.len() == before.len(), "{changed:?}");
-    assert_eq!(report["schema"], "binlint.report/1");
+    assert_eq!(report["schema"], "binlint.report/2");
     let names: Vec<&str> = report["subjects"]
         .as_array()
         .unwrap()
@@ -284,7 +284,8 @@ fn every_rule_explains_itself() {
     let at = Path::new(env!("CARGO_MANIFEST_DIR"));
     let list: Value =
         serde_json::from_slice(&binlint(at, &["rules", "--format", "json"]).stdout).unwrap();
-    for rule in list.as_array().unwrap() {
+    assert_eq!(list["schema"], "binlint.rules/1");
+    for rule in list["rules"].as_array().unwrap() {
         let id = rule["rule"].as_str().unwrap();
         let page = text(&binlint(at, &["explain", id]).stdout);
         assert!(page.starts_with(&format!("{id}: ")), "{page}");

@@ -188,7 +188,7 @@ pub const WORDS: &[Word] = &[
         what: "a document's form (Serialize)",
         paths: &["serde::Serialize", "serde::Serializer", "serde::ser", "serde_derive::Serialize"],
         // What `freshen` keeps between two runs is a document of the house's own.
-        may: &["report", "provenance", "cargo/freshen_state", "cli/rules"],
+        may: &["report", "provenance", "cargo/freshen_state"],
         ..WORD
     },
     Word {

@@ -1,0 +1,88 @@
+//! The formats of a report, and the files that one run writes in several of them.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::output::CliError;
+use crate::report;
+use crate::report::Report;
+use crate::report::table::Style;
+
+/// Formats of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// What a person reads
+    #[default]
+    Table,
+    /// The document `binlint.report/2`
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations in the log of a GitHub workflow
+    Github,
+    /// GitLab's Code Quality report
+    Gitlab,
+    /// JUnit's XML
+    Junit,
+    /// Markdown, for job summaries
+    Markdown,
+}
+
+impl Format {
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(self, report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
+        let strict = style.strict;
+        match self {
+            Format::Table => report::table::write(report, style, to),
+            Format::Json => report::json::write(report, to),
+            Format::Sarif => report::sarif::write(report, to),
+            Format::Github => report::github::write(report, strict, to),
+            Format::Gitlab => report::gitlab::write(report, to),
+            Format::Junit => report::junit::write(report, strict, to),
+            Format::Markdown => report::markdown::write(report, strict, to),
+        }
+    }
+}
+
+/// Reads `--report FORMAT=FILE`.
+///
+/// # Errors
+/// It has no `=`, no file, or a format that there is not.
+pub fn report_file(text: &str) -> Result<(Format, PathBuf), CliError> {
+    let wrong = |why: String| CliError::Arguments(format!("--report {text}: {why}"));
+    let (name, path) = text
+        .split_once('=')
+        .filter(|(_, path)| !path.is_empty())
+        .ok_or_else(|| wrong("not FORMAT=FILE".to_owned()))?;
+    let format = Format::from_str(name, false).map_err(|_| {
+        let names: Vec<String> = Format::value_variants()
+            .iter()
+            .filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        wrong(format!("there is no format `{name}`; there is {}", names.join(", ")))
+    })?;
+    Ok((format, PathBuf::from(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_format_and_a_file() {
+        let read = |text: &str| report_file(text).map_err(|error| error.to_string());
+        assert_eq!(read("sarif=a=b.sarif"), Ok((Format::Sarif, "a=b.sarif".into())));
+        for (text, why) in [
+            ("sarif", "not FORMAT=FILE"),
+            ("sarif=", "not FORMAT=FILE"),
+            ("xml=a", "there is no format `xml`; there is table, json, sarif"),
+        ] {
+            assert!(read(text).unwrap_err().contains(why), "{text}");
+        }
+    }
+}
