@@ -42,7 +42,7 @@ fn plain(path: &Path) -> Option<PathBuf> {
     for component in path.components() {
         match component {
             Component::CurDir => {}
-            Component::ParentDir => _ = plain.pop().then_some(())?,
+            Component::ParentDir => plain.pop().then_some(())?,
             other => plain.push(other),
         }
     }

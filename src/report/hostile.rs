@@ -160,12 +160,11 @@ fn markdown_has_one_heading_a_finding() {
                     fence = Some(line.trim_end_matches("text").to_owned());
                 }
                 None => {
+                    // What begins a heading, a row, a list or a quote, and the row's cells.
                     let first = line.split(' ').next().unwrap_or_default();
+                    let first = if first.starts_with(['#', '|', '-', '>']) { first } else { "" };
                     let cells = line.replace("\\|", "").matches('|').count();
-                    shape.push(format!(
-                        "{} {cells}",
-                        if "#|->".contains(&first[..first.len().min(1)]) { first } else { "" }
-                    ));
+                    shape.push(format!("{first} {cells}"));
                 }
             }
         }
