@@ -263,8 +263,14 @@ impl Build {
 
     /// Why a program that differs from its profile in this key is no finding: another build made it,
     /// which may have got the value by a variable or an argument. It says how to settle it. `value` is
-    /// as TOML has it.
+    /// as TOML has it. A key of the profile that is not known may do the same.
     pub fn may_be_inline(&self, key: &str, value: &str) -> Option<String> {
+        if let Some(unknown) = self.told.unknown_keys.first() {
+            return Some(format!(
+                "profile {} sets `{unknown}`, which is not known here and may change `{key}`",
+                self.profile.name
+            ));
+        }
         let profile = match self.profile.name.as_str() {
             "" => "release",
             name => name,

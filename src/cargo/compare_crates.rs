@@ -308,8 +308,8 @@ impl<'a> Comparison<'a> {
         let place = Arc::clone(&self.place);
         let (names, build_dir) = (place.names(), place.build_dir.as_path());
         evidence::lists(state, names);
-        evidence::checksums(state, names, &mut self.reader);
-        evidence::digests(state, names, &mut self.reader);
+        evidence::digests::of_cargo(state, names, &mut self.reader);
+        evidence::digests::of_rustc(state, names, &mut self.reader);
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
         }

@@ -81,6 +81,9 @@ impl CrateState {
         let Some(unit) = self.unit.as_ref().filter(|unit| unit.anchor.is_some()) else {
             return false;
         };
+        if unit.is_compared_in_an_unknown_way() {
+            return false;
+        }
         match unit.is_compared_by_checksum() {
             true => self.contradictions.is_empty(),
             // A file that is listed and gone makes Cargo compile again as well.
@@ -118,6 +121,12 @@ impl CrateState {
         }
         if self.proven {
             return None;
+        }
+        if unit.is_compared_in_an_unknown_way() {
+            return Some(format!(
+                "cargo's fingerprint of `{}` has an entry that is not known",
+                self.package
+            ));
         }
         if let Some(why) = self.open.first() {
             return Some(why.clone());

@@ -15,15 +15,14 @@ use crate::cargo::source::cfg::Compiled;
 use crate::cargo::source::files;
 use crate::cargo::source::files::{Reader, snapshot};
 use crate::cargo::source::module_tree::{ModuleTree, normalized};
-use crate::cargo::source::tokens;
 use crate::cargo::source::tokens::positions::TokenStarts;
 use crate::cargo::source::tokens::starts;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
-use crate::digest::{hex, sha256_hex};
+use crate::digest::sha256_hex;
 use crate::toolchain::dep_info::PathBase;
 use crate::toolchain::fingerprint::Local;
-use crate::toolchain::rmeta::{Recorded, recorded_digest};
 
+pub mod digests;
 pub mod edited_strings;
 pub mod linked;
 pub mod mismatch;
@@ -158,117 +157,6 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
     }
     for path in gone {
         contradict(state, path, None, Kind::Gone);
-    }
-}
-
-/// The checksums that Cargo keeps with `-Zchecksum-freshness`, against the files.
-pub fn checksums(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
-    let info = state.unit.as_ref().and_then(|unit| unit.dep_info.as_ref()?.as_ref().ok());
-    let Some(info) = info.filter(|info| !info.files.is_empty()) else { return };
-    let mut other = Vec::new();
-    let mut same = 0;
-    for file in info.files.iter().filter(|file| file.base == PathBase::Package) {
-        let kept = file.checksum.as_ref().and_then(|(_, checksum)| checksum.split_once('='));
-        let Some((algorithm, compiled)) = kept else { continue };
-        let path = normalized(&state.directory.join(&file.path));
-        let Ok(Some(now)) = reader.read(&path) else { continue };
-        let (algorithm, now) = match algorithm {
-            "blake3" => ("BLAKE3", blake3::hash(&now.bytes).to_hex().to_string()),
-            "sha256" => ("SHA-256", sha256_hex(&now.bytes)),
-            _ => continue,
-        };
-        match now == compiled {
-            true => same += 1,
-            false => other.push((names.given(&path), algorithm, compiled.to_owned(), now)),
-        }
-    }
-    state.agreements += same;
-    state.proven |= same == info.files.len();
-    for (path, algorithm, compiled, now) in other {
-        contradict(state, path, None, Kind::OtherDigest { algorithm, compiled, now });
-    }
-}
-
-/// The digests that rustc keeps of a library's sources, against the files.
-pub fn digests(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
-    let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
-    if !matches!(state.role, Role::OwnLibrary | Role::Member) {
-        return;
-    }
-    let Some(output) = unit.metadata_file() else { return };
-    let Ok(Some(metadata)) = snapshot(&output.path, LARGEST_METADATA) else { return };
-    let is_rusts_own = output.path.extension().is_some_and(|it| it == "rmeta" || it == "rlib");
-    let mut other = Vec::new();
-    let mut same = 0;
-    let mut unnamed = None;
-    for file in tree.files.iter().filter(|file| file.scan.is_some()) {
-        let name = names.given(&file.path);
-        match recorded_digest(&metadata.bytes, &name) {
-            Recorded::Md5(md5) if md5 == file.md5 => same += 1,
-            Recorded::Md5(md5) => other.push((name, hex(&md5), hex(&file.md5))),
-            // The MD5 as bytes anywhere is proof enough, whatever surrounds it.
-            Recorded::Unknown if memmem::find(&metadata.bytes, &file.md5).is_some() => same += 1,
-            // Of an empty file nothing is kept: then the names of what is here now are missing.
-            Recorded::Unknown if file.path == tree.root => {
-                let text = reader.read(&file.path).ok().flatten();
-                let public = text.map(|text| public_names(&text.bytes, is_rusts_own));
-                let public = public.unwrap_or_default();
-                let is_inside =
-                    |name: &&String| memmem::find(&metadata.bytes, name.as_bytes()).is_some();
-                unnamed = public.iter().find(|name| !is_inside(name)).cloned().map(|it| (name, it));
-            }
-            Recorded::Unknown => {}
-        }
-    }
-    state.agreements += same;
-    state.proven |= same == tree.files.iter().filter(|file| file.scan.is_some()).count();
-    for (path, compiled, now) in other {
-        contradict(state, path, None, Kind::OtherDigest { algorithm: "MD5", compiled, now });
-    }
-    if let Some((path, name)) = unnamed {
-        contradict(state, path, None, Kind::NotNamed(name));
-    }
-}
-
-/// The names that a library's root file makes public under every configuration; its metadata has
-/// each of them as text. A procedural macro's library has those that its attributes give, and what
-/// another shared library has is not known.
-fn public_names(source: &[u8], has_metadata: bool) -> Vec<String> {
-    let file = std::str::from_utf8(source).ok().and_then(|text| tokens::parse(text).ok());
-    let public = |item: syn::Item| {
-        let (attributes, visibility, name) = match item {
-            syn::Item::Fn(it) => (it.attrs, it.vis, it.sig.ident),
-            syn::Item::Mod(it) => (it.attrs, it.vis, it.ident),
-            syn::Item::Struct(it) => (it.attrs, it.vis, it.ident),
-            syn::Item::Enum(it) => (it.attrs, it.vis, it.ident),
-            syn::Item::Trait(it) => (it.attrs, it.vis, it.ident),
-            syn::Item::Const(it) => (it.attrs, it.vis, it.ident),
-            _ => return None,
-        };
-        let (of_macro, others): (Vec<_>, Vec<_>) =
-            attributes.iter().partition(|it| is_of_macro(it.path()));
-        let is_sure = matches!(visibility, syn::Visibility::Public(_))
-            && others.iter().all(|it| it.path().is_ident("doc"));
-        let is_sure = is_sure && (has_metadata || !of_macro.is_empty());
-        let derived = of_macro.iter().find_map(|it| derived(it));
-        let name = derived.unwrap_or_else(|| name.to_string());
-        is_sure.then_some(name).filter(|name| !name.starts_with("r#"))
-    };
-    let file = file.filter(|file| file.attrs.iter().all(|it| !it.path().is_ident("cfg")));
-    file.map(|file| file.items.into_iter().filter_map(public).collect()).unwrap_or_default()
-}
-
-/// Whether an attribute makes a procedural macro of a function.
-fn is_of_macro(path: &syn::Path) -> bool {
-    ["proc_macro", "proc_macro_attribute", "proc_macro_derive"].iter().any(|it| path.is_ident(it))
-}
-
-/// `#[proc_macro_derive(Name, attributes(…))]`: the name.
-fn derived(attribute: &syn::Attribute) -> Option<String> {
-    let syn::Meta::List(list) = &attribute.meta else { return None };
-    match list.tokens.clone().into_iter().next() {
-        Some(proc_macro2::TokenTree::Ident(name)) => Some(name.to_string()),
-        _ => None,
     }
 }
 
@@ -533,12 +421,6 @@ pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<
     let bytes = std::io::Cursor::new(&file.bytes);
     let other = crate::binary::Binary::quick("", bytes).ok()?.build_id?;
     Some(other == wanted)
-}
-
-/// MD5, which rustc keeps of sources.
-pub fn md5(bytes: &[u8]) -> [u8; 16] {
-    use md5::Digest;
-    md5::Md5::digest(bytes).into()
 }
 
 #[cfg(test)]

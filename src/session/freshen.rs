@@ -22,6 +22,7 @@ use crate::session::Error;
 use crate::session::fs;
 use crate::session::select::Selection;
 use crate::toolchain::fingerprint::Local;
+use crate::toolchain::rmeta::Algorithm;
 
 /// More files than a package has.
 const MAX_FILES: usize = 100_000;
@@ -246,7 +247,7 @@ impl Place {
         Now {
             name: evidence::shown(path, &self.workspace),
             sha256: file.as_ref().map(|file| sha256_hex(&file.bytes)),
-            md5: file.as_ref().map(|file| evidence::md5(&file.bytes)).unwrap_or_default(),
+            digests: file.as_ref().map(|file| Algorithm::digests(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(Moment(0), |file| file.modified),
             steady_since: evidence::unchanged_inodes::untouched_since(
                 path,

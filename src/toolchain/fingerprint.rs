@@ -34,10 +34,11 @@ pub struct Dependency {
 /// One thing that Cargo looks at on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Local {
-    /// The files of the dep-info, by modification time or by checksum.
+    /// The files of the dep-info.
     DepInfo {
-        /// `-Zchecksum-freshness`.
-        checksum: bool,
+        /// Whether Cargo compares their contents, not their modification times: `"checksum": true`
+        /// up to 1.99, `"fingerprint": "content"` from 1.101 (rust-lang/cargo#17382).
+        by_content: bool,
     },
     /// A build script's `rerun-if-changed` paths, against the time of its output.
     RerunIfChanged {
@@ -107,25 +108,51 @@ struct Json {
     rustflags: Vec<String>,
 }
 
+/// A field or a value that is not known may change what Cargo compares, so it makes the whole entry
+/// unknown.
 fn local(value: serde_json::Value) -> Local {
     #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     enum LocalForm {
-        CheckDepInfo {
-            #[serde(default)]
-            checksum: bool,
-        },
-        RerunIfChanged {
-            paths: Vec<PathBuf>,
-        },
-        RerunIfEnvChanged {
-            var: String,
-        },
+        CheckDepInfo(CheckDepInfo),
+        RerunIfChanged(RerunIfChanged),
+        RerunIfEnvChanged(RerunIfEnvChanged),
         Precalculated(String),
     }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct CheckDepInfo {
+        #[serde(rename = "dep_info")]
+        _dep_info: Option<PathBuf>,
+        checksum: Option<bool>,
+        fingerprint: Option<Compared>,
+    }
+    #[derive(Deserialize, PartialEq)]
+    #[serde(rename_all = "lowercase")]
+    enum Compared {
+        Mtime,
+        Content,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct RerunIfChanged {
+        #[serde(rename = "output")]
+        _output: Option<PathBuf>,
+        paths: Vec<PathBuf>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct RerunIfEnvChanged {
+        var: String,
+        #[serde(rename = "val")]
+        _value: Option<String>,
+    }
     match serde_json::from_value(value) {
-        Ok(LocalForm::CheckDepInfo { checksum }) => Local::DepInfo { checksum },
-        Ok(LocalForm::RerunIfChanged { paths }) => Local::RerunIfChanged { paths },
-        Ok(LocalForm::RerunIfEnvChanged { var }) => Local::RerunIfEnvChanged { name: var },
+        Ok(LocalForm::CheckDepInfo(it)) => Local::DepInfo {
+            by_content: it.checksum == Some(true) || it.fingerprint == Some(Compared::Content),
+        },
+        Ok(LocalForm::RerunIfChanged(it)) => Local::RerunIfChanged { paths: it.paths },
+        Ok(LocalForm::RerunIfEnvChanged(it)) => Local::RerunIfEnvChanged { name: it.var },
         Ok(LocalForm::Precalculated(text)) => Local::Precalculated(text),
         Err(_) => Local::Unknown,
     }
@@ -145,10 +172,25 @@ mod tests {
         assert_eq!(bin.features, ["default", "x"]);
         assert_eq!(bin.declared_features.unwrap(), ["default", "x", "y"]);
         assert_eq!(bin.rustflags, ["-C", "target-cpu=native"]);
-        assert_eq!(bin.local, [Local::DepInfo { checksum: false }]);
+        assert_eq!(bin.local, [Local::DepInfo { by_content: false }]);
         let run = parse(RUN.as_bytes()).unwrap();
         assert_eq!(run.local[0], Local::RerunIfChanged { paths: vec!["data".into()] });
         assert_eq!(run.local[2], Local::Unknown);
+    }
+
+    #[test]
+    fn what_cargo_compares_is_content_dates_or_unknown() {
+        let entry = |entry: &str| {
+            let json = format!(r#"{{"features":"[]","local":[{{"CheckDepInfo":{entry}}}]}}"#);
+            parse(json.as_bytes()).unwrap().local.remove(0)
+        };
+        let by = |by_content| Local::DepInfo { by_content };
+        assert_eq!(entry(r#"{"dep_info":"a","fingerprint":"content"}"#), by(true));
+        assert_eq!(entry(r#"{"dep_info":"a","checksum":true}"#), by(true));
+        assert_eq!(entry(r#"{"dep_info":"a","fingerprint":"mtime"}"#), by(false));
+        assert_eq!(entry(r#"{"dep_info":"a"}"#), by(false));
+        assert_eq!(entry(r#"{"dep_info":"a","fingerprint":"inode"}"#), Local::Unknown);
+        assert_eq!(entry(r#"{"dep_info":"a","later":1}"#), Local::Unknown);
     }
 
     #[test]

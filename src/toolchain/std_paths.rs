@@ -46,17 +46,21 @@ pub const RELEASE_HOMES: &[&str] = &[
 pub fn is_of_std(path: &str) -> bool {
     path.starts_with("/rustc/")
         || path.starts_with("/rust/deps/")
-        || is_std_registry(path)
         || path.contains("/rustlib/src/rust/")
         || path
             .split('/')
             .any(|part| part.strip_prefix("rustc-").is_some_and(|rest| rest.starts_with("1.")))
 }
 
-/// From 1.100: `/cargo/registry/<16 hex>/NAME-VERSION/`, without cargo's own `src`.
-pub fn is_std_registry(path: &str) -> bool {
-    let hash = path.strip_prefix("/cargo/registry/").and_then(|rest| rest.split('/').next());
-    hash.is_some_and(is_hash)
+/// `NAME-VERSION` of a path without a cargo home: `/cargo/registry/<16 hex>/NAME-VERSION/…` and
+/// `/cargo/deps/NAME-VERSION/…`. The standard library has the first from 1.100, any program that is
+/// built with `trim-paths` has both from 1.101.
+pub fn trimmed_package(path: &str) -> Option<&str> {
+    let rest = match path.strip_prefix("/cargo/registry/") {
+        Some(rest) => rest.split_once('/').filter(|(hash, _)| is_hash(hash))?.1,
+        None => path.strip_prefix("/cargo/deps/")?,
+    };
+    Some(rest.split_once('/')?.0)
 }
 
 /// Sixteen hex digits.

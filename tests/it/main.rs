@@ -9,6 +9,7 @@ mod binary {
     mod isa;
     mod linking;
     mod main_verdict;
+    mod newer_compilers;
     mod readelf;
 }
 

@@ -7,7 +7,7 @@ use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 
 use crate::binary::{CrateSource, NamedCrate};
-use crate::toolchain::std_paths::{OF_STD, RELEASE_HOMES, is_hash, is_of_std, is_std_registry};
+use crate::toolchain::std_paths::{OF_STD, RELEASE_HOMES, is_hash, is_of_std, trimmed_package};
 
 /// The record of a thousand packages is about 200 kB of JSON; what unpacks to more is none.
 const MAX_RECORD: u64 = 8 << 20;
@@ -25,12 +25,20 @@ pub(crate) fn from_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<NamedC
     for path in paths {
         let path = path.replace('\\', "/");
         if is_of_std(&path) {
-            std_apart |= path.starts_with("/rust/deps/") || is_std_registry(&path);
+            std_apart |= path.starts_with("/rust/deps/");
             prebuilt |= path.starts_with("/rustc/");
             rust_src |= path.contains("/rustlib/src/rust/");
             continue;
         }
-        let Some((name, version)) = package(&path) else { continue };
+        let trimmed = trimmed_package(&path);
+        let Some((name, version)) = trimmed.map_or_else(|| package(&path), name_and_version) else {
+            continue;
+        };
+        // What std is built from has the same paths, and no version of it is known beforehand.
+        if trimmed.is_some() && OF_STD.contains(&name) {
+            std_apart = true;
+            continue;
+        }
         if found.len() >= MAX_CRATES {
             break;
         }
@@ -216,6 +224,18 @@ mod tests {
             "/x/lib/rustlib/src/rust/vendor/gimli-0.31.1/src/x.rs",
         ];
         assert!(names(&paths).is_empty());
+    }
+
+    #[test]
+    fn trimmed_paths_name_packages_that_std_has_not() {
+        let paths = [
+            "/cargo/registry/25cdd57fae9f0462/bytes-1.12.2/src/bytes.rs",
+            "/cargo/deps/outside-0.4.2/src/lib.rs",
+            "/cargo/registry/25cdd57fae9f0462/hashbrown-0.16.0/src/raw.rs",
+            "/cargo/registry/sparse/serde-1.0.0/src/lib.rs",
+            "/cargo/git/repo-0123456789abcdef/1a2b3c4/src/lib.rs",
+        ];
+        assert_eq!(names(&paths), ["bytes@1.12.2", "outside@0.4.2"]);
     }
 
     #[test]

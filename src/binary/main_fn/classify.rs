@@ -47,7 +47,9 @@ fn classify_function(program: &WalkableProgram<'_, '_>, function: &WalkedFunctio
     if let Some(classified) = nothing(program, function) {
         return classified;
     }
-    if let Some((verdict, evidence)) = one_text(program, function) {
+    if let Some((verdict, evidence)) =
+        one_text(program, function).or_else(|| outlined_panic(program, function))
+    {
         return (Some(verdict), evidence.into());
     }
     let calls = function.calls().count();
@@ -136,6 +138,43 @@ fn one_text(
     let text = String::from_utf8_lossy(text);
     let at = function.start;
     Some((verdict, format!("user main at {at:#x} {how} {text:?} and does nothing else")))
+}
+
+/// `PlaceholderText` when all that the function does is to call a function that panics with the
+/// text of `todo!()` or `unimplemented!()`. rustc 1.101 keeps that panic in one function of core
+/// (seen in programs of 1.101.0-nightly of 2026-10-29).
+fn outlined_panic(
+    program: &WalkableProgram<'_, '_>,
+    function: &WalkedFunction,
+) -> Option<(MainVerdict, String)> {
+    let mut calls = function.calls();
+    let (Some(call), None) = (calls.next(), calls.next()) else { return None };
+    let CallTarget::Local(address) = call.target else { return None };
+    let does_more = function.cut_off
+        || !function.cold.is_empty()
+        || !is_straight(function)
+        || function.events.iter().any(|event| matches!(event, Event::Return(_)))
+        || texts(program, function).iter().any(|(_, text)| !is_source_path(text));
+    if does_more {
+        return None;
+    }
+    let callee = program.walk(address)?;
+    let texts = texts(program, &callee);
+    let is_fixed = |text: &[u8]| text == b"not yet implemented" || text == b"not implemented";
+    let (pointer, text) = *texts.iter().find(|(_, text)| is_fixed(text))?;
+    // An odd length is read in two ways, so the same text stands there twice.
+    let is_alone = texts.iter().all(|(other, text)| *other == pointer || is_source_path(text));
+    if !is_alone || callee.cut_off || !is_straight(&callee) {
+        return None;
+    }
+    let how =
+        spoken(program, &callee, TextMeaning::Placeholder).filter(|how| *how == "panics with")?;
+    let text = String::from_utf8_lossy(text);
+    let at = function.start;
+    Some((
+        MainVerdict::PlaceholderText,
+        format!("user main at {at:#x} {how} {text:?} and does nothing else"),
+    ))
 }
 
 /// Whether every instruction is reached, and none changes anything outside.

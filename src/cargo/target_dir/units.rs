@@ -96,8 +96,14 @@ impl Unit {
 
     /// Whether Cargo compares contents, not dates (`-Zchecksum-freshness`).
     pub fn is_compared_by_checksum(&self) -> bool {
-        let checksum = |local: &Local| matches!(local, Local::DepInfo { checksum: true });
-        self.fingerprint.iter().flat_map(|it| &it.local).any(checksum)
+        let by_content = |local: &Local| matches!(local, Local::DepInfo { by_content: true });
+        self.fingerprint.iter().flat_map(|it| &it.local).any(by_content)
+    }
+
+    /// Whether its fingerprint has an entry that is not known: how Cargo compares is unknown, too.
+    pub fn is_compared_in_an_unknown_way(&self) -> bool {
+        let entries = self.fingerprint.iter().flat_map(|it| &it.local);
+        entries.into_iter().any(|it| *it == Local::Unknown)
     }
 
     /// Whether it is a build script's run that named no file: Cargo compares it with the newest

@@ -34,6 +34,8 @@ pub struct Profile {
     pub codegen_units: Setting<Option<u64>>,
     /// `incremental`.
     pub incremental: Setting<bool>,
+    /// Keys of the profile that are not known: any of them may change any of the settings.
+    pub unknown_keys: Vec<String>,
 }
 
 /// A value and what decides it.
@@ -196,6 +198,7 @@ impl Profile {
             rpath: Setting::default(false),
             codegen_units: Setting::default(None),
             incremental: Setting::default(false),
+            unknown_keys: Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Resolves a profile: the manifest, `inherits`, configuration, environment, package overrides.
 
+use std::collections::BTreeSet;
+
 use crate::binary::PanicStrategy;
 use crate::cargo::workspace::config::Config;
 use crate::cargo::workspace::config::{Source, env_name};
@@ -20,6 +22,30 @@ pub struct Sources<'a> {
     /// Paths below it are shown relative to it.
     pub cwd: &'a std::path::Path,
 }
+
+/// Cargo's stable keys of a profile, and those that change none of the settings that are resolved
+/// here (`trim-paths` from 1.101, `hint-mostly-unused`).
+const KNOWN_KEYS: &[&str] = &[
+    "build-override",
+    "codegen-units",
+    "debug",
+    "debug-assertions",
+    "hint-mostly-unused",
+    "incremental",
+    "inherits",
+    "lto",
+    "opt-level",
+    "overflow-checks",
+    "package",
+    "panic",
+    "rpath",
+    "split-debuginfo",
+    "strip",
+    "trim-paths",
+];
+
+/// Keys of nightly's Cargo that may change the settings.
+const UNSTABLE_KEYS: &[&str] = &["codegen-backend", "rustflags"];
 
 /// Longer chains of `inherits` than this are loops, which cargo refuses.
 const CHAIN: usize = 64;
@@ -52,6 +78,7 @@ pub fn resolve(
     layers.set(&mut profile.incremental, "incremental", boolean, &mut note);
     layers.set(&mut profile.split_debuginfo, "split-debuginfo", optional_text, &mut note);
     incremental_override(sources, &mut profile.incremental);
+    profile.unknown_keys = layers.unknown_keys();
 
     let has_debug = profile.debug.value != DebugLevel::None;
     if has_debug && profile.split_debuginfo.value.is_none() && sources.triple.contains("-apple-") {
@@ -173,6 +200,35 @@ impl Layers<'_> {
             }
         }
         self.chain.iter().find_map(|name| lookup(self.sources, &["profile", name, key]))
+    }
+
+    /// The keys of the profile, and of what overrides it for this package, that are not known.
+    fn unknown_keys(&self) -> Vec<String> {
+        let mut tables = self.overrides();
+        tables.push(Vec::new());
+        let mut unknown = BTreeSet::new();
+        for (name, table) in
+            self.chain.iter().flat_map(|name| tables.iter().map(move |table| (name, table)))
+        {
+            let mut keys = vec!["profile", name.as_str()];
+            keys.extend(table.iter().map(String::as_str));
+            let manifest = self.sources.manifest.get(keys.iter().copied()).and_then(Node::table);
+            let in_files = manifest.into_iter().flat_map(|table| table.keys().cloned());
+            unknown.extend(in_files.chain(self.sources.config.names(&keys)));
+            // A variable has no table to be listed in.
+            unknown.extend(
+                UNSTABLE_KEYS
+                    .iter()
+                    .filter(|key| {
+                        keys.push(key);
+                        let is_set = configured(self.sources, &keys).is_some();
+                        keys.pop();
+                        is_set
+                    })
+                    .map(|key| (*key).to_owned()),
+            );
+        }
+        unknown.into_iter().filter(|key| !KNOWN_KEYS.contains(&key.as_str())).collect()
     }
 
     /// The override tables that are there for this package, the strongest first.
@@ -456,6 +512,17 @@ mod tests {
             Sources { manifest: &node, config: &config, triple: "", cwd: Path::new("/w") };
         assert_eq!(overridden(sources, "release"), ["opt-level"]);
         assert!(overridden(sources, "dev").is_empty());
+    }
+
+    #[test]
+    fn keys_that_are_not_known_are_named() {
+        let known = "[profile.release]\npanic = \"abort\"\ntrim-paths = \"all\"\n\
+                     [profile.release.package.other]\nlater = 1\n";
+        assert!(resolved(known, "release").unknown_keys.is_empty());
+        let unknown = "[profile.release]\nrustflags = [\"-Cpanic=abort\"]\n\
+                       [profile.dist]\ninherits = \"release\"\nlater = 1\n";
+        assert_eq!(resolved(unknown, "dist").unknown_keys, ["later", "rustflags"]);
+        assert!(resolved(unknown, "dev").unknown_keys.is_empty());
     }
 
     #[test]
