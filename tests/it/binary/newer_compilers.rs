@@ -130,6 +130,7 @@ fn target_directories_of_their_cargos() {
     let tree = Tree::unpack("nightly-profile-rustflags");
     let output = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(["check", "--release", "-v"])
+        .env_remove("CARGO")
         .env("RUSTUP_TOOLCHAIN", "nightly")
         .current_dir(&tree.0)
         .output()
