@@ -57,7 +57,7 @@ pub use crate::cargo::error::Error as WorkspaceError;
 pub use crate::config::Error as ConfigError;
 pub use crate::fact::{Confidence, Fact};
 pub use crate::report::{Checked, Report, SubjectReport, Summary, Waived};
-pub use crate::rootfs::Error as ImageError;
+pub use crate::rootfs::error::{ImageError, LoadError};
 pub use crate::rule::{Finding, Group, Level, Location, Outcome, Rule, Symptom};
 pub use crate::session::Error;
 pub use crate::session::linter::{Linter, Verifier};

@@ -1,11 +1,12 @@
 //! Container images: where they lie, how their layers are read, and what one file in them is.
 
-use std::io;
 use std::num::NonZeroU32;
-use std::path::Path;
+
+use crate::rootfs::error::ImageError;
 
 pub mod budget;
 pub mod document;
+pub mod error;
 pub mod extract_file;
 pub mod layer;
 pub mod load;
@@ -60,83 +61,11 @@ pub const MAX_CONTENTS: u64 = 512 << 20;
 /// that nobody wants are passed over and the digest is not known.
 pub const VERIFY_PLAIN: u64 = 64 << 20;
 
-/// Why an image could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Why {
-    /// The file system or the stream.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// A tar stream, as archive or as layer.
-    #[error("{0}")]
-    Tar(#[from] layer::tar::Error),
-    /// Anything that the image's own documents say wrongly, in words.
-    #[error("{0}")]
-    Image(String),
-}
-
-impl Why {
-    /// A reason in words.
-    pub fn new(text: impl Into<String>) -> Why {
-        Why::Image(text.into())
-    }
-
-    /// Says of a path where nothing is what was looked for, and what can be named instead.
-    fn if_absent(self, path: &Path, what: &str) -> Why {
-        match self {
-            Why::Io(error) if error.kind() == io::ErrorKind::NotFound => Why::new(format!(
-                "nothing is at {}: {what} was looked for (`docker save NAME -o FILE` and \
-                 `skopeo copy docker://NAME oci:DIR` make one)",
-                path.display()
-            )),
-            why => why,
-        }
-    }
-
-    /// Says what is at the path that was named as an archive: nothing, no archive, or an input
-    /// that ends before one begins.
-    fn of_archive(self, path: &Path) -> Why {
-        use layer::tar::Error::{Header, Truncated};
-        match self {
-            Why::Tar(Truncated { at: 0..512 }) if path == Path::new("-") => Why::new(
-                "standard input ended before one tar header was read; pipe `docker save NAME` \
-                 into it",
-            ),
-            Why::Tar(Header { at: 0, .. } | Truncated { at: 0..512 }) if path != Path::new("-") => {
-                Why::new(
-                    "not an image: neither a tar archive nor a directory; save one with \
-                     `docker save NAME -o FILE`",
-                )
-            }
-            why => why.if_absent(path, "an archive"),
-        }
-    }
-}
-
-/// There is no such image, or it is damaged.
-///
-/// ```
-/// match binlint::open_image("oci:nowhere", None) {
-///     Err(binlint::Error::Image(error)) => assert_eq!(error.reference, "oci:nowhere"),
-///     _ => unreachable!(),
-/// }
-/// ```
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-#[error("{reference}: {}{source}", layer.as_ref().map(|layer| format!("{layer}: ")).unwrap_or_default())]
-pub struct Error {
-    /// The reference, as typed.
-    pub reference: String,
-    /// The layer, as `layer 2 of 3 (sha256:…)`.
-    pub layer: Option<String>,
-    /// What is wrong.
-    pub source: Why,
-}
-
 /// What a path of an image is, as `lstat` would say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct FileEntry {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The permission bits with set-uid, set-gid and sticky: `0o7777`.
     pub mode: u32,
     /// The owner's number.
@@ -147,7 +76,7 @@ pub struct Entry {
 
 /// The kinds of file that decide what a process can do with one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A regular file.
     File {
         /// In bytes.
@@ -172,10 +101,12 @@ impl Payload {
     /// # Errors
     ///
     /// The index is beyond 32 bits.
-    pub fn new(index: usize) -> Result<Payload, Why> {
+    pub fn new(index: usize) -> Result<Payload, ImageError> {
         let number = index.checked_add(1).and_then(|number| u32::try_from(number).ok());
         let number = number.and_then(NonZeroU32::new);
-        number.map(Payload).ok_or_else(|| Why::new("more files are kept than can be counted"))
+        number
+            .map(Payload)
+            .ok_or_else(|| ImageError::new("more files are kept than can be counted"))
     }
 
     /// Its index.
@@ -184,20 +115,20 @@ impl Payload {
     }
 }
 
-impl Entry {
+impl FileEntry {
     /// A directory that nobody wrote down, as engines make one for a file's missing parents.
-    pub fn implied_directory() -> Entry {
-        Entry { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0 }
+    pub fn implied_directory() -> FileEntry {
+        FileEntry { kind: FileKind::Directory, mode: 0o755, uid: 0, gid: 0 }
     }
 
     /// Whether it is a regular file.
     pub fn is_regular_file(&self) -> bool {
-        matches!(self.kind, Kind::File { .. })
+        matches!(self.kind, FileKind::File { .. })
     }
 
     /// Whether it is a directory.
     pub fn is_directory(&self) -> bool {
-        matches!(self.kind, Kind::Directory)
+        matches!(self.kind, FileKind::Directory)
     }
 }
 

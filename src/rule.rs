@@ -5,14 +5,14 @@ use std::fmt;
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::dockerfile::Dockerfile;
-use crate::provenance::record::Record;
+use crate::provenance::record::RecordFacts;
 #[cfg(test)]
-use crate::rootfs::document::config::Config;
-use crate::start::command::{By, Command, Failure, FailureKind};
+use crate::rootfs::document::config::ImageConfig;
+use crate::start::command::{FailureKind, Requester, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 #[cfg(test)]
-use crate::start::image::elf_tree::Memory;
-use crate::start::loader::LoadPlan;
+use crate::start::image::elf_tree::InMemoryTree;
+use crate::start::loader::StartPrediction;
 use crate::subject::Facts;
 
 pub mod need;
@@ -235,9 +235,12 @@ impl Rule {
     }
 
     /// The answer for an image of these files that runs these words.
-    pub fn of_entrypoint(&self, files: Memory, words: &[&str]) -> Outcome {
+    pub fn of_entrypoint(&self, files: InMemoryTree, words: &[&str]) -> Outcome {
         let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
-        self.of_image(Image::of(files, Some(Config { entrypoint, ..Config::default() })))
+        self.of_image(Image::from_tree(
+            files,
+            Some(ImageConfig { entrypoint, ..ImageConfig::default() }),
+        ))
     }
 }
 
@@ -302,13 +305,13 @@ pub enum Check {
     /// Needs the runtime image, and is asked about each of its commands that does not start. What
     /// every such finding says, the message and the files on the way, is put before its evidence.
     /// Where it cannot be told whether a command starts, what would have been said is open.
-    Command(fn(&Image, &Command, &Failure) -> Option<Finding>),
+    Command(fn(&Image, &ResolvedCommand, &StartFailure) -> Option<Finding>),
     /// Needs the subject and the runtime image.
-    Carried(fn(&Binary, &Image) -> Outcome),
+    InImage(fn(&Binary, &Image) -> Outcome),
     /// Needs what the image's loader would do with the subject.
-    Load(fn(&Binary, &Image, &LoadPlan) -> Outcome),
+    Load(fn(&Binary, &Image, &StartPrediction) -> Outcome),
     /// Needs the subject and a record of its build.
-    Record(fn(&Binary, &Record) -> Outcome),
+    Record(fn(&Binary, &RecordFacts) -> Outcome),
     /// Needs a Dockerfile, beside its context and workspace as far as they are known.
     Dockerfile(fn(&Dockerfile) -> Outcome),
     /// Needs what it declares, and weighs the optional inputs that are given.
@@ -330,7 +333,7 @@ impl Check {
                 Check::Build(check) => check(binary()?, build()?),
                 Check::Image(check) => check(image()?),
                 Check::Command(check) => commands(image()?, *check),
-                Check::Carried(check) => check(binary()?, image()?),
+                Check::InImage(check) => check(binary()?, image()?),
                 Check::Load(check) => {
                     let plan = load()?;
                     match (check(binary()?, image()?, plan), &plan.open) {
@@ -368,7 +371,7 @@ impl Check {
             Check::Binary(_) => &[Binary],
             Check::Build(_) => &[Binary, Cargo],
             Check::Image(_) | Check::Command(_) => &[Image],
-            Check::Carried(_) => &[Binary, Image],
+            Check::InImage(_) => &[Binary, Image],
             Check::Load(_) => &[Binary, Image, Loader],
             Check::Record(_) => &[Binary, Record],
             Check::Dockerfile(_) => &[Dockerfile],
@@ -393,13 +396,16 @@ fn dockerfile_outcome(dockerfile: &Dockerfile, check: fn(&Dockerfile) -> Outcome
     }
 }
 
-fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Finding>) -> Outcome {
+fn commands(
+    image: &Image,
+    check: fn(&Image, &ResolvedCommand, &StartFailure) -> Option<Finding>,
+) -> Outcome {
     if image.config.is_none() {
         return Outcome::not_applicable(
             "a root file system has no configuration that says what it runs",
         );
     }
-    let finding = |command: &Command| {
+    let finding = |command: &ResolvedCommand| {
         let failure = command.failure()?;
         let mut finding = check(image, command, failure)?;
         let mut evidence =
@@ -410,12 +416,12 @@ fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Findi
     };
     let findings: Vec<Finding> = image.commands.iter().filter_map(finding).collect();
     // Whoever would speak of a failure cannot pass where it is not known whether there is one.
-    let would_speak = |command: &Command| {
-        let failure = |kind| Failure {
+    let would_speak = |command: &ResolvedCommand| {
+        let failure = |kind| StartFailure {
             kind,
             name: "?".to_owned(),
             at: "?".to_owned(),
-            by: By::Shell,
+            by: Requester::Shell,
             message: String::new(),
             exit_code: 0,
         };
@@ -432,7 +438,7 @@ fn commands(image: &Image, check: fn(&Image, &Command, &Failure) -> Option<Findi
 
 /// What every command of the image comes to, for the rule that has nothing against it.
 fn found_of(image: &Image) -> String {
-    let of_command = |command: &Command| {
+    let of_command = |command: &ResolvedCommand| {
         let field = command.field;
         match (command.failure(), command.program()) {
             (Some(failure), _) => {

@@ -7,9 +7,9 @@ pub mod crates;
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::dockerfile::Dockerfile;
-use crate::provenance::record::Record;
+use crate::provenance::record::RecordFacts;
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
+use crate::start::loader::StartPrediction;
 
 /// One program, or an image without one.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ pub struct Facts {
     /// The runtime image that carries it, or will.
     pub image: Option<Image>,
     /// What that image's loader would do with it.
-    pub load: Option<LoadPlan>,
+    pub load: Option<StartPrediction>,
     /// A record of its build.
-    pub record: Option<Record>,
+    pub record: Option<RecordFacts>,
     /// The Dockerfile that is linted: then there is no program.
     pub dockerfile: Option<Dockerfile>,
     /// What the user said to expect.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use binlint::internals::start::image::{Image, Query};
+use binlint::internals::start::image::{Image, ImageQuery};
 
 mod layout;
 
@@ -66,7 +66,7 @@ fn main() {
     layout::oci(&layout, &[(&layer, &packed)]);
 
     let read = |reference: &str| {
-        let query = Query::default();
+        let query = ImageQuery::default();
         let image = Image::read(OsStr::new(reference), &query, &|_, _| {});
         assert!(image.is_ok(), "{:?}", image.err());
     };

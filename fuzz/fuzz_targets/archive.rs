@@ -4,7 +4,7 @@
 #![no_main]
 
 use binlint::internals::rootfs::document::digest::Digest;
-use binlint::internals::rootfs::layer::{Interest, Want};
+use binlint::internals::rootfs::layer::{FileSelector, Retention};
 use binlint::internals::rootfs::load::load_stream;
 use binlint::internals::rootfs::{MAX_CONTENTS, Payload, MAX_LAYERS};
 use libfuzzer_sys::fuzz_target;
@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     archive.extend([0; 1024]);
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes| Payload::new(bytes.len()));
+    let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &|_, bytes| Payload::new(bytes.len()));
     let archive = Box::new(std::io::Cursor::new(archive));
     if let Ok(loaded) = load_stream(archive, None, &interest, &mut |_| Ok(())) {
         let config = loaded.image.config.expect("every archive of documents has a configuration");

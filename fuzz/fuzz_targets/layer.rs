@@ -3,8 +3,8 @@
 #![no_main]
 
 use binlint::internals::rootfs::layer::decompress::Compression;
-use binlint::internals::rootfs::layer::{Expected, Interest, Layer, Want, read_stream};
-use binlint::internals::rootfs::layer::apply::Squashed;
+use binlint::internals::rootfs::layer::{ExpectedBlob, FileSelector, Layer, Retention, read_stream};
+use binlint::internals::rootfs::layer::apply::MergedLayers;
 use binlint::internals::rootfs::{MAX_CONTENTS, Payload, parent};
 use libfuzzer_sys::fuzz_target;
 
@@ -12,8 +12,8 @@ use libfuzzer_sys::fuzz_target;
 const NEXT: &[u8] = b"--next layer--";
 
 fuzz_target!(|bytes: &[u8]| {
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &|_, bytes| Payload::new(bytes.len()));
-    let mut files = Squashed::new(interest.budget.clone());
+    let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &|_, bytes| Payload::new(bytes.len()));
+    let mut files = MergedLayers::new(interest.budget.clone());
     let mut rest = bytes;
     for index in 0..4 {
         let end = rest.windows(NEXT.len()).position(|window| window == NEXT);
@@ -38,6 +38,6 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-fn read(bytes: &[u8], interest: &Interest<'_>) -> Option<Layer> {
-    read_stream(bytes, Compression::of(bytes), &Expected::default(), interest).ok()
+fn read(bytes: &[u8], interest: &FileSelector<'_>) -> Option<Layer> {
+    read_stream(bytes, Compression::of(bytes), &ExpectedBlob::default(), interest).ok()
 }

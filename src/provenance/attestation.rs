@@ -5,7 +5,7 @@
 //! from the bytes that the signature covers, never from a second reading of the file.
 
 use crate::provenance::dsse::Envelope;
-use crate::provenance::error::{Error, MAX_BYTES};
+use crate::provenance::error::{MAX_BYTES, ProvenanceError};
 
 /// What a record file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +23,15 @@ pub enum Attestation {
 ///
 /// # Errors
 /// Bytes that are none of the three, are too large, or hold more than one.
-pub fn read(bytes: &[u8]) -> Result<Attestation, Error> {
+pub fn read(bytes: &[u8]) -> Result<Attestation, ProvenanceError> {
     const EXPECTED: &str = "a statement, a DSSE envelope or a Sigstore bundle";
     if bytes.len() > MAX_BYTES {
-        return Err(Error::TooLarge { size: bytes.len() });
+        return Err(ProvenanceError::TooLarge { size: bytes.len() });
     }
     crate::provenance::strict_json::check(bytes)
-        .map_err(|error| Error::malformed(EXPECTED, error))?;
-    let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| Error::malformed(EXPECTED, error))?;
+        .map_err(|error| ProvenanceError::malformed(EXPECTED, error))?;
+    let value: serde_json::Value = serde_json::from_slice(bytes)
+        .map_err(|error| ProvenanceError::malformed(EXPECTED, error))?;
     let has = |key: &str| value.get(key).is_some();
     if has("_type") {
         Ok(Attestation::Bare(bytes.trim_ascii().to_vec()))
@@ -40,7 +40,7 @@ pub fn read(bytes: &[u8]) -> Result<Attestation, Error> {
     } else if has("mediaType") {
         Ok(Attestation::Bundle(crate::provenance::sigstore::envelope_of_bundle(bytes)?))
     } else {
-        Err(Error::malformed(EXPECTED, "it has neither _type, payload nor mediaType"))
+        Err(ProvenanceError::malformed(EXPECTED, "it has neither _type, payload nor mediaType"))
     }
 }
 
@@ -49,7 +49,7 @@ impl Attestation {
     ///
     /// # Errors
     /// A payload that is no in-toto statement.
-    pub fn unverified_payload(&self) -> Result<&[u8], Error> {
+    pub fn unverified_payload(&self) -> Result<&[u8], ProvenanceError> {
         match self {
             Attestation::Bare(bytes) => Ok(bytes),
             Attestation::Signed(envelope) | Attestation::Bundle(envelope) => {

@@ -10,8 +10,8 @@ use crate::cargo::source::module_tree::normalized;
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::git::Git;
 use crate::digest::sha256_hex;
-use crate::provenance::fs::{SourceFile, Sources};
-use crate::provenance::source_proof::Ties;
+use crate::provenance::fs::{HashedFile, HashedSources};
+use crate::provenance::source_proof::SourceProofs;
 use crate::toolchain::fingerprint::Local;
 
 /// What the parameters of a record mean: a package URL with the page of this crate that says so.
@@ -25,8 +25,8 @@ pub const SOURCES: &str = "sources";
 /// The name of the commit among the dependencies.
 pub const COMMIT: &str = "git";
 /// The digest of all sources: SHA-256 over what `sha256sum` prints for them, sorted by path.
-pub fn digest_of_all(files: &[SourceFile]) -> String {
-    let line = |SourceFile { sha256, path }: &SourceFile| match path.contains(['\\', '\n', '\r']) {
+pub fn digest_of_all(files: &[HashedFile]) -> String {
+    let line = |HashedFile { sha256, path }: &HashedFile| match path.contains(['\\', '\n', '\r']) {
         false => format!("{sha256}  {path}\n"),
         // As sha256sum keeps one name on one line.
         true => {
@@ -69,21 +69,21 @@ pub fn places_of_sources(build: &Build) -> Vec<PathBuf> {
 
 /// One program's build, whole.
 #[derive(Debug, Clone, Copy)]
-pub struct Made<'a> {
+pub struct BuildFacts<'a> {
     /// What Cargo says.
     pub build: &'a Build,
     /// What was typed beside package, binary, profile and target.
-    pub request: &'a Request,
+    pub request: &'a BuildRequest,
     /// The machine.
     pub stage: &'a Stage,
     /// The files of the path crates.
-    pub sources: &'a Sources,
+    pub sources: &'a HashedSources,
     /// SHA-256 of `Cargo.lock`.
     pub lockfile: Option<&'a str>,
     /// The commit.
     pub git: Option<&'a Git>,
     /// How each crate is tied to the sources; `None`: nothing is claimed, for a comparison.
-    pub ties: Option<&'a Ties>,
+    pub proofs: Option<&'a SourceProofs>,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
 }
@@ -105,7 +105,7 @@ pub fn is_triple(text: &str) -> bool {
 
 /// Words of a `cargo build` that its facts do not keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct BuildRequest {
     /// `--features`.
     pub features: Vec<String>,
     /// `--all-features`.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::provenance::dsse;
-use crate::provenance::error::Error;
+use crate::provenance::error::ProvenanceError;
 use crate::provenance::slsa::{PROVENANCE_V0_1, PROVENANCE_V0_2, PROVENANCE_V1};
 use crate::provenance::statement::Statement;
 
@@ -17,13 +17,13 @@ use crate::provenance::statement::Statement;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageBuild {
     /// Which of the two predicates it was.
-    pub shape: Shape,
+    pub shape: GraphShape,
     /// Who ran the build; BuildKit leaves it empty outside a hosted builder.
     pub builder: Option<String>,
     /// Digests (`sha256:…` without the prefix) of the images that the statement is about.
     pub subjects: Vec<String>,
     /// Every image that was pulled, in the order of the record.
-    pub base_images: Vec<BaseImage>,
+    pub base_images: Vec<UsedImage>,
     /// Whether it holds the build graph and every argument (`mode=max`).
     pub is_max: bool,
     /// Whether it names an image, and not the one that it lies beside.
@@ -35,14 +35,14 @@ pub struct ImageBuild {
     /// The stage that was asked for, if not the last.
     pub target: Option<String>,
     /// The Dockerfile as BuildKit read it (`mode=max`).
-    pub dockerfile: Option<Dockerfile>,
+    pub dockerfile: Option<SourceDockerfile>,
     /// Copies into the runtime stage (`mode=max`).
-    pub copies: Vec<Copied>,
+    pub copies: Vec<CopiedPath>,
 }
 
 /// The predicate's version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Shape {
+pub enum GraphShape {
     /// SLSA v0.2 or v0.1, in a Statement v0.1.
     V0_2,
     /// SLSA v1: in a Statement v0.1 by BuildKit 0.25, in a Statement v1 by later ones.
@@ -52,7 +52,7 @@ pub enum Shape {
 
 /// An image that a `FROM` or a `COPY --from` named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseImage {
+pub struct UsedImage {
     /// As the purl has it: `rust:1.95-bookworm`, without the default registry.
     pub reference: String,
     /// Of the manifest or index that was pulled: 64 hex digits.
@@ -60,14 +60,14 @@ pub struct BaseImage {
     /// `linux/amd64`.
     pub platform: Option<String>,
     /// What it became; unknown without the build graph of `mode=max`.
-    pub role: Role,
+    pub role: ImageRole,
     /// Lines of the Dockerfile, from 1.
     pub lines: Vec<u32>,
 }
 
 /// What an image became in the build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub enum ImageRole {
     /// The last stage stands on it.
     Runtime,
     /// Another stage stands on it, or files were copied from it.
@@ -76,20 +76,20 @@ pub enum Role {
     Unknown,
 }
 
-impl Role {
+impl ImageRole {
     /// In a sentence: "the … image".
     pub const fn name(self) -> &'static str {
         match self {
-            Role::Runtime => "runtime base",
-            Role::Build => "build stage's base",
-            Role::Unknown => "base",
+            ImageRole::Runtime => "runtime base",
+            ImageRole::Build => "build stage's base",
+            ImageRole::Unknown => "base",
         }
     }
 }
 
 /// The Dockerfile inside the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dockerfile {
+pub struct SourceDockerfile {
     /// Its name in the build context.
     pub name: String,
     /// Its text.
@@ -98,7 +98,7 @@ pub struct Dockerfile {
 
 /// One copy into the runtime stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
+pub struct CopiedPath {
     /// Path in the stage that it came from.
     pub source: String,
     /// Path in the image.
@@ -112,7 +112,7 @@ pub struct Copied {
     pub lines: Vec<u32>,
 }
 
-impl Copied {
+impl CopiedPath {
     /// Whether it may have put a file at this path of the image.
     pub fn covers(&self, path: &str) -> bool {
         is_below(path, &self.target)
@@ -133,13 +133,13 @@ impl ImageBuild {
     ///
     /// # Errors
     /// What is no statement, or a statement with another predicate (an SBOM).
-    pub fn from_statement(bytes: &[u8]) -> Result<ImageBuild, Error> {
+    pub fn from_statement(bytes: &[u8]) -> Result<ImageBuild, ProvenanceError> {
         let statement = Statement::from_json_leniently(bytes)?;
         let shape = match statement.predicate_type.as_str() {
-            PROVENANCE_V1 => Shape::V1,
-            PROVENANCE_V0_1 | PROVENANCE_V0_2 => Shape::V0_2,
+            PROVENANCE_V1 => GraphShape::V1,
+            PROVENANCE_V0_1 | PROVENANCE_V0_2 => GraphShape::V0_2,
             _ => {
-                return Err(Error::UnknownType {
+                return Err(ProvenanceError::UnknownType {
                     what: "predicate type",
                     found: statement.predicate_type,
                     expected: PROVENANCE_V1,
@@ -148,11 +148,11 @@ impl ImageBuild {
         };
         let predicate = &statement.predicate;
         let view = match shape {
-            Shape::V1 => View::of_v1(predicate),
-            Shape::V0_2 => View::of_v0_2(predicate),
+            GraphShape::V1 => PredicateView::of_v1(predicate),
+            GraphShape::V0_2 => PredicateView::of_v0_2(predicate),
         };
-        let graph = Graph::read(view.graph, view.source);
-        let mut base_images: Vec<BaseImage> =
+        let graph = BuildGraph::read(view.graph, view.source);
+        let mut base_images: Vec<UsedImage> =
             array(view.materials).filter_map(base_image_of_material).collect();
         graph.assign_roles(&mut base_images);
         let copies = graph.copies(&base_images);
@@ -187,13 +187,13 @@ impl ImageBuild {
     }
 
     /// The images that became this.
-    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &BaseImage> {
+    pub fn with_role(&self, role: ImageRole) -> impl Iterator<Item = &UsedImage> {
         self.base_images.iter().filter(move |image| image.role == role)
     }
 }
 
 /// The same five things, wherever the version keeps them.
-struct View<'a> {
+struct PredicateView<'a> {
     builder: &'a Value,
     materials: &'a Value,
     request: &'a Value,
@@ -201,10 +201,10 @@ struct View<'a> {
     source: &'a Value,
 }
 
-impl<'a> View<'a> {
-    fn of_v0_2(predicate: &'a Value) -> View<'a> {
+impl<'a> PredicateView<'a> {
+    fn of_v0_2(predicate: &'a Value) -> PredicateView<'a> {
         const METADATA: &str = "https://mobyproject.org/buildkit@v1#metadata";
-        View {
+        PredicateView {
             builder: &predicate["builder"]["id"],
             materials: &predicate["materials"],
             request: &predicate["invocation"]["parameters"],
@@ -213,9 +213,9 @@ impl<'a> View<'a> {
         }
     }
 
-    fn of_v1(predicate: &'a Value) -> View<'a> {
+    fn of_v1(predicate: &'a Value) -> PredicateView<'a> {
         let definition = &predicate["buildDefinition"];
-        View {
+        PredicateView {
             builder: &predicate["runDetails"]["builder"]["id"],
             materials: &definition["resolvedDependencies"],
             request: &definition["externalParameters"]["request"],
@@ -226,7 +226,7 @@ impl<'a> View<'a> {
 }
 
 /// `pkg:docker/NAME@TAG?platform=linux%2Famd64`, as BuildKit writes the images that it pulled.
-fn base_image_of_material(material: &Value) -> Option<BaseImage> {
+fn base_image_of_material(material: &Value) -> Option<UsedImage> {
     let uri = material["uri"].as_str()?.strip_prefix("pkg:docker/")?;
     let (path, qualifiers) = uri.split_once('?').unwrap_or((uri, ""));
     let qualifier = |key: &str| {
@@ -239,26 +239,26 @@ fn base_image_of_material(material: &Value) -> Option<BaseImage> {
     let separator = if tag.is_empty() { "" } else { ":" };
     let digest = text(&material["digest"]["sha256"])
         .or_else(|| qualifier("digest")?.strip_prefix("sha256:").map(str::to_owned));
-    Some(BaseImage {
+    Some(UsedImage {
         reference: format!("{name}{separator}{tag}"),
         sha256: digest,
         platform: qualifier("platform"),
-        role: Role::Unknown,
+        role: ImageRole::Unknown,
         lines: Vec::new(),
     })
 }
 
 /// The build graph: steps by id, and the step that the image is made of.
-struct Graph<'a> {
+struct BuildGraph<'a> {
     steps: BTreeMap<&'a str, &'a Value>,
     last: Option<&'a str>,
     locations: &'a Value,
 }
 
-impl<'a> Graph<'a> {
-    fn read(definition: &'a Value, source: &'a Value) -> Graph<'a> {
+impl<'a> BuildGraph<'a> {
+    fn read(definition: &'a Value, source: &'a Value) -> BuildGraph<'a> {
         let listed = || array(definition).take(MAX_STEPS).filter_map(|step| step["id"].as_str());
-        Graph {
+        BuildGraph {
             last: listed().last(),
             steps: listed().zip(array(definition)).collect(),
             locations: &source["locations"],
@@ -331,17 +331,17 @@ impl<'a> Graph<'a> {
         lines
     }
 
-    fn assign_roles(&self, images: &mut [BaseImage]) {
+    fn assign_roles(&self, images: &mut [UsedImage]) {
         let Some(last) = self.last else { return };
         let runtime = self.stage(last).last().map(|(id, _)| *id);
         for (&id, &step) in &self.steps {
-            let Some((name, digest)) = Graph::image_of(step) else { continue };
-            let role = if Some(id) == runtime { Role::Runtime } else { Role::Build };
+            let Some((name, digest)) = BuildGraph::image_of(step) else { continue };
+            let role = if Some(id) == runtime { ImageRole::Runtime } else { ImageRole::Build };
             let Some(image) = images.iter_mut().find(|image| is_it(image, name, digest)) else {
                 continue;
             };
             // One image may carry both stages; what runs is what counts.
-            if image.role == Role::Unknown || role == Role::Runtime {
+            if image.role == ImageRole::Unknown || role == ImageRole::Runtime {
                 image.role = role;
             }
             image.lines.extend(self.lines(id));
@@ -350,14 +350,14 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn copies(&self, images: &[BaseImage]) -> Vec<Copied> {
+    fn copies(&self, images: &[UsedImage]) -> Vec<CopiedPath> {
         let Some(last) = self.last else { return Vec::new() };
         let mut copies = Vec::new();
         for copy in self.copies_into(last) {
             let stands_on = |id| Some(self.stage(id).last()?.1);
             let base = copy.from.and_then(stands_on).and_then(|base| self.named(base, images));
-            let made_on = copy.from.and_then(|from| self.made_on(from, copy.source, MOST_STAGES));
-            copies.push(Copied {
+            let made_on = copy.from.and_then(|from| self.made_on(from, copy.source, MAX_STAGES));
+            copies.push(CopiedPath {
                 source: copy.source.to_owned(),
                 target: copy.target.to_owned(),
                 from: base,
@@ -437,8 +437,8 @@ impl<'a> Graph<'a> {
     }
 
     /// The name under which the graph's image is among the materials.
-    fn named(&self, step: &'a Value, images: &[BaseImage]) -> Option<String> {
-        let (name, digest) = Graph::image_of(step)?;
+    fn named(&self, step: &'a Value, images: &[UsedImage]) -> Option<String> {
+        let (name, digest) = BuildGraph::image_of(step)?;
         let known = images.iter().find(|image| is_it(image, name, digest));
         Some(known.map_or_else(|| name.to_owned(), |image| image.reference.clone()))
     }
@@ -454,10 +454,10 @@ struct Copy<'a> {
 }
 
 /// A file is followed through at most so many stages.
-const MOST_STAGES: usize = 64;
+const MAX_STAGES: usize = 64;
 
 /// Whether the graph's image is the material: by digest, or by name where there is none.
-fn is_it(image: &BaseImage, name: &str, digest: Option<&str>) -> bool {
+fn is_it(image: &UsedImage, name: &str, digest: Option<&str>) -> bool {
     match (digest, image.sha256.as_deref()) {
         (Some(digest), Some(known)) => digest == known,
         _ => name.ends_with(&image.reference),
@@ -481,10 +481,10 @@ fn file_base(actions: &Value, inputs: usize) -> Option<i64> {
     None
 }
 
-fn dockerfile(source: &Value) -> Option<Dockerfile> {
+fn dockerfile(source: &Value) -> Option<SourceDockerfile> {
     let info = array(&source["infos"]).find(|info| info["data"].is_string())?;
     let bytes = dsse::decode(info["data"].as_str()?)?;
-    Some(Dockerfile {
+    Some(SourceDockerfile {
         name: text(&info["filename"]).unwrap_or_else(|| "Dockerfile".to_owned()),
         text: String::from_utf8(bytes).ok()?,
     })

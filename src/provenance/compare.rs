@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::provenance::record::Difference;
+use crate::provenance::record::FieldDifference;
 use crate::provenance::slsa::Provenance;
 
 /// Every field in which the two differ, and the fields that could not be compared.
-pub fn compare(recorded: &Provenance, now: &Provenance) -> (Vec<Difference>, Vec<String>) {
-    let mut comparison = Comparison::default();
+pub fn compare(recorded: &Provenance, now: &Provenance) -> (Vec<FieldDifference>, Vec<String>) {
+    let mut comparison = RecordComparison::default();
     comparison.values("", Some(&recorded.to_value()), Some(&now.to_value()));
     (comparison.differences, comparison.open)
 }
 
 #[derive(Default)]
-struct Comparison {
-    differences: Vec<Difference>,
+struct RecordComparison {
+    differences: Vec<FieldDifference>,
     open: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ fn unknowable(field: &str) -> Option<&'static str> {
     }
 }
 
-impl Comparison {
+impl RecordComparison {
     fn values(&mut self, field: &str, recorded: Option<&Value>, now: Option<&Value>) {
         match (recorded, now) {
             (Some(Value::Object(recorded)), Some(Value::Object(now))) => {
@@ -59,7 +59,7 @@ impl Comparison {
                 let why = unknowable(field).unwrap_or_default();
                 self.open.push(format!("{field}: {why}"));
             }
-            (recorded, now) => self.differences.push(Difference {
+            (recorded, now) => self.differences.push(FieldDifference {
                 field: field.to_owned(),
                 recorded: recorded.map(short),
                 now: now.map(short),
@@ -116,12 +116,12 @@ fn by_name(descriptors: &[Value]) -> BTreeMap<String, &Value> {
 
 /// A value on one line, cut where it is long.
 fn short(value: &Value) -> String {
-    const LONGEST: usize = 200;
+    const MAX_SHOWN: usize = 200;
     let text = match value {
         Value::String(text) => format!("{text:?}"),
         other => other.to_string(),
     };
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

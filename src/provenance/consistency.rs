@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::provenance::build_facts::{BUILD_TYPE, COMMIT, LOCKFILE, SOURCES, digest_of_all};
-use crate::provenance::fs::SourceFile;
-use crate::provenance::record::Record;
-use crate::provenance::source_proof::{COMPILED, Tie};
-use crate::provenance::statement::Descriptor;
+use crate::provenance::fs::HashedFile;
+use crate::provenance::record::RecordFacts;
+use crate::provenance::source_proof::{COMPILED, SourceProof};
+use crate::provenance::statement::ResourceDescriptor;
 use crate::provenance::statement::is_sha256;
-use crate::provenance::subject_match::Fate;
+use crate::provenance::subject_match::SubjectMatch;
 
 /// One thing that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
+pub struct Inconsistency {
     /// As a clause.
     pub what: String,
     /// The field, and what it says.
@@ -24,7 +24,7 @@ pub struct Contradiction {
 
 /// What a parameter looks like, and whether it may be absent.
 #[derive(Clone, Copy)]
-enum Shape {
+enum ValueShape {
     Text,
     Flag,
     Texts,
@@ -36,16 +36,16 @@ enum Shape {
 }
 
 /// The external parameters, every one of which is there.
-const EXTERNAL: &[(&str, Shape)] = &[
-    ("package", Shape::Text),
-    ("bins", Shape::Texts),
-    ("profile", Shape::Text),
-    ("target", Shape::Text),
-    ("features", Shape::Texts),
-    ("allFeatures", Shape::Flag),
-    ("defaultFeatures", Shape::Flag),
-    ("config", Shape::Texts),
-    ("rustflags", Shape::Texts),
+const EXTERNAL: &[(&str, ValueShape)] = &[
+    ("package", ValueShape::Text),
+    ("bins", ValueShape::Texts),
+    ("profile", ValueShape::Text),
+    ("target", ValueShape::Text),
+    ("features", ValueShape::Texts),
+    ("allFeatures", ValueShape::Flag),
+    ("defaultFeatures", ValueShape::Flag),
+    ("config", ValueShape::Texts),
+    ("rustflags", ValueShape::Texts),
 ];
 
 /// The internal parameters that are texts, and absent where nothing could be asked.
@@ -55,23 +55,23 @@ const ASKED: &[&str] = &["rustc", "cargo", "linker", "libc"];
 const OS_RELEASE: &[&str] = &["ID", "VERSION_ID", "VERSION_CODENAME", "PRETTY_NAME"];
 
 /// The settings of the resolved profile, every one of which is there.
-const PROFILE: &[(&str, Shape)] = &[
-    ("panic", Shape::Text),
-    ("strip", Shape::Text),
-    ("debug", Shape::Text),
-    ("splitDebuginfo", Shape::MaybeText),
-    ("lto", Shape::Text),
-    ("optLevel", Shape::Text),
-    ("debugAssertions", Shape::Flag),
-    ("overflowChecks", Shape::Flag),
-    ("rpath", Shape::Flag),
-    ("codegenUnits", Shape::Number),
-    ("incremental", Shape::MaybeFlag),
+const PROFILE: &[(&str, ValueShape)] = &[
+    ("panic", ValueShape::Text),
+    ("strip", ValueShape::Text),
+    ("debug", ValueShape::Text),
+    ("splitDebuginfo", ValueShape::MaybeText),
+    ("lto", ValueShape::Text),
+    ("optLevel", ValueShape::Text),
+    ("debugAssertions", ValueShape::Flag),
+    ("overflowChecks", ValueShape::Flag),
+    ("rpath", ValueShape::Flag),
+    ("codegenUnits", ValueShape::Number),
+    ("incremental", ValueShape::MaybeFlag),
 ];
 
 /// Everything that the record cannot say.
-pub fn contradictions(record: &Record) -> Vec<Contradiction> {
-    let mut found = Found(Vec::new());
+pub fn find_inconsistencies(record: &RecordFacts) -> Vec<Inconsistency> {
+    let mut found = Inconsistencies(Vec::new());
     let definition = &record.provenance.build_definition;
     if definition.build_type != BUILD_TYPE {
         let says = format!("buildType {:?}", definition.build_type);
@@ -99,11 +99,11 @@ pub fn contradictions(record: &Record) -> Vec<Contradiction> {
     found.0
 }
 
-struct Found(Vec<Contradiction>);
+struct Inconsistencies(Vec<Inconsistency>);
 
-impl Found {
+impl Inconsistencies {
     fn add(&mut self, what: impl Into<String>, evidence: impl Into<String>) {
-        self.0.push(Contradiction { what: what.into(), evidence: evidence.into() });
+        self.0.push(Inconsistency { what: what.into(), evidence: evidence.into() });
     }
 
     /// Every listed parameter is there and of its shape; nothing else is, but for `others`.
@@ -111,7 +111,7 @@ impl Found {
         &mut self,
         of: &str,
         map: &Map<String, Value>,
-        listed: &[(&str, Shape)],
+        listed: &[(&str, ValueShape)],
         others: &[&str],
     ) {
         for (name, shape) in listed {
@@ -120,12 +120,14 @@ impl Found {
                 None => self.add(format!("{of} lack {name}"), format!("{of}.{name}")),
                 Some(value) => {
                     let fits = match shape {
-                        Shape::Text => is_text(value),
-                        Shape::Flag => value.is_boolean(),
-                        Shape::Texts => value.as_array().is_some_and(|all| all.iter().all(is_text)),
-                        Shape::Number => value.is_u64() || value.is_null(),
-                        Shape::MaybeText => is_text(value) || value.is_null(),
-                        Shape::MaybeFlag => value.is_boolean() || value.is_null(),
+                        ValueShape::Text => is_text(value),
+                        ValueShape::Flag => value.is_boolean(),
+                        ValueShape::Texts => {
+                            value.as_array().is_some_and(|all| all.iter().all(is_text))
+                        }
+                        ValueShape::Number => value.is_u64() || value.is_null(),
+                        ValueShape::MaybeText => is_text(value) || value.is_null(),
+                        ValueShape::MaybeFlag => value.is_boolean() || value.is_null(),
                     };
                     if !fits {
                         let says = format!("{of}.{name} {value}");
@@ -143,17 +145,18 @@ impl Found {
     }
 }
 
-fn internal(found: &mut Found, record: &Record) {
+fn internal(found: &mut Inconsistencies, record: &RecordFacts) {
     let internal = &record.provenance.build_definition.internal_parameters;
     let of = "internalParameters";
     let asked = ASKED.iter().filter(|name| internal.contains_key(**name));
-    let asked: Vec<(&str, Shape)> = asked.map(|name| (*name, Shape::Text)).collect();
+    let asked: Vec<(&str, ValueShape)> = asked.map(|name| (*name, ValueShape::Text)).collect();
     found.parameters(of, internal, &asked, &["osRelease", "resolvedProfile", COMPILED]);
     match internal.get("osRelease") {
         None => {}
         Some(Value::Object(release)) => {
             let kept = OS_RELEASE.iter().filter(|name| release.contains_key(**name));
-            let kept: Vec<(&str, Shape)> = kept.map(|name| (*name, Shape::Text)).collect();
+            let kept: Vec<(&str, ValueShape)> =
+                kept.map(|name| (*name, ValueShape::Text)).collect();
             found.parameters("internalParameters.osRelease", release, &kept, &[]);
         }
         Some(other) => found.add("osRelease is of another kind", format!("{of}.osRelease {other}")),
@@ -164,24 +167,24 @@ fn internal(found: &mut Found, record: &Record) {
         }
         _ => found.add("resolvedProfile is no profile", format!("{of}.resolvedProfile")),
     }
-    let Some(ties) = internal.get(COMPILED).and_then(Value::as_object) else {
+    let Some(proofs) = internal.get(COMPILED).and_then(Value::as_object) else {
         let what = "it does not say how the sources of each crate are known";
         return found.add(what, format!("{of}.{COMPILED}"));
     };
-    for (name, word) in ties {
-        if word.as_str().and_then(Tie::of).is_none() {
+    for (name, word) in proofs {
+        if word.as_str().and_then(SourceProof::of).is_none() {
             let what = format!("{name} cannot be {word}");
             found.add(what, format!("{of}.{COMPILED}.{name}"));
         }
     }
     let name = format!("bin {}", record.bin().unwrap_or_default());
-    if !ties.contains_key(&name) {
+    if !proofs.contains_key(&name) {
         let what = format!("it does not say how the sources of {name} are known");
         found.add(what, format!("{of}.{COMPILED}.{name}"));
     }
 }
 
-fn dependencies(found: &mut Found, all: &[Descriptor]) {
+fn dependencies(found: &mut Inconsistencies, all: &[ResourceDescriptor]) {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for dependency in all {
@@ -222,7 +225,7 @@ fn dependencies(found: &mut Found, all: &[Descriptor]) {
             found.add(format!("{name} carries contents"), at(".content, .mediaType"));
         }
         if let (true, Some(sha256)) = (dependency.is_source_file(), dependency.sha256()) {
-            files.push(SourceFile { path: name.to_owned(), sha256: sha256.to_owned() });
+            files.push(HashedFile { path: name.to_owned(), sha256: sha256.to_owned() });
         }
     }
     files.sort();
@@ -249,7 +252,7 @@ fn is_commit_id(text: &str) -> bool {
 }
 
 /// Both times are the agreed one: `2023-11-14T22:13:20Z`.
-fn times(found: &mut Found, metadata: &Map<String, Value>) {
+fn times(found: &mut Inconsistencies, metadata: &Map<String, Value>) {
     const PATTERN: &str = "0000-00-00T00:00:00Z";
     let names = ["startedOn", "finishedOn"];
     for (name, value) in metadata {
@@ -269,7 +272,7 @@ fn times(found: &mut Found, metadata: &Map<String, Value>) {
 }
 
 /// What the record notes of a program that has the recorded digest must be true of it.
-fn subjects(found: &mut Found, record: &Record) {
+fn subjects(found: &mut Inconsistencies, record: &RecordFacts) {
     if let [_, _, ..] = record.subjects.as_slice() {
         let says = format!("{} subjects", record.subjects.len());
         found.add("a record is about one program", says);
@@ -285,7 +288,7 @@ fn subjects(found: &mut Found, record: &Record) {
             );
         }
     }
-    if record.subject.fate == Fate::Stripped {
+    if record.subject.state == SubjectMatch::Stripped {
         // What is loaded is the recorded, so all that is noted of a part of it must be true too.
         for (field, recorded, now) in record.subject.annotations() {
             if is_denied(recorded.as_ref(), now.as_ref()) && !field.starts_with("loaded") {
@@ -294,7 +297,8 @@ fn subjects(found: &mut Found, record: &Record) {
             }
         }
     }
-    let (Fate::Same, Some(subject)) = (record.subject.fate, &record.subject.recorded) else {
+    let (SubjectMatch::Same, Some(subject)) = (record.subject.state, &record.subject.recorded)
+    else {
         return;
     };
     for (field, recorded, now) in record.subject.annotations() {

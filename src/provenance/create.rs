@@ -11,20 +11,20 @@ use crate::cargo::workspace::git::Git;
 use crate::cargo::workspace::lockfile::Locked;
 use crate::cargo::workspace::profile::Profile;
 use crate::digest::sha256_hex;
-use crate::provenance::build_facts::Made;
+use crate::provenance::build_facts::BuildFacts;
 use crate::provenance::build_facts::{
     BUILD_TYPE, COMMIT, LOCKFILE, SELF_ATTESTED, SOURCES, digest_of_all,
 };
-use crate::provenance::fs::SourceFile;
+use crate::provenance::fs::HashedFile;
 use crate::provenance::slsa::{BuildDefinition, Builder, PROVENANCE_V1, Provenance, RunDetails};
 use crate::provenance::source_proof::COMPILED;
 use crate::provenance::statement::STATEMENT_V1;
-use crate::provenance::statement::{Descriptor, Statement};
-use crate::provenance::subject_match::{DIGEST_COVERS, Traces};
+use crate::provenance::statement::{ResourceDescriptor, Statement};
+use crate::provenance::subject_match::{DIGEST_COVERS, Fingerprints};
 
 /// The statement about one program: `program` are its bytes, with or without a record inside.
 /// Equal facts make equal bytes; there is no time in it unless `SOURCE_DATE_EPOCH` names one.
-pub fn statement(made: Made<'_>, name: &str, program: &[u8], embed: bool) -> Statement {
+pub fn statement(made: BuildFacts<'_>, name: &str, program: &[u8], embed: bool) -> Statement {
     Statement {
         kind: STATEMENT_V1.to_owned(),
         subject: vec![subject(name, program, embed)],
@@ -34,7 +34,7 @@ pub fn statement(made: Made<'_>, name: &str, program: &[u8], embed: bool) -> Sta
 }
 
 /// How the program was built.
-pub fn provenance(made: Made<'_>) -> Provenance {
+pub fn provenance(made: BuildFacts<'_>) -> Provenance {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Provenance {
         build_definition: BuildDefinition {
@@ -54,12 +54,12 @@ pub fn provenance(made: Made<'_>) -> Provenance {
 }
 
 /// The program, its digest, and the traces by which it is known again when its bytes changed.
-fn subject(name: &str, program: &[u8], embed: bool) -> Descriptor {
+fn subject(name: &str, program: &[u8], embed: bool) -> ResourceDescriptor {
     let original = record_section::without(program);
     let bytes = original.as_deref().unwrap_or(program);
-    let traces = Traces::of(bytes);
-    let mut subject = Descriptor::named(name, sha256_hex(bytes));
-    subject.annotations = traces.annotations();
+    let fingerprints = Fingerprints::of(bytes);
+    let mut subject = ResourceDescriptor::named(name, sha256_hex(bytes));
+    subject.annotations = fingerprints.annotations();
     if embed || original.is_some() {
         let covers = json!(record_section::DIGEST_COVERS);
         subject.annotations.insert(DIGEST_COVERS.to_owned(), covers);
@@ -68,8 +68,8 @@ fn subject(name: &str, program: &[u8], embed: bool) -> Descriptor {
 }
 
 /// What the person who built chose.
-fn external(made: Made<'_>) -> Map<String, Value> {
-    let Made { build, request, .. } = made;
+fn external(made: BuildFacts<'_>) -> Map<String, Value> {
+    let BuildFacts { build, request, .. } = made;
     let rustflags: Vec<String> = build.words_to_rustc().into_iter().map(|it| it.0).collect();
     let mut parameters = Map::new();
     let mut set = |key: &str, value: Value| parameters.insert(key.to_owned(), value);
@@ -86,7 +86,7 @@ fn external(made: Made<'_>) -> Map<String, Value> {
 }
 
 /// What the machine added.
-fn internal(made: Made<'_>) -> Map<String, Value> {
+fn internal(made: BuildFacts<'_>) -> Map<String, Value> {
     let stage = made.stage;
     let release = ["ID", "VERSION_ID", "VERSION_CODENAME", "PRETTY_NAME"]
         .iter()
@@ -108,9 +108,9 @@ fn internal(made: Made<'_>) -> Map<String, Value> {
         parameters.insert("osRelease".to_owned(), json!(release));
     }
     parameters.insert("resolvedProfile".to_owned(), resolved(&made.build.told));
-    if let Some(ties) = made.ties {
+    if let Some(proofs) = made.proofs {
         let words: BTreeMap<&str, &str> =
-            ties.iter().map(|(name, tie)| (name.as_str(), tie.word())).collect();
+            proofs.iter().map(|(name, proof)| (name.as_str(), proof.word())).collect();
         parameters.insert(COMPILED.to_owned(), json!(words));
     }
     parameters
@@ -139,19 +139,19 @@ fn resolved(profile: &Profile) -> Value {
 
 /// What was read: the lockfile and its packages, the sources one by one and all together, the
 /// commit.
-fn dependencies(made: Made<'_>) -> Vec<Descriptor> {
-    let mut all: Vec<Descriptor> = Vec::new();
-    all.extend(made.lockfile.map(|sha256| Descriptor::named(LOCKFILE, sha256)));
+fn dependencies(made: BuildFacts<'_>) -> Vec<ResourceDescriptor> {
+    let mut all: Vec<ResourceDescriptor> = Vec::new();
+    all.extend(made.lockfile.map(|sha256| ResourceDescriptor::named(LOCKFILE, sha256)));
     all.extend(made.build.locked.iter().flatten().map(package));
-    all.push(Descriptor::named(SOURCES, digest_of_all(&made.sources.files)));
-    let file = |file: &SourceFile| Descriptor::named(&file.path, &file.sha256);
+    all.push(ResourceDescriptor::named(SOURCES, digest_of_all(&made.sources.files)));
+    let file = |file: &HashedFile| ResourceDescriptor::named(&file.path, &file.sha256);
     all.extend(made.sources.files.iter().map(file));
     all.extend(made.git.map(commit));
     all
 }
 
 /// A package of the lockfile as a package URL: the registry's checksum, or the commit of git.
-fn package(package: &Locked) -> Descriptor {
+fn package(package: &Locked) -> ResourceDescriptor {
     let Locked { name, version, source, checksum } = package;
     let version = version.replace('+', "%2B");
     let mut qualifier = String::new();
@@ -168,11 +168,11 @@ fn package(package: &Locked) -> Descriptor {
         let address = address.split_once('+').map_or(address, |(_, address)| address);
         qualifier = format!("?repository_url={}", percent_encoded(address));
     }
-    Descriptor {
+    ResourceDescriptor {
         name: Some(name.clone()),
         uri: Some(format!("pkg:cargo/{name}@{version}{qualifier}")),
         digest,
-        ..Descriptor::default()
+        ..ResourceDescriptor::default()
     }
 }
 
@@ -193,12 +193,12 @@ fn is_default(source: &str) -> bool {
     index == "crates.io-index" || index == concat!("index.crates", ".io")
 }
 
-fn commit(git: &Git) -> Descriptor {
-    let mut descriptor = Descriptor {
+fn commit(git: &Git) -> ResourceDescriptor {
+    let mut descriptor = ResourceDescriptor {
         name: Some(COMMIT.to_owned()),
         uri: git.remote.as_ref().map(|remote| format!("{remote}@{}", git.commit)),
         digest: BTreeMap::from([("gitCommit".to_owned(), git.commit.clone())]),
-        ..Descriptor::default()
+        ..ResourceDescriptor::default()
     };
     if let Some(dirty) = git.dirty {
         descriptor.annotations.insert("dirty".to_owned(), json!(dirty));

@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::provenance::error::Error;
+use crate::provenance::error::ProvenanceError;
 use crate::provenance::keys::{PublicKey, SecretKey};
 use crate::provenance::statement::PAYLOAD_TYPE;
 use crate::provenance::strict_json;
@@ -18,12 +18,12 @@ pub struct Envelope {
     /// The media type of the payload; part of what is signed.
     pub payload_type: String,
     /// In the order of the file.
-    pub signatures: Vec<Signature>,
+    pub signatures: Vec<DsseSignature>,
 }
 
 /// One signature of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
+pub struct DsseSignature {
     /// A hint which key to try first. Nothing is ever decided by it.
     pub keyid: Option<String>,
     /// The raw signature.
@@ -63,7 +63,7 @@ impl Envelope {
         Envelope {
             payload: statement,
             payload_type: PAYLOAD_TYPE.to_owned(),
-            signatures: vec![Signature { keyid: Some(key.public().keyid()), sig }],
+            signatures: vec![DsseSignature { keyid: Some(key.public().keyid()), sig }],
         }
     }
 
@@ -71,11 +71,11 @@ impl Envelope {
     ///
     /// # Errors
     /// What is no envelope, is cut off, or is too large.
-    pub fn from_json(bytes: &[u8]) -> Result<Envelope, Error> {
+    pub fn from_json(bytes: &[u8]) -> Result<Envelope, ProvenanceError> {
         if bytes.len() > crate::provenance::error::MAX_BYTES {
-            return Err(Error::TooLarge { size: bytes.len() });
+            return Err(ProvenanceError::TooLarge { size: bytes.len() });
         }
-        let malformed = |reason: String| Error::malformed("a DSSE envelope", reason);
+        let malformed = |reason: String| ProvenanceError::malformed("a DSSE envelope", reason);
         let json: EnvelopeJson = serde_json::from_slice(bytes)
             .and_then(|value: serde_json::Value| strict_json::read(&value))
             .map_err(|error| malformed(error.to_string()))?;
@@ -93,9 +93,9 @@ impl Envelope {
                 .into_iter()
                 .map(|signature| {
                     let sig = field("signature", &signature.sig)?;
-                    Ok(Signature { keyid: signature.keyid, sig })
+                    Ok(DsseSignature { keyid: signature.keyid, sig })
                 })
-                .collect::<Result<_, Error>>()?,
+                .collect::<Result<_, ProvenanceError>>()?,
         })
     }
 
@@ -133,15 +133,15 @@ impl Envelope {
     ///
     /// # Errors
     /// Another payload type, none or several signatures, another key.
-    pub fn verify(&self, keys: &[PublicKey]) -> Result<(&[u8], String), Error> {
+    pub fn verify(&self, keys: &[PublicKey]) -> Result<(&[u8], String), ProvenanceError> {
         let payload = self.unverified_payload()?;
         let [signature] = self.signatures.as_slice() else {
-            return Err(Error::NotOneSignature { found: self.signatures.len() });
+            return Err(ProvenanceError::NotOneSignature { found: self.signatures.len() });
         };
         let signed = pae(&self.payload_type, payload);
         match keys.iter().find(|key| key.verify(&signed, &signature.sig)) {
             Some(key) => Ok((payload, key.keyid())),
-            None => Err(Error::WrongKey {
+            None => Err(ProvenanceError::WrongKey {
                 keyid: signature.keyid.iter().flat_map(|id| id.chars()).take(16).collect(),
             }),
         }
@@ -151,9 +151,9 @@ impl Envelope {
     ///
     /// # Errors
     /// A payload that does not call itself an in-toto statement.
-    pub fn unverified_payload(&self) -> Result<&[u8], Error> {
+    pub fn unverified_payload(&self) -> Result<&[u8], ProvenanceError> {
         if self.payload_type != PAYLOAD_TYPE {
-            return Err(Error::UnknownType {
+            return Err(ProvenanceError::UnknownType {
                 what: "payload type",
                 found: self.payload_type.clone(),
                 expected: PAYLOAD_TYPE,
@@ -237,7 +237,7 @@ mod tests {
         assert!(envelope.verify(std::slice::from_ref(&public)).is_ok());
         let other = both()[1].public();
         envelope.signatures[0].keyid = Some(other.keyid());
-        assert!(matches!(envelope.verify(&[other]), Err(Error::WrongKey { .. })));
+        assert!(matches!(envelope.verify(&[other]), Err(ProvenanceError::WrongKey { .. })));
         assert!(envelope.verify(&[public]).is_ok());
     }
 
@@ -257,7 +257,7 @@ mod tests {
         }
         let mut damaged = envelope.clone();
         damaged.payload_type.push('x');
-        assert!(matches!(damaged.verify(&keys), Err(Error::UnknownType { .. })));
+        assert!(matches!(damaged.verify(&keys), Err(ProvenanceError::UnknownType { .. })));
         assert!(envelope.verify(&[]).is_err());
     }
 
@@ -266,9 +266,9 @@ mod tests {
         let (mut envelope, public) = signed();
         envelope.signatures.push(envelope.signatures[0].clone());
         let keys = [public];
-        assert_eq!(envelope.verify(&keys), Err(Error::NotOneSignature { found: 2 }));
+        assert_eq!(envelope.verify(&keys), Err(ProvenanceError::NotOneSignature { found: 2 }));
         envelope.signatures.clear();
-        assert_eq!(envelope.verify(&keys), Err(Error::NotOneSignature { found: 0 }));
+        assert_eq!(envelope.verify(&keys), Err(ProvenanceError::NotOneSignature { found: 0 }));
     }
 
     #[test]

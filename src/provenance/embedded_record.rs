@@ -6,11 +6,11 @@ use crate::provenance::statement::Statement;
 
 use crate::binary::elf::record_section;
 use crate::provenance::build_facts::{COMMIT, SOURCES};
-use crate::provenance::record::{Record, Signature};
+use crate::provenance::record::{RecordFacts, SignatureState};
 
 /// A record inside a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carried {
+pub struct EmbeddedRecord {
     /// The statement as JSON text; `None`: what is inside is no statement.
     pub statement: Option<String>,
     /// Whether somebody signed it; by whom, only `verify` with a key can say.
@@ -19,35 +19,35 @@ pub struct Carried {
     pub summary: String,
 }
 
-impl Carried {
+impl EmbeddedRecord {
     /// What the bytes of a program's section are: a record, or what keeps them from being one.
-    pub fn parse(bytes: &[u8]) -> Carried {
-        let broken = |error: crate::provenance::error::Error| Carried {
+    pub fn parse(bytes: &[u8]) -> EmbeddedRecord {
+        let broken = |error: crate::provenance::error::ProvenanceError| EmbeddedRecord {
             statement: None,
             signed: false,
             summary: format!("the section {} {error}", record_section::SECTION),
         };
-        Carried::of(bytes).unwrap_or_else(broken)
+        EmbeddedRecord::of(bytes).unwrap_or_else(broken)
     }
 
-    fn of(bytes: &[u8]) -> Result<Carried, crate::provenance::error::Error> {
+    fn of(bytes: &[u8]) -> Result<EmbeddedRecord, crate::provenance::error::ProvenanceError> {
         let attestation = attestation::read(bytes)?;
         let statement = Statement::from_json(attestation.unverified_payload()?)?;
         let signed = attestation.envelope().is_some();
         let signature = match signed {
-            true => Signature::NotChecked { keyid: String::new() },
-            false => Signature::None,
+            true => SignatureState::NotChecked { keyid: String::new() },
+            false => SignatureState::None,
         };
         let provenance = Provenance::from_statement(&statement)?;
-        Ok(Carried {
-            summary: Record { provenance, signature, ..Record::default() }.summary(),
+        Ok(EmbeddedRecord {
+            summary: RecordFacts { provenance, signature, ..RecordFacts::default() }.summary(),
             statement: Some(String::from_utf8_lossy(&statement.to_json()).into_owned()),
             signed,
         })
     }
 }
 
-impl Record {
+impl RecordFacts {
     /// What it claims and who vouches for it, in one sentence:
     /// `shop, profile release, commit 1234…, sources 5678…; signed by the key 9abc…`.
     pub fn summary(&self) -> String {
@@ -63,10 +63,10 @@ impl Record {
         let sources = self.dependency(SOURCES).and_then(|sources| sources.sha256());
         parts.extend(sources.map(|sha256| format!("sources {}", short(sha256))));
         let who = match &self.signature {
-            Signature::None => "self-attested, unsigned".to_owned(),
-            Signature::NotChecked { .. } => "signed, not verified".to_owned(),
-            Signature::Good { keyid } => format!("signed by the key {}", short(keyid)),
-            Signature::Bad { .. } => "not signed by any of the given keys".to_owned(),
+            SignatureState::None => "self-attested, unsigned".to_owned(),
+            SignatureState::NotChecked { .. } => "signed, not verified".to_owned(),
+            SignatureState::Good { keyid } => format!("signed by the key {}", short(keyid)),
+            SignatureState::Bad { .. } => "not signed by any of the given keys".to_owned(),
         };
         format!("{}; {who}", parts.join(", "))
     }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_is_inside_is_told_or_called_broken() {
         let program = sample(64, true);
-        let read = |program: &[u8]| record_section::find(program).map(Carried::parse);
+        let read = |program: &[u8]| record_section::find(program).map(EmbeddedRecord::parse);
         assert_eq!(read(&program), None);
         let broken = read(&record_section::embed(&program, b"{}").unwrap()).unwrap();
         assert_eq!((broken.statement, broken.signed), (None, false));

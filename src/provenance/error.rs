@@ -8,7 +8,7 @@ pub const MAX_BYTES: usize = 64 << 20;
 
 /// Why bytes are no attestation, or not one that can be believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum ProvenanceError {
     /// Larger than [`MAX_BYTES`].
     #[error("is {size} bytes long; an attestation has at most {MAX_BYTES}")]
     TooLarge {
@@ -60,8 +60,8 @@ fn named(keyid: &str) -> String {
     }
 }
 
-impl Error {
-    pub(crate) fn malformed(expected: &'static str, reason: impl fmt::Display) -> Error {
-        Error::Malformed { expected, reason: reason.to_string() }
+impl ProvenanceError {
+    pub(crate) fn malformed(expected: &'static str, reason: impl fmt::Display) -> ProvenanceError {
+        ProvenanceError::Malformed { expected, reason: reason.to_string() }
     }
 }

@@ -16,11 +16,11 @@ const RECORD_LIMIT: u64 = 64 << 20;
 /// A source file larger than this is hashed no further, in bytes.
 const SOURCE_LIMIT: u64 = 1 << 30;
 /// More source files than this are no program.
-const MOST_SOURCES: usize = 40_000;
+const MAX_SOURCES: usize = 40_000;
 
 /// A source file, by its path relative to the workspace, with forward slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SourceFile {
+pub struct HashedFile {
     /// `src/main.rs`, `../shared/src/lib.rs`.
     pub path: String,
     /// Lower-case hex.
@@ -29,9 +29,9 @@ pub struct SourceFile {
 
 /// The sources of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sources {
+pub struct HashedSources {
     /// Sorted by path.
-    pub files: Vec<SourceFile>,
+    pub files: Vec<HashedFile>,
     /// Those written after the program was.
     pub newer: Vec<String>,
     /// What could not be read.
@@ -132,7 +132,7 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
 
 /// What the sources of a program are looked for by.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SourceQuery<'a> {
     /// The workspace's root; paths are relative to it.
     pub root: &'a Path,
     /// The program that cargo made; its dep-info lies beside it.
@@ -151,14 +151,14 @@ pub struct Place<'a> {
 /// Digests every file of the path crates that the program was compiled from: what the dep-info
 /// beside it lists and what is known otherwise, the manifests of those crates, and the files of
 /// the workspace's root that steer cargo.
-pub fn sources(place: Place<'_>) -> Sources {
-    let mut sources = Sources::default();
+pub fn sources(place: SourceQuery<'_>) -> HashedSources {
+    let mut sources = HashedSources::default();
     let mut paths = dep_info(place, &mut sources.notes);
     paths.extend(place.known.iter().cloned());
     paths = paths
         .into_iter()
         .flat_map(|path| match path.is_dir() {
-            true => files_below(&path, MOST_SOURCES),
+            true => files_below(&path, MAX_SOURCES),
             false => vec![path],
         })
         .collect();
@@ -185,10 +185,10 @@ pub fn sources(place: Place<'_>) -> Sources {
     all.sort();
     all.dedup();
     let built = std::fs::metadata(place.executable).and_then(|metadata| metadata.modified()).ok();
-    for path in all.iter().take(MOST_SOURCES) {
+    for path in all.iter().take(MAX_SOURCES) {
         let name = relative(place.root, path);
         match digest(path) {
-            Ok(sha256) => sources.files.push(SourceFile { path: name.clone(), sha256 }),
+            Ok(sha256) => sources.files.push(HashedFile { path: name.clone(), sha256 }),
             Err(error) => sources.notes.push(format!("cannot read {name}: {error}")),
         }
         let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
@@ -196,8 +196,8 @@ pub fn sources(place: Place<'_>) -> Sources {
             sources.newer.push(name);
         }
     }
-    if all.len() > MOST_SOURCES {
-        sources.notes.push(format!("more than {MOST_SOURCES} source files: the rest is left out"));
+    if all.len() > MAX_SOURCES {
+        sources.notes.push(format!("more than {MAX_SOURCES} source files: the rest is left out"));
     }
     sources.files.sort();
     sources
@@ -205,7 +205,7 @@ pub fn sources(place: Place<'_>) -> Sources {
 
 /// The files in `<program>.d`, which cargo writes beside the program: every source of every path
 /// crate, and what build scripts asked to be watched.
-fn dep_info(place: Place<'_>, notes: &mut Vec<String>) -> Vec<PathBuf> {
+fn dep_info(place: SourceQuery<'_>, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let path = place.executable.with_extension("d");
     match read_text(&path, "dep-info file", RECORD_LIMIT) {
         Ok(Some(file)) => {
@@ -339,7 +339,7 @@ mod tests {
             at("target/out.rs").display()
         );
         std::fs::write(at("target/app.d"), list).unwrap();
-        let sources = sources(Place {
+        let sources = sources(SourceQuery {
             root: root.path(),
             executable: &at("target/app"),
             generated: [&at("target"), &at("target")],

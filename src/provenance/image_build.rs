@@ -1,13 +1,13 @@
 //! What BuildKit says of the image that carries the program: which statement is the image's, what
 //! it tells, and what the Dockerfile adds to it.
 
-use crate::provenance::buildkit::{BaseImage, ImageBuild, Role};
-use crate::provenance::dockerfile::base_images::{From, Told, from_lines};
-use crate::provenance::record::Dockerfile;
+use crate::provenance::buildkit::{ImageBuild, ImageRole, UsedImage};
+use crate::provenance::dockerfile::base_images::{BuildInputs, RecordedFrom, from_lines};
+use crate::provenance::record::ComparedDockerfile;
 
 /// BuildKit's provenance of the image, among the statements that its index holds: the one about it,
 /// else the first, which is then marked when it names another.
-pub fn of_statements(statements: &[Vec<u8>], digest: Option<&str>) -> Option<ImageBuild> {
+pub fn find_image_build(statements: &[Vec<u8>], digest: Option<&str>) -> Option<ImageBuild> {
     let read = |bytes: &Vec<u8>| ImageBuild::from_statement(bytes).ok();
     let builds: Vec<ImageBuild> = statements.iter().filter_map(read).collect();
     let digest = digest.and_then(|digest| digest.strip_prefix("sha256:"));
@@ -23,7 +23,7 @@ pub fn of_statements(statements: &[Vec<u8>], digest: Option<&str>) -> Option<Ima
 }
 
 /// Base images and copies, one sentence each.
-pub fn told(build: &ImageBuild) -> Vec<String> {
+pub fn describe(build: &ImageBuild) -> Vec<String> {
     let file = build.dockerfile.as_ref().map_or("Dockerfile", |dockerfile| &dockerfile.name);
     let at = |lines: &[u32]| match lines {
         [] => String::new(),
@@ -42,36 +42,36 @@ pub fn told(build: &ImageBuild) -> Vec<String> {
 }
 
 /// The images that the Dockerfile pulls when it is built with the words of this build.
-pub fn from_lines_of(build: &ImageBuild, dockerfile: &Dockerfile) -> Vec<From> {
+pub fn from_lines_of(build: &ImageBuild, dockerfile: &ComparedDockerfile) -> Vec<RecordedFrom> {
     let ImageBuild { build_args: arguments, contexts, target, .. } = build;
-    from_lines(&dockerfile.text, Told { arguments, contexts, target: target.as_deref() })
+    from_lines(&dockerfile.text, BuildInputs { arguments, contexts, target: target.as_deref() })
 }
 
 /// The base image of the stage that the program was built in, where that is known: other stages
 /// make other things, on whatever they like.
-pub fn stage_of<'a>(build: &'a ImageBuild, program: &str) -> Option<&'a BaseImage> {
+pub fn stage_of<'a>(build: &'a ImageBuild, program: &str) -> Option<&'a UsedImage> {
     if build.is_max {
         let copied = build.copies.iter().rev().find(|copied| copied.covers(program))?;
         let made_on = copied.made_on.as_deref()?;
         return build.base_images.iter().find(|image| image.reference == made_on);
     }
     // Without the graph it is the only other stage, if that one has Rust.
-    let mut stages = build.with_role(Role::Build);
+    let mut stages = build.with_role(ImageRole::Build);
     let only = stages.next().filter(|_| stages.next().is_none());
     only.filter(|image| image.reference.contains("rust"))
 }
 
 /// Gives the images of a provenance without a build graph (`mode=min`) the roles and lines that
 /// they have in this Dockerfile. An image that it does not name keeps none.
-pub fn take_roles_from(build: &mut ImageBuild, dockerfile: &Dockerfile) {
+pub fn take_roles_from(build: &mut ImageBuild, dockerfile: &ComparedDockerfile) {
     if build.is_max {
         return;
     }
     for from in from_lines_of(build, dockerfile) {
         let mut images = build.base_images.iter_mut();
         let Some(image) = images.find(|image| from.is(&image.reference)) else { continue };
-        let role = if from.last { Role::Runtime } else { Role::Build };
-        if image.role == Role::Unknown || role == Role::Runtime {
+        let role = if from.last { ImageRole::Runtime } else { ImageRole::Build };
+        if image.role == ImageRole::Unknown || role == ImageRole::Runtime {
             image.role = role;
         }
         image.lines.push(from.line);
@@ -96,7 +96,7 @@ mod tests {
         let other = r#"{"digest":{"sha256":"bb"}}"#;
         let of = |statements: &[&str], digest: Option<&str>| {
             let statements: Vec<_> = statements.iter().map(|it| statement(it)).collect();
-            of_statements(&statements, digest)
+            find_image_build(&statements, digest)
         };
         let digest = Some("sha256:aa");
         assert!(!of(&[other, own], digest).unwrap().about_another);
@@ -108,19 +108,22 @@ mod tests {
 
     #[test]
     fn without_a_graph_the_dockerfile_says_what_became_of_an_image() {
-        let image = |reference: &str| BaseImage {
+        let image = |reference: &str| UsedImage {
             reference: reference.to_owned(),
             sha256: None,
             platform: None,
-            role: Role::Unknown,
+            role: ImageRole::Unknown,
             lines: Vec::new(),
         };
         let base_images = vec![image("debian:bookworm-slim"), image("rust:1"), image("frontend")];
         let mut build = ImageBuild { base_images, ..ImageBuild::default() };
         let text = "FROM rust:1 AS b\nFROM b\nFROM debian:bookworm-slim\n".to_owned();
-        take_roles_from(&mut build, &Dockerfile { path: "Dockerfile".into(), text });
+        take_roles_from(&mut build, &ComparedDockerfile { path: "Dockerfile".into(), text });
         let roles: Vec<_> = build.base_images.iter().map(|it| (it.role, it.lines.len())).collect();
-        assert_eq!(roles, [(Role::Runtime, 1), (Role::Build, 1), (Role::Unknown, 0)]);
-        assert!(told(&build)[0].ends_with("(Dockerfile:3)"));
+        assert_eq!(
+            roles,
+            [(ImageRole::Runtime, 1), (ImageRole::Build, 1), (ImageRole::Unknown, 0)]
+        );
+        assert!(describe(&build)[0].ends_with("(Dockerfile:3)"));
     }
 }

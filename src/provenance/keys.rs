@@ -5,7 +5,7 @@ use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 
 use crate::digest::{hex, sha256_hex};
-use crate::provenance::error::Error;
+use crate::provenance::error::ProvenanceError;
 
 /// A key that signs.
 pub enum SecretKey {
@@ -32,8 +32,8 @@ impl SecretKey {
     ///
     /// # Errors
     /// Another container, an encrypted key, another algorithm; the error says what to do.
-    pub fn from_pem(pem: &str) -> Result<SecretKey, Error> {
-        let refused = |why: &str| Err(Error::Key(why.to_owned()));
+    pub fn from_pem(pem: &str) -> Result<SecretKey, ProvenanceError> {
+        let refused = |why: &str| Err(ProvenanceError::Key(why.to_owned()));
         let block = label(pem).unwrap_or_default();
         match block {
             "PRIVATE KEY" => {}
@@ -82,10 +82,10 @@ impl PublicKey {
     ///
     /// # Errors
     /// Another container or another algorithm.
-    pub fn from_pem(pem: &str) -> Result<PublicKey, Error> {
+    pub fn from_pem(pem: &str) -> Result<PublicKey, ProvenanceError> {
         if label(pem) != Some("PUBLIC KEY") {
             return SecretKey::from_pem(pem).map(|key| key.public()).map_err(|_| {
-                Error::Key("this is no public key in PEM (BEGIN PUBLIC KEY)".to_owned())
+                ProvenanceError::Key("this is no public key in PEM (BEGIN PUBLIC KEY)".to_owned())
             });
         }
         let pem = pem.trim();
@@ -93,7 +93,7 @@ impl PublicKey {
             return Ok(PublicKey::Ed25519(key));
         }
         p256::ecdsa::VerifyingKey::from_public_key_pem(pem).map(PublicKey::P256).map_err(|_| {
-            Error::Key(
+            ProvenanceError::Key(
                 "this public key is neither ed25519 nor P-256, the two that are supported"
                     .to_owned(),
             )
@@ -181,7 +181,7 @@ pub(crate) mod tests {
         let error = |label: &str| {
             let pem = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
             match SecretKey::from_pem(&pem) {
-                Err(Error::Key(why)) => why,
+                Err(ProvenanceError::Key(why)) => why,
                 _ => String::new(),
             }
         };

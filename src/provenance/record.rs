@@ -11,42 +11,42 @@ use crate::provenance::attestation::Attestation;
 use crate::provenance::buildkit::ImageBuild;
 use crate::provenance::keys::PublicKey;
 use crate::provenance::slsa::Provenance;
-use crate::provenance::statement::Descriptor;
+use crate::provenance::statement::ResourceDescriptor;
 use crate::provenance::statement::Statement;
 
-use crate::provenance::build_facts::Request;
-use crate::provenance::subject_match::Subject;
+use crate::provenance::build_facts::BuildRequest;
+use crate::provenance::subject_match::MatchedProgram;
 
 /// A record of the subject's build, read beside what is true now.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub struct RecordFacts {
     /// Where it was read: a path, or the program itself.
     pub origin: String,
     /// Whether it was inside the program.
     pub embedded: bool,
     /// Who vouches for it.
-    pub signature: Signature,
+    pub signature: SignatureState,
     /// What was asked for, what went in, who did it.
     pub provenance: Provenance,
     /// Fields that no record of this kind has, by their paths.
     pub unknown: Vec<String>,
     /// Every program that the record is about.
-    pub subjects: Vec<Descriptor>,
+    pub subjects: Vec<ResourceDescriptor>,
     /// The program that is judged, as the record knows it.
-    pub subject: Subject,
+    pub subject: MatchedProgram,
     /// Field by field, what the workspace says today; `None`: no workspace was given.
-    pub differences: Option<Vec<Difference>>,
+    pub differences: Option<Vec<FieldDifference>>,
     /// Fields that could not be compared with the workspace, and why.
     pub not_compared: Vec<String>,
     /// What BuildKit says of the image that carries the subject.
     pub image_build: Option<ImageBuild>,
     /// The Dockerfile that the image should have been built from.
-    pub dockerfile: Option<Dockerfile>,
+    pub dockerfile: Option<ComparedDockerfile>,
 }
 
 /// Who vouches for a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Signature {
+pub enum SignatureState {
     /// Nobody.
     #[default]
     None,
@@ -69,7 +69,7 @@ pub enum Signature {
 
 /// A field that the record and the workspace do not agree on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Difference {
+pub struct FieldDifference {
     /// `buildDefinition.externalParameters.profile`,
     /// `buildDefinition.resolvedDependencies[src/main.rs]`.
     pub field: String,
@@ -83,18 +83,18 @@ pub struct Difference {
 
 /// A Dockerfile to compare with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dockerfile {
+pub struct ComparedDockerfile {
     /// As the user would type it.
     pub path: String,
     /// Its text.
     pub text: String,
 }
 
-impl Record {
+impl RecordFacts {
     /// Reads an attestation as a record of this program.
     ///
     /// With keys, only the bytes that one of them signed are read; when none did, the record is
-    /// read all the same, so that a report can say what it claims, and marked [`Signature::Bad`].
+    /// read all the same, so that a report can say what it claims, and marked [`SignatureState::Bad`].
     ///
     /// # Errors
     /// What is no SLSA provenance v1 about some subject.
@@ -103,56 +103,60 @@ impl Record {
         attestation: &Attestation,
         keys: &[PublicKey],
         program: &[u8],
-    ) -> Result<Record, crate::provenance::error::Error> {
+    ) -> Result<RecordFacts, crate::provenance::error::ProvenanceError> {
         let mut payload = attestation.unverified_payload()?;
         let keyid = |envelope: &crate::provenance::dsse::Envelope| {
             let first = envelope.signatures.first();
             first.and_then(|signature| signature.keyid.clone()).unwrap_or_default()
         };
         let signature = match attestation.envelope() {
-            None if keys.is_empty() => Signature::None,
-            None => Signature::Bad { why: "carries no signature at all".to_owned() },
+            None if keys.is_empty() => SignatureState::None,
+            None => SignatureState::Bad { why: "carries no signature at all".to_owned() },
             Some(envelope) if keys.is_empty() => match envelope.signatures.len() {
-                1 => Signature::NotChecked { keyid: keyid(envelope) },
-                found => return Err(crate::provenance::error::Error::NotOneSignature { found }),
+                1 => SignatureState::NotChecked { keyid: keyid(envelope) },
+                found => {
+                    return Err(crate::provenance::error::ProvenanceError::NotOneSignature {
+                        found,
+                    });
+                }
             },
             Some(envelope) => match envelope.verify(keys) {
                 Ok((signed, keyid)) => {
                     payload = signed;
-                    Signature::Good { keyid }
+                    SignatureState::Good { keyid }
                 }
-                Err(error) => Signature::Bad { why: error.to_string() },
+                Err(error) => SignatureState::Bad { why: error.to_string() },
             },
         };
         let statement = Statement::from_json(payload)?;
         let provenance = Provenance::from_statement(&statement)?;
-        Ok(Record {
+        Ok(RecordFacts {
             origin,
             signature,
             unknown: unknown_fields(payload, &statement, &provenance),
             provenance,
-            subject: Subject::read(&statement.subject, program),
+            subject: MatchedProgram::read(&statement.subject, program),
             subjects: statement.subject,
-            ..Record::default()
+            ..RecordFacts::default()
         })
     }
 
     /// The dependency of this name.
-    pub fn dependency(&self, name: &str) -> Option<&Descriptor> {
+    pub fn dependency(&self, name: &str) -> Option<&ResourceDescriptor> {
         let mut all = self.provenance.build_definition.resolved_dependencies.iter();
         all.find(|dependency| dependency.name.as_deref() == Some(name))
     }
 
     /// What was asked for beside package, binary, profile and target; words that are none are left
     /// out.
-    pub fn request(&self) -> Request {
+    pub fn request(&self) -> BuildRequest {
         let external = &self.provenance.build_definition.external_parameters;
         let list = |name: &str| {
             let words = external.get(name).and_then(|it| it.as_array()).into_iter().flatten();
             words.filter_map(|word| Some(word.as_str()?.to_owned())).collect()
         };
         let is = |name: &str| external.get(name).and_then(Value::as_bool);
-        Request {
+        BuildRequest {
             features: list("features"),
             all_features: is("allFeatures") == Some(true),
             no_default_features: is("defaultFeatures") == Some(false),
@@ -199,14 +203,14 @@ impl Record {
     }
 
     /// How each crate is tied to these, by the record's own words; `None`: it does not say.
-    pub fn ties(&self) -> Option<BTreeMap<&str, &str>> {
+    pub fn proofs(&self) -> Option<BTreeMap<&str, &str>> {
         let internal = &self.provenance.build_definition.internal_parameters;
-        let ties = internal.get(crate::provenance::source_proof::COMPILED)?.as_object()?.iter();
-        ties.map(|(name, word)| Some((name.as_str(), word.as_str()?))).collect()
+        let proofs = internal.get(crate::provenance::source_proof::COMPILED)?.as_object()?.iter();
+        proofs.map(|(name, word)| Some((name.as_str(), word.as_str()?))).collect()
     }
 
     /// The fields of one part that differ; `None`: there was no workspace to compare with.
-    pub fn differing(&self, part: Part) -> Option<Vec<&Difference>> {
+    pub fn differing(&self, part: RecordPart) -> Option<Vec<&FieldDifference>> {
         let all = self.differences.as_ref()?.iter();
         Some(all.filter(|difference| difference.part() == part).collect())
     }
@@ -247,7 +251,7 @@ fn unknown_fields(payload: &[u8], statement: &Statement, provenance: &Provenance
     unknown
 }
 
-impl Descriptor {
+impl ResourceDescriptor {
     /// Whether this is a source file among the dependencies.
     pub fn is_source_file(&self) -> bool {
         let reserved = |name: &String| {
@@ -264,7 +268,7 @@ impl Descriptor {
 
 /// Which question a differing field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum RecordPart {
     /// A source file, or all of them together.
     Source,
     /// The commit or the state of the work tree.
@@ -279,26 +283,26 @@ pub enum Part {
     Parameter,
 }
 
-impl Difference {
+impl FieldDifference {
     /// The part of the record that the field lies in. Every field lies in one.
-    pub fn part(&self) -> Part {
+    pub fn part(&self) -> RecordPart {
         let within = |prefix: &str| self.field.strip_prefix(prefix);
         if let Some(name) = within("buildDefinition.resolvedDependencies[") {
             return match name.split([']', '\'']).next().unwrap_or_default() {
-                crate::provenance::build_facts::LOCKFILE => Part::Lockfile,
-                crate::provenance::build_facts::COMMIT => Part::Commit,
-                name if name.starts_with("pkg:") => Part::Lockfile,
-                _ => Part::Source,
+                crate::provenance::build_facts::LOCKFILE => RecordPart::Lockfile,
+                crate::provenance::build_facts::COMMIT => RecordPart::Commit,
+                name if name.starts_with("pkg:") => RecordPart::Lockfile,
+                _ => RecordPart::Source,
             };
         }
         match within("buildDefinition.internalParameters.") {
             Some(name) if name.starts_with(crate::provenance::source_proof::COMPILED) => {
-                Part::Parameter
+                RecordPart::Parameter
             }
-            Some(name) if !name.starts_with("resolvedProfile") => Part::Toolchain,
-            _ if within("runDetails.builder.version").is_some() => Part::Toolchain,
-            _ if within("runDetails.builder").is_some() => Part::Builder,
-            _ => Part::Parameter,
+            Some(name) if !name.starts_with("resolvedProfile") => RecordPart::Toolchain,
+            _ if within("runDetails.builder.version").is_some() => RecordPart::Toolchain,
+            _ if within("runDetails.builder").is_some() => RecordPart::Builder,
+            _ => RecordPart::Parameter,
         }
     }
 
@@ -308,7 +312,7 @@ impl Difference {
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for FieldDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = self.field.rsplit_once("Definition.").map_or(&*self.field, |(_, field)| field);
         match (&self.recorded, &self.now) {

@@ -1,10 +1,10 @@
 //! What a reference to an image names, and what its tag claims of the stage that stands on it.
 
-use crate::provenance::record::Record;
+use crate::provenance::record::RecordFacts;
 
 /// A reference without registry and `library/`, its tag (`latest` where there is neither tag nor
 /// digest), and the digest that it is pinned to.
-pub fn normal(reference: &str) -> (String, Option<String>, Option<&str>) {
+pub fn normalize_reference(reference: &str) -> (String, Option<String>, Option<&str>) {
     let (name, digest) = match reference.split_once("@sha256:") {
         Some((name, digest)) => (name, Some(digest)),
         None => (reference, None),
@@ -28,12 +28,12 @@ const DEBIAN: &[&str] = &["buster", "bullseye", "bookworm", "trixie", "forky"];
 
 /// What the tag of a build stage's image claims and the record of the build denies: distribution,
 /// release, compiler. Tags of the official images name all three: `rust:1.95-bookworm`.
-pub fn contradictions(reference: &str, record: &Record) -> Vec<(String, String)> {
+pub fn find_contradictions(reference: &str, record: &RecordFacts) -> Vec<(String, String)> {
     let release = record.provenance.build_definition.internal_parameters.get("osRelease");
     let field = |name: &str| release.and_then(|release| release.get(name)?.as_str());
     let rustc = record.parameter("rustc").unwrap_or_default();
     let version = rustc.lines().find_map(|line| line.strip_prefix("release: "));
-    let (name, tag, _) = normal(reference);
+    let (name, tag, _) = normalize_reference(reference);
     let tag = tag.unwrap_or_default();
     // Whoever asks rustup for another compiler than the image's own gets it.
     let steered = record.source_files().iter().any(|path| path.starts_with("rust-toolchain"));
@@ -69,35 +69,38 @@ pub fn contradictions(reference: &str, record: &Record) -> Vec<(String, String)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::record::Dockerfile;
+    use crate::provenance::record::ComparedDockerfile;
 
     #[test]
     fn a_tag_claims_distribution_and_compiler() {
-        let mut record = Record::default();
+        let mut record = RecordFacts::default();
         let internal = &mut record.provenance.build_definition.internal_parameters;
         let release = serde_json::json!({ "ID": "debian", "VERSION_CODENAME": "trixie" });
         internal.insert("osRelease".into(), release);
         internal.insert("rustc".into(), "rustc\nrelease: 1.95.0\n".into());
-        let count = |reference| contradictions(reference, &record).len();
+        let count = |reference| find_contradictions(reference, &record).len();
         assert_eq!(count("rust:1.95-trixie"), 0);
         assert_eq!(count("rust:1-slim"), 0);
         assert_eq!(count("rust:1.9-bookworm"), 2);
         assert_eq!(count("rust:1.96-alpine3.20"), 2);
         assert_eq!(count("own/builder:7"), 0);
-        let count = |record: &Record| contradictions("rust:1.96-trixie", record).len();
+        let count = |record: &RecordFacts| find_contradictions("rust:1.96-trixie", record).len();
         assert_eq!(count(&record), 1);
         let mut by_rustup = record.clone();
         let text = "FROM rust:1.96-trixie\nRUN rustup default 1.95\n".to_owned();
-        by_rustup.dockerfile = Some(Dockerfile { path: "Dockerfile".into(), text });
+        by_rustup.dockerfile = Some(ComparedDockerfile { path: "Dockerfile".into(), text });
         assert_eq!(count(&by_rustup), 0);
         let all = &mut record.provenance.build_definition.resolved_dependencies;
-        all.push(crate::provenance::statement::Descriptor::named("rust-toolchain.toml", "ab"));
+        all.push(crate::provenance::statement::ResourceDescriptor::named(
+            "rust-toolchain.toml",
+            "ab",
+        ));
         assert_eq!(count(&record), 0);
     }
 
     #[test]
     fn references_lose_what_is_understood() {
-        let of = |text: &'static str| normal(text);
+        let of = |text: &'static str| normalize_reference(text);
         assert_eq!(of("rust"), ("rust".into(), Some("latest".into()), None));
         assert_eq!(of("forge.example/library/rust:1"), ("rust".into(), Some("1".into()), None));
         assert_eq!(of("localhost:5000/a/b@sha256:ff"), ("a/b".into(), None, Some("ff")));

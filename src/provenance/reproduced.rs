@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cargo::build::Compiler;
 use crate::cargo::rebuild::{Outcome, Rebuild};
-use crate::provenance::statement::{Descriptor, STATEMENT_V1, Statement};
+use crate::provenance::statement::{ResourceDescriptor, STATEMENT_V1, Statement};
 
 /// The predicate (in-toto attestation framework, `spec/predicates/test-result.md`).
 pub const PREDICATE: &str = "https://in-toto.io/attestation/test-result/v0.1";
@@ -47,7 +47,7 @@ pub fn statement(
     predicate[list] = json!([TEST]);
     Statement {
         kind: STATEMENT_V1.to_owned(),
-        subject: vec![Descriptor::named(name, sha256)],
+        subject: vec![ResourceDescriptor::named(name, sha256)],
         predicate_type: PREDICATE.to_owned(),
         predicate,
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::provenance::dsse::Envelope;
-use crate::provenance::error::Error;
+use crate::provenance::error::ProvenanceError;
 
 /// The media type of the bundle (Sigstore protobuf specs, `sigstore_bundle.proto`).
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -35,13 +35,13 @@ pub fn bundle(envelope: &Envelope) -> String {
 ///
 /// # Errors
 /// Another media type, or no DSSE envelope inside.
-pub fn envelope_of_bundle(bytes: &[u8]) -> Result<Envelope, Error> {
-    let malformed = |reason: String| Error::malformed("a Sigstore bundle", reason);
+pub fn envelope_of_bundle(bytes: &[u8]) -> Result<Envelope, ProvenanceError> {
+    let malformed = |reason: String| ProvenanceError::malformed("a Sigstore bundle", reason);
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
     let media_type = value["mediaType"].as_str().unwrap_or_default();
     if media_type != BUNDLE_V0_3 {
-        return Err(Error::UnknownType {
+        return Err(ProvenanceError::UnknownType {
             what: "media type",
             found: media_type.to_owned(),
             expected: BUNDLE_V0_3,

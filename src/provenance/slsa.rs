@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::provenance::error::Error;
-use crate::provenance::statement::{Descriptor, Statement};
+use crate::provenance::error::ProvenanceError;
+use crate::provenance::statement::{ResourceDescriptor, Statement};
 use crate::provenance::strict_json;
 
 /// `predicateType` of what this program writes.
@@ -39,7 +39,7 @@ pub struct BuildDefinition {
     pub internal_parameters: Map<String, Value>,
     /// What was read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub resolved_dependencies: Vec<Descriptor>,
+    pub resolved_dependencies: Vec<ResourceDescriptor>,
 }
 
 /// Who did it, and when.
@@ -68,16 +68,16 @@ impl Provenance {
     ///
     /// # Errors
     /// Another predicate, or one without the fields that the specification demands.
-    pub fn from_statement(statement: &Statement) -> Result<Provenance, Error> {
+    pub fn from_statement(statement: &Statement) -> Result<Provenance, ProvenanceError> {
         if statement.predicate_type != PROVENANCE_V1 {
-            return Err(Error::UnknownType {
+            return Err(ProvenanceError::UnknownType {
                 what: "predicate type",
                 found: statement.predicate_type.clone(),
                 expected: PROVENANCE_V1,
             });
         }
         strict_json::read(&statement.predicate)
-            .map_err(|error| Error::malformed("SLSA provenance v1", error))
+            .map_err(|error| ProvenanceError::malformed("SLSA provenance v1", error))
     }
 
     /// The predicate as a JSON value with sorted keys.

@@ -17,7 +17,7 @@ use crate::cargo::freshen_state::Verdict;
 use crate::cargo::freshness::Origin;
 use crate::cargo::target_dir::units::UnitKind;
 use crate::provenance::attestation;
-use crate::provenance::fs::SourceFile;
+use crate::provenance::fs::HashedFile;
 use crate::provenance::slsa::Provenance;
 use crate::provenance::statement::Statement;
 
@@ -26,7 +26,7 @@ pub const COMPILED: &str = "compiled";
 
 /// How a crate is tied to its sources; the better comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tie {
+pub enum SourceProof {
     /// The build that wrote the record compiled it, and its sources were not written to since.
     InThisBuild,
     /// Cargo called it fresh, and contents prove it: digests, or inodes that nothing touched.
@@ -35,73 +35,75 @@ pub enum Tie {
     Open,
 }
 
-impl Tie {
+impl SourceProof {
     /// Each of them.
-    pub const ALL: [Tie; 3] = [Tie::InThisBuild, Tie::Proven, Tie::Open];
+    pub const ALL: [SourceProof; 3] =
+        [SourceProof::InThisBuild, SourceProof::Proven, SourceProof::Open];
 
     /// As a record has it.
     pub const fn word(self) -> &'static str {
         match self {
-            Tie::InThisBuild => "in-this-build",
-            Tie::Proven => "proven",
-            Tie::Open => "open",
+            SourceProof::InThisBuild => "in-this-build",
+            SourceProof::Proven => "proven",
+            SourceProof::Open => "open",
         }
     }
 
     /// Of a record's word.
-    pub fn of(word: &str) -> Option<Tie> {
-        Tie::ALL.into_iter().find(|tie| tie.word() == word)
+    pub fn of(word: &str) -> Option<SourceProof> {
+        SourceProof::ALL.into_iter().find(|proof| proof.word() == word)
     }
 }
 
 /// The crates of a program that lie in directories: `bin shop`, `lib till`, `build-script till`.
-pub type Ties = BTreeMap<String, Tie>;
+pub type SourceProofs = BTreeMap<String, SourceProof>;
 
 /// What was seen beside the sources and the target directory.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ProofInputs {
     /// What cargo said of each crate; empty where it was not run.
     pub crates: Vec<Crate>,
     /// What is known of each unit, by its name in the ledger.
     pub units: BTreeMap<String, Verdict>,
     /// Records that earlier builds wrote of these very bytes.
-    pub earlier: Vec<Earlier>,
+    pub earlier: Vec<EarlierRecord>,
 }
 
 /// A record that an earlier build wrote of the same program.
 #[derive(Debug, Clone)]
-pub struct Earlier {
-    ties: Ties,
+pub struct EarlierRecord {
+    proofs: SourceProofs,
     files: BTreeMap<String, String>,
     written: Moment,
 }
 
-impl Earlier {
+impl EarlierRecord {
     /// Reads a record that lies beside the program; `None` when it is about other bytes. Who
     /// signed it is not asked: it lies where cargo keeps what it knows.
-    pub fn read(record: &[u8], written: Moment, sha256: &str) -> Option<Earlier> {
+    pub fn read(record: &[u8], written: Moment, sha256: &str) -> Option<EarlierRecord> {
         let attestation = attestation::read(record).ok()?;
         let statement = Statement::from_json(attestation.unverified_payload().ok()?).ok()?;
         let own = statement.subject.iter().any(|subject| subject.sha256() == Some(sha256));
         let definition = Provenance::from_statement(&statement).ok()?.build_definition;
-        let ties = definition.internal_parameters.get(COMPILED).and_then(|ties| ties.as_object());
-        let tie = |(name, word): (&String, &serde_json::Value)| {
-            Some((name.clone(), Tie::of(word.as_str()?)?))
+        let proofs =
+            definition.internal_parameters.get(COMPILED).and_then(|proofs| proofs.as_object());
+        let proof = |(name, word): (&String, &serde_json::Value)| {
+            Some((name.clone(), SourceProof::of(word.as_str()?)?))
         };
         let files = definition.resolved_dependencies.iter().filter(|it| it.is_source_file());
         let files = files.filter_map(|file| Some((file.name.clone()?, file.sha256()?.to_owned())));
-        let ties = ties.into_iter().flatten().filter_map(tie).collect();
-        own.then(|| Earlier { ties, files: files.collect(), written })
+        let proofs = proofs.into_iter().flatten().filter_map(proof).collect();
+        own.then(|| EarlierRecord { proofs, files: files.collect(), written })
     }
 
-    fn names_the_same(&self, files: &[SourceFile]) -> bool {
+    fn names_the_same(&self, files: &[HashedFile]) -> bool {
         self.files.len() == files.len()
             && files.iter().all(|file| self.files.get(&file.path) == Some(&file.sha256))
     }
 
     /// A file that both lists have with another digest. Manifests change without a compilation.
-    fn other<'a>(&self, files: &'a [SourceFile]) -> Option<&'a SourceFile> {
-        let is_code = |file: &&SourceFile| {
+    fn other<'a>(&self, files: &'a [HashedFile]) -> Option<&'a HashedFile> {
+        let is_code = |file: &&HashedFile| {
             let name = file.path.rsplit('/').next().unwrap_or_default();
             !["Cargo.toml", "config.toml", "config"].contains(&name)
                 && !name.starts_with("rust-toolchain")
@@ -117,31 +119,35 @@ impl Earlier {
 /// # Errors
 /// In words, where the evidence says that the program was compiled from other sources: a record
 /// of it would be false.
-pub fn ties(build: &Build, files: &[SourceFile], seen: &Seen) -> Result<Ties, String> {
+pub fn prove_sources(
+    build: &Build,
+    files: &[HashedFile],
+    seen: &ProofInputs,
+) -> Result<SourceProofs, String> {
     let freshness = &build.freshness;
-    let mut ties = Ties::from([(format!("bin {}", build.bin), Tie::Open)]);
+    let mut proofs = SourceProofs::from([(format!("bin {}", build.bin), SourceProof::Open)]);
     if let Origin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
         return Err(format!("it is not what cargo made, which is {}", output.display()));
     }
     let found = freshness.crates.iter().filter(|state| state.unit.is_some());
     for state in found {
-        let mut tie = of_crate(state, build, seen)?;
+        let mut proof = of_crate(state, build, seen)?;
         if state.role == Role::Program {
             // Somebody changed the file since: what cargo compiled says less of it.
             if freshness.origin != Origin::Output {
-                tie = Tie::Open;
+                proof = SourceProof::Open;
             }
-            ties.clear();
+            proofs.clear();
         }
-        let worst = ties.entry(name(state)).or_insert(tie);
-        *worst = tie.max(*worst);
+        let worst = proofs.entry(name(state)).or_insert(proof);
+        *worst = proof.max(*worst);
     }
-    let made_now = ties.get(&format!("bin {}", build.bin)) == Some(&Tie::InThisBuild);
+    let made_now = proofs.get(&format!("bin {}", build.bin)) == Some(&SourceProof::InThisBuild);
     let anchor = freshness.program().and_then(|program| program.unit.as_ref()?.anchor);
     for earlier in seen.earlier.iter().filter(|_| !made_now) {
         if earlier.names_the_same(files) {
-            for (name, tie) in &mut ties {
-                *tie = earlier.ties.get(name).map_or(*tie, |known| (*tie).min(*known));
+            for (name, proof) in &mut proofs {
+                *proof = earlier.proofs.get(name).map_or(*proof, |known| (*proof).min(*known));
             }
         } else if let Some(file) = earlier.other(files)
             && anchor.is_some_and(|anchor| earlier.written > anchor)
@@ -152,7 +158,7 @@ pub fn ties(build: &Build, files: &[SourceFile], seen: &Seen) -> Result<Ties, St
             ));
         }
     }
-    Ok(ties)
+    Ok(proofs)
 }
 
 /// What a record of this program calls its crates; `None`: its unit is not known.
@@ -161,13 +167,13 @@ pub fn names(build: &Build) -> Option<Vec<String>> {
     build.is_compiled().then(|| units.map(name).collect())
 }
 
-fn of_crate(state: &CrateState, build: &Build, seen: &Seen) -> Result<Tie, String> {
+fn of_crate(state: &CrateState, build: &Build, seen: &ProofInputs) -> Result<SourceProof, String> {
     let what = fix_commands::name(state);
     if let Some((file, _)) = state.newer.first() {
         return Err(format!("{file} was written after {what} was compiled"));
     }
     if in_this_build(state, build, &seen.crates) {
-        return Ok(Tie::InThisBuild);
+        return Ok(SourceProof::InThisBuild);
     }
     if let Some(contradiction) = state.contradictions.first() {
         return Err(format!("cargo calls {what} fresh, yet {}", contradiction.describe()));
@@ -175,9 +181,9 @@ fn of_crate(state: &CrateState, build: &Build, seen: &Seen) -> Result<Tie, Strin
     let verdict = state.unit.as_ref().and_then(|unit| seen.units.get(&freshen_state::key(unit)));
     match verdict {
         Some(Verdict::Changed(why)) => Err(format!("cargo calls {what} fresh, yet {why}")),
-        Some(Verdict::Matches(_)) => Ok(Tie::Proven),
-        _ if state.proven => Ok(Tie::Proven),
-        Some(Verdict::CargoSees(_) | Verdict::Unproven(_)) | None => Ok(Tie::Open),
+        Some(Verdict::Matches(_)) => Ok(SourceProof::Proven),
+        _ if state.proven => Ok(SourceProof::Proven),
+        Some(Verdict::CargoSees(_) | Verdict::Unproven(_)) | None => Ok(SourceProof::Open),
     }
 }
 
@@ -231,21 +237,21 @@ mod tests {
     use crate::cargo::test_support::{build_of, state};
     use serde_json::json;
 
-    fn file(sha256: &str) -> SourceFile {
-        SourceFile { path: "src/main.rs".into(), sha256: sha256.into() }
+    fn file(sha256: &str) -> HashedFile {
+        HashedFile { path: "src/main.rs".into(), sha256: sha256.into() }
     }
 
-    fn of(state: CrateState, seen: &Seen) -> Result<Vec<Tie>, String> {
-        let ties = ties(&build_of(vec![state]), &[file("a")], seen)?;
-        Ok(ties.into_values().collect())
+    fn of(state: CrateState, seen: &ProofInputs) -> Result<Vec<SourceProof>, String> {
+        let proofs = prove_sources(&build_of(vec![state]), &[file("a")], seen)?;
+        Ok(proofs.into_values().collect())
     }
 
-    fn known(state: &CrateState, verdict: Verdict) -> Seen {
+    fn known(state: &CrateState, verdict: Verdict) -> ProofInputs {
         let key = freshen_state::key(state.unit.as_ref().unwrap());
-        Seen { units: BTreeMap::from([(key, verdict)]), ..Seen::default() }
+        ProofInputs { units: BTreeMap::from([(key, verdict)]), ..ProofInputs::default() }
     }
 
-    fn earlier(sha256: &str, second: i64) -> Seen {
+    fn earlier(sha256: &str, second: i64) -> ProofInputs {
         let digest = "ab".repeat(32);
         let record = json!({
             "_type": "https://in-toto.io/Statement/v1",
@@ -265,19 +271,19 @@ mod tests {
             },
         });
         let written = Moment::new(second, 0);
-        assert!(Earlier::read(record.to_string().as_bytes(), written, "other").is_none());
-        let earlier = Earlier::read(record.to_string().as_bytes(), written, &digest).unwrap();
-        Seen { earlier: vec![earlier], ..Seen::default() }
+        assert!(EarlierRecord::read(record.to_string().as_bytes(), written, "other").is_none());
+        let earlier = EarlierRecord::read(record.to_string().as_bytes(), written, &digest).unwrap();
+        ProofInputs { earlier: vec![earlier], ..ProofInputs::default() }
     }
 
     #[test]
     fn what_was_seen_is_what_is_said() {
         let program = || state(Role::Program);
-        assert_eq!(of(program(), &Seen::default()), Ok(vec![Tie::Open]));
+        assert_eq!(of(program(), &ProofInputs::default()), Ok(vec![SourceProof::Open]));
         let matches = known(&program(), Verdict::Matches("test"));
-        assert_eq!(of(program(), &matches), Ok(vec![Tie::Proven]));
+        assert_eq!(of(program(), &matches), Ok(vec![SourceProof::Proven]));
         let unproven = known(&program(), Verdict::Unproven("test".into()));
-        assert_eq!(of(program(), &unproven), Ok(vec![Tie::Open]));
+        assert_eq!(of(program(), &unproven), Ok(vec![SourceProof::Open]));
         let changed = known(&program(), Verdict::Changed("src/main.rs changed".into()));
         assert!(of(program(), &changed).unwrap_err().contains("src/main.rs changed"));
     }
@@ -299,11 +305,11 @@ mod tests {
                 root,
                 ..Default::default()
             });
-            let seen = Seen { crates, ..Seen::default() };
-            ties(&build, &[], &seen).map(|ties| ties["bin app"])
+            let seen = ProofInputs { crates, ..ProofInputs::default() };
+            prove_sources(&build, &[], &seen).map(|proofs| proofs["bin app"])
         };
-        assert_eq!(of(vec![made(false)], state(Role::Program)), Ok(Tie::InThisBuild));
-        assert_eq!(of(vec![made(true)], state(Role::Program)), Ok(Tie::Open));
+        assert_eq!(of(vec![made(false)], state(Role::Program)), Ok(SourceProof::InThisBuild));
+        assert_eq!(of(vec![made(true)], state(Role::Program)), Ok(SourceProof::Open));
         let mut edited = state(Role::Program);
         edited.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
         assert!(of(vec![made(false)], edited).unwrap_err().contains("was written after"));
@@ -314,7 +320,7 @@ mod tests {
         let mut stub = state(Role::Program);
         let kind = Kind::NotCompiled;
         stub.contradictions.push(Contradiction { path: "src/server.rs".into(), line: None, kind });
-        assert!(of(stub, &Seen::default()).unwrap_err().contains("src/server.rs"));
+        assert!(of(stub, &ProofInputs::default()).unwrap_err().contains("src/server.rs"));
         let mut foreign = build_of(vec![state(Role::Program)]);
         let differs = |same: bool| Origin::Differs {
             same_build_id: Some(same),
@@ -322,25 +328,25 @@ mod tests {
             lies: Lies::OnThisMachine,
         };
         foreign.freshness.origin = differs(false);
-        assert!(ties(&foreign, &[], &Seen::default()).is_err());
+        assert!(prove_sources(&foreign, &[], &ProofInputs::default()).is_err());
         foreign.freshness.origin = differs(true);
-        let stripped = ties(&foreign, &[], &Seen::default()).unwrap();
-        assert_eq!(stripped["bin app"], Tie::Open);
+        let stripped = prove_sources(&foreign, &[], &ProofInputs::default()).unwrap();
+        assert_eq!(stripped["bin app"], SourceProof::Open);
     }
 
     #[test]
     fn an_earlier_record_of_these_bytes_proves_and_refutes() {
         let program = || state(Role::Program);
         // The unit of the tests was compiled in second 5.
-        assert_eq!(of(program(), &earlier("a", 9)), Ok(vec![Tie::InThisBuild]));
+        assert_eq!(of(program(), &earlier("a", 9)), Ok(vec![SourceProof::InThisBuild]));
         assert!(of(program(), &earlier("b", 9)).unwrap_err().contains("src/main.rs"));
         // Written before the compilation, it may be about one that gave the same bytes.
-        assert_eq!(of(program(), &earlier("b", 3)), Ok(vec![Tie::Open]));
+        assert_eq!(of(program(), &earlier("b", 3)), Ok(vec![SourceProof::Open]));
     }
 
     #[test]
     fn a_program_whose_unit_is_not_known_is_open() {
-        let ties = ties(&build_of(Vec::new()), &[], &Seen::default());
-        assert_eq!(ties, Ok(Ties::from([("bin app".to_owned(), Tie::Open)])));
+        let proofs = prove_sources(&build_of(Vec::new()), &[], &ProofInputs::default());
+        assert_eq!(proofs, Ok(SourceProofs::from([("bin app".to_owned(), SourceProof::Open)])));
     }
 }

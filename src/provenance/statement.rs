@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::provenance::error::Error;
+use crate::provenance::error::ProvenanceError;
 use crate::provenance::strict_json;
 
 /// `_type` of a statement (in-toto attestation spec v1, "Statement").
@@ -22,7 +22,7 @@ pub struct Statement {
     #[serde(rename = "_type")]
     pub kind: String,
     /// What the predicate is about; matched by digest alone.
-    pub subject: Vec<Descriptor>,
+    pub subject: Vec<ResourceDescriptor>,
     /// Which predicate it is.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
@@ -34,7 +34,7 @@ pub struct Statement {
 /// A file, package or commit (in-toto's ResourceDescriptor).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Descriptor {
+pub struct ResourceDescriptor {
     /// For people and for look-ups inside one statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -55,18 +55,18 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, Value>,
 }
 
-impl Descriptor {
+impl ResourceDescriptor {
     /// The SHA-256, lower-case hex.
     pub fn sha256(&self) -> Option<&str> {
         self.digest.get("sha256").map(String::as_str)
     }
 
     /// A descriptor with a name and a SHA-256.
-    pub fn named(name: impl Into<String>, sha256: impl Into<String>) -> Descriptor {
-        Descriptor {
+    pub fn named(name: impl Into<String>, sha256: impl Into<String>) -> ResourceDescriptor {
+        ResourceDescriptor {
             name: Some(name.into()),
             digest: BTreeMap::from([("sha256".to_owned(), sha256.into())]),
-            ..Descriptor::default()
+            ..ResourceDescriptor::default()
         }
     }
 }
@@ -77,22 +77,25 @@ impl Statement {
     ///
     /// # Errors
     /// Anything else.
-    pub fn from_json(bytes: &[u8]) -> Result<Statement, Error> {
+    pub fn from_json(bytes: &[u8]) -> Result<Statement, ProvenanceError> {
         let statement = Statement::from_json_leniently(bytes)?;
         if statement.kind != STATEMENT_V1 {
-            return Err(Error::UnknownType {
+            return Err(ProvenanceError::UnknownType {
                 what: "statement type",
                 found: statement.kind,
                 expected: STATEMENT_V1,
             });
         }
         if statement.subject.is_empty() {
-            return Err(Error::NoSubject);
+            return Err(ProvenanceError::NoSubject);
         }
         for (place, subject) in statement.subject.iter().enumerate() {
             let described = |why: &str| {
                 let name = subject.name.as_deref().unwrap_or("without a name");
-                Error::malformed("an in-toto statement", format!("subject {place} ({name}) {why}"))
+                ProvenanceError::malformed(
+                    "an in-toto statement",
+                    format!("subject {place} ({name}) {why}"),
+                )
             };
             if subject.digest.is_empty() {
                 return Err(described("has no digest"));
@@ -108,16 +111,16 @@ impl Statement {
     ///
     /// # Errors
     /// What is no statement at all, or too large.
-    pub fn from_json_leniently(bytes: &[u8]) -> Result<Statement, Error> {
+    pub fn from_json_leniently(bytes: &[u8]) -> Result<Statement, ProvenanceError> {
         if bytes.len() > crate::provenance::error::MAX_BYTES {
-            return Err(Error::TooLarge { size: bytes.len() });
+            return Err(ProvenanceError::TooLarge { size: bytes.len() });
         }
-        let malformed = |error| Error::malformed("an in-toto statement", error);
+        let malformed = |error| ProvenanceError::malformed("an in-toto statement", error);
         strict_json::check(bytes).map_err(malformed)?;
         let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
         let statement: Statement = strict_json::read(&value).map_err(malformed)?;
         if statement.kind != STATEMENT_V1 && statement.kind != STATEMENT_V0_1 {
-            return Err(Error::UnknownType {
+            return Err(ProvenanceError::UnknownType {
                 what: "statement type",
                 found: statement.kind,
                 expected: STATEMENT_V1,
@@ -162,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_statement_about_nothing_is_refused() {
-        assert_eq!(Statement::from_json(json("[]").as_bytes()), Err(Error::NoSubject));
+        assert_eq!(Statement::from_json(json("[]").as_bytes()), Err(ProvenanceError::NoSubject));
         assert!(Statement::from_json_leniently(json("[]").as_bytes()).is_ok());
         assert!(Statement::from_json(json(r#"[{"name":"app"}]"#).as_bytes()).is_err());
         let upper = json(&format!(r#"[{{"digest":{{"sha256":"{}"}}}}]"#, DIGEST.to_uppercase()));
@@ -173,7 +176,10 @@ mod tests {
     fn another_version_is_not_read_as_this_one() {
         let old =
             json(&format!(r#"[{{"digest":{{"sha256":"{DIGEST}"}}}}]"#)).replace("/v1\"", "/v0.1\"");
-        assert!(matches!(Statement::from_json(old.as_bytes()), Err(Error::UnknownType { .. })));
+        assert!(matches!(
+            Statement::from_json(old.as_bytes()),
+            Err(ProvenanceError::UnknownType { .. })
+        ));
         assert!(Statement::from_json(old.replace("v0.1", "v9").as_bytes()).is_err());
     }
 

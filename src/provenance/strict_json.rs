@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Maps, lists, texts and numbers in one document, a map as `MAP` of them. A statement that lists
 /// 40,000 source files has about 1.5 million; each takes some 50 bytes of memory once it is read.
-pub const MOST_VALUES: usize = 2_000_000;
+pub const MAX_VALUES: usize = 2_000_000;
 
 /// What a map counts for: it takes some 600 bytes, whatever is in it.
 const MAP: usize = 12;
@@ -22,7 +22,7 @@ const MAP: usize = 12;
 /// No JSON, more than one document, a key given twice, too many values.
 pub fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Walk { left: &mut { MOST_VALUES } }.deserialize(&mut reader)?;
+    ValueVisitor { left: &mut { MAX_VALUES } }.deserialize(&mut reader)?;
     reader.end()
 }
 
@@ -52,25 +52,25 @@ fn list_for_a_map(value: &Value, read: &Value) -> bool {
     }
 }
 
-struct Walk<'a> {
+struct ValueVisitor<'a> {
     left: &'a mut usize,
 }
 
-impl Walk<'_> {
+impl ValueVisitor<'_> {
     fn take<E: serde::de::Error>(&mut self, values: usize) -> Result<(), E> {
         *self.left = self
             .left
             .checked_sub(values)
-            .ok_or_else(|| E::custom(format_args!("it has more than {MOST_VALUES} values")))?;
+            .ok_or_else(|| E::custom(format_args!("it has more than {MAX_VALUES} values")))?;
         Ok(())
     }
 
-    fn again(&mut self) -> Walk<'_> {
-        Walk { left: self.left }
+    fn again(&mut self) -> ValueVisitor<'_> {
+        ValueVisitor { left: self.left }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for ValueVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(mut self, from: D) -> Result<(), D::Error> {
@@ -79,7 +79,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for ValueVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,9 +166,9 @@ mod tests {
     #[test]
     fn depth_and_number_are_bounded() {
         assert!(check("[".repeat(100_000).as_bytes()).is_err());
-        let wide = format!("[{}0]", "0,".repeat(MOST_VALUES));
+        let wide = format!("[{}0]", "0,".repeat(MAX_VALUES));
         assert!(check(wide.as_bytes()).unwrap_err().to_string().contains("more than"));
-        let maps = format!("[{}0]", r#"{"sig":""},"#.repeat(MOST_VALUES / MAP));
+        let maps = format!("[{}0]", r#"{"sig":""},"#.repeat(MAX_VALUES / MAP));
         assert!(check(maps.as_bytes()).unwrap_err().to_string().contains("more than"));
         let source = r#"{"uri":"file:src/main.rs","digest":{"sha256":""},"name":"x"},"#;
         assert!(check(format!("[{}0]", source.repeat(40_000)).as_bytes()).is_ok());

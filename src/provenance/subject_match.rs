@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::binary::Binary;
 use crate::digest::sha256_hex;
-use crate::provenance::statement::Descriptor;
+use crate::provenance::statement::ResourceDescriptor;
 
 use crate::binary::elf::append_section::ElfLayout;
 use crate::binary::elf::record_section;
@@ -24,24 +24,24 @@ pub const DIGEST_COVERS: &str = "digestCovers";
 
 /// The judged program as the record knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Subject {
+pub struct MatchedProgram {
     /// SHA-256 of the program without its embedded record: what a record's digest covers.
     pub sha256: String,
     /// Whether a record had to be taken out of the file for that.
     pub without_record: bool,
     /// Which of the record's subjects it is: by digest, else by the build's own traces.
-    pub recorded: Option<Descriptor>,
+    pub recorded: Option<ResourceDescriptor>,
     /// What became of the recorded program.
-    pub fate: Fate,
+    pub state: SubjectMatch,
     /// What was compared, in numbers.
     pub evidence: Vec<String>,
     /// What the build left in the program that is judged.
-    pub traces: Traces,
+    pub fingerprints: Fingerprints,
 }
 
 /// What became of the program that the record is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Fate {
+pub enum SubjectMatch {
     /// The very bytes.
     Same,
     /// The same code; symbols or debug information were taken away.
@@ -61,46 +61,46 @@ pub enum Fate {
     Unknown,
 }
 
-impl Subject {
+impl MatchedProgram {
     /// Finds the program among the subjects of a record.
-    pub fn read(subjects: &[Descriptor], program: &[u8]) -> Subject {
+    pub fn read(subjects: &[ResourceDescriptor], program: &[u8]) -> MatchedProgram {
         let original = record_section::without(program);
         let bytes = original.as_deref().unwrap_or(program);
         let sha256 = sha256_hex(bytes);
         let without_record = original.is_some();
-        let now = Traces::of(bytes);
-        let subject = |recorded: Option<&Descriptor>, fate, evidence| Subject {
+        let now = Fingerprints::of(bytes);
+        let subject = |recorded: Option<&ResourceDescriptor>, state, evidence| MatchedProgram {
             sha256: sha256.clone(),
             without_record,
             recorded: recorded.cloned(),
-            fate,
+            state,
             evidence,
-            traces: now.clone(),
+            fingerprints: now.clone(),
         };
         if let Some(same) = subjects.iter().find(|subject| subject.sha256() == Some(&sha256)) {
-            return subject(Some(same), Fate::Same, Vec::new());
+            return subject(Some(same), SubjectMatch::Same, Vec::new());
         }
         if is_upx(bytes) {
             let evidence = vec!["the file carries UPX's mark `UPX!` and its stub".to_owned()];
-            return subject(subjects.first(), Fate::Packed, evidence);
+            return subject(subjects.first(), SubjectMatch::Packed, evidence);
         }
         let fates = subjects.iter().map(|recorded| {
-            let (fate, evidence) = now.compared_with(&Traces::recorded(recorded));
-            (recorded, fate, evidence)
+            let (state, evidence) = now.compared_with(&Fingerprints::recorded(recorded));
+            (recorded, state, evidence)
         });
-        match fates.min_by_key(|(_, fate, _)| rank(*fate)) {
-            Some((recorded, fate, evidence)) => subject(Some(recorded), fate, evidence),
-            None => subject(None, Fate::Unknown, Vec::new()),
+        match fates.min_by_key(|(_, state, _)| rank(*state)) {
+            Some((recorded, state, evidence)) => subject(Some(recorded), state, evidence),
+            None => subject(None, SubjectMatch::Unknown, Vec::new()),
         }
     }
 }
 
-impl Subject {
+impl MatchedProgram {
     /// What the record notes of its subject, beside what is true of the judged program: field,
     /// recorded, now. Only meaningful where the two are the same bytes.
     pub fn annotations(&self) -> Vec<(String, Option<Value>, Option<Value>)> {
         let Some(recorded) = &self.recorded else { return Vec::new() };
-        let mut now = self.traces.annotations();
+        let mut now = self.fingerprints.annotations();
         // True of every program, and to be said only where it makes a difference.
         let says = recorded.annotations.contains_key(DIGEST_COVERS);
         if says || self.without_record {
@@ -118,22 +118,22 @@ impl Subject {
 }
 
 /// The nearer to the recorded program, the lower.
-const fn rank(fate: Fate) -> u8 {
-    match fate {
-        Fate::Same => 0,
-        Fate::Stripped => 1,
-        Fate::Patched => 2,
-        Fate::Packed => 3,
-        Fate::Changed => 4,
-        Fate::Tampered => 5,
-        Fate::Rebuilt => 6,
-        Fate::Unknown => 7,
+const fn rank(state: SubjectMatch) -> u8 {
+    match state {
+        SubjectMatch::Same => 0,
+        SubjectMatch::Stripped => 1,
+        SubjectMatch::Patched => 2,
+        SubjectMatch::Packed => 3,
+        SubjectMatch::Changed => 4,
+        SubjectMatch::Tampered => 5,
+        SubjectMatch::Rebuilt => 6,
+        SubjectMatch::Unknown => 7,
     }
 }
 
 /// What a build leaves in its program and later tools leave alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Traces {
+pub struct Fingerprints {
     /// `NT_GNU_BUILD_ID`, lower-case hex.
     pub build_id: Option<String>,
     /// SHA-256 of each of the kept sections.
@@ -144,19 +144,19 @@ pub struct Traces {
     pub loaded_without_scripts: Option<String>,
 }
 
-impl Traces {
+impl Fingerprints {
     /// The traces of a program: those of an ELF file with sections; of a Mach-O file its
     /// `LC_UUID`, of a PE file the GUID and age of its PDB.
-    pub fn of(program: &[u8]) -> Traces {
+    pub fn of(program: &[u8]) -> Fingerprints {
         let Some(elf) = ElfLayout::read(program) else {
             let binary = Binary::quick("", std::io::Cursor::new(program));
             let build_id = binary.ok().and_then(|binary| binary.build_id);
-            return Traces { build_id, ..Traces::default() };
+            return Fingerprints { build_id, ..Fingerprints::default() };
         };
         let kept = KEPT_SECTIONS
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), sha256_hex(elf.section(name)?))));
-        Traces {
+        Fingerprints {
             build_id: elf.section(".note.gnu.build-id").and_then(build_id),
             kept: kept.collect(),
             loaded: loaded(&elf),
@@ -180,14 +180,14 @@ impl Traces {
     }
 
     /// The traces that a record keeps of its subject.
-    fn recorded(subject: &Descriptor) -> Traces {
+    fn recorded(subject: &ResourceDescriptor) -> Fingerprints {
         let text = |name: &str| Some(subject.annotations.get(name)?.as_str()?.to_owned());
         let sections = subject.annotations.get("sections").and_then(|value| value.as_object());
         let kept = sections
             .into_iter()
             .flatten()
             .filter_map(|(name, digest)| Some((name.clone(), digest.as_str()?.to_owned())));
-        Traces {
+        Fingerprints {
             build_id: text("buildId"),
             kept: kept.collect(),
             loaded: text(LOADED),
@@ -195,7 +195,7 @@ impl Traces {
         }
     }
 
-    fn compared_with(&self, recorded: &Traces) -> (Fate, Vec<String>) {
+    fn compared_with(&self, recorded: &Fingerprints) -> (SubjectMatch, Vec<String>) {
         let mut evidence = Vec::new();
         let build_id = match (&self.build_id, &recorded.build_id) {
             (Some(now), Some(then)) if now == then => {
@@ -224,19 +224,19 @@ impl Traces {
         let same = |then: &Option<String>| self.loaded.is_some() && self.loaded == *then;
         if same(&recorded.loaded) || same(&recorded.loaded_without_scripts) {
             evidence.push("everything that is loaded is the recorded one".to_owned());
-            return (Fate::Stripped, evidence);
+            return (SubjectMatch::Stripped, evidence);
         }
-        let fate = match (same_code, build_id) {
+        let state = match (same_code, build_id) {
             (Some(true), _) => {
                 evidence.push("other parts of what is loaded were changed".to_owned());
-                Fate::Patched
+                SubjectMatch::Patched
             }
-            (Some(false), Some(true)) => Fate::Tampered,
-            (Some(false), Some(false) | None) | (None, Some(false)) => Fate::Rebuilt,
-            (None, Some(true)) => Fate::Changed,
-            (None, None) => Fate::Unknown,
+            (Some(false), Some(true)) => SubjectMatch::Tampered,
+            (Some(false), Some(false) | None) | (None, Some(false)) => SubjectMatch::Rebuilt,
+            (None, Some(true)) => SubjectMatch::Changed,
+            (None, None) => SubjectMatch::Unknown,
         };
-        (fate, evidence)
+        (state, evidence)
     }
 }
 
@@ -264,12 +264,12 @@ mod tests {
     use super::*;
     use crate::binary::elf::append_section::tests::sample;
 
-    fn recorded(program: &[u8], build_id: &str) -> Descriptor {
-        let traces = Traces::of(program);
-        let mut subject = Descriptor::named("app", sha256_hex(program));
+    fn recorded(program: &[u8], build_id: &str) -> ResourceDescriptor {
+        let fingerprints = Fingerprints::of(program);
+        let mut subject = ResourceDescriptor::named("app", sha256_hex(program));
         subject.annotations.insert("buildId".into(), json!(build_id));
-        subject.annotations.insert("sections".into(), json!(traces.kept));
-        subject.annotations.insert("loaded".into(), json!(traces.loaded));
+        subject.annotations.insert("sections".into(), json!(fingerprints.kept));
+        subject.annotations.insert("loaded".into(), json!(fingerprints.loaded));
         subject
     }
 
@@ -277,10 +277,10 @@ mod tests {
     fn the_same_bytes_with_and_without_their_record() {
         let program = sample(64, true);
         let subjects = [recorded(&program, "aa")];
-        assert_eq!(Subject::read(&subjects, &program).fate, Fate::Same);
+        assert_eq!(MatchedProgram::read(&subjects, &program).state, SubjectMatch::Same);
         let carrying = record_section::embed(&program, b"{}").unwrap();
-        let subject = Subject::read(&subjects, &carrying);
-        assert_eq!((subject.fate, subject.without_record), (Fate::Same, true));
+        let subject = MatchedProgram::read(&subjects, &carrying);
+        assert_eq!((subject.state, subject.without_record), (SubjectMatch::Same, true));
     }
 
     #[test]
@@ -288,7 +288,10 @@ mod tests {
         let program = sample(64, true);
         let mut other = program.clone();
         other[64 + 56 + 2] ^= 1;
-        assert_eq!(Subject::read(&[recorded(&program, "aa")], &other).fate, Fate::Rebuilt);
+        assert_eq!(
+            MatchedProgram::read(&[recorded(&program, "aa")], &other).state,
+            SubjectMatch::Rebuilt
+        );
     }
 
     #[test]
@@ -296,7 +299,10 @@ mod tests {
         let program = sample(64, true);
         let mut longer = program.clone();
         longer.push(0);
-        assert_eq!(Subject::read(&[recorded(&program, "aa")], &longer).fate, Fate::Stripped);
+        assert_eq!(
+            MatchedProgram::read(&[recorded(&program, "aa")], &longer).state,
+            SubjectMatch::Stripped
+        );
     }
 
     #[test]
@@ -305,7 +311,10 @@ mod tests {
         let mut cut = program[..64 + 56 + 5].to_vec();
         cut[0x28..0x30].fill(0);
         cut[0x3a..0x40].fill(0);
-        assert_eq!(Subject::read(&[recorded(&program, "aa")], &cut).fate, Fate::Stripped);
+        assert_eq!(
+            MatchedProgram::read(&[recorded(&program, "aa")], &cut).state,
+            SubjectMatch::Stripped
+        );
     }
 
     #[test]
@@ -313,10 +322,16 @@ mod tests {
         let program = sample(64, true);
         let mut moved = program.clone();
         moved[0x18] ^= 1;
-        assert_eq!(Subject::read(&[recorded(&program, "aa")], &moved).fate, Fate::Patched);
+        assert_eq!(
+            MatchedProgram::read(&[recorded(&program, "aa")], &moved).state,
+            SubjectMatch::Patched
+        );
         let mut moved = program.clone();
         moved[64 + 4] ^= 2;
-        assert_eq!(Subject::read(&[recorded(&program, "aa")], &moved).fate, Fate::Patched);
+        assert_eq!(
+            MatchedProgram::read(&[recorded(&program, "aa")], &moved).state,
+            SubjectMatch::Patched
+        );
     }
 
     #[test]
@@ -340,7 +355,10 @@ mod tests {
             program
         };
         let (own, evil) = (with(b"/lib64/ld.so\0"), with(b"/tmp/evil.so\0"));
-        assert_eq!(Subject::read(&[recorded(&own, "aa")], &evil).fate, Fate::Patched);
+        assert_eq!(
+            MatchedProgram::read(&[recorded(&own, "aa")], &evil).state,
+            SubjectMatch::Patched
+        );
     }
 
     #[test]
@@ -353,17 +371,21 @@ mod tests {
             bytes
         };
         let subject = recorded(&mach_o(1, 1), &"01".repeat(16));
-        let fate = |program: &[u8]| Subject::read(std::slice::from_ref(&subject), program).fate;
-        assert_eq!(Traces::of(&mach_o(1, 1)).build_id, Some("01".repeat(16)));
-        assert_eq!(fate(&mach_o(1, 1)), Fate::Same);
-        assert_eq!(fate(&mach_o(1, 2)), Fate::Changed);
-        assert_eq!(fate(&mach_o(2, 1)), Fate::Rebuilt);
+        let state =
+            |program: &[u8]| MatchedProgram::read(std::slice::from_ref(&subject), program).state;
+        assert_eq!(Fingerprints::of(&mach_o(1, 1)).build_id, Some("01".repeat(16)));
+        assert_eq!(state(&mach_o(1, 1)), SubjectMatch::Same);
+        assert_eq!(state(&mach_o(1, 2)), SubjectMatch::Changed);
+        assert_eq!(state(&mach_o(2, 1)), SubjectMatch::Rebuilt);
     }
 
     #[test]
     fn without_traces_nothing_is_said() {
-        let subject = Descriptor::named("app", sha256_hex(b"x"));
-        assert_eq!(Subject::read(&[subject], &sample(64, true)).fate, Fate::Unknown);
+        let subject = ResourceDescriptor::named("app", sha256_hex(b"x"));
+        assert_eq!(
+            MatchedProgram::read(&[subject], &sample(64, true)).state,
+            SubjectMatch::Unknown
+        );
     }
 
     #[test]

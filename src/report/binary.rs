@@ -236,7 +236,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
 }
 
 fn of_record(record: &[u8]) -> RecordEntry {
-    let record = crate::provenance::embedded_record::Carried::parse(record);
+    let record = crate::provenance::embedded_record::EmbeddedRecord::parse(record);
     RecordEntry {
         signed: record.signed,
         summary: record.summary.clone(),

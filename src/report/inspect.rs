@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::binary::Binary;
-use crate::provenance::embedded_record::Carried;
+use crate::provenance::embedded_record::EmbeddedRecord;
 use crate::report::binary::{debug_info, lto, relro};
 use crate::report::lines;
 use crate::report::lines::strong;
@@ -99,7 +99,7 @@ pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     row("built with", built_with(binary));
     row("may read", list(&binary.may_read));
     row("crates", crates(binary, verbose));
-    row("record", binary.record.as_ref().map(|record| Carried::parse(record).summary));
+    row("record", binary.record.as_ref().map(|record| EmbeddedRecord::parse(record).summary));
     if verbose {
         row("evidence", list(&binary.rustc.evidence));
     }

@@ -9,7 +9,7 @@ use crate::report::base::Base;
 use crate::report::{Checked, Report, SubjectReport, Summary, binary, found, lines};
 use crate::rule::{Location, Outcome};
 use crate::start::image::Image;
-use crate::start::loader::{LoadPlan, Stage};
+use crate::start::loader::{StartPrediction, StartStage};
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.report/2";
@@ -199,10 +199,10 @@ fn rebuild(rebuild: &Rebuild) -> RebuildEntry<'_> {
     }
 }
 
-fn load(load: &LoadPlan) -> LoadEntry<'_> {
+fn load(load: &StartPrediction) -> LoadEntry<'_> {
     LoadEntry {
         verdict: load.verdict.name(),
-        stage: load.stage.map(Stage::name),
+        stage: load.stage.map(StartStage::name),
         errors: &load.errors,
         warnings: &load.warnings,
         libraries: load

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::rootfs::{MAX_PATH_BYTES, Why};
+use crate::rootfs::MAX_PATH_BYTES;
+use crate::rootfs::error::ImageError;
 
 /// Bytes that may be taken by everything that is charged to it.
 #[derive(Debug)]
@@ -48,11 +49,11 @@ impl Charge {
     /// # Errors
     ///
     /// There is not so much left; then nothing is taken.
-    pub fn add(&mut self, bytes: usize) -> Result<(), Why> {
+    pub fn add(&mut self, bytes: usize) -> Result<(), ImageError> {
         let Budget { limit, used } = &*self.budget;
         let sum = |used: usize| used.checked_add(bytes).filter(|sum| sum <= limit);
         if used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_err() {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "the paths of its files need more than {limit} bytes of memory"
             )));
         }

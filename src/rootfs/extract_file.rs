@@ -4,14 +4,15 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::rootfs::document::config::Platform;
-use crate::rootfs::layer::{Interest, Member, Want};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::error::LoadError;
+use crate::rootfs::layer::{FileSelector, Member, Retention};
 use crate::rootfs::load;
-use crate::rootfs::load::Failure;
-use crate::rootfs::reference::Reference;
+use crate::rootfs::reference::ImageReference;
 use crate::rootfs::source::local_path;
 use crate::rootfs::spill::Spill;
-use crate::rootfs::tree::host_directory::Root;
-use crate::rootfs::{Error, MAX_CONTENTS, Why, name};
+use crate::rootfs::tree::host_directory::HostRoot;
+use crate::rootfs::{MAX_CONTENTS, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
 ///
@@ -21,11 +22,11 @@ pub fn read(
     reference: &OsStr,
     platform: Option<&Platform>,
     paths: &[&str],
-) -> Result<Vec<Option<Vec<u8>>>, Error> {
-    let fail = |failure: Failure| failure.of(reference);
-    match Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))? {
-        Reference::Directory(path) => {
-            let root = Root::open(&path).map_err(|error| fail(error.into()))?;
+) -> Result<Vec<Option<Vec<u8>>>, LoadError> {
+    let fail = |failure: LoadError| failure.with_reference(reference);
+    match ImageReference::parse(reference).map_err(|why| fail(ImageError::new(why).into()))? {
+        ImageReference::Directory(path) => {
+            let root = HostRoot::open(&path).map_err(|error| fail(error.into()))?;
             Ok(paths.iter().map(|path| root.read(path.as_bytes(), MAX_CONTENTS).ok()).collect())
         }
         parsed => {
@@ -34,12 +35,12 @@ pub fn read(
                 paths.iter().any(|path| name(path.as_bytes()) == name(member.path))
             };
             let wanted = |member: &Member<'_>, _: &[u8]| match is_wanted(member) {
-                true => Want::Look(MAX_CONTENTS),
-                false => Want::Nothing,
+                true => Retention::Look(MAX_CONTENTS),
+                false => Retention::Nothing,
             };
             let spill = Spill::default();
             let reduce = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
-            let interest = Interest::new(&wanted, &reduce);
+            let interest = FileSelector::new(&wanted, &reduce);
             let files = load::load(&parsed, platform, &interest, &mut |_| Ok(()))
                 .map_err(fail)?
                 .image

@@ -14,13 +14,14 @@ use std::thread::Scope;
 
 use crate::rootfs::budget::Budget;
 use crate::rootfs::document::digest::Digest;
-use crate::rootfs::layer::changes::{Change, Changes};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::layer::changes::{LayerChanges, PathAction};
 use crate::rootfs::layer::decompress::{Compression, Decoder};
-use crate::rootfs::layer::pipeline::{Cut, Fill, Hashed, Stream, ahead};
-use crate::rootfs::layer::tar::{EntryKind, Header, Reader, Source};
-use crate::rootfs::source::byte_range::Span;
+use crate::rootfs::layer::pipeline::{ChunkReader, ChunkSource, Chunked, HashedChunks, read_ahead};
+use crate::rootfs::layer::tar::{EntryKind, TarHeader, TarReader, TarSource};
+use crate::rootfs::source::byte_range::ByteRange;
 use crate::rootfs::{
-    Entry, Kind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, Payload, VERIFY_PLAIN, Why, join, name,
+    FileEntry, FileKind, MAX_CONTENTS, MAX_ENTRIES, MAX_PATH, Payload, VERIFY_PLAIN, join, name,
     normalise, parent,
 };
 
@@ -45,14 +46,14 @@ pub struct Member<'a> {
     /// Normalised.
     pub path: &'a [u8],
     /// What it is.
-    pub entry: &'a Entry,
+    pub entry: &'a FileEntry,
     /// In bytes.
     pub size: u64,
 }
 
 /// How many of a file's bytes are wanted, and whether they stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
+pub enum Retention {
     /// None.
     Nothing,
     /// Up to so many, of which little stays.
@@ -65,14 +66,14 @@ pub enum Want {
 }
 
 /// What a caller makes of a file's bytes: it keeps what it needs, and says where.
-pub type Reduce<'a> = dyn Fn(&Member<'_>, &[u8]) -> Result<Payload, Why> + Sync + 'a;
+pub type Extract<'a> = dyn Fn(&Member<'_>, &[u8]) -> Result<Payload, ImageError> + Sync + 'a;
 
 /// What the reader of an image wants to know of the files in it.
-pub struct Interest<'a> {
+pub struct FileSelector<'a> {
     /// What is wanted of a file, by its path and its first [`HEAD`] bytes.
-    pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
+    pub wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Retention + Sync),
     /// What is kept of those bytes.
-    pub reduce: &'a Reduce<'a>,
+    pub reduce: &'a Extract<'a>,
     /// What the paths are charged to.
     pub budget: Arc<Budget>,
     /// What all compressed streams have come to so far, in bytes.
@@ -80,14 +81,14 @@ pub struct Interest<'a> {
     large: Mutex<()>,
 }
 
-impl<'a> Interest<'a> {
+impl<'a> FileSelector<'a> {
     /// An interest of two functions.
     pub fn new(
-        wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Want + Sync),
-        reduce: &'a Reduce<'a>,
-    ) -> Interest<'a> {
+        wanted: &'a (dyn Fn(&Member<'_>, &[u8]) -> Retention + Sync),
+        reduce: &'a Extract<'a>,
+    ) -> FileSelector<'a> {
         let (budget, inflated, large) = (Arc::default(), Arc::default(), Mutex::new(()));
-        Interest { wanted, reduce, budget, inflated, large }
+        FileSelector { wanted, reduce, budget, inflated, large }
     }
 }
 
@@ -95,7 +96,7 @@ impl<'a> Interest<'a> {
 #[derive(Debug, Clone)]
 pub struct Layer {
     /// The changes.
-    pub changes: Changes,
+    pub changes: LayerChanges,
     /// Digest and size of the blob as it lies; `None` where it was not read whole.
     pub blob: Option<(Digest, u64)>,
     /// Digest of the tar stream; `None` where it was not read whole.
@@ -103,11 +104,11 @@ pub struct Layer {
 }
 
 /// A change and its path, normalised.
-type At = (Vec<u8>, Change);
+type PathChange = (Vec<u8>, PathAction);
 
 /// What the image's documents say of a blob.
 #[derive(Debug, Clone, Default)]
-pub struct Expected {
+pub struct ExpectedBlob {
     /// Of the blob as it lies.
     pub digest: Option<Digest>,
     /// Of the blob as it lies, in bytes.
@@ -118,16 +119,22 @@ pub struct Expected {
 
 /// Reads a layer that lies in a file. A plain one is passed over where its contents are not
 /// wanted, unless it is small enough to be verified in a few milliseconds.
-pub fn read_span(span: Span, expected: &Expected, interest: &Interest<'_>) -> Result<Layer, Why> {
+pub fn read_span(
+    span: ByteRange,
+    expected: &ExpectedBlob,
+    interest: &FileSelector<'_>,
+) -> Result<Layer, ImageError> {
     let size = span.remaining();
     if let Some(want) = expected.size.filter(|want| *want != size) {
-        return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
+        return Err(ImageError::new(format!(
+            "the blob has {size} bytes, its descriptor says {want}"
+        )));
     }
     let mut head = [0; 8];
     let count = span.head(&mut head)?;
     let compression = Compression::of(head.get(..count).unwrap_or_default());
     if compression == Compression::Plain && size > VERIFY_PLAIN {
-        let mut reader = Reader::new(span);
+        let mut reader = TarReader::new(span);
         let changes = read_changes(&mut reader, interest)?;
         return Ok(Layer { changes, blob: None, diff_id: None });
     }
@@ -141,32 +148,34 @@ pub fn read_span(span: Span, expected: &Expected, interest: &Interest<'_>) -> Re
 pub fn read_stream(
     reader: impl Read + Send,
     compression: Compression,
-    expected: &Expected,
-    interest: &Interest<'_>,
-) -> Result<Layer, Why> {
+    expected: &ExpectedBlob,
+    interest: &FileSelector<'_>,
+) -> Result<Layer, ImageError> {
     let blob_like = expected.digest.as_ref().or(expected.diff_id.as_ref());
     let plain_like = expected.diff_id.as_ref();
     let inflated = || interest.inflated.clone();
     std::thread::scope(|scope| {
-        let (blob, hashing) = ahead(scope, Hashed::new(Cut(reader), blob_like));
+        let (blob, hashing) = read_ahead(scope, HashedChunks::new(Chunked(reader), blob_like));
         let read = match compression {
             Compression::Plain if Digest::are_alike(blob_like, plain_like) => {
                 read_pieces(blob, interest).map(|changes| (changes, None))
             }
             Compression::Plain => read_hashed(scope, blob, plain_like, interest),
             Compression::Gzip => {
-                let (plain, _) = ahead(scope, Cut(Decoder::gzip(Stream::new(blob), inflated())));
+                let (plain, _) =
+                    read_ahead(scope, Chunked(Decoder::gzip(ChunkReader::new(blob), inflated())));
                 read_hashed(scope, plain, plain_like, interest)
             }
             Compression::Zstd => {
-                let (plain, _) = ahead(scope, Cut(Decoder::zstd(Stream::new(blob), inflated())));
+                let (plain, _) =
+                    read_ahead(scope, Chunked(Decoder::zstd(ChunkReader::new(blob), inflated())));
                 read_hashed(scope, plain, plain_like, interest)
             }
-            Compression::Other(name) => Err(Why::new(format!(
+            Compression::Other(name) => Err(ImageError::new(format!(
                 "the layer is compressed with {name}, which is not read here"
             ))),
         };
-        let hashed = hashing.join().map_err(|_| Why::new("the thread that hashes died"))?;
+        let hashed = hashing.join().map_err(|_| ImageError::new("the thread that hashes died"))?;
         let blob = hashed.finish();
         // A blob that is not the one that was meant says more than what is wrong inside it.
         if let Ok(blob) = &blob {
@@ -182,26 +191,28 @@ pub fn read_stream(
 }
 
 /// Whether what was read is what the documents say.
-pub fn verify(layer: &Layer, expected: &Expected) -> Result<(), Why> {
+pub fn verify(layer: &Layer, expected: &ExpectedBlob) -> Result<(), ImageError> {
     if let Some(blob) = &layer.blob {
         verify_blob(blob, expected)?;
     }
     match (&layer.diff_id, &expected.diff_id) {
-        (Some(got), Some(want)) if got != want => Err(Why::new(format!(
+        (Some(got), Some(want)) if got != want => Err(ImageError::new(format!(
             "the layer's diff id is {got}, the image's configuration says {want}"
         ))),
         _ => Ok(()),
     }
 }
 
-fn verify_blob((digest, size): &(Digest, u64), expected: &Expected) -> Result<(), Why> {
+fn verify_blob((digest, size): &(Digest, u64), expected: &ExpectedBlob) -> Result<(), ImageError> {
     if let Some(want) = expected.size.filter(|want| want != size) {
-        return Err(Why::new(format!("the blob has {size} bytes, its descriptor says {want}")));
+        return Err(ImageError::new(format!(
+            "the blob has {size} bytes, its descriptor says {want}"
+        )));
     }
     match &expected.digest {
-        Some(want) if want != digest => {
-            Err(Why::new(format!("the blob's digest is {digest}, its descriptor says {want}")))
-        }
+        Some(want) if want != digest => Err(ImageError::new(format!(
+            "the blob's digest is {digest}, its descriptor says {want}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -209,34 +220,37 @@ fn verify_blob((digest, size): &(Digest, u64), expected: &Expected) -> Result<()
 /// Reads a tar stream, with another thread between it and its pieces that hashes them.
 fn read_hashed<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    pieces: impl Fill + 'scope,
+    chunks: impl ChunkSource + 'scope,
     like: Option<&Digest>,
-    interest: &Interest<'_>,
-) -> Result<(Changes, Option<Digest>), Why> {
-    let (pieces, hashing) = ahead(scope, Hashed::new(pieces, like));
-    let changes = read_pieces(pieces, interest)?;
+    interest: &FileSelector<'_>,
+) -> Result<(LayerChanges, Option<Digest>), ImageError> {
+    let (chunks, hashing) = read_ahead(scope, HashedChunks::new(chunks, like));
+    let changes = read_pieces(chunks, interest)?;
     // What follows the archive's end is part of the stream and of its digest.
-    let hashed = hashing.join().map_err(|_| Why::new("the thread that hashes died"))?;
+    let hashed = hashing.join().map_err(|_| ImageError::new("the thread that hashes died"))?;
     Ok((changes, Some(hashed.finish()?.0)))
 }
 
-fn read_pieces(pieces: impl Fill, interest: &Interest<'_>) -> Result<Changes, Why> {
-    read_changes(&mut Reader::new(Stream::new(pieces)), interest)
+fn read_pieces(
+    chunks: impl ChunkSource,
+    interest: &FileSelector<'_>,
+) -> Result<LayerChanges, ImageError> {
+    read_changes(&mut TarReader::new(ChunkReader::new(chunks)), interest)
 }
 
 /// Reads every entry of an archive as the changes of a layer.
-pub fn read_changes<S: Source>(
-    reader: &mut Reader<S>,
-    interest: &Interest<'_>,
-) -> Result<Changes, Why> {
-    let mut changes = Changes::new(interest.budget.clone());
-    let mut kept = Kept::default();
+pub fn read_changes<S: TarSource>(
+    reader: &mut TarReader<S>,
+    interest: &FileSelector<'_>,
+) -> Result<LayerChanges, ImageError> {
+    let mut changes = LayerChanges::new(interest.budget.clone());
+    let mut kept = RetainedBytes::default();
     let mut buffer = Vec::new();
     let mut entries = 0;
     while let Some(header) = reader.next_entry()? {
         entries += 1;
         if entries > MAX_ENTRIES {
-            return Err(Why::new(format!("the layer has more than {MAX_ENTRIES} entries")));
+            return Err(ImageError::new(format!("the layer has more than {MAX_ENTRIES} entries")));
         }
         if let Some((path, change)) = change_of(reader, &header, interest, &mut kept, &mut buffer)?
         {
@@ -246,16 +260,16 @@ pub fn read_changes<S: Source>(
     Ok(changes)
 }
 
-fn change_of<S: Source>(
-    reader: &mut Reader<S>,
-    header: &Header,
-    interest: &Interest<'_>,
-    kept: &mut Kept,
+fn change_of<S: TarSource>(
+    reader: &mut TarReader<S>,
+    header: &TarHeader,
+    interest: &FileSelector<'_>,
+    kept: &mut RetainedBytes,
     buffer: &mut Vec<u8>,
-) -> Result<Option<At>, Why> {
+) -> Result<Option<PathChange>, ImageError> {
     let shown = || header.name.escape_ascii().to_string();
     if header.name.len() >= MAX_PATH || header.link.len() >= MAX_PATH {
-        return Err(Why::new(format!(
+        return Err(ImageError::new(format!(
             "a path of {} bytes",
             header.name.len().max(header.link.len())
         )));
@@ -265,52 +279,57 @@ fn change_of<S: Source>(
         EntryKind::Global => return Ok(None),
         EntryKind::Unknown(flag) => {
             let flag = flag.escape_ascii();
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "{}: entry type '{flag}' is not one of a layer",
                 shown()
             )));
         }
-        EntryKind::Directory => Kind::Directory,
+        EntryKind::Directory => FileKind::Directory,
         // A root that is no directory would redirect every path (CVE-2021-29136).
         _ if path == b"/" => {
-            return Err(Why::new(format!("'{}' stands for the root and is no directory", shown())));
+            return Err(ImageError::new(format!(
+                "'{}' stands for the root and is no directory",
+                shown()
+            )));
         }
-        EntryKind::File => Kind::File { size: header.size },
-        EntryKind::Symlink => Kind::Symlink(header.link.clone()),
-        EntryKind::CharacterDevice | EntryKind::BlockDevice | EntryKind::Fifo => Kind::Other,
-        EntryKind::HardLink => Kind::Other,
+        EntryKind::File => FileKind::File { size: header.size },
+        EntryKind::Symlink => FileKind::Symlink(header.link.clone()),
+        EntryKind::CharacterDevice | EntryKind::BlockDevice | EntryKind::Fifo => FileKind::Other,
+        EntryKind::HardLink => FileKind::Other,
     };
     if let Some(hidden) = name(&path).strip_prefix(b".wh.") {
         let directory = parent(&path);
         return match hidden {
-            b".wh..opq" => Ok(Some((directory.to_vec(), Change::Opaque))),
-            b"" | b"." | b".." => Err(Why::new(format!("{}: a whiteout of nothing", shown()))),
+            b".wh..opq" => Ok(Some((directory.to_vec(), PathAction::Opaque))),
+            b"" | b"." | b".." => {
+                Err(ImageError::new(format!("{}: a whiteout of nothing", shown())))
+            }
             hidden => {
                 let hidden = normalise(&join(&[directory.get(1..).unwrap_or_default(), hidden]));
-                Ok(Some((hidden, Change::Whiteout)))
+                Ok(Some((hidden, PathAction::Whiteout)))
             }
         };
     }
     if header.kind == EntryKind::HardLink {
-        return Ok(Some((path, Change::HardLink(normalise(&header.link)))));
+        return Ok(Some((path, PathAction::HardLink(normalise(&header.link)))));
     }
-    let entry = Entry { kind, mode: header.mode, uid: header.uid, gid: header.gid };
+    let entry = FileEntry { kind, mode: header.mode, uid: header.uid, gid: header.gid };
     let contents = match entry.kind {
-        Kind::File { size } if !header.sparse => {
+        FileKind::File { size } if !header.sparse => {
             reduce(reader, &Member { path: &path, entry: &entry, size }, interest, kept, buffer)?
         }
         _ => None,
     };
-    Ok(Some((path, Change::Put(entry, contents))))
+    Ok(Some((path, PathAction::Put(entry, contents))))
 }
 
-fn reduce<S: Source>(
-    reader: &mut Reader<S>,
+fn reduce<S: TarSource>(
+    reader: &mut TarReader<S>,
     member: &Member<'_>,
-    interest: &Interest<'_>,
-    kept: &mut Kept,
+    interest: &FileSelector<'_>,
+    kept: &mut RetainedBytes,
     buffer: &mut Vec<u8>,
-) -> Result<Option<Payload>, Why> {
+) -> Result<Option<Payload>, ImageError> {
     buffer.clear();
     reader.append_contents(buffer, HEAD as u64)?;
     let wanted = kept.grant((interest.wanted)(member, buffer), member.size)?.min(MAX_CONTENTS);
@@ -335,27 +354,27 @@ fn reduce<S: Source>(
 
 /// Bytes of a layer's files that stay.
 #[derive(Debug, Default)]
-struct Kept {
+struct RetainedBytes {
     needed: u64,
     others: u64,
 }
 
-impl Kept {
+impl RetainedBytes {
     /// How many of a file's `size` bytes are read.
-    fn grant(&mut self, want: Want, size: u64) -> Result<u64, Why> {
+    fn grant(&mut self, want: Retention, size: u64) -> Result<u64, ImageError> {
         match want {
-            Want::Nothing => Ok(0),
-            Want::Look(most) => Ok(most),
-            Want::Keep(most) => {
+            Retention::Nothing => Ok(0),
+            Retention::Look(most) => Ok(most),
+            Retention::Keep(most) => {
                 self.needed += most.min(size);
                 if self.needed > MAX_KEPT {
-                    return Err(Why::new(format!(
+                    return Err(ImageError::new(format!(
                         "the layer's configuration files are longer than {MAX_KEPT} bytes"
                     )));
                 }
                 Ok(most)
             }
-            Want::IfRoom(most) => {
+            Retention::IfRoom(most) => {
                 let whole = most.min(size);
                 let head = whole.min(HEAD as u64);
                 let grant = match self.others {
@@ -407,11 +426,11 @@ mod tests {
         .concat()
     }
 
-    fn elf_sizes() -> Interest<'static> {
-        Interest::new(
+    fn elf_sizes() -> FileSelector<'static> {
+        FileSelector::new(
             &|_, head| match head.starts_with(b"\x7fELF") {
-                true => Want::Look(u64::MAX),
-                false => Want::Nothing,
+                true => Retention::Look(u64::MAX),
+                false => Retention::Nothing,
             },
             &|_, bytes| Payload::new(bytes.len()),
         )
@@ -423,7 +442,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn read(bytes: &[u8], expected: &Expected) -> Result<Layer, Why> {
+    fn read(bytes: &[u8], expected: &ExpectedBlob) -> Result<Layer, ImageError> {
         read_stream(bytes, Compression::of(bytes), expected, &elf_sizes())
     }
 
@@ -432,7 +451,7 @@ mod tests {
         let plain = tar();
         let packed = gzip(&plain);
         for bytes in [&plain, &packed] {
-            let expected = Expected {
+            let expected = ExpectedBlob {
                 digest: Some(Digest::sha256(bytes)),
                 size: Some(bytes.len() as u64),
                 diff_id: Some(Digest::sha256(&plain)),
@@ -454,12 +473,12 @@ mod tests {
                     b"/etc"
                 ]
             );
-            let Change::Put(entry, Some(contents)) = &changes[1].1 else { unreachable!() };
+            let PathAction::Put(entry, Some(contents)) = &changes[1].1 else { unreachable!() };
             assert_eq!((entry.mode, contents.index()), (0o755, 1004));
-            assert!(matches!(&changes[2].1, Change::Put(_, None)));
-            assert!(matches!(&changes[4].1, Change::HardLink(to) if to == b"/usr/bin/app"));
-            assert!(matches!(&changes[5].1, Change::Whiteout));
-            assert!(matches!(&changes[6].1, Change::Opaque));
+            assert!(matches!(&changes[2].1, PathAction::Put(_, None)));
+            assert!(matches!(&changes[4].1, PathAction::HardLink(to) if to == b"/usr/bin/app"));
+            assert!(matches!(&changes[5].1, PathAction::Whiteout));
+            assert!(matches!(&changes[6].1, PathAction::Opaque));
         }
     }
 
@@ -469,45 +488,48 @@ mod tests {
         let packed = gzip(&plain);
         let other = Some(Digest::sha256(b"other"));
         for expected in [
-            Expected { digest: other.clone(), ..Expected::default() },
-            Expected { diff_id: other, ..Expected::default() },
-            Expected { size: Some(1), ..Expected::default() },
+            ExpectedBlob { digest: other.clone(), ..ExpectedBlob::default() },
+            ExpectedBlob { diff_id: other, ..ExpectedBlob::default() },
+            ExpectedBlob { size: Some(1), ..ExpectedBlob::default() },
         ] {
             assert!(read(&plain, &expected).is_err(), "{expected:?}");
             assert!(read(&packed, &expected).is_err(), "{expected:?}");
         }
-        assert!(read(&packed[..packed.len() / 2], &Expected::default()).is_err(), "cut off");
-        assert!(read(&plain[..700], &Expected::default()).is_err(), "cut off");
+        assert!(read(&packed[..packed.len() / 2], &ExpectedBlob::default()).is_err(), "cut off");
+        assert!(read(&plain[..700], &ExpectedBlob::default()).is_err(), "cut off");
     }
 
     #[test]
     fn a_root_that_is_a_link_is_refused() {
         for name in [".", "/", "", "a/.."] {
             assert!(
-                read(&entry(name, b'2', "/etc", b""), &Expected::default()).is_err(),
+                read(&entry(name, b'2', "/etc", b""), &ExpectedBlob::default()).is_err(),
                 "{name:?}"
             );
         }
         for name in [".wh.", "d/.wh..", "d/.wh..."] {
-            assert!(read(&entry(name, b'0', "", b""), &Expected::default()).is_err(), "{name:?}");
+            assert!(
+                read(&entry(name, b'0', "", b""), &ExpectedBlob::default()).is_err(),
+                "{name:?}"
+            );
         }
-        assert!(read(&entry("s", b'S', "", b""), &Expected::default()).is_err());
+        assert!(read(&entry("s", b'S', "", b""), &ExpectedBlob::default()).is_err());
     }
 
     #[test]
     fn what_stays_is_bounded() {
-        let mut kept = Kept::default();
+        let mut kept = RetainedBytes::default();
         let mut grants = Vec::new();
         loop {
-            match kept.grant(Want::IfRoom(64 << 10), 20_000).unwrap() {
+            match kept.grant(Retention::IfRoom(64 << 10), 20_000).unwrap() {
                 0 => break,
                 grant => grants.push(grant),
             }
         }
         assert_eq!((grants.first(), grants.last()), (Some(&20_000), Some(&(HEAD as u64))));
         assert_eq!(grants.iter().sum::<u64>() / 1000, ROOM_FOR_HEADS / 1000);
-        assert_eq!(kept.grant(Want::Look(u64::MAX), 9).unwrap(), u64::MAX, "nothing stays");
-        assert_eq!(kept.grant(Want::Keep(1 << 20), 9).unwrap(), 1 << 20);
-        assert!((0..40).any(|_| kept.grant(Want::Keep(1 << 20), 1 << 20).is_err()));
+        assert_eq!(kept.grant(Retention::Look(u64::MAX), 9).unwrap(), u64::MAX, "nothing stays");
+        assert_eq!(kept.grant(Retention::Keep(1 << 20), 9).unwrap(), 1 << 20);
+        assert!((0..40).any(|_| kept.grant(Retention::Keep(1 << 20), 1 << 20).is_err()));
     }
 }

@@ -5,31 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
-use crate::rootfs::document::config::{Config, Platform};
+use crate::rootfs::document::config::{ImageConfig, Platform};
 use crate::rootfs::document::digest::Digest;
-use crate::rootfs::document::manifest::{Descriptor, DockerEntry, Document, Media};
-use crate::rootfs::layer::apply::Squashed;
-use crate::rootfs::layer::ordered_parallel::in_order;
-use crate::rootfs::layer::{Expected, Interest, Layer, verify};
-use crate::rootfs::reference::{Reference, full_name};
-use crate::rootfs::source::blob_store::Store;
+use crate::rootfs::document::manifest::{Descriptor, DockerEntry, ManifestDocument, MediaKind};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::error::LoadError;
+use crate::rootfs::layer::apply::MergedLayers;
+use crate::rootfs::layer::ordered_parallel::map_ordered_parallel;
+use crate::rootfs::layer::{ExpectedBlob, FileSelector, Layer, verify};
+use crate::rootfs::reference::{ImageReference, complete_name};
+use crate::rootfs::source::blob_store::BlobStore;
 use crate::rootfs::source::daemon;
-use crate::rootfs::source::oci_layout::Blobs;
+use crate::rootfs::source::oci_layout::LayoutBlobs;
 use crate::rootfs::{
-    MAX_DOCUMENT, MAX_DOCUMENTS, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT, Why,
+    MAX_DOCUMENT, MAX_DOCUMENTS, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT,
 };
 
 /// What was passed over is named up to here.
 const MAX_NOTES: usize = 50;
 
 /// Layers that are read at one time. Each has up to four threads of its own and a few megabytes.
-const AT_ONCE: usize = 4;
+const MAX_PARALLEL_LAYERS: usize = 4;
 
 /// An image and what stands beside it.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedImage {
     /// The image that was meant.
-    pub image: Parts,
+    pub image: ImageParts,
     /// Statements about the image's build, as they lie: BuildKit's provenance.
     pub statements: Vec<Vec<u8>>,
     /// What was passed over, in words.
@@ -38,65 +40,48 @@ pub struct Loaded {
 
 /// One image.
 #[derive(Debug)]
-pub struct Parts {
+pub struct ImageParts {
     /// The manifest's digest; archives of older engines have none.
     pub digest: Option<Digest>,
     /// The platform that the index gives it.
-    pub listed: Option<Platform>,
+    pub index_platform: Option<Platform>,
     /// The configuration; `None` for a root file system without one.
-    pub config: Option<Config>,
+    pub config: Option<ImageConfig>,
     /// The finished tree.
-    pub files: Squashed,
+    pub files: MergedLayers,
     /// Layers that were not read whole, so that their digests are not known.
     pub unverified: usize,
 }
 
-/// Where it went wrong, and why.
-#[derive(Debug)]
-pub struct Failure {
-    /// The layer, as `layer 2 of 3 (sha256:…)`.
-    pub layer: Option<String>,
-    /// The reason.
-    pub why: Why,
-}
-
-impl<W: Into<Why>> From<W> for Failure {
-    fn from(why: W) -> Failure {
-        Failure { layer: None, why: why.into() }
-    }
-}
-
-impl Failure {
-    /// The failure with the reference that was typed.
-    pub fn of(self, reference: &std::ffi::OsStr) -> crate::rootfs::Error {
-        let reference = reference.to_string_lossy().into_owned();
-        crate::rootfs::Error { reference, layer: self.layer, source: self.why }
-    }
-}
-
 /// Gets the same image for other platforms, one at a time, as far as their blobs are there.
-pub type Siblings<'a> = &'a mut dyn FnMut(Parts) -> Result<(), Why>;
+pub type OnOtherPlatform<'a> = &'a mut dyn FnMut(ImageParts) -> Result<(), ImageError>;
 
 /// Reads the image that a reference names. A directory is no image with layers: see `Root`.
 pub fn load(
-    reference: &Reference,
+    reference: &ImageReference,
     wish: Option<&Platform>,
-    interest: &Interest<'_>,
-    siblings: Siblings<'_>,
-) -> Result<Loaded, Failure> {
+    interest: &FileSelector<'_>,
+    other_platforms: OnOtherPlatform<'_>,
+) -> Result<LoadedImage, LoadError> {
     match reference {
-        Reference::Directory(_) => Err(Why::new("a directory has no layers").into()),
-        Reference::Layout { path, tag } => {
-            let blobs = Blobs::open(path).map_err(|why| why.if_absent(path, "an OCI layout"))?;
-            let store = Store::Directory(blobs);
-            Loader::new(store, wish, interest, siblings).oci(tag.as_deref())
+        ImageReference::Directory(_) => Err(ImageError::new("a directory has no layers").into()),
+        ImageReference::Layout { path, tag } => {
+            let blobs =
+                LayoutBlobs::open(path).map_err(|why| why.if_absent(path, "an OCI layout"))?;
+            let store = BlobStore::Directory(blobs);
+            ImageLoader::new(store, wish, interest, other_platforms).oci(tag.as_deref())
         }
-        Reference::Archive { path, tag } => {
-            let store = Store::open_archive(path, interest).map_err(|why| why.of_archive(path))?;
-            Loader::new(store, wish, interest, siblings).archive(path, tag.as_deref())
+        ImageReference::Archive { path, tag } => {
+            let store =
+                BlobStore::open_archive(path, interest).map_err(|why| why.of_archive(path))?;
+            ImageLoader::new(store, wish, interest, other_platforms).archive(path, tag.as_deref())
         }
-        Reference::Daemon(name) => load_stream(daemon::save(name)?, wish, interest, siblings),
-        Reference::Name(name) => load_stream(daemon::save_by_name(name)?, wish, interest, siblings),
+        ImageReference::Daemon(name) => {
+            load_stream(daemon::save(name)?, wish, interest, other_platforms)
+        }
+        ImageReference::Name(name) => {
+            load_stream(daemon::save_by_name(name)?, wish, interest, other_platforms)
+        }
     }
 }
 
@@ -104,20 +89,20 @@ pub fn load(
 pub fn load_stream(
     archive: Box<dyn Read + Send>,
     wish: Option<&Platform>,
-    interest: &Interest<'_>,
-    siblings: Siblings<'_>,
-) -> Result<Loaded, Failure> {
-    let store = Store::pass(archive, interest)?;
-    Loader::new(store, wish, interest, siblings).archive(Path::new("-"), None)
+    interest: &FileSelector<'_>,
+    other_platforms: OnOtherPlatform<'_>,
+) -> Result<LoadedImage, LoadError> {
+    let store = BlobStore::pass(archive, interest)?;
+    ImageLoader::new(store, wish, interest, other_platforms).archive(Path::new("-"), None)
 }
 
-struct Loader<'a> {
-    store: Store,
+struct ImageLoader<'a> {
+    store: BlobStore,
     /// Of [`MAX_DOCUMENTS`], what may still be read.
     left: Cell<u64>,
     wish: Option<&'a Platform>,
-    interest: &'a Interest<'a>,
-    siblings: Siblings<'a>,
+    interest: &'a FileSelector<'a>,
+    other_platforms: OnOtherPlatform<'a>,
     notes: Vec<String>,
 }
 
@@ -127,18 +112,18 @@ struct Candidate {
     platform: Platform,
 }
 
-impl<'a> Loader<'a> {
+impl<'a> ImageLoader<'a> {
     fn new(
-        store: Store,
+        store: BlobStore,
         wish: Option<&'a Platform>,
-        interest: &'a Interest<'a>,
-        siblings: Siblings<'a>,
-    ) -> Loader<'a> {
+        interest: &'a FileSelector<'a>,
+        other_platforms: OnOtherPlatform<'a>,
+    ) -> ImageLoader<'a> {
         let left = Cell::new(MAX_DOCUMENTS);
-        Loader { store, left, wish, interest, siblings, notes: Vec::new() }
+        ImageLoader { store, left, wish, interest, other_platforms, notes: Vec::new() }
     }
 
-    fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<Loaded, Failure> {
+    fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<LoadedImage, LoadError> {
         if self.store.has("index.json") && self.store.has("oci-layout") {
             return self.oci(tag);
         }
@@ -150,27 +135,30 @@ impl<'a> Loader<'a> {
             _ => None,
         };
         let Some(layer) = packed_root else {
-            return Err(Why::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside; save the image with `docker save NAME -o FILE`").into());
+            return Err(ImageError::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside; save the image with `docker save NAME -o FILE`").into());
         };
-        let mut files = Squashed::new(self.interest.budget.clone());
+        let mut files = MergedLayers::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;
         self.notes.push("a root file system without an image's configuration".to_owned());
-        let image = Parts { digest: None, listed: None, config: None, files, unverified: 1 };
-        Ok(Loaded { image, statements: Vec::new(), notes: self.notes })
+        let image =
+            ImageParts { digest: None, index_platform: None, config: None, files, unverified: 1 };
+        Ok(LoadedImage { image, statements: Vec::new(), notes: self.notes })
     }
 
     // --- Docker's own archives -------------------------------------------------------------
 
-    fn docker(self, tag: Option<&str>) -> Result<Loaded, Failure> {
+    fn docker(self, tag: Option<&str>) -> Result<LoadedImage, LoadError> {
         let bytes = self.store.document("manifest.json", MAX_DOCUMENT)?.unwrap_or_default();
         let entries: Vec<DockerEntry> = serde_json::from_slice(&bytes)
-            .map_err(|error| Why::new(format!("manifest.json is not readable: {error}")))?;
+            .map_err(|error| ImageError::new(format!("manifest.json is not readable: {error}")))?;
         let names = |entry: &DockerEntry| entry.repo_tags.clone().unwrap_or_default();
         let wanted: Vec<&DockerEntry> = match tag {
             None => entries.iter().collect(),
             Some(tag) => entries
                 .iter()
-                .filter(|entry| names(entry).iter().any(|name| full_name(name) == full_name(tag)))
+                .filter(|entry| {
+                    names(entry).iter().any(|name| complete_name(name) == complete_name(tag))
+                })
                 .collect(),
         };
         let known: Vec<String> = entries.iter().flat_map(names).collect();
@@ -178,40 +166,48 @@ impl<'a> Loader<'a> {
         let config = self
             .store
             .document(&entry.config, MAX_DOCUMENT)?
-            .ok_or_else(|| Why::new(format!("the blob {} is missing", entry.config)))?;
+            .ok_or_else(|| ImageError::new(format!("the blob {} is missing", entry.config)))?;
         // The name is the digest: `<hex>.json`, or a blob's path.
         let hex = entry.config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
         if let Some(digest) =
             Digest::parse(&format!("sha256:{hex}")).filter(|digest| !digest.fits(&config))
         {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "the configuration {} does not have the digest {digest}",
                 entry.config
             ))
             .into());
         }
-        let config = Config::parse(&config).map_err(Why::new)?;
+        let config = ImageConfig::parse(&config).map_err(ImageError::new)?;
         if let Some(wish) = self.wish.filter(|wish| config.platform.answers(wish).is_none()) {
-            return Err(
-                Why::new(format!("the image is for {}, not for {wish}", config.platform)).into()
-            );
+            return Err(ImageError::new(format!(
+                "the image is for {}, not for {wish}",
+                config.platform
+            ))
+            .into());
         }
         let layers = entry.layers.clone().unwrap_or_default();
         let layers = layers.into_iter().map(|path| (path, None, None)).collect();
         let (files, unverified) = self.layers(layers, &config)?;
-        let image = Parts { digest: None, listed: None, config: Some(config), files, unverified };
-        Ok(Loaded { image, statements: Vec::new(), notes: self.notes })
+        let image = ImageParts {
+            digest: None,
+            index_platform: None,
+            config: Some(config),
+            files,
+            unverified,
+        };
+        Ok(LoadedImage { image, statements: Vec::new(), notes: self.notes })
     }
 
     // --- OCI layouts -----------------------------------------------------------------------
 
-    fn oci(mut self, tag: Option<&str>) -> Result<Loaded, Failure> {
+    fn oci(mut self, tag: Option<&str>) -> Result<LoadedImage, LoadError> {
         let bytes = self
             .store
             .document("index.json", MAX_DOCUMENT)?
-            .ok_or_else(|| Why::new("index.json is missing"))?;
-        let Document::Index(top) = Document::parse(&bytes, "")? else {
-            return Err(Why::new("index.json is not an index").into());
+            .ok_or_else(|| ImageError::new("index.json is missing"))?;
+        let ManifestDocument::Index(top) = ManifestDocument::parse(&bytes, "")? else {
+            return Err(ImageError::new("index.json is not an index").into());
         };
         let named = self.by_tag(&top, tag)?;
         let mut descriptors = Vec::new();
@@ -236,7 +232,7 @@ impl<'a> Loader<'a> {
                 Err(failure) => return Err(failure),
             }
         }
-        self.notes.extend(absent.iter().map(|failure| failure.why.to_string()));
+        self.notes.extend(absent.iter().map(|failure| failure.source.to_string()));
         let chosen = match self.choose(&candidates) {
             Ok(chosen) => chosen,
             Err(_) if candidates.is_empty() && !absent.is_empty() => {
@@ -249,18 +245,18 @@ impl<'a> Loader<'a> {
         let image = self.read(&candidate)?;
         for other in &candidates {
             match self.read(other) {
-                Ok(parts) => (self.siblings)(parts)?,
+                Ok(parts) => (self.other_platforms)(parts)?,
                 // A thousand platforms can fail for one reason.
                 Err(failure) if self.notes.len() < MAX_NOTES => {
-                    self.notes.push(format!("{}: {}", other.platform, failure.why));
+                    self.notes.push(format!("{}: {}", other.platform, failure.source));
                 }
                 Err(_) => {}
             }
         }
-        Ok(Loaded { image, statements, notes: self.notes })
+        Ok(LoadedImage { image, statements, notes: self.notes })
     }
 
-    fn by_tag(&self, top: &[Descriptor], tag: Option<&str>) -> Result<Vec<Descriptor>, Why> {
+    fn by_tag(&self, top: &[Descriptor], tag: Option<&str>) -> Result<Vec<Descriptor>, ImageError> {
         let Some(tag) = tag else {
             let names: BTreeSet<&str> = top
                 .iter()
@@ -274,7 +270,7 @@ impl<'a> Loader<'a> {
                 .collect();
             if names.len() > 1 && digests.len() > 1 {
                 let names: Vec<&str> = names.into_iter().collect();
-                return Err(Why::new(format!(
+                return Err(ImageError::new(format!(
                     "there are several images: {}; name one, as in REFERENCE:TAG",
                     names.join(", ")
                 )));
@@ -283,7 +279,7 @@ impl<'a> Loader<'a> {
         };
         let exact = |descriptor: &&Descriptor| descriptor.names().any(|name| name == tag);
         let full = |descriptor: &&Descriptor| {
-            descriptor.names().any(|name| full_name(name) == full_name(tag))
+            descriptor.names().any(|name| complete_name(name) == complete_name(tag))
         };
         let mut found: Vec<Descriptor> = top.iter().filter(exact).cloned().collect();
         if found.is_empty() {
@@ -291,7 +287,7 @@ impl<'a> Loader<'a> {
         }
         if found.is_empty() {
             let known: Vec<&str> = top.iter().flat_map(Descriptor::names).collect();
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "there is no image {tag}; there is {}",
                 known.join(", ")
             )));
@@ -306,24 +302,26 @@ impl<'a> Loader<'a> {
         depth: usize,
         seen: &mut BTreeSet<String>,
         out: &mut Vec<Descriptor>,
-    ) -> Result<(), Why> {
+    ) -> Result<(), ImageError> {
         if !seen.insert(descriptor.digest.clone()) {
             return Ok(());
         }
         if seen.len() > MAX_MANIFESTS {
-            return Err(Why::new(format!("an index lists more than {MAX_MANIFESTS} manifests")));
+            return Err(ImageError::new(format!(
+                "an index lists more than {MAX_MANIFESTS} manifests"
+            )));
         }
-        if Media::of(&descriptor.media_type) != Media::Index {
+        if MediaKind::of(&descriptor.media_type) != MediaKind::Index {
             out.push(descriptor);
             return Ok(());
         }
         if depth == MAX_INDEX_DEPTH {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "indexes lie more than {MAX_INDEX_DEPTH} deep in one another"
             )));
         }
-        let Document::Index(manifests) = self.manifest(&descriptor)? else {
-            return Err(Why::new(format!("{} is not an index", descriptor.digest)));
+        let ManifestDocument::Index(manifests) = self.manifest(&descriptor)? else {
+            return Err(ImageError::new(format!("{} is not an index", descriptor.digest)));
         };
         for inner in manifests {
             self.flatten(inner, depth + 1, seen, out)?;
@@ -331,36 +329,36 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    fn blob(&self, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, Why> {
+    fn blob(&self, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, ImageError> {
         let digest = descriptor.blob()?;
         let bytes = self
             .store
             .document(&digest.blob_path(), limit)?
-            .ok_or_else(|| Why::new(format!("the blob {digest} is missing")))?;
+            .ok_or_else(|| ImageError::new(format!("the blob {digest} is missing")))?;
         if bytes.len() as u64 != descriptor.size {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "the blob {digest} has {} bytes, its descriptor says {}",
                 bytes.len(),
                 descriptor.size
             )));
         }
         if !digest.fits(&bytes) {
-            return Err(Why::new(format!("the blob {digest} has another digest")));
+            return Err(ImageError::new(format!("the blob {digest} has another digest")));
         }
         Ok(bytes)
     }
 
     /// A manifest, an index or a configuration.
-    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Why> {
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
         let left = self.left.get().checked_sub(descriptor.size).ok_or_else(|| {
-            Why::new(format!("the image's documents are longer than {MAX_DOCUMENTS} bytes"))
+            ImageError::new(format!("the image's documents are longer than {MAX_DOCUMENTS} bytes"))
         })?;
         self.left.set(left);
         self.blob(descriptor, MAX_DOCUMENT)
     }
 
-    fn manifest(&self, descriptor: &Descriptor) -> Result<Document, Why> {
-        Document::parse(&self.document(descriptor)?, &descriptor.media_type)
+    fn manifest(&self, descriptor: &Descriptor) -> Result<ManifestDocument, ImageError> {
+        ManifestDocument::parse(&self.document(descriptor)?, &descriptor.media_type)
     }
 
     /// `None`: something that is no image, which an index may list freely; the only thing that
@@ -369,50 +367,52 @@ impl<'a> Loader<'a> {
         &mut self,
         descriptor: &Descriptor,
         only: bool,
-    ) -> Result<Option<Candidate>, Failure> {
-        let media = Media::of(&descriptor.media_type);
-        if media != Media::Manifest && !descriptor.media_type.is_empty() {
+    ) -> Result<Option<Candidate>, LoadError> {
+        let media = MediaKind::of(&descriptor.media_type);
+        if media != MediaKind::Manifest && !descriptor.media_type.is_empty() {
             let what = format!(
                 "{} is of type '{}', which is no image",
                 descriptor.digest, descriptor.media_type
             );
             if only {
-                return Err(Why::new(what).into());
+                return Err(ImageError::new(what).into());
             }
             self.notes.push(what);
             return Ok(None);
         }
-        let Document::Manifest(manifest) = self.manifest(descriptor)? else {
-            return Err(Why::new(format!(
+        let ManifestDocument::Manifest(manifest) = self.manifest(descriptor)? else {
+            return Err(ImageError::new(format!(
                 "{} is an index that is listed as an image",
                 descriptor.digest
             ))
             .into());
         };
         let config_type = manifest.config.media_type.as_str();
-        if manifest.artifact_type.is_some() || Media::of(config_type) != Media::Config {
+        if manifest.artifact_type.is_some() || MediaKind::of(config_type) != MediaKind::Config {
             let what = format!(
                 "{}: the configuration is of type '{config_type}', which is no image's",
                 descriptor.digest
             );
             if only {
-                return Err(Why::new(what).into());
+                return Err(ImageError::new(what).into());
             }
             self.notes.push(what);
             return Ok(None);
         }
         // The configuration is what engines go by; the index only helps to choose.
-        let platform = match descriptor
-            .platform()
-            .filter(|platform| !platform.architecture.is_empty())
-        {
-            Some(listed) => listed,
-            None => Config::parse(&self.document(&manifest.config)?).map_err(Why::new)?.platform,
-        };
+        let platform =
+            match descriptor.platform().filter(|platform| !platform.architecture.is_empty()) {
+                Some(index_platform) => index_platform,
+                None => {
+                    ImageConfig::parse(&self.document(&manifest.config)?)
+                        .map_err(ImageError::new)?
+                        .platform
+                }
+            };
         Ok(Some(Candidate { descriptor: descriptor.clone(), platform }))
     }
 
-    fn choose(&self, candidates: &[Candidate]) -> Result<usize, Failure> {
+    fn choose(&self, candidates: &[Candidate]) -> Result<usize, LoadError> {
         let own = Platform::own();
         let best = |wish: &Platform| {
             candidates
@@ -429,9 +429,9 @@ impl<'a> Loader<'a> {
             all.join(", ")
         };
         match (self.wish, candidates) {
-            (_, []) => Err(Why::new("there is no image in it").into()),
+            (_, []) => Err(ImageError::new("there is no image in it").into()),
             (Some(wish), _) => best(wish).ok_or_else(|| {
-                Why::new(format!("there is no image for {wish}; there is {}", list())).into()
+                ImageError::new(format!("there is no image for {wish}; there is {}", list())).into()
             }),
             (None, [_]) => Ok(0),
             (None, many) => {
@@ -440,14 +440,14 @@ impl<'a> Loader<'a> {
                 if platforms.len() < many.len() {
                     let digests: Vec<&str> =
                         many.iter().map(|one| one.descriptor.digest.as_str()).collect();
-                    return Err(Why::new(format!(
+                    return Err(ImageError::new(format!(
                         "there are several images for one platform ({}); name one, as in REFERENCE:TAG",
                         digests.join(", ")
                     ))
                     .into());
                 }
                 best(&own).ok_or_else(|| {
-                    Why::new(format!(
+                    ImageError::new(format!(
                         "there is an image for each of {}; choose with `--platform`",
                         list()
                     ))
@@ -463,8 +463,8 @@ impl<'a> Loader<'a> {
         let (mut seen, mut left) = (BTreeSet::new(), MAX_STATEMENT);
         for descriptor in aside {
             let manifest = match self.manifest(descriptor) {
-                Ok(Document::Manifest(manifest)) => manifest,
-                Ok(Document::Index(_)) => continue,
+                Ok(ManifestDocument::Manifest(manifest)) => manifest,
+                Ok(ManifestDocument::Index(_)) => continue,
                 Err(why) => {
                     self.notes.push(why.to_string());
                     continue;
@@ -497,15 +497,16 @@ impl<'a> Loader<'a> {
         statements
     }
 
-    fn read(&self, candidate: &Candidate) -> Result<Parts, Failure> {
-        let Document::Manifest(manifest) = self.manifest(&candidate.descriptor)? else {
-            return Err(Why::new("an index that is listed as an image").into());
+    fn read(&self, candidate: &Candidate) -> Result<ImageParts, LoadError> {
+        let ManifestDocument::Manifest(manifest) = self.manifest(&candidate.descriptor)? else {
+            return Err(ImageError::new("an index that is listed as an image").into());
         };
-        let config = Config::parse(&self.document(&manifest.config)?).map_err(Why::new)?;
+        let config =
+            ImageConfig::parse(&self.document(&manifest.config)?).map_err(ImageError::new)?;
         let mut layers = Vec::new();
         for layer in &manifest.layers {
-            if Media::of(&layer.media_type) != Media::Layer {
-                return Err(Why::new(format!(
+            if MediaKind::of(&layer.media_type) != MediaKind::Layer {
+                return Err(ImageError::new(format!(
                     "the layer {} is of type '{}', which is no layer's",
                     layer.digest, layer.media_type
                 ))
@@ -515,9 +516,9 @@ impl<'a> Loader<'a> {
             layers.push((digest.blob_path(), Some(digest), Some(layer.size)));
         }
         let (files, unverified) = self.layers(layers, &config)?;
-        Ok(Parts {
+        Ok(ImageParts {
             digest: Some(candidate.descriptor.blob()?),
-            listed: candidate.descriptor.platform(),
+            index_platform: candidate.descriptor.platform(),
             config: Some(config),
             files,
             unverified,
@@ -530,27 +531,29 @@ impl<'a> Loader<'a> {
     fn layers(
         &self,
         layers: Vec<(String, Option<Digest>, Option<u64>)>,
-        config: &Config,
-    ) -> Result<(Squashed, usize), Failure> {
+        config: &ImageConfig,
+    ) -> Result<(MergedLayers, usize), LoadError> {
         if layers.len() > MAX_LAYERS {
-            return Err(Why::new(format!("the image has more than {MAX_LAYERS} layers")).into());
+            return Err(
+                ImageError::new(format!("the image has more than {MAX_LAYERS} layers")).into()
+            );
         }
         if layers.len() != config.diff_ids.len() {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "the manifest has {} layers, the configuration has {}",
                 layers.len(),
                 config.diff_ids.len()
             ))
             .into());
         }
-        let failed = |index: usize, why: Why| {
+        let failed = |index: usize, why: ImageError| {
             let path = layers.get(index).map_or("", |layer| layer.0.as_str());
             let name = path
                 .strip_prefix("blobs/")
                 .map_or(path.to_owned(), |rest| rest.replacen('/', ":", 1));
-            Failure {
+            LoadError {
                 layer: Some(format!("layer {} of {} ({name})", index + 1, layers.len())),
-                why,
+                ..why.into()
             }
         };
         let (store, interest) = (&self.store, self.interest);
@@ -563,11 +566,11 @@ impl<'a> Loader<'a> {
             |index: usize| layers.get(index).and_then(|(path, ..)| named.get(path.as_str()));
         let is_first = |index: usize| places(index).is_some_and(|it| it.first() == Some(&index));
         let is_last = |index: usize| places(index).is_some_and(|it| it.last() == Some(&index));
-        let expected = |index: usize| -> Result<Expected, Why> {
+        let expected = |index: usize| -> Result<ExpectedBlob, ImageError> {
             let (_, digest, size) =
-                layers.get(index).ok_or_else(|| Why::new("there is no such layer"))?;
+                layers.get(index).ok_or_else(|| ImageError::new("there is no such layer"))?;
             let diff_id = config.diff_ids.get(index).cloned();
-            Ok(Expected { digest: digest.clone(), size: *size, diff_id })
+            Ok(ExpectedBlob { digest: digest.clone(), size: *size, diff_id })
         };
         let read = |index: usize| {
             let path = layers.get(index).map_or("", |(path, ..)| path);
@@ -575,11 +578,12 @@ impl<'a> Loader<'a> {
         };
         let mut again: BTreeMap<&str, Layer> = BTreeMap::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut files = Squashed::new(self.interest.budget.clone());
+        let mut files = MergedLayers::new(self.interest.budget.clone());
         let mut unverified = 0;
-        let mut lay = |index: usize, layer: Result<Option<Layer>, Why>| {
+        let mut lay = |index: usize, layer: Result<Option<Layer>, ImageError>| {
             let path = layers.get(index).map_or("", |(path, ..)| path.as_str());
-            let known = || again.get(path).cloned().ok_or_else(|| Why::new("it was not read"));
+            let known =
+                || again.get(path).cloned().ok_or_else(|| ImageError::new("it was not read"));
             let layer = layer.and_then(|layer| layer.map_or_else(known, Ok));
             let layer = layer.and_then(|layer| verify(&layer, &expected(index)?).map(|()| layer));
             let layer = layer.map_err(|why| failed(index, why))?;
@@ -590,7 +594,7 @@ impl<'a> Loader<'a> {
             unverified += usize::from(layer.diff_id.is_none());
             files.apply(index, layer.changes).map_err(|why| failed(index, why))
         };
-        in_order(layers.len(), cores.min(AT_ONCE), read, &mut lay)?;
+        map_ordered_parallel(layers.len(), cores.min(MAX_PARALLEL_LAYERS), read, &mut lay)?;
         Ok((files, unverified))
     }
 }

@@ -9,7 +9,7 @@ use crate::rootfs::source::oci_layout::is_copy;
 
 /// Where an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
+pub enum ImageReference {
     /// `dir:PATH`: a root file system.
     Directory(PathBuf),
     /// `docker-archive:FILE[:TAG]`, `oci-archive:FILE[:TAG]`, or a bare file: what is inside says which.
@@ -32,12 +32,12 @@ pub enum Reference {
     Name(String),
 }
 
-impl Reference {
+impl ImageReference {
     /// Reads a reference; errors are the reason in words.
-    pub fn parse(text: &OsStr) -> Result<Reference, String> {
+    pub fn parse(text: &OsStr) -> Result<ImageReference, String> {
         let bytes = text.as_bytes();
         if bytes == b"-" {
-            return Ok(Reference::Archive { path: "-".into(), tag: None });
+            return Ok(ImageReference::Archive { path: "-".into(), tag: None });
         }
         let scheme = bytes.iter().position(|byte| *byte == b':').unwrap_or(0);
         let (scheme, rest) = bytes.split_at(scheme);
@@ -55,14 +55,14 @@ impl Reference {
             b"dir" if !rest.is_empty() => Ok(directory(path_of(rest))),
             b"docker-archive" | b"oci-archive" => {
                 let (path, tag) = named("docker-archive")?;
-                Ok(Reference::Archive { path, tag })
+                Ok(ImageReference::Archive { path, tag })
             }
             b"oci" => {
                 let (path, tag) = named("oci")?;
-                Ok(Reference::Layout { path, tag })
+                Ok(ImageReference::Layout { path, tag })
             }
             b"docker-daemon" if !rest.is_empty() => std::str::from_utf8(rest)
-                .map(|name| Reference::Daemon(name.to_owned()))
+                .map(|name| ImageReference::Daemon(name.to_owned()))
                 .map_err(|_| "an image's name is not UTF-8".to_owned()),
             b"docker" if rest.starts_with(b"//") => Err(
                 "registries are not read; fetch the image with `skopeo copy docker://NAME oci-archive:image.tar` and name `oci-archive:image.tar`"
@@ -103,12 +103,12 @@ fn is_image_name(text: &str) -> bool {
     text.starts_with(|it: char| it.is_ascii_alphanumeric()) && text.bytes().all(is_part) && !is_file
 }
 
-fn recognise(path: &Path) -> Result<Reference, String> {
+fn recognise(path: &Path) -> Result<ImageReference, String> {
     let looked = local_path::look(path);
     if let (Err(error), Some(name)) = (&looked, path.to_str().filter(|it| is_image_name(it)))
         && error.kind() == std::io::ErrorKind::NotFound
     {
-        return Ok(Reference::Name(name.to_owned()));
+        return Ok(ImageReference::Name(name.to_owned()));
     }
     let is_directory = looked.map_err(|error| {
         format!(
@@ -117,22 +117,26 @@ fn recognise(path: &Path) -> Result<Reference, String> {
     })?;
     let path = path.to_owned();
     if !is_directory {
-        return Ok(Reference::Archive { path, tag: None });
+        return Ok(ImageReference::Archive { path, tag: None });
     }
     if ["oci-layout", "index.json"].iter().all(|name| local_path::is_regular(&path.join(name))) {
-        return Ok(Reference::Layout { path, tag: None });
+        return Ok(ImageReference::Layout { path, tag: None });
     }
     Ok(directory(path))
 }
 
 /// The same word means a root file system here and a copy of an image to skopeo: what is inside
 /// says which.
-fn directory(path: PathBuf) -> Reference {
-    if is_copy(&path) { Reference::Layout { path, tag: None } } else { Reference::Directory(path) }
+fn directory(path: PathBuf) -> ImageReference {
+    if is_copy(&path) {
+        ImageReference::Layout { path, tag: None }
+    } else {
+        ImageReference::Directory(path)
+    }
 }
 
 /// A name as engines complete it: `demo` is `docker.io/library/demo:latest`.
-pub fn full_name(name: &str) -> String {
+pub fn complete_name(name: &str) -> String {
     let (name, digest) =
         name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
     let first = name.split('/').next().unwrap_or_default();
@@ -156,17 +160,17 @@ pub fn full_name(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Reference, String> {
-        Reference::parse(OsStr::new(text))
+    fn parse(text: &str) -> Result<ImageReference, String> {
+        ImageReference::parse(OsStr::new(text))
     }
 
     #[test]
     fn every_transport_is_read() {
-        let archive = |path: &str, tag: Option<&str>| Reference::Archive {
+        let archive = |path: &str, tag: Option<&str>| ImageReference::Archive {
             path: path.into(),
             tag: tag.map(str::to_owned),
         };
-        assert_eq!(parse("dir:/x:y"), Ok(Reference::Directory("/x:y".into())));
+        assert_eq!(parse("dir:/x:y"), Ok(ImageReference::Directory("/x:y".into())));
         assert_eq!(parse("docker-archive:a.tar"), Ok(archive("a.tar", None)));
         assert_eq!(
             parse("oci-archive:a.tar:demo:latest"),
@@ -174,10 +178,10 @@ mod tests {
         );
         assert_eq!(parse("docker-archive:-"), Ok(archive("-", None)));
         assert_eq!(parse("-"), Ok(archive("-", None)));
-        assert_eq!(parse("docker-daemon:demo:1"), Ok(Reference::Daemon("demo:1".into())));
+        assert_eq!(parse("docker-daemon:demo:1"), Ok(ImageReference::Daemon("demo:1".into())));
         assert_eq!(
             parse("oci:layout:v1"),
-            Ok(Reference::Layout { path: "layout".into(), tag: Some("v1".into()) })
+            Ok(ImageReference::Layout { path: "layout".into(), tag: Some("v1".into()) })
         );
         assert!(parse("docker://demo").unwrap_err().contains("skopeo copy"));
         assert!(parse("oci:").is_err());
@@ -188,17 +192,17 @@ mod tests {
     fn a_bare_path_is_what_is_there() {
         let top = tempfile::tempdir().unwrap();
         let path = top.path();
-        let parse = || Reference::parse(path.as_os_str());
-        assert_eq!(parse(), Ok(Reference::Directory(path.to_owned())));
+        let parse = || ImageReference::parse(path.as_os_str());
+        assert_eq!(parse(), Ok(ImageReference::Directory(path.to_owned())));
         std::fs::write(path.join("oci-layout"), "{}").unwrap();
         std::fs::write(path.join("index.json"), "{}").unwrap();
-        assert_eq!(parse(), Ok(Reference::Layout { path: path.to_owned(), tag: None }));
+        assert_eq!(parse(), Ok(ImageReference::Layout { path: path.to_owned(), tag: None }));
         let file = path.join("with:colon.tar");
         std::fs::write(&file, "").unwrap();
         let text = format!("docker-archive:{}", file.display());
         assert_eq!(
-            super::Reference::parse(text.as_ref()),
-            Ok(Reference::Archive { path: file, tag: None })
+            super::ImageReference::parse(text.as_ref()),
+            Ok(ImageReference::Archive { path: file, tag: None })
         );
     }
 
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn a_bare_name_that_is_no_file_is_asked_of_the_engine() {
         for name in ["no-such-app", "no-such-app:latest", "localhost:5000/team/no-such-app:1"] {
-            assert_eq!(parse(name), Ok(Reference::Name(name.to_owned())));
+            assert_eq!(parse(name), Ok(ImageReference::Name(name.to_owned())));
         }
         for path in ["no-such.tar", "no-such.tar.gz", "./no-such", "/no/such", "no such"] {
             assert!(parse(path).unwrap_err().contains("docker-daemon:NAME"), "{path}");
@@ -225,7 +229,7 @@ mod tests {
             ("ghcr.io/me/demo:1", "ghcr.io/me/demo:1"),
             ("localhost:5000/demo", "localhost:5000/demo:latest"),
         ] {
-            assert_eq!(full_name(name), full);
+            assert_eq!(complete_name(name), full);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::rootfs::{Payload, Why};
+use crate::rootfs::Payload;
+use crate::rootfs::error::ImageError;
 
 /// Bytes that stay in memory.
 const ROOM: usize = 4 << 20;
@@ -37,13 +38,13 @@ impl Spill {
     /// # Errors
     ///
     /// There is no room for it.
-    pub fn put(&self, bytes: &[u8]) -> Result<Payload, Why> {
+    pub fn put(&self, bytes: &[u8]) -> Result<Payload, ImageError> {
         let mut regions = self.lock();
         let payload = Payload::new(regions.pieces.len())?;
         let at = regions.length();
         let length = bytes.len() as u64;
         if at + length > MAX_BYTES {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "more than {MAX_BYTES} bytes of it would have to be kept"
             )));
         }
@@ -52,7 +53,7 @@ impl Spill {
         } else if regions.no_file || regions.write(bytes).is_err() {
             regions.no_file = true;
             if regions.last.len() + bytes.len() > MAX_WITHOUT_FILE {
-                return Err(Why::new(format!(
+                return Err(ImageError::new(format!(
                     "more than {MAX_WITHOUT_FILE} bytes of it have to be put aside, and no temporary file can be written"
                 )));
             }

@@ -7,7 +7,7 @@ pub mod users;
 use std::fmt;
 
 use crate::rootfs::tree::users::Identity;
-use crate::rootfs::{Entry, Kind, join};
+use crate::rootfs::{FileEntry, FileKind, join};
 
 use crate::rootfs::MAX_LINKS;
 /// The longest path the kernel takes, with its final NUL (`PATH_MAX`).
@@ -16,35 +16,35 @@ pub const MAX_PATH: usize = 4096;
 /// on has it).
 const MAX_NAME: usize = 255;
 /// Configuration files are read up to here, in bytes; longer ones are cut off.
-pub const TEXT_LIMIT: u64 = 1 << 20;
+pub const MAX_TEXT: u64 = 1 << 20;
 
 /// The image's file tree. Paths are absolute and normalised, and no name before the last is a
 /// link: `resolve` makes such paths of what configuration and programs write.
 pub trait Tree: fmt::Debug + Send + Sync {
     /// What the path is (`lstat`).
-    fn entry(&self, path: &[u8]) -> Option<Entry>;
+    fn entry(&self, path: &[u8]) -> Option<FileEntry>;
     /// The names in a directory, sorted; empty for what is none.
     fn children(&self, directory: &[u8]) -> Vec<Vec<u8>>;
     /// A small configuration file (`/etc/ld.so.conf`, `/etc/passwd`, scripts, …), cut off at
     /// [`TEXT_LIMIT`]; `None` for what is no such file, and for one whose bytes were not kept.
     fn text(&self, path: &[u8]) -> Option<Vec<u8>>;
     /// Whether who looks is refused these permission bits on an entry; root is refused nothing.
-    fn refuses(&self, _entry: &Entry, _bits: u32) -> bool {
+    fn refuses(&self, _entry: &FileEntry, _bits: u32) -> bool {
         false
     }
 }
 
 /// A tree with the eyes of one of the image's users.
 #[derive(Debug)]
-pub struct AsUser<'a, T: ?Sized + 'a> {
+pub struct UserView<'a, T: ?Sized + 'a> {
     /// The tree.
     pub tree: &'a T,
     /// The user.
     pub identity: Identity,
 }
 
-impl<T: Tree + ?Sized> Tree for AsUser<'_, T> {
-    fn entry(&self, path: &[u8]) -> Option<Entry> {
+impl<T: Tree + ?Sized> Tree for UserView<'_, T> {
+    fn entry(&self, path: &[u8]) -> Option<FileEntry> {
         self.tree.entry(path)
     }
 
@@ -57,8 +57,8 @@ impl<T: Tree + ?Sized> Tree for AsUser<'_, T> {
         if self.refuses(&entry, 0o4) { None } else { self.tree.text(path) }
     }
 
-    fn refuses(&self, entry: &Entry, bits: u32) -> bool {
-        !self.identity.may(entry, bits)
+    fn refuses(&self, entry: &FileEntry, bits: u32) -> bool {
+        !self.identity.can_access(entry, bits)
     }
 }
 
@@ -68,14 +68,14 @@ pub struct Resolved {
     /// The path without links.
     pub path: Vec<u8>,
     /// What it is; never a link after `resolve`.
-    pub entry: Entry,
+    pub entry: FileEntry,
     /// The links that were followed, in order.
-    pub links: Vec<Link>,
+    pub links: Vec<FollowedLink>,
 }
 
 /// A link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct FollowedLink {
     /// Where the link lies (a path without links).
     pub at: Vec<u8>,
     /// What it says.
@@ -90,7 +90,7 @@ pub struct Unresolved {
     /// The first path (without links) at which it went wrong.
     pub at: Vec<u8>,
     /// The links that were followed until there, in order.
-    pub links: Vec<Link>,
+    pub links: Vec<FollowedLink>,
 }
 
 /// The kernel's reasons for not finding a path.
@@ -105,7 +105,7 @@ pub enum Errno {
     /// `ENAMETOOLONG`
     TooLong,
     /// `EACCES`
-    Refused,
+    PermissionDenied,
 }
 
 impl Errno {
@@ -116,7 +116,7 @@ impl Errno {
             Errno::NotDirectory => "Not a directory",
             Errno::TooManyLinks => "Too many levels of symbolic links",
             Errno::TooLong => "File name too long",
-            Errno::Refused => "Permission denied",
+            Errno::PermissionDenied => "Permission denied",
         }
     }
 }
@@ -140,9 +140,11 @@ pub fn resolve_link(tree: &dyn Tree, path: &[u8]) -> Result<Resolved, Unresolved
 }
 
 fn walk(tree: &dyn Tree, path: &[u8], follow_last: bool) -> Result<Resolved, Unresolved> {
-    let mut links: Vec<Link> = Vec::new();
+    let mut links: Vec<FollowedLink> = Vec::new();
     let mut at: Vec<Vec<u8>> = Vec::new();
-    let fail = |why, at: &[Vec<u8>], links: Vec<Link>| Err(Unresolved { why, at: join(at), links });
+    let fail = |why, at: &[Vec<u8>], links: Vec<FollowedLink>| {
+        Err(Unresolved { why, at: join(at), links })
+    };
     if path.is_empty() {
         return fail(Errno::Missing, &at, links);
     }
@@ -174,14 +176,14 @@ fn walk(tree: &dyn Tree, path: &[u8], follow_last: bool) -> Result<Resolved, Unr
             return fail(Errno::Missing, &at, links);
         };
         match entry.kind {
-            Kind::Symlink(target) if follow_last || !rest.is_empty() => {
+            FileKind::Symlink(target) if follow_last || !rest.is_empty() => {
                 if links.len() == MAX_LINKS {
                     return fail(Errno::TooManyLinks, &at, links);
                 }
                 if target.is_empty() {
                     return fail(Errno::Missing, &at, links);
                 }
-                links.push(Link { at: here, target: target.clone() });
+                links.push(FollowedLink { at: here, target: target.clone() });
                 if target.first() == Some(&b'/') {
                     at.clear();
                 } else {
@@ -189,10 +191,10 @@ fn walk(tree: &dyn Tree, path: &[u8], follow_last: bool) -> Result<Resolved, Unr
                 }
                 rest.extend(names_reversed(&target));
             }
-            Kind::Directory if !rest.is_empty() && tree.refuses(&entry, 0o1) => {
-                return fail(Errno::Refused, &at, links);
+            FileKind::Directory if !rest.is_empty() && tree.refuses(&entry, 0o1) => {
+                return fail(Errno::PermissionDenied, &at, links);
             }
-            Kind::Directory => {}
+            FileKind::Directory => {}
             _ if rest.is_empty() => {}
             _ => return fail(Errno::NotDirectory, &at, links),
         }
@@ -201,7 +203,9 @@ fn walk(tree: &dyn Tree, path: &[u8], follow_last: bool) -> Result<Resolved, Unr
     match tree.entry(&path) {
         Some(entry) => Ok(Resolved { path, entry, links }),
         // An empty image has not even a root; a process in it still has one.
-        None if at.is_empty() => Ok(Resolved { path, entry: Entry::implied_directory(), links }),
+        None if at.is_empty() => {
+            Ok(Resolved { path, entry: FileEntry::implied_directory(), links })
+        }
         None => fail(Errno::Missing, &at, links),
     }
 }
@@ -221,10 +225,10 @@ fn names_reversed(path: &[u8]) -> Vec<Vec<u8>> {
 
 /// A root file system in a directory of this machine.
 #[derive(Debug)]
-pub struct Directory(pub crate::rootfs::tree::host_directory::Root);
+pub struct HostTree(pub crate::rootfs::tree::host_directory::HostRoot);
 
-impl Tree for Directory {
-    fn entry(&self, path: &[u8]) -> Option<Entry> {
+impl Tree for HostTree {
+    fn entry(&self, path: &[u8]) -> Option<FileEntry> {
         self.0.entry(path)
     }
 
@@ -233,17 +237,17 @@ impl Tree for Directory {
     }
 
     fn text(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.0.read(path, TEXT_LIMIT).ok()
+        self.0.read(path, MAX_TEXT).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn tree() -> Memory {
-        Memory::default()
+    fn tree() -> InMemoryTree {
+        InMemoryTree::default()
             .file("/usr/lib/x86_64-linux-gnu/libc.so.6", 0o755, "libc")
             .link("/lib", "usr/lib")
             .link("/lib64", "/usr/lib")
@@ -255,7 +259,7 @@ mod tests {
             .link("/to-file/x", "/usr/lib/x86_64-linux-gnu/libc.so.6/")
     }
 
-    fn at(tree: &Memory, path: &str) -> Result<String, (Errno, String)> {
+    fn at(tree: &InMemoryTree, path: &str) -> Result<String, (Errno, String)> {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         resolve(tree, path.as_bytes())
             .map(|found| text(found.path))
@@ -305,7 +309,7 @@ mod tests {
         let found = resolve_link(&tree, b"/lib/a").unwrap();
         assert_eq!(
             (found.path, found.entry.kind),
-            (b"/usr/lib/a".to_vec(), Kind::Symlink(b"b".to_vec()))
+            (b"/usr/lib/a".to_vec(), FileKind::Symlink(b"b".to_vec()))
         );
     }
 

@@ -93,9 +93,9 @@ pub fn check(options: &Options) -> Result<Report, Error> {
     if let Some(image) = &image {
         notes.extend(image.notes.iter().map(|note| format!("{}: {note}", image.reference)));
         notes.extend(
-            image_build::of_statements(&image.statements, image.digest.as_deref())
+            image_build::find_image_build(&image.statements, image.digest.as_deref())
                 .iter()
-                .flat_map(image_build::told),
+                .flat_map(image_build::describe),
         );
         for Subject { name, facts, .. } in
             subjects.iter_mut().filter(|subject| subject.facts.image.is_none())

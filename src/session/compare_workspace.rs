@@ -8,10 +8,10 @@ use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::outputs::Outputs;
 use crate::cargo::workspace;
 use crate::cargo::workspace::{Asked, Query, Workspace};
-use crate::provenance::build_facts::{Request, is_profile_setting, is_triple};
+use crate::provenance::build_facts::{BuildRequest, is_profile_setting, is_triple};
 use crate::provenance::compare::compare;
 use crate::provenance::create;
-use crate::provenance::record::{Difference, Record};
+use crate::provenance::record::{FieldDifference, RecordFacts};
 use crate::provenance::source_proof;
 use crate::session::Error;
 use crate::session::gather::never_built;
@@ -23,7 +23,7 @@ use crate::subject::Origin;
 pub struct Expected {
     /// The build that is meant.
     pub query: Query,
-    request: Request,
+    request: BuildRequest,
     /// What of the record's words was not taken over, and why.
     pub notes: Vec<String>,
 }
@@ -32,15 +32,15 @@ pub struct Expected {
 ///
 /// # Errors
 /// The working directory is gone.
-pub fn expected(selection: &Selection, record: &Record) -> Result<Expected, Error> {
+pub fn expected(selection: &Selection, record: &RecordFacts) -> Result<Expected, Error> {
     let mut query = selection.query()?;
     let mut request = selection.request();
     let mut notes = Vec::new();
     let recorded = record.request();
     if !query.asked.is_explicit() {
-        let Request { features, all_features, no_default_features, .. } = recorded.clone();
+        let BuildRequest { features, all_features, no_default_features, .. } = recorded.clone();
         query.asked = Asked { features, all_features, no_default_features };
-        request = Request { config: request.config, ..recorded.clone() };
+        request = BuildRequest { config: request.config, ..recorded.clone() };
     }
     if request.config.is_empty() {
         // A setting can name a program that cargo starts, and this one comes from a stranger.
@@ -59,7 +59,7 @@ pub fn expected(selection: &Selection, record: &Record) -> Result<Expected, Erro
 /// # Errors
 /// A workspace without the program, a `SOURCE_DATE_EPOCH` that is no number.
 pub fn compare_with(
-    record: &mut Record,
+    record: &mut RecordFacts,
     workspace: &Workspace,
     expected: &Expected,
     (origin, subject): (&Origin, Program<'_>),
@@ -84,10 +84,10 @@ pub fn compare_with(
     differences.extend(other_crates(record, gathered.build()));
     differences.extend(other_features(workspace, gathered.build()));
     let unreadable = expected.request.config.iter().filter(|word| !is_setting(word, workspace));
-    differences.extend(unreadable.map(|word| Difference {
+    differences.extend(unreadable.map(|word| FieldDifference {
         field: "buildDefinition.externalParameters.config".to_owned(),
         recorded: Some(word.clone()),
-        ..Difference::default()
+        ..FieldDifference::default()
     }));
     let is_given =
         ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|it| query.env.contains_key(*it));
@@ -107,7 +107,7 @@ const FROM_THE_ENVIRONMENT: &str = "nothing is built here to compare with, and t
 
 /// The query with the record's own package, where none was named and the workspace has it: what
 /// cargo would build from here by itself may be another.
-fn of_package(query: &Query, record: &Record, workspace: &Workspace) -> Query {
+fn of_package(query: &Query, record: &RecordFacts, workspace: &Workspace) -> Query {
     let members = workspace.metadata.workspace_packages();
     let is_member = |name: &&str| members.iter().any(|member| member.name.as_str() == *name);
     let recorded = record.parameter("package").filter(is_member);
@@ -118,43 +118,44 @@ fn of_package(query: &Query, record: &Record, workspace: &Workspace) -> Query {
 }
 
 /// Crates that the record says something of and the program is not made of, and the reverse.
-fn other_crates(record: &Record, build: &Build) -> Vec<Difference> {
-    let (Some(recorded), Some(now)) = (record.ties(), source_proof::names(build)) else {
+fn other_crates(record: &RecordFacts, build: &Build) -> Vec<FieldDifference> {
+    let (Some(recorded), Some(now)) = (record.proofs(), source_proof::names(build)) else {
         return Vec::new();
     };
     let field = |name: &str| {
         format!("buildDefinition.internalParameters.{}.{name}", source_proof::COMPILED)
     };
     let is_now = |name: &str| now.iter().any(|it| it == name);
-    let gone = recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| Difference {
-        field: field(name),
-        recorded: Some((*word).to_owned()),
-        ..Difference::default()
-    });
+    let gone =
+        recorded.iter().filter(|(name, _)| !is_now(name)).map(|(name, word)| FieldDifference {
+            field: field(name),
+            recorded: Some((*word).to_owned()),
+            ..FieldDifference::default()
+        });
     let new = now.iter().filter(|name| !recorded.contains_key(name.as_str())).map(|name| {
         let now = Some("a crate of it".to_owned());
-        Difference { field: field(name), now, ..Difference::default() }
+        FieldDifference { field: field(name), now, ..FieldDifference::default() }
     });
     gone.chain(new).collect()
 }
 
 /// The words about features against those that the program was compiled with, and against those
 /// that there are: cargo refuses a name that no package has.
-fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
+fn other_features(workspace: &Workspace, build: &Build) -> Vec<FieldDifference> {
     let asked = &build.asked;
     let is_known = |name: &str| {
         let packages = &workspace.metadata.packages;
         name.contains('/') || packages.iter().any(|package| package.features.contains_key(name))
     };
     let field = |name: &str| format!("buildDefinition.externalParameters.{name}");
-    let mut differences: Vec<Difference> = asked
+    let mut differences: Vec<FieldDifference> = asked
         .features
         .iter()
         .filter(|name| !is_known(name))
-        .map(|name| Difference {
+        .map(|name| FieldDifference {
             field: field("features"),
             recorded: Some(name.clone()),
-            ..Difference::default()
+            ..FieldDifference::default()
         })
         .collect();
     let program = build.freshness.program();
@@ -166,7 +167,7 @@ fn other_features(workspace: &Workspace, build: &Build) -> Vec<Difference> {
         let more = compiled.iter().any(|name| !wanted.contains(name.as_str()));
         if missing || (more && !program.declared.shared) {
             let wanted: Vec<&str> = wanted.into_iter().collect();
-            differences.push(Difference {
+            differences.push(FieldDifference {
                 field: field("features, allFeatures, defaultFeatures"),
                 recorded: Some(format!("{:?}, which mean {wanted:?}", asked.words())),
                 now: Some(format!("{compiled:?} in cargo's fingerprint")),
@@ -191,7 +192,7 @@ fn is_setting(word: &str, workspace: &Workspace) -> bool {
 ///
 /// # Errors
 /// No workspace, or one that cargo refuses.
-pub fn workspace(query: &Query, record: &Record, origin: &Origin) -> Result<Workspace, Error> {
+pub fn workspace(query: &Query, record: &RecordFacts, origin: &Origin) -> Result<Workspace, Error> {
     let here = workspace::workspace(query)?;
     let is_other = |target: &&str| here.rustc.host.as_deref() != Some(*target) && is_triple(target);
     let recorded = record.parameter("target").filter(is_other);
@@ -226,7 +227,7 @@ fn holding(workspace: &Workspace, query: &Query, origin: &Origin) -> Option<Outp
 /// one that was named, else the one that the record names, whether it was built here or not, else
 /// the newest; where nothing was built, the one that would be.
 fn outputs_of(
-    record: &Record,
+    record: &RecordFacts,
     workspace: &Workspace,
     query: &Query,
     origin: &Origin,

@@ -15,7 +15,7 @@ use crate::report::diff::{Answer, Pair, changed, changes};
 use crate::rootfs::extract_file;
 use crate::session::Error;
 use crate::session::clock;
-use crate::start::image::{Image, Query};
+use crate::start::image::{Image, ImageQuery};
 use crate::subject::Facts;
 
 /// What is compared, and what does not count.
@@ -94,7 +94,7 @@ fn outcomes(binary: &Binary) -> BTreeMap<String, Value> {
 }
 
 fn of_images(options: &Options) -> Result<Answer, Error> {
-    let read = |reference: &OsStr| Image::read(reference, &Query::default(), &|_, _| {});
+    let read = |reference: &OsStr| Image::read(reference, &ImageQuery::default(), &|_, _| {});
     let (old, new) = (read(&options.old)?, read(&options.new)?);
     let mut answer = Answer { facts: changed(settings(&old), settings(&new)), ..empty(options) };
     let programs = |image: &Image| -> BTreeMap<String, std::sync::Arc<Binary>> {

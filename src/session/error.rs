@@ -23,7 +23,7 @@ pub enum Error {
     Workspace(#[from] crate::cargo::error::Error),
     /// An image could not be read.
     #[error(transparent)]
-    Image(#[from] crate::rootfs::Error),
+    Image(#[from] crate::rootfs::error::LoadError),
     /// A file could not be changed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

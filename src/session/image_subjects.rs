@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::rootfs::document::config::Platform;
-use crate::rootfs::reference::Reference;
+use crate::rootfs::reference::ImageReference;
 use crate::session::Error;
-use crate::start::image::{Image, Query};
-use crate::start::loader::LoadPlan;
+use crate::start::image::{Image, ImageQuery};
+use crate::start::loader::StartPrediction;
 use crate::subject::{Facts, Origin, Subject};
 
 /// The runtime image that a check is about; without a reference there is none.
@@ -32,7 +32,8 @@ impl Options {
     /// Whether the image is a root file system on this machine.
     pub fn is_directory(&self) -> bool {
         let reference = self.reference.as_deref();
-        reference.is_some_and(|it| matches!(Reference::parse(it), Ok(Reference::Directory(_))))
+        reference
+            .is_some_and(|it| matches!(ImageReference::parse(it), Ok(ImageReference::Directory(_))))
     }
 
     /// Reads the image. `seen` gets the bytes of every Rust program in it.
@@ -57,7 +58,7 @@ impl Options {
             .at
             .as_ref()
             .map(|at| if at.starts_with('/') { at.clone() } else { format!("/{at}") });
-        let query = Query { platform, find_programs: true, at, built_here };
+        let query = ImageQuery { platform, find_programs: true, at, built_here };
         Ok(Some(Image::read(reference, &query, seen)?))
     }
 }
@@ -76,12 +77,12 @@ pub fn platform(text: &str) -> Result<Platform, Error> {
 
 /// The one file of this machine that the image is, if it is one.
 pub fn archive_of(options: &Options) -> Option<PathBuf> {
-    match Reference::parse(options.reference.as_ref()?).ok()? {
-        Reference::Archive { path, .. } => Some(path),
-        Reference::Directory(_)
-        | Reference::Layout { .. }
-        | Reference::Daemon(_)
-        | Reference::Name(_) => None,
+    match ImageReference::parse(options.reference.as_ref()?).ok()? {
+        ImageReference::Archive { path, .. } => Some(path),
+        ImageReference::Directory(_)
+        | ImageReference::Layout { .. }
+        | ImageReference::Daemon(_)
+        | ImageReference::Name(_) => None,
     }
 }
 
@@ -140,8 +141,9 @@ pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
     let Some(at) = at else {
         // Nobody says where it will lie, so no rule is told; the loader has to start somewhere.
         facts.image = Some(image.clone());
-        let somewhere = image.seen_from(&format!("/usr/local/bin/{name}"));
-        facts.load = facts.binary.as_ref().and_then(|binary| LoadPlan::of(binary, &somewhere));
+        let somewhere = image.with_subject_path(&format!("/usr/local/bin/{name}"));
+        facts.load =
+            facts.binary.as_ref().and_then(|binary| StartPrediction::for_image(binary, &somewhere));
         return;
     };
     let lies_at = image.resolve(&at).map(|found| String::from_utf8_lossy(&found.path).into_owned());
@@ -153,8 +155,8 @@ pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
 }
 
 fn attach(facts: &mut Facts, image: &Image, at: &str) {
-    let seen = image.seen_from(at);
-    facts.load = facts.binary.as_ref().and_then(|binary| LoadPlan::of(binary, &seen));
+    let seen = image.with_subject_path(at);
+    facts.load = facts.binary.as_ref().and_then(|binary| StartPrediction::for_image(binary, &seen));
     facts.image = Some(seen);
 }
 

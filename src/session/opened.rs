@@ -11,7 +11,7 @@ use crate::report::binary::{Answer, Entry};
 use crate::rootfs::document::config::Platform;
 use crate::session::Error;
 use crate::session::image_subjects;
-use crate::start::image::{Image, Query};
+use crate::start::image::{Image, ImageQuery};
 
 /// The facts of one program or library.
 ///
@@ -141,7 +141,7 @@ impl OpenImage {
     /// No such image, or a damaged one; a platform that is none.
     pub(crate) fn open(reference: &OsStr, platform: Option<&str>) -> Result<OpenImage, Error> {
         let platform = platform.map(image_subjects::platform).transpose()?;
-        let query = Query { platform, find_programs: true, ..Query::default() };
+        let query = ImageQuery { platform, find_programs: true, ..ImageQuery::default() };
         Ok(OpenImage { image: Image::read(reference, &query, &|_, _| {})? })
     }
 

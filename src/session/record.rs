@@ -11,7 +11,7 @@ use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::outputs::{Output, Outputs};
 use crate::cargo::workspace;
 use crate::cargo::workspace::{Query, Workspace};
-use crate::provenance::build_facts::Request;
+use crate::provenance::build_facts::BuildRequest;
 use crate::session::Error;
 use crate::session::build::Built;
 use crate::session::freshen;
@@ -25,7 +25,7 @@ use crate::session::select::Selection;
 #[derive(Debug)]
 pub struct Recorder {
     workspace: Workspace,
-    request: Request,
+    request: BuildRequest,
     crates: Vec<Crate>,
     units: BTreeMap<String, Verdict>,
     programs: Vec<Program>,

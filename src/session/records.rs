@@ -18,17 +18,17 @@ use crate::cargo::workspace::{Query, Workspace};
 use crate::cargo::{fs, toolchain};
 use crate::digest::sha256_hex;
 use crate::provenance::attestation;
-use crate::provenance::build_facts::Made;
-use crate::provenance::build_facts::{Request, places_of_sources};
+use crate::provenance::build_facts::BuildFacts;
+use crate::provenance::build_facts::{BuildRequest, places_of_sources};
 use crate::provenance::create;
 use crate::provenance::dsse::Envelope;
-use crate::provenance::fs::Sources;
+use crate::provenance::fs::HashedSources;
 use crate::provenance::keys::{PublicKey, SecretKey};
-use crate::provenance::record::Record;
+use crate::provenance::record::RecordFacts;
 use crate::provenance::sigstore;
 use crate::provenance::source_proof;
-use crate::provenance::source_proof::{Earlier, Seen, Tie, Ties};
-use crate::provenance::subject_match::Fate;
+use crate::provenance::source_proof::{EarlierRecord, ProofInputs, SourceProof, SourceProofs};
+use crate::provenance::subject_match::SubjectMatch;
 use crate::provenance::{fs as files, key_file};
 use crate::session::Error;
 use crate::subject::Subject;
@@ -64,9 +64,9 @@ impl Writing {
 /// Everything that a record of one program is written from.
 pub struct Gathered<'a> {
     build: Build,
-    request: Request,
+    request: BuildRequest,
     stage: Stage,
-    sources: Sources,
+    sources: HashedSources,
     lockfile: Option<String>,
     git: Option<Git>,
     epoch: Option<u64>,
@@ -94,7 +94,7 @@ impl<'a> Gathered<'a> {
         query: &Query,
         workspace: &Workspace,
         (outputs, output): (&Outputs, &Output),
-        request: Request,
+        request: BuildRequest,
         program: Program<'a>,
         recorded: &[String],
     ) -> Result<Gathered<'a>, Error> {
@@ -117,7 +117,7 @@ impl<'a> Gathered<'a> {
             build.path_packages.iter().map(|package| package.manifest.clone()).collect();
         // Cargo's own list is exact where the unit is known; a record's list helps where it is not.
         let is_compiled = build.is_compiled();
-        let sources = files::sources(files::Place {
+        let sources = files::sources(files::SourceQuery {
             root: &build.workspace_root,
             executable: &build.executable,
             generated: [&build.target_dir, &build.build_dir],
@@ -154,15 +154,15 @@ impl<'a> Gathered<'a> {
     }
 
     /// The facts, for `record`; without ties nothing is claimed of how the sources are known.
-    pub fn made<'b>(&'b self, ties: Option<&'b Ties>) -> Made<'b> {
-        Made {
+    pub fn made<'b>(&'b self, proofs: Option<&'b SourceProofs>) -> BuildFacts<'b> {
+        BuildFacts {
             build: &self.build,
             request: &self.request,
             stage: &self.stage,
             sources: &self.sources,
             lockfile: self.lockfile.as_deref(),
             git: self.git.as_ref(),
-            ties,
+            proofs,
             epoch: self.epoch,
         }
     }
@@ -186,9 +186,10 @@ impl<'a> Gathered<'a> {
         to: &Path,
         words: &Writing,
     ) -> Result<Result<Vec<String>, String>, Error> {
-        let seen = Seen { crates: crates.to_vec(), units: units.clone(), earlier: self.earlier() };
-        let ties = match self.ties(&seen) {
-            Ok(ties) => ties,
+        let seen =
+            ProofInputs { crates: crates.to_vec(), units: units.clone(), earlier: self.earlier() };
+        let proofs = match self.proofs(&seen) {
+            Ok(proofs) => proofs,
             Err(why) => {
                 self.put_aside(to)?;
                 let path = self.build.executable.display();
@@ -198,9 +199,9 @@ impl<'a> Gathered<'a> {
                 )));
             }
         };
-        self.write(&ties, to, words)?;
+        self.write(&proofs, to, words)?;
         let mut notes: Vec<String> = self.notes().cloned().collect();
-        let open = ties.iter().filter(|(_, tie)| **tie == Tie::Open);
+        let open = proofs.iter().filter(|(_, proof)| **proof == SourceProof::Open);
         let open: Vec<&str> = open.map(|(name, _)| name.as_str()).collect();
         if !open.is_empty() {
             let open = open.join(", ");
@@ -209,20 +210,20 @@ impl<'a> Gathered<'a> {
         Ok(Ok(notes))
     }
 
-    fn ties(&self, seen: &Seen) -> Result<Ties, String> {
-        let ties = source_proof::ties(&self.build, &self.sources.files, seen)?;
+    fn proofs(&self, seen: &ProofInputs) -> Result<SourceProofs, String> {
+        let proofs = source_proof::prove_sources(&self.build, &self.sources.files, seen)?;
         if self.sources.files.is_empty() {
             let why = self.sources.notes.first().map_or("cargo lists none", String::as_str);
             return Err(format!("none of its sources is known: {why}"));
         }
         match self.sources.newer.first() {
             Some(newer) => Err(format!("{newer} was written after it was built")),
-            None => Ok(ties),
+            None => Ok(proofs),
         }
     }
 
     /// The records that earlier builds left beside the program, as far as they are about it.
-    fn earlier(&self) -> Vec<Earlier> {
+    fn earlier(&self) -> Vec<EarlierRecord> {
         let original = record_section::without(self.program.bytes);
         let sha256 = sha256_hex(original.as_deref().unwrap_or(self.program.bytes));
         [BESIDE, EARLIER]
@@ -230,7 +231,7 @@ impl<'a> Gathered<'a> {
             .filter_map(|suffix| {
                 let path = with_suffix(&self.build.executable, suffix);
                 let written = files::written(&path)?;
-                Earlier::read(&files::attestation(&path).ok()?, written, &sha256)
+                EarlierRecord::read(&files::attestation(&path).ok()?, written, &sha256)
             })
             .collect()
     }
@@ -253,12 +254,12 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
-    fn write(&self, ties: &Ties, to: &Path, words: &Writing) -> Result<(), Error> {
+    fn write(&self, proofs: &SourceProofs, to: &Path, words: &Writing) -> Result<(), Error> {
         let key = words.key.as_deref().map(secret_key).transpose()?;
         let path = &self.build.executable;
         let program = self.program.bytes;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let made = self.made(Some(ties));
+        let made = self.made(Some(proofs));
         let statement = create::statement(made, &name, program, words.embed).to_json();
         let (mut content, bundle) = match key {
             None => (statement, None),
@@ -291,7 +292,7 @@ impl<'a> Gathered<'a> {
 }
 
 /// The commit of the workspace, and whether it holds these sources.
-fn commit(build: &Build, sources: &Sources) -> Option<Git> {
+fn commit(build: &Build, sources: &HashedSources) -> Option<Git> {
     let root = &build.workspace_root;
     let sources: Vec<&str> = sources.files.iter().map(|file| file.path.as_str()).collect();
     let generated = [&build.target_dir, &build.build_dir];
@@ -342,7 +343,7 @@ pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Error> {
     paths.iter().map(read).collect()
 }
 
-fn unusable(path: &Path, error: &crate::provenance::error::Error) -> Error {
+fn unusable(path: &Path, error: &crate::provenance::error::ProvenanceError) -> Error {
     Error::Usage(format!("{}: {error}", path.display()))
 }
 
@@ -356,10 +357,11 @@ pub fn find(
     named: Option<(String, Vec<u8>)>,
     beside: impl FnOnce() -> Result<Option<(String, Vec<u8>)>, Error>,
     keys: &[PublicKey],
-) -> Result<Option<Record>, Error> {
-    let read = |(origin, bytes): (String, Vec<u8>)| -> Result<Record, Error> {
+) -> Result<Option<RecordFacts>, Error> {
+    let read = |(origin, bytes): (String, Vec<u8>)| -> Result<RecordFacts, Error> {
         let attestation = attestation::read(&bytes);
-        let record = attestation.and_then(|it| Record::read(origin.clone(), &it, keys, program));
+        let record =
+            attestation.and_then(|it| RecordFacts::read(origin.clone(), &it, keys, program));
         record.map_err(|error| Error::Usage(format!("{origin} {error}")))
     };
     if let Some(named) = named {
@@ -367,7 +369,7 @@ pub fn find(
     }
     if let Some(inside) = record_section::find(program) {
         let origin = format!("the record in section {}", record_section::SECTION);
-        return Ok(Some(Record { embedded: true, ..read((origin, inside.to_vec()))? }));
+        return Ok(Some(RecordFacts { embedded: true, ..read((origin, inside.to_vec()))? }));
     }
     beside()?.map(read).transpose()
 }
@@ -411,10 +413,13 @@ pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Erro
         let beside = || is_beside.then(|| file_of_this_machine(&beside_it)).transpose();
         match find(&program, wanted, beside, &[]) {
             Ok(record) => {
-                let is_its_own = |record: &Record| {
+                let is_its_own = |record: &RecordFacts| {
                     is_named
                         || record.embedded
-                        || matches!(record.subject.fate, Fate::Same | Fate::Stripped)
+                        || matches!(
+                            record.subject.state,
+                            SubjectMatch::Same | SubjectMatch::Stripped
+                        )
                 };
                 facts.record = record.filter(is_its_own);
             }

@@ -70,7 +70,9 @@ pub fn read(path: &Path, program: &[u8], keys: &[PublicKey]) -> Result<Option<St
         return Ok(None);
     }
     let shown = path.display();
-    let wrong = |error: crate::provenance::error::Error| Error::Usage(format!("{shown}: {error}"));
+    let wrong = |error: crate::provenance::error::ProvenanceError| {
+        Error::Usage(format!("{shown}: {error}"))
+    };
     let bytes = files::attestation(&path)?;
     let attestation = attestation::read(&bytes).map_err(wrong)?;
     let signed = attestation.envelope().map(|envelope| envelope.verify(keys));

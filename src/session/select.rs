@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cargo::error;
 use crate::cargo::workspace::{Asked, Query};
-use crate::provenance::build_facts::Request;
+use crate::provenance::build_facts::BuildRequest;
 
 /// A build of the workspace around the working directory, or of a named one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl Selection {
     }
 
     /// The arguments as a record keeps them.
-    pub fn request(&self) -> Request {
+    pub fn request(&self) -> BuildRequest {
         let Asked { features, all_features, no_default_features } = self.asked();
-        Request { features, all_features, no_default_features, config: self.config.clone() }
+        BuildRequest { features, all_features, no_default_features, config: self.config.clone() }
     }
 }

@@ -8,7 +8,7 @@ use crate::cargo::fs;
 use crate::lint::lint;
 use crate::provenance::image_build;
 use crate::provenance::keys::PublicKey;
-use crate::provenance::record::{Dockerfile, Record};
+use crate::provenance::record::{ComparedDockerfile, RecordFacts};
 use crate::report::Report;
 use crate::rootfs::extract_file;
 use crate::rule::{Group, Level};
@@ -54,7 +54,7 @@ struct Subject {
     shown: String,
     origin: Origin,
     program: Vec<u8>,
-    record: Option<Record>,
+    record: Option<RecordFacts>,
     image: Option<Image>,
 }
 
@@ -99,14 +99,16 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
         let text = text.ok_or_else(|| {
             Error::Usage(format!("--dockerfile {}: there is no such file", path.display()))
         })?;
-        record.dockerfile = Some(Dockerfile { path: path.display().to_string(), text: text.text });
+        record.dockerfile =
+            Some(ComparedDockerfile { path: path.display().to_string(), text: text.text });
     }
     if let Some(image) = &image {
-        record.image_build = image_build::of_statements(&image.statements, image.digest.as_deref());
+        record.image_build =
+            image_build::find_image_build(&image.statements, image.digest.as_deref());
         if let (Some(build), Some(dockerfile)) = (&mut record.image_build, &record.dockerfile) {
             image_build::take_roles_from(build, dockerfile);
         }
-        notes.extend(record.image_build.iter().flat_map(image_build::told));
+        notes.extend(record.image_build.iter().flat_map(image_build::describe));
     }
     let mut build = None;
     if let Some(workspace) = &workspace {
@@ -177,7 +179,7 @@ fn on_this_machine(options: &Options, keys: &[PublicKey]) -> Result<Subject, Err
 fn in_image(options: &Options, keys: &[PublicKey]) -> Result<Subject, Error> {
     let reference = options.subject.as_os_str();
     let named_here = options.record.as_deref().map(records::file_of_this_machine).transpose()?;
-    let asked = image::Query { at: options.at.clone(), ..image::Query::default() };
+    let asked = image::ImageQuery { at: options.at.clone(), ..image::ImageQuery::default() };
     let image = Image::read(reference, &asked, &|_, _| {})?;
     let program = options.at.as_deref().or_else(|| image.start()?.program()).ok_or_else(|| {
         let image = reference.display();

@@ -1,18 +1,18 @@
 //! What a command of the image resolves to, step by step, as the engine, the kernel and a shell do.
 
-use crate::rootfs::Entry;
-use crate::rootfs::document::config::Config;
-use crate::rootfs::tree::Link;
-use crate::rootfs::tree::users::{Account, Identity};
-use crate::start::command::resolve::Walk;
-use crate::start::command::shell::{Variable, Variables};
-use crate::start::command::surroundings::Surroundings;
+use crate::rootfs::FileEntry;
+use crate::rootfs::document::config::ImageConfig;
+use crate::rootfs::tree::FollowedLink;
+use crate::rootfs::tree::users::{Identity, UserDatabase};
+use crate::start::command::process_context::ProcessContext;
+use crate::start::command::resolve::CommandResolver;
+use crate::start::command::shell::{ShellVariable, ShellVariables};
 use crate::start::image::elf_tree::ElfTree;
 
 pub mod engine_errors;
+pub mod process_context;
 pub mod resolve;
 pub mod shell;
-pub mod surroundings;
 pub mod wrappers;
 
 /// Where names are searched when `Env` has no `PATH` (the engines' own default).
@@ -20,9 +20,9 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 /// A command that the image is configured to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
+pub struct ResolvedCommand {
     /// When it runs.
-    pub role: Role,
+    pub role: CommandRole,
     /// The field that its first word comes from: `Entrypoint`, `Cmd`, `Healthcheck`.
     pub field: &'static str,
     /// The words, as the engine hands them to the kernel.
@@ -30,9 +30,9 @@ pub struct Command {
     /// The words are a shell and a line for it.
     pub shell_form: bool,
     /// The files that are executed or interpreted, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ExecStep>,
     /// What it comes to.
-    pub end: End,
+    pub end: CommandTarget,
     /// `NAME=value`, as the program gets them.
     pub environment: Vec<String>,
     /// Where the program runs.
@@ -45,7 +45,7 @@ pub struct Command {
 
 /// When a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum CommandRole {
     /// When the container starts.
     Start,
     /// When its health is asked for.
@@ -54,22 +54,22 @@ pub enum Role {
 
 /// One file on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct ExecStep {
     /// Why it is looked for.
-    pub by: By,
+    pub by: Requester,
     /// As it is written where it is asked for.
     pub name: String,
     /// The path without links.
     pub path: String,
     /// The links that led there.
-    pub links: Vec<Link>,
+    pub links: Vec<FollowedLink>,
     /// What lies there.
-    pub entry: Entry,
+    pub entry: FileEntry,
 }
 
 /// Who asks for a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum By {
+pub enum Requester {
     /// The engine: the first word.
     Engine,
     /// The kernel: a script's first line.
@@ -87,11 +87,11 @@ pub enum By {
 
 /// What a command comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum CommandTarget {
     /// This program, by its path without links.
     Program(String),
     /// It does not start.
-    Fails(Failure),
+    Fails(StartFailure),
     /// Everything that was looked at is there; what runs in the end cannot be told, and why.
     Unknown(String),
     /// There is no command.
@@ -100,7 +100,7 @@ pub enum End {
 
 /// Why a command does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct StartFailure {
     /// Which of the known ways.
     pub kind: FailureKind,
     /// The file as it is asked for.
@@ -108,7 +108,7 @@ pub struct Failure {
     /// Where the path ends, or the path itself.
     pub at: String,
     /// Who asked.
-    pub by: By,
+    pub by: Requester,
     /// The engine's or the shell's exact words.
     pub message: String,
     /// The code that `docker run` ends with.
@@ -127,7 +127,7 @@ pub enum FailureKind {
     /// A file that nobody may execute.
     NotExecutable,
     /// A file that this user may not execute, or below a directory that is closed to it.
-    Refused,
+    PermissionDenied,
     /// A script that this user may execute and its interpreter may not read.
     Unreadable,
     /// Something that is no file.
@@ -147,7 +147,7 @@ impl FailureKind {
         FailureKind::InRelativePath,
         FailureKind::NoSuchFile,
         FailureKind::NotExecutable,
-        FailureKind::Refused,
+        FailureKind::PermissionDenied,
         FailureKind::Unreadable,
         FailureKind::NotAFile,
         FailureKind::NoInterpreter,
@@ -156,28 +156,28 @@ impl FailureKind {
     ];
 }
 
-impl Command {
+impl ResolvedCommand {
     /// The program that it comes to.
     pub fn program(&self) -> Option<&str> {
         match &self.end {
-            End::Program(path) => Some(path),
-            End::Fails(_) | End::Unknown(_) | End::Nothing => None,
+            CommandTarget::Program(path) => Some(path),
+            CommandTarget::Fails(_) | CommandTarget::Unknown(_) | CommandTarget::Nothing => None,
         }
     }
 
     /// Why it does not start.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&StartFailure> {
         match &self.end {
-            End::Fails(failure) => Some(failure),
-            End::Program(_) | End::Unknown(_) | End::Nothing => None,
+            CommandTarget::Fails(failure) => Some(failure),
+            CommandTarget::Program(_) | CommandTarget::Unknown(_) | CommandTarget::Nothing => None,
         }
     }
 
     /// Why it cannot be told what runs in the end.
     pub fn unknown(&self) -> Option<&str> {
         match &self.end {
-            End::Unknown(why) => Some(why),
-            End::Program(_) | End::Fails(_) | End::Nothing => None,
+            CommandTarget::Unknown(why) => Some(why),
+            CommandTarget::Program(_) | CommandTarget::Fails(_) | CommandTarget::Nothing => None,
         }
     }
 
@@ -186,21 +186,21 @@ impl Command {
     pub fn is_executed_by_engine(&self) -> bool {
         let asked = self.steps.iter().map(|step| &step.by);
         let mut asked = asked.chain(self.failure().map(|failure| &failure.by));
-        asked.all(|by| matches!(by, By::Engine | By::Interpreter))
+        asked.all(|by| matches!(by, Requester::Engine | Requester::Interpreter))
     }
 
     /// Whether the program is process 1 itself, without a shell or an init process before it.
     pub fn is_process_one(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step.by, By::Engine))
+        self.steps.iter().all(|step| matches!(step.by, Requester::Engine))
     }
 }
 
 /// The commands that a configuration names, resolved.
-pub fn commands(tree: &dyn ElfTree, config: &Config) -> Vec<Command> {
+pub fn resolve_commands(tree: &dyn ElfTree, config: &ImageConfig) -> Vec<ResolvedCommand> {
     let mut commands = Vec::new();
     let words = [&config.entrypoint[..], &config.cmd[..]].concat();
     let field = if config.entrypoint.is_empty() { "Cmd" } else { "Entrypoint" };
-    commands.push(command(tree, config, Role::Start, field, words));
+    commands.push(command(tree, config, CommandRole::Start, field, words));
     let shell = |line: &String| {
         let default = ["/bin/sh".to_owned(), "-c".to_owned()];
         let shell = if config.shell.is_empty() { &default[..] } else { &config.shell };
@@ -212,57 +212,58 @@ pub fn commands(tree: &dyn ElfTree, config: &Config) -> Vec<Command> {
         _ => None,
     };
     if let Some(words) = health {
-        commands.push(command(tree, config, Role::Healthcheck, "Healthcheck", words));
+        commands.push(command(tree, config, CommandRole::Healthcheck, "Healthcheck", words));
     }
     commands
 }
 
 fn command(
     tree: &dyn ElfTree,
-    config: &Config,
-    role: Role,
+    config: &ImageConfig,
+    role: CommandRole,
     field: &'static str,
     words: Vec<String>,
-) -> Command {
+) -> ResolvedCommand {
     let directory = if config.working_dir.is_empty() { "/" } else { &config.working_dir };
-    let mut variables = Variables::new();
+    let mut variables = ShellVariables::new();
     for entry in &config.env {
         if let Some((name, value)) = entry.split_once('=') {
-            variables.insert(name.to_owned(), Variable::exported(value));
+            variables.insert(name.to_owned(), ShellVariable::exported(value));
         }
     }
-    variables.entry("PATH".to_owned()).or_insert_with(|| Variable::exported(DEFAULT_PATH));
-    let account = Account::read(tree);
-    let home = account.home(&config.user);
-    variables.entry("HOME".to_owned()).or_insert_with(|| Variable::exported(home));
+    variables.entry("PATH".to_owned()).or_insert_with(|| ShellVariable::exported(DEFAULT_PATH));
+    let users = UserDatabase::read(tree);
+    let home = users.home(&config.user);
+    variables.entry("HOME".to_owned()).or_insert_with(|| ShellVariable::exported(home));
     // A user that is not there is refused before anything is looked for.
-    let identity = account.identity(&config.user).unwrap_or_default();
-    let surroundings = Surroundings { directory: format!("/{directory}"), variables, identity };
-    let mut walk = Walk::new(tree, account, surroundings);
+    let identity = users.resolve_user(&config.user).unwrap_or_default();
+    let context = ProcessContext { directory: format!("/{directory}"), variables, identity };
+    let mut walk = CommandResolver::new(tree, users, context);
     let end = match words.first() {
-        None => End::Nothing,
-        Some(_) => walk.run(By::Engine, words.clone()),
+        None => CommandTarget::Nothing,
+        Some(_) => walk.run(Requester::Engine, words.clone()),
     };
     let shell_form = words.get(1).is_some_and(|word| word == "-c")
         && words.first().is_some_and(|word| is_shell(word));
-    let Walk { surroundings, steps, hides, .. } = walk;
-    let unseen = surroundings
+    let CommandResolver { context, steps, hides, .. } = walk;
+    let unseen = context
         .variables
         .iter()
         .find(|(name, it)| name.starts_with("LD_") && it.value.is_none())
         .map(|(name, _)| format!("a script sets {name} to what cannot be told"));
     let hides = hides.map(|it| format!("{it} may change what the loader finds"));
-    let value = |(name, it): (&String, &Variable)| Some(format!("{name}={}", it.value.as_ref()?));
-    Command {
+    let value =
+        |(name, it): (&String, &ShellVariable)| Some(format!("{name}={}", it.value.as_ref()?));
+    ResolvedCommand {
         role,
         field,
         words,
         shell_form,
         steps,
         end,
-        environment: surroundings.variables.iter().filter_map(value).collect(),
-        directory: surroundings.directory,
-        identity: surroundings.identity,
+        environment: context.variables.iter().filter_map(value).collect(),
+        directory: context.directory,
+        identity: context.identity,
         unsure: unseen.or(hides),
     }
 }
@@ -280,10 +281,10 @@ fn base(path: &str) -> &str {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn tree() -> Memory {
-        Memory::default()
+    fn tree() -> InMemoryTree {
+        InMemoryTree::default()
             .elf("/usr/local/bin/app", DynamicInfo::default())
             .elf("/usr/bin/dash", DynamicInfo::default())
             .elf("/usr/bin/env", DynamicInfo::default())
@@ -308,15 +309,15 @@ mod tests {
             .directory("/srv/app")
     }
 
-    fn start(entrypoint: &[&str], cmd: &[&str]) -> Command {
+    fn start(entrypoint: &[&str], cmd: &[&str]) -> ResolvedCommand {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let config = Config {
+        let config = ImageConfig {
             entrypoint: owned(entrypoint),
             cmd: owned(cmd),
             working_dir: "/usr/local".into(),
-            ..Config::default()
+            ..ImageConfig::default()
         };
-        commands(&tree(), &config).remove(0)
+        resolve_commands(&tree(), &config).remove(0)
     }
 
     #[test]
@@ -350,9 +351,9 @@ mod tests {
                 command.end
             );
         }
-        assert_eq!(start(&[], &[]).end, End::Nothing);
+        assert_eq!(start(&[], &[]).end, CommandTarget::Nothing);
         assert_eq!(start(&[], &["sh"]).program(), Some("/usr/bin/dash"));
-        let links: Vec<Link> = start(&["/app"], &[]).steps.remove(0).links;
+        let links: Vec<FollowedLink> = start(&["/app"], &[]).steps.remove(0).links;
         assert_eq!(links[0].at, b"/app");
     }
 
@@ -428,7 +429,10 @@ mod tests {
             "exec /opt/$ROLE",
             "export PATH=$HERE/bin:/bin; app",
         ] {
-            assert!(matches!(start(&["sh", "-c", line], &[]).end, End::Unknown(_)), "{line}");
+            assert!(
+                matches!(start(&["sh", "-c", line], &[]).end, CommandTarget::Unknown(_)),
+                "{line}"
+            );
         }
         let command = start(&["sh", "-c", "app"], &[]);
         assert!(command.shell_form && !command.is_process_one());
@@ -437,10 +441,10 @@ mod tests {
 
     #[test]
     fn scripts_that_lead_to_one_another_are_not_followed_for_ever() {
-        let ends = |tree: &Memory, words: &[&str]| {
+        let ends = |tree: &InMemoryTree, words: &[&str]| {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-            let config = Config { entrypoint: words, ..Config::default() };
-            commands(tree, &config).remove(0).end
+            let config = ImageConfig { entrypoint: words, ..ImageConfig::default() };
+            resolve_commands(tree, &config).remove(0).end
         };
         let tree = tree()
             .file("/self", 0o755, "#!/self\n")
@@ -465,17 +469,17 @@ mod tests {
             &["env", "-S", "env /self"],
             &["/sourced", "x"],
         ] {
-            assert!(matches!(ends(&tree, words), End::Unknown(_)), "{words:?}");
+            assert!(matches!(ends(&tree, words), CommandTarget::Unknown(_)), "{words:?}");
         }
         // Each step may be there once.
-        assert_eq!(ends(&tree, &["/b"]), End::Program("/usr/local/bin/app".to_owned()));
+        assert_eq!(ends(&tree, &["/b"]), CommandTarget::Program("/usr/local/bin/app".to_owned()));
         let wrappers = [&["tini", "--"][..], &["env"; 6], &["/b"]].concat();
-        assert_eq!(ends(&tree, &wrappers), End::Program("/usr/local/bin/app".to_owned()));
+        assert_eq!(ends(&tree, &wrappers), CommandTarget::Program("/usr/local/bin/app".to_owned()));
     }
 
     #[test]
     fn a_program_gets_what_scripts_and_wrappers_set() {
-        let lines = |command: &Command| {
+        let lines = |command: &ResolvedCommand| {
             let mut lines = command.environment.clone();
             lines.retain(|it| it.starts_with("LD_"));
             (lines.join(" "), command.directory.clone(), command.unsure.is_some())
@@ -500,8 +504,10 @@ mod tests {
         let words =
             |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let health = |test: &[&str]| {
-            let config = Config { healthcheck: words(test), ..Config::default() };
-            commands(&tree(), &config).into_iter().find(|command| command.role == Role::Healthcheck)
+            let config = ImageConfig { healthcheck: words(test), ..ImageConfig::default() };
+            resolve_commands(&tree(), &config)
+                .into_iter()
+                .find(|command| command.role == CommandRole::Healthcheck)
         };
         assert_eq!(
             health(&["CMD", "curl", "x"]).unwrap().failure().unwrap().kind,

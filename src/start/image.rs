@@ -5,16 +5,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::binary::Binary;
-use crate::rootfs::document::config::{Config, Platform};
-use crate::rootfs::layer::apply::Ambiguous;
-use crate::rootfs::tree::users::{Account, Release};
+use crate::rootfs::document::config::{ImageConfig, Platform};
+use crate::rootfs::layer::apply::EngineDifference;
+use crate::rootfs::tree::users::{OsRelease, UserDatabase};
 use crate::rootfs::tree::{Resolved, Unresolved};
-use crate::start::command::Command;
-use crate::start::image::elf_tree::{ElfTree, Memory};
+use crate::start::command::ResolvedCommand;
+use crate::start::image::elf_tree::{ElfTree, InMemoryTree};
 
 pub mod elf_tree;
 pub mod extract;
-pub mod kept;
+pub mod extracted;
 pub mod machine_of_root;
 pub mod read;
 
@@ -25,25 +25,25 @@ pub struct Image {
     /// As the user named it.
     pub reference: String,
     /// What the image is configured to run; `None` for a root file system without configuration.
-    pub config: Option<Config>,
+    pub config: Option<ImageConfig>,
     /// The platform that an index gives the image.
-    pub listed: Option<Platform>,
+    pub index_platform: Option<Platform>,
     /// Digest of the manifest.
     pub digest: Option<String>,
     /// Its files.
-    pub files: Files,
+    pub files: SharedTree,
     /// Distribution and release.
-    pub release: Option<Release>,
+    pub release: Option<OsRelease>,
     /// `/etc/passwd` and `/etc/group`.
-    pub account: Account,
+    pub users: UserDatabase,
     /// What it runs, resolved step by step: at start first, then for the health check.
-    pub commands: Vec<Command>,
+    pub commands: Vec<ResolvedCommand>,
     /// Every Rust executable in it; empty when a subject was named.
     pub programs: Vec<Arc<Binary>>,
     /// The same image for other platforms.
-    pub siblings: Arc<[Sibling]>,
+    pub other_platforms: Arc<[OtherPlatform]>,
     /// Paths that container engines do not agree on.
-    pub ambiguous: Arc<[Ambiguous]>,
+    pub ambiguous: Arc<[EngineDifference]>,
     /// How many such paths there are; not all are remembered.
     pub ambiguous_in_all: usize,
     /// in-toto statements about the image, as they lie in its index, not verified.
@@ -55,16 +55,16 @@ pub struct Image {
     /// The image's own copy of the subject's path: its digest, when it was read.
     pub subject_copy: Option<Arc<Binary>>,
     /// The distribution that the subject was built on, where this runs in its build stage.
-    pub built_on: Option<Release>,
+    pub built_on: Option<OsRelease>,
     /// What was passed over or not verified.
     pub notes: Vec<String>,
 }
 
 /// The same image for another platform.
 #[derive(Debug, Clone, Default)]
-pub struct Sibling {
+pub struct OtherPlatform {
     /// What the index says.
-    pub listed: Option<Platform>,
+    pub index_platform: Option<Platform>,
     /// What the configuration says.
     pub config: Platform,
     /// The programs that it would start and the Rust programs in it: path and facts.
@@ -73,22 +73,22 @@ pub struct Sibling {
 
 /// A tree that can be shared and that is empty by default.
 #[derive(Debug, Clone)]
-pub struct Files(Arc<dyn ElfTree>);
+pub struct SharedTree(Arc<dyn ElfTree>);
 
-impl Files {
+impl SharedTree {
     /// Shares a tree.
-    pub fn new(tree: impl ElfTree + 'static) -> Files {
-        Files(Arc::new(tree))
+    pub fn new(tree: impl ElfTree + 'static) -> SharedTree {
+        SharedTree(Arc::new(tree))
     }
 }
 
-impl Default for Files {
-    fn default() -> Files {
-        Files::new(Memory::default())
+impl Default for SharedTree {
+    fn default() -> SharedTree {
+        SharedTree::new(InMemoryTree::default())
     }
 }
 
-impl Deref for Files {
+impl Deref for SharedTree {
     type Target = dyn ElfTree;
 
     fn deref(&self) -> &(dyn ElfTree + 'static) {
@@ -98,7 +98,7 @@ impl Deref for Files {
 
 /// What is asked of an image.
 #[derive(Debug, Clone, Default)]
-pub struct Query {
+pub struct ImageQuery {
     /// The platform, where there are several.
     pub platform: Option<Platform>,
     /// Nobody named a subject: find the image's own programs.
@@ -118,25 +118,25 @@ impl Image {
     /// When there is no such image or it is damaged; says which layer and why.
     pub fn read(
         reference: &OsStr,
-        query: &Query,
+        query: &ImageQuery,
         seen: &(dyn Fn(&Binary, &[u8]) + Sync),
-    ) -> Result<Image, crate::rootfs::Error> {
+    ) -> Result<Image, crate::rootfs::error::LoadError> {
         read::read(reference, query, seen)
     }
 
     /// An image of these files and nothing else, for tests and for roots without configuration.
-    pub fn of(files: impl ElfTree + 'static, config: Option<Config>) -> Image {
-        let mut image = Image { config, files: Files::new(files), ..Image::default() };
-        image.look();
+    pub fn from_tree(files: impl ElfTree + 'static, config: Option<ImageConfig>) -> Image {
+        let mut image = Image { config, files: SharedTree::new(files), ..Image::default() };
+        image.derive();
         image
     }
 
     /// Fills in what follows from files and configuration.
-    fn look(&mut self) {
-        self.release = Release::read(&*self.files);
-        self.account = Account::read(&*self.files);
+    fn derive(&mut self) {
+        self.release = OsRelease::read(&*self.files);
+        self.users = UserDatabase::read(&*self.files);
         self.commands = match &self.config {
-            Some(config) => crate::start::command::commands(&*self.files, config),
+            Some(config) => crate::start::command::resolve_commands(&*self.files, config),
             None => Vec::new(),
         };
     }
@@ -154,7 +154,7 @@ impl Image {
 
     /// Whom its processes run as; `None` without configuration or for a user it does not have.
     pub fn identity(&self) -> Option<crate::rootfs::tree::users::Identity> {
-        self.account.identity(&self.config.as_ref()?.user).ok()
+        self.users.resolve_user(&self.config.as_ref()?.user).ok()
     }
 
     /// Ports of `EXPOSE`, without their protocol.
@@ -193,8 +193,10 @@ impl Image {
     }
 
     /// What it runs at start.
-    pub fn start(&self) -> Option<&Command> {
-        self.commands.iter().find(|command| command.role == crate::start::command::Role::Start)
+    pub fn start(&self) -> Option<&ResolvedCommand> {
+        self.commands
+            .iter()
+            .find(|command| command.role == crate::start::command::CommandRole::Start)
     }
 
     /// Whether the command at start runs this subject, where that can be told.
@@ -205,7 +207,7 @@ impl Image {
     }
 
     /// The same image as seen by a subject that lies, or will lie, at a path.
-    pub fn seen_from(&self, at: &str) -> Image {
+    pub fn with_subject_path(&self, at: &str) -> Image {
         let mut image = self.clone();
         image.subject_at = Some(at.to_owned());
         image

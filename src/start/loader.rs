@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::binary::elf::DynamicInfo;
-use crate::rootfs::tree::AsUser;
+use crate::rootfs::tree::UserView;
 use crate::rootfs::tree::users::Identity;
 use crate::start::image::elf_tree::ElfTree;
 
@@ -14,15 +14,18 @@ pub mod kernel;
 pub mod ld_so_cache;
 pub mod musl;
 pub mod open_library;
-mod plan;
+mod prediction;
 pub mod search;
 
-use plan::Draft;
-pub use plan::{Family, LibcInImage, Library, LoadPlan, Loader, Problem, Stage, Verdict};
+use prediction::PredictionBuilder;
+pub use prediction::{
+    LibcInImage, Library, Loader, LoaderFamily, StartPrediction, StartProblem, StartStage,
+    StartVerdict,
+};
 
 /// How the program is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Start {
+pub struct ExecContext {
     /// The path that is given to the kernel, absolute in the image.
     pub path: String,
     /// What the program is told that its name is; loaders print it.
@@ -40,14 +43,14 @@ pub struct Start {
     pub may_be_first: bool,
 }
 
-impl Start {
+impl ExecContext {
     /// Starts a program under its own path, with an empty environment.
-    pub fn of(path: &str) -> Start {
-        Start {
+    pub fn for_path(path: &str) -> ExecContext {
+        ExecContext {
             path: path.to_owned(),
             argv0: path.to_owned(),
             working_directory: "/".to_owned(),
-            ..Start::default()
+            ..ExecContext::default()
         }
     }
 
@@ -64,14 +67,18 @@ impl Start {
 /// What happens when the image's kernel is told to start the subject.
 ///
 /// The subject need not lie in the image yet: its mode and machine are judged by what is there.
-pub fn plan(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> LoadPlan {
-    let mut draft = Draft::default();
-    let eyes = AsUser { tree, identity: start.identity.clone() };
-    let first = if start.may_be_first { tree } else { &eyes };
-    let tree = &eyes;
+pub fn predict_start(
+    subject: &DynamicInfo,
+    start: &ExecContext,
+    tree: &dyn ElfTree,
+) -> StartPrediction {
+    let mut draft = PredictionBuilder::default();
+    let user_view = UserView { tree, identity: start.identity.clone() };
+    let first = if start.may_be_first { tree } else { &user_view };
+    let tree = &user_view;
     match kernel::exec(subject, start, first) {
-        kernel::Exec::Refused(stage, problem, line) => draft.fail(stage, problem, Some(line)),
-        kernel::Exec::Static => {
+        kernel::ExecResult::Refused(stage, problem, line) => draft.fail(stage, problem, Some(line)),
+        kernel::ExecResult::Static => {
             if !subject.needed.is_empty() {
                 draft.warn(format!(
                     "{}: has no loader, so the {} libraries that it names are never loaded",
@@ -80,18 +87,18 @@ pub fn plan(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> LoadPla
                 ));
             }
         }
-        kernel::Exec::Unread(path) => {
+        kernel::ExecResult::Unread(path) => {
             draft.open = Some(format!("{path}: its bytes were not looked at"));
         }
-        kernel::Exec::Loader { path, real, linking } => {
+        kernel::ExecResult::Loader { path, real, linking } => {
             load(&mut draft, subject, start, tree, path, real, linking);
         }
     }
-    if let Some(why) = open_library::cut_off(subject) {
+    if let Some(why) = open_library::describe_truncation(subject) {
         draft.open.get_or_insert_with(|| format!("{} is {why}", start.path));
     }
     // An engine that keeps no capabilities looks at the program with the user's eyes.
-    if let (true, kernel::Exec::Refused(_, _, line)) =
+    if let (true, kernel::ExecResult::Refused(_, _, line)) =
         (start.may_be_first, kernel::exec(subject, start, tree))
     {
         let uid = start.identity.uid;
@@ -103,9 +110,9 @@ pub fn plan(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> LoadPla
 }
 
 fn load(
-    draft: &mut Draft,
+    draft: &mut PredictionBuilder,
     subject: &DynamicInfo,
-    start: &Start,
+    start: &ExecContext,
     tree: &dyn ElfTree,
     path: String,
     real: Vec<u8>,
@@ -118,17 +125,19 @@ fn load(
         family,
         release: release.map(|(major, minor)| format!("{major}.{minor}")),
     });
-    if let Some(why) = open_library::cut_off(&loader) {
+    if let Some(why) = open_library::describe_truncation(&loader) {
         draft.open = Some(format!("{path} is {why}"));
         return;
     }
     let interpreter = search::Interpreter { path, real, linking: loader };
     let subject = Arc::new(subject.clone());
     match family {
-        Family::Glibc => glibc::load(draft, subject, start, tree, &interpreter),
-        Family::Musl => musl::load(draft, subject, start, tree, &interpreter, None),
-        Family::Gcompat => musl::load_through_gcompat(draft, subject, start, tree, &interpreter),
-        Family::Other => {
+        LoaderFamily::Glibc => glibc::load(draft, subject, start, tree, &interpreter),
+        LoaderFamily::Musl => musl::load(draft, subject, start, tree, &interpreter, None),
+        LoaderFamily::Gcompat => {
+            musl::load_through_gcompat(draft, subject, start, tree, &interpreter)
+        }
+        LoaderFamily::Other => {
             draft.open = Some(format!(
                 "{}: neither glibc's loader nor musl's, so its rules are not known",
                 interpreter.path
@@ -138,17 +147,17 @@ fn load(
 }
 
 /// Whose rules a loader follows, by what it offers: its name may be a link to another's.
-fn family(loader: &DynamicInfo, tree: &dyn ElfTree) -> Family {
+fn family(loader: &DynamicInfo, tree: &dyn ElfTree) -> LoaderFamily {
     let offers =
         |name: &str| loader.symbols.as_ref().is_some_and(|it| it.definitions(name).count() > 0);
     if loader.loader.is_some() {
-        Family::Glibc
+        LoaderFamily::Glibc
     } else if offers("__libc_start_main") && offers("stdin") && loader.needed.is_empty() {
-        Family::Musl
+        LoaderFamily::Musl
     } else if tree.entry(musl::GCOMPAT.as_bytes()).is_some() {
-        Family::Gcompat
+        LoaderFamily::Gcompat
     } else {
-        Family::Other
+        LoaderFamily::Other
     }
 }
 

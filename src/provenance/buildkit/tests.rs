@@ -88,16 +88,16 @@ fn read(value: &Value) -> ImageBuild {
 #[test]
 fn both_versions_tell_the_same_story() {
     let (old, new) = (read(&v0_2()), read(&v1()));
-    assert_eq!((old.shape, new.shape), (Shape::V0_2, Shape::V1));
+    assert_eq!((old.shape, new.shape), (GraphShape::V0_2, GraphShape::V1));
     assert_eq!(old.builder, None);
     assert_eq!(new.builder.as_deref(), Some("https://builder.example"));
     for build in [&old, &new] {
         let of =
             |role| build.with_role(role).map(|image| image.reference.as_str()).collect::<Vec<_>>();
-        assert_eq!(of(Role::Runtime), ["debian:bookworm-slim"]);
-        assert_eq!(of(Role::Build), ["rust:1.95-bookworm"]);
+        assert_eq!(of(ImageRole::Runtime), ["debian:bookworm-slim"]);
+        assert_eq!(of(ImageRole::Build), ["rust:1.95-bookworm"]);
         // The Dockerfile's own frontend is no base image: nothing of it is in the graph.
-        assert_eq!(of(Role::Unknown), ["docker/dockerfile:1"]);
+        assert_eq!(of(ImageRole::Unknown), ["docker/dockerfile:1"]);
         assert_eq!(build.base_images[1].lines, [1]);
         assert_eq!(build.base_images[2].lines, [3]);
         assert_eq!(build.base_images[2].platform.as_deref(), Some("linux/amd64"));
@@ -161,7 +161,7 @@ fn a_file_is_followed_to_the_stage_that_made_it() {
     let linked = through_stages(true, false);
     assert_eq!(linked.copies.len(), 1, "{:?}", linked.copies);
     assert_eq!((linked.copies[0].target.as_str(), &linked.copies[0].made_on), ("/usr/bin", &None));
-    assert_eq!(linked.with_role(Role::Runtime).count(), 1);
+    assert_eq!(linked.with_role(ImageRole::Runtime).count(), 1);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn without_the_graph_no_role_is_claimed() {
     min["predicate"]["buildDefinition"]["internalParameters"] = json!({});
     let build = read(&min);
     assert_eq!(build.base_images.len(), 3);
-    assert!(build.base_images.iter().all(|image| image.role == Role::Unknown));
+    assert!(build.base_images.iter().all(|image| image.role == ImageRole::Unknown));
     assert!(build.copies.is_empty());
 }
 
@@ -178,7 +178,7 @@ fn without_the_graph_no_role_is_claimed() {
 fn one_image_under_both_stages_is_the_runtime_s() {
     let same = v1().to_string().replace(RUST, SLIM);
     let build = ImageBuild::from_statement(same.as_bytes()).unwrap();
-    assert_eq!(build.with_role(Role::Runtime).count(), 1);
+    assert_eq!(build.with_role(ImageRole::Runtime).count(), 1);
 }
 
 #[test]

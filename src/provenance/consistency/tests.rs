@@ -5,18 +5,18 @@ use serde_json::json;
 use crate::binary::elf::append_section::tests::sample;
 use crate::provenance::attestation;
 use crate::provenance::consistency::*;
-use crate::provenance::subject_match::Traces;
+use crate::provenance::subject_match::Fingerprints;
 
 fn whole() -> Value {
     let digest = "ab".repeat(32);
-    let files = [SourceFile { path: "src/main.rs".into(), sha256: digest.clone() }];
+    let files = [HashedFile { path: "src/main.rs".into(), sha256: digest.clone() }];
     let program = sample(64, true);
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{
             "name": "app",
             "digest": { "sha256": crate::digest::sha256_hex(&program) },
-            "annotations": Traces::of(&program).annotations(),
+            "annotations": Fingerprints::of(&program).annotations(),
         }],
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {
@@ -67,10 +67,10 @@ fn said(record: &Value) -> String {
         Ok(attestation) => attestation,
         Err(error) => return error.to_string(),
     };
-    match Record::read("here".into(), &attestation, &[], &sample(64, true)) {
+    match RecordFacts::read("here".into(), &attestation, &[], &sample(64, true)) {
         Err(error) => error.to_string(),
         Ok(record) => {
-            let all = contradictions(&record);
+            let all = find_inconsistencies(&record);
             all.iter().map(|it| format!("{}: {}\n", it.what, it.evidence)).collect()
         }
     }

@@ -7,13 +7,13 @@ use crate::cargo::build::Package;
 use crate::cargo::toolchain::Stage;
 use crate::cargo::workspace::profile::Origin;
 use crate::cargo::workspace::rustflags::RustFlag;
-use crate::provenance::build_facts::Request;
+use crate::provenance::build_facts::BuildRequest;
 use crate::provenance::compare::compare;
 use crate::provenance::create::*;
-use crate::provenance::fs::Sources;
-use crate::provenance::source_proof::{Tie, Ties};
+use crate::provenance::fs::HashedSources;
+use crate::provenance::source_proof::{SourceProof, SourceProofs};
 
-pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
+pub(crate) fn with_made<T>(act: impl FnOnce(BuildFacts<'_>) -> T) -> T {
     let locked = |name: &str, source: Option<&str>, checksum: Option<&str>| Locked {
         name: name.to_owned(),
         version: "1.0.0+meta".to_owned(),
@@ -42,20 +42,25 @@ pub(crate) fn with_made<T>(act: impl FnOnce(Made<'_>) -> T) -> T {
         libc: Some("glibc 2.36".into()),
         os_release: release.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
     };
-    let file = |path: &str| SourceFile { path: path.to_owned(), sha256: digest.clone() };
-    let sources =
-        Sources { files: vec![file("Cargo.toml"), file("src/main.rs")], ..Sources::default() };
+    let file = |path: &str| HashedFile { path: path.to_owned(), sha256: digest.clone() };
+    let sources = HashedSources {
+        files: vec![file("Cargo.toml"), file("src/main.rs")],
+        ..HashedSources::default()
+    };
     let git = Git { commit: "cd".repeat(20), dirty: Some(false), remote: None };
-    let request = Request { features: vec!["tls".into()], ..Request::default() };
-    let ties = Ties::from([("bin app".into(), Tie::InThisBuild), ("lib dep".into(), Tie::Open)]);
-    act(Made {
+    let request = BuildRequest { features: vec!["tls".into()], ..BuildRequest::default() };
+    let proofs = SourceProofs::from([
+        ("bin app".into(), SourceProof::InThisBuild),
+        ("lib dep".into(), SourceProof::Open),
+    ]);
+    act(BuildFacts {
         build: &build,
         request: &request,
         stage: &stage,
         sources: &sources,
         lockfile: Some(&digest),
         git: Some(&git),
-        ties: Some(&ties),
+        proofs: Some(&proofs),
         epoch: Some(1_700_000_000),
     })
 }
@@ -91,14 +96,14 @@ fn packages_are_named_by_purls() {
 #[test]
 fn the_digest_of_all_is_what_sha256sum_makes_of_them() {
     // printf 'a\n' | sha256sum; sha256sum a | sha256sum
-    let file = SourceFile {
+    let file = HashedFile {
         path: "a".into(),
         sha256: "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7".into(),
     };
     let line = "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7  a\n";
     assert_eq!(digest_of_all(std::slice::from_ref(&file)), sha256_hex(line.as_bytes()));
     // printf a >$'a\nb\\\r'; sha256sum a*
-    let odd = SourceFile { path: "a\nb\\\r".into(), ..file };
+    let odd = HashedFile { path: "a\nb\\\r".into(), ..file };
     let line = format!("\\{}  a\\nb\\\\\\r\n", odd.sha256);
     assert_eq!(digest_of_all(&[odd]), sha256_hex(line.as_bytes()));
 }
@@ -111,7 +116,7 @@ fn times_are_rfc_3339() {
     assert_eq!(rfc3339(253_402_300_799).as_deref(), Some("9999-12-31T23:59:59Z"));
     assert_eq!(rfc3339(u64::MAX), None);
     with_made(|made| {
-        assert!(provenance(Made { epoch: None, ..made }).run_details.metadata.is_empty());
+        assert!(provenance(BuildFacts { epoch: None, ..made }).run_details.metadata.is_empty());
     });
 }
 
@@ -172,7 +177,10 @@ fn every_field_taken_away_and_every_field_added_is_named() {
         assert_eq!(compare(&less, &now).0.len(), 1);
     }
     let mut twice = now.clone();
-    twice.build_definition.resolved_dependencies.push(Descriptor::named("src/main.rs", "00"));
+    twice
+        .build_definition
+        .resolved_dependencies
+        .push(ResourceDescriptor::named("src/main.rs", "00"));
     assert_eq!(compare(&twice, &now).0.len(), 1);
 }
 
@@ -180,7 +188,7 @@ fn every_field_taken_away_and_every_field_added_is_named() {
 fn what_cannot_be_known_here_is_open() {
     with_made(|made| {
         let recorded = provenance(made);
-        let here = provenance(Made { git: None, epoch: None, ..made });
+        let here = provenance(BuildFacts { git: None, epoch: None, ..made });
         let (differences, open) = compare(&recorded, &here);
         assert_eq!(differences, []);
         assert_eq!(open.len(), 2, "{open:?}");

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::provenance::dockerfile::instructions::{Instruction, instructions};
-use crate::provenance::reference_claims::normal;
+use crate::provenance::dockerfile::instructions::{RawInstruction, instructions};
+use crate::provenance::reference_claims::normalize_reference;
 
 /// One `FROM` that pulls an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct From {
+pub struct RecordedFrom {
     /// Line from 1.
     pub line: u32,
     /// The image as written, variables replaced where they are known.
@@ -22,25 +22,26 @@ pub struct From {
     pub open: bool,
 }
 
-impl From {
+impl RecordedFrom {
     /// Whether it names this image, registries and a tag beside a digest aside.
     pub fn is(&self, reference: &str) -> bool {
-        let (name, tag, pinned) = normal(&self.image);
-        let (known, known_tag, _) = normal(reference);
+        let (name, tag, pinned) = normalize_reference(&self.image);
+        let (known, known_tag, _) = normalize_reference(reference);
         known == name && (pinned.is_some() || known_tag == tag)
     }
 
     /// Whether other arguments of the build could make it this image.
     pub fn can_be(&self, reference: &str) -> bool {
-        let (written, tag, _) = normal(&self.written);
+        let (written, tag, _) = normalize_reference(&self.written);
         let is_open = |part: &str| part.contains('$');
-        is_open(&written) || (written == normal(reference).0 && tag.as_deref().is_some_and(is_open))
+        is_open(&written)
+            || (written == normalize_reference(reference).0 && tag.as_deref().is_some_and(is_open))
     }
 }
 
 /// What a build was told beside its Dockerfile.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct BuildInputs<'a> {
     /// The values of `--build-arg`.
     pub arguments: &'a BTreeMap<String, String>,
     /// The names of `--build-context`: each replaces the image of its name.
@@ -63,7 +64,7 @@ const PLATFORMS: [&str; 8] = [
 
 /// One stage: its name, its own `FROM` in the list if it pulls an image, and what it is made from.
 #[derive(Debug, Default)]
-struct Stage {
+struct FromStage {
     name: String,
     pulls: Option<usize>,
     /// The stage that it stands on.
@@ -75,12 +76,12 @@ struct Stage {
 }
 
 /// The stages that pull an image, in order.
-pub fn from_lines(text: &str, told: Told<'_>) -> Vec<From> {
+pub fn from_lines(text: &str, told: BuildInputs<'_>) -> Vec<RecordedFrom> {
     let mut variables: BTreeMap<String, Option<String>> = BTreeMap::new();
     variables.extend(PLATFORMS.map(|name| (name.to_owned(), None)));
-    let mut stages: Vec<Stage> = Vec::new();
-    let mut pulled: Vec<From> = Vec::new();
-    for Instruction { line, name, words } in instructions(text) {
+    let mut stages: Vec<FromStage> = Vec::new();
+    let mut pulled: Vec<RecordedFrom> = Vec::new();
+    for RawInstruction { line, name, words } in instructions(text) {
         match (name.as_str(), stages.last_mut()) {
             ("ARG", None) => {
                 for word in &words {
@@ -100,7 +101,7 @@ pub fn from_lines(text: &str, told: Told<'_>) -> Vec<From> {
                 let is_named = words.next().is_some_and(|word| word.eq_ignore_ascii_case("AS"));
                 let name = words.next().filter(|_| is_named);
                 let name = name.map(|name| name.to_lowercase()).unwrap_or_default();
-                let mut stage = Stage { name, ..Stage::default() };
+                let mut stage = FromStage { name, ..FromStage::default() };
                 let image = match image {
                     Some(image) => image,
                     None => {
@@ -119,7 +120,7 @@ pub fn from_lines(text: &str, told: Told<'_>) -> Vec<From> {
                     _ if image == "scratch" => {}
                     _ => {
                         let (written, open) = (written.clone(), stage.open);
-                        pulled.push(From {
+                        pulled.push(RecordedFrom {
                             line,
                             image,
                             written,
@@ -146,7 +147,7 @@ pub fn from_lines(text: &str, told: Told<'_>) -> Vec<From> {
 }
 
 /// Which images are pulled, and which one the image stands on.
-fn mark(pulled: &mut [From], stages: &[Stage], target: Option<&str>) {
+fn mark(pulled: &mut [RecordedFrom], stages: &[FromStage], target: Option<&str>) {
     let wanted = match target {
         Some(target) => stage_of(target, stages),
         None => stages.len().checked_sub(1),
@@ -175,7 +176,7 @@ fn mark(pulled: &mut [From], stages: &[Stage], target: Option<&str>) {
 }
 
 /// The stage of this name or number; of equal names the later one.
-fn stage_of(name: &str, stages: &[Stage]) -> Option<usize> {
+fn stage_of(name: &str, stages: &[FromStage]) -> Option<usize> {
     let lower = name.to_lowercase();
     let named = stages.iter().rposition(|stage| !lower.is_empty() && stage.name == lower);
     named.or_else(|| name.parse().ok().filter(|number| *number < stages.len()))
@@ -229,11 +230,11 @@ fn substituted(word: &str, variables: &BTreeMap<String, Option<String>>) -> Opti
 mod tests {
     use super::*;
 
-    fn told(arguments: &BTreeMap<String, String>) -> Told<'_> {
-        Told { arguments, contexts: &[], target: None }
+    fn told(arguments: &BTreeMap<String, String>) -> BuildInputs<'_> {
+        BuildInputs { arguments, contexts: &[], target: None }
     }
 
-    fn all(text: &str) -> Vec<From> {
+    fn all(text: &str) -> Vec<RecordedFrom> {
         from_lines(text, told(&BTreeMap::new()))
     }
 
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn arguments_and_targets_are_obeyed() {
         let arguments = BTreeMap::from([("V".to_owned(), "2".to_owned())]);
-        let told = Told { target: Some("X"), ..told(&arguments) };
+        let told = BuildInputs { target: Some("X"), ..told(&arguments) };
         let all = from_lines("ARG V=1\nFROM a:$V AS x\nFROM b\n", told);
         assert_eq!((all[0].image.as_str(), all[0].last, all[1].last), ("a:2", true, false));
         assert!(all[0].needed && !all[1].needed);
@@ -289,7 +290,7 @@ mod tests {
         assert_eq!(from_lines(text, told(&arguments))[0].image, "x-arm64");
         assert!(super::tests::all("ARG V=1.2\nFROM a:${V#1.}\n")[0].open);
         let contexts = ["rust:1".to_owned()];
-        let told = Told { contexts: &contexts, ..told(&arguments) };
+        let told = BuildInputs { contexts: &contexts, ..told(&arguments) };
         let all = from_lines("FROM rust:1 AS b\nFROM rust:2\n", told);
         assert!(all[0].open && !all[1].open);
     }

@@ -2,7 +2,7 @@
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instruction {
+pub struct RawInstruction {
     /// Its first line, from 1.
     pub line: u32,
     /// In capitals.
@@ -12,7 +12,7 @@ pub struct Instruction {
 }
 
 /// Every instruction, in order.
-pub fn instructions(text: &str) -> Vec<Instruction> {
+pub fn instructions(text: &str) -> Vec<RawInstruction> {
     let escape = escape_of(text);
     let mut all: Vec<(u32, String)> = Vec::new();
     let mut open = false;
@@ -40,11 +40,11 @@ pub fn instructions(text: &str) -> Vec<Instruction> {
     all.into_iter().filter_map(|(line, text)| instruction(line, &text)).collect()
 }
 
-fn instruction(line: u32, text: &str) -> Option<Instruction> {
+fn instruction(line: u32, text: &str) -> Option<RawInstruction> {
     let mut words = text.split_whitespace();
     let name = words.next()?.to_ascii_uppercase();
     let words = words.map(|word| word.replace(['"', '\''], "")).collect();
-    Some(Instruction { line, name, words })
+    Some(RawInstruction { line, name, words })
 }
 
 /// `# escape=\``, among the comments at the very top.

@@ -97,7 +97,7 @@ impl fmt::Display for Platform {
 
 /// What an image is configured to run, and how its layers came to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Config {
+pub struct ImageConfig {
     /// Operating system and machine.
     pub platform: Platform,
     /// `None`: not set, which is not the same as set to nothing only for people.
@@ -123,14 +123,14 @@ pub struct Config {
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// The steps that made the layers, oldest first.
-    pub history: Vec<Step>,
+    pub history: Vec<HistoryStep>,
     /// The layers' digests before compression, lowest first.
     pub diff_ids: Vec<Digest>,
 }
 
 /// A step of the build, as far as the image remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Step {
+pub struct HistoryStep {
     /// The instruction.
     pub created_by: String,
     /// It made no layer.
@@ -180,9 +180,9 @@ struct WireStep {
     empty_layer: Option<bool>,
 }
 
-impl Config {
+impl ImageConfig {
     /// Reads the document; errors are the reason in words.
-    pub fn parse(bytes: &[u8]) -> Result<Config, String> {
+    pub fn parse(bytes: &[u8]) -> Result<ImageConfig, String> {
         let wire: WireImage = serde_json::from_slice(bytes)
             .map_err(|error| format!("the image's configuration is not readable: {error}"))?;
         let config = wire.config.unwrap_or_default();
@@ -191,7 +191,7 @@ impl Config {
             .iter()
             .map(|text| Digest::parse(text).ok_or(format!("'{text}' is no digest")))
             .collect::<Result<Vec<Digest>, String>>()?;
-        Ok(Config {
+        Ok(ImageConfig {
             platform: Platform {
                 os: wire.os.unwrap_or_default(),
                 architecture: wire.architecture.unwrap_or_default(),
@@ -212,7 +212,7 @@ impl Config {
                 .history
                 .unwrap_or_default()
                 .into_iter()
-                .map(|step| Step {
+                .map(|step| HistoryStep {
                     created_by: step.created_by.unwrap_or_default(),
                     empty_layer: step.empty_layer.unwrap_or_default(),
                 })
@@ -247,14 +247,14 @@ mod tests {
 
     #[test]
     fn null_is_nothing() {
-        let config = Config::parse(
+        let config = ImageConfig::parse(
             br#"{"os":"linux","architecture":"amd64","config":{"Entrypoint":null,"Cmd":["sh"],
             "Healthcheck":{"Test":["CMD","x"]},"ExposedPorts":{"80/tcp":{}}},"rootfs":{"diff_ids":null}}"#,
         )
         .unwrap();
         assert_eq!((config.entrypoint.len(), config.cmd.len()), (0, 1));
         assert_eq!((&*config.exposed_ports[0], config.healthcheck.len()), ("80/tcp", 2));
-        assert!(Config::parse(b"[]").is_err());
-        assert!(Config::parse(br#"{"rootfs":{"diff_ids":["sha256:../x"]}}"#).is_err());
+        assert!(ImageConfig::parse(b"[]").is_err());
+        assert!(ImageConfig::parse(br#"{"rootfs":{"diff_ids":["sha256:../x"]}}"#).is_err());
     }
 }

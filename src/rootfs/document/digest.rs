@@ -83,12 +83,12 @@ impl fmt::Display for Digest {
 /// A digest in the making.
 #[derive(Debug, Clone)]
 pub struct Hasher {
-    state: State,
+    state: HashState,
     size: u64,
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum HashState {
     Sha256(Sha256),
     Sha512(Sha512),
 }
@@ -97,8 +97,8 @@ impl Hasher {
     /// A hasher of the algorithm that `like` has; SHA-256 where there is nothing to be like.
     pub fn new(like: Option<&Digest>) -> Hasher {
         let state = match like.map(|digest| digest.algorithm) {
-            None | Some(Algorithm::Sha256) => State::Sha256(Sha256::new()),
-            Some(Algorithm::Sha512) => State::Sha512(Sha512::new()),
+            None | Some(Algorithm::Sha256) => HashState::Sha256(Sha256::new()),
+            Some(Algorithm::Sha512) => HashState::Sha512(Sha512::new()),
         };
         Hasher { state, size: 0 }
     }
@@ -107,8 +107,8 @@ impl Hasher {
     pub fn update(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         match &mut self.state {
-            State::Sha256(hasher) => hasher.update(bytes),
-            State::Sha512(hasher) => hasher.update(bytes),
+            HashState::Sha256(hasher) => hasher.update(bytes),
+            HashState::Sha512(hasher) => hasher.update(bytes),
         }
     }
 
@@ -120,10 +120,10 @@ impl Hasher {
     /// The digest of everything taken in.
     pub fn finish(self) -> Digest {
         match self.state {
-            State::Sha256(hasher) => {
+            HashState::Sha256(hasher) => {
                 Digest { algorithm: Algorithm::Sha256, hex: hex(&hasher.finalize()) }
             }
-            State::Sha512(hasher) => {
+            HashState::Sha512(hasher) => {
                 Digest { algorithm: Algorithm::Sha512, hex: hex(&hasher.finalize()) }
             }
         }

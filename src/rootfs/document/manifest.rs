@@ -6,13 +6,13 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::rootfs::Why;
 use crate::rootfs::document::config::Platform;
 use crate::rootfs::document::digest::Digest;
+use crate::rootfs::error::ImageError;
 
 /// What kind of blob a media type names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Media {
+pub enum MediaKind {
     /// An index, or Docker's manifest list.
     Index,
     /// An image manifest.
@@ -25,32 +25,32 @@ pub enum Media {
     Other,
 }
 
-impl Media {
+impl MediaKind {
     /// By name. Descriptors of a layout may lack one.
-    pub fn of(media_type: &str) -> Media {
+    pub fn of(media_type: &str) -> MediaKind {
         let docker = media_type.strip_prefix("application/vnd.docker.");
         let oci = media_type.strip_prefix("application/vnd.oci.image.");
         match (oci, docker) {
             (Some("index.v1+json"), _) | (_, Some("distribution.manifest.list.v2+json")) => {
-                Media::Index
+                MediaKind::Index
             }
             (Some("manifest.v1+json"), _) | (_, Some("distribution.manifest.v2+json")) => {
-                Media::Manifest
+                MediaKind::Manifest
             }
-            (Some("config.v1+json"), _) | (_, Some("container.image.v1+json")) => Media::Config,
+            (Some("config.v1+json"), _) | (_, Some("container.image.v1+json")) => MediaKind::Config,
             (Some(name), _)
                 if name.starts_with("layer.v1.tar")
                     || name.starts_with("layer.nondistributable.v1.tar") =>
             {
-                Media::Layer
+                MediaKind::Layer
             }
             (_, Some(name))
                 if name.starts_with("image.rootfs.diff.tar")
                     || name.starts_with("image.rootfs.foreign.diff.tar") =>
             {
-                Media::Layer
+                MediaKind::Layer
             }
-            _ => Media::Other,
+            _ => MediaKind::Other,
         }
     }
 }
@@ -90,8 +90,8 @@ impl<'de> Deserialize<'de> for Annotations {
             "vnd.docker.reference.digest",
             "vnd.docker.reference.type",
         ];
-        struct Known;
-        impl<'de> Visitor<'de> for Known {
+        struct KnownAnnotations;
+        impl<'de> Visitor<'de> for KnownAnnotations {
             type Value = Annotations;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Annotations {
                 Ok(annotations)
             }
         }
-        deserializer.deserialize_map(Known)
+        deserializer.deserialize_map(KnownAnnotations)
     }
 }
 
@@ -124,9 +124,9 @@ struct WirePlatform {
 
 impl Descriptor {
     /// The digest, if it is one.
-    pub fn blob(&self) -> Result<Digest, Why> {
+    pub fn blob(&self) -> Result<Digest, ImageError> {
         Digest::parse(&self.digest)
-            .ok_or_else(|| Why::new(format!("'{}' is no digest", self.digest)))
+            .ok_or_else(|| ImageError::new(format!("'{}' is no digest", self.digest)))
     }
 
     /// What the image is for, where the descriptor says so.
@@ -169,7 +169,7 @@ impl Descriptor {
 
 /// An index or an image manifest.
 #[derive(Debug, Clone)]
-pub enum Document {
+pub enum ManifestDocument {
     /// The images (and more) that it lists.
     Index(Vec<Descriptor>),
     /// One image.
@@ -191,7 +191,7 @@ pub struct Manifest {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct WireManifest {
     media_type: Option<String>,
     manifests: Option<Vec<Descriptor>>,
     config: Option<Descriptor>,
@@ -200,35 +200,39 @@ struct Wire {
     subject: Option<Descriptor>,
 }
 
-impl Document {
+impl ManifestDocument {
     /// Reads a document. One that can be taken for an index and for a manifest is refused
     /// (CVE-2021-41190), and so is one that is not what its descriptor says.
-    pub fn parse(bytes: &[u8], said: &str) -> Result<Document, Why> {
-        let wire: Wire = serde_json::from_slice(bytes)
-            .map_err(|error| Why::new(format!("a manifest is not readable: {error}")))?;
+    pub fn parse(bytes: &[u8], said: &str) -> Result<ManifestDocument, ImageError> {
+        let wire: WireManifest = serde_json::from_slice(bytes)
+            .map_err(|error| ImageError::new(format!("a manifest is not readable: {error}")))?;
         let own = wire.media_type.unwrap_or_default();
         if !own.is_empty() && !said.is_empty() && own != said {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "a document calls itself {own}, its descriptor calls it {said}"
             )));
         }
-        let media = Media::of(if own.is_empty() { said } else { &own });
+        let media = MediaKind::of(if own.is_empty() { said } else { &own });
         match (wire.manifests, wire.config, wire.layers) {
-            (Some(_), None, Some(_)) | (Some(_), Some(_), _) => Err(Why::new(
+            (Some(_), None, Some(_)) | (Some(_), Some(_), _) => Err(ImageError::new(
                 "a document is both an index and a manifest, so that two readers can see two images",
             )),
-            (Some(manifests), None, None) if matches!(media, Media::Index | Media::Other) => {
-                Ok(Document::Index(manifests))
+            (Some(manifests), None, None)
+                if matches!(media, MediaKind::Index | MediaKind::Other) =>
+            {
+                Ok(ManifestDocument::Index(manifests))
             }
-            (None, Some(config), layers) if matches!(media, Media::Manifest | Media::Other) => {
-                Ok(Document::Manifest(Box::new(Manifest {
+            (None, Some(config), layers)
+                if matches!(media, MediaKind::Manifest | MediaKind::Other) =>
+            {
+                Ok(ManifestDocument::Manifest(Box::new(Manifest {
                     config,
                     layers: layers.unwrap_or_default(),
                     artifact_type: wire.artifact_type,
                     subject: wire.subject,
                 })))
             }
-            _ => Err(Why::new(format!(
+            _ => Err(ImageError::new(format!(
                 "a document of type '{own}' is neither an index nor an image manifest"
             ))),
         }
@@ -253,14 +257,15 @@ impl DockerEntry {
         wanted: &[&'a DockerEntry],
         tag: Option<&str>,
         known: &[String],
-    ) -> Result<&'a DockerEntry, Why> {
+    ) -> Result<&'a DockerEntry, ImageError> {
         match (wanted, tag) {
             ([one], _) => Ok(one),
-            ([], Some(tag)) => {
-                Err(Why::new(format!("there is no image {tag}; there is {}", known.join(", "))))
-            }
-            ([], None) => Err(Why::new("there is no image in it")),
-            (many, _) => Err(Why::new(format!(
+            ([], Some(tag)) => Err(ImageError::new(format!(
+                "there is no image {tag}; there is {}",
+                known.join(", ")
+            ))),
+            ([], None) => Err(ImageError::new("there is no image in it")),
+            (many, _) => Err(ImageError::new(format!(
                 "there are {} images: {}; name one, as in REFERENCE:TAG",
                 many.len(),
                 known.join(", ")
@@ -275,17 +280,17 @@ mod tests {
 
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn parse(text: &str, said: &str) -> Result<Document, Why> {
-        Document::parse(text.replace("EMPTY", EMPTY).as_bytes(), said)
+    fn parse(text: &str, said: &str) -> Result<ManifestDocument, ImageError> {
+        ManifestDocument::parse(text.replace("EMPTY", EMPTY).as_bytes(), said)
     }
 
     #[test]
     fn a_document_is_one_thing() {
         let config = r#""config":{"digest":"EMPTY","size":0}"#;
-        assert!(matches!(parse(r#"{"manifests":[]}"#, ""), Ok(Document::Index(_))));
+        assert!(matches!(parse(r#"{"manifests":[]}"#, ""), Ok(ManifestDocument::Index(_))));
         assert!(matches!(
             parse(&format!("{{{config},\"layers\":[]}}"), ""),
-            Ok(Document::Manifest(_))
+            Ok(ManifestDocument::Manifest(_))
         ));
         let index = "application/vnd.oci.image.index.v1+json";
         for (text, said) in [
@@ -307,14 +312,14 @@ mod tests {
     #[test]
     fn media_types_of_both_families_are_known() {
         for (name, media) in [
-            ("application/vnd.oci.image.index.v1+json", Media::Index),
-            ("application/vnd.docker.distribution.manifest.list.v2+json", Media::Index),
-            ("application/vnd.docker.distribution.manifest.v2+json", Media::Manifest),
-            ("application/vnd.oci.image.layer.v1.tar+zstd", Media::Layer),
-            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", Media::Layer),
-            ("application/vnd.in-toto+json", Media::Other),
+            ("application/vnd.oci.image.index.v1+json", MediaKind::Index),
+            ("application/vnd.docker.distribution.manifest.list.v2+json", MediaKind::Index),
+            ("application/vnd.docker.distribution.manifest.v2+json", MediaKind::Manifest),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", MediaKind::Layer),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", MediaKind::Layer),
+            ("application/vnd.in-toto+json", MediaKind::Other),
         ] {
-            assert_eq!(Media::of(name), media);
+            assert_eq!(MediaKind::of(name), media);
         }
     }
 }

@@ -6,17 +6,20 @@
 use std::sync::Arc;
 
 use crate::rootfs::budget::Budget;
-use crate::rootfs::layer::changes::{Change, Changes};
-use crate::rootfs::tree::arena::{Arena, Id, Node, ROOT};
-use crate::rootfs::{Entry, Kind, MAX_ENTRIES, MAX_PATH, MAX_WALKED, Payload, Why, name, parent};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::layer::changes::{LayerChanges, PathAction};
+use crate::rootfs::tree::arena::{Arena, FileNode, NodeId, ROOT};
+use crate::rootfs::{
+    FileEntry, FileKind, MAX_ENTRIES, MAX_PATH, MAX_WALKED, Payload, name, parent,
+};
 
 /// The tree that a container would see.
 #[derive(Debug)]
-pub struct Squashed {
+pub struct MergedLayers {
     /// By normalised path. The root itself is there only if a layer says so.
     pub nodes: Arena,
     /// Paths that engines do not agree on: the first [`MAX_AMBIGUOUS`].
-    pub ambiguous: Vec<Ambiguous>,
+    pub ambiguous: Vec<EngineDifference>,
     /// How many such paths there are.
     pub ambiguous_in_all: usize,
     entries: usize,
@@ -28,19 +31,19 @@ pub const MAX_AMBIGUOUS: usize = 1000;
 
 /// A path whose meaning depends on the container engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ambiguous {
+pub struct EngineDifference {
     /// As the layer writes it, normalised.
     pub path: Vec<u8>,
     /// The layer, from 0.
     pub layer: usize,
     /// What the layer does there.
-    pub pattern: Pattern,
+    pub pattern: DifferencePattern,
 }
 
 /// What engines were measured to disagree on: umoci 0.4.7, podman 4.3.1 and Docker 20.10.24 and
 /// 26.1.5, the latter with containerd's store and with its own (`tests/it/image/engines.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pattern {
+pub enum DifferencePattern {
     /// A file below a name that a lower layer made a link: written through the link, or instead of it.
     WriteThroughLink,
     /// A whiteout below such a link.
@@ -58,39 +61,39 @@ pub enum Pattern {
     BelowFile,
 }
 
-impl Pattern {
+impl DifferencePattern {
     /// What the engines do, as a sentence without a full stop.
     pub const fn text(self) -> &'static str {
         match self {
-            Pattern::WriteThroughLink => {
+            DifferencePattern::WriteThroughLink => {
                 "lies below a link of a lower layer: umoci writes through the link, Docker, containerd and podman put a directory in its place and hide what lower layers have there"
             }
-            Pattern::HideThroughLink => {
+            DifferencePattern::HideThroughLink => {
                 "hides something below a link of a lower layer: umoci follows the link, Docker, containerd and podman put a directory in its place"
             }
-            Pattern::LinkToLowerLayer => {
+            DifferencePattern::LinkToLowerLayer => {
                 "is a hard link to a file of a lower layer: umoci makes it, Docker, containerd and podman refuse the image"
             }
-            Pattern::PutAndHidden => {
+            DifferencePattern::PutAndHidden => {
                 "is put and hidden by the same layer: umoci keeps what the layer puts, Docker, containerd and podman keep lower files too or refuse the image"
             }
-            Pattern::OpaqueRoot => {
+            DifferencePattern::OpaqueRoot => {
                 "hides everything below it: umoci obeys, Docker, containerd and podman pass over it"
             }
-            Pattern::Twice => {
+            DifferencePattern::Twice => {
                 "stands twice in one layer: umoci and containerd take the last, Docker's own store and podman refuse the image"
             }
-            Pattern::BelowFile => {
+            DifferencePattern::BelowFile => {
                 "lies below a file of a lower layer: Docker, containerd and podman put a directory in the file's place, umoci refuses the image"
             }
         }
     }
 }
 
-impl Squashed {
+impl MergedLayers {
     /// Nothing yet; the paths that will be there are charged to this budget.
-    pub fn new(budget: Arc<Budget>) -> Squashed {
-        Squashed {
+    pub fn new(budget: Arc<Budget>) -> MergedLayers {
+        MergedLayers {
             nodes: Arena::new(budget.clone()),
             ambiguous: Vec::new(),
             ambiguous_in_all: 0,
@@ -100,14 +103,14 @@ impl Squashed {
     }
 
     /// Lays one more layer on top.
-    pub fn apply(&mut self, layer: usize, changes: Changes) -> Result<(), Why> {
-        let layer = u16::try_from(layer).map_err(|_| Why::new("too many layers"))?;
+    pub fn apply(&mut self, layer: usize, changes: LayerChanges) -> Result<(), ImageError> {
+        let layer = u16::try_from(layer).map_err(|_| ImageError::new("too many layers"))?;
         self.entries += changes.len();
         if self.entries > MAX_ENTRIES {
-            return Err(Why::new(format!("the image has more than {MAX_ENTRIES} entries")));
+            return Err(ImageError::new(format!("the image has more than {MAX_ENTRIES} entries")));
         }
         let hidden = Arena::new(self.budget.clone());
-        let mut work = Applying { tree: self, layer, directory: None, hidden, walked: 0 };
+        let mut work = LayerMerge { tree: self, layer, directory: None, hidden, walked: 0 };
         for (path, change) in changes {
             work.apply(&path, change)?;
         }
@@ -115,12 +118,12 @@ impl Squashed {
     }
 }
 
-struct Applying<'a> {
-    tree: &'a mut Squashed,
+struct LayerMerge<'a> {
+    tree: &'a mut MergedLayers,
     layer: u16,
     /// The last directory that was looked up: as written, and where it is. Layers are written
     /// directory by directory, so most look-ups end here.
-    directory: Option<(Vec<u8>, Place)>,
+    directory: Option<(Vec<u8>, ResolvedDirectory)>,
     /// Where this layer has hidden all that lower ones have; there is nothing left to hide again.
     /// It is a directory there where something lay in it.
     hidden: Arena,
@@ -130,32 +133,37 @@ struct Applying<'a> {
 
 /// A directory of the tree.
 #[derive(Debug, Clone)]
-struct Place {
+struct ResolvedDirectory {
     /// Without links.
     path: Vec<u8>,
-    directory: Id,
+    directory: NodeId,
 }
 
-impl Applying<'_> {
-    fn apply(&mut self, path: &[u8], change: Change) -> Result<(), Why> {
+impl LayerMerge<'_> {
+    fn apply(&mut self, path: &[u8], change: PathAction) -> Result<(), ImageError> {
         match change {
-            Change::Put(entry, contents) => self.put(path, entry, contents),
-            Change::HardLink(target) => self.link(path, &target),
-            Change::Whiteout => self.hide(path),
-            Change::Opaque => self.hide_below(path),
+            PathAction::Put(entry, contents) => self.put(path, entry, contents),
+            PathAction::HardLink(target) => self.link(path, &target),
+            PathAction::Whiteout => self.hide(path),
+            PathAction::Opaque => self.hide_below(path),
         }
     }
 
-    fn put(&mut self, path: &[u8], entry: Entry, contents: Option<Payload>) -> Result<(), Why> {
-        let node = Node { entry, contents, layer: self.layer, implied: false };
+    fn put(
+        &mut self,
+        path: &[u8],
+        entry: FileEntry,
+        contents: Option<Payload>,
+    ) -> Result<(), ImageError> {
+        let node = FileNode { entry, contents, layer: self.layer, implied: false };
         if path == b"/" {
             return self.tree.nodes.set(ROOT, node);
         }
-        let Place { path: above, directory } = self.place(path)?;
+        let ResolvedDirectory { path: above, directory } = self.place(path)?;
         let at = child(&above, name(path));
         let is_directory = node.entry.is_directory();
         if is_directory && self.hidden.get(&at).is_some_and(|it| it.entry.is_directory()) {
-            self.note(path, Pattern::PutAndHidden);
+            self.note(path, DifferencePattern::PutAndHidden);
         }
         let id = self.tree.nodes.child(directory, name(path));
         let there = id.and_then(|id| self.tree.nodes.node(id));
@@ -176,7 +184,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), Why> {
+    fn link(&mut self, path: &[u8], target: &[u8]) -> Result<(), ImageError> {
         let directory = self.directory_of(parent(target), false)?;
         let from = directory.map(|place| child(&place.path, name(target)));
         let node = from.as_ref().and_then(|from| self.tree.nodes.get(from));
@@ -185,36 +193,36 @@ impl Applying<'_> {
             && self.hidden.contains(from)
         {
             // In the engines' stores a whiteout is a file of its own, and can be linked to.
-            self.note(path, Pattern::PutAndHidden);
+            self.note(path, DifferencePattern::PutAndHidden);
             return self.hide(path);
         }
         let Some(node) = node.filter(|node| !node.entry.is_directory()) else {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "{}: a hard link to {}, which is not there",
                 path.escape_ascii(),
                 target.escape_ascii()
             )));
         };
-        let Place { path: above, directory } = self.place(path)?;
+        let ResolvedDirectory { path: above, directory } = self.place(path)?;
         let at = child(&above, name(path));
         if from.as_deref() == Some(at.as_slice()) {
-            return Err(Why::new(format!("{}: a hard link to itself", path.escape_ascii())));
+            return Err(ImageError::new(format!("{}: a hard link to itself", path.escape_ascii())));
         }
         if node.layer != self.layer {
-            self.note(path, Pattern::LinkToLowerLayer);
+            self.note(path, DifferencePattern::LinkToLowerLayer);
         }
         if let Some(id) = self.tree.nodes.child(directory, name(path)) {
             self.note_twice(path, &at, self.tree.nodes.node(id).as_ref());
             self.tree.nodes.remove(id);
             self.directory = None;
         }
-        self.tree.nodes.put(directory, name(path), Node { layer: self.layer, ..node })?;
+        self.tree.nodes.put(directory, name(path), FileNode { layer: self.layer, ..node })?;
         Ok(())
     }
 
-    fn hide(&mut self, path: &[u8]) -> Result<(), Why> {
+    fn hide(&mut self, path: &[u8]) -> Result<(), ImageError> {
         if self.crosses_link(parent(path)) {
-            self.note(path, Pattern::HideThroughLink);
+            self.note(path, DifferencePattern::HideThroughLink);
         }
         let Some(place) = self.directory_of(parent(path), false)? else { return Ok(()) };
         let at = child(&place.path, name(path));
@@ -222,10 +230,10 @@ impl Applying<'_> {
         let there = id.and_then(|id| self.tree.nodes.node(id));
         let is_own = there.as_ref().is_some_and(|node| node.layer == self.layer);
         if is_own {
-            self.note(path, Pattern::PutAndHidden);
+            self.note(path, DifferencePattern::PutAndHidden);
         }
         if self.hidden.contains(&at) {
-            self.note(path, Pattern::Twice);
+            self.note(path, DifferencePattern::Twice);
             return Ok(());
         }
         self.directory = None;
@@ -240,13 +248,14 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn hide_below(&mut self, path: &[u8]) -> Result<(), Why> {
+    fn hide_below(&mut self, path: &[u8]) -> Result<(), ImageError> {
         if path == b"/" {
-            self.note(path, Pattern::OpaqueRoot);
+            self.note(path, DifferencePattern::OpaqueRoot);
         } else if self.crosses_link(path) {
-            self.note(path, Pattern::HideThroughLink);
+            self.note(path, DifferencePattern::HideThroughLink);
         }
-        let Some(Place { path: at, directory }) = self.directory_of(path, false)? else {
+        let Some(ResolvedDirectory { path: at, directory }) = self.directory_of(path, false)?
+        else {
             return Ok(());
         };
         if !self.hidden.contains(&at) {
@@ -257,10 +266,10 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn mark_hidden(&mut self, at: &[u8], had_contents: bool) -> Result<(), Why> {
+    fn mark_hidden(&mut self, at: &[u8], had_contents: bool) -> Result<(), ImageError> {
         let mut node = self.implied_directory();
         if !had_contents {
-            node.entry.kind = Kind::Other;
+            node.entry.kind = FileKind::Other;
         }
         self.hidden.insert(at, node)?;
         Ok(())
@@ -268,25 +277,28 @@ impl Applying<'_> {
 
     /// Whether an entry of this layer has put something there already. Another way of writing the
     /// same place is not the same to anybody.
-    fn note_twice(&mut self, path: &[u8], at: &[u8], there: Option<&Node>) {
+    fn note_twice(&mut self, path: &[u8], at: &[u8], there: Option<&FileNode>) {
         let is_own = there.is_some_and(|node| node.layer == self.layer && !node.implied);
         if is_own && path == at {
-            self.note(path, Pattern::Twice);
+            self.note(path, DifferencePattern::Twice);
         }
     }
 
     /// Where an entry lands: its directory, made where it is missing.
-    fn place(&mut self, path: &[u8]) -> Result<Place, Why> {
+    fn place(&mut self, path: &[u8]) -> Result<ResolvedDirectory, ImageError> {
         if let Some((written, place)) = &self.directory
             && written == parent(path)
         {
             return Ok(place.clone());
         }
         if self.crosses_link(parent(path)) {
-            self.note(path, Pattern::WriteThroughLink);
+            self.note(path, DifferencePattern::WriteThroughLink);
         }
         let Some(place) = self.directory_of(parent(path), true)? else {
-            return Err(Why::new(format!("{}: no directory to lie in", path.escape_ascii())));
+            return Err(ImageError::new(format!(
+                "{}: no directory to lie in",
+                path.escape_ascii()
+            )));
         };
         self.directory = Some((parent(path).to_vec(), place.clone()));
         Ok(place)
@@ -294,7 +306,11 @@ impl Applying<'_> {
 
     /// Resolves a directory in the tree as it is now, links included and clamped at the root.
     /// `None`: it is missing and was not to be made.
-    fn directory_of(&mut self, path: &[u8], make: bool) -> Result<Option<Place>, Why> {
+    fn directory_of(
+        &mut self,
+        path: &[u8],
+        make: bool,
+    ) -> Result<Option<ResolvedDirectory>, ImageError> {
         let shown = || path.escape_ascii();
         let mut rest: Vec<Vec<u8>> = names(path).rev().map(<[u8]>::to_vec).collect();
         let mut at: Vec<u8> = b"/".to_vec();
@@ -309,26 +325,28 @@ impl Applying<'_> {
             }
             let here = child(&at, &next);
             if here.len() >= MAX_PATH {
-                return Err(Why::new(format!("{}: the path is too long", shown())));
+                return Err(ImageError::new(format!("{}: the path is too long", shown())));
             }
             // Each name is looked up by the whole path before it, here and among the links.
             self.walked += 2 * here.len() as u64;
             if self.walked > MAX_WALKED {
-                return Err(Why::new("its directories lie too deep in one another, too often"));
+                return Err(ImageError::new(
+                    "its directories lie too deep in one another, too often",
+                ));
             }
             let directory = open.last().copied().unwrap_or(ROOT);
             let id = self.tree.nodes.child(directory, &next);
             let node = id.and_then(|id| self.tree.nodes.node(id));
             let lower = node.as_ref().is_some_and(|node| node.layer != self.layer);
             match node.map(|node| node.entry.kind) {
-                Some(Kind::Directory) => {
+                Some(FileKind::Directory) => {
                     at = here;
                     open.extend(id);
                 }
-                Some(Kind::Symlink(target)) => {
+                Some(FileKind::Symlink(target)) => {
                     links += 1;
                     if links > crate::rootfs::MAX_LINKS {
-                        return Err(Why::new(format!("{}: links without an end", shown())));
+                        return Err(ImageError::new(format!("{}: links without an end", shown())));
                     }
                     if target.first() == Some(&b'/') {
                         at = b"/".to_vec();
@@ -343,7 +361,7 @@ impl Applying<'_> {
                     at = here;
                 }
                 Some(_) if lower => {
-                    self.note(path, Pattern::BelowFile);
+                    self.note(path, DifferencePattern::BelowFile);
                     // Engines see no link of a lower layer: the first name that is no directory
                     // to them becomes one.
                     let written = self.first_link(path).filter(|(_, layer)| *layer != self.layer);
@@ -353,7 +371,7 @@ impl Applying<'_> {
                 }
                 Some(_) => {
                     let file = here.escape_ascii();
-                    return Err(Why::new(format!(
+                    return Err(ImageError::new(format!(
                         "{}: {file} is a file of the same layer",
                         shown()
                     )));
@@ -361,13 +379,13 @@ impl Applying<'_> {
             }
         }
         let directory = open.last().copied().unwrap_or(ROOT);
-        Ok(Some(Place { path: at, directory }))
+        Ok(Some(ResolvedDirectory { path: at, directory }))
     }
 
     /// A directory that no entry puts.
-    fn implied_directory(&self) -> Node {
-        let entry = Entry::implied_directory();
-        Node { entry, contents: None, layer: self.layer, implied: true }
+    fn implied_directory(&self) -> FileNode {
+        let entry = FileEntry::implied_directory();
+        FileNode { entry, contents: None, layer: self.layer, implied: true }
     }
 
     /// Whether a name of the directory is a link that a lower layer made: engines that write
@@ -385,24 +403,24 @@ impl Applying<'_> {
             at.extend_from_slice(next);
             id = self.tree.nodes.child(id, next)?;
             let node = self.tree.nodes.node(id)?;
-            if matches!(node.entry.kind, Kind::Symlink(_)) {
+            if matches!(node.entry.kind, FileKind::Symlink(_)) {
                 return Some((at, node.layer));
             }
         }
         None
     }
 
-    fn note(&mut self, path: &[u8], pattern: Pattern) {
+    fn note(&mut self, path: &[u8], pattern: DifferencePattern) {
         self.tree.ambiguous_in_all += 1;
         if self.tree.ambiguous.len() < MAX_AMBIGUOUS {
             let layer = usize::from(self.layer);
-            self.tree.ambiguous.push(Ambiguous { path: path.to_vec(), layer, pattern });
+            self.tree.ambiguous.push(EngineDifference { path: path.to_vec(), layer, pattern });
         }
     }
 
     /// Takes away what lower layers put below a place, but for the directories in which this layer
     /// has put something.
-    fn hide_lower(&mut self, directory: Id) {
+    fn hide_lower(&mut self, directory: NodeId) {
         let layer = self.layer;
         self.tree.nodes.remove_below(directory, &|node| node.layer == layer);
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::rootfs::budget::{Budget, Charge};
-use crate::rootfs::{Entry, Kind, Payload, Why};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::{FileEntry, FileKind, Payload};
 
 /// What a layer does at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum PathAction {
     /// Puts this there.
-    Put(Entry, Option<Payload>),
+    Put(FileEntry, Option<Payload>),
     /// Puts another name of the file at this path there.
     HardLink(Vec<u8>),
     /// Hides what lower layers have there.
@@ -21,9 +22,9 @@ pub enum Change {
 /// The changes of a layer, in its own order. Every path is kept as what it does not share with
 /// the one before it.
 #[derive(Debug, Clone)]
-pub struct Changes {
+pub struct LayerChanges {
     budget: Arc<Budget>,
-    chunks: Vec<Arc<Chunk>>,
+    chunks: Vec<Arc<RecordChunk>>,
     /// What will be the next chunk.
     open: Vec<u8>,
     last: Vec<u8>,
@@ -32,7 +33,7 @@ pub struct Changes {
 
 /// Records one behind the other.
 #[derive(Debug)]
-struct Chunk {
+struct RecordChunk {
     records: Vec<u8>,
     /// Gives the bytes back with them.
     _charge: Charge,
@@ -52,10 +53,10 @@ const OPAQUE: u8 = 6;
 /// Added for a file whose contents were kept.
 const KEPT: u8 = 0x80;
 
-impl Changes {
+impl LayerChanges {
     /// None; they will be charged to this budget.
-    pub fn new(budget: Arc<Budget>) -> Changes {
-        Changes { budget, chunks: Vec::new(), open: Vec::new(), last: Vec::new(), length: 0 }
+    pub fn new(budget: Arc<Budget>) -> LayerChanges {
+        LayerChanges { budget, chunks: Vec::new(), open: Vec::new(), last: Vec::new(), length: 0 }
     }
 
     /// How many there are.
@@ -73,19 +74,19 @@ impl Changes {
     /// # Errors
     ///
     /// The budget is used up.
-    pub fn push(&mut self, path: Vec<u8>, change: &Change) -> Result<(), Why> {
+    pub fn push(&mut self, path: Vec<u8>, change: &PathAction) -> Result<(), ImageError> {
         let shared = path.iter().zip(&self.last).take_while(|(a, b)| a == b).count();
         let out = &mut self.open;
         push_number(out, shared as u64);
         push_text(out, path.get(shared..).unwrap_or_default());
         match change {
-            Change::Put(entry, contents) => push_entry(out, entry, *contents),
-            Change::HardLink(target) => {
+            PathAction::Put(entry, contents) => push_entry(out, entry, *contents),
+            PathAction::HardLink(target) => {
                 out.push(HARD_LINK);
                 push_text(out, target);
             }
-            Change::Whiteout => out.push(WHITEOUT),
-            Change::Opaque => out.push(OPAQUE),
+            PathAction::Whiteout => out.push(WHITEOUT),
+            PathAction::Opaque => out.push(OPAQUE),
         }
         self.last = path;
         self.length += 1;
@@ -93,27 +94,27 @@ impl Changes {
             let records = std::mem::take(&mut self.open);
             let mut charge = Charge::new(self.budget.clone());
             charge.add(records.capacity())?;
-            self.chunks.push(Arc::new(Chunk { records, _charge: charge }));
+            self.chunks.push(Arc::new(RecordChunk { records, _charge: charge }));
         }
         Ok(())
     }
 }
 
-fn push_entry(out: &mut Vec<u8>, entry: &Entry, contents: Option<Payload>) {
+fn push_entry(out: &mut Vec<u8>, entry: &FileEntry, contents: Option<Payload>) {
     let tag = match entry.kind {
-        Kind::File { .. } => FILE,
-        Kind::Directory => DIRECTORY,
-        Kind::Symlink(_) => SYMLINK,
-        Kind::Other => OTHER,
+        FileKind::File { .. } => FILE,
+        FileKind::Directory => DIRECTORY,
+        FileKind::Symlink(_) => SYMLINK,
+        FileKind::Other => OTHER,
     };
     out.push(tag | if contents.is_some() { KEPT } else { 0 });
     for number in [entry.mode, entry.uid, entry.gid] {
         push_number(out, u64::from(number));
     }
     match &entry.kind {
-        Kind::File { size } => push_number(out, *size),
-        Kind::Symlink(target) => push_text(out, target),
-        Kind::Directory | Kind::Other => {}
+        FileKind::File { size } => push_number(out, *size),
+        FileKind::Symlink(target) => push_text(out, target),
+        FileKind::Directory | FileKind::Other => {}
     }
     if let Some(payload) = contents {
         push_number(out, payload.index() as u64);
@@ -135,12 +136,12 @@ fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-impl IntoIterator for Changes {
-    type Item = (Vec<u8>, Change);
+impl IntoIterator for LayerChanges {
+    type Item = (Vec<u8>, PathAction);
     type IntoIter = IntoIter;
 
     fn into_iter(self) -> IntoIter {
-        let Changes { chunks, open, .. } = self;
+        let LayerChanges { chunks, open, .. } = self;
         IntoIter { chunks: chunks.into_iter(), chunk: None, open, at: 0, path: Vec::new() }
     }
 }
@@ -149,19 +150,20 @@ impl IntoIterator for Changes {
 /// the changes has it.
 #[derive(Debug)]
 pub struct IntoIter {
-    chunks: std::vec::IntoIter<Arc<Chunk>>,
+    chunks: std::vec::IntoIter<Arc<RecordChunk>>,
     /// What is read; after the last chunk what was never one.
-    chunk: Option<Arc<Chunk>>,
+    chunk: Option<Arc<RecordChunk>>,
     open: Vec<u8>,
     at: usize,
     path: Vec<u8>,
 }
 
 impl Iterator for IntoIter {
-    type Item = (Vec<u8>, Change);
+    type Item = (Vec<u8>, PathAction);
 
-    fn next(&mut self) -> Option<(Vec<u8>, Change)> {
-        let length = |chunk: &Option<Arc<Chunk>>| chunk.as_ref().map_or(0, |it| it.records.len());
+    fn next(&mut self) -> Option<(Vec<u8>, PathAction)> {
+        let length =
+            |chunk: &Option<Arc<RecordChunk>>| chunk.as_ref().map_or(0, |it| it.records.len());
         if self.at == length(&self.chunk)
             && let Some(next) = self.chunks.next()
         {
@@ -170,7 +172,7 @@ impl Iterator for IntoIter {
             (self.at, self.chunk) = (0, None);
         }
         let records = self.chunk.as_ref().map_or(&self.open, |chunk| &chunk.records);
-        let mut reader = Reader(records.get(self.at..)?);
+        let mut reader = TarReader(records.get(self.at..)?);
         let before = reader.0.len();
         let change = reader.change(&mut self.path)?;
         self.at += before - reader.0.len();
@@ -179,30 +181,30 @@ impl Iterator for IntoIter {
 }
 
 /// Takes off the front what was pushed.
-struct Reader<'a>(&'a [u8]);
+struct TarReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
-    fn change(&mut self, path: &mut Vec<u8>) -> Option<Change> {
+impl<'a> TarReader<'a> {
+    fn change(&mut self, path: &mut Vec<u8>) -> Option<PathAction> {
         path.truncate(self.length()?);
         path.extend_from_slice(self.text()?);
         let tag = self.byte()?;
         Some(match tag {
-            HARD_LINK => Change::HardLink(self.text()?.to_vec()),
-            WHITEOUT => Change::Whiteout,
-            OPAQUE => Change::Opaque,
+            HARD_LINK => PathAction::HardLink(self.text()?.to_vec()),
+            WHITEOUT => PathAction::Whiteout,
+            OPAQUE => PathAction::Opaque,
             _ => {
                 let (mode, uid, gid) = (self.small()?, self.small()?, self.small()?);
                 let kind = match tag & !KEPT {
-                    FILE => Kind::File { size: self.number()? },
-                    DIRECTORY => Kind::Directory,
-                    SYMLINK => Kind::Symlink(self.text()?.to_vec()),
-                    _ => Kind::Other,
+                    FILE => FileKind::File { size: self.number()? },
+                    DIRECTORY => FileKind::Directory,
+                    SYMLINK => FileKind::Symlink(self.text()?.to_vec()),
+                    _ => FileKind::Other,
                 };
                 let contents = match tag & KEPT {
                     0 => None,
                     _ => Some(Payload::new(self.length()?).ok()?),
                 };
-                Change::Put(Entry { kind, mode, uid, gid }, contents)
+                PathAction::Put(FileEntry { kind, mode, uid, gid }, contents)
             }
         })
     }
@@ -244,31 +246,31 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::Kind;
+    use crate::rootfs::FileKind;
 
     #[test]
     fn what_was_added_comes_out_again() {
-        let entry = |kind| Entry { kind, mode: 0o7755, uid: u32::MAX, gid: 1000 };
-        let link = |target: &[u8]| entry(Kind::Symlink(target.to_vec()));
+        let entry = |kind| FileEntry { kind, mode: 0o7755, uid: u32::MAX, gid: 1000 };
+        let link = |target: &[u8]| entry(FileKind::Symlink(target.to_vec()));
         let contents = |index| Some(Payload::new(index).unwrap());
-        let file = |size| entry(Kind::File { size });
-        let all: Vec<(Vec<u8>, Change)> = vec![
-            (b"/".to_vec(), Change::Put(entry(Kind::Directory), None)),
-            (b"/usr/lib".to_vec(), Change::Put(entry(Kind::Directory), None)),
-            (b"/usr/lib/a".to_vec(), Change::Put(file(u64::MAX), contents(0))),
-            (b"/usr/lib/a".to_vec(), Change::Put(file(0), None)),
-            (b"/usr/li".to_vec(), Change::Put(link(b""), None)),
-            (b"/usr/\xff".to_vec(), Change::Put(link(&[b'x'; 300]), None)),
-            (b"/dev/null".to_vec(), Change::Put(entry(Kind::Other), None)),
-            (b"/usr/lib/b".to_vec(), Change::HardLink(b"/usr/lib/a".to_vec())),
-            (b"/usr/lib/c".to_vec(), Change::Whiteout),
-            (b"/usr".to_vec(), Change::Opaque),
-            (b"/z".to_vec(), Change::Put(file(1), contents(1 << 31))),
+        let file = |size| entry(FileKind::File { size });
+        let all: Vec<(Vec<u8>, PathAction)> = vec![
+            (b"/".to_vec(), PathAction::Put(entry(FileKind::Directory), None)),
+            (b"/usr/lib".to_vec(), PathAction::Put(entry(FileKind::Directory), None)),
+            (b"/usr/lib/a".to_vec(), PathAction::Put(file(u64::MAX), contents(0))),
+            (b"/usr/lib/a".to_vec(), PathAction::Put(file(0), None)),
+            (b"/usr/li".to_vec(), PathAction::Put(link(b""), None)),
+            (b"/usr/\xff".to_vec(), PathAction::Put(link(&[b'x'; 300]), None)),
+            (b"/dev/null".to_vec(), PathAction::Put(entry(FileKind::Other), None)),
+            (b"/usr/lib/b".to_vec(), PathAction::HardLink(b"/usr/lib/a".to_vec())),
+            (b"/usr/lib/c".to_vec(), PathAction::Whiteout),
+            (b"/usr".to_vec(), PathAction::Opaque),
+            (b"/z".to_vec(), PathAction::Put(file(1), contents(1 << 31))),
         ];
         // Once in memory, once in many chunks.
         for times in [1, 5000] {
             let budget = Arc::new(Budget::default());
-            let mut changes = Changes::new(budget.clone());
+            let mut changes = LayerChanges::new(budget.clone());
             assert!(changes.is_empty());
             for (path, change) in std::iter::repeat_n(&all, times).flatten() {
                 changes.push(path.clone(), change).unwrap();

@@ -40,34 +40,34 @@ impl Compression {
 
 /// The plain bytes of a compressed stream, up to the limits on inflation.
 pub struct Decoder<R> {
-    stream: Stream<Counting<R>>,
+    stream: ChunkReader<CountedReader<R>>,
     inflated: u64,
     total: Arc<AtomicU64>,
 }
 
-enum Stream<R> {
+enum ChunkReader<R> {
     Gzip(Box<MultiGzDecoder<R>>),
-    Zstd(Box<Frames<R>>),
+    Zstd(Box<ZstdFrames<R>>),
 }
 
 impl<R: BufRead> Decoder<R> {
     /// Every member of a gzip stream. `total` is what all streams of an image have inflated to.
     pub fn gzip(reader: R, total: Arc<AtomicU64>) -> Decoder<R> {
-        let reader = Counting { reader, count: 0 };
-        let stream = Stream::Gzip(Box::new(MultiGzDecoder::new(reader)));
+        let reader = CountedReader { reader, count: 0 };
+        let stream = ChunkReader::Gzip(Box::new(MultiGzDecoder::new(reader)));
         Decoder { stream, inflated: 0, total }
     }
 
     /// Every frame of a zstd stream. `total` is what all streams of an image have inflated to.
     pub fn zstd(reader: R, total: Arc<AtomicU64>) -> Decoder<R> {
-        let reader = Counting { reader, count: 0 };
-        Decoder { stream: Stream::Zstd(Box::new(Frames::new(reader))), inflated: 0, total }
+        let reader = CountedReader { reader, count: 0 };
+        Decoder { stream: ChunkReader::Zstd(Box::new(ZstdFrames::new(reader))), inflated: 0, total }
     }
 
     fn compressed(&self) -> u64 {
         match &self.stream {
-            Stream::Gzip(decoder) => decoder.get_ref().count,
-            Stream::Zstd(frames) => frames.reader.count,
+            ChunkReader::Gzip(decoder) => decoder.get_ref().count,
+            ChunkReader::Zstd(frames) => frames.reader.count,
         }
     }
 }
@@ -75,8 +75,8 @@ impl<R: BufRead> Decoder<R> {
 impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.stream {
-            Stream::Gzip(decoder) => decoder.read(buffer)?,
-            Stream::Zstd(frames) => frames.read(buffer)?,
+            ChunkReader::Gzip(decoder) => decoder.read(buffer)?,
+            ChunkReader::Zstd(frames) => frames.read(buffer)?,
         };
         self.inflated += count as u64;
         let total = self.total.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
@@ -93,12 +93,12 @@ impl<R: BufRead> Read for Decoder<R> {
     }
 }
 
-struct Counting<R> {
+struct CountedReader<R> {
     reader: R,
     count: u64,
 }
 
-impl<R: BufRead> Read for Counting<R> {
+impl<R: BufRead> Read for CountedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         self.count += count as u64;
@@ -106,7 +106,7 @@ impl<R: BufRead> Read for Counting<R> {
     }
 }
 
-impl<R: BufRead> BufRead for Counting<R> {
+impl<R: BufRead> BufRead for CountedReader<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.reader.fill_buf()
     }
@@ -118,15 +118,15 @@ impl<R: BufRead> BufRead for Counting<R> {
 }
 
 /// Every frame of a zstd stream, one after the other.
-struct Frames<R> {
+struct ZstdFrames<R> {
     reader: R,
     decoder: FrameDecoder,
     in_frame: bool,
 }
 
-impl<R: BufRead> Frames<R> {
-    fn new(reader: R) -> Frames<R> {
-        Frames { reader, decoder: FrameDecoder::new(), in_frame: false }
+impl<R: BufRead> ZstdFrames<R> {
+    fn new(reader: R) -> ZstdFrames<R> {
+        ZstdFrames { reader, decoder: FrameDecoder::new(), in_frame: false }
     }
 
     /// Goes to the next frame with contents; false at the end of the stream.
@@ -156,7 +156,7 @@ impl<R: BufRead> Frames<R> {
     }
 }
 
-impl<R: BufRead> Read for Frames<R> {
+impl<R: BufRead> Read for ZstdFrames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

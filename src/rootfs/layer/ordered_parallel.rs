@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 /// Does the work of every number below `count` on up to `at_once` threads, and takes the results
 /// in their order. No work is begun while as many results wait for an earlier one, so that only
 /// these are there at a time; after an error none is begun any more.
-pub fn in_order<R: Send, E>(
+pub fn map_ordered_parallel<R: Send, E>(
     count: usize,
     at_once: usize,
     work: impl Fn(usize) -> R + Sync,
@@ -73,7 +73,7 @@ mod tests {
             taken.fetch_add(1, Ordering::SeqCst);
             Ok::<(), ()>(())
         };
-        in_order(20, 3, work, &mut take).unwrap();
+        map_ordered_parallel(20, 3, work, &mut take).unwrap();
         assert_eq!(order, (0..20).map(|index| (index, index * 10)).collect::<Vec<_>>());
     }
 
@@ -85,9 +85,9 @@ mod tests {
             index
         };
         let mut take = |index: usize, _| if index == 2 { Err(index) } else { Ok(()) };
-        assert_eq!(in_order(1000, 4, work, &mut take), Err(2));
+        assert_eq!(map_ordered_parallel(1000, 4, work, &mut take), Err(2));
         assert!(begun.into_inner() <= 2 + 4, "what was begun before the error");
         let nothing = |_: usize| -> usize { unreachable!("there is nothing to do") };
-        assert_eq!(in_order(0, 4, nothing, &mut |_, _| Err(())), Ok(()));
+        assert_eq!(map_ordered_parallel(0, 4, nothing, &mut |_, _| Err(())), Ok(()));
     }
 }

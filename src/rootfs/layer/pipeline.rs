@@ -6,29 +6,29 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::rootfs::MAX_TRAILING;
 use crate::rootfs::document::digest::{Digest, Hasher};
-use crate::rootfs::layer::tar::Source;
+use crate::rootfs::layer::tar::TarSource;
 
 /// Bytes of a piece. zlib keeps a copy of its last 32 KiB after each, so that long pieces are
 /// cheaper, and a few of them still fit into a core's own cache.
-const PIECE: usize = 256 << 10;
+const CHUNK: usize = 256 << 10;
 /// Pieces that wait between two threads.
-const PIECES: usize = 3;
+const MAX_WAITING_CHUNKS: usize = 3;
 
 /// Something that gives its bytes piece by piece.
-pub trait Fill: Send {
+pub trait ChunkSource: Send {
     /// Makes the next piece out of `piece`, whatever was in it. An empty one is the end.
-    fn fill(&mut self, piece: &mut Vec<u8>) -> io::Result<()>;
+    fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<()>;
 }
 
 /// The pieces of a reader.
 #[derive(Debug)]
-pub struct Cut<R>(pub R);
+pub struct Chunked<R>(pub R);
 
-impl<R: Read + Send> Fill for Cut<R> {
-    fn fill(&mut self, piece: &mut Vec<u8>) -> io::Result<()> {
-        piece.resize(PIECE, 0);
+impl<R: Read + Send> ChunkSource for Chunked<R> {
+    fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<()> {
+        chunk.resize(CHUNK, 0);
         let mut filled = 0;
-        while let Some(rest) = piece.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.0.read(rest) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
@@ -36,42 +36,42 @@ impl<R: Read + Send> Fill for Cut<R> {
                 Err(error) => return Err(error),
             }
         }
-        piece.truncate(filled);
+        chunk.truncate(filled);
         Ok(())
     }
 }
 
 /// Pieces that are hashed as they pass.
 #[derive(Debug)]
-pub struct Hashed<F> {
-    pieces: F,
+pub struct HashedChunks<F> {
+    chunks: F,
     hasher: Hasher,
     /// What could not be filled is missing in the digest.
     broken: bool,
 }
 
-impl<F: Fill> Hashed<F> {
+impl<F: ChunkSource> HashedChunks<F> {
     /// Hashed by the algorithm of `like`.
-    pub fn new(pieces: F, like: Option<&Digest>) -> Hashed<F> {
-        Hashed { pieces, hasher: Hasher::new(like), broken: false }
+    pub fn new(chunks: F, like: Option<&Digest>) -> HashedChunks<F> {
+        HashedChunks { chunks, hasher: Hasher::new(like), broken: false }
     }
 
     /// Takes in what is left, and gives the digest and the size of the whole.
     pub fn finish(mut self) -> io::Result<(Digest, u64)> {
-        let mut piece = Vec::new();
+        let mut chunk = Vec::new();
         let mut trailing = 0;
         loop {
             if self.broken {
                 return Err(io::Error::other("not everything could be read"));
             }
-            self.fill(&mut piece)?;
-            trailing += piece.len() as u64;
+            self.fill(&mut chunk)?;
+            trailing += chunk.len() as u64;
             if trailing > MAX_TRAILING {
                 return Err(io::Error::other(format!(
                     "more than {MAX_TRAILING} bytes follow the archive's end"
                 )));
             }
-            if piece.is_empty() {
+            if chunk.is_empty() {
                 let size = self.hasher.size();
                 return Ok((self.hasher.finish(), size));
             }
@@ -79,11 +79,11 @@ impl<F: Fill> Hashed<F> {
     }
 }
 
-impl<F: Fill> Fill for Hashed<F> {
-    fn fill(&mut self, piece: &mut Vec<u8>) -> io::Result<()> {
-        let filled = self.pieces.fill(piece);
+impl<F: ChunkSource> ChunkSource for HashedChunks<F> {
+    fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<()> {
+        let filled = self.chunks.fill(chunk);
         match &filled {
-            Ok(()) => self.hasher.update(piece),
+            Ok(()) => self.hasher.update(chunk),
             Err(_) => self.broken = true,
         }
         filled
@@ -92,16 +92,16 @@ impl<F: Fill> Fill for Hashed<F> {
 
 /// Pieces that another thread has filled.
 #[derive(Debug)]
-pub struct Received {
+pub struct ChunkReceiver {
     filled: Receiver<io::Result<Vec<u8>>>,
     used: Sender<Vec<u8>>,
 }
 
-impl Fill for Received {
-    fn fill(&mut self, piece: &mut Vec<u8>) -> io::Result<()> {
+impl ChunkSource for ChunkReceiver {
+    fn fill(&mut self, chunk: &mut Vec<u8>) -> io::Result<()> {
         // A closed channel is the end: the other thread never sends an empty piece.
         let next = self.filled.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
-        let used = std::mem::replace(piece, next);
+        let used = std::mem::replace(chunk, next);
         // Fails only once the other thread has filled its last.
         let _ = self.used.send(used);
         Ok(())
@@ -110,61 +110,61 @@ impl Fill for Received {
 
 /// Lets a thread of its own fill pieces, a few ahead of the one that takes them. The thread gives
 /// its side back at the end, after an error, and as soon as nobody takes any more.
-pub fn ahead<'scope, F: Fill + 'scope>(
+pub fn read_ahead<'scope, F: ChunkSource + 'scope>(
     scope: &'scope Scope<'scope, '_>,
-    mut pieces: F,
-) -> (Received, ScopedJoinHandle<'scope, F>) {
-    let (full, filled) = sync_channel(PIECES);
+    mut chunks: F,
+) -> (ChunkReceiver, ScopedJoinHandle<'scope, F>) {
+    let (full, filled) = sync_channel(MAX_WAITING_CHUNKS);
     let (used, empty) = channel();
     let thread = scope.spawn(move || {
         loop {
-            let mut piece = empty.try_recv().unwrap_or_default();
-            match pieces.fill(&mut piece) {
-                Ok(()) if piece.is_empty() => return pieces,
-                Ok(()) if full.send(Ok(piece)).is_ok() => {}
+            let mut chunk = empty.try_recv().unwrap_or_default();
+            match chunks.fill(&mut chunk) {
+                Ok(()) if chunk.is_empty() => return chunks,
+                Ok(()) if full.send(Ok(chunk)).is_ok() => {}
                 // Nobody takes any more.
-                Ok(()) => return pieces,
+                Ok(()) => return chunks,
                 Err(error) => {
                     let _ = full.send(Err(error));
-                    return pieces;
+                    return chunks;
                 }
             }
         }
     });
-    (Received { filled, used }, thread)
+    (ChunkReceiver { filled, used }, thread)
 }
 
 /// Pieces read as one stream.
 #[derive(Debug)]
-pub struct Stream<F> {
-    pieces: F,
-    piece: Vec<u8>,
+pub struct ChunkReader<F> {
+    chunks: F,
+    chunk: Vec<u8>,
     used: usize,
 }
 
-impl<F: Fill> Stream<F> {
+impl<F: ChunkSource> ChunkReader<F> {
     /// From the first piece on.
-    pub fn new(pieces: F) -> Stream<F> {
-        Stream { pieces, piece: Vec::new(), used: 0 }
+    pub fn new(chunks: F) -> ChunkReader<F> {
+        ChunkReader { chunks, chunk: Vec::new(), used: 0 }
     }
 
     /// What gave the pieces; what is left of the last one is lost.
-    pub fn into_pieces(self) -> F {
-        self.pieces
+    pub fn into_chunks(self) -> F {
+        self.chunks
     }
 }
 
-impl<F: Fill> BufRead for Stream<F> {
+impl<F: ChunkSource> BufRead for ChunkReader<F> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.used >= self.piece.len() {
+        if self.used >= self.chunk.len() {
             self.used = 0;
             // A piece that could not be filled is not there.
-            if let Err(error) = self.pieces.fill(&mut self.piece) {
-                self.piece.clear();
+            if let Err(error) = self.chunks.fill(&mut self.chunk) {
+                self.chunk.clear();
                 return Err(error);
             }
         }
-        Ok(self.piece.get(self.used..).unwrap_or_default())
+        Ok(self.chunk.get(self.used..).unwrap_or_default())
     }
 
     fn consume(&mut self, count: usize) {
@@ -172,7 +172,7 @@ impl<F: Fill> BufRead for Stream<F> {
     }
 }
 
-impl<F: Fill> Read for Stream<F> {
+impl<F: ChunkSource> Read for ChunkReader<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut rest = self.fill_buf()?;
         let count = rest.read(buffer)?;
@@ -181,7 +181,7 @@ impl<F: Fill> Read for Stream<F> {
     }
 }
 
-impl<F: Fill> Source for Stream<F> {
+impl<F: ChunkSource> TarSource for ChunkReader<F> {
     fn skip(&mut self, mut count: u64) -> io::Result<()> {
         while count > 0 {
             let rest = self.fill_buf()?.len();
@@ -208,8 +208,9 @@ mod tests {
     fn what_a_thread_reads_ahead_arrives_whole_and_hashed() {
         let bytes = bytes();
         std::thread::scope(|scope| {
-            let (received, thread) = ahead(scope, Hashed::new(Cut(&bytes[..]), None));
-            let mut stream = Stream::new(received);
+            let (received, thread) =
+                read_ahead(scope, HashedChunks::new(Chunked(&bytes[..]), None));
+            let mut stream = ChunkReader::new(received);
             stream.skip(10).unwrap();
             let mut rest = Vec::new();
             stream.read_to_end(&mut rest).unwrap();
@@ -224,7 +225,8 @@ mod tests {
     fn what_nobody_takes_is_hashed_all_the_same() {
         let bytes = bytes();
         std::thread::scope(|scope| {
-            let (received, thread) = ahead(scope, Hashed::new(Cut(&bytes[..]), None));
+            let (received, thread) =
+                read_ahead(scope, HashedChunks::new(Chunked(&bytes[..]), None));
             drop(received);
             let (digest, size) = thread.join().unwrap().finish().unwrap();
             assert_eq!((digest, size), (Digest::sha256(&bytes), bytes.len() as u64));
@@ -245,8 +247,8 @@ mod tests {
         }
         std::thread::scope(|scope| {
             let reader = (&b"abc"[..]).chain(Broken(false));
-            let (received, thread) = ahead(scope, Hashed::new(Cut(reader), None));
-            let error = Stream::new(received).read_to_end(&mut Vec::new()).unwrap_err();
+            let (received, thread) = read_ahead(scope, HashedChunks::new(Chunked(reader), None));
+            let error = ChunkReader::new(received).read_to_end(&mut Vec::new()).unwrap_err();
             assert_eq!(error.to_string(), "broken");
             assert!(thread.join().unwrap().finish().is_err(), "a digest of half the bytes");
         });

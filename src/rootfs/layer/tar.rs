@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use crate::rootfs::error::TarError;
+
 /// Bytes of an extension header in a tar stream; Go's own limit.
 pub const MAX_SPECIAL_HEADER: u64 = 1 << 20;
 
@@ -18,7 +20,7 @@ const BLOCK_SIZE: u64 = 512;
 const MAX_SPECIAL_HEADERS: usize = 64;
 
 /// Bytes in order that can also be passed over.
-pub trait Source: Read + Sized {
+pub trait TarSource: Read + Sized {
     /// Passes over `count` bytes. An end before them is an error.
     fn skip(&mut self, count: u64) -> io::Result<()> {
         let passed = io::copy(&mut self.by_ref().take(count), &mut io::sink())?;
@@ -26,7 +28,7 @@ pub trait Source: Read + Sized {
     }
 }
 
-impl Source for &[u8] {
+impl TarSource for &[u8] {
     fn skip(&mut self, count: u64) -> io::Result<()> {
         let rest = usize::try_from(count).ok().and_then(|count| self.get(count..));
         *self = rest.ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -34,31 +36,9 @@ impl Source for &[u8] {
     }
 }
 
-/// Why a stream is not a tar archive that engines would take.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The stream itself.
-    #[error("{0}")]
-    Read(#[from] io::Error),
-    /// The bytes of a header.
-    #[error("damaged tar header at byte {at}: {why}")]
-    Header {
-        /// Offset of the header's block in the tar stream.
-        at: u64,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// The stream ends inside an entry.
-    #[error("the tar stream is cut off at byte {at}")]
-    Truncated {
-        /// Bytes read until the end.
-        at: u64,
-    },
-}
-
 /// One entry, after its extension headers were merged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub struct TarHeader {
     /// As written, extension headers included; neither normalised nor checked.
     pub name: Vec<u8>,
     /// The target of a link, as written.
@@ -120,7 +100,7 @@ fn has_contents(flag: u8) -> bool {
 
 /// Reads one archive, entry by entry.
 #[derive(Debug)]
-pub struct Reader<S> {
+pub struct TarReader<S> {
     source: S,
     /// Bytes taken from the source.
     at: u64,
@@ -131,10 +111,10 @@ pub struct Reader<S> {
     ended: bool,
 }
 
-impl<S: Source> Reader<S> {
+impl<S: TarSource> TarReader<S> {
     /// A reader at the first header.
-    pub fn new(source: S) -> Reader<S> {
-        Reader { source, at: 0, remaining: 0, padding: 0, ended: false }
+    pub fn new(source: S) -> TarReader<S> {
+        TarReader { source, at: 0, remaining: 0, padding: 0, ended: false }
     }
 
     /// The source, wherever the archive's end left it.
@@ -143,7 +123,7 @@ impl<S: Source> Reader<S> {
     }
 
     /// The next entry; `None` after the last.
-    pub fn next_entry(&mut self) -> Result<Option<Header>, Error> {
+    pub fn next_entry(&mut self) -> Result<Option<TarHeader>, TarError> {
         let mut pax: Option<Pax> = None;
         let mut long_name: Vec<u8> = Vec::new();
         let mut long_link: Vec<u8> = Vec::new();
@@ -168,7 +148,7 @@ impl<S: Source> Reader<S> {
                 }
             }
         }
-        Err(Error::Header { at: self.at, why: "extension headers without an entry" })
+        Err(TarError::Header { at: self.at, why: "extension headers without an entry" })
     }
 
     /// Of the current entry's contents, in bytes: what has not been read.
@@ -177,12 +157,12 @@ impl<S: Source> Reader<S> {
     }
 
     /// Reads from the current entry's contents.
-    pub fn read_contents(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    pub fn read_contents(&mut self, buffer: &mut [u8]) -> Result<usize, TarError> {
         let most = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(buffer.len());
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..most).filter(|rest| !rest.is_empty()) {
             match self.source.read(rest) {
-                Ok(0) => return Err(Error::Truncated { at: self.at }),
+                Ok(0) => return Err(TarError::Truncated { at: self.at }),
                 Ok(count) => {
                     filled += count;
                     self.at += count as u64;
@@ -196,7 +176,7 @@ impl<S: Source> Reader<S> {
     }
 
     /// Appends up to `limit` bytes of the current entry's contents.
-    pub fn append_contents(&mut self, to: &mut Vec<u8>, limit: u64) -> Result<(), Error> {
+    pub fn append_contents(&mut self, to: &mut Vec<u8>, limit: u64) -> Result<(), TarError> {
         let mut left = self.remaining.min(limit);
         // Grown step by step: the size is the archive's claim, the bytes are not there yet.
         while left > 0 {
@@ -215,7 +195,7 @@ impl<S: Source> Reader<S> {
         Contents { reader: self }
     }
 
-    fn pass_contents(&mut self) -> Result<(), Error> {
+    fn pass_contents(&mut self) -> Result<(), TarError> {
         let count = self.remaining;
         if count > 0 {
             self.source.skip(count).map_err(|error| self.read_error(error))?;
@@ -239,7 +219,7 @@ impl<S: Source> Reader<S> {
     }
 
     /// Fills the buffer as far as the source reaches.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, TarError> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.source.read(rest) {
@@ -252,18 +232,18 @@ impl<S: Source> Reader<S> {
         Ok(filled)
     }
 
-    fn read_block(&mut self) -> Result<Option<[u8; BLOCK]>, Error> {
+    fn read_block(&mut self) -> Result<Option<[u8; BLOCK]>, TarError> {
         let mut block = [0; BLOCK];
         let filled = self.fill(&mut block)?;
         self.at += filled as u64;
         match filled {
             0 => Ok(None),
             BLOCK => Ok(Some(block)),
-            _ => Err(Error::Truncated { at: self.at }),
+            _ => Err(TarError::Truncated { at: self.at }),
         }
     }
 
-    fn read_header(&mut self) -> Result<Option<Raw>, Error> {
+    fn read_header(&mut self) -> Result<Option<RawHeader>, TarError> {
         if self.ended {
             return Ok(None);
         }
@@ -277,17 +257,17 @@ impl<S: Source> Reader<S> {
             return match self.read_block()? {
                 None => Ok(None),
                 Some(second) if second == [0; BLOCK] => Ok(None),
-                Some(_) => Err(Error::Header { at, why: "one zero block in front of a header" }),
+                Some(_) => Err(TarError::Header { at, why: "one zero block in front of a header" }),
             };
         }
-        let raw = Raw::parse(&block, at)?;
+        let raw = RawHeader::parse(&block, at)?;
         self.set_contents(if has_contents(raw.flag) { raw.size } else { 0 });
         Ok(Some(raw))
     }
 
-    fn read_special(&mut self, at: u64) -> Result<Vec<u8>, Error> {
+    fn read_special(&mut self, at: u64) -> Result<Vec<u8>, TarError> {
         if self.remaining > MAX_SPECIAL_HEADER {
-            return Err(Error::Header { at, why: "an extension header of more than 1 MiB" });
+            return Err(TarError::Header { at, why: "an extension header of more than 1 MiB" });
         }
         let mut bytes = Vec::new();
         self.append_contents(&mut bytes, MAX_SPECIAL_HEADER)?;
@@ -296,13 +276,14 @@ impl<S: Source> Reader<S> {
 
     fn merge(
         &mut self,
-        mut raw: Raw,
+        mut raw: RawHeader,
         pax: Pax,
         long_name: Vec<u8>,
         long_link: Vec<u8>,
-    ) -> Result<Header, Error> {
+    ) -> Result<TarHeader, TarError> {
         let at = raw.at;
-        let number = |text: &[u8]| decimal(text).ok_or(Error::Header { at, why: "a PAX number" });
+        let number =
+            |text: &[u8]| decimal(text).ok_or(TarError::Header { at, why: "a PAX number" });
         for (key, value) in &pax.records {
             // An empty value takes a record of a global header back; the entry's own field stays.
             if value.is_empty() {
@@ -328,7 +309,7 @@ impl<S: Source> Reader<S> {
         let mut header = raw.into_header(EntryKind::Unknown(0), self.at);
         if let Some((name, size)) = pax.sparse(at)? {
             if !has_contents(flag) {
-                return Err(Error::Header { at, why: "a sparse entry that has no contents" });
+                return Err(TarError::Header { at, why: "a sparse entry that has no contents" });
             }
             if !name.is_empty() {
                 header.name = name;
@@ -343,11 +324,11 @@ impl<S: Source> Reader<S> {
         Ok(header)
     }
 
-    fn read_error(&self, error: io::Error) -> Error {
+    fn read_error(&self, error: io::Error) -> TarError {
         if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none() {
-            Error::Truncated { at: self.at }
+            TarError::Truncated { at: self.at }
         } else {
-            Error::Read(error)
+            TarError::Read(error)
         }
     }
 }
@@ -355,22 +336,22 @@ impl<S: Source> Reader<S> {
 /// The contents of one entry of an archive, to be read as a stream.
 #[derive(Debug)]
 pub struct Contents<'a, S> {
-    reader: &'a mut Reader<S>,
+    reader: &'a mut TarReader<S>,
 }
 
-impl<S: Source> Read for Contents<'_, S> {
+impl<S: TarSource> Read for Contents<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read_contents(buffer).map_err(|error| match error {
-            Error::Read(error) => error,
+            TarError::Read(error) => error,
             other => io::Error::new(io::ErrorKind::UnexpectedEof, other.to_string()),
         })
     }
 }
 
-impl<S: Source> Source for Contents<'_, S> {}
+impl<S: TarSource> TarSource for Contents<'_, S> {}
 
 /// A header block, before extension headers.
-struct Raw {
+struct RawHeader {
     at: u64,
     name: Vec<u8>,
     link: Vec<u8>,
@@ -381,10 +362,10 @@ struct Raw {
     gid: u32,
 }
 
-impl Raw {
+impl RawHeader {
     /// Fields and their offsets: POSIX.1 ustar, and GNU tar's `tar.h`.
-    fn parse(block: &[u8; BLOCK], at: u64) -> Result<Raw, Error> {
-        let bad = |why| Error::Header { at, why };
+    fn parse(block: &[u8; BLOCK], at: u64) -> Result<RawHeader, TarError> {
+        let bad = |why| TarError::Header { at, why };
         let sum = octal(&block[148..156]).ok_or(bad("the checksum is no number"))?;
         let (mut unsigned, mut signed) = (0_i64, 0_i64);
         for (index, byte) in block.iter().enumerate() {
@@ -398,7 +379,7 @@ impl Raw {
         }
         let flag = block[156];
         let size = numeric(&block[124..136]).ok_or(bad("the size is no number"))?;
-        let small = |field: &[u8], why| -> Result<u32, Error> {
+        let small = |field: &[u8], why| -> Result<u32, TarError> {
             let value = numeric(field).ok_or(bad(why))?;
             Ok(u32::try_from(value & i64::from(u32::MAX)).unwrap_or(u32::MAX))
         };
@@ -417,7 +398,7 @@ impl Raw {
         if !prefix.is_empty() {
             name = [prefix, b"/", &name].concat();
         }
-        Ok(Raw {
+        Ok(RawHeader {
             at,
             name,
             link: until_nul(&block[157..257]).to_vec(),
@@ -429,8 +410,8 @@ impl Raw {
         })
     }
 
-    fn into_header(self, kind: EntryKind, offset: u64) -> Header {
-        Header {
+    fn into_header(self, kind: EntryKind, offset: u64) -> TarHeader {
+        TarHeader {
             name: self.name,
             link: self.link,
             kind,
@@ -451,8 +432,8 @@ struct Pax {
 }
 
 impl Pax {
-    fn parse(bytes: &[u8], at: u64) -> Result<Pax, Error> {
-        let bad = || Error::Header { at, why: "a PAX record" };
+    fn parse(bytes: &[u8], at: u64) -> Result<Pax, TarError> {
+        let bad = || TarError::Header { at, why: "a PAX record" };
         let mut records = BTreeMap::new();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -481,7 +462,7 @@ impl Pax {
     }
 
     /// Name and real size of an entry in one of GNU tar's three sparse forms (0.0, 0.1, 1.0).
-    fn sparse(&self, at: u64) -> Result<Option<(Vec<u8>, u64)>, Error> {
+    fn sparse(&self, at: u64) -> Result<Option<(Vec<u8>, u64)>, TarError> {
         let record = |key: &str| self.records.get(key.as_bytes()).map(Vec::as_slice);
         let (major, minor) = (record("GNU.sparse.major"), record("GNU.sparse.minor"));
         let is_sparse = match (major, minor) {
@@ -493,7 +474,8 @@ impl Pax {
             return Ok(None);
         }
         let size = record("GNU.sparse.size").or(record("GNU.sparse.realsize")).unwrap_or(b"0");
-        let size = decimal(size).ok_or(Error::Header { at, why: "the size of a sparse entry" })?;
+        let size =
+            decimal(size).ok_or(TarError::Header { at, why: "the size of a sparse entry" })?;
         Ok(Some((record("GNU.sparse.name").unwrap_or_default().to_vec(), size)))
     }
 }
@@ -590,11 +572,11 @@ mod tests {
 
     #[test]
     fn an_empty_stream_is_an_empty_archive() {
-        assert_eq!(Reader::new(&b""[..]).next_entry().unwrap(), None);
-        assert_eq!(Reader::new(&[0; 1024][..]).next_entry().unwrap(), None);
+        assert_eq!(TarReader::new(&b""[..]).next_entry().unwrap(), None);
+        assert_eq!(TarReader::new(&[0; 1024][..]).next_entry().unwrap(), None);
         assert!(matches!(
-            Reader::new(&[1; 100][..]).next_entry(),
-            Err(Error::Truncated { at: 100 })
+            TarReader::new(&[1; 100][..]).next_entry(),
+            Err(TarError::Truncated { at: 100 })
         ));
     }
 }

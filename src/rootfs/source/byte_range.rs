@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::rootfs::layer::tar::Source;
+use crate::rootfs::layer::tar::TarSource;
 
 const BUFFER: usize = 64 << 10;
 
 /// A stretch of a file, read by position, so that threads can share the file.
 #[derive(Debug, Clone)]
-pub struct Span {
+pub struct ByteRange {
     file: Arc<File>,
     at: u64,
     end: u64,
@@ -19,10 +19,16 @@ pub struct Span {
     used: usize,
 }
 
-impl Span {
+impl ByteRange {
     /// The bytes from `start` on, `length` of them.
-    pub fn new(file: Arc<File>, start: u64, length: u64) -> Span {
-        Span { file, at: start, end: start.saturating_add(length), buffer: Vec::new(), used: 0 }
+    pub fn new(file: Arc<File>, start: u64, length: u64) -> ByteRange {
+        ByteRange {
+            file,
+            at: start,
+            end: start.saturating_add(length),
+            buffer: Vec::new(),
+            used: 0,
+        }
     }
 
     /// Bytes still to come.
@@ -60,7 +66,7 @@ impl Span {
     }
 }
 
-impl Read for Span {
+impl Read for ByteRange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.buffered().is_empty() {
             if buffer.len() >= BUFFER {
@@ -83,7 +89,7 @@ impl Read for Span {
     }
 }
 
-impl Source for Span {
+impl TarSource for ByteRange {
     fn skip(&mut self, count: u64) -> io::Result<()> {
         let buffered = self.buffered().len() as u64;
         if count <= buffered {

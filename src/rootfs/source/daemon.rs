@@ -5,15 +5,15 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::rootfs::Why;
+use crate::rootfs::error::ImageError;
 
 /// An engine that does not begin to answer for this long is taken for gone: Podman packs the whole
 /// image first.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_SILENCE_AT_START: Duration = Duration::from_secs(60);
 /// As long as this, an engine that has begun may send less than [`LEAST`].
-const PACE: Duration = Duration::from_secs(10);
+const MAX_SLOW_TIME: Duration = Duration::from_secs(10);
 /// In bytes.
-const LEAST: u64 = 16 << 10;
+const MIN_PACE_BYTES: u64 = 16 << 10;
 /// Lines of an answer's head, and of what may follow its body.
 const MAX_HEADERS: usize = 100;
 
@@ -21,9 +21,9 @@ const MAX_HEADERS: usize = 100;
 ///
 /// # Errors
 /// As for [`save`], with what to write instead.
-pub fn save_by_name(name: &str) -> Result<Box<dyn Read + Send>, Why> {
+pub fn save_by_name(name: &str) -> Result<Box<dyn Read + Send>, ImageError> {
     save(name).map_err(|why| {
-        Why::new(format!(
+        ImageError::new(format!(
             "there is no such file, and as the name of an image: {why}; write \
              `docker-daemon:{name}` to ask the engine, or save it with `docker save {name} -o \
              image.tar` and name `image.tar`"
@@ -33,7 +33,7 @@ pub fn save_by_name(name: &str) -> Result<Box<dyn Read + Send>, Why> {
 
 /// The archive that `docker save NAME` would write (`GET /images/NAME/get`, Docker Engine API
 /// 1.24; Podman serves the same).
-pub fn save(name: &str) -> Result<Box<dyn Read + Send>, Why> {
+pub fn save(name: &str) -> Result<Box<dyn Read + Send>, ImageError> {
     let mut refused = Vec::new();
     for socket in sockets(|variable| std::env::var(variable).ok())? {
         match UnixStream::connect(&socket) {
@@ -41,17 +41,17 @@ pub fn save(name: &str) -> Result<Box<dyn Read + Send>, Why> {
             Err(error) => refused.push(format!("{}: {error}", socket.display())),
         }
     }
-    Err(Why::new(format!(
+    Err(ImageError::new(format!(
         "no container engine answers ({}); start one, or let this user connect to its socket",
         refused.join("; ")
     )))
 }
 
 /// `DOCKER_HOST`, or the sockets that Docker and Podman listen at.
-fn sockets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<PathBuf>, Why> {
+fn sockets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<PathBuf>, ImageError> {
     if let Some(host) = variable("DOCKER_HOST").filter(|host| !host.is_empty()) {
         let Some(path) = host.strip_prefix("unix://") else {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "DOCKER_HOST={host}: only unix:// sockets are spoken to; pipe `docker save NAME` into `--image -`"
             )));
         };
@@ -66,16 +66,16 @@ fn sockets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<PathBuf>, Wh
     Ok(sockets)
 }
 
-fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, Why> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, ImageError> {
+    stream.set_read_timeout(Some(MAX_SILENCE_AT_START))?;
+    stream.set_write_timeout(Some(MAX_SILENCE_AT_START))?;
     let mut writer = &stream;
     write!(
         writer,
         "GET /v1.24/images/{}/get HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n",
         escape(name)
     )?;
-    let paced = Paced { stream, begun: false, waited: Duration::ZERO, count: 0 };
+    let paced = PacedStream { stream, begun: false, waited: Duration::ZERO, count: 0 };
     let mut reader = BufReader::with_capacity(64 << 10, paced);
     let status = line(&mut reader)?;
     let code = status.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -90,7 +90,7 @@ fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, Why> {
         }
     }
     let body: Box<dyn Read + Send> = match (chunked, length) {
-        (true, _) => Box::new(Chunked { reader, left: 0, ended: false }),
+        (true, _) => Box::new(HttpChunks { reader, left: 0, ended: false }),
         (false, Some(length)) => Box::new(reader.take(length)),
         (false, None) => Box::new(reader),
     };
@@ -104,7 +104,7 @@ fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, Why> {
         .and_then(|json| Some(json.get("message")?.as_str()?.to_owned()))
         .unwrap_or(status);
     let hint = if code == "404" { "; `docker images` lists what it has" } else { "" };
-    Err(Why::new(format!("the container engine says: {message}{hint}")))
+    Err(ImageError::new(format!("the container engine says: {message}{hint}")))
 }
 
 /// A name in a URL's path. Slashes stay: the engine's route takes the rest of the path.
@@ -159,7 +159,7 @@ fn headers(reader: &mut impl BufRead) -> io::Result<Vec<String>> {
 }
 
 /// What an engine sends, for as long as it sends anything to speak of.
-struct Paced {
+struct PacedStream {
     stream: UnixStream,
     begun: bool,
     /// How long it was waited for `count` bytes.
@@ -167,28 +167,29 @@ struct Paced {
     count: u64,
 }
 
-impl Read for Paced {
+impl Read for PacedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let late = |what: String| Err(io::Error::new(io::ErrorKind::TimedOut, what));
         let begun = Instant::now();
         let count = match self.stream.read(buffer) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let patience = if self.begun { PACE } else { PATIENCE }.as_secs();
+                let patience =
+                    if self.begun { MAX_SLOW_TIME } else { MAX_SILENCE_AT_START }.as_secs();
                 return late(format!("the container engine sends nothing for {patience} s"));
             }
             Err(error) => return Err(error),
         };
         if !self.begun {
             self.begun = true;
-            self.stream.set_read_timeout(Some(PACE))?;
+            self.stream.set_read_timeout(Some(MAX_SLOW_TIME))?;
             return Ok(count);
         }
         self.waited += begun.elapsed();
         self.count += count as u64;
-        if self.count >= LEAST {
+        if self.count >= MIN_PACE_BYTES {
             (self.waited, self.count) = (Duration::ZERO, 0);
-        } else if self.waited > PACE && count > 0 {
+        } else if self.waited > MAX_SLOW_TIME && count > 0 {
             let (count, waited) = (self.count, self.waited.as_secs());
             return late(format!("the container engine sends {count} bytes in {waited} s"));
         }
@@ -197,13 +198,13 @@ impl Read for Paced {
 }
 
 /// A body in chunks (RFC 9112, 7.1). One that ends without its last chunk is cut off.
-struct Chunked<R> {
+struct HttpChunks<R> {
     reader: R,
     left: u64,
     ended: bool,
 }
 
-impl<R: BufRead> Read for Chunked<R> {
+impl<R: BufRead> Read for HttpChunks<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);
@@ -241,7 +242,7 @@ mod tests {
     fn chunks_are_joined_and_their_end_is_needed() {
         let read = |bytes: &[u8]| {
             let mut out = Vec::new();
-            Chunked { reader: bytes, left: 0, ended: false }.read_to_end(&mut out).map(|_| out)
+            HttpChunks { reader: bytes, left: 0, ended: false }.read_to_end(&mut out).map(|_| out)
         };
         assert_eq!(read(b"4\r\nabcd\r\n2;x=y\r\nef\r\n0\r\n\r\n").unwrap(), b"abcdef");
         let trailers = [&b"0\r\n"[..], &b"a: b\r\n".repeat(MAX_HEADERS + 1)].concat();
@@ -277,19 +278,20 @@ mod tests {
         endless.join().unwrap();
         let (silent, ours) = UnixStream::pair().unwrap();
         ours.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let mut paced = Paced { stream: ours, begun: true, waited: Duration::ZERO, count: 0 };
+        let mut paced = PacedStream { stream: ours, begun: true, waited: Duration::ZERO, count: 0 };
         let error = paced.read(&mut [0; 8]).unwrap_err().to_string();
         assert!(error.contains("sends nothing"), "{error}");
         drop(silent);
         let (mut slow, ours) = UnixStream::pair().unwrap();
         slow.write_all(b"x").unwrap();
-        let mut paced = Paced { stream: ours, begun: true, waited: PACE * 2, count: 1 };
+        let mut paced =
+            PacedStream { stream: ours, begun: true, waited: MAX_SLOW_TIME * 2, count: 1 };
         let error = paced.read(&mut [0; 8]).unwrap_err().to_string();
         assert!(error.contains("sends 2 bytes"), "{error}");
-        slow.write_all(&vec![0; LEAST as usize]).unwrap();
+        slow.write_all(&vec![0; MIN_PACE_BYTES as usize]).unwrap();
         // As much as that is no little, however long it took.
-        paced.waited = PACE * 2;
-        assert!(paced.read(&mut vec![0; LEAST as usize]).is_ok());
+        paced.waited = MAX_SLOW_TIME * 2;
+        assert!(paced.read(&mut vec![0; MIN_PACE_BYTES as usize]).is_ok());
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::rootfs::document::digest::Digest;
-use crate::rootfs::source::byte_range::Span;
-use crate::rootfs::tree::host_directory::Root;
-use crate::rootfs::{Kind, MAX_DOCUMENT, Why, normalise};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::source::byte_range::ByteRange;
+use crate::rootfs::tree::host_directory::HostRoot;
+use crate::rootfs::{FileKind, MAX_DOCUMENT, normalise};
 
 /// How skopeo begins the file `version` of a copy.
 const COPY: &[u8] = b"Directory Transport Version: ";
@@ -14,8 +15,8 @@ const COPY: &[u8] = b"Directory Transport Version: ";
 /// A directory of blobs. A link in it is an error: a layout that somebody else made could lead
 /// anywhere by one.
 #[derive(Debug)]
-pub struct Blobs {
-    root: Root,
+pub struct LayoutBlobs {
+    root: HostRoot,
     /// The digest of `manifest.json`, and the index that an OCI layout would have for it, where
     /// this is a copy.
     copy: Option<(Digest, Vec<u8>)>,
@@ -23,19 +24,20 @@ pub struct Blobs {
 
 /// Whether the directory is a copy by `skopeo copy … dir:DIR` or `podman save --format docker-dir`.
 pub fn is_copy(directory: &Path) -> bool {
-    let head = |root: Root| root.read(b"/version", COPY.len() as u64).ok();
-    Root::open(directory).ok().and_then(head).is_some_and(|head| head == COPY)
+    let head = |root: HostRoot| root.read(b"/version", COPY.len() as u64).ok();
+    HostRoot::open(directory).ok().and_then(head).is_some_and(|head| head == COPY)
 }
 
-impl Blobs {
+impl LayoutBlobs {
     /// Opens the directory, and looks for the manifest of a copy.
-    pub fn open(directory: &Path) -> Result<Blobs, Why> {
-        let mut blobs = Blobs { root: Root::open(directory)?, copy: None };
+    pub fn open(directory: &Path) -> Result<LayoutBlobs, ImageError> {
+        let mut blobs = LayoutBlobs { root: HostRoot::open(directory)?, copy: None };
         if is_copy(directory) {
             let bytes = blobs.root.read(b"/manifest.json", MAX_DOCUMENT + 1)?;
             let digest = Digest::sha256(&bytes);
-            let manifest: serde_json::Value = serde_json::from_slice(&bytes)
-                .map_err(|error| Why::new(format!("manifest.json is not readable: {error}")))?;
+            let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
+                ImageError::new(format!("manifest.json is not readable: {error}"))
+            })?;
             let media_type = manifest.get("mediaType").and_then(|it| it.as_str());
             // buildah leaves it out of its OCI manifests.
             let media_type = media_type.unwrap_or("application/vnd.oci.image.manifest.v1+json");
@@ -53,7 +55,7 @@ impl Blobs {
     }
 
     /// A file by its path in an OCI layout; `None` where there is none.
-    pub fn find(&self, path: &str) -> Result<Option<Span>, Why> {
+    pub fn find(&self, path: &str) -> Result<Option<ByteRange>, ImageError> {
         let path = normalise(path.as_bytes());
         match &self.copy {
             None => self.file(&path),
@@ -71,25 +73,27 @@ impl Blobs {
         }
     }
 
-    fn file(&self, path: &[u8]) -> Result<Option<Span>, Why> {
+    fn file(&self, path: &[u8]) -> Result<Option<ByteRange>, ImageError> {
         let ends = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
         for end in ends.map(|(at, _)| at).chain([path.len()]) {
             let Some(at) = path.get(..end) else { return Ok(None) };
             let shown = || String::from_utf8_lossy(at.get(1..).unwrap_or_default()).into_owned();
             match self.root.entry(at).map(|entry| entry.kind) {
                 None => return Ok(None),
-                Some(Kind::Symlink(_)) => {
-                    return Err(Why::new(format!(
+                Some(FileKind::Symlink(_)) => {
+                    return Err(ImageError::new(format!(
                         "{} is a link, which is not followed; `cp -rL` makes files of links",
                         shown()
                     )));
                 }
-                Some(Kind::Directory) if end < path.len() => {}
-                Some(Kind::File { size }) if end == path.len() => {
+                Some(FileKind::Directory) if end < path.len() => {}
+                Some(FileKind::File { size }) if end == path.len() => {
                     let file = Arc::new(self.root.file(at)?);
-                    return Ok(Some(Span::new(file, 0, size)));
+                    return Ok(Some(ByteRange::new(file, 0, size)));
                 }
-                Some(_) => return Err(Why::new(format!("{} is not a regular file", shown()))),
+                Some(_) => {
+                    return Err(ImageError::new(format!("{} is not a regular file", shown())));
+                }
             }
         }
         Ok(None)

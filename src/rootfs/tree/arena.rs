@@ -5,13 +5,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::rootfs::budget::{Budget, Charge};
-use crate::rootfs::{Entry, Kind, Payload, Why};
+use crate::rootfs::error::ImageError;
+use crate::rootfs::{FileEntry, FileKind, Payload};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct FileNode {
     /// What it is.
-    pub entry: Entry,
+    pub entry: FileEntry,
     /// What was kept of its contents.
     pub contents: Option<Payload>,
     /// The layer that put it there last, from 0.
@@ -22,17 +23,17 @@ pub struct Node {
 
 /// A place of an arena, good until it is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Id(u32);
+pub struct NodeId(u32);
 
 /// The directory that everything lies in. It is always there, with or without a node.
-pub const ROOT: Id = Id(0);
+pub const ROOT: NodeId = NodeId(0);
 
 /// No slot.
 const NONE: u32 = u32::MAX;
 
 /// What is in a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum NodeShape {
     /// Nothing; `next` is the next free one.
     Free,
     /// Something lies below, but nothing was put here itself.
@@ -52,7 +53,7 @@ struct Slot {
     name_length: u16,
     layer: u16,
     mode: u16,
-    shape: Shape,
+    shape: NodeShape,
     implied: bool,
     uid: u32,
     gid: u32,
@@ -71,7 +72,7 @@ const BARE: Slot = Slot {
     name_length: 0,
     layer: 0,
     mode: 0,
-    shape: Shape::Bare,
+    shape: NodeShape::Bare,
     implied: false,
     uid: 0,
     gid: 0,
@@ -115,8 +116,8 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
 }
 
-fn too_many() -> Why {
-    Why::new("there are more names than can be counted")
+fn too_many() -> ImageError {
+    ImageError::new("there are more names than can be counted")
 }
 
 impl Arena {
@@ -156,7 +157,7 @@ impl Arena {
         self.text(slot.name_at, usize::from(slot.name_length))
     }
 
-    fn add_text(&mut self, text: &[u8]) -> Result<u32, Why> {
+    fn add_text(&mut self, text: &[u8]) -> Result<u32, ImageError> {
         let at = u32::try_from(self.text.len()).map_err(|_| too_many())?;
         self.charge.add(text.len())?;
         self.text.extend_from_slice(text);
@@ -173,53 +174,53 @@ impl Arena {
         std::iter::successors(link(first), move |number| link(self.slot(*number).chain))
     }
 
-    fn children(&self, Id(directory): Id) -> impl Iterator<Item = u32> {
+    fn children(&self, NodeId(directory): NodeId) -> impl Iterator<Item = u32> {
         let link = |number: u32| (number != NONE).then_some(number);
         let first = self.slot(directory).first_child;
         std::iter::successors(link(first), move |number| link(self.slot(*number).next))
     }
 
     /// What has a name in a directory.
-    pub fn child(&self, Id(directory): Id, name: &[u8]) -> Option<Id> {
+    pub fn child(&self, NodeId(directory): NodeId, name: &[u8]) -> Option<NodeId> {
         let first = *self.table.get(self.seat(directory, name))?;
         let is_it =
             |number: &u32| self.slot(*number).directory == directory && self.name(*number) == name;
-        self.chained(first).find(is_it).map(Id)
+        self.chained(first).find(is_it).map(NodeId)
     }
 
     /// What is at a path: a node, or something that nodes lie below.
-    pub fn find(&self, path: &[u8]) -> Option<Id> {
+    pub fn find(&self, path: &[u8]) -> Option<NodeId> {
         names(path).try_fold(ROOT, |at, name| self.child(at, name))
     }
 
     /// What was put at a place.
-    pub fn node(&self, Id(number): Id) -> Option<Node> {
+    pub fn node(&self, NodeId(number): NodeId) -> Option<FileNode> {
         let slot = self.slot(number);
         let [low, high] = slot.words;
         let kind = match slot.shape {
-            Shape::Free | Shape::Bare => return None,
-            Shape::File => Kind::File { size: u64::from(low) | u64::from(high) << 32 },
-            Shape::Directory => Kind::Directory,
-            Shape::Symlink => Kind::Symlink(self.text(low, high as usize).to_vec()),
-            Shape::Other => Kind::Other,
+            NodeShape::Free | NodeShape::Bare => return None,
+            NodeShape::File => FileKind::File { size: u64::from(low) | u64::from(high) << 32 },
+            NodeShape::Directory => FileKind::Directory,
+            NodeShape::Symlink => FileKind::Symlink(self.text(low, high as usize).to_vec()),
+            NodeShape::Other => FileKind::Other,
         };
-        let entry = Entry { kind, mode: u32::from(slot.mode), uid: slot.uid, gid: slot.gid };
+        let entry = FileEntry { kind, mode: u32::from(slot.mode), uid: slot.uid, gid: slot.gid };
         let Slot { contents, layer, implied, .. } = *slot;
-        Some(Node { entry, contents, layer, implied })
+        Some(FileNode { entry, contents, layer, implied })
     }
 
     /// What was put at a path.
-    pub fn get(&self, path: &[u8]) -> Option<Node> {
+    pub fn get(&self, path: &[u8]) -> Option<FileNode> {
         self.node(self.find(path)?)
     }
 
     /// Whether something was put at a path.
     pub fn contains(&self, path: &[u8]) -> bool {
-        self.find(path).is_some_and(|Id(number)| self.slot(number).shape != Shape::Bare)
+        self.find(path).is_some_and(|NodeId(number)| self.slot(number).shape != NodeShape::Bare)
     }
 
     /// Whether something lies directly below a place.
-    pub fn has_children(&self, Id(number): Id) -> bool {
+    pub fn has_children(&self, NodeId(number): NodeId) -> bool {
         self.slot(number).first_child != NONE
     }
 
@@ -229,7 +230,7 @@ impl Arena {
         self.sorted(id).into_iter().map(|number| self.name(number).to_vec()).collect()
     }
 
-    fn sorted(&self, id: Id) -> Vec<u32> {
+    fn sorted(&self, id: NodeId) -> Vec<u32> {
         let mut children: Vec<u32> = self.children(id).collect();
         children.sort_unstable_by(|a, b| self.name(*a).cmp(self.name(*b)));
         children
@@ -240,18 +241,18 @@ impl Arena {
     /// # Errors
     ///
     /// The budget is used up, here and wherever something is put.
-    pub fn set(&mut self, Id(number): Id, node: Node) -> Result<(), Why> {
-        let Node { entry, contents, layer, implied } = node;
+    pub fn set(&mut self, NodeId(number): NodeId, node: FileNode) -> Result<(), ImageError> {
+        let FileNode { entry, contents, layer, implied } = node;
         let (shape, words) = match &entry.kind {
-            Kind::File { size } => (Shape::File, [*size as u32, (*size >> 32) as u32]),
-            Kind::Directory => (Shape::Directory, [0; 2]),
-            Kind::Symlink(target) => {
+            FileKind::File { size } => (NodeShape::File, [*size as u32, (*size >> 32) as u32]),
+            FileKind::Directory => (NodeShape::Directory, [0; 2]),
+            FileKind::Symlink(target) => {
                 let length = u32::try_from(target.len()).map_err(|_| too_many())?;
-                (Shape::Symlink, [self.add_text(target)?, length])
+                (NodeShape::Symlink, [self.add_text(target)?, length])
             }
-            Kind::Other => (Shape::Other, [0; 2]),
+            FileKind::Other => (NodeShape::Other, [0; 2]),
         };
-        let Entry { mode, uid, gid, .. } = entry;
+        let FileEntry { mode, uid, gid, .. } = entry;
         let mode = (mode & 0o7777) as u16;
         self.change(number, |slot| {
             *slot = Slot { shape, words, mode, uid, gid, contents, layer, implied, ..*slot };
@@ -260,7 +261,7 @@ impl Arena {
     }
 
     /// The place of a name in a directory, made where it is missing.
-    fn place(&mut self, directory: Id, name: &[u8]) -> Result<Id, Why> {
+    fn place(&mut self, directory: NodeId, name: &[u8]) -> Result<NodeId, ImageError> {
         if let Some(id) = self.child(directory, name) {
             return Ok(id);
         }
@@ -294,7 +295,7 @@ impl Arena {
         self.change(next, |slot| slot.previous = number);
         self.change(directory.0, |slot| slot.first_child = number);
         self.count += 1;
-        Ok(Id(number))
+        Ok(NodeId(number))
     }
 
     /// Doubles the table.
@@ -302,7 +303,7 @@ impl Arena {
         self.table = vec![NONE; self.table.len() * 2];
         for number in 1..self.slots.len() as u32 {
             let Slot { directory, shape, .. } = *self.slot(number);
-            if shape == Shape::Free {
+            if shape == NodeShape::Free {
                 continue;
             }
             let seat = self.seat(directory, self.name(number));
@@ -314,14 +315,19 @@ impl Arena {
     }
 
     /// Puts a node at a name in a directory, instead of what was there. What lies below stays.
-    pub fn put(&mut self, directory: Id, name: &[u8], node: Node) -> Result<Id, Why> {
+    pub fn put(
+        &mut self,
+        directory: NodeId,
+        name: &[u8],
+        node: FileNode,
+    ) -> Result<NodeId, ImageError> {
         let id = self.place(directory, name)?;
         self.set(id, node)?;
         Ok(id)
     }
 
     /// Puts a node at a path, instead of what was there. What lies below stays.
-    pub fn insert(&mut self, path: &[u8], node: Node) -> Result<Id, Why> {
+    pub fn insert(&mut self, path: &[u8], node: FileNode) -> Result<NodeId, ImageError> {
         let mut id = ROOT;
         for name in names(path) {
             id = self.place(id, name)?;
@@ -331,26 +337,27 @@ impl Arena {
     }
 
     /// Removes what is at a place and everything below it.
-    pub fn remove(&mut self, id: Id) {
+    pub fn remove(&mut self, id: NodeId) {
         self.remove_below(id, &|_| false);
         match id {
-            ROOT => self.change(0, |slot| slot.shape = Shape::Bare),
-            Id(number) => self.unlink(number),
+            ROOT => self.change(0, |slot| slot.shape = NodeShape::Bare),
+            NodeId(number) => self.unlink(number),
         }
     }
 
     /// Removes what lies below a place, but for what is to be kept and what that lies in.
-    pub fn remove_below(&mut self, id: Id, keep: &dyn Fn(&Node) -> bool) {
+    pub fn remove_below(&mut self, id: NodeId, keep: &dyn Fn(&FileNode) -> bool) {
         let mut below: Vec<u32> = self.children(id).collect();
         let mut at = 0;
         while let Some(number) = below.get(at) {
-            let children = self.children(Id(*number));
+            let children = self.children(NodeId(*number));
             below.extend(children.collect::<Vec<_>>());
             at += 1;
         }
         // What lies in a directory comes behind it.
         for number in below.into_iter().rev() {
-            if !self.has_children(Id(number)) && !self.node(Id(number)).is_some_and(|it| keep(&it))
+            if !self.has_children(NodeId(number))
+                && !self.node(NodeId(number)).is_some_and(|it| keep(&it))
             {
                 self.unlink(number);
             }
@@ -377,13 +384,13 @@ impl Arena {
         }
         self.change(next, |slot| slot.previous = previous);
         let free = std::mem::replace(&mut self.free, number);
-        self.change(number, |slot| *slot = Slot { shape: Shape::Free, next: free, ..BARE });
+        self.change(number, |slot| *slot = Slot { shape: NodeShape::Free, next: free, ..BARE });
         self.count -= 1;
     }
 
     /// Shows every path and its node: a directory, then what is below it, in the order of the
     /// names.
-    pub fn for_each(&self, mut look: impl FnMut(&[u8], &Node)) {
+    pub fn for_each(&self, mut look: impl FnMut(&[u8], &FileNode)) {
         if let Some(root) = self.node(ROOT) {
             look(b"/", &root);
         }
@@ -398,11 +405,11 @@ impl Arena {
             };
             path.push(b'/');
             path.extend_from_slice(self.name(number));
-            if let Some(node) = self.node(Id(number)) {
+            if let Some(node) = self.node(NodeId(number)) {
                 look(&path, &node);
             }
-            if self.has_children(Id(number)) {
-                open.push((path.len(), self.sorted(Id(number)).into_iter()));
+            if self.has_children(NodeId(number)) {
+                open.push((path.len(), self.sorted(NodeId(number)).into_iter()));
             }
         }
     }

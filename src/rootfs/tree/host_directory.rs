@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::rootfs::{Entry, Kind};
+use crate::rootfs::{FileEntry, FileKind};
 
 /// An opened root. Paths given to it are normalised, absolute in the root, and no name before
 /// the last one may be a link: resolving links is the caller's business (one resolver serves
 /// directories and layers), so a link met on the way is an error here and can never lead out.
 #[derive(Debug)]
-pub struct Root {
+pub struct HostRoot {
     path: PathBuf,
     top: OwnedFd,
     /// Mount points inside, as paths of this root: what lies there is not in the image.
@@ -25,9 +25,9 @@ pub struct Root {
     openat2: bool,
 }
 
-impl Root {
+impl HostRoot {
     /// Opens the directory and notes which mounts lie inside it.
-    pub fn open(path: &Path) -> io::Result<Root> {
+    pub fn open(path: &Path) -> io::Result<HostRoot> {
         let path = std::fs::canonicalize(path)?;
         let top = rustix::fs::open(
             &path,
@@ -38,11 +38,11 @@ impl Root {
             .map(|text| mounts_below(&text, path.as_os_str().as_bytes()))
             .unwrap_or_default();
         let openat2 = has_openat2(&top);
-        Ok(Root { path, top, mounts, openat2 })
+        Ok(HostRoot { path, top, mounts, openat2 })
     }
 
     /// The same root with every name opened by itself, as where `openat2` is missing.
-    pub fn without_openat2(mut self) -> Root {
+    pub fn without_openat2(mut self) -> HostRoot {
         self.openat2 = false;
         self
     }
@@ -66,20 +66,20 @@ impl Root {
 
     /// What the path is (`lstat`); `None` where nothing is, where a name on the way is not a
     /// directory, and where another file system is mounted.
-    pub fn entry(&self, path: &[u8]) -> Option<Entry> {
+    pub fn entry(&self, path: &[u8]) -> Option<FileEntry> {
         let fd = self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
         let stat = rustix::fs::fstat(&fd).ok()?;
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
-                Kind::File { size: u64::try_from(stat.st_size).unwrap_or_default() }
+                FileKind::File { size: u64::try_from(stat.st_size).unwrap_or_default() }
             }
-            FileType::Directory => Kind::Directory,
+            FileType::Directory => FileKind::Directory,
             FileType::Symlink => {
-                Kind::Symlink(rustix::fs::readlinkat(&fd, c"", Vec::new()).ok()?.into_bytes())
+                FileKind::Symlink(rustix::fs::readlinkat(&fd, c"", Vec::new()).ok()?.into_bytes())
             }
-            _ => Kind::Other,
+            _ => FileKind::Other,
         };
-        Some(Entry { kind, mode: mode_of(&stat), uid: stat.st_uid, gid: stat.st_gid })
+        Some(FileEntry { kind, mode: mode_of(&stat), uid: stat.st_uid, gid: stat.st_gid })
     }
 
     /// The names in a directory, sorted; empty for what is none. Names on which another file
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    fn roots() -> (tempfile::TempDir, [Root; 2]) {
+    fn roots() -> (tempfile::TempDir, [HostRoot; 2]) {
         let top = tempfile::tempdir().unwrap();
         let at = |name: &str| top.path().join(name);
         std::fs::create_dir_all(at("usr/lib")).unwrap();
@@ -248,7 +248,7 @@ mod tests {
         std::fs::set_permissions(at("usr/lib/a"), std::fs::Permissions::from_mode(0o4750)).unwrap();
         symlink("/usr/lib", at("lib")).unwrap();
         symlink("/etc", at("out")).unwrap();
-        let open = || Root::open(top.path()).unwrap();
+        let open = || HostRoot::open(top.path()).unwrap();
         let both = [open(), open().without_openat2()];
         (top, both)
     }
@@ -258,9 +258,9 @@ mod tests {
         let (_top, roots) = roots();
         for root in roots {
             let file = root.entry(b"/usr/lib/a").unwrap();
-            assert_eq!((file.kind, file.mode), (Kind::File { size: 3 }, 0o4750));
+            assert_eq!((file.kind, file.mode), (FileKind::File { size: 3 }, 0o4750));
             assert!(root.entry(b"/").unwrap().is_directory());
-            assert_eq!(root.entry(b"/lib").unwrap().kind, Kind::Symlink(b"/usr/lib".to_vec()));
+            assert_eq!(root.entry(b"/lib").unwrap().kind, FileKind::Symlink(b"/usr/lib".to_vec()));
             assert_eq!(root.children(b"/"), [&b"lib"[..], b"out", b"usr"]);
             assert_eq!(root.read(b"/usr/lib/a", 2).unwrap(), b"ab");
             for none in [&b"/lib/a"[..], b"/out/passwd", b"/usr/lib/a/b", b"/..", b"/nope"] {
@@ -278,7 +278,7 @@ mod tests {
         let fifo = top.path().join("fifo");
         rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         for root in roots {
-            assert_eq!(root.entry(b"/fifo").unwrap().kind, Kind::Other);
+            assert_eq!(root.entry(b"/fifo").unwrap().kind, FileKind::Other);
             assert!(root.read(b"/fifo", 1).is_err());
         }
     }
@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn the_machines_own_root_leaves_out_its_mounts() {
         for root in [
-            Root::open(Path::new("/")).unwrap(),
-            Root::open(Path::new("/")).unwrap().without_openat2(),
+            HostRoot::open(Path::new("/")).unwrap(),
+            HostRoot::open(Path::new("/")).unwrap().without_openat2(),
         ] {
             assert!(root.mounts().iter().any(|mount| mount == b"/proc"), "proc is not mounted");
             assert_eq!(root.entry(b"/proc/self"), None);

@@ -4,7 +4,7 @@ use crate::rootfs::tree::{Tree, resolve};
 
 /// Distribution and release (os-release(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Release {
+pub struct OsRelease {
     /// `debian`, `alpine`, `ubuntu`, …; `linux` where the file says nothing.
     pub id: String,
     /// Distributions that it is like, nearest first.
@@ -17,18 +17,18 @@ pub struct Release {
     pub pretty: String,
 }
 
-impl Release {
+impl OsRelease {
     /// Reads `/etc/os-release`, or `/usr/lib/os-release` where that is missing.
-    pub fn read(tree: &dyn Tree) -> Option<Release> {
+    pub fn read(tree: &dyn Tree) -> Option<OsRelease> {
         let found = resolve(tree, b"/etc/os-release")
             .or_else(|_| resolve(tree, b"/usr/lib/os-release"))
             .ok()?;
-        Some(Release::parse(&String::from_utf8_lossy(&tree.text(&found.path)?)))
+        Some(OsRelease::parse(&String::from_utf8_lossy(&tree.text(&found.path)?)))
     }
 
     /// Reads the text: shell assignments without anything a shell would expand.
-    pub fn parse(text: &str) -> Release {
-        let mut release = Release { id: "linux".to_owned(), ..Release::default() };
+    pub fn parse(text: &str) -> OsRelease {
+        let mut release = OsRelease { id: "linux".to_owned(), ..OsRelease::default() };
         for line in text.lines() {
             let Some((key, value)) = line.trim().split_once('=') else { continue };
             let quoted =
@@ -51,7 +51,7 @@ impl Release {
     /// The release whose C compiler says this in `.comment`; start-up code that every program links
     /// with is compiled by the distribution that the program is built on. Debian's point releases say
     /// `+deb12u1` and Ubuntu's `~24.04`; Debian's first ones are known by GCC's version.
-    pub fn of_compiler(comment: &str) -> Option<Release> {
+    pub fn of_compiler(comment: &str) -> Option<OsRelease> {
         const DEBIAN: &[(&str, &str)] =
             &[("8.3", "10"), ("10.2", "11"), ("12.2", "12"), ("14.2", "13")];
         let (distribution, version) =
@@ -74,7 +74,7 @@ impl Release {
             "Ubuntu" => ("ubuntu", digits(version.rsplit_once('~')?.1)?),
             _ => return None,
         };
-        Some(Release { id: id.to_owned(), version: release, ..Release::default() })
+        Some(OsRelease { id: id.to_owned(), version: release, ..OsRelease::default() })
     }
 
     /// The name for people, whatever there is of it.
@@ -89,7 +89,7 @@ impl Release {
 
 /// Users and groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct UserDatabase {
     /// Of `/etc/passwd`.
     pub users: Vec<User>,
     /// Of `/etc/group`: name, number, members.
@@ -123,7 +123,7 @@ pub struct Identity {
 impl Identity {
     /// Whether the permission bits (`0o4` read, `0o2` write, `0o1` execute) are granted on an entry.
     /// Access control lists are not in the bits, so this is what an image without them grants.
-    pub fn may(&self, entry: &crate::rootfs::Entry, bits: u32) -> bool {
+    pub fn can_access(&self, entry: &crate::rootfs::FileEntry, bits: u32) -> bool {
         if self.uid == 0 {
             // Root reads everything and executes what anybody may execute.
             return bits & 0o1 == 0 || entry.is_directory() || entry.mode & 0o111 != 0;
@@ -139,9 +139,9 @@ impl Identity {
     }
 }
 
-impl Account {
+impl UserDatabase {
     /// Reads both files of a tree.
-    pub fn read(tree: &dyn Tree) -> Account {
+    pub fn read(tree: &dyn Tree) -> UserDatabase {
         let text = |path: &[u8]| {
             let found = resolve(tree, path).ok()?;
             Some(String::from_utf8_lossy(&tree.text(&found.path)?).into_owned())
@@ -162,19 +162,23 @@ impl Account {
                 .collect();
             Some((field(line, 0), field(line, 2).parse().ok()?, members))
         });
-        Account { users: users.collect(), groups: groups.collect(), has_users: passwd.is_some() }
+        UserDatabase {
+            users: users.collect(),
+            groups: groups.collect(),
+            has_users: passwd.is_some(),
+        }
     }
 
     /// The home directory of a `User` field, as runc gives it to a process without one.
     pub fn home(&self, user: &str) -> String {
-        let uid = self.identity(user).map_or(0, |it| it.uid);
+        let uid = self.resolve_user(user).map_or(0, |it| it.uid);
         let home = self.users.iter().find(|it| it.uid == uid).map(|it| it.home.clone());
         home.filter(|it| !it.is_empty()).unwrap_or_else(|| "/".to_owned())
     }
 
     /// Whom a `User` field means, or the words in which the engine refuses it (runc's
     /// `GetExecUser`): names must be in the files, numbers need not.
-    pub fn identity(&self, user: &str) -> Result<Identity, String> {
+    pub fn resolve_user(&self, user: &str) -> Result<Identity, String> {
         let (name, group) =
             user.split_once(':').map_or((user, None), |(name, group)| (name, Some(group)));
         let number = name.parse::<u32>().ok();
@@ -221,36 +225,36 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::{Entry, Kind};
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::{FileEntry, FileKind};
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_release_is_read_through_its_link() {
-        let tree = Memory::default().link("/etc/os-release", "../usr/lib/os-release").file(
+        let tree = InMemoryTree::default().link("/etc/os-release", "../usr/lib/os-release").file(
             "/usr/lib/os-release",
             0o644,
             "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID='12'\nVERSION_CODENAME=bookworm\n",
         );
-        let release = Release::read(&tree).unwrap();
+        let release = OsRelease::read(&tree).unwrap();
         assert_eq!(
             (&*release.id, &*release.version, &*release.codename),
             ("debian", "12", "bookworm")
         );
         assert_eq!(release.name(), "Debian GNU/Linux 12 (bookworm)");
-        assert_eq!(Release::read(&Memory::default()), None);
+        assert_eq!(OsRelease::read(&InMemoryTree::default()), None);
     }
 
     #[test]
     fn users_are_found_as_the_engine_finds_them() {
-        let tree = Memory::default()
+        let tree = InMemoryTree::default()
             .file(
                 "/etc/passwd",
                 0o644,
                 "root:x:0:0:root:/root:/bin/sh\napp:x:100:101::/app:/bin/false\n",
             )
             .file("/etc/group", 0o644, "root:x:0:\napp:x:101:\nlog:x:7:app,x\n");
-        let account = Account::read(&tree);
-        let identity = |user: &str| account.identity(user);
+        let users = UserDatabase::read(&tree);
+        let identity = |user: &str| users.resolve_user(user);
         assert_eq!(identity("app"), Ok(Identity { uid: 100, gids: vec![101, 7] }));
         assert_eq!(identity("100:7"), Ok(Identity { uid: 100, gids: vec![7] }));
         assert_eq!(identity("4000"), Ok(Identity { uid: 4000, gids: vec![0] }));
@@ -264,10 +268,16 @@ mod tests {
 
     #[test]
     fn permission_is_by_owner_then_group_then_others() {
-        let entry = |mode| Entry { kind: Kind::File { size: 0 }, mode, uid: 1, gid: 2 };
+        let entry = |mode| FileEntry { kind: FileKind::File { size: 0 }, mode, uid: 1, gid: 2 };
         let who = |uid, gid| Identity { uid, gids: vec![gid] };
-        assert!(who(1, 9).may(&entry(0o500), 0o5) && !who(1, 2).may(&entry(0o077), 0o1));
-        assert!(who(3, 2).may(&entry(0o050), 0o5) && !who(3, 9).may(&entry(0o750), 0o1));
-        assert!(who(0, 0).may(&entry(0o000), 0o4) && !who(0, 0).may(&entry(0o600), 0o1));
+        assert!(
+            who(1, 9).can_access(&entry(0o500), 0o5) && !who(1, 2).can_access(&entry(0o077), 0o1)
+        );
+        assert!(
+            who(3, 2).can_access(&entry(0o050), 0o5) && !who(3, 9).can_access(&entry(0o750), 0o1)
+        );
+        assert!(
+            who(0, 0).can_access(&entry(0o000), 0o4) && !who(0, 0).can_access(&entry(0o600), 0o1)
+        );
     }
 }

@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn an_image_that_exposes_a_port_is_a_second_signal() {
-        use crate::rootfs::document::config::Config;
+        use crate::rootfs::document::config::ImageConfig;
         let exposed_ports = vec!["8080/tcp".to_owned()];
         let image = Image {
-            config: Some(Config { exposed_ports, ..Config::default() }),
+            config: Some(ImageConfig { exposed_ports, ..ImageConfig::default() }),
             ..Image::default()
         };
         let binary = Some(program(Some(MainVerdict::Empty)));

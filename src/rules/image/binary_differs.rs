@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/cache/invalidation/",
         "https://docs.docker.com/build/building/multi-stage/",
     ],
-    check: Check::Carried(check),
+    check: Check::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::escape::shell;
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
-use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     check: Check::Command(check),
 };
 
-fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
+fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {
     let (what, fix) = match failure.kind {
         FailureKind::CarriageReturn => {
             ("ends its first line with a carriage return", "RUN sed -i 's/\\r$//'")
@@ -45,7 +45,7 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         }
         _ => return None,
     };
-    let when = if command.role == Role::Healthcheck { " (health check)" } else { "" };
+    let when = if command.role == CommandRole::Healthcheck { " (health check)" } else { "" };
     let mut finding =
         Finding::new(Location::ImageConfig(command.field), format!("{}{when} {what}", failure.at));
     if let Some(text) = image.files.text(failure.at.as_bytes()) {
@@ -64,12 +64,14 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_first_line_has_to_lead_somewhere() {
         let tree = |text: &str| {
-            Memory::default().elf("/bin/sh", DynamicInfo::default()).file("/run.sh", 0o755, text)
+            InMemoryTree::default()
+                .elf("/bin/sh", DynamicInfo::default())
+                .file("/run.sh", 0o755, text)
         };
         assert_eq!(
             RULE.of_entrypoint(tree("#!/bin/sh\nexec /bin/sh\n"), &["/run.sh"]).name(),

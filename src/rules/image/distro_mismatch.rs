@@ -1,7 +1,7 @@
 use crate::binary::Binary;
-use crate::provenance::record::Record;
-use crate::provenance::subject_match::Fate;
-use crate::rootfs::tree::users::Release;
+use crate::provenance::record::RecordFacts;
+use crate::provenance::subject_match::SubjectMatch;
+use crate::rootfs::tree::users::OsRelease;
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
     same_release,
@@ -89,15 +89,18 @@ fn check(facts: &Facts) -> Outcome {
 }
 
 /// What the C compiler of its start-up code says, where all of them are of one release.
-fn compiled_on(binary: &Binary) -> Option<(Release, &'static str)> {
-    let mut releases = binary.c_compilers.iter().filter_map(|it| Release::of_compiler(it));
+fn compiled_on(binary: &Binary) -> Option<(OsRelease, &'static str)> {
+    let mut releases = binary.c_compilers.iter().filter_map(|it| OsRelease::of_compiler(it));
     let first = releases.next()?;
     releases.all(|it| it == first).then_some((first, "the program's `.comment`"))
 }
 
 /// What the record of this very program says of the machine that built it.
-fn recorded(record: &Record) -> Option<(Release, &'static str)> {
-    if !matches!(record.subject.fate, Fate::Same | Fate::Stripped | Fate::Patched) {
+fn recorded(record: &RecordFacts) -> Option<(OsRelease, &'static str)> {
+    if !matches!(
+        record.subject.state,
+        SubjectMatch::Same | SubjectMatch::Stripped | SubjectMatch::Patched
+    ) {
         return None;
     }
     let parameters = &record.provenance.build_definition.internal_parameters;
@@ -105,7 +108,7 @@ fn recorded(record: &Record) -> Option<(Release, &'static str)> {
     let line =
         |(key, value): (&String, &serde_json::Value)| Some(format!("{key}={}\n", value.as_str()?));
     let text: String = lines.iter().filter_map(line).collect();
-    Some((Release::parse(&text), "the record"))
+    Some((OsRelease::parse(&text), "the record"))
 }
 
 /// `3.20` of `3.20.1`: Alpine keeps its libraries within a branch.
@@ -123,7 +126,7 @@ mod tests {
     const BOOKWORM: &str = "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm";
 
     fn facts(built_on: Option<&str>, release: Option<&str>) -> Facts {
-        let [built_on, release] = [built_on, release].map(|text| text.map(Release::parse));
+        let [built_on, release] = [built_on, release].map(|text| text.map(OsRelease::parse));
         Facts {
             binary: Some(Binary { needed: vec!["libc.so.6".into()], ..Binary::default() }),
             build: built_on.is_some().then(|| build_of(Vec::new())),
@@ -187,18 +190,18 @@ mod tests {
 
     #[test]
     fn the_record_of_this_very_program_knows_it() {
-        let mut record = Record::default();
+        let mut record = RecordFacts::default();
         let release = serde_json::json!({"ID": "debian", "VERSION_ID": "13"});
         record.provenance.build_definition.internal_parameters.insert("osRelease".into(), release);
-        for (fate, outcome) in [
-            (Fate::Same, "fail"),
-            (Fate::Stripped, "fail"),
-            (Fate::Rebuilt, "not-applicable"),
-            (Fate::Unknown, "not-applicable"),
+        for (state, outcome) in [
+            (SubjectMatch::Same, "fail"),
+            (SubjectMatch::Stripped, "fail"),
+            (SubjectMatch::Rebuilt, "not-applicable"),
+            (SubjectMatch::Unknown, "not-applicable"),
         ] {
-            record.subject.fate = fate;
+            record.subject.state = state;
             let given = Facts { record: Some(record.clone()), ..facts(None, Some(BOOKWORM)) };
-            assert_eq!(check(&given).name(), outcome, "{fate:?}");
+            assert_eq!(check(&given).name(), outcome, "{state:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
-use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -28,8 +28,9 @@ pub static RULE: Rule = Rule {
     check: Check::Command(check),
 };
 
-fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
-    if command.role != Role::Healthcheck || (command.shell_form && command.steps.is_empty()) {
+fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {
+    if command.role != CommandRole::Healthcheck || (command.shell_form && command.steps.is_empty())
+    {
         return None;
     }
     if matches!(
@@ -61,18 +62,21 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::rule::Outcome;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn outcome(tree: Memory, healthcheck: &[&str]) -> Outcome {
+    fn outcome(tree: InMemoryTree, healthcheck: &[&str]) -> Outcome {
         let healthcheck = healthcheck.iter().map(|word| (*word).to_owned()).collect();
-        RULE.of_image(Image::of(tree, Some(Config { healthcheck, ..Config::default() })))
+        RULE.of_image(Image::from_tree(
+            tree,
+            Some(ImageConfig { healthcheck, ..ImageConfig::default() }),
+        ))
     }
 
     #[test]
     fn the_tool_has_to_be_there() {
-        let tree = || Memory::default().elf("/bin/sh", DynamicInfo::default());
+        let tree = || InMemoryTree::default().elf("/bin/sh", DynamicInfo::default());
         let line = "curl -f http://localhost || wget -qO- http://localhost";
         assert_eq!(outcome(tree(), &["CMD-SHELL", line]).name(), "open");
         let failed = outcome(tree(), &["CMD-SHELL", "curl -f http://localhost || exit 1"]);

@@ -1,7 +1,7 @@
 use crate::rule::{
     Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
-use crate::start::command::Command;
+use crate::start::command::ResolvedCommand;
 use crate::start::image::Image;
 use crate::subject::Facts;
 
@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
 };
 
 /// An init process before the image's own command: its own, if it has one.
-fn init(image: &Image, start: &Command) -> String {
+fn init(image: &Image, start: &ResolvedCommand) -> String {
     let own = ["/usr/bin/tini", "/sbin/tini", "/usr/bin/dumb-init"];
     let program = start.program().unwrap_or_default();
     match (own.iter().find(|path| image.has(path)), image.has("/usr/bin/apt-get")) {
@@ -94,21 +94,24 @@ mod tests {
     use crate::binary::Binary;
     use crate::binary::elf::DynamicInfo;
     use crate::binary::{CrateSource, NamedCrate};
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn outcome(name: &str, from: CrateSource, entrypoint: &[&str]) -> Outcome {
         let crates = vec![NamedCrate { name: name.into(), version: "1.0.0".into(), from }];
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
-        let config =
-            Config { entrypoint, exposed_ports: vec!["80/tcp".into()], ..Config::default() };
-        let tree = Memory::default()
+        let config = ImageConfig {
+            entrypoint,
+            exposed_ports: vec!["80/tcp".into()],
+            ..ImageConfig::default()
+        };
+        let tree = InMemoryTree::default()
             .elf("/app", DynamicInfo::default())
             .elf("/bin/tini", DynamicInfo::default());
         check(&Facts {
             binary: Some(Binary { path: "/app".into(), crates, ..Binary::default() }),
-            image: Some(Image::of(tree, Some(config))),
+            image: Some(Image::from_tree(tree, Some(config))),
             ..Facts::default()
         })
     }

@@ -1,4 +1,4 @@
-use crate::rootfs::layer::apply::Ambiguous;
+use crate::rootfs::layer::apply::EngineDifference;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
@@ -36,7 +36,7 @@ fn check(image: &Image) -> Outcome {
     Outcome::of(findings, "engines agree about every path of the layers")
 }
 
-fn finding(ambiguous: &Ambiguous) -> Finding {
+fn finding(ambiguous: &EngineDifference) -> Finding {
     let path = String::from_utf8_lossy(&ambiguous.path).into_owned();
     let message = format!("{path} {}", ambiguous.pattern.text());
     Finding::new(Location::ImagePath(path), message)
@@ -46,15 +46,15 @@ fn finding(ambiguous: &Ambiguous) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::layer::apply::Pattern;
+    use crate::rootfs::layer::apply::DifferencePattern;
 
     #[test]
     fn every_such_path_is_named() {
         let ambiguous = |count| {
-            let one = Ambiguous {
+            let one = EngineDifference {
                 path: b"/lib/x".to_vec(),
                 layer: 1,
-                pattern: Pattern::WriteThroughLink,
+                pattern: DifferencePattern::WriteThroughLink,
             };
             Image {
                 ambiguous: vec![one; count].into(),

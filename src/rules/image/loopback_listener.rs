@@ -86,19 +86,19 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::detect::runtime_needs::RuntimeNeeds;
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_loopback_address_counts_with_an_exposed_port() {
         let outcome = |address: &str, port: &str| {
             let runtime_needs =
                 RuntimeNeeds { loopback: vec![address.into()], ..RuntimeNeeds::default() };
-            let config = Config { exposed_ports: vec![port.into()], ..Config::default() };
+            let config = ImageConfig { exposed_ports: vec![port.into()], ..ImageConfig::default() };
             check(&Facts {
                 binary: Some(Binary { runtime_needs, contents_read: true, ..Binary::default() }),
-                image: Some(Image::of(Memory::default(), Some(config))),
+                image: Some(Image::from_tree(InMemoryTree::default(), Some(config))),
                 ..Facts::default()
             })
         };

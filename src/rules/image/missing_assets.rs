@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/building/multi-stage/",
         "https://doc.rust-lang.org/std/macro.include_str.html",
     ],
-    check: Check::Carried(check),
+    check: Check::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
@@ -54,24 +54,25 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::detect::runtime_needs::RuntimeNeeds;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn templates_lie_below_the_working_directory() {
-        let outcome = |tree: Memory| {
+        let outcome = |tree: InMemoryTree| {
             let runtime_needs = RuntimeNeeds {
                 template_directories: vec!["templates".into()],
                 ..RuntimeNeeds::default()
             };
-            let config = Config { working_dir: "/srv".into(), ..Config::default() };
-            let image = Image::of(tree.file("/app", 0o755, "x"), Some(config)).seen_from("/app");
+            let config = ImageConfig { working_dir: "/srv".into(), ..ImageConfig::default() };
+            let image = Image::from_tree(tree.file("/app", 0o755, "x"), Some(config))
+                .with_subject_path("/app");
             check(&Binary { runtime_needs, ..Binary::default() }, &image)
         };
         assert_eq!(
-            outcome(Memory::default()).findings()[0].message,
+            outcome(InMemoryTree::default()).findings()[0].message,
             "/srv/templates is not in the image"
         );
-        assert_eq!(outcome(Memory::default().directory("/srv/templates")).name(), "pass");
+        assert_eq!(outcome(InMemoryTree::default().directory("/srv/templates")).name(), "pass");
     }
 }

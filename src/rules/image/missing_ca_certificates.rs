@@ -116,10 +116,10 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{CrateSource, NamedCrate};
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn outcome(crates: &[&str], tree: Memory, env: &[&str]) -> Outcome {
+    fn outcome(crates: &[&str], tree: InMemoryTree, env: &[&str]) -> Outcome {
         let crates = crates
             .iter()
             .map(|name| NamedCrate {
@@ -131,14 +131,17 @@ mod tests {
         let env = env.iter().map(|entry| (*entry).to_owned()).collect();
         check(&Facts {
             binary: Some(Binary { crates, ..Binary::default() }),
-            image: Some(Image::of(tree, Some(Config { env, ..Config::default() }))),
+            image: Some(Image::from_tree(
+                tree,
+                Some(ImageConfig { env, ..ImageConfig::default() }),
+            )),
             ..Facts::default()
         })
     }
 
     #[test]
     fn a_client_of_the_systems_roots_needs_them() {
-        let none = Memory::default;
+        let none = InMemoryTree::default;
         let failed = outcome(&["reqwest", "rustls-native-certs"], none(), &[]);
         assert_eq!(failed.findings()[0].at_most, None);
         assert_eq!(outcome(&["openssl"], none(), &[]).findings()[0].at_most, Some(Level::Warn));

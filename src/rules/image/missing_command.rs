@@ -1,6 +1,8 @@
 use crate::escape::{exec_form, plain};
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
-use crate::start::command::{Command, DEFAULT_PATH, Failure, FailureKind, Role};
+use crate::start::command::{
+    CommandRole, DEFAULT_PATH, FailureKind, ResolvedCommand, StartFailure,
+};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -28,8 +30,8 @@ pub static RULE: Rule = Rule {
     check: Check::Command(check),
 };
 
-fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
-    if failure.kind == FailureKind::InRelativePath && command.role == Role::Start {
+fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {
+    if failure.kind == FailureKind::InRelativePath && command.role == CommandRole::Start {
         let message =
             format!("`{}` is found only through a relative directory in PATH", failure.name);
         let finding = Finding::new(Location::ImageConfig(command.field), message);
@@ -40,7 +42,10 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
         FailureKind::NotInPath | FailureKind::NoSuchFile | FailureKind::NotAFile
     );
     let is_shell = command.shell_form && command.steps.is_empty();
-    if command.role != Role::Start || !is_missing || is_shell || will_be_there(image, &failure.name)
+    if command.role != CommandRole::Start
+        || !is_missing
+        || is_shell
+        || will_be_there(image, &failure.name)
     {
         return None;
     }
@@ -80,12 +85,12 @@ fn will_be_there(image: &Image, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_command_that_is_not_there_fails() {
-        let tree = || Memory::default().elf("/usr/local/bin/app", DynamicInfo::default());
+        let tree = || InMemoryTree::default().elf("/usr/local/bin/app", DynamicInfo::default());
         assert_eq!(RULE.of_entrypoint(tree(), &["app"]).name(), "pass");
         let failed = RULE.of_entrypoint(tree(), &["/app"]);
         assert!(failed.findings()[0].evidence[0].contains("stat /app: no such file or directory"));
@@ -104,15 +109,16 @@ mod tests {
 
     #[test]
     fn the_engine_refuses_what_a_relative_part_of_path_leads_to() {
-        let tree = || Memory::default().elf("/srv/app", DynamicInfo::default()).directory("/srv");
+        let tree =
+            || InMemoryTree::default().elf("/srv/app", DynamicInfo::default()).directory("/srv");
         let outcome = |path: &str| {
-            RULE.of_image(Image::of(
+            RULE.of_image(Image::from_tree(
                 tree(),
-                Some(Config {
+                Some(ImageConfig {
                     entrypoint: vec!["app".into()],
                     env: vec![format!("PATH={path}")],
                     working_dir: "/srv".into(),
-                    ..Config::default()
+                    ..ImageConfig::default()
                 }),
             ))
         };
@@ -128,7 +134,7 @@ mod tests {
     #[test]
     fn what_a_script_decides_when_it_runs_is_open() {
         let tree = |script: &str| {
-            let tree = Memory::default().elf("/bin/sh", DynamicInfo::default());
+            let tree = InMemoryTree::default().elf("/bin/sh", DynamicInfo::default());
             tree.elf("/app", DynamicInfo::default()).file("/run.sh", 0o755, script)
         };
         let script = "#!/bin/sh\nif [ -n \"$A\" ]; then exec /a; fi\nexec /app\n";
@@ -139,8 +145,9 @@ mod tests {
 
     #[test]
     fn a_subject_that_will_be_put_there_is_there() {
-        let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
-        let image = Image::of(Memory::default(), Some(config)).seen_from("/app");
+        let config = ImageConfig { entrypoint: vec!["/app".into()], ..ImageConfig::default() };
+        let image =
+            Image::from_tree(InMemoryTree::default(), Some(config)).with_subject_path("/app");
         assert_eq!(RULE.of_image(image).name(), "pass");
     }
 }

@@ -1,6 +1,6 @@
 use crate::escape::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
-use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -28,12 +28,12 @@ pub static RULE: Rule = Rule {
     check: Check::Command(check),
 };
 
-fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
+fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {
     if !command.shell_form
         || !command.steps.is_empty()
         || image.has("/bin/sh")
             && failure.kind == FailureKind::NotInPath
-            && command.role == Role::Healthcheck
+            && command.role == CommandRole::Healthcheck
     {
         return None;
     }
@@ -52,18 +52,18 @@ fn check(image: &Image, command: &Command, failure: &Failure) -> Option<Finding>
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_line_needs_a_shell() {
         let line = ["/bin/sh", "-c", "exec /app serve"];
         let failed =
-            RULE.of_entrypoint(Memory::default().elf("/app", DynamicInfo::default()), &line);
+            RULE.of_entrypoint(InMemoryTree::default().elf("/app", DynamicInfo::default()), &line);
         assert_eq!(failed.findings()[0].fix.as_deref(), Some("ENTRYPOINT [\"/app\", \"serve\"]"));
-        let with = Memory::default()
+        let with = InMemoryTree::default()
             .elf("/app", DynamicInfo::default())
             .elf("/bin/sh", DynamicInfo::default());
         assert_eq!(RULE.of_entrypoint(with, &line).name(), "pass");
-        assert_eq!(RULE.of_entrypoint(Memory::default(), &["/app"]).name(), "pass");
+        assert_eq!(RULE.of_entrypoint(InMemoryTree::default(), &["/app"]).name(), "pass");
     }
 }

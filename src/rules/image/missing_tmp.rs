@@ -52,22 +52,22 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{CrateSource, NamedCrate};
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn outcome(name: &str, from: CrateSource, tree: Memory) -> Outcome {
+    fn outcome(name: &str, from: CrateSource, tree: InMemoryTree) -> Outcome {
         let crates = vec![NamedCrate { name: name.into(), version: "3.0.0".into(), from }];
         check(&Facts {
             binary: Some(Binary { crates, ..Binary::default() }),
-            image: Some(Image::of(tree, Some(Config::default()))),
+            image: Some(Image::from_tree(tree, Some(ImageConfig::default()))),
             ..Facts::default()
         })
     }
 
     #[test]
     fn temporary_files_need_a_place() {
-        let none = Memory::default;
+        let none = InMemoryTree::default;
         assert_eq!(outcome("tempfile", CrateSource::PanicPath, none()).name(), "fail");
         assert_eq!(
             outcome("tempfile", CrateSource::PanicPath, none().directory("/tmp")).name(),

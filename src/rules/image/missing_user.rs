@@ -29,11 +29,11 @@ fn check(image: &Image) -> Outcome {
             "a root file system has no configuration that names a user",
         );
     };
-    match image.account.identity(&config.user) {
+    match image.users.resolve_user(&config.user) {
         Ok(identity) => Outcome::pass(format!("runs as user {}", identity.uid)),
         Err(message) => {
             let known: Vec<&str> =
-                image.account.users.iter().map(|user| user.name.as_str()).collect();
+                image.users.users.iter().map(|user| user.name.as_str()).collect();
             let known = if known.is_empty() { "no user".to_owned() } else { known.join(", ") };
             Finding::new(
                 Location::ImageConfig("User"),
@@ -50,14 +50,18 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_name_needs_an_entry_and_a_number_does_not() {
         let outcome = |user: &str| {
-            let tree = Memory::default().file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\n");
-            check(&Image::of(tree, Some(Config { user: user.into(), ..Config::default() })))
+            let tree =
+                InMemoryTree::default().file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\n");
+            check(&Image::from_tree(
+                tree,
+                Some(ImageConfig { user: user.into(), ..ImageConfig::default() }),
+            ))
         };
         for fine in ["", "root", "0", "10001", "10001:10001"] {
             assert_eq!(outcome(fine).name(), "pass", "{fine}");

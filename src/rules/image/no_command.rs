@@ -66,13 +66,18 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn outcome(entrypoint: &[&str], cmd: &[&str]) -> Outcome {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let config = Config { entrypoint: words(entrypoint), cmd: words(cmd), ..Config::default() };
-        let mut image = Image::of(Memory::default().file("/app", 0o755, "x"), Some(config));
+        let config = ImageConfig {
+            entrypoint: words(entrypoint),
+            cmd: words(cmd),
+            ..ImageConfig::default()
+        };
+        let mut image =
+            Image::from_tree(InMemoryTree::default().file("/app", 0o755, "x"), Some(config));
         image.subject_at = Some("/app".into());
         check(&image)
     }
@@ -88,8 +93,11 @@ mod tests {
 
     #[test]
     fn a_base_image_is_not_asked() {
-        let image = Image::of(Memory::default(), Some(Config::default()));
+        let image = Image::from_tree(InMemoryTree::default(), Some(ImageConfig::default()));
         assert_eq!(check(&image).name(), "not-applicable");
-        assert_eq!(check(&Image::of(Memory::default(), None)).name(), "not-applicable");
+        assert_eq!(
+            check(&Image::from_tree(InMemoryTree::default(), None)).name(),
+            "not-applicable"
+        );
     }
 }

@@ -2,9 +2,9 @@ use crate::escape::plain;
 use crate::rule::{
     Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
 };
-use crate::start::command::{Command, Failure, FailureKind, Role};
+use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
-use crate::start::loader::Problem;
+use crate::start::loader::StartProblem;
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
@@ -44,15 +44,15 @@ fn check(facts: &Facts) -> Outcome {
     }
 }
 
-fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Finding> {
+fn of_command(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {
     let uid = command.identity.uid;
     let message = match failure.kind {
         FailureKind::NotExecutable => format!("`{}` is not executable", failure.name),
-        FailureKind::Refused => format!("user {uid} cannot execute `{}`", failure.name),
+        FailureKind::PermissionDenied => format!("user {uid} cannot execute `{}`", failure.name),
         FailureKind::Unreadable => format!("user {uid} cannot read `{}`", failure.name),
         _ => return None,
     };
-    if command.role != Role::Start {
+    if command.role != CommandRole::Start {
         return None;
     }
     let mut finding = Finding::new(Location::ImageConfig(command.field), message);
@@ -71,7 +71,7 @@ fn of_command(image: &Image, command: &Command, failure: &Failure) -> Option<Fin
 fn of_subject(facts: &Facts) -> Option<Finding> {
     let (load, binary) = (facts.load.as_ref()?, facts.binary.as_ref()?);
     let because = load.problems.iter().find_map(|problem| match problem {
-        Problem::Exec { why: "Permission denied", because } => Some(because),
+        StartProblem::Exec { why: "Permission denied", because } => Some(because),
         _ => None,
     })?;
     let at = facts.image.as_ref()?.subject_at.as_ref().unwrap_or(&binary.path);
@@ -91,22 +91,26 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::document::config::Config;
-    use crate::rootfs::{Entry, Kind};
-    use crate::start::image::elf_tree::Memory;
-    use crate::start::loader::LoadPlan;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::rootfs::{FileEntry, FileKind};
+    use crate::start::image::elf_tree::InMemoryTree;
+    use crate::start::loader::StartPrediction;
 
     #[test]
     fn a_file_without_the_bit_fails() {
-        let failed = RULE.of_entrypoint(Memory::default().file("/app", 0o644, "x"), &["/app"]);
+        let failed =
+            RULE.of_entrypoint(InMemoryTree::default().file("/app", 0o644, "x"), &["/app"]);
         assert_eq!(failed.findings()[0].evidence[1], "/app has mode 0644");
         assert_eq!(
-            RULE.of_entrypoint(Memory::default().elf("/app", DynamicInfo::default()), &["/app"])
-                .name(),
+            RULE.of_entrypoint(
+                InMemoryTree::default().elf("/app", DynamicInfo::default()),
+                &["/app"]
+            )
+            .name(),
             "pass"
         );
         assert_eq!(
-            RULE.of_entrypoint(Memory::default(), &["/app"]).name(),
+            RULE.of_entrypoint(InMemoryTree::default(), &["/app"]).name(),
             "pass",
             "missing-command"
         );
@@ -115,19 +119,20 @@ mod tests {
     #[test]
     fn a_user_is_let_in_or_not() {
         let outcome = |words: &[&str], user: &str, mode, directory| {
-            let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
-            let mut tree = Memory::default()
+            let entry = |kind, mode| FileEntry { kind, mode, uid: 0, gid: 0 };
+            let mut tree = InMemoryTree::default()
                 .elf("/opt/app", DynamicInfo::default())
                 .elf("/bin/sh", DynamicInfo::default())
                 .elf("/bin/gosu", DynamicInfo::default())
                 .file("/run.sh", 0o711, "#!/bin/sh\nexec /opt/app\n")
                 .file("/etc/passwd", 0o644, "root:x:0:0\napp:x:1000:1000\n");
-            tree.insert(b"/opt", entry(Kind::Directory, directory));
-            tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, mode));
+            tree.insert(b"/opt", entry(FileKind::Directory, directory));
+            tree.insert(b"/opt/app", entry(FileKind::File { size: 60 }, mode));
             tree.keep_elf(b"/opt/app", DynamicInfo::default());
             let entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
-            let config = Config { user: user.to_owned(), entrypoint, ..Config::default() };
-            RULE.of_image(Image::of(tree, Some(config)))
+            let config =
+                ImageConfig { user: user.to_owned(), entrypoint, ..ImageConfig::default() };
+            RULE.of_image(Image::from_tree(tree, Some(config)))
         };
         let shell = ["sh", "-c", "exec /opt/app"];
         assert_eq!(outcome(&shell, "app", 0o755, 0o755).name(), "pass");
@@ -150,11 +155,11 @@ mod tests {
     #[test]
     fn a_program_that_no_command_runs_is_named() {
         let because = "/app: mode 0644".to_owned();
-        let problems = vec![Problem::Exec { why: "Permission denied", because }];
+        let problems = vec![StartProblem::Exec { why: "Permission denied", because }];
         let facts = Facts {
             binary: Some(Binary { path: "/app".into(), ..Binary::default() }),
             image: Some(Image::default()),
-            load: Some(LoadPlan { problems, ..LoadPlan::default() }),
+            load: Some(StartPrediction { problems, ..StartPrediction::default() }),
             ..Facts::default()
         };
         assert_eq!(check(&facts).findings()[0].evidence, ["/app: mode 0644"]);

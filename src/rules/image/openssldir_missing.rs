@@ -54,11 +54,11 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::detect::runtime_needs::RuntimeNeeds;
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
-    fn outcome(directory: Option<&str>, tree: Memory, env: &[&str]) -> Outcome {
+    fn outcome(directory: Option<&str>, tree: InMemoryTree, env: &[&str]) -> Outcome {
         let runtime_needs = RuntimeNeeds {
             openssl_directory: directory.map(str::to_owned),
             ..RuntimeNeeds::default()
@@ -66,14 +66,18 @@ mod tests {
         let env = env.iter().map(|entry| (*entry).to_owned()).collect();
         check(&Facts {
             binary: Some(Binary { runtime_needs, ..Binary::default() }),
-            image: Some(Image::of(tree, Some(Config { env, ..Config::default() }))),
+            image: Some(Image::from_tree(
+                tree,
+                Some(ImageConfig { env, ..ImageConfig::default() }),
+            )),
             ..Facts::default()
         })
     }
 
     #[test]
     fn the_directory_or_a_variable_has_to_lead_to_certificates() {
-        let tree = || Memory::default().file("/etc/ssl/certs/ca-certificates.crt", 0o644, "x");
+        let tree =
+            || InMemoryTree::default().file("/etc/ssl/certs/ca-certificates.crt", 0o644, "x");
         let own = Some("/usr/local/ssl");
         assert_eq!(outcome(own, tree(), &[]).name(), "fail");
         assert_eq!(

@@ -44,15 +44,18 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn only_root_binds_low_ports_everywhere() {
         let outcome = |user: &str, port: &str| {
-            let config =
-                Config { user: user.into(), exposed_ports: vec![port.into()], ..Config::default() };
-            check(&Image::of(Memory::default(), Some(config)))
+            let config = ImageConfig {
+                user: user.into(),
+                exposed_ports: vec![port.into()],
+                ..ImageConfig::default()
+            };
+            check(&Image::from_tree(InMemoryTree::default(), Some(config)))
         };
         assert_eq!(outcome("1000", "80/tcp").name(), "fail");
         assert_eq!(outcome("", "80/tcp").name(), "pass");

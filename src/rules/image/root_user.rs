@@ -39,15 +39,15 @@ fn check(image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn only_another_number_is_not_root() {
         let outcome = |user: &str| {
-            check(&Image::of(
-                Memory::default(),
-                Some(Config { user: user.into(), ..Config::default() }),
+            check(&Image::from_tree(
+                InMemoryTree::default(),
+                Some(ImageConfig { user: user.into(), ..ImageConfig::default() }),
             ))
         };
         assert_eq!(outcome("").name(), "fail");

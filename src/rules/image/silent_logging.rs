@@ -46,9 +46,9 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{CrateSource, NamedCrate};
-    use crate::rootfs::document::config::Config;
+    use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn the_variable_is_asked_for_where_it_is_read() {
@@ -58,9 +58,10 @@ mod tests {
                 version: "0.11.0".into(),
                 from: CrateSource::DepV0,
             }];
-            let config = Config { env: vec![env.into()], ..Config::default() };
-            let image = Image::of(Memory::default().file("/app", 0o755, "x"), Some(config))
-                .seen_from("/app");
+            let config = ImageConfig { env: vec![env.into()], ..ImageConfig::default() };
+            let image =
+                Image::from_tree(InMemoryTree::default().file("/app", 0o755, "x"), Some(config))
+                    .with_subject_path("/app");
             check(&Facts {
                 binary: Some(Binary { crates, ..Binary::default() }),
                 image: Some(image),

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::escape::exec_form;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
-use crate::start::command::End;
+use crate::start::command::CommandTarget;
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("another program answers")],
     references: &["https://docs.docker.com/reference/dockerfile/#entrypoint"],
-    check: Check::Carried(check),
+    check: Check::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
@@ -38,10 +38,10 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     };
     match (&start.end, image.starts(binary)) {
         (_, Some(true)) => Outcome::pass("the image runs the linted binary"),
-        (End::Unknown(why), _) => Outcome::open(format!(
+        (CommandTarget::Unknown(why), _) => Outcome::open(format!(
             "what the command runs is not known: {why}; start the container to settle it"
         )),
-        (End::Program(path), _) => {
+        (CommandTarget::Program(path), _) => {
             let at = image.subject_at.as_deref().unwrap_or_default();
             Finding::new(
                 Location::ImageConfig(start.field),
@@ -51,7 +51,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
             .fix(format!("ENTRYPOINT {}", exec_form(&[at])))
             .into()
         }
-        (End::Fails(_) | End::Nothing, _) => {
+        (CommandTarget::Fails(_) | CommandTarget::Nothing, _) => {
             Outcome::open("the command does not start; see `missing-command`")
         }
     }
@@ -61,16 +61,17 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn outcome(entrypoint: &[&str]) -> Outcome {
-        let tree = Memory::default()
+        let tree = InMemoryTree::default()
             .elf("/app", DynamicInfo::default())
             .elf("/other", DynamicInfo::default());
         let entrypoint = entrypoint.iter().map(|word| (*word).to_owned()).collect();
         let image =
-            Image::of(tree, Some(Config { entrypoint, ..Config::default() })).seen_from("/app");
+            Image::from_tree(tree, Some(ImageConfig { entrypoint, ..ImageConfig::default() }))
+                .with_subject_path("/app");
         check(&Binary { path: "target/release/app".into(), ..Binary::default() }, &image)
     }
 

@@ -1,8 +1,8 @@
 use crate::escape::plain;
 use crate::rootfs::tree::users::Identity;
-use crate::rootfs::{Entry, parent};
+use crate::rootfs::{FileEntry, parent};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
-use crate::start::command::{By, Failure, FailureKind, Step};
+use crate::start::command::{ExecStep, FailureKind, Requester, StartFailure};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -37,7 +37,8 @@ fn check(image: &Image) -> Outcome {
     let Some(identity) = image.identity() else {
         return Outcome::open("the image does not define its user; see `missing-user`");
     };
-    let by_engine = |step: &&Step| matches!(step.by, By::Engine | By::Interpreter);
+    let by_engine =
+        |step: &&ExecStep| matches!(step.by, Requester::Engine | Requester::Interpreter);
     // What a shell or a wrapper may not execute or read keeps the container from starting for
     // sure, and `not-executable` says so.
     let commands = image.commands.iter().filter(|it| !it.failure().is_some_and(is_refusal));
@@ -48,23 +49,23 @@ fn check(image: &Image) -> Outcome {
     )
 }
 
-fn is_refusal(failure: &Failure) -> bool {
-    matches!(failure.kind, FailureKind::Refused | FailureKind::Unreadable)
+fn is_refusal(failure: &StartFailure) -> bool {
+    matches!(failure.kind, FailureKind::PermissionDenied | FailureKind::Unreadable)
 }
 
-fn finding(image: &Image, identity: &Identity, step: &Step) -> Option<Finding> {
+fn finding(image: &Image, identity: &Identity, step: &ExecStep) -> Option<Finding> {
     let mut above = parent(step.path.as_bytes()).to_vec();
     while above != b"/" {
         let entry = image.files.entry(&above)?;
-        if !identity.may(&entry, 0o1) {
+        if !identity.can_access(&entry, 0o1) {
             return Some(refused(identity, &String::from_utf8_lossy(&above), &entry));
         }
         above = parent(&above).to_vec();
     }
-    (!identity.may(&step.entry, 0o1)).then(|| refused(identity, &step.path, &step.entry))
+    (!identity.can_access(&step.entry, 0o1)).then(|| refused(identity, &step.path, &step.entry))
 }
 
-fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
+fn refused(identity: &Identity, path: &str, entry: &FileEntry) -> Finding {
     Finding::new(
         Location::ImagePath(path.to_owned()),
         format!("user {} cannot execute {path}", identity.uid),
@@ -77,19 +78,22 @@ fn refused(identity: &Identity, path: &str, entry: &Entry) -> Finding {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::Kind;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::FileKind;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn outcome(user: &str, directory: u32, file: u32) -> Outcome {
-        let mut tree = Memory::default().elf("/opt/app", DynamicInfo::default());
-        let entry = |kind, mode| Entry { kind, mode, uid: 0, gid: 0 };
-        tree.insert(b"/opt", entry(Kind::Directory, directory));
-        tree.insert(b"/opt/app", entry(Kind::File { size: 60 }, file));
+        let mut tree = InMemoryTree::default().elf("/opt/app", DynamicInfo::default());
+        let entry = |kind, mode| FileEntry { kind, mode, uid: 0, gid: 0 };
+        tree.insert(b"/opt", entry(FileKind::Directory, directory));
+        tree.insert(b"/opt/app", entry(FileKind::File { size: 60 }, file));
         tree.keep_elf(b"/opt/app", DynamicInfo::default());
-        let config =
-            Config { user: user.into(), entrypoint: vec!["/opt/app".into()], ..Config::default() };
-        check(&Image::of(tree, Some(config)))
+        let config = ImageConfig {
+            user: user.into(),
+            entrypoint: vec!["/opt/app".into()],
+            ..ImageConfig::default()
+        };
+        check(&Image::from_tree(tree, Some(config)))
     }
 
     #[test]

@@ -57,19 +57,19 @@ fn check(image: &Image) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn a_volume_above_the_program_hides_it() {
         let outcome = |volume: &str| {
-            let config = Config {
+            let config = ImageConfig {
                 entrypoint: vec!["/app/bin/run".into()],
                 volumes: vec![volume.into()],
-                ..Config::default()
+                ..ImageConfig::default()
             };
-            check(&Image::of(
-                Memory::default().elf("/app/bin/run", DynamicInfo::default()),
+            check(&Image::from_tree(
+                InMemoryTree::default().elf("/app/bin/run", DynamicInfo::default()),
                 Some(config),
             ))
         };

@@ -55,7 +55,7 @@ mod tests {
     use crate::cargo::crate_freshness::Role;
     use crate::cargo::test_support::{build_of, state};
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn facts(manifest_dir: Option<&str>, image: Option<Image>) -> Facts {
         let mut build = build_of(vec![state(Role::Program)]);
@@ -74,9 +74,9 @@ mod tests {
 
     #[test]
     fn the_image_is_asked_whether_the_directory_is_there() {
-        let with = Image::of(Memory::default().directory("/app"), None);
+        let with = Image::from_tree(InMemoryTree::default().directory("/app"), None);
         assert_eq!(check(&facts(Some("/app"), Some(with))).name(), "pass");
-        let without = Image::of(Memory::default().directory("/srv"), None);
+        let without = Image::from_tree(InMemoryTree::default().directory("/srv"), None);
         let outcome = check(&facts(Some("/app"), Some(without)));
         assert!(outcome.findings()[0].message.contains("the image has no such directory"));
     }

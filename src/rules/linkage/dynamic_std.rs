@@ -52,7 +52,7 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::start::loader::Library;
-    use crate::start::loader::LoadPlan;
+    use crate::start::loader::StartPrediction;
 
     #[test]
     fn fails_where_the_image_lacks_it() {
@@ -65,7 +65,10 @@ mod tests {
             };
             Facts {
                 binary: Some(Binary { needed: vec![name.clone()], ..Binary::default() }),
-                load: Some(LoadPlan { libraries: vec![library], ..LoadPlan::default() }),
+                load: Some(StartPrediction {
+                    libraries: vec![library],
+                    ..StartPrediction::default()
+                }),
                 ..Facts::default()
             }
         };

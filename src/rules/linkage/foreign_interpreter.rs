@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::start::image::Image;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn with(path: &str) -> Facts {
         let interpreter = Some(path.to_owned());
@@ -98,8 +98,8 @@ mod tests {
         let nix = "/nix/store/abc-glibc-2.40/lib/ld-linux-x86-64.so.2";
         assert_eq!(check(&with(nix)).findings().len(), 1);
         assert_eq!(check(&with("/lib64/ld-linux-x86-64.so.2")).name(), "pass");
-        let tree = Memory::default().file(nix, 0o755, "x");
-        let image = Some(Image::of(tree, None));
+        let tree = InMemoryTree::default().file(nix, 0o755, "x");
+        let image = Some(Image::from_tree(tree, None));
         assert_eq!(check(&Facts { image, ..with(nix) }).name(), "pass");
     }
 }

@@ -2,8 +2,8 @@ use crate::binary::Binary;
 use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 
 pub static RULE: Rule = Rule {
     id: "glibc-too-new",
@@ -26,14 +26,14 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
     let Some(libc) = plan.libc.as_ref().and_then(|it| Some((it, it.version.clone()?))) else {
         return Outcome::not_applicable("the binary does not load a glibc of the image");
     };
     let (libc, has) = (libc.0, libc.1);
     let mut wanted: Vec<(&str, &str)> = Vec::new();
     for problem in &plan.problems {
-        if let Problem::VersionMissing { version, needed_by, .. } = problem
+        if let StartProblem::VersionMissing { version, needed_by, .. } = problem
             && let Some(version) = version.strip_prefix("GLIBC_")
         {
             wanted.push((version, needed_by));
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_highest_of_the_missing_versions_is_named() {
-        let missing = |version: &str| Problem::VersionMissing {
+        let missing = |version: &str| StartProblem::VersionMissing {
             path: "/lib/libc.so.6".to_owned(),
             version: version.to_owned(),
             needed_by: "/app".to_owned(),
@@ -99,10 +99,10 @@ mod tests {
                 version: version.map(str::to_owned),
             })
         };
-        let plan = LoadPlan {
+        let plan = StartPrediction {
             problems: vec![missing("GLIBC_2.9"), missing("GLIBC_2.39"), missing("OPENSSL_3.2.0")],
             libc: libc(Some("2.36")),
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         let (binary, image) = (Binary::default(), Image::default());
         let outcome = check(&binary, &image, &plan);
@@ -110,9 +110,9 @@ mod tests {
             outcome.findings()[0].message,
             "/app needs GLIBC_2.39, but the image's glibc defines versions up to GLIBC_2.36"
         );
-        let fine = LoadPlan { libc: libc(Some("2.41")), ..LoadPlan::default() };
+        let fine = StartPrediction { libc: libc(Some("2.41")), ..StartPrediction::default() };
         assert_eq!(check(&binary, &image, &fine).name(), "pass");
-        let musl = LoadPlan { libc: libc(None), ..LoadPlan::default() };
+        let musl = StartPrediction { libc: libc(None), ..StartPrediction::default() };
         assert_eq!(check(&binary, &image, &musl).name(), "not-applicable");
     }
 }

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 
 pub static RULE: Rule = Rule {
     id: "missing-interpreter",
@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
     if binary.interpreter.is_none() {
         return Outcome::not_applicable("the binary needs no loader");
     }
@@ -37,14 +37,19 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     Outcome::of(findings, format!("{path} is in the image"))
 }
 
-fn finding(problem: &Problem, binary: &Binary, image: &Image, plan: &LoadPlan) -> Option<Finding> {
+fn finding(
+    problem: &StartProblem,
+    binary: &Binary,
+    image: &Image,
+    plan: &StartPrediction,
+) -> Option<Finding> {
     let (path, message) = match problem {
-        Problem::InterpreterMissing { path, why } => {
+        StartProblem::InterpreterMissing { path, why } => {
             let ends = image.resolve(path).err().map(|not| not.to_string()).unwrap_or_default();
             let ends = if ends.is_empty() { (*why).to_owned() } else { ends };
             (path, format!("the loader {path} is not in the image ({ends})"))
         }
-        Problem::InterpreterUnusable { path, why, because } => {
+        StartProblem::InterpreterUnusable { path, why, because } => {
             (path, format!("the loader {path} cannot load the binary: {because} ({why})"))
         }
         _ => return None,
@@ -84,14 +89,17 @@ mod tests {
         let path = "/lib64/ld-linux-x86-64.so.2".to_owned();
         let binary = Binary { interpreter: Some(path.clone()), ..Binary::default() };
         let image = Image::default();
-        let plan = LoadPlan {
-            problems: vec![Problem::InterpreterMissing { path, why: "No such file or directory" }],
+        let plan = StartPrediction {
+            problems: vec![StartProblem::InterpreterMissing {
+                path,
+                why: "No such file or directory",
+            }],
             errors: vec!["exec /app: no such file or directory".to_owned()],
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         let outcome = check(&binary, &image, &plan);
         assert!(outcome.findings()[0].message.contains("/lib64: No such file or directory"));
-        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "pass");
+        assert_eq!(check(&binary, &image, &StartPrediction::default()).name(), "pass");
         assert_eq!(check(&Binary::default(), &image, &plan).name(), "not-applicable");
     }
 }

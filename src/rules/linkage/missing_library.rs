@@ -4,8 +4,8 @@ use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 use crate::start::packages::{OF_TIME64, OPENSSL_1, PACKAGES, TIME64};
 
 pub static RULE: Rule = Rule {
@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
     if binary.interpreter.is_none() {
         return Outcome::not_applicable("the binary loads no library");
     }
@@ -41,22 +41,22 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     Outcome::of(findings, format!("the loader finds all {} libraries", plan.libraries.len()))
 }
 
-fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding> {
+fn finding(problem: &StartProblem, image: &Image, plan: &StartPrediction) -> Option<Finding> {
     let (name, at, message, fix) = match problem {
-        Problem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
+        StartProblem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
             let directory = plain(path.rsplit_once('/').unwrap_or_default().0);
             let fix = directory.map(|it| format!("RUN chmod -R a+rX {it}")).into_iter().collect();
             let message = format!("the image's user cannot read {path}, which {needed_by} needs");
             (name, Location::ImagePath(path.clone()), message, fix)
         }
         // Files of the wrong machine and std's own library have rules of their own.
-        Problem::LibraryMissing { name, needed_by, passed_over, .. }
+        StartProblem::LibraryMissing { name, needed_by, passed_over, .. }
             if passed_over.is_empty() && !name.starts_with("libstd-") =>
         {
             let message = format!("{name}, which {needed_by} needs, is not in the image");
             (name, Location::Dynamic("DT_NEEDED"), message, fix(name, needed_by, image))
         }
-        Problem::LibraryBroken { path, needed_by, why } => {
+        StartProblem::LibraryBroken { path, needed_by, why } => {
             let message = format!("{path}, which {needed_by} needs, cannot be loaded: {why}");
             (path, Location::ImagePath(path.clone()), message, fix(path, needed_by, image))
         }
@@ -112,13 +112,13 @@ mod tests {
     #[test]
     fn names_the_library_its_user_and_the_line() {
         let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
-        let missing = |name: &str| Problem::LibraryMissing {
+        let missing = |name: &str| StartProblem::LibraryMissing {
             name: name.to_owned(),
             needed_by: "/app".to_owned(),
             passed_over: Vec::new(),
             refused: None,
         };
-        let plan = LoadPlan {
+        let plan = StartPrediction {
             problems: vec![
                 missing("libgcc_s.so.1"),
                 missing("libodd.so.7"),
@@ -127,13 +127,13 @@ mod tests {
             errors: vec![
                 "/app: error while loading shared libraries: libgcc_s.so.1: cannot open".to_owned(),
             ],
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         let outcome = check(&binary, &Image::default(), &plan);
         assert_eq!(outcome.findings().len(), 2);
         assert!(outcome.findings()[0].evidence[0].starts_with("/app: error"));
         assert!(outcome.findings()[0].fix.as_deref().unwrap().contains("distroless"));
-        assert_eq!(check(&binary, &Image::default(), &LoadPlan::default()).name(), "pass");
+        assert_eq!(check(&binary, &Image::default(), &StartPrediction::default()).name(), "pass");
         assert_eq!(check(&Binary::default(), &Image::default(), &plan).name(), "not-applicable");
     }
 }

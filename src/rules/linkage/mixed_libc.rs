@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::{Family, Verdict};
+use crate::start::loader::StartPrediction;
+use crate::start::loader::{LoaderFamily, StartVerdict};
 
 pub static RULE: Rule = Rule {
     id: "mixed-libc",
@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, _: &Image, plan: &StartPrediction) -> Outcome {
     let Some(loader) = &plan.loader else {
         return Outcome::not_applicable("no loader of the image loads the binary");
     };
@@ -39,12 +39,12 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
         Some((library.needed_by.clone(), library.name.clone()))
     };
     let mixed = match loader.family {
-        Family::Musl | Family::Gcompat => {
+        LoaderFamily::Musl | LoaderFamily::Gcompat => {
             let own = binary.needed.iter().find(|name| of_glibc(name));
             own.map(|name| (binary.path.clone(), name.clone())).or_else(|| needed_by(&of_glibc))
         }
-        Family::Glibc => needed_by(&of_musl),
-        Family::Other => {
+        LoaderFamily::Glibc => needed_by(&of_musl),
+        LoaderFamily::Other => {
             return Outcome::open(
                 "the loader is neither glibc's nor musl's; start the container to settle it",
             );
@@ -54,7 +54,7 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
         return Outcome::pass(format!("{} loads one C library", loader.path));
     };
     let (own, other) = match loader.family {
-        Family::Glibc => ("glibc", "musl"),
+        LoaderFamily::Glibc => ("glibc", "musl"),
         _ => ("musl", "glibc"),
     };
     let message = format!("{file} was linked with {other}, but the image loads it with {own}");
@@ -72,7 +72,11 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
         },
         format!("use a base image with {other}"),
     );
-    if plan.verdict == Verdict::Starts { finding.at_most_warn().into() } else { finding.into() }
+    if plan.verdict == StartVerdict::Starts {
+        finding.at_most_warn().into()
+    } else {
+        finding.into()
+    }
 }
 
 #[cfg(test)]
@@ -82,18 +86,21 @@ mod tests {
 
     #[test]
     fn glibc_s_program_under_musl_fails() {
-        let plan = |family, verdict| LoadPlan {
+        let plan = |family, verdict| StartPrediction {
             verdict,
             loader: Some(Loader { path: "/lib/ld.so".to_owned(), family, release: None }),
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         let binary = Binary { needed: vec!["libc.so.6".to_owned()], ..Binary::default() };
         let image = Image::default();
-        let fails = check(&binary, &image, &plan(Family::Musl, Verdict::Fails));
+        let fails = check(&binary, &image, &plan(LoaderFamily::Musl, StartVerdict::Fails));
         assert_eq!(fails.findings()[0].at_most, None);
-        let starts = check(&binary, &image, &plan(Family::Gcompat, Verdict::Starts));
+        let starts = check(&binary, &image, &plan(LoaderFamily::Gcompat, StartVerdict::Starts));
         assert_eq!(starts.findings()[0].at_most, Some(Level::Warn));
-        assert_eq!(check(&binary, &image, &plan(Family::Glibc, Verdict::Starts)).name(), "pass");
-        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "not-applicable");
+        assert_eq!(
+            check(&binary, &image, &plan(LoaderFamily::Glibc, StartVerdict::Starts)).name(),
+            "pass"
+        );
+        assert_eq!(check(&binary, &image, &StartPrediction::default()).name(), "not-applicable");
     }
 }

@@ -2,8 +2,8 @@ use crate::binary::Binary;
 use crate::escape::plain;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 
 pub static RULE: Rule = Rule {
     id: "preload-missing",
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
     if binary.interpreter.is_none() {
         return Outcome::not_applicable("the binary has no loader, so nothing is preloaded");
     }
@@ -36,8 +36,8 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     Outcome::of(plan.problems.iter().filter_map(finding), "the loader loads what is preloaded")
 }
 
-fn finding(problem: &Problem) -> Option<Finding> {
-    let Problem::PreloadIgnored { object, from, why } = problem else { return None };
+fn finding(problem: &StartProblem) -> Option<Finding> {
+    let StartProblem::PreloadIgnored { object, from, why } = problem else { return None };
     let location = match *from {
         "LD_PRELOAD" => Location::ImageConfig("Env"),
         file => Location::ImagePath(file.to_owned()),
@@ -56,24 +56,25 @@ fn finding(problem: &Problem) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rootfs::document::config::Config;
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::ImageConfig;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn what_is_ignored_fails() {
         let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
-        let config = Config { env: vec!["LD_PRELOAD=/gone.so".to_owned()], ..Config::default() };
-        let image = Image::of(Memory::default(), Some(config));
-        let plan = LoadPlan {
-            problems: vec![Problem::PreloadIgnored {
+        let config =
+            ImageConfig { env: vec!["LD_PRELOAD=/gone.so".to_owned()], ..ImageConfig::default() };
+        let image = Image::from_tree(InMemoryTree::default(), Some(config));
+        let plan = StartPrediction {
+            problems: vec![StartProblem::PreloadIgnored {
                 object: "/gone.so".to_owned(),
                 from: "LD_PRELOAD",
                 why: "cannot open shared object file".to_owned(),
             }],
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         assert_eq!(check(&binary, &image, &plan).findings().len(), 1);
-        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "pass");
+        assert_eq!(check(&binary, &image, &StartPrediction::default()).name(), "pass");
         assert_eq!(check(&binary, &Image::default(), &plan).name(), "not-applicable");
     }
 }

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["ld.so(8)"],
-    check: Check::Carried(check),
+    check: Check::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
@@ -41,11 +41,11 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn absolute_directories_are_looked_for() {
-        let image = Image::of(Memory::default().directory("/opt/app/lib"), None);
+        let image = Image::from_tree(InMemoryTree::default().directory("/opt/app/lib"), None);
         let of = |runpath: &str| Binary {
             interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
             runpath: Some(runpath.to_owned()),

@@ -3,8 +3,8 @@ use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 
 pub static RULE: Rule = Rule {
     id: "symbol-version-missing",
@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
     if binary.interpreter.is_none() {
         return Outcome::not_applicable("the binary loads no library");
     }
@@ -38,12 +38,14 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     Outcome::of(findings, "every required symbol version is defined")
 }
 
-fn finding(problem: &Problem, image: &Image, plan: &LoadPlan) -> Option<Finding> {
+fn finding(problem: &StartProblem, image: &Image, plan: &StartPrediction) -> Option<Finding> {
     let (path, message, said) = match problem {
-        Problem::VersionMissing { path, version, needed_by } if !version.starts_with("GLIBC_") => {
+        StartProblem::VersionMissing { path, version, needed_by }
+            if !version.starts_with("GLIBC_") =>
+        {
             (path, format!("{needed_by} needs {version}, but {path} does not define it"), version)
         }
-        Problem::LoaderGivesUp { path, why } => {
+        StartProblem::LoaderGivesUp { path, why } => {
             (path, format!("{path}: the loader stops: {why}"), why)
         }
         _ => return None,
@@ -61,17 +63,17 @@ mod tests {
     #[test]
     fn glibc_s_versions_have_a_rule_of_their_own() {
         let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
-        let missing = |version: &str| Problem::VersionMissing {
+        let missing = |version: &str| StartProblem::VersionMissing {
             path: "/lib/libssl.so.3".to_owned(),
             version: version.to_owned(),
             needed_by: "/app".to_owned(),
         };
-        let plan = LoadPlan {
+        let plan = StartPrediction {
             problems: vec![missing("OPENSSL_3.2.0"), missing("GLIBC_2.39")],
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         assert_eq!(check(&binary, &Image::default(), &plan).findings().len(), 1);
-        assert_eq!(check(&binary, &Image::default(), &LoadPlan::default()).name(), "pass");
+        assert_eq!(check(&binary, &Image::default(), &StartPrediction::default()).name(), "pass");
         assert_eq!(check(&Binary::default(), &Image::default(), &plan).name(), "not-applicable");
     }
 }

@@ -3,8 +3,8 @@ use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 
 pub static RULE: Rule = Rule {
     id: "undefined-symbol",
@@ -31,15 +31,15 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
     if binary.interpreter.is_none() {
         return Outcome::not_applicable("the binary loads no library");
     }
     if let Some(why) = &plan.open {
         return Outcome::open(why.clone());
     }
-    let missing = |it: &&Problem| matches!(it, Problem::LibraryMissing { .. });
-    if let Some(Problem::LibraryMissing { name, .. }) = plan.problems.iter().find(missing) {
+    let missing = |it: &&StartProblem| matches!(it, StartProblem::LibraryMissing { .. });
+    if let Some(StartProblem::LibraryMissing { name, .. }) = plan.problems.iter().find(missing) {
         return Outcome::open(format!(
             "the symbols of {name} are not known, because it is not in the image; see `missing-library`"
         ));
@@ -50,8 +50,10 @@ fn check(binary: &Binary, image: &Image, plan: &LoadPlan) -> Outcome {
     )
 }
 
-fn finding(problem: &Problem, image: &Image) -> Option<Finding> {
-    let Problem::SymbolMissing { symbol, version, needed_by, lazy } = problem else { return None };
+fn finding(problem: &StartProblem, image: &Image) -> Option<Finding> {
+    let StartProblem::SymbolMissing { symbol, version, needed_by, lazy } = problem else {
+        return None;
+    };
     let wanted = version.as_ref().map_or(symbol.clone(), |version| format!("{symbol}@{version}"));
     let finding = Finding::new(
         Location::Subject,
@@ -72,22 +74,23 @@ mod tests {
     #[test]
     fn a_symbol_bound_later_is_a_warning() {
         let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
-        let missing = |lazy| LoadPlan {
-            problems: vec![Problem::SymbolMissing {
+        let missing = |lazy| StartPrediction {
+            problems: vec![StartProblem::SymbolMissing {
                 symbol: "f".to_owned(),
                 version: Some("V1".to_owned()),
                 needed_by: "/app".to_owned(),
                 lazy,
             }],
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         let image = Image::default();
         let now = check(&binary, &image, &missing(false));
         assert_eq!((now.findings().len(), now.findings()[0].at_most), (1, None));
         let later = check(&binary, &image, &missing(true));
         assert_eq!(later.findings()[0].at_most, Some(Level::Warn));
-        assert_eq!(check(&binary, &image, &LoadPlan::default()).name(), "pass");
-        let open = LoadPlan { open: Some("unread".to_owned()), ..LoadPlan::default() };
+        assert_eq!(check(&binary, &image, &StartPrediction::default()).name(), "pass");
+        let open =
+            StartPrediction { open: Some("unread".to_owned()), ..StartPrediction::default() };
         assert_eq!(check(&binary, &image, &open).name(), "open");
     }
 }

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
-use crate::start::loader::LoadPlan;
-use crate::start::loader::Problem;
+use crate::start::loader::StartPrediction;
+use crate::start::loader::StartProblem;
 
 pub static RULE: Rule = Rule {
     id: "wrong-class-library",
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
     check: Check::Load(check),
 };
 
-fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
+fn check(binary: &Binary, _: &Image, plan: &StartPrediction) -> Outcome {
     if binary.interpreter.is_none() {
         return Outcome::not_applicable("the binary loads no library");
     }
@@ -36,13 +36,13 @@ fn check(binary: &Binary, _: &Image, plan: &LoadPlan) -> Outcome {
     Outcome::of(findings, format!("every library that the loader finds is for {arch}"))
 }
 
-fn finding(problem: &Problem, arch: &str, plan: &LoadPlan) -> Option<Finding> {
+fn finding(problem: &StartProblem, arch: &str, plan: &StartPrediction) -> Option<Finding> {
     let (path, message, said) = match problem {
-        Problem::LibraryMissing { name, needed_by, passed_over, refused: None } => {
+        StartProblem::LibraryMissing { name, needed_by, passed_over, refused: None } => {
             let (path, why) = passed_over.first()?;
             (path, format!("{needed_by} needs {name}, but {path} is for {why}"), name)
         }
-        Problem::ForeignLibrary { path } => (path, format!("{path} is not for {arch}"), path),
+        StartProblem::ForeignLibrary { path } => (path, format!("{path} is not for {arch}"), path),
         _ => return None,
     };
     let line = plan.errors.iter().find(|line| line.contains(said.as_str())).cloned();
@@ -60,14 +60,14 @@ mod tests {
     #[test]
     fn only_what_was_passed_over_fails() {
         let binary = Binary { interpreter: Some("/lib/ld.so".to_owned()), ..Binary::default() };
-        let missing = |passed_over| LoadPlan {
-            problems: vec![Problem::LibraryMissing {
+        let missing = |passed_over| StartPrediction {
+            problems: vec![StartProblem::LibraryMissing {
                 refused: None,
                 name: "libz.so.1".to_owned(),
                 needed_by: "/app".to_owned(),
                 passed_over,
             }],
-            ..LoadPlan::default()
+            ..StartPrediction::default()
         };
         let image = Image::default();
         let over = vec![("/lib/libz.so.1".to_owned(), "another machine".to_owned())];

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::provenance::record::{Record, Signature};
+use crate::provenance::record::{RecordFacts, SignatureState};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -23,16 +23,16 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     match &record.signature {
-        Signature::None => {
+        SignatureState::None => {
             Outcome::not_applicable("the record is not signed, and no `--key` was given")
         }
-        Signature::NotChecked { .. } => Outcome::open(
+        SignatureState::NotChecked { .. } => Outcome::open(
             "the record is signed, but was not checked; pass the public key with `--key`",
         ),
-        Signature::Good { .. } => Outcome::pass("the signature is valid for the given key"),
-        Signature::Bad { why } => {
+        SignatureState::Good { .. } => Outcome::pass("the signature is valid for the given key"),
+        SignatureState::Bad { why } => {
             let place = Location::File { path: record.origin.clone(), line: None };
             Finding::new(place, format!("the record {why}"))
                 .fix("cargo binlint record --key key.pem # where the binary was built")
@@ -47,10 +47,15 @@ mod tests {
 
     #[test]
     fn only_a_signature_that_was_checked_passes() {
-        let of = |signature| check(&Binary::default(), &Record { signature, ..Record::default() });
-        assert_eq!(of(Signature::Good { keyid: String::new() }).name(), "pass");
-        assert!(matches!(of(Signature::None), Outcome::NotApplicable(_)));
-        assert!(matches!(of(Signature::NotChecked { keyid: String::new() }), Outcome::Open(_)));
-        assert_eq!(of(Signature::Bad { why: "is cut".into() }).findings().len(), 1);
+        let of = |signature| {
+            check(&Binary::default(), &RecordFacts { signature, ..RecordFacts::default() })
+        };
+        assert_eq!(of(SignatureState::Good { keyid: String::new() }).name(), "pass");
+        assert!(matches!(of(SignatureState::None), Outcome::NotApplicable(_)));
+        assert!(matches!(
+            of(SignatureState::NotChecked { keyid: String::new() }),
+            Outcome::Open(_)
+        ));
+        assert_eq!(of(SignatureState::Bad { why: "is cut".into() }).findings().len(), 1);
     }
 }

@@ -1,7 +1,7 @@
-use crate::provenance::buildkit::{ImageBuild, Role};
+use crate::provenance::buildkit::{ImageBuild, ImageRole};
 use crate::provenance::image_build::{from_lines_of, stage_of};
-use crate::provenance::record::{Dockerfile, Record};
-use crate::provenance::reference_claims::{contradictions, normal};
+use crate::provenance::record::{ComparedDockerfile, RecordFacts};
+use crate::provenance::reference_claims::{find_contradictions, normalize_reference};
 use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 use crate::subject::Facts;
 
@@ -46,7 +46,7 @@ fn check(facts: &Facts) -> Outcome {
             findings.extend(differing);
             undecided
         }
-        None if build.with_role(Role::Build).count() > 0 => None,
+        None if build.with_role(ImageRole::Build).count() > 0 => None,
         None => Some(format!("no Dockerfile, and no build stage in the provenance; {MAX}")),
     };
     match undecided.filter(|_| findings.is_empty()) {
@@ -58,14 +58,14 @@ fn check(facts: &Facts) -> Outcome {
 /// What differs, and what cannot be told.
 fn beside_dockerfile(
     build: &ImageBuild,
-    dockerfile: &Dockerfile,
+    dockerfile: &ComparedDockerfile,
 ) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
     let mut undecided = None;
     // BuildKit pulls nothing for a stage that nothing is taken from.
     for from in from_lines_of(build, dockerfile).into_iter().filter(|from| from.needed) {
         let place = Location::File { path: dockerfile.path.clone(), line: Some(from.line) };
-        let (name, _, pinned) = normal(&from.image);
+        let (name, _, pinned) = normalize_reference(&from.image);
         let pulled: Vec<&str> = build.base_images.iter().map(|it| it.reference.as_str()).collect();
         let known = build.base_images.iter().find(|image| from.is(&image.reference));
         let Some(known) = known else {
@@ -88,7 +88,7 @@ fn beside_dockerfile(
             let message = format!("{name} is pinned to another digest than the build pulled");
             let evidence = format!("pulled {}@sha256:{digest}", known.reference);
             findings.push(Finding::new(place, message).evidence(evidence));
-        } else if from.last && known.role == Role::Build {
+        } else if from.last && known.role == ImageRole::Build {
             let message = format!("{name} is the last stage's base here, but not in the build");
             findings.push(Finding::new(place, message).evidence(known.role.name()));
         }
@@ -104,9 +104,9 @@ fn beside_dockerfile(
     (findings, undecided)
 }
 
-fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Finding> {
+fn beside_record(build: &ImageBuild, record: &RecordFacts, program: &str) -> Vec<Finding> {
     let Some(image) = stage_of(build, program) else { return Vec::new() };
-    let found = contradictions(&image.reference, record).into_iter();
+    let found = find_contradictions(&image.reference, record).into_iter();
     let found = found.map(|(claim, recorded)| {
         let place = Location::File { path: record.origin.clone(), line: None };
         let message = format!(
@@ -121,12 +121,12 @@ fn beside_record(build: &ImageBuild, record: &Record, program: &str) -> Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::buildkit::BaseImage;
-    use crate::provenance::buildkit::Copied;
+    use crate::provenance::buildkit::CopiedPath;
+    use crate::provenance::buildkit::UsedImage;
     use serde_json::json;
 
-    fn image(reference: &str, role: Role) -> BaseImage {
-        BaseImage {
+    fn image(reference: &str, role: ImageRole) -> UsedImage {
+        UsedImage {
             reference: reference.to_owned(),
             sha256: Some("ab".to_owned()),
             platform: None,
@@ -137,13 +137,16 @@ mod tests {
 
     fn of(dockerfile: &str, codename: &str) -> Outcome {
         let base_images = vec![
-            image("rust:1.95-bookworm", Role::Build),
-            image("debian:bookworm-slim", Role::Runtime),
+            image("rust:1.95-bookworm", ImageRole::Build),
+            image("debian:bookworm-slim", ImageRole::Runtime),
         ];
-        let mut record = Record {
+        let mut record = RecordFacts {
             image_build: Some(ImageBuild { base_images, ..ImageBuild::default() }),
-            dockerfile: Some(Dockerfile { path: "Dockerfile".into(), text: dockerfile.to_owned() }),
-            ..Record::default()
+            dockerfile: Some(ComparedDockerfile {
+                path: "Dockerfile".into(),
+                text: dockerfile.to_owned(),
+            }),
+            ..RecordFacts::default()
         };
         let internal = &mut record.provenance.build_definition.internal_parameters;
         internal
@@ -177,19 +180,19 @@ mod tests {
 
     #[test]
     fn only_the_stage_of_the_program_is_held_against_its_record() {
-        let copied = |target: &str, made_on: Option<&str>| Copied {
+        let copied = |target: &str, made_on: Option<&str>| CopiedPath {
             source: "/out".into(),
             target: target.into(),
             from: None,
             made_on: made_on.map(str::to_owned),
             lines: Vec::new(),
         };
-        let count = |copies: Vec<Copied>| {
+        let count = |copies: Vec<CopiedPath>| {
             let base_images = vec![
-                image("node:20-bookworm", Role::Build),
-                image("rust:1.95-trixie", Role::Build),
+                image("node:20-bookworm", ImageRole::Build),
+                image("rust:1.95-trixie", ImageRole::Build),
             ];
-            let mut record = Record::default();
+            let mut record = RecordFacts::default();
             let internal = &mut record.provenance.build_definition.internal_parameters;
             internal.insert("osRelease".into(), json!({ "VERSION_CODENAME": "trixie" }));
             let build = ImageBuild { base_images, copies, is_max: true, ..ImageBuild::default() };
@@ -216,7 +219,7 @@ mod tests {
     #[test]
     fn provenance_of_another_image_is_no_evidence() {
         let build = ImageBuild { about_another: true, ..ImageBuild::default() };
-        let record = Record { image_build: Some(build), ..Record::default() };
+        let record = RecordFacts { image_build: Some(build), ..RecordFacts::default() };
         assert_eq!(check(&Facts { record: Some(record), ..Facts::default() }).findings().len(), 1);
     }
 

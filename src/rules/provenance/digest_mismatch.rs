@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::provenance::record::Record;
-use crate::provenance::subject_match::Fate;
+use crate::provenance::record::RecordFacts;
+use crate::provenance::subject_match::SubjectMatch;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -29,31 +29,33 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(binary: &Binary, record: &Record) -> Outcome {
+fn check(binary: &Binary, record: &RecordFacts) -> Outcome {
     let subject = &record.subject;
-    let message = match subject.fate {
-        Fate::Same => return Outcome::pass(format!("sha256 {}, as recorded", subject.sha256)),
-        Fate::Stripped => {
+    let message = match subject.state {
+        SubjectMatch::Same => {
+            return Outcome::pass(format!("sha256 {}, as recorded", subject.sha256));
+        }
+        SubjectMatch::Stripped => {
             return Outcome::not_applicable("the binary was stripped: see `stripped-after-build`");
         }
-        Fate::Patched => {
+        SubjectMatch::Patched => {
             "the binary was patched after it was recorded: the code is as recorded, but \
              other loaded parts are not"
         }
-        Fate::Packed => {
+        SubjectMatch::Packed => {
             "the binary was packed after it was recorded, or is another one: the contents \
              of a packed file cannot be compared"
         }
-        Fate::Changed => {
+        SubjectMatch::Changed => {
             "the binary was changed after it was linked: it has the recorded build-id but \
              another digest"
         }
-        Fate::Tampered => {
+        SubjectMatch::Tampered => {
             "the binary was changed after it was linked: it has the recorded build-id but \
              other code"
         }
-        Fate::Rebuilt => "the binary comes from another build than the record",
-        Fate::Unknown => "the binary is not the one that the record is about",
+        SubjectMatch::Rebuilt => "the binary comes from another build than the record",
+        SubjectMatch::Unknown => "the binary is not the one that the record is about",
     };
     let recorded = subject.recorded.as_ref().and_then(|recorded| recorded.sha256());
     let mut finding = Finding::new(Location::Subject, message)
@@ -67,25 +69,25 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::subject_match::Subject;
+    use crate::provenance::subject_match::MatchedProgram;
 
     #[test]
     fn only_the_very_bytes_pass() {
-        let of = |fate| {
-            let subject = Subject { fate, ..Subject::default() };
-            check(&Binary::default(), &Record { subject, ..Record::default() })
+        let of = |state| {
+            let subject = MatchedProgram { state, ..MatchedProgram::default() };
+            check(&Binary::default(), &RecordFacts { subject, ..RecordFacts::default() })
         };
-        assert_eq!(of(Fate::Same).name(), "pass");
-        assert!(matches!(of(Fate::Stripped), Outcome::NotApplicable(_)));
-        for (fate, word) in [
-            (Fate::Patched, "patched"),
-            (Fate::Packed, "packed"),
-            (Fate::Changed, "another digest"),
-            (Fate::Tampered, "other code"),
-            (Fate::Rebuilt, "another build"),
-            (Fate::Unknown, "not the one"),
+        assert_eq!(of(SubjectMatch::Same).name(), "pass");
+        assert!(matches!(of(SubjectMatch::Stripped), Outcome::NotApplicable(_)));
+        for (state, word) in [
+            (SubjectMatch::Patched, "patched"),
+            (SubjectMatch::Packed, "packed"),
+            (SubjectMatch::Changed, "another digest"),
+            (SubjectMatch::Tampered, "other code"),
+            (SubjectMatch::Rebuilt, "another build"),
+            (SubjectMatch::Unknown, "not the one"),
         ] {
-            assert!(of(fate).findings()[0].message.contains(word));
+            assert!(of(state).findings()[0].message.contains(word));
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::provenance::build_facts::COMMIT;
-use crate::provenance::record::Record;
+use crate::provenance::record::RecordFacts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let Some(commit) = record.dependency(COMMIT) else {
         return Outcome::open("the record names no commit; build in a git work tree to record one");
     };
@@ -44,21 +44,22 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::statement::Descriptor;
+    use crate::provenance::statement::ResourceDescriptor;
     use serde_json::json;
 
     #[test]
     fn clean_dirty_and_unknown_are_three_answers() {
         let of = |dirty: Option<bool>| {
-            let mut commit = Descriptor { name: Some("git".into()), ..Descriptor::default() };
+            let mut commit =
+                ResourceDescriptor { name: Some("git".into()), ..ResourceDescriptor::default() };
             commit.annotations.extend(dirty.map(|dirty| ("dirty".to_owned(), json!(dirty))));
-            let mut record = Record::default();
+            let mut record = RecordFacts::default();
             record.provenance.build_definition.resolved_dependencies.push(commit);
             check(&Binary::default(), &record)
         };
         assert_eq!(of(Some(false)).name(), "pass");
         assert_eq!(of(Some(true)).findings().len(), 1);
         assert!(matches!(of(None), Outcome::Open(_)));
-        assert!(matches!(check(&Binary::default(), &Record::default()), Outcome::Open(_)));
+        assert!(matches!(check(&Binary::default(), &RecordFacts::default()), Outcome::Open(_)));
     }
 }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::provenance::consistency::contradictions;
-use crate::provenance::record::Record;
+use crate::provenance::consistency::find_inconsistencies;
+use crate::provenance::record::RecordFacts;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -23,9 +23,9 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let place = || Location::File { path: record.origin.clone(), line: None };
-    let findings = contradictions(record)
+    let findings = find_inconsistencies(record)
         .into_iter()
         .map(|it| Finding::new(place(), it.what).evidence(it.evidence).fix("cargo binlint record"));
     Outcome::of(findings, "the record follows its specification")
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn each_contradiction_is_one_finding() {
-        let mut record = Record::default();
+        let mut record = RecordFacts::default();
         record.provenance.build_definition.build_type = "another".to_owned();
         let outcome = check(&Binary::default(), &record);
         assert_eq!(outcome.findings().len(), 1);

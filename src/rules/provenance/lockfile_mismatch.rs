@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::NamedCrate;
-use crate::provenance::record::{Part, Record};
+use crate::provenance::record::{RecordFacts, RecordPart};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -27,9 +27,9 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(binary: &Binary, record: &Record) -> Outcome {
+fn check(binary: &Binary, record: &RecordFacts) -> Outcome {
     let unrecorded = record.unrecorded(binary);
-    let differences = record.differing(Part::Lockfile);
+    let differences = record.differing(RecordPart::Lockfile);
     if unrecorded.is_none() && differences.is_none() {
         return Outcome::not_applicable(
             "no workspace was given, and the binary has no list of its packages",
@@ -56,18 +56,18 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::CrateSource;
-    use crate::provenance::record::Difference;
-    use crate::provenance::statement::Descriptor;
+    use crate::provenance::record::FieldDifference;
+    use crate::provenance::statement::ResourceDescriptor;
 
     #[test]
     fn packages_of_the_program_must_be_recorded() {
         let inside =
             NamedCrate { name: "a".into(), version: "1.0.0".into(), from: CrateSource::DepV0 };
         let binary = Binary { crates: vec![inside], ..Binary::default() };
-        let mut record = Record::default();
+        let mut record = RecordFacts::default();
         assert_eq!(check(&binary, &record).findings().len(), 1);
         let uri = Some("pkg:cargo/a@1.0.0?repository_url=x".to_owned());
-        let package = Descriptor { uri, ..Descriptor::default() };
+        let package = ResourceDescriptor { uri, ..ResourceDescriptor::default() };
         record.provenance.build_definition.resolved_dependencies.push(package);
         assert_eq!(check(&binary, &record).name(), "pass");
         assert!(matches!(check(&Binary::default(), &record), Outcome::NotApplicable(_)));
@@ -76,8 +76,9 @@ mod tests {
     #[test]
     fn a_lockfile_that_changed_fails() {
         let field = "buildDefinition.resolvedDependencies[Cargo.lock].digest.sha256".to_owned();
-        let difference = Difference { field, recorded: Some("a".into()), ..Difference::default() };
-        let record = Record { differences: Some(vec![difference]), ..Record::default() };
+        let difference =
+            FieldDifference { field, recorded: Some("a".into()), ..FieldDifference::default() };
+        let record = RecordFacts { differences: Some(vec![difference]), ..RecordFacts::default() };
         assert_eq!(check(&Binary::default(), &record).findings().len(), 1);
     }
 }

@@ -38,14 +38,15 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
-    use crate::provenance::record::Record;
+    use crate::provenance::record::RecordFacts;
 
     #[test]
     fn a_program_without_a_record_fails() {
         let binary = || Some(Binary::default());
         let without = Facts { binary: binary(), ..Facts::default() };
         assert_eq!(check(&without).findings().len(), 1);
-        let with = Facts { binary: binary(), record: Some(Record::default()), ..Facts::default() };
+        let with =
+            Facts { binary: binary(), record: Some(RecordFacts::default()), ..Facts::default() };
         assert_eq!(check(&with).name(), "pass");
     }
 }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::PanicStrategy;
-use crate::provenance::record::{Part, Record};
+use crate::provenance::record::{RecordFacts, RecordPart};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
 
 const FIX: &str = "cargo binlint build --release";
 
-fn check(binary: &Binary, record: &Record) -> Outcome {
+fn check(binary: &Binary, record: &RecordFacts) -> Outcome {
     let place = || Location::File { path: record.origin.clone(), line: None };
     let mut findings: Vec<Finding> = Vec::new();
     let mut compared = false;
@@ -47,7 +47,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         PanicStrategy::Abort => "abort",
     });
     against_program("panic =", panic, inside);
-    let differences = record.differing(Part::Parameter);
+    let differences = record.differing(RecordPart::Parameter);
     if differences.is_none() && !compared {
         return Outcome::not_applicable(
             "no workspace was given, and the binary does not show the parameters",
@@ -72,12 +72,12 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 mod tests {
     use super::*;
     use crate::fact::Fact;
-    use crate::provenance::record::Difference;
+    use crate::provenance::record::FieldDifference;
     use serde_json::json;
 
     #[test]
     fn the_program_s_own_word_is_weighed() {
-        let mut record = Record::default();
+        let mut record = RecordFacts::default();
         let definition = &mut record.provenance.build_definition;
         definition.external_parameters.insert("target".into(), json!("x86_64-unknown-linux-gnu"));
         definition
@@ -107,8 +107,10 @@ mod tests {
         ] {
             let outcome = |doubt| {
                 let now = Some("b".into());
-                let difference = Difference { field: field.to_owned(), recorded: None, now, doubt };
-                let record = Record { differences: Some(vec![difference]), ..Record::default() };
+                let difference =
+                    FieldDifference { field: field.to_owned(), recorded: None, now, doubt };
+                let record =
+                    RecordFacts { differences: Some(vec![difference]), ..RecordFacts::default() };
                 check(&Binary::default(), &record)
             };
             assert_eq!(outcome(None).findings()[0].at_most, None);

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::provenance::build_facts::SOURCES;
-use crate::provenance::record::{Part, Record};
+use crate::provenance::record::{RecordFacts, RecordPart};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -24,9 +24,9 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let (Some(files), Some(commits)) =
-        (record.differing(Part::Source), record.differing(Part::Commit))
+        (record.differing(RecordPart::Source), record.differing(RecordPart::Commit))
     else {
         return Outcome::not_applicable("no workspace was given");
     };
@@ -65,17 +65,17 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::record::Difference;
+    use crate::provenance::record::FieldDifference;
 
     fn of(fields: &[&str]) -> Outcome {
-        let difference = |name: &&str| Difference {
+        let difference = |name: &&str| FieldDifference {
             field: format!("buildDefinition.resolvedDependencies[{name}].digest.sha256"),
             recorded: Some("a".into()),
             now: Some("b".into()),
             doubt: None,
         };
         let differences = Some(fields.iter().map(difference).collect());
-        check(&Binary::default(), &Record { differences, ..Record::default() })
+        check(&Binary::default(), &RecordFacts { differences, ..RecordFacts::default() })
     }
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn without_a_workspace_nothing_is_compared() {
-        let outcome = check(&Binary::default(), &Record::default());
+        let outcome = check(&Binary::default(), &RecordFacts::default());
         assert!(matches!(outcome, Outcome::NotApplicable(_)));
     }
 }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::provenance::record::Record;
-use crate::provenance::subject_match::Fate;
+use crate::provenance::record::RecordFacts;
+use crate::provenance::subject_match::SubjectMatch;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -24,9 +24,9 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let subject = &record.subject;
-    if subject.fate != Fate::Stripped {
+    if subject.state != SubjectMatch::Stripped {
         return Outcome::pass("the binary was not stripped after it was recorded");
     }
     let mut finding = Finding::new(
@@ -41,16 +41,16 @@ fn check(_: &Binary, record: &Record) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::subject_match::Subject;
+    use crate::provenance::subject_match::MatchedProgram;
 
     #[test]
     fn only_stripping_fails() {
-        let of = |fate| {
-            let subject = Subject { fate, ..Subject::default() };
-            check(&Binary::default(), &Record { subject, ..Record::default() })
+        let of = |state| {
+            let subject = MatchedProgram { state, ..MatchedProgram::default() };
+            check(&Binary::default(), &RecordFacts { subject, ..RecordFacts::default() })
         };
-        assert_eq!(of(Fate::Stripped).findings().len(), 1);
-        assert_eq!(of(Fate::Same).name(), "pass");
-        assert_eq!(of(Fate::Rebuilt).name(), "pass");
+        assert_eq!(of(SubjectMatch::Stripped).findings().len(), 1);
+        assert_eq!(of(SubjectMatch::Same).name(), "pass");
+        assert_eq!(of(SubjectMatch::Rebuilt).name(), "pass");
     }
 }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::provenance::record::{Part, Record};
+use crate::provenance::record::{RecordFacts, RecordPart};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(binary: &Binary, record: &Record) -> Outcome {
+fn check(binary: &Binary, record: &RecordFacts) -> Outcome {
     let place = || Location::File { path: record.origin.clone(), line: None };
     let mut findings: Vec<Finding> = Vec::new();
     let recorded = record.parameter("rustc").and_then(|words| {
@@ -43,7 +43,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
         finding.evidence.extend(binary.rustc.evidence.iter().cloned());
         findings.push(finding);
     }
-    let differences = record.differing(Part::Toolchain);
+    let differences = record.differing(RecordPart::Toolchain);
     if differences.is_none() && (recorded.is_none() || inside.is_none()) {
         return Outcome::not_applicable("neither a workspace nor the binary names a toolchain");
     }
@@ -58,7 +58,7 @@ fn check(binary: &Binary, record: &Record) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::RustcEvidence;
-    use crate::provenance::record::Difference;
+    use crate::provenance::record::FieldDifference;
     use serde_json::json;
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
         let of = |version: &str| {
             let rustc =
                 RustcEvidence { version: Some(version.to_owned()), ..RustcEvidence::default() };
-            let mut record = Record::default();
+            let mut record = RecordFacts::default();
             let parameters = &mut record.provenance.build_definition.internal_parameters;
             parameters.insert("rustc".into(), json!("rustc 1.95.0\nrelease: 1.95.0\n"));
             check(&Binary { rustc, ..Binary::default() }, &record)
@@ -77,16 +77,16 @@ mod tests {
 
     #[test]
     fn another_machine_is_named_field_by_field() {
-        let difference = |name: &str| Difference {
+        let difference = |name: &str| FieldDifference {
             field: format!("buildDefinition.internalParameters.{name}"),
             recorded: Some("a".into()),
             now: Some("b".into()),
             doubt: None,
         };
         let fields = vec![difference("linker"), difference("resolvedProfile.lto")];
-        let record = Record { differences: Some(fields), ..Record::default() };
+        let record = RecordFacts { differences: Some(fields), ..RecordFacts::default() };
         assert_eq!(check(&Binary::default(), &record).findings().len(), 1);
-        let nothing = check(&Binary::default(), &Record::default());
+        let nothing = check(&Binary::default(), &RecordFacts::default());
         assert!(matches!(nothing, Outcome::NotApplicable(_)));
     }
 }

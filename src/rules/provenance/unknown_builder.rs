@@ -44,11 +44,11 @@ fn check(facts: &Facts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::record::Record;
+    use crate::provenance::record::RecordFacts;
     use crate::subject::Policy;
 
     fn of(builder: &str, trusted: &[&str]) -> Outcome {
-        let mut record = Record::default();
+        let mut record = RecordFacts::default();
         record.provenance.run_details.builder.id = builder.to_owned();
         let builders = trusted.iter().map(|it| (*it).to_owned()).collect();
         let policy = Policy { builders, ..Policy::default() };

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
-use crate::provenance::record::Record;
-use crate::provenance::source_proof::Tie;
+use crate::provenance::record::RecordFacts;
+use crate::provenance::source_proof::SourceProof;
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -27,13 +27,13 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
-    let Some(ties) = record.ties() else {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
+    let Some(proofs) = record.proofs() else {
         return Outcome::open(
             "the record does not say how its sources are known; record again with this version",
         );
     };
-    let open = ties.iter().filter(|(_, word)| **word == Tie::Open.word());
+    let open = proofs.iter().filter(|(_, word)| **word == SourceProof::Open.word());
     let place = || Location::File { path: record.origin.clone(), line: None };
     let findings = open.map(|(name, _)| {
         let message = format!("cargo considered {name} fresh, and nothing proves its sources");
@@ -41,7 +41,7 @@ fn check(_: &Binary, record: &Record) -> Outcome {
             .evidence(format!("internalParameters.compiled.{name}"))
             .fix("cargo binlint build --release --ensure-fresh")
     });
-    Outcome::of(findings, format!("the sources of {} crates are proven", ties.len()))
+    Outcome::of(findings, format!("the sources of {} crates are proven", proofs.len()))
 }
 
 #[cfg(test)]
@@ -51,10 +51,10 @@ mod tests {
 
     #[test]
     fn each_crate_that_nothing_proves_is_named() {
-        let of = |ties: Option<serde_json::Value>| {
-            let mut record = Record::default();
+        let of = |proofs: Option<serde_json::Value>| {
+            let mut record = RecordFacts::default();
             let internal = &mut record.provenance.build_definition.internal_parameters;
-            internal.extend(ties.map(|ties| ("compiled".to_owned(), ties)));
+            internal.extend(proofs.map(|proofs| ("compiled".to_owned(), proofs)));
             check(&Binary::default(), &record)
         };
         let good = json!({ "bin app": "in-this-build", "lib core": "proven" });

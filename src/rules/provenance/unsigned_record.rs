@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::provenance::record::{Record, Signature};
+use crate::provenance::record::{RecordFacts, SignatureState};
 use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -21,17 +21,17 @@ pub static RULE: Rule = Rule {
     check: Check::Record(check),
 };
 
-fn check(_: &Binary, record: &Record) -> Outcome {
+fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     match record.signature {
-        Signature::None => {
+        SignatureState::None => {
             let place = Location::File { path: record.origin.clone(), line: None };
             Finding::new(place, "the record is a plain statement without a signature")
                 .fix("cargo binlint record --key key.pem")
                 .into()
         }
-        Signature::NotChecked { .. } | Signature::Good { .. } | Signature::Bad { .. } => {
-            Outcome::pass("the record is signed")
-        }
+        SignatureState::NotChecked { .. }
+        | SignatureState::Good { .. }
+        | SignatureState::Bad { .. } => Outcome::pass("the record is signed"),
     }
 }
 
@@ -41,8 +41,10 @@ mod tests {
 
     #[test]
     fn only_a_bare_statement_fails() {
-        let of = |signature| check(&Binary::default(), &Record { signature, ..Record::default() });
-        assert_eq!(of(Signature::None).findings().len(), 1);
-        assert_eq!(of(Signature::Good { keyid: String::new() }).name(), "pass");
+        let of = |signature| {
+            check(&Binary::default(), &RecordFacts { signature, ..RecordFacts::default() })
+        };
+        assert_eq!(of(SignatureState::None).findings().len(), 1);
+        assert_eq!(of(SignatureState::Good { keyid: String::new() }).name(), "pass");
     }
 }

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/building/multi-platform/",
         "https://github.com/typst/typst/issues/5290",
     ],
-    check: Check::Carried(check),
+    check: Check::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
@@ -86,8 +86,8 @@ fn neighbour(image: &Image) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::rootfs::document::config::{Config, Platform};
-    use crate::start::image::elf_tree::Memory;
+    use crate::rootfs::document::config::{ImageConfig, Platform};
+    use crate::start::image::elf_tree::InMemoryTree;
 
     fn linking(machine: u16, class: u8) -> DynamicInfo {
         let mut linking = DynamicInfo { machine, ..DynamicInfo::default() };
@@ -96,18 +96,20 @@ mod tests {
         linking
     }
 
-    fn outcome(machine: u16, class: u8, platform: Option<&str>, tree: Memory) -> Outcome {
-        let config = platform
-            .map(|text| Config { platform: Platform::parse(text).unwrap(), ..Config::default() });
+    fn outcome(machine: u16, class: u8, platform: Option<&str>, tree: InMemoryTree) -> Outcome {
+        let config = platform.map(|text| ImageConfig {
+            platform: Platform::parse(text).unwrap(),
+            ..ImageConfig::default()
+        });
         check(
             &Binary { linking: Some(linking(machine, class)), ..Binary::default() },
-            &Image::of(tree, config),
+            &Image::from_tree(tree, config),
         )
     }
 
     #[test]
     fn the_header_is_compared_with_the_platform() {
-        let none = Memory::default;
+        let none = InMemoryTree::default;
         assert_eq!(outcome(62, 2, Some("linux/amd64"), none()).name(), "pass");
         assert_eq!(outcome(183, 2, Some("linux/arm64/v8"), none()).name(), "pass");
         let failed = outcome(62, 2, Some("linux/arm64"), none());
@@ -125,10 +127,12 @@ mod tests {
     #[test]
     fn a_root_is_known_by_its_programs() {
         let arm = || {
-            Memory::default().elf("/usr/bin/dash", linking(183, 2)).link("/bin/sh", "/usr/bin/dash")
+            InMemoryTree::default()
+                .elf("/usr/bin/dash", linking(183, 2))
+                .link("/bin/sh", "/usr/bin/dash")
         };
         assert_eq!(outcome(62, 2, None, arm()).name(), "fail");
         assert_eq!(outcome(183, 2, None, arm()).name(), "pass");
-        assert_eq!(outcome(62, 2, None, Memory::default()).name(), "open");
+        assert_eq!(outcome(62, 2, None, InMemoryTree::default()).name(), "open");
     }
 }

@@ -3,9 +3,9 @@ use crate::rootfs::document::config::Platform;
 use crate::rule::{
     Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
-use crate::start::command::Command;
+use crate::start::command::ResolvedCommand;
 use crate::start::image::Image;
-use crate::start::image::Sibling;
+use crate::start::image::OtherPlatform;
 
 pub static RULE: Rule = Rule {
     id: "wrong-platform-in-index",
@@ -33,20 +33,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(image: &Image) -> Outcome {
-    if image.siblings.is_empty() && image.listed.is_none() {
+    if image.other_platforms.is_empty() && image.index_platform.is_none() {
         return Outcome::not_applicable("the image is not in an index that names platforms");
     }
     let programs = image
         .start()
-        .and_then(Command::program)
+        .and_then(ResolvedCommand::program)
         .and_then(|path| Some((path.to_owned(), image.files.linking(path.as_bytes())?.ok()?)));
-    let own = Sibling {
-        listed: image.listed.clone(),
+    let own = OtherPlatform {
+        index_platform: image.index_platform.clone(),
         config: image.platform().cloned().unwrap_or_default(),
         programs: programs.into_iter().collect(),
     };
-    let found = format!("{} images match their platform", image.siblings.len() + 1);
-    let all = std::iter::once(&own).chain(image.siblings.iter());
+    let found = format!("{} images match their platform", image.other_platforms.len() + 1);
+    let all = std::iter::once(&own).chain(image.other_platforms.iter());
     Outcome::of(all.flat_map(findings), found)
 }
 
@@ -55,33 +55,27 @@ fn build_for(platform: &Platform) -> Option<String> {
     plain(&platform).map(|platform| format!("docker build --platform {platform} ."))
 }
 
-fn findings(sibling: &Sibling) -> Vec<Finding> {
-    let listed = sibling.listed.as_ref().unwrap_or(&sibling.config);
+fn findings(other_platform: &OtherPlatform) -> Vec<Finding> {
+    let index_platform = other_platform.index_platform.as_ref().unwrap_or(&other_platform.config);
     let mut findings = Vec::new();
-    if listed.architecture != sibling.config.architecture && !sibling.config.architecture.is_empty()
+    if index_platform.architecture != other_platform.config.architecture
+        && !other_platform.config.architecture.is_empty()
     {
         findings.push(
             Finding::new(
                 Location::ImageConfig("architecture"),
                 format!(
-                    "the index lists the image for {listed}, but its configuration says {}",
-                    sibling.config
+                    "the index lists the image for {index_platform}, but its configuration says {}",
+                    other_platform.config
                 ),
             )
-            .fix_if(build_for(listed)),
+            .fix_if(build_for(index_platform)),
         );
     }
-    for (path, linking) in &sibling.programs {
+    for (path, linking) in &other_platform.programs {
         let machine = linking.architecture();
-        if let Some(machine) = machine.filter(|machine| *machine != listed.architecture) {
-            findings.push(
-                Finding::new(
-                    Location::ImagePath(path.clone()),
-                    format!("{path} is for {machine}, but the index lists its image for {listed}"),
-                )
-                .evidence(format!("ELF machine {}", linking.machine))
-                .fix_if(plain(&listed.architecture).map(compile_for)),
-            );
+        if let Some(machine) = machine.filter(|machine| *machine != index_platform.architecture) {
+            findings.push(Finding::new(Location::ImagePath(path.clone()), format!("{path} is for {machine}, but the index lists its image for {index_platform}")).evidence(format!("ELF machine {}", linking.machine)).fix_if(plain(&index_platform.architecture).map(compile_for)));
         }
     }
     findings
@@ -95,11 +89,11 @@ mod tests {
     use crate::binary::elf::DynamicInfo;
     use crate::rootfs::document::config::Platform;
 
-    fn sibling(listed: &str, config: &str, machine: u16) -> Sibling {
+    fn other_platform(index_platform: &str, config: &str, machine: u16) -> OtherPlatform {
         let mut linking = DynamicInfo { machine, ..DynamicInfo::default() };
         (linking.ident[4], linking.ident[5]) = (2, 1);
-        Sibling {
-            listed: Platform::parse(listed),
+        OtherPlatform {
+            index_platform: Platform::parse(index_platform),
             config: Platform::parse(config).unwrap(),
             programs: vec![("/app".into(), Arc::new(linking))],
         }
@@ -107,14 +101,14 @@ mod tests {
 
     #[test]
     fn every_image_of_the_index_is_looked_at() {
-        let outcome = |one| check(&Image { siblings: [one].into(), ..Image::default() });
-        assert_eq!(outcome(sibling("linux/amd64", "linux/amd64", 62)).name(), "pass");
-        let failed = outcome(sibling("linux/arm64", "linux/arm64", 62));
+        let outcome = |one| check(&Image { other_platforms: [one].into(), ..Image::default() });
+        assert_eq!(outcome(other_platform("linux/amd64", "linux/amd64", 62)).name(), "pass");
+        let failed = outcome(other_platform("linux/arm64", "linux/arm64", 62));
         assert_eq!(
             failed.findings()[0].message,
             "/app is for amd64, but the index lists its image for linux/arm64"
         );
-        assert_eq!(outcome(sibling("linux/arm64", "linux/amd64", 62)).findings().len(), 2);
+        assert_eq!(outcome(other_platform("linux/arm64", "linux/amd64", 62)).findings().len(), 2);
         assert_eq!(check(&Image::default()).name(), "not-applicable");
     }
 }

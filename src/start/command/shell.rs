@@ -8,33 +8,33 @@ use crate::start::command::shell::expand::{expand, quoted};
 
 /// A variable of a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub struct ShellVariable {
     /// `None` where it is set, or may be, to what nobody can tell before the container runs.
     pub value: Option<String>,
     /// Programs that the shell starts get it too.
     pub exported: bool,
 }
 
-impl Variable {
+impl ShellVariable {
     /// One that programs get.
-    pub fn exported(value: impl Into<String>) -> Variable {
-        Variable { value: Some(value.into()), exported: true }
+    pub fn exported(value: impl Into<String>) -> ShellVariable {
+        ShellVariable { value: Some(value.into()), exported: true }
     }
 
     /// In bytes, about.
     fn size(&self) -> usize {
-        size_of::<Variable>() + self.value.as_ref().map_or(0, String::len)
+        size_of::<ShellVariable>() + self.value.as_ref().map_or(0, String::len)
     }
 }
 
 /// Variables by their names.
-pub type Variables = BTreeMap<String, Variable>;
+pub type ShellVariables = BTreeMap<String, ShellVariable>;
 
 /// What a script comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum ScriptResult {
     /// Its last command, with everything expanded.
-    Runs(Ran),
+    Runs(ExecCall),
     /// Nothing at all.
     Nothing,
     /// Not to be told without running it, and why.
@@ -43,24 +43,24 @@ pub enum Line {
 
 /// A command, and what it finds around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ran {
+pub struct ExecCall {
     /// The command and its arguments.
     pub words: Vec<String>,
     /// Where it runs, when a `cd` says so.
     pub directory: Option<String>,
     /// What it gets.
-    pub variables: Variables,
+    pub variables: ShellVariables,
     /// Why a file that is missing now may be there by then, or be another one.
     pub doubt: Option<String>,
     /// A file that the shell reads may set any variable.
     pub sources: bool,
     /// The shell's own code where the command fails: `|| exit 1`.
-    pub gives_up: Option<u8>,
+    pub exit_code_on_failure: Option<u8>,
 }
 
 /// Reads a script under these variables and `$0`, `$1`, …. A later command counts more than an
 /// earlier one: it is what the container ends with.
-pub fn read(text: &str, variables: &Variables, arguments: &[String]) -> Line {
+pub fn read(text: &str, variables: &ShellVariables, arguments: &[String]) -> ScriptResult {
     let mut shell = Shell {
         variables: variables.clone(),
         arguments: Some(arguments.to_vec()),
@@ -72,49 +72,49 @@ pub fn read(text: &str, variables: &Variables, arguments: &[String]) -> Line {
         left: MAX_WORK,
     };
     match script(text, &mut shell) {
-        Err(End::Runs(ran)) => Line::Runs(*ran),
-        Err(End::Unknown(why)) => Line::Unknown(why),
+        Err(StopReason::Runs(ran)) => ScriptResult::Runs(*ran),
+        Err(StopReason::Unknown(why)) => ScriptResult::Unknown(why),
         Ok(()) => match shell.last {
-            None => Line::Nothing,
-            Some(Last::Unknown(why)) => Line::Unknown(why),
-            Some(Last::Runs(ran)) => Line::Runs(ran),
+            None => ScriptResult::Nothing,
+            Some(LastCommand::Unknown(why)) => ScriptResult::Unknown(why),
+            Some(LastCommand::Runs(ran)) => ScriptResult::Runs(ran),
         },
     }
 }
 
 /// Why no more of a script is read.
-enum End {
-    Runs(Box<Ran>),
+enum StopReason {
+    Runs(Box<ExecCall>),
     Unknown(String),
 }
 
 /// The last command so far.
-enum Last {
-    Runs(Ran),
+enum LastCommand {
+    Runs(ExecCall),
     Unknown(String),
 }
 
 /// A word with everything expanded.
 #[derive(Debug, Clone, Default)]
-struct Word {
+struct ExpandedWord {
     text: String,
     /// It holds a variable that nobody has set yet.
     open: Option<String>,
 }
 
-impl Word {
+impl ExpandedWord {
     /// In bytes, about.
     fn size(&self) -> usize {
-        size_of::<Word>() + self.text.len()
+        size_of::<ExpandedWord>() + self.text.len()
     }
 }
 
 struct Shell {
-    variables: Variables,
+    variables: ShellVariables,
     /// `$0`, `$1`, …; `None` when they depend on a test.
     arguments: Option<Vec<String>>,
     directory: Option<String>,
-    last: Option<Last>,
+    last: Option<LastCommand>,
     /// A command that ran already and may have made files or changed their modes.
     prepared: Option<String>,
     sources: bool,
@@ -153,7 +153,7 @@ const GRAMMAR: &[&str] = &[
 
 impl Shell {
     /// Counts bytes that are written out or handed on, and the word around them.
-    fn spend(&mut self, bytes: usize) -> Result<(), End> {
+    fn spend(&mut self, bytes: usize) -> Result<(), StopReason> {
         match self.left.checked_sub(bytes) {
             Some(left) => self.left = left,
             None => return unknown("the script makes more of its variables than is followed"),
@@ -161,15 +161,15 @@ impl Shell {
         Ok(())
     }
 
-    fn value(&self, name: &str) -> Word {
+    fn value(&self, name: &str) -> ExpandedWord {
         match self.variables.get(name).map(|it| &it.value) {
-            Some(Some(value)) => Word { text: value.clone(), open: None },
-            Some(None) | None => Word { text: String::new(), open: Some(name.to_owned()) },
+            Some(Some(value)) => ExpandedWord { text: value.clone(), open: None },
+            Some(None) | None => ExpandedWord { text: String::new(), open: Some(name.to_owned()) },
         }
     }
 
     /// Sets a variable, or says that it may be set, where a test decides.
-    fn set(&mut self, name: &str, value: Option<&Word>, export: bool) {
+    fn set(&mut self, name: &str, value: Option<&ExpandedWord>, export: bool) {
         let was = self.variables.get(name);
         let exported = export || was.is_some_and(|it| it.exported);
         let value = match value {
@@ -177,15 +177,15 @@ impl Shell {
             None => was.and_then(|it| it.value.clone()),
         };
         let value = value.filter(|_| !self.guarded);
-        self.variables.insert(name.to_owned(), Variable { value, exported });
+        self.variables.insert(name.to_owned(), ShellVariable { value, exported });
     }
 
     /// `NAME=value` and `NAME` of `export` and its like.
-    fn declare(&mut self, words: &[Word], export: bool) {
+    fn declare(&mut self, words: &[ExpandedWord], export: bool) {
         for word in words.iter().filter(|it| !it.text.starts_with('-')) {
             match assignment(&word.text) {
                 Some((name, value)) => {
-                    let value = Word { text: value.to_owned(), open: word.open.clone() };
+                    let value = ExpandedWord { text: value.to_owned(), open: word.open.clone() };
                     self.set(name, Some(&value), export);
                 }
                 None if export && self.variables.contains_key(&word.text) => {
@@ -197,9 +197,9 @@ impl Shell {
     }
 
     /// One simple command.
-    fn command(&mut self, mut words: Vec<Word>) -> Result<(), End> {
+    fn command(&mut self, mut words: Vec<ExpandedWord>) -> Result<(), StopReason> {
         let named = words.iter().take_while(|it| assignment(&it.text).is_some()).count();
-        let assignments: Vec<Word> = words.drain(..named).collect();
+        let assignments: Vec<ExpandedWord> = words.drain(..named).collect();
         let Some(first) = words.first().map(|it| it.text.clone()) else {
             self.declare(&assignments, false);
             return Ok(());
@@ -225,7 +225,8 @@ impl Shell {
             }
             "read" | "getopts" | "mapfile" | "readarray" => {
                 for word in rest.iter().filter(|it| is_name(&it.text)) {
-                    let unseen = Word { text: String::new(), open: Some(word.text.clone()) };
+                    let unseen =
+                        ExpandedWord { text: String::new(), open: Some(word.text.clone()) };
                     self.set(&word.text, Some(&unseen), false);
                 }
             }
@@ -252,7 +253,8 @@ impl Shell {
             "." | "source" | "eval" => {
                 self.sources = true;
                 self.prepared = Some(first.clone());
-                self.last = Some(Last::Unknown(format!("`{first}` is done by the shell itself")));
+                self.last =
+                    Some(LastCommand::Unknown(format!("`{first}` is done by the shell itself")));
             }
             "exit" | "return" if self.guarded => {}
             "exit" => return unknown("the script ends with `exit`"),
@@ -261,8 +263,8 @@ impl Shell {
                 if !words.is_empty() {
                     let ran = self.ran(&assignments, words)?;
                     return Err(match ran {
-                        Last::Runs(ran) => End::Runs(Box::new(ran)),
-                        Last::Unknown(why) => End::Unknown(why),
+                        LastCommand::Runs(ran) => StopReason::Runs(Box::new(ran)),
+                        LastCommand::Unknown(why) => StopReason::Unknown(why),
                     });
                 }
             }
@@ -274,7 +276,8 @@ impl Shell {
                 return unknown(&format!("the script has `{first}`"));
             }
             _ if BUILTINS.contains(&first.as_str()) => {
-                self.last = Some(Last::Unknown(format!("`{first}` is done by the shell itself")));
+                self.last =
+                    Some(LastCommand::Unknown(format!("`{first}` is done by the shell itself")));
             }
             _ => {
                 self.last = Some(self.ran(&assignments, words)?);
@@ -287,7 +290,7 @@ impl Shell {
     }
 
     /// `set -e` changes nothing here; `set -- a b` gives new arguments.
-    fn set_arguments(&mut self, words: &[Word]) {
+    fn set_arguments(&mut self, words: &[ExpandedWord]) {
         let mut rest = words;
         let mut explicit = false;
         while let Some((word, after)) = rest.split_first() {
@@ -311,19 +314,28 @@ impl Shell {
         }
         let known = !self.guarded && rest.iter().all(|it| it.open.is_none());
         self.arguments = self.arguments.take().filter(|_| known).map(|old| {
-            let own = old.into_iter().take(1);
-            own.chain(rest.iter().map(|it| it.text.clone())).collect()
+            let positional = old.into_iter().take(1);
+            positional.chain(rest.iter().map(|it| it.text.clone())).collect()
         });
     }
 
     /// A command that is started under this name, as far as that can be told.
-    fn ran(&mut self, assignments: &[Word], words: Vec<Word>) -> Result<Last, End> {
+    fn ran(
+        &mut self,
+        assignments: &[ExpandedWord],
+        words: Vec<ExpandedWord>,
+    ) -> Result<LastCommand, StopReason> {
         let Some(first) = words.first() else { return unknown("a command without a name") };
         if let Some(name) = &first.open {
-            return Ok(Last::Unknown(format!("`${name}` is set when the container runs, if ever")));
+            return Ok(LastCommand::Unknown(format!(
+                "`${name}` is set when the container runs, if ever"
+            )));
         }
         if self.guarded {
-            return Ok(Last::Unknown(format!("whether `{}` runs depends on a test", first.text)));
+            return Ok(LastCommand::Unknown(format!(
+                "whether `{}` runs depends on a test",
+                first.text
+            )));
         }
         let sizes = self.variables.iter().map(|(name, it)| name.len() + it.size());
         self.spend(sizes.sum())?;
@@ -331,7 +343,7 @@ impl Shell {
         for word in assignments {
             if let Some((name, value)) = assignment(&word.text) {
                 let value = word.open.is_none().then(|| value.to_owned());
-                variables.insert(name.to_owned(), Variable { value, exported: true });
+                variables.insert(name.to_owned(), ShellVariable { value, exported: true });
             }
         }
         variables.retain(|_, it| it.exported);
@@ -343,23 +355,23 @@ impl Shell {
             }
             (None, None) => None,
         };
-        Ok(Last::Runs(Ran {
+        Ok(LastCommand::Runs(ExecCall {
             words: words.into_iter().map(|it| it.text).collect(),
             directory: self.directory.clone(),
             variables,
             doubt,
             sources: self.sources,
-            gives_up: None,
+            exit_code_on_failure: None,
         }))
     }
 }
 
-fn unknown<T>(why: &str) -> Result<T, End> {
-    Err(End::Unknown(why.to_owned()))
+fn unknown<T>(why: &str) -> Result<T, StopReason> {
+    Err(StopReason::Unknown(why.to_owned()))
 }
 
 /// The words behind `exec` and its options.
-fn of_exec(words: Vec<Word>) -> Vec<Word> {
+fn of_exec(words: Vec<ExpandedWord>) -> Vec<ExpandedWord> {
     let mut rest = words.into_iter().skip(1).peekable();
     while let Some(option) = rest.next_if(|it| it.text.starts_with('-')) {
         if option.text == "--" {
@@ -384,13 +396,13 @@ fn is_name(text: &str) -> bool {
 
 /// The simple command that is being read.
 #[derive(Default)]
-struct Reading {
-    words: Vec<Word>,
-    word: Option<Word>,
+struct ScriptReader {
+    words: Vec<ExpandedWord>,
+    word: Option<ExpandedWord>,
 }
 
-impl Reading {
-    fn word(&mut self) -> &mut Word {
+impl ScriptReader {
+    fn word(&mut self) -> &mut ExpandedWord {
         self.word.get_or_insert_default()
     }
 
@@ -398,7 +410,7 @@ impl Reading {
         self.word().text.push(next);
     }
 
-    fn push_word(&mut self, more: &Word) {
+    fn push_word(&mut self, more: &ExpandedWord) {
         let word = self.word();
         word.text.push_str(&more.text);
         word.open = word.open.take().or_else(|| more.open.clone());
@@ -409,7 +421,7 @@ impl Reading {
     }
 
     /// Hands the command on. What follows an `&&` may hang on it.
-    fn end_command(&mut self, shell: &mut Shell, and: bool) -> Result<(), End> {
+    fn end_command(&mut self, shell: &mut Shell, and: bool) -> Result<(), StopReason> {
         self.end_word();
         let words = std::mem::take(&mut self.words);
         if words.is_empty() {
@@ -431,8 +443,8 @@ impl Reading {
 }
 
 /// Runs the simple commands of a text, one after the other.
-fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
-    let mut reading = Reading::default();
+fn script(text: &str, shell: &mut Shell) -> Result<(), StopReason> {
+    let mut reading = ScriptReader::default();
     let mut rest = text.chars().peekable();
     while let Some(next) = rest.next() {
         match next {
@@ -472,7 +484,7 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
                                 reading.end_word();
                             }
                             first = false;
-                            reading.push_word(&Word { text: text.to_owned(), open: None });
+                            reading.push_word(&ExpandedWord { text: text.to_owned(), open: None });
                         }
                         // With nothing around it, what has no value is no word.
                         if let (Some(word), Some(_)) = (&mut reading.word, &value.open) {
@@ -488,7 +500,8 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
             '&' if rest.next_if_eq(&'&').is_some() => reading.end_command(shell, true)?,
             '>' | '<' => {
                 // A redirection: its number and its target are no words of the command.
-                let is_number = |word: &Word| word.text.bytes().all(|it| it.is_ascii_digit());
+                let is_number =
+                    |word: &ExpandedWord| word.text.bytes().all(|it| it.is_ascii_digit());
                 if reading.word.as_ref().is_some_and(is_number) {
                     reading.word = None;
                 }
@@ -500,12 +513,12 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
                 while rest.next_if(|next| !is_separator(*next)).is_some() {}
             }
             '|' if rest.next_if_eq(&'|').is_some() => {
-                let Some(code) = gives_up(&mut rest) else {
+                let Some(code) = exit_code_on_failure(&mut rest) else {
                     return unknown("the command line has an alternative");
                 };
                 reading.end_command(shell, false)?;
-                if let Some(Last::Runs(ran)) = &mut shell.last {
-                    ran.gives_up = Some(code);
+                if let Some(LastCommand::Runs(ran)) = &mut shell.last {
+                    ran.exit_code_on_failure = Some(code);
                 }
             }
             '|' => return unknown("the command line has a pipe"),
@@ -525,7 +538,7 @@ fn script(text: &str, shell: &mut Shell) -> Result<(), End> {
 }
 
 /// Behind `||`: the code, where nothing is done there but to give up.
-fn gives_up(rest: &mut Rest<'_>) -> Option<u8> {
+fn exit_code_on_failure(rest: &mut RemainingChars<'_>) -> Option<u8> {
     let mut command = String::new();
     while let Some(next) = rest.next_if(|next| !matches!(next, '\n' | ';')) {
         command.push(next);
@@ -539,7 +552,7 @@ fn gives_up(rest: &mut Rest<'_>) -> Option<u8> {
 
 const OPEN_QUOTE: &str = "the command line has a quote without an end";
 
-type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+type RemainingChars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
 fn is_separator(next: char) -> bool {
     next.is_whitespace() || matches!(next, ';' | '&' | '|')

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::rootfs::tree::users::Account;
-use crate::start::command::shell::Variable;
-use crate::start::command::surroundings::Surroundings;
+use crate::rootfs::tree::users::UserDatabase;
+use crate::start::command::process_context::ProcessContext;
+use crate::start::command::shell::ShellVariable;
 
 /// A program that starts another one, and what has to be known of it.
 pub(super) struct Wrapper {
@@ -13,15 +13,15 @@ pub(super) struct Wrapper {
     /// Options that take the next word.
     valued: &'static [&'static str],
     /// A word before the command.
-    own: Own,
+    positional: Positional,
     /// What it says of a command that it cannot execute, and the code that it ends with when there
     /// is no such file, and when it is refused.
-    pub(super) says: (&'static str, u8, u8),
+    pub(super) error_format: (&'static str, u8, u8),
 }
 
 /// The word that a wrapper takes before its command.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Own {
+enum Positional {
     Nothing,
     /// Whom the command runs as.
     User,
@@ -33,12 +33,12 @@ impl Wrapper {
     pub(super) fn command(
         &self,
         words: &[String],
-        surroundings: &mut Surroundings,
-        account: &Account,
+        context: &mut ProcessContext,
+        users: &UserDatabase,
     ) -> Result<Vec<String>, String> {
         if self.name == "env" {
             let unknown = || format!("`{}` with options that are not known", self.name);
-            return env(words, surroundings).ok_or_else(unknown);
+            return env(words, context).ok_or_else(unknown);
         }
         let mut rest = words.get(1..).unwrap_or_default();
         while let Some((word, after)) = rest.split_first() {
@@ -48,7 +48,7 @@ impl Wrapper {
             }
             if self.valued.contains(&word.as_str()) {
                 if let ("chpst", "-u", Some(user)) = (self.name, word.as_str(), after.first()) {
-                    self.change_user(user, surroundings, account)?;
+                    self.change_user(user, context, users)?;
                 }
                 rest = after.get(1..).unwrap_or_default();
             } else if word.starts_with('-') && word.len() > 1 {
@@ -57,45 +57,48 @@ impl Wrapper {
                 break;
             }
         }
-        if let (Own::User, Some(user)) = (self.own, rest.first()) {
-            self.change_user(user, surroundings, account)?;
+        if let (Positional::User, Some(user)) = (self.positional, rest.first()) {
+            self.change_user(user, context, users)?;
         }
-        Ok(rest.get(usize::from(self.own != Own::Nothing)..).unwrap_or_default().to_vec())
+        Ok(rest
+            .get(usize::from(self.positional != Positional::Nothing)..)
+            .unwrap_or_default()
+            .to_vec())
     }
 
     fn change_user(
         &self,
         user: &str,
-        surroundings: &mut Surroundings,
-        account: &Account,
+        context: &mut ProcessContext,
+        users: &UserDatabase,
     ) -> Result<(), String> {
-        if surroundings.identity.uid != 0 {
+        if context.identity.uid != 0 {
             return Err(format!("`{}` is no use to who is not the superuser", self.name));
         }
-        let identity = account.identity(user).map_err(|why| format!("`{}`: {why}", self.name))?;
-        surroundings.identity = identity;
+        let identity = users.resolve_user(user).map_err(|why| format!("`{}`: {why}", self.name))?;
+        context.identity = identity;
         Ok(())
     }
 }
 
 /// env(1): options, variables, then the command.
-fn env(words: &[String], surroundings: &mut Surroundings) -> Option<Vec<String>> {
+fn env(words: &[String], context: &mut ProcessContext) -> Option<Vec<String>> {
     let mut rest: VecDeque<String> = words.iter().skip(1).cloned().collect();
     while let Some(word) = rest.pop_front_if(|it| it.starts_with('-')) {
         let long = |name: &str| word.strip_prefix(name).and_then(|it| it.strip_prefix('='));
         let short = |name: &str| word.strip_prefix(name).filter(|it| !it.is_empty());
         match word.as_str() {
             "--" => break,
-            "-" | "-i" | "--ignore-environment" => surroundings.variables.clear(),
-            "-u" | "--unset" => drop(surroundings.variables.remove(&rest.pop_front()?)),
-            "-C" | "--chdir" => surroundings.enter(&rest.pop_front()?),
+            "-" | "-i" | "--ignore-environment" => context.variables.clear(),
+            "-u" | "--unset" => drop(context.variables.remove(&rest.pop_front()?)),
+            "-C" | "--chdir" => context.enter(&rest.pop_front()?),
             "-S" | "--split-string" => split(&rest.pop_front()?, &mut rest)?,
             "-v" | "--debug" | "-0" | "--null" => {}
             _ => {
                 if let Some(name) = long("--unset").or_else(|| short("-u")) {
-                    surroundings.variables.remove(name);
+                    context.variables.remove(name);
                 } else if let Some(to) = long("--chdir").or_else(|| short("-C")) {
-                    surroundings.enter(to);
+                    context.enter(to);
                 } else if let Some(line) =
                     long("--split-string").or_else(|| short("-S")).or_else(|| short("-vS"))
                 {
@@ -108,7 +111,7 @@ fn env(words: &[String], surroundings: &mut Surroundings) -> Option<Vec<String>>
     }
     while let Some(word) = rest.pop_front_if(|it| it.contains('=')) {
         let (name, value) = word.split_once('=')?;
-        surroundings.variables.insert(name.to_owned(), Variable::exported(value));
+        context.variables.insert(name.to_owned(), ShellVariable::exported(value));
     }
     Some(rest.into())
 }
@@ -127,10 +130,10 @@ fn split(line: &str, rest: &mut VecDeque<String>) -> Option<()> {
 const fn wrapper(
     name: &'static str,
     valued: &'static [&'static str],
-    own: Own,
-    says: (&'static str, u8, u8),
+    positional: Positional,
+    error_format: (&'static str, u8, u8),
 ) -> Wrapper {
-    Wrapper { name, valued, own, says }
+    Wrapper { name, valued, positional, error_format }
 }
 
 const TINI: (&str, u8, u8) = ("exec NAME failed: WHY", 127, 126);
@@ -139,18 +142,23 @@ const UTIL_LINUX: (&str, u8, u8) = ("failed to execute NAME: WHY", 127, 126);
 
 /// Options from each program's own usage text; what each says was seen (`tests/it/image/commands.rs`).
 pub(super) const WRAPPERS: &[Wrapper] = &[
-    wrapper("tini", &["-p", "-e"], Own::Nothing, TINI),
-    wrapper("tini-static", &["-p", "-e"], Own::Nothing, TINI),
-    wrapper("docker-init", &["-p", "-e"], Own::Nothing, TINI),
-    wrapper("catatonit", &[], Own::Nothing, ("failed to exec pid1: WHY", 1, 1)),
-    wrapper("dumb-init", &["-r", "--rewrite"], Own::Nothing, ("[dumb-init] NAME: WHY", 2, 2)),
-    wrapper("gosu", &[], Own::User, ("exec: WHY", 1, 1)),
-    wrapper("su-exec", &[], Own::User, ("su-exec: NAME: WHY", 1, 1)),
-    wrapper("s6-setuidgid", &[], Own::User, ("unable to exec NAME: WHY", 127, 126)),
+    wrapper("tini", &["-p", "-e"], Positional::Nothing, TINI),
+    wrapper("tini-static", &["-p", "-e"], Positional::Nothing, TINI),
+    wrapper("docker-init", &["-p", "-e"], Positional::Nothing, TINI),
+    wrapper("catatonit", &[], Positional::Nothing, ("failed to exec pid1: WHY", 1, 1)),
+    wrapper(
+        "dumb-init",
+        &["-r", "--rewrite"],
+        Positional::Nothing,
+        ("[dumb-init] NAME: WHY", 2, 2),
+    ),
+    wrapper("gosu", &[], Positional::User, ("exec: WHY", 1, 1)),
+    wrapper("su-exec", &[], Positional::User, ("su-exec: NAME: WHY", 1, 1)),
+    wrapper("s6-setuidgid", &[], Positional::User, ("unable to exec NAME: WHY", 127, 126)),
     wrapper(
         "chpst",
         &["-u", "-U", "-b", "-e", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-r", "-t"],
-        Own::Nothing,
+        Positional::Nothing,
         ("unable to run: NAME: WHY", 111, 111),
     ),
     wrapper(
@@ -171,24 +179,24 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
             "--selinux-label",
             "--apparmor-profile",
         ],
-        Own::Nothing,
+        Positional::Nothing,
         UTIL_LINUX,
     ),
-    wrapper("nice", &["-n", "--adjustment"], Own::Nothing, ("nice: 'NAME': WHY", 127, 126)),
-    wrapper("ionice", &["-c", "-n", "--class", "--classdata"], Own::Nothing, UTIL_LINUX),
-    wrapper("nohup", &[], Own::Nothing, COREUTILS),
+    wrapper("nice", &["-n", "--adjustment"], Positional::Nothing, ("nice: 'NAME': WHY", 127, 126)),
+    wrapper("ionice", &["-c", "-n", "--class", "--classdata"], Positional::Nothing, UTIL_LINUX),
+    wrapper("nohup", &[], Positional::Nothing, COREUTILS),
     wrapper(
         "stdbuf",
         &["-i", "-o", "-e", "--input", "--output", "--error"],
-        Own::Nothing,
+        Positional::Nothing,
         COREUTILS,
     ),
-    wrapper("timeout", &["-s", "-k", "--signal", "--kill-after"], Own::Other, COREUTILS),
+    wrapper("timeout", &["-s", "-k", "--signal", "--kill-after"], Positional::Other, COREUTILS),
     wrapper(
         "time",
         &["-f", "-o", "--format", "--output"],
-        Own::Nothing,
+        Positional::Nothing,
         ("cannot run NAME: WHY", 127, 126),
     ),
-    wrapper("env", &[], Own::Nothing, ("env: 'NAME': WHY", 127, 126)),
+    wrapper("env", &[], Positional::Nothing, ("env: 'NAME': WHY", 127, 126)),
 ];

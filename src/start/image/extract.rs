@@ -6,23 +6,24 @@ use memchr::memmem;
 
 use crate::binary::Binary;
 use crate::binary::elf::DynamicInfo;
-use crate::rootfs::layer::apply::Squashed;
-use crate::rootfs::layer::{HEAD, Member, Want};
-use crate::rootfs::tree::TEXT_LIMIT;
-use crate::rootfs::tree::arena::Node;
-use crate::rootfs::{Payload, Why};
-use crate::start::image::elf_tree::Memory;
-use crate::start::image::kept::{Kept, Table};
+use crate::rootfs::Payload;
+use crate::rootfs::error::ImageError;
+use crate::rootfs::layer::apply::MergedLayers;
+use crate::rootfs::layer::{HEAD, Member, Retention};
+use crate::rootfs::tree::MAX_TEXT;
+use crate::rootfs::tree::arena::FileNode;
+use crate::start::image::elf_tree::InMemoryTree;
+use crate::start::image::extracted::{Extracted, ExtractedTable};
 
 /// A script, or a file of `/etc`, up to here is kept whole, in bytes.
-const SMALL: u64 = 64 << 10;
+const MAX_SMALL_FILE: u64 = 64 << 10;
 /// Lists that loaders read can be long.
-const CACHE: u64 = 16 << 20;
+const MAX_LOADER_CACHE: u64 = 16 << 20;
 
 /// What is wanted of a file.
-pub fn wanted(member: &Member<'_>, head: &[u8]) -> Want {
+pub fn select_file(member: &Member<'_>, head: &[u8]) -> Retention {
     if head.starts_with(b"\x7fELF") {
-        return Want::Look(u64::MAX);
+        return Retention::Look(u64::MAX);
     }
     let path = member.path;
     let is_of_loader = path.ends_with(b"/os-release")
@@ -30,36 +31,42 @@ pub fn wanted(member: &Member<'_>, head: &[u8]) -> Want {
         || (path.ends_with(b".conf") && path.windows(5).any(|part| part == b"ld.so"))
         || (path.ends_with(b".path") && path.windows(7).any(|part| part == b"ld-musl"));
     match () {
-        () if path == b"/etc/ld.so.cache" => Want::Keep(CACHE),
+        () if path == b"/etc/ld.so.cache" => Retention::Keep(MAX_LOADER_CACHE),
         () if matches!(path, b"/etc/passwd" | b"/etc/group" | b"/etc/ld.so.preload") => {
-            Want::Keep(TEXT_LIMIT)
+            Retention::Keep(MAX_TEXT)
         }
-        () if is_of_loader && member.size <= SMALL => Want::Keep(SMALL),
-        () if path.starts_with(b"/etc/") && member.size <= SMALL => Want::IfRoom(SMALL),
+        () if is_of_loader && member.size <= MAX_SMALL_FILE => Retention::Keep(MAX_SMALL_FILE),
+        () if path.starts_with(b"/etc/") && member.size <= MAX_SMALL_FILE => {
+            Retention::IfRoom(MAX_SMALL_FILE)
+        }
         // What may be executed and is no program: a script, whole if it is short.
         () if head.starts_with(b"#!") || member.entry.mode & 0o111 != 0 => {
-            Want::IfRoom(if member.size <= SMALL { SMALL } else { HEAD as u64 })
+            Retention::IfRoom(if member.size <= MAX_SMALL_FILE {
+                MAX_SMALL_FILE
+            } else {
+                HEAD as u64
+            })
         }
-        () => Want::Nothing,
+        () => Retention::Nothing,
     }
 }
 
 /// Gets every Rust program with its bytes.
-pub type Seen<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
+pub type OnProgram<'a> = &'a (dyn Fn(&Binary, &[u8]) + Sync);
 
 /// Reduces files, several at a time.
-pub struct Reducer<'a> {
+pub struct Extractor<'a> {
     /// Whether Rust programs are looked for.
     pub find_programs: bool,
     /// Gets every Rust program with its bytes.
-    pub seen: Seen<'a>,
-    table: Arc<Table>,
+    pub seen: OnProgram<'a>,
+    table: Arc<ExtractedTable>,
 }
 
-impl<'a> Reducer<'a> {
+impl<'a> Extractor<'a> {
     /// One that has seen nothing.
-    pub fn new(find_programs: bool, seen: Seen<'a>) -> Reducer<'a> {
-        Reducer { find_programs, seen, table: Arc::default() }
+    pub fn new(find_programs: bool, seen: OnProgram<'a>) -> Extractor<'a> {
+        Extractor { find_programs, seen, table: Arc::default() }
     }
 
     /// Reduces a file whose bytes are all there.
@@ -67,31 +74,31 @@ impl<'a> Reducer<'a> {
     /// # Errors
     ///
     /// There is no room for what is kept.
-    pub fn reduce(&self, member: &Member<'_>, bytes: &[u8]) -> Result<Payload, Why> {
+    pub fn reduce(&self, member: &Member<'_>, bytes: &[u8]) -> Result<Payload, ImageError> {
         if !bytes.starts_with(b"\x7fELF") {
             return self.table.add_text(bytes);
         }
         let linked = DynamicInfo::parse(bytes).map(Arc::new);
         self.table.add(match linked {
             Ok(linking) if self.find_programs && linking.is_program() && may_be_rust(bytes) => {
-                match rust_program(member.path, bytes) {
+                match read_rust_program(member.path, bytes) {
                     Some(program) => {
                         (self.seen)(&program, bytes);
-                        Kept::Program(linking, program)
+                        Extracted::Program(linking, program)
                     }
-                    None => Kept::Elf(Ok(linking)),
+                    None => Extracted::Elf(Ok(linking)),
                 }
             }
-            linked => Kept::Elf(linked),
+            linked => Extracted::Elf(linked),
         })
     }
 
     /// The finished tree, and the Rust executables in it, in the order of their paths.
-    pub fn finish(&self, files: Squashed) -> (Memory, Vec<Arc<Binary>>) {
+    pub fn finish(&self, files: MergedLayers) -> (InMemoryTree, Vec<Arc<Binary>>) {
         let mut programs = Vec::new();
-        let mut add = |path: &[u8], node: &Node| {
+        let mut add = |path: &[u8], node: &FileNode| {
             let kept = node.contents.and_then(|payload| self.table.get(payload));
-            let Some(Kept::Program(_, program)) = kept else { return };
+            let Some(Extracted::Program(_, program)) = kept else { return };
             let path = String::from_utf8_lossy(path).into_owned();
             // A hard link is the same file under another name.
             programs.push(match program.path == path {
@@ -103,7 +110,7 @@ impl<'a> Reducer<'a> {
             files.nodes.for_each(&mut add);
         }
         programs.sort_by(|a, b| a.path.cmp(&b.path));
-        (Memory::new(files.nodes, self.table.clone()), programs)
+        (InMemoryTree::new(files.nodes, self.table.clone()), programs)
     }
 }
 
@@ -124,7 +131,7 @@ pub fn may_be_rust(bytes: &[u8]) -> bool {
 }
 
 /// Every fact of a Rust executable; `None` for any other.
-pub fn rust_program(path: &[u8], bytes: &[u8]) -> Option<Arc<Binary>> {
+pub fn read_rust_program(path: &[u8], bytes: &[u8]) -> Option<Arc<Binary>> {
     let binary = Binary::full(String::from_utf8_lossy(path), bytes, true).ok()?;
     (binary.rust.value != Some(false)).then(|| Arc::new(binary))
 }

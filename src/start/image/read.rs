@@ -5,19 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::binary::Binary;
-use crate::rootfs::Kind;
-use crate::rootfs::layer::{Interest, Member};
+use crate::rootfs::FileKind;
+use crate::rootfs::MAX_CONTENTS;
+use crate::rootfs::error::ImageError;
+use crate::rootfs::error::LoadError;
+use crate::rootfs::layer::{FileSelector, Member};
 use crate::rootfs::load;
-use crate::rootfs::load::{Failure, Loaded, Parts};
-use crate::rootfs::reference::Reference;
-use crate::rootfs::tree::host_directory::{Root, is_own_root};
-use crate::rootfs::tree::users::Release;
-use crate::rootfs::tree::{Directory, Tree, resolve};
-use crate::rootfs::{Error, MAX_CONTENTS, Why};
+use crate::rootfs::load::{ImageParts, LoadedImage};
+use crate::rootfs::reference::ImageReference;
+use crate::rootfs::tree::host_directory::{HostRoot, is_own_root};
+use crate::rootfs::tree::users::OsRelease;
+use crate::rootfs::tree::{HostTree, Tree, resolve};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::image::extract;
-use crate::start::image::extract::{Reducer, Seen};
-use crate::start::image::{Files, Image, Query, Sibling};
+use crate::start::image::extract::{Extractor, OnProgram};
+use crate::start::image::{Image, ImageQuery, OtherPlatform, SharedTree};
 
 /// Directories that are looked into for programs of a root; a root of more is not walked further.
 const MAX_DIRECTORIES: usize = 200_000;
@@ -26,12 +28,17 @@ const MAX_DIRECTORIES: usize = 200_000;
 ///
 /// # Errors
 /// There is no such image, or it is damaged.
-pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, Error> {
+pub fn read(
+    reference: &OsStr,
+    query: &ImageQuery,
+    seen: OnProgram<'_>,
+) -> Result<Image, LoadError> {
     let shown = reference.to_string_lossy().into_owned();
-    let fail = |failure: Failure| failure.of(reference);
-    let parsed = Reference::parse(reference).map_err(|why| fail(Why::new(why).into()))?;
+    let fail = |failure: LoadError| failure.with_reference(reference);
+    let parsed =
+        ImageReference::parse(reference).map_err(|why| fail(ImageError::new(why).into()))?;
     let mut image = match &parsed {
-        Reference::Directory(path) => directory(path, query, seen).map_err(fail)?,
+        ImageReference::Directory(path) => directory(path, query, seen).map_err(fail)?,
         _ => layers(&parsed, query, seen).map_err(fail)?,
     };
     image.reference = shown;
@@ -49,9 +56,9 @@ pub fn read(reference: &OsStr, query: &Query, seen: Seen<'_>) -> Result<Image, E
     }
     if query.built_here {
         image.built_on =
-            Root::open(Path::new("/")).ok().and_then(|root| Release::read(&Directory(root)));
+            HostRoot::open(Path::new("/")).ok().and_then(|root| OsRelease::read(&HostTree(root)));
     }
-    image.look();
+    image.derive();
     Ok(image)
 }
 
@@ -59,8 +66,8 @@ fn text(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }
 
-fn directory(path: &Path, query: &Query, seen: Seen<'_>) -> Result<Image, Failure> {
-    let root = Root::open(path)?;
+fn directory(path: &Path, query: &ImageQuery, seen: OnProgram<'_>) -> Result<Image, LoadError> {
+    let root = HostRoot::open(path)?;
     let mut image = Image::default();
     if is_own_root(root.path()) {
         image.notes.push(
@@ -70,18 +77,19 @@ fn directory(path: &Path, query: &Query, seen: Seen<'_>) -> Result<Image, Failur
     if let Some(at) = &query.at {
         image.subject_mount = root.mount_of(at.as_bytes()).map(text);
         let found = root.read(at.as_bytes(), MAX_CONTENTS).ok();
-        image.subject_copy = found.and_then(|bytes| extract::rust_program(at.as_bytes(), &bytes));
+        image.subject_copy =
+            found.and_then(|bytes| extract::read_rust_program(at.as_bytes(), &bytes));
     }
-    let tree = Directory(root);
+    let tree = HostTree(root);
     if query.find_programs {
         image.programs = programs(&tree, seen, &mut image.notes);
     }
-    image.files = Files::new(tree);
+    image.files = SharedTree::new(tree);
     Ok(image)
 }
 
 /// Every Rust executable of a root, in the order of its paths.
-fn programs(tree: &Directory, seen: Seen<'_>, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
+fn programs(tree: &HostTree, seen: OnProgram<'_>, notes: &mut Vec<String>) -> Vec<Arc<Binary>> {
     let mut programs = Vec::new();
     let mut open = vec![b"/".to_vec()];
     let mut looked_into = 0;
@@ -100,7 +108,7 @@ fn programs(tree: &Directory, seen: Seen<'_>, notes: &mut Vec<String>) -> Vec<Ar
             match tree.entry(&path) {
                 Some(entry) if entry.is_directory() => open.push(path),
                 Some(entry)
-                    if entry.mode & 0o111 != 0 && matches!(entry.kind, Kind::File { .. }) =>
+                    if entry.mode & 0o111 != 0 && matches!(entry.kind, FileKind::File { .. }) =>
                 {
                     programs.extend(program(tree, &path, seen));
                 }
@@ -112,7 +120,7 @@ fn programs(tree: &Directory, seen: Seen<'_>, notes: &mut Vec<String>) -> Vec<Ar
     programs
 }
 
-fn program(tree: &Directory, path: &[u8], seen: Seen<'_>) -> Option<Arc<Binary>> {
+fn program(tree: &HostTree, path: &[u8], seen: OnProgram<'_>) -> Option<Arc<Binary>> {
     if tree.0.read(path, 4).ok()? != b"\x7fELF" || !tree.linking(path)?.ok()?.is_program() {
         return None;
     }
@@ -120,24 +128,28 @@ fn program(tree: &Directory, path: &[u8], seen: Seen<'_>) -> Option<Arc<Binary>>
     if !extract::may_be_rust(&bytes) {
         return None;
     }
-    let program = extract::rust_program(path, &bytes)?;
+    let program = extract::read_rust_program(path, &bytes)?;
     seen(&program, &bytes);
     Some(program)
 }
 
-fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image, Failure> {
+fn layers(
+    reference: &ImageReference,
+    query: &ImageQuery,
+    seen: OnProgram<'_>,
+) -> Result<Image, LoadError> {
     // The copy at the subject's path is wanted for its digest.
     let find_programs = query.find_programs || query.at.is_some();
-    let reducer = Reducer::new(find_programs, seen);
+    let reducer = Extractor::new(find_programs, seen);
     let reduce = |member: &Member<'_>, bytes: &[u8]| reducer.reduce(member, bytes);
-    let interest = Interest::new(&extract::wanted, &reduce);
-    let mut siblings = Vec::new();
+    let interest = FileSelector::new(&extract::select_file, &reduce);
+    let mut other_platforms = Vec::new();
     let mut add = |parts| {
-        siblings.push(sibling(parts, &reducer));
+        other_platforms.push(other_platform(parts, &reducer));
         Ok(())
     };
     let loaded = load::load(reference, query.platform.as_ref(), &interest, &mut add)?;
-    let Loaded { image: parts, statements, mut notes } = loaded;
+    let LoadedImage { image: parts, statements, mut notes } = loaded;
     if parts.unverified > 0 {
         notes.push(match parts.unverified {
             1 => "1 uncompressed layer was read partially; its digest was not verified".to_owned(),
@@ -146,17 +158,17 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
             ),
         });
     }
-    let Parts { digest, listed, config, mut files, .. } = parts;
+    let ImageParts { digest, index_platform, config, mut files, .. } = parts;
     let ambiguous = std::mem::take(&mut files.ambiguous);
     let ambiguous_in_all = files.ambiguous_in_all;
     let (tree, programs) = reducer.finish(files);
     Ok(Image {
         config,
-        listed,
+        index_platform,
         digest: digest.map(|digest| digest.to_string()),
-        files: Files::new(tree),
+        files: SharedTree::new(tree),
         programs,
-        siblings: siblings.into(),
+        other_platforms: other_platforms.into(),
         ambiguous: ambiguous.into(),
         ambiguous_in_all,
         statements: statements.into(),
@@ -165,12 +177,13 @@ fn layers(reference: &Reference, query: &Query, seen: Seen<'_>) -> Result<Image,
     })
 }
 
-fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Sibling {
+fn other_platform(parts: ImageParts, reducer: &Extractor<'_>) -> OtherPlatform {
     let config = parts.config.unwrap_or_default();
     let platform = config.platform.clone();
     let (tree, programs) = reducer.finish(parts.files);
-    let mut image = Image { config: Some(config), files: Files::new(tree), ..Image::default() };
-    image.look();
+    let mut image =
+        Image { config: Some(config), files: SharedTree::new(tree), ..Image::default() };
+    image.derive();
     let mut paths: Vec<String> =
         image.commands.iter().filter_map(|command| command.program().map(str::to_owned)).collect();
     paths.extend(programs.iter().map(|program| program.path.clone()));
@@ -180,5 +193,5 @@ fn sibling(parts: Parts, reducer: &Reducer<'_>) -> Sibling {
         .into_iter()
         .filter_map(|path| Some((path.clone(), image.files.linking(path.as_bytes())?.ok()?)))
         .collect();
-    Sibling { listed: parts.listed, config: platform, programs }
+    OtherPlatform { index_platform: parts.index_platform, config: platform, programs }
 }

@@ -8,11 +8,11 @@ use crate::start::loader::search::absolute;
 
 /// The directories that were looked at, by their absolute paths.
 #[derive(Default)]
-pub(super) struct Absent {
-    known: HashMap<String, Place>,
+pub(super) struct AbsentDirectories {
+    known: HashMap<String, PathKind>,
 }
 
-enum Place {
+enum PathKind {
     /// Nothing is there, so that nothing is in it.
     Gone,
     /// A directory that may be gone through, by its path without links.
@@ -21,7 +21,7 @@ enum Place {
     Unclear,
 }
 
-impl Absent {
+impl AbsentDirectories {
     /// Whether a search for a file there surely ends with `ENOENT`.
     pub(super) fn is(
         &mut self,
@@ -36,23 +36,23 @@ impl Absent {
             return false;
         }
         match self.place(tree, path) {
-            Place::Gone => true,
-            Place::There(real) => {
+            PathKind::Gone => true,
+            PathKind::There(real) => {
                 let inside = real.strip_prefix(b"/").unwrap_or(real);
                 let parts = [inside, name.as_bytes()];
                 tree.entry(&join(&parts[usize::from(inside.is_empty())..])).is_none()
             }
-            Place::Unclear => false,
+            PathKind::Unclear => false,
         }
     }
 
-    fn place(&mut self, tree: &dyn Tree, path: String) -> &Place {
+    fn place(&mut self, tree: &dyn Tree, path: String) -> &PathKind {
         self.known.entry(path).or_insert_with_key(|path| match resolve(tree, path.as_bytes()) {
             Ok(found) if found.entry.is_directory() && !tree.refuses(&found.entry, 0o1) => {
-                Place::There(found.path)
+                PathKind::There(found.path)
             }
-            Err(not) if not.why == Errno::Missing => Place::Gone,
-            Ok(_) | Err(_) => Place::Unclear,
+            Err(not) if not.why == Errno::Missing => PathKind::Gone,
+            Ok(_) | Err(_) => PathKind::Unclear,
         })
     }
 
@@ -69,7 +69,7 @@ impl Absent {
         for directory in list {
             let path = absolute(working_directory, &directory);
             let is_gone =
-                path.len() < MAX_PATH / 2 && matches!(self.place(tree, path), Place::Gone);
+                path.len() < MAX_PATH / 2 && matches!(self.place(tree, path), PathKind::Gone);
             if !(is_gone && was_gone) {
                 compact.push(directory);
             }
@@ -80,7 +80,7 @@ impl Absent {
 
     /// Whether nothing is there.
     pub(super) fn is_gone(&self, working_directory: &str, directory: &str) -> bool {
-        matches!(self.known.get(&absolute(working_directory, directory)), Some(Place::Gone))
+        matches!(self.known.get(&absolute(working_directory, directory)), Some(PathKind::Gone))
     }
 }
 
@@ -88,18 +88,18 @@ impl Absent {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
-    use crate::start::image::elf_tree::Memory;
+    use crate::start::image::elf_tree::InMemoryTree;
 
     #[test]
     fn what_is_absent_is_what_a_search_does_not_find() {
-        let tree = Memory::default()
+        let tree = InMemoryTree::default()
             .elf("/usr/lib/liba.so", DynamicInfo::default())
             .elf("/root.so", DynamicInfo::default())
             .link("/lib", "usr/lib")
             .link("/usr/lib/dangling.so", "/elsewhere/dangling.so")
             .link("/loop", "loop")
             .file("/file", 0o644, "x");
-        let mut absent = Absent::default();
+        let mut absent = AbsentDirectories::default();
         for directory in
             ["/", "/usr/lib/", "/lib/", "/gone/", "/gone/deeper/", "/loop/", "/file/", ""]
         {

@@ -6,24 +6,26 @@ use std::sync::Arc;
 use crate::binary::elf::{DF_1_NODEFLIB, DynamicInfo};
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
-use crate::start::loader::absent::Absent;
-use crate::start::loader::ld_so_cache::{Cache, flags_of};
-use crate::start::loader::open_library::{Open, cut_off, open, refused_by_mapping};
-use crate::start::loader::search::{
-    Interpreter, Tokens, absolute, directories, directory_of, hardware, without_comments,
+use crate::start::loader::absent::AbsentDirectories;
+use crate::start::loader::ld_so_cache::{LdSoCache, flags_of};
+use crate::start::loader::open_library::{
+    OpenResult, describe_truncation, open, refused_by_mapping,
 };
-use crate::start::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
+use crate::start::loader::search::{
+    Interpreter, StringTokens, absolute, directories, directory_of, hardware, without_comments,
+};
+use crate::start::loader::{ExecContext, Library, PredictionBuilder, StartProblem, StartStage};
 
 pub mod names;
 pub mod symbols;
 pub mod versions;
 
 use crate::start::loader::glibc::names::{
-    highest_glibc, library_token, loaders_strerror, platform, refusals_of_mapping, wrong_class,
+    SearchTrace, library_token, loaders_strerror, platform, refusals_of_mapping, wrong_class,
 };
 
 /// One file in the process.
-struct Object {
+struct GlibcObject {
     /// The names it was asked for by, and its soname once that was used (`l_libname`).
     names: Vec<String>,
     /// As the loader prints it (`l_name`); empty for the program.
@@ -38,15 +40,15 @@ struct Object {
 }
 
 /// A process while it is being put together.
-struct Process<'a> {
-    start: &'a Start,
+struct GlibcProcess<'a> {
+    start: &'a ExecContext,
     tree: &'a dyn ElfTree,
     loader: &'a DynamicInfo,
     /// In the order of loading; the program first, the loader second.
-    objects: Vec<Object>,
+    objects: Vec<GlibcObject>,
     /// The order of look-ups: the program, preloads, then libraries breadth first.
     scope: Vec<usize>,
-    cache: Option<Cache>,
+    cache: Option<LdSoCache>,
     default_directories: Vec<String>,
     library_token: String,
     environment_directories: Arc<[String]>,
@@ -54,7 +56,7 @@ struct Process<'a> {
     run_paths: HashMap<usize, Arc<[String]>>,
     /// What lies below each directory for better processors.
     hardware: Vec<String>,
-    absent: Absent,
+    absent: AbsentDirectories,
     /// `errno`, which the loader prints although an earlier search may have left it.
     errno: Option<Errno>,
     /// The cache was asked for and is not there, which sets `errno` once.
@@ -66,13 +68,13 @@ const LOADER: usize = 1;
 
 /// Plays `ld.so` up to the program's entry point.
 pub(super) fn load(
-    draft: &mut Draft,
+    draft: &mut PredictionBuilder,
     subject: Arc<DynamicInfo>,
-    start: &Start,
+    start: &ExecContext,
     tree: &dyn ElfTree,
     interpreter: &Interpreter,
 ) {
-    let mut process = Process::new(subject, start, tree, interpreter);
+    let mut process = GlibcProcess::new(subject, start, tree, interpreter);
     process.preload(draft);
     process.load_closure(draft);
     process.note_libc(draft);
@@ -87,22 +89,22 @@ pub(super) fn load(
 }
 
 /// What the search for a library came to.
-enum Search {
+enum SearchResult {
     Object(usize),
     /// What was met on the way.
-    Nowhere(Seen),
+    Nowhere(SearchTrace),
     Broken(String, &'static str),
     /// It cannot be told, and why.
     Open(String),
 }
 
-impl<'a> Process<'a> {
+impl<'a> GlibcProcess<'a> {
     fn new(
         subject: Arc<DynamicInfo>,
-        start: &'a Start,
+        start: &'a ExecContext,
         tree: &'a dyn ElfTree,
         interpreter: &'a Interpreter,
-    ) -> Process<'a> {
+    ) -> GlibcProcess<'a> {
         let loader = &*interpreter.linking;
         let text = loader.loader.clone().unwrap_or_default();
         let default_directories = if text.directories.is_empty() {
@@ -115,7 +117,7 @@ impl<'a> Process<'a> {
             resolve(tree, cache_path.as_bytes()).ok().and_then(|found| tree.text(&found.path));
         let real = resolve(tree, start.path.as_bytes())
             .map_or_else(|_| start.path.clone().into_bytes(), |found| found.path);
-        let program = Object {
+        let program = GlibcObject {
             names: vec![String::new()],
             path: String::new(),
             real,
@@ -125,7 +127,7 @@ impl<'a> Process<'a> {
         };
         let mut names = vec![interpreter.path.clone()];
         names.extend(loader.soname.clone());
-        let itself = Object {
+        let itself = GlibcObject {
             names,
             path: interpreter.path.clone(),
             real: interpreter.real.clone(),
@@ -133,19 +135,19 @@ impl<'a> Process<'a> {
             loaded_by: None,
             needs: Vec::new(),
         };
-        let mut process = Process {
+        let mut process = GlibcProcess {
             start,
             tree,
             loader,
             objects: vec![program, itself],
             scope: vec![PROGRAM],
-            cache: cache_bytes.and_then(|it| Cache::parse(&it, loader.is_little_endian())),
+            cache: cache_bytes.and_then(|it| LdSoCache::parse(&it, loader.is_little_endian())),
             library_token: library_token(&default_directories),
             default_directories,
             environment_directories: Arc::default(),
             run_paths: HashMap::new(),
             hardware: hardware(loader.machine, loader.loader.as_ref().and_then(|it| it.release)),
-            absent: Absent::default(),
+            absent: AbsentDirectories::default(),
             errno: None,
             missed_cache: false,
         };
@@ -179,10 +181,10 @@ impl<'a> Process<'a> {
 
     /// On x86-64 glibc up to 2.36 sets `$PLATFORM` to `haswell` or `xeon_phi` where the processor is
     /// one (`init_cpu_features`), so a directory of that name is another one on another machine.
-    fn note_platform(&self, draft: &mut Draft) {
+    fn note_platform(&self, draft: &mut PredictionBuilder) {
         const X86_64: u16 = 62;
         let says = |list: &String| list.contains("$PLATFORM") || list.contains("${PLATFORM}");
-        let asks = |object: &Object| {
+        let asks = |object: &GlibcObject| {
             object.linking.runpath.as_ref().or(object.linking.rpath.as_ref()).is_some_and(says)
         };
         if self.loader.machine == X86_64 && draft.open.is_none() && self.objects.iter().any(asks) {
@@ -195,7 +197,7 @@ impl<'a> Process<'a> {
         self.with_tokens(object, |tokens| directories(list, separators, tokens))
     }
 
-    fn with_tokens<T>(&self, object: usize, use_them: impl FnOnce(&Tokens<'_>) -> T) -> T {
+    fn with_tokens<T>(&self, object: usize, use_them: impl FnOnce(&StringTokens<'_>) -> T) -> T {
         let object = &self.objects[object];
         // The program's origin is where it really lies (`/proc/self/exe`), a library's where it
         // was found.
@@ -204,7 +206,7 @@ impl<'a> Process<'a> {
         } else {
             absolute(&self.start.working_directory, &object.path)
         };
-        use_them(&Tokens {
+        use_them(&StringTokens {
             origin: directory_of(&path),
             library: &self.library_token,
             platform: platform(self.loader),
@@ -212,7 +214,7 @@ impl<'a> Process<'a> {
     }
 
     /// `LD_PRELOAD`, then `/etc/ld.so.preload`. What cannot be loaded is reported and left out.
-    fn preload(&mut self, draft: &mut Draft) {
+    fn preload(&mut self, draft: &mut PredictionBuilder) {
         let from_environment = self.start.variable("LD_PRELOAD").unwrap_or_default().to_owned();
         let file = resolve(self.tree, b"/etc/ld.so.preload")
             .ok()
@@ -230,34 +232,34 @@ impl<'a> Process<'a> {
         }
     }
 
-    fn preload_one(&mut self, draft: &mut Draft, from: &'static str, name: &str) {
+    fn preload_one(&mut self, draft: &mut PredictionBuilder, from: &'static str, name: &str) {
         let why = match self.find(name, PROGRAM) {
-            Search::Object(index) => {
+            SearchResult::Object(index) => {
                 if !self.scope.contains(&index) {
                     self.scope.push(index);
                     self.note_library(draft, name, Some(index), PROGRAM);
                 }
                 return;
             }
-            Search::Open(why) => {
+            SearchResult::Open(why) => {
                 draft.open = Some(why);
                 return;
             }
-            Search::Nowhere(seen) if seen.other_class => wrong_class(self.loader),
-            Search::Nowhere(_) => "cannot open shared object file",
+            SearchResult::Nowhere(seen) if seen.other_class => wrong_class(self.loader),
+            SearchResult::Nowhere(_) => "cannot open shared object file",
             // `errno` is left out of this line.
-            Search::Broken(_, why) => why.split(": Error").next().unwrap_or(why),
+            SearchResult::Broken(_, why) => why.split(": Error").next().unwrap_or(why),
         };
         draft.warn(format!(
             "ERROR: ld.so: object '{name}' from {from} cannot be preloaded ({why}): ignored."
         ));
         let object = name.to_owned();
-        draft.problems.push(Problem::PreloadIgnored { object, from, why: why.to_owned() });
+        draft.problems.push(StartProblem::PreloadIgnored { object, from, why: why.to_owned() });
     }
 
     /// `_dl_map_object_deps`: breadth first, each file's needs in file order. The loader stops at
     /// the first library that it cannot load; here the rest is looked for too, without a line.
-    fn load_closure(&mut self, draft: &mut Draft) {
+    fn load_closure(&mut self, draft: &mut PredictionBuilder) {
         let mut at = 0;
         while let Some(&object) = self.scope.get(at) {
             at += 1;
@@ -267,21 +269,27 @@ impl<'a> Process<'a> {
             for (name, needed) in filters.chain(linking.needed.iter().map(|name| (name, true))) {
                 let name = self.with_tokens(object, |tokens| tokens.expand(name));
                 match self.find(&name, object) {
-                    Search::Object(index) => {
+                    SearchResult::Object(index) => {
                         self.objects[object].needs.push(index);
                         if !self.scope.contains(&index) {
                             self.scope.push(index);
                             self.note_library(draft, &name, Some(index), object);
                         }
                     }
-                    Search::Nowhere(_) | Search::Broken(..) if !needed => {}
+                    SearchResult::Nowhere(_) | SearchResult::Broken(..) if !needed => {}
                     other => self.note_failure(draft, &name, object, other),
                 }
             }
         }
     }
 
-    fn note_library(&self, draft: &mut Draft, name: &str, index: Option<usize>, by: usize) {
+    fn note_library(
+        &self,
+        draft: &mut PredictionBuilder,
+        name: &str,
+        index: Option<usize>,
+        by: usize,
+    ) {
         draft.libraries.push(Library {
             name: name.to_owned(),
             path: index.map(|index| self.objects[index].path.clone()),
@@ -289,21 +297,27 @@ impl<'a> Process<'a> {
         });
     }
 
-    fn note_failure(&self, draft: &mut Draft, name: &str, object: usize, search: Search) {
+    fn note_failure(
+        &self,
+        draft: &mut PredictionBuilder,
+        name: &str,
+        object: usize,
+        search: SearchResult,
+    ) {
         let needed_by = self.asked_by(object);
         let first = !draft.failed();
         let mut fail = |problem, file: &str, why: &str| {
             let line =
                 format!("{}: error while loading shared libraries: {file}: {why}", self.argv0());
-            draft.fail(Stage::Libraries, problem, first.then_some(line));
+            draft.fail(StartStage::Libraries, problem, first.then_some(line));
         };
         match search {
-            Search::Object(_) => return,
-            Search::Open(why) => {
+            SearchResult::Object(_) => return,
+            SearchResult::Open(why) => {
                 draft.open = Some(why);
                 return;
             }
-            Search::Nowhere(Seen { other_class, passed_over, refused }) => {
+            SearchResult::Nowhere(SearchTrace { other_class, passed_over, refused }) => {
                 let why = match self.errno {
                     _ if other_class => wrong_class(self.loader).to_owned(),
                     Some(errno) => {
@@ -311,7 +325,7 @@ impl<'a> Process<'a> {
                     }
                     None => "cannot open shared object file".to_owned(),
                 };
-                let problem = Problem::LibraryMissing {
+                let problem = StartProblem::LibraryMissing {
                     name: name.to_owned(),
                     needed_by,
                     passed_over,
@@ -319,9 +333,12 @@ impl<'a> Process<'a> {
                 };
                 fail(problem, name, &why);
             }
-            Search::Broken(path, why) => {
-                let problem =
-                    Problem::LibraryBroken { path: path.clone(), needed_by, why: why.to_owned() };
+            SearchResult::Broken(path, why) => {
+                let problem = StartProblem::LibraryBroken {
+                    path: path.clone(),
+                    needed_by,
+                    why: why.to_owned(),
+                };
                 // A bad header is reported under the path, a bad mapping under the name.
                 let by_name = refusals_of_mapping().contains(&why);
                 fail(problem, if by_name { name } else { &path }, why);
@@ -335,8 +352,8 @@ impl<'a> Process<'a> {
     }
 
     /// `_dl_map_object`: a loaded object of this name or soname, else the search.
-    fn find(&mut self, name: &str, by: usize) -> Search {
-        let named = |object: &Object| {
+    fn find(&mut self, name: &str, by: usize) -> SearchResult {
+        let named = |object: &GlibcObject| {
             object.path == name
                 || object.names.iter().any(|it| it == name)
                 || object.linking.soname.as_deref() == Some(name)
@@ -346,13 +363,13 @@ impl<'a> Process<'a> {
             if !names.iter().any(|it| it == name) {
                 names.push(name.to_owned());
             }
-            return Search::Object(at);
+            return SearchResult::Object(at);
         }
-        let mut seen = Seen::default();
+        let mut seen = SearchTrace::default();
         if name.contains('/') {
             let path = self.with_tokens(by, |tokens| tokens.expand(name));
             let end = self.try_path(&path, name, by, &mut seen);
-            return end.unwrap_or(Search::Nowhere(seen));
+            return end.unwrap_or(SearchResult::Nowhere(seen));
         }
         for list in self.before_cache(by) {
             if let Some(end) = self.try_list(&list, name, by, &mut seen) {
@@ -375,7 +392,7 @@ impl<'a> Process<'a> {
                 return end;
             }
         }
-        Search::Nowhere(seen)
+        SearchResult::Nowhere(seen)
     }
 
     /// `DT_RPATH` of the file and of those that led to it, unless it has a `DT_RUNPATH`;
@@ -443,8 +460,8 @@ impl<'a> Process<'a> {
         list: &[String],
         name: &str,
         by: usize,
-        seen: &mut Seen,
-    ) -> Option<Search> {
+        seen: &mut SearchTrace,
+    ) -> Option<SearchResult> {
         for directory in list {
             if let Some(end) = self.try_directory(directory, name, by, seen) {
                 return Some(end);
@@ -463,8 +480,8 @@ impl<'a> Process<'a> {
         directory: &str,
         name: &str,
         by: usize,
-        seen: &mut Seen,
-    ) -> Option<Search> {
+        seen: &mut SearchTrace,
+    ) -> Option<SearchResult> {
         let (tree, start) = (self.tree, self.start);
         let own_is_absent = self.absent.is(tree, (&start.working_directory, directory), name);
         let is_gone = own_is_absent && self.absent.is_gone(&start.working_directory, directory);
@@ -490,11 +507,13 @@ impl<'a> Process<'a> {
         };
         // A better processor makes the loader give up where another would do.
         if let Some((path, why)) = below.iter().find_map(|path| match look(path) {
-            Open::Broken(why) => Some((path, why)),
+            OpenResult::Broken(why) => Some((path, why)),
             _ => None,
-        }) && matches!(look(&own), Open::Found(..))
+        }) && matches!(look(&own), OpenResult::Found(..))
         {
-            return Some(Search::Open(format!("{path}: {why}, where the processor asks for it")));
+            return Some(SearchResult::Open(format!(
+                "{path}: {why}, where the processor asks for it"
+            )));
         }
         if let Some(end) = self.try_path(&own, name, by, seen) {
             return Some(end);
@@ -508,33 +527,41 @@ impl<'a> Process<'a> {
     }
 
     /// None where the search goes on.
-    fn try_path(&mut self, path: &str, name: &str, by: usize, seen: &mut Seen) -> Option<Search> {
+    fn try_path(
+        &mut self,
+        path: &str,
+        name: &str,
+        by: usize,
+        seen: &mut SearchTrace,
+    ) -> Option<SearchResult> {
         let absolute = absolute(&self.start.working_directory, path);
         match open(self.tree, &absolute, self.loader) {
-            Open::Found(real, linking) => {
+            OpenResult::Found(real, linking) => {
                 self.errno = None;
                 Some(self.map(path, real, linking, name, by))
             }
-            Open::Absent(errno) => {
+            OpenResult::Absent(errno) => {
                 self.errno = Some(errno);
-                if errno == Errno::Refused {
+                if errno == Errno::PermissionDenied {
                     seen.refused.get_or_insert_with(|| path.to_owned());
                 }
                 None
             }
-            Open::OtherClass => {
+            OpenResult::OtherClass => {
                 self.errno = Some(Errno::Missing);
                 seen.other_class = true;
                 seen.passed_over.push((path.to_owned(), "another ELF class".to_owned()));
                 None
             }
-            Open::OtherMachine => {
+            OpenResult::OtherMachine => {
                 self.errno = Some(Errno::Missing);
                 seen.passed_over.push((path.to_owned(), "another machine".to_owned()));
                 None
             }
-            Open::Broken(why) => Some(Search::Broken(path.to_owned(), why)),
-            Open::Unread => Some(Search::Open(format!("{path}: its bytes were not looked at"))),
+            OpenResult::Broken(why) => Some(SearchResult::Broken(path.to_owned(), why)),
+            OpenResult::Unread => {
+                Some(SearchResult::Open(format!("{path}: its bytes were not looked at")))
+            }
         }
     }
 
@@ -545,20 +572,20 @@ impl<'a> Process<'a> {
         linking: Arc<DynamicInfo>,
         name: &str,
         by: usize,
-    ) -> Search {
+    ) -> SearchResult {
         // The kernel mapped the program, so the loader does not know its file again.
         let known = self.objects.iter().skip(LOADER).position(|object| object.real == real);
         if let Some(at) = known.map(|at| at + LOADER) {
             self.objects[at].names.push(name.to_owned());
-            return Search::Object(at);
+            return SearchResult::Object(at);
         }
         if let Some(why) = refused_by_mapping(&linking) {
-            return Search::Broken(path.to_owned(), why);
+            return SearchResult::Broken(path.to_owned(), why);
         }
-        if let Some(why) = cut_off(&linking) {
-            return Search::Open(format!("{path} is {why}"));
+        if let Some(why) = describe_truncation(&linking) {
+            return SearchResult::Open(format!("{path} is {why}"));
         }
-        self.objects.push(Object {
+        self.objects.push(GlibcObject {
             names: vec![name.to_owned()],
             path: path.to_owned(),
             real,
@@ -566,32 +593,6 @@ impl<'a> Process<'a> {
             loaded_by: Some(by),
             needs: Vec::new(),
         });
-        Search::Object(self.objects.len() - 1)
+        SearchResult::Object(self.objects.len() - 1)
     }
-
-    /// The C library is the object whose soname is `libc.so.6` (`LIBC_SO`).
-    fn note_libc(&self, draft: &mut Draft) {
-        let is_libc = |object: &&Object| {
-            object.linking.soname.as_deref().is_some_and(|name| name.starts_with("libc.so."))
-        };
-        draft.libc = self.objects.iter().find(is_libc).map(|libc| LibcInImage {
-            path: libc.path.clone(),
-            version: highest_glibc(&libc.linking),
-        });
-    }
-
-    /// Whether an object goes by this name (`_dl_name_match_p`).
-    fn goes_by(&self, object: usize, name: &str) -> bool {
-        let object = &self.objects[object];
-        object.path == name || object.names.iter().any(|it| it == name)
-    }
-}
-
-/// What was met on the way through the directories.
-#[derive(Default)]
-struct Seen {
-    other_class: bool,
-    passed_over: Vec<(String, String)>,
-    /// A path that the user may not go or read.
-    refused: Option<String>,
 }

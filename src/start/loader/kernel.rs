@@ -5,16 +5,16 @@ use std::sync::Arc;
 use crate::binary::elf::DynamicInfo;
 use crate::binary::elf::{ET_DYN, ET_EXEC, ElfError, PT_INTERP};
 use crate::rootfs::tree::{Errno, resolve};
-use crate::rootfs::{Entry, Kind};
+use crate::rootfs::{FileEntry, FileKind};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::image::machine_of_root;
-use crate::start::loader::{Problem, Stage, Start};
+use crate::start::loader::{ExecContext, StartProblem, StartStage};
 use crate::toolchain::machine;
 
 /// What `execve` comes to.
-pub(super) enum Exec {
+pub(super) enum ExecResult {
     /// An error, and the line that container engines print for it.
-    Refused(Stage, Problem, String),
+    Refused(StartStage, StartProblem, String),
     /// The program runs; no loader is involved.
     Static,
     /// The program and its loader are mapped, and the loader runs.
@@ -30,28 +30,37 @@ const EIO: &str = "Input/output error";
 
 /// Follows `load_elf_binary` (fs/binfmt_elf.c). Only a mode without any execute bit stops the
 /// superuser.
-pub(super) fn exec(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> Exec {
+pub(super) fn exec(subject: &DynamicInfo, start: &ExecContext, tree: &dyn ElfTree) -> ExecResult {
     let refused = |stage, why: &'static str, problem| {
         // Engines pass the kernel's word on through Go, whose errors begin in lower case.
-        Exec::Refused(stage, problem, format!("exec {}: {}", start.path, lower_first(why)))
+        ExecResult::Refused(stage, problem, format!("exec {}: {}", start.path, lower_first(why)))
     };
-    let exec = |why, because: String| refused(Stage::Exec, why, Problem::Exec { why, because });
+    let exec =
+        |why, because: String| refused(StartStage::Exec, why, StartProblem::Exec { why, because });
     match resolve(tree, start.path.as_bytes()) {
         Ok(there) if !executable(&there.entry) => {
             let because = format!("{}: mode {:04o}", start.path, there.entry.mode);
             // runc looks before it leaps, and says this one itself (Go's `os/exec.Error`).
             let line = format!("exec: \"{}\": {}", start.path, lower_first(EACCES));
-            return Exec::Refused(Stage::Exec, Problem::Exec { why: EACCES, because }, line);
+            return ExecResult::Refused(
+                StartStage::Exec,
+                StartProblem::Exec { why: EACCES, because },
+                line,
+            );
         }
         Ok(there) if tree.refuses(&there.entry, 0o1) => {
             let mode = there.entry.mode;
             return exec(EACCES, format!("{}: mode {mode:04o}, of another user", start.path));
         }
-        Err(not) if not.why == Errno::Refused => {
+        Err(not) if not.why == Errno::PermissionDenied => {
             let because = format!("{not}");
             let (path, why) = (&start.path, lower_first(EACCES));
             let line = format!("exec: \"{path}\": stat {path}: {why}");
-            return Exec::Refused(Stage::Exec, Problem::Exec { why: EACCES, because }, line);
+            return ExecResult::Refused(
+                StartStage::Exec,
+                StartProblem::Exec { why: EACCES, because },
+                line,
+            );
         }
         Ok(_) | Err(_) => {}
     }
@@ -75,14 +84,14 @@ pub(super) fn exec(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> 
         return exec(ENOEXEC, "no program headers that the kernel can read".to_owned());
     }
     if subject.segment(PT_INTERP).is_none() {
-        return Exec::Static;
+        return ExecResult::Static;
     }
     let Some(path) = subject.interpreter.clone() else {
         return exec(ENOEXEC, "PT_INTERP holds no path".to_owned());
     };
     let unusable = |why: &'static str, because: String| {
-        let problem = Problem::InterpreterUnusable { path: path.clone(), why, because };
-        refused(Stage::Interpreter, why, problem)
+        let problem = StartProblem::InterpreterUnusable { path: path.clone(), why, because };
+        refused(StartStage::Interpreter, why, problem)
     };
     let from_working_directory =
         crate::start::loader::search::absolute(&start.working_directory, &path);
@@ -90,19 +99,19 @@ pub(super) fn exec(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> 
         Ok(there) => there,
         Err(not) => {
             let why = not.why.text();
-            let problem = Problem::InterpreterMissing { path: path.clone(), why };
-            return refused(Stage::Interpreter, why, problem);
+            let problem = StartProblem::InterpreterMissing { path: path.clone(), why };
+            return refused(StartStage::Interpreter, why, problem);
         }
     };
     if !executable(&there.entry) || tree.refuses(&there.entry, 0o1) {
         return unusable(EACCES, format!("mode {:04o}", there.entry.mode));
     }
     let header = if subject.is_64() { 64 } else { 52 };
-    if matches!(there.entry.kind, Kind::File { size } if size < header) {
+    if matches!(there.entry.kind, FileKind::File { size } if size < header) {
         return unusable(EIO, "shorter than an ELF header".to_owned());
     }
     match tree.linking(&there.path) {
-        None => Exec::Unread(path),
+        None => ExecResult::Unread(path),
         Some(Err(ElfError::TooShort)) => unusable(EIO, "shorter than an ELF header".to_owned()),
         Some(Err(ElfError::Magic | ElfError::Ident)) => unusable(ELIBBAD, "not ELF".to_owned()),
         Some(Ok(linking)) if linking.machine != subject.machine => {
@@ -111,13 +120,13 @@ pub(super) fn exec(subject: &DynamicInfo, start: &Start, tree: &dyn ElfTree) -> 
         Some(Ok(linking)) if linking.segments.is_empty() => {
             unusable(ELIBBAD, "no program headers that the kernel can read".to_owned())
         }
-        Some(Ok(linking)) => Exec::Loader { path, real: there.path, linking },
+        Some(Ok(linking)) => ExecResult::Loader { path, real: there.path, linking },
     }
 }
 
 /// A regular file with any execute bit.
-fn executable(entry: &Entry) -> bool {
-    matches!(entry.kind, Kind::File { .. }) && entry.mode & 0o111 != 0
+fn executable(entry: &FileEntry) -> bool {
+    matches!(entry.kind, FileKind::File { .. }) && entry.mode & 0o111 != 0
 }
 
 /// The kernel's words as Go prints them.

@@ -2,12 +2,12 @@
 
 /// The entries of a cache, in file order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Cache {
-    entries: Vec<Entry>,
+pub(super) struct LdSoCache {
+    entries: Vec<CacheEntry>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct CacheEntry {
     flags: u32,
     hardware: u64,
     name: String,
@@ -15,14 +15,14 @@ struct Entry {
 }
 
 /// Far more than any system has libraries.
-const MOST_ENTRIES: usize = 200_000;
+const MAX_CACHE_ENTRIES: usize = 200_000;
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0\0";
 const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 
-impl Cache {
+impl LdSoCache {
     /// Reads the format of glibc 2.2 and later, alone or behind the one before it, and that alone. None where the
     /// loader too would not use the file.
-    pub(super) fn parse(bytes: &[u8], little_endian: bool) -> Option<Cache> {
+    pub(super) fn parse(bytes: &[u8], little_endian: bool) -> Option<LdSoCache> {
         let u32_at = |bytes: &[u8], at: usize| -> Option<u32> {
             let bytes: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
             Some(if little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
@@ -38,14 +38,14 @@ impl Cache {
                 Some(new) => new,
                 // `ldconfig -c old`: texts are counted from behind the entries.
                 None => {
-                    let entry = |index: usize| -> Option<Entry> {
+                    let entry = |index: usize| -> Option<CacheEntry> {
                         let at = index.checked_mul(12)?.checked_add(16)?;
                         let text = |at| text(bytes.get(entries..)?, u32_at(bytes, at)?);
                         let (name, path) = (text(at + 4)?, text(at + 8)?);
-                        Some(Entry { flags: u32_at(bytes, at)?, hardware: 0, name, path })
+                        Some(CacheEntry { flags: u32_at(bytes, at)?, hardware: 0, name, path })
                     };
-                    let entries = (0..count.min(MOST_ENTRIES)).filter_map(entry).collect();
-                    return Some(Cache { entries });
+                    let entries = (0..count.min(MAX_CACHE_ENTRIES)).filter_map(entry).collect();
+                    return Some(LdSoCache { entries });
                 }
             }
         } else {
@@ -56,25 +56,25 @@ impl Cache {
         if order == 1 || order == 2 && !little_endian || order == 3 && little_endian {
             return None;
         }
-        let count = usize::try_from(u32_at(new, 20)?).ok()?.min(MOST_ENTRIES);
-        let entry = |index: usize| -> Option<Entry> {
+        let count = usize::try_from(u32_at(new, 20)?).ok()?.min(MAX_CACHE_ENTRIES);
+        let entry = |index: usize| -> Option<CacheEntry> {
             let at = index.checked_mul(24)?.checked_add(48)?;
             let (low, high) = (u32_at(new, at + 16)?, u32_at(new, at + 20)?);
             let (low, high) = if little_endian { (low, high) } else { (high, low) };
-            Some(Entry {
+            Some(CacheEntry {
                 flags: u32_at(new, at)?,
                 hardware: u64::from(high) << 32 | u64::from(low),
                 name: text(new, u32_at(new, at + 4)?)?,
                 path: text(new, u32_at(new, at + 8)?)?,
             })
         };
-        Some(Cache { entries: (0..count).filter_map(entry).collect() })
+        Some(LdSoCache { entries: (0..count).filter_map(entry).collect() })
     }
 
     /// Where a library lies for a machine: the plain entry first, then those that ask for more of
     /// the processor than its baseline, where the loader knows `levels`.
     pub(super) fn paths(&self, name: &str, wanted: Option<u32>, levels: bool) -> Vec<&str> {
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &&CacheEntry| {
             let flags_fit = match wanted {
                 Some(wanted) => {
                     entry.flags == wanted || entry.flags == 3 && matches!(wanted, 0x0b03 | 0x0903)
@@ -83,7 +83,7 @@ impl Cache {
             };
             entry.name == name && flags_fit && (levels || entry.hardware >> 62 == 0)
         };
-        let mut found: Vec<&Entry> = self.entries.iter().filter(fits).collect();
+        let mut found: Vec<&CacheEntry> = self.entries.iter().filter(fits).collect();
         found.sort_by_key(|entry| entry.hardware != 0);
         found.into_iter().map(|entry| entry.path.as_str()).collect()
     }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_plain_entry_comes_first() {
-        let cache = Cache::parse(&bytes(), true).expect("a cache");
+        let cache = LdSoCache::parse(&bytes(), true).expect("a cache");
         let paths = cache.paths("libx.so.1", Some(0x303), true);
         assert_eq!(paths, ["/lib/libx.so.1", "/hw/v3/libx.so.1"]);
         assert_eq!(cache.paths("libx.so.1", Some(0x303), false), ["/lib/libx.so.1"]);
@@ -157,15 +157,15 @@ mod tests {
         old.extend(1u32.to_le_bytes());
         old.extend([0; 12 + 4]);
         old.extend(bytes());
-        assert_eq!(Cache::parse(&old, true), Cache::parse(&bytes(), true));
+        assert_eq!(LdSoCache::parse(&old, true), LdSoCache::parse(&bytes(), true));
     }
 
     #[test]
     fn what_the_loader_would_not_use() {
-        assert_eq!(Cache::parse(&bytes(), false), None);
-        assert_eq!(Cache::parse(b"", true), None);
+        assert_eq!(LdSoCache::parse(&bytes(), false), None);
+        assert_eq!(LdSoCache::parse(b"", true), None);
         for end in 0..bytes().len() {
-            let _ = Cache::parse(&bytes()[..end], true);
+            let _ = LdSoCache::parse(&bytes()[..end], true);
         }
     }
 }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use crate::binary::elf::DynamicInfo;
 use crate::binary::elf::{ET_DYN, ET_EXEC};
-use crate::rootfs::Kind;
+use crate::rootfs::FileKind;
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
-use crate::start::loader::absent::Absent;
+use crate::start::loader::absent::AbsentDirectories;
 use crate::start::loader::search::{Interpreter, absolute, directory_of};
-use crate::start::loader::{Draft, LibcInImage, Library, Problem, Stage, Start};
+use crate::start::loader::{
+    ExecContext, LibcInImage, Library, PredictionBuilder, StartProblem, StartStage,
+};
 
 /// Where Alpine's `gcompat` keeps what it preloads.
 pub(super) const GCOMPAT: &str = "/lib/libgcompat.so.0";
 
-struct Object {
+struct MuslObject {
     /// As messages name it.
     path: String,
     /// The last name of the path, for what was found by a search.
@@ -25,22 +27,22 @@ struct Object {
     needed_by: Option<usize>,
 }
 
-struct Process<'a> {
-    start: &'a Start,
+struct MuslProcess<'a> {
+    start: &'a ExecContext,
     tree: &'a dyn ElfTree,
     interpreter: &'a Interpreter,
     /// The program, then libraries in the order of loading; the loader where it was first named.
-    objects: Vec<Object>,
+    objects: Vec<MuslObject>,
     itself: Option<usize>,
     system_directories: Vec<String>,
     environment_directories: Vec<String>,
     /// The run paths that count for each object, as directories.
     run_paths: HashMap<Option<usize>, Arc<[String]>>,
-    absent: Absent,
+    absent: AbsentDirectories,
 }
 
 /// What `load_library` came to.
-enum Loaded {
+enum LoadResult {
     Object(usize),
     /// `strerror` (`%m`).
     Failed(&'static str),
@@ -52,9 +54,9 @@ const ENOEXEC: &str = "Exec format error";
 
 /// Plays `__dls3`.
 pub(super) fn load(
-    draft: &mut Draft,
+    draft: &mut PredictionBuilder,
     subject: Arc<DynamicInfo>,
-    start: &Start,
+    start: &ExecContext,
     tree: &dyn ElfTree,
     interpreter: &Interpreter,
     first_preload: Option<&str>,
@@ -62,9 +64,14 @@ pub(super) fn load(
     draft.libc = Some(LibcInImage { path: interpreter.path.clone(), version: None });
     let real = resolve(tree, start.path.as_bytes())
         .map_or_else(|_| start.path.clone().into_bytes(), |found| found.path);
-    let program =
-        Object { path: start.path.clone(), short: None, real, linking: subject, needed_by: None };
-    let mut process = Process {
+    let program = MuslObject {
+        path: start.path.clone(),
+        short: None,
+        real,
+        linking: subject,
+        needed_by: None,
+    };
+    let mut process = MuslProcess {
         start,
         tree,
         interpreter,
@@ -73,7 +80,7 @@ pub(super) fn load(
         system_directories: system_directories(tree, interpreter),
         environment_directories: Vec::new(),
         run_paths: HashMap::new(),
-        absent: Absent::default(),
+        absent: AbsentDirectories::default(),
     };
     let list = split(start.variable("LD_LIBRARY_PATH").unwrap_or_default());
     process.environment_directories = process.absent.compact(tree, &start.working_directory, list);
@@ -92,9 +99,9 @@ pub(super) fn load(
 
 /// `gcompat`'s loader runs musl's with its library preloaded.
 pub(super) fn load_through_gcompat(
-    draft: &mut Draft,
+    draft: &mut PredictionBuilder,
     subject: Arc<DynamicInfo>,
-    start: &Start,
+    start: &ExecContext,
     tree: &dyn ElfTree,
     interpreter: &Interpreter,
 ) {
@@ -156,26 +163,32 @@ fn is_the_c_library(name: &str) -> bool {
     name.strip_prefix("lib").is_some_and(|rest| RESERVED.iter().any(|it| rest.starts_with(it)))
 }
 
-impl Process<'_> {
+impl MuslProcess<'_> {
     fn asked_by(&self, object: usize) -> String {
         self.objects[object].path.clone()
     }
 
-    fn preload(&mut self, draft: &mut Draft, name: &str) {
+    fn preload(&mut self, draft: &mut PredictionBuilder, name: &str) {
         match self.load_library(name, None) {
-            Loaded::Object(index) => self.note_library(draft, name, Some(index), 0),
-            Loaded::Failed(why) => draft.problems.push(Problem::PreloadIgnored {
+            LoadResult::Object(index) => self.note_library(draft, name, Some(index), 0),
+            LoadResult::Failed(why) => draft.problems.push(StartProblem::PreloadIgnored {
                 object: name.to_owned(),
                 from: "LD_PRELOAD",
                 why: why.to_owned(),
             }),
-            Loaded::Unread(path) => {
+            LoadResult::Unread(path) => {
                 draft.open = Some(format!("{path}: its bytes were not looked at"));
             }
         }
     }
 
-    fn note_library(&self, draft: &mut Draft, name: &str, index: Option<usize>, by: usize) {
+    fn note_library(
+        &self,
+        draft: &mut PredictionBuilder,
+        name: &str,
+        index: Option<usize>,
+        by: usize,
+    ) {
         let path = index.map(|index| self.objects[index].path.clone());
         let known = |it: &Library| it.path == path && (path.is_some() || it.name == name);
         if !draft.libraries.iter().any(known) {
@@ -185,17 +198,17 @@ impl Process<'_> {
     }
 
     /// Every needed library of every object, in the order of loading.
-    fn load_closure(&mut self, draft: &mut Draft) {
+    fn load_closure(&mut self, draft: &mut PredictionBuilder) {
         let mut at = 0;
         while at < self.objects.len() {
             let linking = Arc::clone(&self.objects[at].linking);
             for name in &linking.needed {
                 match self.load_library(name, Some(at)) {
-                    Loaded::Object(index) => self.note_library(draft, name, Some(index), at),
-                    Loaded::Unread(path) => {
+                    LoadResult::Object(index) => self.note_library(draft, name, Some(index), at),
+                    LoadResult::Unread(path) => {
                         draft.open = Some(format!("{path}: its bytes were not looked at"));
                     }
-                    Loaded::Failed(why) => {
+                    LoadResult::Failed(why) => {
                         let needed_by = self.asked_by(at);
                         self.note_library(draft, name, None, at);
                         let line = format!(
@@ -203,18 +216,18 @@ impl Process<'_> {
                         );
                         let problem = if why == ENOEXEC {
                             let (path, why) = (name.clone(), why.to_owned());
-                            Problem::LibraryBroken { path, needed_by, why }
+                            StartProblem::LibraryBroken { path, needed_by, why }
                         } else {
                             let passed_over = Vec::new();
                             let refused = None;
-                            Problem::LibraryMissing {
+                            StartProblem::LibraryMissing {
                                 name: name.clone(),
                                 needed_by,
                                 passed_over,
                                 refused,
                             }
                         };
-                        draft.fail(Stage::Libraries, problem, Some(line));
+                        draft.fail(StartStage::Libraries, problem, Some(line));
                     }
                 }
             }
@@ -223,19 +236,19 @@ impl Process<'_> {
     }
 
     /// `load_library`.
-    fn load_library(&mut self, name: &str, by: Option<usize>) -> Loaded {
+    fn load_library(&mut self, name: &str, by: Option<usize>) -> LoadResult {
         if name.is_empty() {
-            return Loaded::Failed("Invalid argument");
+            return LoadResult::Failed("Invalid argument");
         }
         if is_the_c_library(name) || name == self.interpreter.path {
-            return Loaded::Object(self.itself());
+            return LoadResult::Object(self.itself());
         }
         if name.contains('/') {
             return self.open(name, None, by);
         }
         let shorts = self.objects.iter().position(|it| it.short.as_deref() == Some(name));
         if let Some(at) = shorts {
-            return Loaded::Object(at);
+            return LoadResult::Object(at);
         }
         let (tree, start) = (self.tree, self.start);
         let run_paths = self.run_paths(by);
@@ -250,19 +263,19 @@ impl Process<'_> {
                 Ok(found) if self.tree.refuses(&found.entry, 0o4) => {}
                 Ok(_) => return self.open(&path, Some(name), by),
                 Err(not) if not.why == Errno::TooManyLinks => {
-                    return Loaded::Failed(musls_strerror(not.why));
+                    return LoadResult::Failed(musls_strerror(not.why));
                 }
                 Err(_) => {}
             }
         }
-        Loaded::Failed(ENOENT)
+        LoadResult::Failed(ENOENT)
     }
 
     fn itself(&mut self) -> usize {
         if let Some(at) = self.itself {
             return at;
         }
-        self.objects.push(Object {
+        self.objects.push(MuslObject {
             path: self.interpreter.path.clone(),
             short: Some("libc.so".to_owned()),
             real: self.interpreter.real.clone(),
@@ -294,54 +307,54 @@ impl Process<'_> {
         all
     }
 
-    fn open(&mut self, path: &str, searched: Option<&str>, by: Option<usize>) -> Loaded {
+    fn open(&mut self, path: &str, searched: Option<&str>, by: Option<usize>) -> LoadResult {
         let absolute = absolute(&self.start.working_directory, path);
         let found = match resolve(self.tree, absolute.as_bytes()) {
             Ok(found) => found,
-            Err(not) => return Loaded::Failed(musls_strerror(not.why)),
+            Err(not) => return LoadResult::Failed(musls_strerror(not.why)),
         };
         if self.tree.refuses(&found.entry, 0o4) {
-            return Loaded::Failed(musls_strerror(Errno::Refused));
+            return LoadResult::Failed(musls_strerror(Errno::PermissionDenied));
         }
         if let Some(at) = self.objects.iter().position(|it| it.real == found.path) {
             if searched.is_some() && self.objects[at].short.is_none() {
                 self.objects[at].short = path.rsplit('/').next().map(str::to_owned);
             }
-            return Loaded::Object(at);
+            return LoadResult::Object(at);
         }
         match found.entry.kind {
-            Kind::File { .. } => {}
-            Kind::Directory => return Loaded::Failed("Is a directory"),
-            Kind::Other | Kind::Symlink(_) => return Loaded::Unread(path.to_owned()),
+            FileKind::File { .. } => {}
+            FileKind::Directory => return LoadResult::Failed("Is a directory"),
+            FileKind::Other | FileKind::Symlink(_) => return LoadResult::Unread(path.to_owned()),
         }
         let linking = match self.tree.linking(&found.path) {
-            None => return Loaded::Unread(path.to_owned()),
-            Some(Err(_)) => return Loaded::Failed(ENOEXEC),
+            None => return LoadResult::Unread(path.to_owned()),
+            Some(Err(_)) => return LoadResult::Failed(ENOEXEC),
             Some(Ok(linking)) => linking,
         };
         let own_class = linking.is_64() == self.interpreter.linking.is_64();
         if !own_class || !matches!(linking.file_type, ET_DYN | ET_EXEC) || !linking.dynamic {
-            return Loaded::Failed(ENOEXEC);
+            return LoadResult::Failed(ENOEXEC);
         }
         // A second C library, glibc's too, is never taken in.
         let defines = |name: &str| {
             linking.symbols.as_ref().is_some_and(|it| it.definitions(name).any(is_default))
         };
         if defines("__libc_start_main") && defines("stdin") {
-            return Loaded::Object(self.itself());
+            return LoadResult::Object(self.itself());
         }
-        self.objects.push(Object {
+        self.objects.push(MuslObject {
             path: path.to_owned(),
             short: searched.and(path.rsplit('/').next()).map(str::to_owned),
             real: found.path,
             linking,
             needed_by: by,
         });
-        Loaded::Object(self.objects.len() - 1)
+        LoadResult::Object(self.objects.len() - 1)
     }
 
     /// Libraries in the order of loading, the program last; a line for each relocation.
-    fn relocate(&self, draft: &mut Draft) {
+    fn relocate(&self, draft: &mut PredictionBuilder) {
         for object in (1..self.objects.len()).chain([0]) {
             if Some(object) == self.itself {
                 continue;
@@ -349,11 +362,11 @@ impl Process<'_> {
             let linking = &self.objects[object].linking;
             let path = &self.objects[object].path;
             if linking.machine != self.interpreter.linking.machine {
-                let problem = Problem::ForeignLibrary { path: path.clone() };
+                let problem = StartProblem::ForeignLibrary { path: path.clone() };
                 let line = relative_relocation(linking.machine).map(|kind| {
                     format!("Error relocating {path}: unsupported relocation type {kind}")
                 });
-                draft.fail(Stage::Symbols, problem, line);
+                draft.fail(StartStage::Symbols, problem, line);
                 continue;
             }
             let Some(symbols) = &linking.symbols else { continue };
@@ -369,13 +382,13 @@ impl Process<'_> {
                 }
                 let line = format!("Error relocating {path}: {}: symbol not found", reference.name);
                 for _ in 0..times {
-                    let problem = Problem::SymbolMissing {
+                    let problem = StartProblem::SymbolMissing {
                         symbol: reference.name.to_owned(),
                         version: None,
                         needed_by: path.clone(),
                         lazy: false,
                     };
-                    draft.fail(Stage::Symbols, problem, Some(line.clone()));
+                    draft.fail(StartStage::Symbols, problem, Some(line.clone()));
                 }
             }
         }
@@ -384,7 +397,7 @@ impl Process<'_> {
     /// `find_sym` over everything that was loaded, then the names that glibc gives to large files.
     fn defines(&self, reference: &crate::binary::elf::symbols::UndefinedSymbol<'_>) -> bool {
         let skip = usize::from(reference.copied);
-        let offered = |object: &Object, name: &str| {
+        let offered = |object: &MuslObject, name: &str| {
             object.linking.symbols.as_ref().is_some_and(|it| it.definitions(name).any(is_default))
         };
         self.objects.iter().skip(skip).any(|it| offered(it, reference.name))
@@ -401,7 +414,7 @@ impl Process<'_> {
 /// musl's own words (`src/errno/__strerror.h`).
 fn musls_strerror(errno: Errno) -> &'static str {
     match errno {
-        Errno::Missing | Errno::NotDirectory | Errno::Refused => errno.text(),
+        Errno::Missing | Errno::NotDirectory | Errno::PermissionDenied => errno.text(),
         Errno::TooManyLinks => "Symbolic link loop",
         Errno::TooLong => "Filename too long",
     }
@@ -413,7 +426,7 @@ fn is_default(versym: u16) -> bool {
 }
 
 /// `$ORIGIN` alone is known; a list with any other token is not used at all.
-fn expand(list: &str, object: &Object) -> Option<String> {
+fn expand(list: &str, object: &MuslObject) -> Option<String> {
     let real = String::from_utf8_lossy(&object.real);
     // The program's origin is where it really lies (`/proc/self/exe`), a library's as it was found.
     let origin = if object.needed_by.is_none() && object.short.is_none() {

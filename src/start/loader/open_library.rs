@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::binary::elf::DynamicInfo;
 use crate::binary::elf::{DF_1_PIE, ET_DYN, ET_EXEC, ElfError};
-use crate::rootfs::Kind;
+use crate::rootfs::FileKind;
 use crate::rootfs::tree::{Errno, resolve};
 use crate::start::image::elf_tree::ElfTree;
 
 /// What became of a candidate.
-pub(super) enum Open {
+pub(super) enum OpenResult {
     /// A library for this machine, and its path without links.
     Found(Vec<u8>, Arc<DynamicInfo>),
     /// Not there: the search goes on.
@@ -25,40 +25,40 @@ pub(super) enum Open {
 }
 
 /// Looks at an absolute path with the eyes of a loader.
-pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &DynamicInfo) -> Open {
+pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &DynamicInfo) -> OpenResult {
     let resolved = match resolve(tree, path.as_bytes()) {
         Ok(resolved) => resolved,
-        Err(not) => return Open::Absent(not.why),
+        Err(not) => return OpenResult::Absent(not.why),
     };
     if tree.refuses(&resolved.entry, 0o4) {
-        return Open::Absent(Errno::Refused);
+        return OpenResult::Absent(Errno::PermissionDenied);
     }
     let size = match resolved.entry.kind {
-        Kind::File { size } => size,
-        Kind::Directory => return Open::Broken("cannot read file data: Error 21"),
-        Kind::Other | Kind::Symlink(_) => return Open::Unread,
+        FileKind::File { size } => size,
+        FileKind::Directory => return OpenResult::Broken("cannot read file data: Error 21"),
+        FileKind::Other | FileKind::Symlink(_) => return OpenResult::Unread,
     };
     let header = if loader.is_64() { 64 } else { 52 };
     if size < header {
-        return Open::Broken("file too short");
+        return OpenResult::Broken("file too short");
     }
     match tree.linking(&resolved.path) {
-        None => Open::Unread,
-        Some(Err(ElfError::TooShort)) => Open::Broken("file too short"),
-        Some(Err(ElfError::Magic)) => Open::Broken("invalid ELF header"),
-        Some(Err(ElfError::Ident)) => Open::OtherClass,
+        None => OpenResult::Unread,
+        Some(Err(ElfError::TooShort)) => OpenResult::Broken("file too short"),
+        Some(Err(ElfError::Magic)) => OpenResult::Broken("invalid ELF header"),
+        Some(Err(ElfError::Ident)) => OpenResult::OtherClass,
         Some(Ok(linking)) => match refusal(&linking, loader) {
             Some(refusal) => refusal,
-            None => Open::Found(resolved.path, linking),
+            None => OpenResult::Found(resolved.path, linking),
         },
     }
 }
 
 /// The tests of the header, in the loader's order.
-fn refusal(linking: &DynamicInfo, loader: &DynamicInfo) -> Option<Open> {
+fn refusal(linking: &DynamicInfo, loader: &DynamicInfo) -> Option<OpenResult> {
     let ident = &linking.ident;
     if ident[4] != loader.ident[4] {
-        return Some(Open::OtherClass);
+        return Some(OpenResult::OtherClass);
     }
     let order = if loader.is_little_endian() {
         "ELF file data encoding not little-endian"
@@ -75,16 +75,16 @@ fn refusal(linking: &DynamicInfo, loader: &DynamicInfo) -> Option<Open> {
         (linking.version != 1, "ELF file version does not match current one"),
     ];
     if let Some((_, why)) = wrong.iter().find(|(wrong, _)| *wrong) {
-        return Some(Open::Broken(why));
+        return Some(OpenResult::Broken(why));
     }
     if !same_machine(linking, loader) {
-        return Some(Open::OtherMachine);
+        return Some(OpenResult::OtherMachine);
     }
     if !matches!(linking.file_type, ET_DYN | ET_EXEC) {
-        return Some(Open::Broken("only ET_DYN and ET_EXEC can be loaded"));
+        return Some(OpenResult::Broken("only ET_DYN and ET_EXEC can be loaded"));
     }
     if linking.program_header_size != header_size {
-        return Some(Open::Broken("ELF file's phentsize not the expected size"));
+        return Some(OpenResult::Broken("ELF file's phentsize not the expected size"));
     }
     None
 }
@@ -104,7 +104,7 @@ fn same_machine(linking: &DynamicInfo, loader: &DynamicInfo) -> bool {
 
 /// Why a library that is mapped will not do as soon as it is touched: the file ends before its
 /// segments do, the loader does not look, and the kernel sends SIGBUS.
-pub(super) fn cut_off(linking: &DynamicInfo) -> Option<String> {
+pub(super) fn describe_truncation(linking: &DynamicInfo) -> Option<String> {
     let end = linking.loads().map(|it| it.offset.saturating_add(it.file_size)).max()?;
     let size = linking.file_size;
     (end > size).then(|| format!("cut off: {size} bytes of at least {end} are there"))
@@ -152,9 +152,9 @@ mod tests {
             ],
             ..DynamicInfo::default()
         };
-        assert_eq!(cut_off(&of(0x1200)), None);
-        let why = cut_off(&of(0x11ff)).unwrap();
+        assert_eq!(describe_truncation(&of(0x1200)), None);
+        let why = describe_truncation(&of(0x11ff)).unwrap();
         assert_eq!(why, "cut off: 4607 bytes of at least 4608 are there");
-        assert_eq!(cut_off(&DynamicInfo::default()), None);
+        assert_eq!(describe_truncation(&DynamicInfo::default()), None);
     }
 }

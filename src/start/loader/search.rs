@@ -15,13 +15,13 @@ pub(super) struct Interpreter {
 }
 
 /// The values of glibc's dynamic string tokens.
-pub(super) struct Tokens<'a> {
+pub(super) struct StringTokens<'a> {
     pub(super) origin: &'a str,
     pub(super) library: &'a str,
     pub(super) platform: &'a str,
 }
 
-impl Tokens<'_> {
+impl StringTokens<'_> {
     /// Replaces `$ORIGIN`, `$LIB`, `$PLATFORM` and their braced forms; any other `$` stays
     /// (ld.so(8), "Dynamic string tokens").
     pub(super) fn expand(&self, text: &str) -> String {
@@ -64,7 +64,11 @@ fn token_length(after: &str, name: &str) -> Option<usize> {
 
 /// Splits a list of directories the way glibc does: tokens are replaced, trailing slashes taken
 /// off and one put back, doubles left out; an empty entry is the working directory.
-pub(super) fn directories(list: &str, separators: &[char], tokens: &Tokens<'_>) -> Vec<String> {
+pub(super) fn directories(
+    list: &str,
+    separators: &[char],
+    tokens: &StringTokens<'_>,
+) -> Vec<String> {
     let mut directories: Vec<String> = Vec::new();
     let mut known = HashSet::new();
     for entry in list.split(separators) {
@@ -141,7 +145,8 @@ pub(super) fn absolute(working_directory: &str, path: &str) -> String {
 mod tests {
     use super::*;
 
-    const TOKENS: Tokens<'_> = Tokens { origin: "/opt/app", library: "lib64", platform: "x86_64" };
+    const TOKENS: StringTokens<'_> =
+        StringTokens { origin: "/opt/app", library: "lib64", platform: "x86_64" };
 
     #[test]
     fn tokens_follow_the_rules_of_the_gabi() {

@@ -1,7 +1,7 @@
 //! The kernel's part and the first steps of each loader, over trees in memory.
 
 use crate::binary::elf::{ET_DYN, ElfSegment, PT_INTERP};
-use crate::start::image::elf_tree::Memory;
+use crate::start::image::elf_tree::InMemoryTree;
 use crate::start::loader::*;
 
 const ELIBBAD: &str = "accessing a corrupted shared library";
@@ -25,16 +25,17 @@ fn program(interpreter: Option<&str>) -> DynamicInfo {
 
 #[test]
 fn a_program_without_interpreter_loads_nothing() {
-    let plan = plan(&program(None), &Start::of("/app"), &Memory::default());
-    assert_eq!((plan.verdict, plan.stage), (Verdict::Starts, None));
+    let plan =
+        predict_start(&program(None), &ExecContext::for_path("/app"), &InMemoryTree::default());
+    assert_eq!((plan.verdict, plan.stage), (StartVerdict::Starts, None));
     assert!(plan.libraries.is_empty() && plan.errors.is_empty());
 }
 
 #[test]
 fn a_missing_interpreter_is_the_kernels_enoent() {
     let subject = program(Some("/lib64/ld-linux-x86-64.so.2"));
-    let plan = plan(&subject, &Start::of("/app"), &Memory::default());
-    assert_eq!((plan.verdict, plan.stage), (Verdict::Fails, Some(Stage::Interpreter)));
+    let plan = predict_start(&subject, &ExecContext::for_path("/app"), &InMemoryTree::default());
+    assert_eq!((plan.verdict, plan.stage), (StartVerdict::Fails, Some(StartStage::Interpreter)));
     assert_eq!(plan.errors, ["exec /app: no such file or directory"]);
 }
 
@@ -45,36 +46,44 @@ fn a_script_as_interpreter_is_a_corrupted_library() {
         ("#!/bin/sh\nexec nothing at all, but long enough for the header of a program\n", ELIBBAD),
         ("#!/bin/sh\nexec nothing at all, but long\n", "input/output error"),
     ] {
-        let tree = Memory::default().file("/lib/ld.so", 0o755, script);
-        let plan = plan(&subject, &Start::of("/app"), &tree);
+        let tree = InMemoryTree::default().file("/lib/ld.so", 0o755, script);
+        let plan = predict_start(&subject, &ExecContext::for_path("/app"), &tree);
         assert_eq!(plan.errors, [format!("exec /app: {why}")]);
     }
 }
 
 #[test]
 fn mode_and_machine_come_before_the_interpreter() {
-    let tree = Memory::default().file("/app", 0o644, "x");
+    let tree = InMemoryTree::default().file("/app", 0o644, "x");
     let subject = program(Some("/nowhere"));
-    let refused = plan(&subject, &Start::of("/app"), &tree);
+    let refused = predict_start(&subject, &ExecContext::for_path("/app"), &tree);
     assert_eq!(refused.errors, ["exec: \"/app\": permission denied"]);
-    let foreign = Start { machine: Some(183), ..Start::of("/other") };
-    let refused = plan(&subject, &foreign, &tree);
-    assert_eq!(refused.stage, Some(Stage::Exec));
+    let foreign = ExecContext { machine: Some(183), ..ExecContext::for_path("/other") };
+    let refused = predict_start(&subject, &foreign, &tree);
+    assert_eq!(refused.stage, Some(StartStage::Exec));
     assert_eq!(refused.errors, ["exec /other: exec format error"]);
     let narrow = DynamicInfo { machine: 3, ..subject };
-    let kernel = Start { machine: Some(62), ..Start::of("/other") };
-    assert_eq!(plan_stage(&narrow, &kernel, &tree), Some(Stage::Interpreter), "386 runs on amd64");
+    let kernel = ExecContext { machine: Some(62), ..ExecContext::for_path("/other") };
+    assert_eq!(
+        plan_stage(&narrow, &kernel, &tree),
+        Some(StartStage::Interpreter),
+        "386 runs on amd64"
+    );
 }
 
-fn plan_stage(subject: &DynamicInfo, start: &Start, tree: &Memory) -> Option<Stage> {
-    plan(subject, start, tree).stage
+fn plan_stage(
+    subject: &DynamicInfo,
+    start: &ExecContext,
+    tree: &InMemoryTree,
+) -> Option<StartStage> {
+    predict_start(subject, start, tree).stage
 }
 
 #[test]
 fn the_last_value_of_a_variable_counts() {
-    let start = Start {
+    let start = ExecContext {
         environment: vec!["A=1".to_owned(), "AB=2".to_owned(), "A=3=4".to_owned()],
-        ..Start::default()
+        ..ExecContext::default()
     };
     assert_eq!(start.variable("A"), Some("3=4"));
     assert_eq!(start.variable("C"), None);
@@ -82,10 +91,10 @@ fn the_last_value_of_a_variable_counts() {
 
 /// Counts how often a tree is asked for an entry.
 #[derive(Debug)]
-struct Counting(Memory, std::sync::atomic::AtomicUsize);
+struct CountingTree(InMemoryTree, std::sync::atomic::AtomicUsize);
 
-impl crate::rootfs::tree::Tree for Counting {
-    fn entry(&self, path: &[u8]) -> Option<crate::rootfs::Entry> {
+impl crate::rootfs::tree::Tree for CountingTree {
+    fn entry(&self, path: &[u8]) -> Option<crate::rootfs::FileEntry> {
         self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.0.entry(path)
     }
@@ -99,8 +108,8 @@ impl crate::rootfs::tree::Tree for Counting {
     }
 }
 
-impl crate::start::image::elf_tree::ElfTree for Counting {
-    fn linking(&self, path: &[u8]) -> Option<crate::start::image::kept::Linked> {
+impl crate::start::image::elf_tree::ElfTree for CountingTree {
+    fn linking(&self, path: &[u8]) -> Option<crate::start::image::extracted::ElfResult> {
         self.0.linking(path)
     }
 }
@@ -121,14 +130,18 @@ fn a_search_asks_for_each_directory_once() {
     };
     let loader = DynamicInfo { dynamic: true, file_size: 4096, ..program(None) };
     let itself = DynamicInfo { loader: Some(Default::default()), ..loader.clone() };
-    let mut tree = Memory::default().elf(interpreter, itself);
+    let mut tree = InMemoryTree::default().elf(interpreter, itself);
     for it in 0..DIRECTORIES {
         tree = tree.file(&format!("/there/{it}/x"), 0o644, "x");
     }
     let tree = tree.elf(&format!("/there/{}/liblast.so", DIRECTORIES - 1), loader);
-    let tree = Counting(tree, std::sync::atomic::AtomicUsize::new(0));
+    let tree = CountingTree(tree, std::sync::atomic::AtomicUsize::new(0));
     let environment = vec![format!("LD_LIBRARY_PATH={}", directories("/gone/", 40_000))];
-    let plan = plan(&subject, &Start { environment, ..Start::of("/app") }, &tree);
+    let plan = predict_start(
+        &subject,
+        &ExecContext { environment, ..ExecContext::for_path("/app") },
+        &tree,
+    );
     let missing = plan.libraries.iter().filter(|it| it.path.is_none()).count();
     assert_eq!(missing, NEEDED, "{interpreter}: {:?}", plan.errors.first());
     let last = plan.libraries.iter().find(|it| it.name == "liblast.so").unwrap();
@@ -144,7 +157,7 @@ fn what_the_platform_is_depends_on_the_processor() {
     let loader = DynamicInfo { machine: 62, dynamic: true, file_size: 4096, ..program(None) };
     let itself = DynamicInfo { loader: Some(Default::default()), ..loader.clone() };
     let tree =
-        |at: &str| Memory::default().elf(interpreter, itself.clone()).elf(at, loader.clone());
+        |at: &str| InMemoryTree::default().elf(interpreter, itself.clone()).elf(at, loader.clone());
     let open = |runpath: &str, at: &str| {
         let subject = DynamicInfo {
             needed: vec!["libfoo.so".to_owned()],
@@ -152,7 +165,7 @@ fn what_the_platform_is_depends_on_the_processor() {
             machine: 62,
             ..program(Some(interpreter))
         };
-        plan(&subject, &Start::of("/app"), &tree(at)).open
+        predict_start(&subject, &ExecContext::for_path("/app"), &tree(at)).open
     };
     let why = open("/srv/$PLATFORM", "/srv/x86_64/libfoo.so");
     assert!(why.is_some_and(|why| why.contains("processor")));

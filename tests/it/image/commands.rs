@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use binlint::internals::start::command::{Command as Resolved, End};
-use binlint::internals::start::image::{Image, Query};
+use binlint::internals::start::command::{CommandTarget, ResolvedCommand as Resolved};
+use binlint::internals::start::image::{Image, ImageQuery};
 
 use crate::support::docker;
 use crate::support::docker::Engine;
@@ -119,7 +119,7 @@ impl Judge<'_> {
         let image = self.engine.build(context.path(), &[]);
         let read = Image::read(
             format!("docker-daemon:{}:latest", image.name).as_ref(),
-            &Query::default(),
+            &ImageQuery::default(),
             &|_, _| {},
         );
         let read = read.unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -127,18 +127,18 @@ impl Judge<'_> {
         let said = String::from_utf8_lossy(&ran.stderr);
         let command: &Resolved = read.start().expect("a command");
         let right = match &command.end {
-            End::Program(_) => {
+            CommandTarget::Program(_) => {
                 self.starting += 1;
                 ran.status.success()
             }
-            End::Fails(failure) => {
+            CommandTarget::Fails(failure) => {
                 self.failing += 1;
                 // An engine that was compiled with a Go before 1.20 has no word for a directory.
                 let of_go = failure.message.replace("is a directory", "permission denied");
                 (said.contains(&failure.message) || said.contains(&of_go))
                     && ran.status.code() == Some(failure.exit_code.into())
             }
-            End::Unknown(_) | End::Nothing => false,
+            CommandTarget::Unknown(_) | CommandTarget::Nothing => false,
         };
         if !right {
             let code = ran.status.code();

@@ -8,12 +8,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use binlint::internals::rootfs::document::digest::Digest;
-use binlint::internals::rootfs::layer::{Interest, Member, Want};
-use binlint::internals::rootfs::load::{Failure, Loaded, load, load_stream};
-use binlint::internals::rootfs::reference::Reference;
+use binlint::internals::rootfs::error::LoadError;
+use binlint::internals::rootfs::layer::{FileSelector, Member, Retention};
+use binlint::internals::rootfs::load::{LoadedImage, load, load_stream};
+use binlint::internals::rootfs::reference::ImageReference;
 use binlint::internals::rootfs::spill::Spill;
 use binlint::internals::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
-use binlint::internals::start::image::kept::MAX_LINKING_BYTES;
+use binlint::internals::start::image::extracted::MAX_LINKING_BYTES;
 
 use crate::support::layers::*;
 use crate::support::slow::{self, Need};
@@ -284,22 +285,22 @@ fn write_saved(path: &Path, size: u64, small: &[u8]) {
     out.write_all(&END).unwrap();
 }
 
-fn read(reference: &str) -> Result<Loaded, String> {
+fn read(reference: &str) -> Result<LoadedImage, String> {
     let spill = Spill::default();
     let keep = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
-    let reference = Reference::parse(OsStr::new(reference)).unwrap();
+    let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
+    let reference = ImageReference::parse(OsStr::new(reference)).unwrap();
     load(&reference, None, &interest, &mut |_| Ok(())).map_err(said)
 }
 
-fn read_stream(archive: Vec<u8>) -> Result<Loaded, String> {
+fn read_stream(archive: Vec<u8>) -> Result<LoadedImage, String> {
     let spill = Spill::default();
     let keep = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
+    let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
     load_stream(Box::new(Cursor::new(archive)), None, &interest, &mut |_| Ok(())).map_err(said)
 }
 
-fn said(Failure { layer, why }: Failure) -> String {
+fn said(LoadError { layer, source: why, .. }: LoadError) -> String {
     format!("{}: {why}", layer.unwrap_or_default())
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use binlint::internals::rootfs::MAX_CONTENTS;
-use binlint::internals::rootfs::layer::{Interest, Want};
+use binlint::internals::rootfs::layer::{FileSelector, Retention};
 use binlint::internals::rootfs::load::load;
-use binlint::internals::rootfs::reference::Reference;
+use binlint::internals::rootfs::reference::ImageReference;
 
 use crate::support::layers::archive;
 use crate::support::newer_engine::{Engine, Keeps, root, run};
@@ -87,8 +87,8 @@ fn cases() -> Vec<Case> {
     let case = |(name, layers): (&'static str, Vec<Vec<Vec<u8>>>)| {
         let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
         let layout = layout_of(directory.path(), &layers);
-        let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
-        let reference = Reference::Layout { path: layout.clone(), tag: None };
+        let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
+        let reference = ImageReference::Layout { path: layout.clone(), tag: None };
         let ours =
             load(&reference, None, &interest, &mut |_| Ok(())).map(|loaded| loaded.image.files);
         Case {
@@ -96,7 +96,7 @@ fn cases() -> Vec<Case> {
             archive: archive_for_engines(&layout, name),
             umoci: umoci(&layout),
             noted: ours.as_ref().is_ok_and(|files| !files.ambiguous.is_empty()),
-            ours: ours.map(|files| shown(&files)).map_err(|failure| failure.why.to_string()),
+            ours: ours.map(|files| shown(&files)).map_err(|failure| failure.source.to_string()),
         }
     };
     squash_corpus().into_iter().map(case).collect()

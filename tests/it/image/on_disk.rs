@@ -9,17 +9,18 @@ use std::sync::Arc;
 use binlint::internals::rootfs::MAX_CONTENTS;
 use binlint::internals::rootfs::budget::Budget;
 use binlint::internals::rootfs::document::config::Platform;
-use binlint::internals::rootfs::layer::tar::Reader;
-use binlint::internals::rootfs::layer::{Interest, Want};
-use binlint::internals::rootfs::load::{Failure, Loaded, Parts, load};
-use binlint::internals::rootfs::reference::Reference;
+use binlint::internals::rootfs::error::LoadError;
+use binlint::internals::rootfs::layer::tar::TarReader;
+use binlint::internals::rootfs::layer::{FileSelector, Retention};
+use binlint::internals::rootfs::load::{ImageParts, LoadedImage, load};
+use binlint::internals::rootfs::reference::ImageReference;
 
 use crate::support::layers::*;
 
 use crate::support::slow::has;
 use crate::support::trees::*;
 
-fn read_with(reference: &str, wish: Option<&str>) -> Result<Loaded, Failure> {
+fn read_with(reference: &str, wish: Option<&str>) -> Result<LoadedImage, LoadError> {
     read_beside(reference, wish, &mut |_| ())
 }
 
@@ -27,25 +28,25 @@ fn read_with(reference: &str, wish: Option<&str>) -> Result<Loaded, Failure> {
 fn read_beside(
     reference: &str,
     wish: Option<&str>,
-    see: &mut dyn FnMut(Parts),
-) -> Result<Loaded, Failure> {
-    let reference = Reference::parse(OsStr::new(reference))
-        .map_err(|why| Failure { layer: None, why: binlint::internals::rootfs::Why::new(why) })?;
+    see: &mut dyn FnMut(ImageParts),
+) -> Result<LoadedImage, LoadError> {
+    let reference = ImageReference::parse(OsStr::new(reference))
+        .map_err(binlint::internals::rootfs::error::ImageError::new)?;
     let wish = wish.map(|wish| Platform::parse(wish).unwrap());
-    let interest = Interest::new(&|_, _| Want::Look(MAX_CONTENTS), &keep);
+    let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
     load(&reference, wish.as_ref(), &interest, &mut |parts| {
         see(parts);
         Ok(())
     })
 }
 
-fn read(reference: &str) -> Result<Loaded, Failure> {
+fn read(reference: &str) -> Result<LoadedImage, LoadError> {
     read_with(reference, None)
 }
 
-fn message(result: Result<Loaded, Failure>) -> String {
+fn message(result: Result<LoadedImage, LoadError>) -> String {
     let failure = result.expect_err("an image that has to be refused");
-    format!("{}: {}", failure.layer.unwrap_or_default(), failure.why)
+    format!("{}: {}", failure.layer.unwrap_or_default(), failure.source)
 }
 
 /// Name, archive, whether Go's readers refuse it.
@@ -157,14 +158,14 @@ fn archives_are_read_and_refused_as_by_umoci() {
             (Err(_), Err(_)) => {}
             (theirs, ours) => panic!(
                 "{name}: {:?}, umoci: {theirs:?}",
-                ours.map_err(|failure| failure.why.to_string())
+                ours.map_err(|failure| failure.source.to_string())
             ),
         }
     }
 }
 
 fn names(tar: &[u8]) -> Result<Vec<String>, String> {
-    let mut reader = Reader::new(tar);
+    let mut reader = TarReader::new(tar);
     let mut names = Vec::new();
     while let Some(header) = reader.next_entry().map_err(|error| error.to_string())? {
         names.push(format!(
@@ -279,7 +280,7 @@ fn archives_that_gnu_tar_and_python_write_are_read() {
         assert!(status.unwrap().success());
         let layout = layout_of(directory.path(), &[std::fs::read(&path).unwrap()]);
         let image =
-            read(&format!("oci:{}", layout.display())).map_err(|failure| failure.why).unwrap();
+            read(&format!("oci:{}", layout.display())).map_err(|failure| failure.source).unwrap();
         assert_eq!(
             shown(&image.image.files).replace(&"x".repeat(1500), "x*1500"),
             want,
@@ -293,7 +294,7 @@ fn a_long_extension_header_costs_no_memory() {
     // 2 GiB of a name, deflated to 2 MB, filled the memory of other readers.
     for flag in [b'x', b'L', b'K', b'g'] {
         let claim = header(b"x", 2 << 30, flag, b"");
-        let error = Reader::new(&claim[..]).next_entry().unwrap_err().to_string();
+        let error = TarReader::new(&claim[..]).next_entry().unwrap_err().to_string();
         assert!(error.contains("more than 1 MiB"), "{error}");
     }
 }
@@ -435,7 +436,8 @@ fn layers_are_known_by_their_bytes() {
     ];
     let image = packed_image(&layout, AMD64, "{}", &layers, &packed);
     index(&layout, &[image]);
-    let image = read(&format!("oci:{}", layout.display())).map_err(|failure| failure.why).unwrap();
+    let image =
+        read(&format!("oci:{}", layout.display())).map_err(|failure| failure.source).unwrap();
     assert_eq!(shown(&image.image.files), "a=1 b=2 c=3");
     assert_eq!(image.image.unverified, 0);
 }
@@ -488,7 +490,7 @@ fn one_of_several_images_is_chosen_or_asked_for() {
             r#"{descriptor},"platform":{{"os":"{os}","architecture":"{arch}","variant":"{variant}"}}"#
         )
     };
-    let listed = [
+    let index_platform = [
         platform(&one, "linux", "amd64", ""),
         platform(&arm, "linux", "arm", "v6"),
         platform(&arm64, "linux", "arm64", "v8"),
@@ -499,7 +501,7 @@ fn one_of_several_images_is_chosen_or_asked_for() {
     let inner = blob(
         &layout,
         INDEX,
-        format!(r#"{{"mediaType":"{INDEX}","manifests":[{listed}]}}"#).as_bytes(),
+        format!(r#"{{"mediaType":"{INDEX}","manifests":[{index_platform}]}}"#).as_bytes(),
     );
     let outer = blob(
         &layout,
@@ -511,8 +513,9 @@ fn one_of_several_images_is_chosen_or_asked_for() {
         [("linux/amd64", "one="), ("linux/arm/v7", "arm="), ("linux/arm64", "arm64=")]
     {
         let mut beside = Vec::new();
-        let mut see = |parts: Parts| beside.push(shown(&parts.files));
-        let loaded = read_beside(&reference, Some(wish), &mut see).map_err(|failure| failure.why);
+        let mut see = |parts: ImageParts| beside.push(shown(&parts.files));
+        let loaded =
+            read_beside(&reference, Some(wish), &mut see).map_err(|failure| failure.source);
         let loaded = loaded.unwrap();
         assert_eq!(shown(&loaded.image.files), want, "{wish}");
         beside.sort();
@@ -531,7 +534,7 @@ fn one_of_several_images_is_chosen_or_asked_for() {
 
     // Without a wish it is this machine's own.
     assert_eq!(
-        read(&reference).ok().unwrap().image.listed.unwrap().architecture,
+        read(&reference).ok().unwrap().image.index_platform.unwrap().architecture,
         Platform::own().architecture
     );
 }
@@ -577,7 +580,7 @@ fn an_archive_of_an_old_engine_is_read_from_a_file_and_from_a_stream() {
     std::fs::write(&path, &one).unwrap();
     for path in [&path, &packed] {
         let image = read(&format!("docker-archive:{}", path.display()))
-            .map_err(|failure| failure.why)
+            .map_err(|failure| failure.source)
             .unwrap();
         assert_eq!(shown(&image.image.files), "one=1");
     }
@@ -654,17 +657,17 @@ fn paths_beyond_the_budget_are_refused_with_their_layer() {
     let files: Vec<Vec<u8>> =
         (0..5000).map(|number| file(&format!("directory/{number:05}"), b"")).collect();
     let layout = layout_of(directory.path(), &[archive(&[file("a", b"")]), archive(&files)]);
-    let reference = Reference::Layout { path: layout, tag: None };
+    let reference = ImageReference::Layout { path: layout, tag: None };
     // What waits to be applied takes less than the finished tree, so that each has its own end.
     for (limit, fits) in [(1_000_000, true), (200_000, false), (30_000, false)] {
-        let mut interest = Interest::new(&|_, _| Want::Nothing, &keep);
+        let mut interest = FileSelector::new(&|_, _| Retention::Nothing, &keep);
         interest.budget = Arc::new(Budget::new(limit));
         let loaded = load(&reference, None, &interest, &mut |_| Ok(()));
         match loaded {
             Ok(loaded) => {
                 assert!(fits && loaded.image.files.nodes.contains(b"/directory/04999"), "{limit}");
             }
-            Err(Failure { layer, why }) => {
+            Err(LoadError { layer, source: why, .. }) => {
                 let want = format!("the paths of its files need more than {limit} bytes of memory");
                 assert_eq!((why.to_string(), fits), (want, false));
                 assert!(layer.is_some_and(|layer| layer.starts_with("layer 2 of 2")));

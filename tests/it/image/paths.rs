@@ -8,11 +8,11 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use binlint::internals::rootfs::Kind;
-use binlint::internals::rootfs::tree::host_directory::Root;
-use binlint::internals::rootfs::tree::{Directory, Errno, Tree, resolve, resolve_link};
+use binlint::internals::rootfs::FileKind;
+use binlint::internals::rootfs::tree::host_directory::HostRoot;
+use binlint::internals::rootfs::tree::{Errno, HostTree, Tree, resolve, resolve_link};
 use binlint::internals::start::image::Image;
-use binlint::internals::start::image::Query;
+use binlint::internals::start::image::ImageQuery;
 
 use crate::support::layers;
 use crate::support::noise::Noise;
@@ -71,10 +71,10 @@ fn ours(tree: &dyn Tree, numbers: &BTreeMap<Vec<u8>, u64>, path: &[u8]) -> [Answ
     [resolve(tree, path), resolve_link(tree, path)].map(|answer| match answer {
         Ok(found) => {
             let kind = match found.entry.kind {
-                Kind::File { .. } => 'f',
-                Kind::Directory => 'd',
-                Kind::Symlink(_) => 'l',
-                Kind::Other => '?',
+                FileKind::File { .. } => 'f',
+                FileKind::Directory => 'd',
+                FileKind::Symlink(_) => 'l',
+                FileKind::Other => '?',
             };
             let number = numbers.get(&found.path).copied();
             Answer::Is(number.unwrap_or_else(|| panic!("{:?} is nowhere", found.path)), kind)
@@ -85,7 +85,7 @@ fn ours(tree: &dyn Tree, numbers: &BTreeMap<Vec<u8>, u64>, path: &[u8]) -> [Answ
                 Errno::NotDirectory => "Not a directory",
                 Errno::TooManyLinks => "Too many levels of symbolic links",
                 Errno::TooLong => "File name too long",
-                Errno::Refused => unreachable!("root is refused nothing"),
+                Errno::PermissionDenied => unreachable!("root is refused nothing"),
             }
             .to_owned(),
         ),
@@ -307,11 +307,11 @@ fn every_tree_leads_where_the_kernel_leads() {
     let paths = paths(&numbers);
     let kernel = kernel(&root, &paths);
     let layout = as_layers(directory.path(), &root);
-    let image = Image::read(layout.as_os_str(), &Query::default(), &|_, _| {}).unwrap();
-    let open = || Root::open(&root).unwrap();
+    let image = Image::read(layout.as_os_str(), &ImageQuery::default(), &|_, _| {}).unwrap();
+    let open = || HostRoot::open(&root).unwrap();
     let trees: [(&str, &dyn Tree); 3] = [
-        ("directory, openat2", &Directory(open())),
-        ("directory, name by name", &Directory(open().without_openat2())),
+        ("directory, openat2", &HostTree(open())),
+        ("directory, name by name", &HostTree(open().without_openat2())),
         ("layers", &*image.files),
     ];
     let mut wrong = Vec::new();
@@ -345,10 +345,10 @@ fn every_tree_gives_the_same_names_and_contents() {
     std::fs::create_dir(&root).unwrap();
     plant(&root);
     let layout = as_layers(directory.path(), &root);
-    let image = Image::read(layout.as_os_str(), &Query::default(), &|_, _| {}).unwrap();
-    let open = || Root::open(&root).unwrap();
+    let image = Image::read(layout.as_os_str(), &ImageQuery::default(), &|_, _| {}).unwrap();
+    let open = || HostRoot::open(&root).unwrap();
     let trees: [&dyn Tree; 3] =
-        [&Directory(open()), &Directory(open().without_openat2()), &*image.files];
+        [&HostTree(open()), &HostTree(open().without_openat2()), &*image.files];
     for (path, _) in numbers(&root) {
         let shown = path.escape_ascii().to_string();
         let [entries, names] = [0, 1].map(|what| {

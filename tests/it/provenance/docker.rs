@@ -15,12 +15,15 @@ const SAMPLE: &str = include_str!("../../../testdata/provenance/buildkit-provena
 
 #[test]
 fn the_statement_of_a_real_buildkit_is_read() {
-    use binlint::internals::provenance::buildkit::{ImageBuild, Role, Shape};
+    use binlint::internals::provenance::buildkit::{GraphShape, ImageBuild, ImageRole};
     let build = ImageBuild::from_statement(SAMPLE.as_bytes()).unwrap();
-    assert_eq!(build.shape, Shape::V0_2);
+    assert_eq!(build.shape, GraphShape::V0_2);
     let [image] = build.base_images.as_slice() else { panic!("{:?}", build.base_images) };
     // One image under both stages: what runs is what counts.
-    assert_eq!((image.reference.as_str(), image.role), ("base-bookworm:latest", Role::Runtime));
+    assert_eq!(
+        (image.reference.as_str(), image.role),
+        ("base-bookworm:latest", ImageRole::Runtime)
+    );
     assert!(image.sha256.as_deref().unwrap().starts_with("4eb2c84b"));
     assert_eq!(build.build_args.get("FOO").map(String::as_str), Some("bar"));
     assert!(build.dockerfile.unwrap().text.starts_with("FROM base-bookworm:latest AS build\n"));

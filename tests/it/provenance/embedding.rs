@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::elf::record_section;
 use binlint::internals::digest::sha256_hex;
-use binlint::internals::provenance::statement::Descriptor;
-use binlint::internals::provenance::subject_match::{Fate, Subject, Traces};
+use binlint::internals::provenance::statement::ResourceDescriptor;
+use binlint::internals::provenance::subject_match::{Fingerprints, MatchedProgram, SubjectMatch};
 
 const RECORD: &[u8] = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
 
@@ -30,9 +30,9 @@ fn text(path: &Path) -> &str {
 }
 
 /// What a record keeps of a program.
-fn recorded(program: &[u8]) -> Vec<Descriptor> {
-    let mut subject = Descriptor::named("app", sha256_hex(program));
-    subject.annotations = Traces::of(program).annotations();
+fn recorded(program: &[u8]) -> Vec<ResourceDescriptor> {
+    let mut subject = ResourceDescriptor::named("app", sha256_hex(program));
+    subject.annotations = Fingerprints::of(program).annotations();
     vec![subject]
 }
 
@@ -44,7 +44,11 @@ fn embed(path: &Path) -> PathBuf {
     assert_eq!(record_section::find(&carrying), Some(RECORD), "{path:?}");
     assert_eq!(record_section::without(&carrying).as_ref(), Some(&program), "{path:?}");
     assert_eq!(record_section::embed(&carrying, RECORD).as_ref(), Some(&carrying));
-    assert_eq!(Subject::read(&recorded(&program), &carrying).fate, Fate::Same, "{path:?}");
+    assert_eq!(
+        MatchedProgram::read(&recorded(&program), &carrying).state,
+        SubjectMatch::Same,
+        "{path:?}"
+    );
     let to = path.with_extension("carrying");
     fs::write(&to, &carrying).unwrap();
     fs::set_permissions(&to, fs::metadata(path).unwrap().permissions()).unwrap();
@@ -58,8 +62,8 @@ fn embed(path: &Path) -> PathBuf {
 }
 
 /// What became of the program in the eyes of its record.
-fn fate(recorded: &[Descriptor], now: &Path) -> Fate {
-    Subject::read(recorded, &fs::read(now).unwrap()).fate
+fn state(recorded: &[ResourceDescriptor], now: &Path) -> SubjectMatch {
+    MatchedProgram::read(recorded, &fs::read(now).unwrap()).state
 }
 
 fn keeps_the_record(path: &Path) -> bool {
@@ -122,8 +126,8 @@ fn programs_of_every_linker_run_as_before_and_keep_it_when_stripped() {
             };
             must(tool, &all);
             assert_eq!(must(out, &["a"]).stdout, before.stdout, "{name} {tool} {words:?}");
-            let found = fate(&record, &to);
-            assert_eq!(found, Fate::Stripped, "{name} {tool} {words:?}");
+            let found = state(&record, &to);
+            assert_eq!(found, SubjectMatch::Stripped, "{name} {tool} {words:?}");
             assert_eq!(keeps_the_record(&to), keeps, "{name} {tool} {words:?}");
             // A stripped program takes a record of its own, in the place of the old one or not.
             if !keeps {
@@ -132,17 +136,25 @@ fn programs_of_every_linker_run_as_before_and_keep_it_when_stripped() {
         }
         // A section more, a build-id of another hand, a signature behind it all.
         must("objcopy", &["--add-section", ".extra=/etc/passwd", text(&carrying), text(&to)]);
-        assert_eq!((fate(&record, &to), keeps_the_record(&to)), (Fate::Stripped, true), "{name}");
+        assert_eq!(
+            (state(&record, &to), keeps_the_record(&to)),
+            (SubjectMatch::Stripped, true),
+            "{name}"
+        );
         let mut signed = fs::read(&carrying).unwrap();
         signed.extend(b"~Module signature appended~\n");
         fs::write(&to, signed).unwrap();
-        assert_eq!((fate(&record, &to), keeps_the_record(&to)), (Fate::Stripped, true), "{name}");
+        assert_eq!(
+            (state(&record, &to), keeps_the_record(&to)),
+            (SubjectMatch::Stripped, true),
+            "{name}"
+        );
         if name != "static-pie" && slow::has("patchelf") {
             fs::copy(&carrying, &to).unwrap();
             must("patchelf", &["--set-rpath", "/opt/lib", text(&to)]);
             assert_eq!(
-                (fate(&record, &to), keeps_the_record(&to)),
-                (Fate::Patched, true),
+                (state(&record, &to), keeps_the_record(&to)),
+                (SubjectMatch::Patched, true),
                 "{name}"
             );
             assert_eq!(must(text(&to), &["a"]).stdout, before.stdout);
@@ -202,5 +214,5 @@ fn very_many_sections_and_none_are_carried_or_refused_in_words() {
     // More than the header can count in its own field.
     let more = fs::read(program(66_000)).unwrap();
     assert_eq!(record_section::embed(&more, RECORD), None);
-    assert!(Traces::of(&more).loaded.is_none() || Traces::of(&more).build_id.is_none());
+    assert!(Fingerprints::of(&more).loaded.is_none() || Fingerprints::of(&more).build_id.is_none());
 }

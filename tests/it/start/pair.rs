@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use binlint::internals::binary::elf::DynamicInfo;
-use binlint::internals::rootfs::tree::host_directory::Root;
+use binlint::internals::rootfs::tree::host_directory::HostRoot;
 use binlint::internals::rootfs::tree::users::Identity;
-use binlint::internals::rootfs::tree::{Directory, resolve};
+use binlint::internals::rootfs::tree::{HostTree, resolve};
 use binlint::internals::start::image::elf_tree::ElfTree;
-use binlint::internals::start::loader::{LoadPlan, Stage, Start, Verdict, plan};
+use binlint::internals::start::loader::{
+    ExecContext, StartPrediction, StartStage, StartVerdict, predict_start,
+};
 
 /// What is started, where, and how.
 #[derive(Clone)]
@@ -64,8 +66,8 @@ impl Pair {
         Identity { uid: self.uid, gids: vec![self.uid] }
     }
 
-    pub fn start(&self) -> Start {
-        Start {
+    pub fn start(&self) -> ExecContext {
+        ExecContext {
             path: self.path.clone(),
             argv0: self.argv0.clone().unwrap_or_else(|| self.path.clone()),
             environment: self.environment.clone(),
@@ -77,15 +79,15 @@ impl Pair {
         }
     }
 
-    pub fn predict(&self) -> LoadPlan {
-        let tree = Directory(Root::open(&self.root).expect("the root is a directory"));
+    pub fn predict(&self) -> StartPrediction {
+        let tree = HostTree(HostRoot::open(&self.root).expect("the root is a directory"));
         let found = resolve(&tree, self.path.as_bytes())
             .unwrap_or_else(|not| panic!("{}: {not}", self.name));
         let linking: DynamicInfo = match tree.linking(&found.path) {
             Some(Ok(linking)) => (*linking).clone(),
             other => panic!("{}: {}: {other:?}", self.name, self.path),
         };
-        plan(&linking, &self.start(), &tree)
+        predict_start(&linking, &self.start(), &tree)
     }
 
     /// Runs the program with nothing but the root, `/proc` and a harmless argument.
@@ -161,8 +163,8 @@ except OSError as error:
     os._exit(99)
 "#;
 
-fn difference(plan: &LoadPlan, seen: &Observed, emulated: bool) -> Option<String> {
-    if plan.verdict == Verdict::Starts {
+fn difference(plan: &StartPrediction, seen: &Observed, emulated: bool) -> Option<String> {
+    if plan.verdict == StartVerdict::Starts {
         let warned = seen.stderr.iter().map(|line| without_line_number(line));
         let expected: Vec<String> = plan.warnings.clone();
         let warned: Vec<String> = warned.filter(|line| is_of_a_loader(line)).collect();
@@ -172,14 +174,14 @@ fn difference(plan: &LoadPlan, seen: &Observed, emulated: bool) -> Option<String
             _ => Some("it does not start".to_owned()),
         };
     }
-    if plan.verdict == Verdict::Unknown {
+    if plan.verdict == StartVerdict::Unknown {
         return Some("nothing was predicted".to_owned());
     }
     if seen.code == Some(0) {
         return Some("it starts".to_owned());
     }
     let seen: Vec<String> = seen.stderr.iter().map(|line| without_line_number(line)).collect();
-    if matches!(plan.stage, Some(Stage::Exec | Stage::Interpreter)) {
+    if matches!(plan.stage, Some(StartStage::Exec | StartStage::Interpreter)) {
         // `exec PATH: no such file or directory` against `execve: No such file or directory`; an
         // emulator has words of its own around the same errno.
         let predicted = plan.errors.first()?.rsplit_once(": ")?.1.to_lowercase();

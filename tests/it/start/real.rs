@@ -37,7 +37,9 @@ fn predictions_agree_with_real_starts() {
     let wrong: Vec<String> = chosen.iter().filter_map(|pair| pair.compare()).collect();
     let starts = chosen
         .iter()
-        .filter(|pair| pair.predict().verdict == binlint::internals::start::loader::Verdict::Starts)
+        .filter(|pair| {
+            pair.predict().verdict == binlint::internals::start::loader::StartVerdict::Starts
+        })
         .count();
     println!("{} pairs, {} of them start, {} predicted wrongly", chosen.len(), starts, wrong.len());
     roots::remove_copies();
@@ -91,8 +93,8 @@ fn whole_images_start_as_predicted() {
 
 /// What differs between the prediction and what the engine does, or none.
 fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
-    use binlint::internals::start::image::{Image, Query};
-    use binlint::internals::start::loader::{LoadPlan, Stage, Verdict};
+    use binlint::internals::start::image::{Image, ImageQuery};
+    use binlint::internals::start::loader::{StartPrediction, StartStage, StartVerdict};
     let name = format!("binlint-start-{}-{at}", std::process::id());
     let entry = format!("ENTRYPOINT [\"{}\"]", pair.path);
     let root = pair.root.display();
@@ -102,23 +104,23 @@ fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
     }
     roots::run(Command::new("sh").args(["-c", &format!("{import} - {name}")]).env("PATH", path()));
     let reference = format!("docker-daemon:{name}:latest");
-    let query = Query { at: Some(pair.path.clone()), ..Query::default() };
+    let query = ImageQuery { at: Some(pair.path.clone()), ..ImageQuery::default() };
     let image = Image::read(reference.as_ref(), &query, &|_, _| {})
         .unwrap_or_else(|error| panic!("{}: {error}", pair.name));
     let bytes =
         std::fs::read(pair.root.join(pair.path.trim_start_matches('/'))).expect("it is there");
     let binary = binlint::internals::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
-    let plan = LoadPlan::of(&binary, &image).expect("ELF");
+    let plan = StartPrediction::for_image(&binary, &image).expect("ELF");
     let (started, said) = docker(&["run", "--rm", "--network", "none", &name, "--version"]);
     docker(&["rmi", "--force", &name]);
     let lines: Vec<&str> = said.lines().collect();
     let right = match (plan.verdict, plan.stage) {
-        (Verdict::Starts, _) => started,
-        (Verdict::Fails, Some(Stage::Exec | Stage::Interpreter)) => {
+        (StartVerdict::Starts, _) => started,
+        (StartVerdict::Fails, Some(StartStage::Exec | StartStage::Interpreter)) => {
             !started && plan.errors.iter().all(|line| said.contains(line.as_str()))
         }
-        (Verdict::Fails, _) => !started && lines == plan.errors,
-        (Verdict::Unknown, _) => false,
+        (StartVerdict::Fails, _) => !started && lines == plan.errors,
+        (StartVerdict::Unknown, _) => false,
     };
     (!right).then(|| format!("{}: predicted {plan:#?}\nseen {started} {lines:#?}", pair.name))
 }

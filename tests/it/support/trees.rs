@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use binlint::internals::rootfs::error::ImageError;
 use binlint::internals::rootfs::layer::Member;
-use binlint::internals::rootfs::layer::apply::Squashed;
+use binlint::internals::rootfs::layer::apply::MergedLayers;
 use binlint::internals::rootfs::spill::Spill;
-use binlint::internals::rootfs::tree::arena::Node;
-use binlint::internals::rootfs::{Kind, Payload, Why};
+use binlint::internals::rootfs::tree::arena::FileNode;
+use binlint::internals::rootfs::{FileKind, Payload};
 
 use super::layers::{image, index, named};
 
@@ -16,24 +17,24 @@ use super::layers::{image, index, named};
 static CONTENTS: LazyLock<Spill> = LazyLock::new(Spill::default);
 
 /// Keeps a file's contents for [`shown`].
-pub fn keep(_: &Member<'_>, bytes: &[u8]) -> Result<Payload, Why> {
+pub fn keep(_: &Member<'_>, bytes: &[u8]) -> Result<Payload, ImageError> {
     CONTENTS.put(bytes)
 }
 
 /// `d/ f=contents l->target`, sorted.
-pub fn shown(files: &Squashed) -> String {
+pub fn shown(files: &MergedLayers) -> String {
     let mut all = Vec::new();
-    let shown = |path: &[u8], node: &Node| {
+    let shown = |path: &[u8], node: &FileNode| {
         let path = String::from_utf8_lossy(&path[1..]);
         all.push(match &node.entry.kind {
-            Kind::Directory => format!("{path}/"),
-            Kind::Symlink(target) => format!("{path}->{}", String::from_utf8_lossy(target)),
-            Kind::File { .. } => {
+            FileKind::Directory => format!("{path}/"),
+            FileKind::Symlink(target) => format!("{path}->{}", String::from_utf8_lossy(target)),
+            FileKind::File { .. } => {
                 let contents = node.contents.map(|kept| CONTENTS.get(kept).unwrap());
                 let contents = contents.unwrap_or_default();
                 format!("{path}={}", String::from_utf8_lossy(&contents))
             }
-            Kind::Other => format!("{path}?"),
+            FileKind::Other => format!("{path}?"),
         });
     };
     files.nodes.for_each(shown);

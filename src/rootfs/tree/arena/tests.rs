@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::rootfs::tree::arena::*;
 
-fn file(size: u64) -> Node {
-    let entry = Entry { kind: Kind::File { size }, mode: 0o644, uid: 0, gid: 0 };
-    Node { entry, contents: None, layer: 0, implied: false }
+fn file(size: u64) -> FileNode {
+    let entry = FileEntry { kind: FileKind::File { size }, mode: 0o644, uid: 0, gid: 0 };
+    FileNode { entry, contents: None, layer: 0, implied: false }
 }
 
 fn arena(all: &[&str]) -> Arena {
@@ -62,16 +62,16 @@ fn a_node_is_found_where_it_was_put() {
 fn every_kind_of_node_comes_out_again() {
     let mut all = Arena::default();
     for (kind, contents) in [
-        (Kind::File { size: u64::MAX }, Some(Payload::new(0).unwrap())),
-        (Kind::File { size: 1 << 32 }, Some(Payload::new(u32::MAX as usize - 1).unwrap())),
-        (Kind::File { size: 0 }, None),
-        (Kind::Directory, None),
-        (Kind::Symlink(vec![b'x'; 4000]), None),
-        (Kind::Symlink(Vec::new()), None),
-        (Kind::Other, None),
+        (FileKind::File { size: u64::MAX }, Some(Payload::new(0).unwrap())),
+        (FileKind::File { size: 1 << 32 }, Some(Payload::new(u32::MAX as usize - 1).unwrap())),
+        (FileKind::File { size: 0 }, None),
+        (FileKind::Directory, None),
+        (FileKind::Symlink(vec![b'x'; 4000]), None),
+        (FileKind::Symlink(Vec::new()), None),
+        (FileKind::Other, None),
     ] {
-        let entry = Entry { kind, mode: 0o7755, uid: u32::MAX, gid: 1000 };
-        let node = Node { entry, contents, layer: 511, implied: true };
+        let entry = FileEntry { kind, mode: 0o7755, uid: u32::MAX, gid: 1000 };
+        let node = FileNode { entry, contents, layer: 511, implied: true };
         all.insert(b"/usr/\xff", node.clone()).unwrap();
         assert_eq!(all.get(b"/usr/\xff"), Some(node));
     }
@@ -117,8 +117,7 @@ fn an_arena_is_a_sorted_map_of_paths() {
             }
             // Every other file, as a layer hides what others have put.
             1 => {
-                let keep =
-                    |node: &Node| matches!(node.entry.kind, Kind::File { size } if size % 2 == 0);
+                let keep = |node: &FileNode| matches!(node.entry.kind, FileKind::File { size } if size % 2 == 0);
                 let id = arena.find(directory.as_bytes());
                 id.into_iter().for_each(|id| arena.remove_below(id, &keep));
                 map.retain(|path: &String, size| {
@@ -139,7 +138,7 @@ fn an_arena_is_a_sorted_map_of_paths() {
     }
     let mut seen = Vec::new();
     arena.for_each(|path, node| {
-        let Kind::File { size } = node.entry.kind else { unreachable!() };
+        let FileKind::File { size } = node.entry.kind else { unreachable!() };
         seen.push((text(path), size));
     });
     // Sorted name by name: `/` is smaller than any byte of a name.
@@ -179,9 +178,9 @@ fn what_an_entry_takes_is_charged() {
     };
     assert!(refused.contains("more than 100000 bytes"), "{refused}");
     assert_eq!(count, 100_000 / (SLOT + 9) - 1);
-    let link = Kind::Symlink(vec![b'x'; 1000]);
-    let entry = Entry { kind: link, mode: 0o777, uid: 0, gid: 0 };
-    let node = Node { entry, contents: None, layer: 0, implied: false };
+    let link = FileKind::Symlink(vec![b'x'; 1000]);
+    let entry = FileEntry { kind: link, mode: 0o777, uid: 0, gid: 0 };
+    let node = FileNode { entry, contents: None, layer: 0, implied: false };
     assert!(arena.insert(b"/directory/file-0000", node).is_err());
     drop(arena);
     assert_eq!(budget.used(), 0);

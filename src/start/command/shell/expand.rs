@@ -1,13 +1,15 @@
 //! What quotes and variables of a command line come to.
 
-use crate::start::command::shell::{End, OPEN_QUOTE, Reading, Rest, Shell, Word, is_name, unknown};
+use crate::start::command::shell::{
+    ExpandedWord, OPEN_QUOTE, RemainingChars, ScriptReader, Shell, StopReason, is_name, unknown,
+};
 
 /// Behind a double quote, up to the next.
 pub(super) fn quoted(
-    rest: &mut Rest<'_>,
-    reading: &mut Reading,
+    rest: &mut RemainingChars<'_>,
+    reading: &mut ScriptReader,
     shell: &mut Shell,
-) -> Result<(), End> {
+) -> Result<(), StopReason> {
     reading.word();
     loop {
         match rest.next() {
@@ -45,25 +47,31 @@ pub(super) fn quoted(
 }
 
 /// After a `$`: the values, or `None` where the `$` is just a character.
-pub(super) fn expand(rest: &mut Rest<'_>, shell: &mut Shell) -> Result<Option<Vec<Word>>, End> {
+pub(super) fn expand(
+    rest: &mut RemainingChars<'_>,
+    shell: &mut Shell,
+) -> Result<Option<Vec<ExpandedWord>>, StopReason> {
     let values = values(rest, shell)?;
-    shell.spend(values.iter().flatten().map(Word::size).sum())?;
+    shell.spend(values.iter().flatten().map(ExpandedWord::size).sum())?;
     Ok(values)
 }
 
-fn values(rest: &mut Rest<'_>, shell: &Shell) -> Result<Option<Vec<Word>>, End> {
+fn values(
+    rest: &mut RemainingChars<'_>,
+    shell: &Shell,
+) -> Result<Option<Vec<ExpandedWord>>, StopReason> {
     let Some(next) = rest.peek().copied() else { return Ok(None) };
     if matches!(next, '@' | '*') || next.is_ascii_digit() {
         rest.next();
         let Some(arguments) = &shell.arguments else {
             return unknown("the script's arguments depend on a test");
         };
-        let word = |text: &String| Word { text: text.clone(), open: None };
+        let word = |text: &String| ExpandedWord { text: text.clone(), open: None };
         let Some(digit) = next.to_digit(10) else {
             return Ok(Some(arguments.iter().skip(1).map(word).collect()));
         };
         // What is missing may be given when the container is run.
-        let missing = || Word { text: String::new(), open: Some(next.to_string()) };
+        let missing = || ExpandedWord { text: String::new(), open: Some(next.to_string()) };
         return Ok(Some(vec![arguments.get(digit as usize).map_or_else(missing, word)]));
     }
     if next == '{' {
@@ -88,7 +96,7 @@ fn values(rest: &mut Rest<'_>, shell: &Shell) -> Result<Option<Vec<Word>>, End> 
         let value = shell.value(name);
         let is_set =
             shell.variables.contains_key(name) && (value.open.is_some() || !value.text.is_empty());
-        let default = Word { text: default.to_owned(), open: None };
+        let default = ExpandedWord { text: default.to_owned(), open: None };
         return Ok(Some(vec![if is_set { value } else { default }]));
     }
     if next == '(' {

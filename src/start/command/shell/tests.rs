@@ -2,10 +2,10 @@
 
 use crate::start::command::shell::*;
 
-fn run(text: &str) -> Line {
+fn run(text: &str) -> ScriptResult {
     let variables = [("BIN", "/opt/app"), ("OPTS", "-a  -b")];
     let variables =
-        variables.map(|(name, value)| (name.to_owned(), Variable::exported(value))).into();
+        variables.map(|(name, value)| (name.to_owned(), ShellVariable::exported(value))).into();
     let arguments = ["entry.sh", "serve", "two words"].map(str::to_owned);
     read(text, &variables, &arguments)
 }
@@ -31,14 +31,16 @@ fn the_last_command_of_a_plain_line_is_what_runs() {
         ("shift 18446744073709551615; exec app \"$@\"", "app"),
         ("cd /srv || exit 1\nexec app", "app"),
     ] {
-        let Line::Runs(Ran { words, .. }) = run(text) else { panic!("{text}: {:?}", run(text)) };
+        let ScriptResult::Runs(ExecCall { words, .. }) = run(text) else {
+            panic!("{text}: {:?}", run(text))
+        };
         assert_eq!(words.join("|"), want, "{text}");
     }
 }
 
 #[test]
 fn a_cd_moves_what_follows() {
-    let Line::Runs(ran) = run("cd /srv && cd app && ./run") else { panic!() };
+    let ScriptResult::Runs(ran) = run("cd /srv && cd app && ./run") else { panic!() };
     assert_eq!((&*ran.words.join(" "), ran.directory.as_deref()), ("./run", Some("/srv/app")));
     assert_eq!(ran.doubt, None);
 }
@@ -48,8 +50,8 @@ fn a_command_may_give_up_with_a_code_of_the_shell() {
     for (text, code) in
         [("curl -f x || exit 3", Some(3)), ("curl x ||false", Some(1)), ("curl x", None)]
     {
-        let Line::Runs(ran) = run(text) else { panic!("{text}") };
-        assert_eq!((&*ran.words[0], ran.gives_up), ("curl", code), "{text}");
+        let ScriptResult::Runs(ran) = run(text) else { panic!("{text}") };
+        assert_eq!((&*ran.words[0], ran.exit_code_on_failure), ("curl", code), "{text}");
     }
 }
 
@@ -80,15 +82,15 @@ fn what_cannot_be_told_is_unknown() {
         "exit 0",
         "exec ~user/app",
     ] {
-        assert!(matches!(run(text), Line::Unknown(_)), "{text}: {:?}", run(text));
+        assert!(matches!(run(text), ScriptResult::Unknown(_)), "{text}: {:?}", run(text));
     }
-    assert_eq!(run("# nothing\n\nX=1"), Line::Nothing);
+    assert_eq!(run("# nothing\n\nX=1"), ScriptResult::Nothing);
 }
 
 #[test]
 fn a_program_gets_what_is_exported() {
     let got = |text: &str, name: &str| match run(text) {
-        Line::Runs(ran) => ran.variables.get(name).map(|it| it.value.clone()),
+        ScriptResult::Runs(ran) => ran.variables.get(name).map(|it| it.value.clone()),
         other => panic!("{text}: {other:?}"),
     };
     let value = |text: &str| Some(Some(text.to_owned()));
@@ -108,7 +110,7 @@ fn a_program_gets_what_is_exported() {
 #[test]
 fn what_ran_before_may_have_made_the_file() {
     let doubt = |text: &str| match run(text) {
-        Line::Runs(ran) => ran.doubt.is_some(),
+        ScriptResult::Runs(ran) => ran.doubt.is_some(),
         other => panic!("{text}: {other:?}"),
     };
     assert!(doubt("cp /opt/app /tmp/run && exec /tmp/run"));
@@ -123,13 +125,16 @@ fn a_script_that_doubles_what_it_has_ends_in_bounded_memory() {
     let doubled = |line: &str| format!("A=12345678\n{}exec app $A", line.repeat(40));
     for line in ["A=$A$A\n", "A=\"${A}$A\"\n", "set -- $A \"$@\" \"$@\"\n", "A=$A$A; cd $A\n"] {
         let answer = run(&doubled(line));
-        assert!(matches!(&answer, Line::Unknown(why) if why.contains("variables")), "{line}");
+        assert!(
+            matches!(&answer, ScriptResult::Unknown(why) if why.contains("variables")),
+            "{line}"
+        );
     }
     let many: String = (0..40_000).map(|it| format!("A{it}=1\n")).collect();
     let commands = "ls\n".repeat(100_000);
-    assert!(matches!(run(&format!("{many}{commands}exec app")), Line::Unknown(_)));
-    assert!(matches!(run(&"cd a\n".repeat(100_000)), Line::Unknown(_)));
+    assert!(matches!(run(&format!("{many}{commands}exec app")), ScriptResult::Unknown(_)));
+    assert!(matches!(run(&"cd a\n".repeat(100_000)), ScriptResult::Unknown(_)));
     // An honest script of many lines stays far below.
     let honest = format!("A=$BIN\n{}exec \"$A\" \"$@\"", "mkdir -p /data/$A\n".repeat(500));
-    assert!(matches!(run(&honest), Line::Runs(_)));
+    assert!(matches!(run(&honest), ScriptResult::Runs(_)));
 }

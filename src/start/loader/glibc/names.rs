@@ -2,6 +2,8 @@
 
 use crate::binary::elf::DynamicInfo;
 use crate::rootfs::tree::Errno;
+use crate::start::loader::glibc::{GlibcObject, GlibcProcess};
+use crate::start::loader::{LibcInImage, PredictionBuilder};
 
 /// The highest `GLIBC_2.x` that a library defines.
 pub(super) fn highest_glibc(libc: &DynamicInfo) -> Option<String> {
@@ -50,7 +52,7 @@ pub(super) fn refusals_of_mapping() -> [&'static str; 5] {
 /// The loader's own `strerror` knows five errors (`elf/dl-minimal.c`).
 pub(super) fn loaders_strerror(errno: Errno) -> &'static str {
     match errno {
-        Errno::Missing | Errno::Refused => errno.text(),
+        Errno::Missing | Errno::PermissionDenied => errno.text(),
         Errno::NotDirectory => "Error 20",
         Errno::TooLong => "Error 36",
         Errno::TooManyLinks => "Error 40",
@@ -59,4 +61,32 @@ pub(super) fn loaders_strerror(errno: Errno) -> &'static str {
 
 pub(super) fn wrong_class(loader: &DynamicInfo) -> &'static str {
     if loader.is_64() { "wrong ELF class: ELFCLASS32" } else { "wrong ELF class: ELFCLASS64" }
+}
+
+/// What was met on the way through the directories.
+#[derive(Default)]
+pub(super) struct SearchTrace {
+    pub(super) other_class: bool,
+    pub(super) passed_over: Vec<(String, String)>,
+    /// A path that the user may not go or read.
+    pub(super) refused: Option<String>,
+}
+
+impl GlibcProcess<'_> {
+    /// The C library is the object whose soname is `libc.so.6` (`LIBC_SO`).
+    pub(super) fn note_libc(&self, draft: &mut PredictionBuilder) {
+        let is_libc = |object: &&GlibcObject| {
+            object.linking.soname.as_deref().is_some_and(|name| name.starts_with("libc.so."))
+        };
+        draft.libc = self.objects.iter().find(is_libc).map(|libc| LibcInImage {
+            path: libc.path.clone(),
+            version: highest_glibc(&libc.linking),
+        });
+    }
+
+    /// Whether an object goes by this name (`_dl_name_match_p`).
+    pub(super) fn goes_by(&self, object: usize, name: &str) -> bool {
+        let object = &self.objects[object];
+        object.path == name || object.names.iter().any(|it| it == name)
+    }
 }

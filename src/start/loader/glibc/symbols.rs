@@ -2,12 +2,12 @@
 
 use crate::binary::elf::DynamicInfo;
 use crate::binary::elf::symbols::UndefinedSymbol;
-use crate::start::loader::glibc::Process;
-use crate::start::loader::{Draft, Problem, Stage};
+use crate::start::loader::glibc::GlibcProcess;
+use crate::start::loader::{PredictionBuilder, StartProblem, StartStage};
 
 /// Relocates every object in the loader's order: those that others depend on first. The first
 /// symbol that is nowhere ends it; the rest is looked for too, without a line.
-pub(super) fn bind(draft: &mut Draft, process: &Process<'_>) {
+pub(super) fn bind(draft: &mut PredictionBuilder, process: &GlibcProcess<'_>) {
     for object in order(process) {
         let linking = &process.objects[object].linking;
         let Some(symbols) = &linking.symbols else { continue };
@@ -22,20 +22,21 @@ pub(super) fn bind(draft: &mut Draft, process: &Process<'_>) {
                 continue;
             }
             match find(process, object, &reference, version.as_ref()) {
-                Found::Yes => continue,
-                Found::Assertion(library) => {
+                SymbolMatch::Yes => continue,
+                SymbolMatch::Assertion(library) => {
                     let why = "dl-lookup.c: check_match: Assertion `version->filename == NULL \
                         || ! _dl_name_match_p (version->filename, map)' failed!";
-                    let problem = Problem::LoaderGivesUp { path: library, why: why.to_owned() };
+                    let problem =
+                        StartProblem::LoaderGivesUp { path: library, why: why.to_owned() };
                     let line = format!("Inconsistency detected by ld.so: {why}");
-                    draft.fail(Stage::Symbols, problem, Some(line));
+                    draft.fail(StartStage::Symbols, problem, Some(line));
                     return;
                 }
-                Found::No => {}
+                SymbolMatch::No => {}
             }
             let lazy = reference.in_data == 0 && !all_now && !reference.copied;
             let wanted = version.as_ref().map(|it| it.name.to_owned());
-            let problem = Problem::SymbolMissing {
+            let problem = StartProblem::SymbolMissing {
                 symbol: reference.name.to_owned(),
                 version: wanted.clone(),
                 needed_by: process.shown(object).to_owned(),
@@ -53,13 +54,13 @@ pub(super) fn bind(draft: &mut Draft, process: &Process<'_>) {
                 reference.name
             );
             let first = !draft.failed();
-            draft.fail(Stage::Symbols, problem, first.then_some(line));
+            draft.fail(StartStage::Symbols, problem, first.then_some(line));
         }
     }
 }
 
 /// A version that a reference asks for.
-struct Version<'a> {
+struct WantedVersion<'a> {
     name: &'a str,
     /// Only a definition of this very version will do.
     hidden: bool,
@@ -67,19 +68,19 @@ struct Version<'a> {
     library: Option<&'a str>,
 }
 
-fn version_of(linking: &DynamicInfo, index: u16) -> Option<Version<'_>> {
+fn version_of(linking: &DynamicInfo, index: u16) -> Option<WantedVersion<'_>> {
     if !linking.has_versions {
         return None;
     }
     if let Some(need) = linking.version_needs.iter().find(|need| need.index == index) {
         let library = Some(need.library.as_str());
-        return Some(Version { name: &need.name, hidden: need.hidden, library });
+        return Some(WantedVersion { name: &need.name, hidden: need.hidden, library });
     }
     let name = linking.version_name(index)?;
-    Some(Version { name, hidden: false, library: None })
+    Some(WantedVersion { name, hidden: false, library: None })
 }
 
-enum Found {
+enum SymbolMatch {
     Yes,
     No,
     /// The loader stops: the library that should define the version has no versions at all.
@@ -88,11 +89,11 @@ enum Found {
 
 /// `_dl_lookup_symbol_x` over the global scope.
 fn find(
-    process: &Process<'_>,
+    process: &GlibcProcess<'_>,
     from: usize,
     reference: &UndefinedSymbol<'_>,
-    version: Option<&Version<'_>>,
-) -> Found {
+    version: Option<&WantedVersion<'_>>,
+) -> SymbolMatch {
     for &object in &process.scope {
         if reference.copied && object == from {
             continue;
@@ -106,28 +107,28 @@ fn find(
         match version {
             Some(version) if !linking.has_versions => {
                 if version.library.is_some_and(|library| process.goes_by(object, library)) {
-                    return Found::Assertion(process.shown(object).to_owned());
+                    return SymbolMatch::Assertion(process.shown(object).to_owned());
                 }
-                return Found::Yes;
+                return SymbolMatch::Yes;
             }
             Some(version) => {
                 if definitions.any(|it| answers(linking, it, version)) {
-                    return Found::Yes;
+                    return SymbolMatch::Yes;
                 }
             }
             None => {
                 if answers_unversioned(linking, definitions) {
-                    return Found::Yes;
+                    return SymbolMatch::Yes;
                 }
             }
         }
     }
-    Found::No
+    SymbolMatch::No
 }
 
 /// `check_match` for a reference with a version: the version itself, or a definition without one
 /// where the reference does not insist.
-fn answers(linking: &DynamicInfo, versym: u16, wanted: &Version<'_>) -> bool {
+fn answers(linking: &DynamicInfo, versym: u16, wanted: &WantedVersion<'_>) -> bool {
     match linking.version_name(versym & 0x7fff) {
         Some(name) => name == wanted.name,
         None => !wanted.hidden && versym & 0x8000 == 0,
@@ -149,7 +150,7 @@ fn answers_unversioned(linking: &DynamicInfo, definitions: impl Iterator<Item = 
 
 /// The order of relocation: `_dl_sort_maps` puts what is depended on behind, and the loader works
 /// from the end.
-fn order(process: &Process<'_>) -> Vec<usize> {
+fn order(process: &GlibcProcess<'_>) -> Vec<usize> {
     let mut order = Vec::new();
     let mut visited = vec![false; process.objects.len()];
     for &root in process.scope.iter().rev() {

@@ -1,12 +1,12 @@
 //! glibc's comparison of versions: those that files require against those that libraries define.
 
 use crate::binary::elf::DynamicInfo;
-use crate::start::loader::glibc::{LOADER, Process};
-use crate::start::loader::{Draft, Problem, Stage};
+use crate::start::loader::glibc::{GlibcProcess, LOADER};
+use crate::start::loader::{PredictionBuilder, StartProblem, StartStage};
 
-impl Process<'_> {
+impl GlibcProcess<'_> {
     /// `_dl_check_all_versions`: all that is wrong is printed, then the loader exits.
-    pub(super) fn check_versions(&self, draft: &mut Draft) {
+    pub(super) fn check_versions(&self, draft: &mut PredictionBuilder) {
         let silent = draft.failed();
         for object in 0..self.objects.len() {
             if object == LOADER || !self.scope.contains(&object) {
@@ -19,7 +19,12 @@ impl Process<'_> {
     }
 
     /// False where the loader does not live to see the next object.
-    fn check_versions_of(&self, draft: &mut Draft, object: usize, silent: bool) -> bool {
+    fn check_versions_of(
+        &self,
+        draft: &mut PredictionBuilder,
+        object: usize,
+        silent: bool,
+    ) -> bool {
         let linking = &self.objects[object].linking;
         let shown = self.shown(object).to_owned();
         let say = |line: String| (!silent).then_some(line);
@@ -59,8 +64,8 @@ impl Process<'_> {
             let line = format!("{before} version `{version}' not found (required by {shown})");
             let version = version.clone();
             let needed_by = self.asked_by(object);
-            let problem = Problem::VersionMissing { path, version, needed_by };
-            draft.fail(Stage::Versions, problem, say(line));
+            let problem = StartProblem::VersionMissing { path, version, needed_by };
+            draft.fail(StartStage::Versions, problem, say(line));
         }
         if linking.packed_relocations && !silent && self.refuses_packed_relocations(linking) {
             self.give_up_with(draft, &shown, "DT_RELR without GLIBC_ABI_DT_RELR dependency");
@@ -77,19 +82,19 @@ impl Process<'_> {
         release.is_some_and(|release| release >= (2, 36)) && !announced
     }
 
-    fn give_up(&self, draft: &mut Draft, path: &str, why: &str) {
-        let problem = Problem::LoaderGivesUp { path: path.to_owned(), why: why.to_owned() };
+    fn give_up(&self, draft: &mut PredictionBuilder, path: &str, why: &str) {
+        let problem = StartProblem::LoaderGivesUp { path: path.to_owned(), why: why.to_owned() };
         draft.fail(
-            Stage::Versions,
+            StartStage::Versions,
             problem,
             Some(format!("Inconsistency detected by ld.so: {why}")),
         );
     }
 
-    fn give_up_with(&self, draft: &mut Draft, path: &str, why: &str) {
-        let problem = Problem::LoaderGivesUp { path: path.to_owned(), why: why.to_owned() };
+    fn give_up_with(&self, draft: &mut PredictionBuilder, path: &str, why: &str) {
+        let problem = StartProblem::LoaderGivesUp { path: path.to_owned(), why: why.to_owned() };
         let line = format!("{}: error while loading shared libraries: {path}: {why}", self.argv0());
-        draft.fail(Stage::Versions, problem, Some(line));
+        draft.fail(StartStage::Versions, problem, Some(line));
     }
 
     /// `find_needed`: by a name that the object was loaded under.

@@ -1,16 +1,16 @@
 //! What a command finds around it: directory, variables, user.
 
 use crate::rootfs::tree::users::Identity;
-use crate::start::command::shell::Variables;
+use crate::start::command::shell::ShellVariables;
 
 /// What a command finds around it.
-pub(super) struct Surroundings {
+pub(super) struct ProcessContext {
     pub(super) directory: String,
-    pub(super) variables: Variables,
+    pub(super) variables: ShellVariables,
     pub(super) identity: Identity,
 }
 
-impl Surroundings {
+impl ProcessContext {
     /// Goes on from another directory.
     pub(super) fn enter(&mut self, to: &str) {
         self.directory = self.path(to);

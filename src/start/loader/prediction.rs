@@ -2,11 +2,11 @@
 
 /// The predicted start of the subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LoadPlan {
+pub struct StartPrediction {
     /// Whether user code is reached.
-    pub verdict: Verdict,
+    pub verdict: StartVerdict,
     /// Where it ends, when it fails.
-    pub stage: Option<Stage>,
+    pub stage: Option<StartStage>,
     /// The lines that the engine or the loader prints, in order; empty when the program starts.
     pub errors: Vec<String>,
     /// The lines that the loader prints although the program starts.
@@ -14,18 +14,18 @@ pub struct LoadPlan {
     /// Every library of the closure, in the order of loading.
     pub libraries: Vec<Library>,
     /// Everything that is wrong, also what the loader would not live to see.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<StartProblem>,
     /// The loader; `None` for a program that needs none and one whose loader is not there.
     pub loader: Option<Loader>,
     /// The image's C library, where the closure holds one.
     pub libc: Option<LibcInImage>,
-    /// Why the verdict is [`Verdict::Unknown`].
+    /// Why the verdict is [`StartVerdict::Unknown`].
     pub open: Option<String>,
 }
 
 /// Whether user code is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Verdict {
+pub enum StartVerdict {
     /// Yes.
     Starts,
     /// No.
@@ -35,20 +35,20 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl StartVerdict {
     /// The verdict's name in every report.
     pub const fn name(self) -> &'static str {
         match self {
-            Verdict::Starts => "starts",
-            Verdict::Fails => "fails",
-            Verdict::Unknown => "unknown",
+            StartVerdict::Starts => "starts",
+            StartVerdict::Fails => "fails",
+            StartVerdict::Unknown => "unknown",
         }
     }
 }
 
 /// The steps of a start, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum StartStage {
     /// The kernel looks at the program.
     Exec,
     /// The kernel looks for the program's loader.
@@ -61,15 +61,15 @@ pub enum Stage {
     Symbols,
 }
 
-impl Stage {
+impl StartStage {
     /// The stage's name in every report.
     pub const fn name(self) -> &'static str {
         match self {
-            Stage::Exec => "exec",
-            Stage::Interpreter => "interpreter",
-            Stage::Libraries => "libraries",
-            Stage::Versions => "versions",
-            Stage::Symbols => "symbols",
+            StartStage::Exec => "exec",
+            StartStage::Interpreter => "interpreter",
+            StartStage::Libraries => "libraries",
+            StartStage::Versions => "versions",
+            StartStage::Symbols => "symbols",
         }
     }
 }
@@ -91,14 +91,14 @@ pub struct Loader {
     /// As `PT_INTERP` names it.
     pub path: String,
     /// Whose rules it follows.
-    pub family: Family,
+    pub family: LoaderFamily,
     /// `2.36`, where the loader says so.
     pub release: Option<String>,
 }
 
 /// The loaders whose rules are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub enum LoaderFamily {
     /// `ld-linux*.so`, `ld64.so`.
     Glibc,
     /// `ld-musl-*.so.1`, which is the C library too.
@@ -120,7 +120,7 @@ pub struct LibcInImage {
 
 /// One thing that is wrong with the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Problem {
+pub enum StartProblem {
     /// The kernel refuses the program itself.
     Exec {
         /// `strerror` of the kernel's answer.
@@ -210,21 +210,21 @@ pub enum Problem {
 
 /// A plan in the making.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) stage: Option<Stage>,
+pub(super) struct PredictionBuilder {
+    pub(super) stage: Option<StartStage>,
     pub(super) errors: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) libraries: Vec<Library>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<StartProblem>,
     pub(super) loader: Option<Loader>,
     pub(super) libc: Option<LibcInImage>,
     pub(super) open: Option<String>,
 }
 
-impl Draft {
+impl PredictionBuilder {
     /// Notes what keeps the program from starting, with the line that is printed for it, if it
     /// gets that far.
-    pub(super) fn fail(&mut self, stage: Stage, problem: Problem, line: Option<String>) {
+    pub(super) fn fail(&mut self, stage: StartStage, problem: StartProblem, line: Option<String>) {
         self.stage = Some(self.stage.map_or(stage, |first| first.min(stage)));
         self.errors.extend(line);
         if !self.problems.contains(&problem) {
@@ -240,13 +240,13 @@ impl Draft {
         self.stage.is_some()
     }
 
-    pub(super) fn finish(self) -> LoadPlan {
+    pub(super) fn finish(self) -> StartPrediction {
         let verdict = match (self.stage, &self.open) {
-            (Some(_), _) => Verdict::Fails,
-            (None, Some(_)) => Verdict::Unknown,
-            (None, None) => Verdict::Starts,
+            (Some(_), _) => StartVerdict::Fails,
+            (None, Some(_)) => StartVerdict::Unknown,
+            (None, None) => StartVerdict::Starts,
         };
-        LoadPlan {
+        StartPrediction {
             verdict,
             stage: self.stage,
             errors: self.errors,
@@ -255,7 +255,7 @@ impl Draft {
             problems: self.problems,
             loader: self.loader,
             libc: self.libc,
-            open: if verdict == Verdict::Unknown { self.open } else { None },
+            open: if verdict == StartVerdict::Unknown { self.open } else { None },
         }
     }
 }

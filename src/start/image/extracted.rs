@@ -4,19 +4,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::binary::Binary;
 use crate::binary::elf::{DynamicInfo, ElfError};
+use crate::rootfs::Payload;
+use crate::rootfs::error::ImageError;
 use crate::rootfs::spill::Spill;
-use crate::rootfs::{Payload, Why};
 
 /// What a loader reads of a file, or why it reads nothing.
-pub type Linked = Result<Arc<DynamicInfo>, ElfError>;
+pub type ElfResult = Result<Arc<DynamicInfo>, ElfError>;
 
 /// What is kept.
 #[derive(Debug, Clone)]
-pub enum Kept {
+pub enum Extracted {
     /// The bytes, or the first of them, by their place among the table's texts.
     Text(Payload),
     /// What a loader reads.
-    Elf(Linked),
+    Elf(ElfResult),
     /// What it reads of a Rust executable, and the other facts.
     Program(Arc<DynamicInfo>, Arc<Binary>),
 }
@@ -28,38 +29,38 @@ pub const MAX_LINKING_BYTES: usize = 128 << 20;
 
 /// What is kept of an image's files, by the numbers that their nodes have.
 #[derive(Debug, Default)]
-pub struct Table {
-    kept: Mutex<All>,
+pub struct ExtractedTable {
+    kept: Mutex<TableContents>,
     texts: Spill,
 }
 
 #[derive(Debug, Default)]
-struct All {
-    kept: Vec<Kept>,
+struct TableContents {
+    kept: Vec<Extracted>,
     /// What loaders read, in bytes.
     linking: usize,
     has_programs: bool,
 }
 
-impl Table {
+impl ExtractedTable {
     /// Keeps something.
     ///
     /// # Errors
     ///
     /// The image has too much of it.
-    pub fn add(&self, kept: Kept) -> Result<Payload, Why> {
+    pub fn add(&self, kept: Extracted) -> Result<Payload, ImageError> {
         let mut all = self.lock();
         let linking = match &kept {
-            Kept::Text(_) | Kept::Elf(Err(_)) => 0,
-            Kept::Elf(Ok(linking)) | Kept::Program(linking, _) => linking.memory(),
+            Extracted::Text(_) | Extracted::Elf(Err(_)) => 0,
+            Extracted::Elf(Ok(linking)) | Extracted::Program(linking, _) => linking.memory(),
         };
         if all.linking + linking > MAX_LINKING_BYTES {
-            return Err(Why::new(format!(
+            return Err(ImageError::new(format!(
                 "what loaders read of its libraries needs more than {MAX_LINKING_BYTES} bytes of memory"
             )));
         }
         all.linking += linking;
-        all.has_programs |= matches!(kept, Kept::Program(..));
+        all.has_programs |= matches!(kept, Extracted::Program(..));
         let payload = Payload::new(all.kept.len())?;
         all.kept.push(kept);
         Ok(payload)
@@ -70,12 +71,12 @@ impl Table {
     /// # Errors
     ///
     /// There is no room for them.
-    pub fn add_text(&self, bytes: &[u8]) -> Result<Payload, Why> {
-        self.add(Kept::Text(self.texts.put(bytes)?))
+    pub fn add_text(&self, bytes: &[u8]) -> Result<Payload, ImageError> {
+        self.add(Extracted::Text(self.texts.put(bytes)?))
     }
 
     /// What was kept.
-    pub fn get(&self, payload: Payload) -> Option<Kept> {
+    pub fn get(&self, payload: Payload) -> Option<Extracted> {
         self.lock().kept.get(payload.index()).cloned()
     }
 
@@ -84,11 +85,11 @@ impl Table {
         self.lock().has_programs
     }
 
-    fn lock(&self) -> MutexGuard<'_, All> {
+    fn lock(&self) -> MutexGuard<'_, TableContents> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The bytes of a [`Kept::Text`].
+    /// The bytes of a [`Extracted::Text`].
     pub fn text(&self, text: Payload) -> Option<Vec<u8>> {
         self.texts.get(text).ok()
     }
@@ -100,24 +101,24 @@ mod tests {
 
     #[test]
     fn a_table_gives_back_what_it_got() {
-        let table = Table::default();
+        let table = ExtractedTable::default();
         let linking =
             Arc::new(DynamicInfo { soname: Some("liba.so".to_owned()), ..DynamicInfo::default() });
-        let elf = table.add(Kept::Elf(Ok(linking.clone()))).unwrap();
+        let elf = table.add(Extracted::Elf(Ok(linking.clone()))).unwrap();
         let text = table.add_text(b"#!/bin/sh").unwrap();
-        let Some(Kept::Text(there)) = table.get(text) else { unreachable!() };
+        let Some(Extracted::Text(there)) = table.get(text) else { unreachable!() };
         assert_eq!(table.text(there).as_deref(), Some(&b"#!/bin/sh"[..]));
-        assert!(matches!(table.get(elf), Some(Kept::Elf(Ok(it))) if it == linking));
+        assert!(matches!(table.get(elf), Some(Extracted::Elf(Ok(it))) if it == linking));
         assert!(table.get(Payload::new(2).unwrap()).is_none());
     }
 
     #[test]
     fn what_loaders_read_is_bounded() {
-        let table = Table::default();
+        let table = ExtractedTable::default();
         let soname = |length| Some("x".repeat(length));
         let linking = |length| DynamicInfo { soname: soname(length), ..DynamicInfo::default() };
         let long = Arc::new(linking(MAX_LINKING_BYTES / 4));
-        let one = |linking: &Arc<DynamicInfo>| table.add(Kept::Elf(Ok(linking.clone())));
+        let one = |linking: &Arc<DynamicInfo>| table.add(Extracted::Elf(Ok(linking.clone())));
         (0..3).for_each(|_| assert!(one(&long).is_ok()));
         let why = one(&long).unwrap_err().to_string();
         assert!(why.contains("loaders read of its libraries"), "{why}");
