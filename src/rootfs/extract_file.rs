@@ -8,7 +8,7 @@ use crate::rootfs::error::ImageError;
 use crate::rootfs::error::LoadError;
 use crate::rootfs::layer::{FileSelector, Member, Retention};
 use crate::rootfs::load;
-use crate::rootfs::reference::ImageReference;
+use crate::rootfs::reference::{ImageReference, TRANSPORTS};
 use crate::rootfs::source::local_path;
 use crate::rootfs::spill::Spill;
 use crate::rootfs::tree::host_directory::HostRoot;
@@ -58,10 +58,9 @@ pub fn read(
 /// Whether the words name an image and no program: a transport, a directory, or a file that
 /// begins like an archive.
 pub fn is_image(words: &OsStr) -> bool {
-    const TRANSPORTS: &[&str] =
-        &["dir:", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "docker://"];
     let text = words.to_string_lossy();
-    if TRANSPORTS.iter().any(|transport| text.starts_with(transport)) {
+    let mut prefixes = TRANSPORTS.iter().map(|(prefix, _)| *prefix).chain(["docker://"]);
+    if prefixes.any(|prefix| text.starts_with(prefix)) {
         return true;
     }
     let path = Path::new(words);

@@ -32,6 +32,15 @@ pub enum ImageReference {
     Name(String),
 }
 
+/// Every transport that is read: its prefix, and the form that errors list.
+pub const TRANSPORTS: &[(&str, &str)] = &[
+    ("dir:", "dir:PATH"),
+    ("docker-archive:", "docker-archive:FILE[:TAG]"),
+    ("oci:", "oci:DIR[:TAG]"),
+    ("oci-archive:", "oci-archive:FILE[:TAG]"),
+    ("docker-daemon:", "docker-daemon:NAME"),
+];
+
 impl ImageReference {
     /// Reads a reference; errors are the reason in words.
     pub fn parse(text: &OsStr) -> Result<ImageReference, String> {
@@ -111,9 +120,8 @@ fn recognise(path: &Path) -> Result<ImageReference, String> {
         return Ok(ImageReference::Name(name.to_owned()));
     }
     let is_directory = looked.map_err(|error| {
-        format!(
-            "{error}; write `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME` or `-`"
-        )
+        let forms: Vec<String> = TRANSPORTS.iter().map(|(_, form)| format!("`{form}`")).collect();
+        format!("{error}; write {} or `-`", forms.join(", "))
     })?;
     let path = path.to_owned();
     if !is_directory {
