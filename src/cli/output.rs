@@ -15,7 +15,7 @@ use crate::report::table::{Detail, Style};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Destination {
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// When to use colours; auto obeys NO_COLOR, CARGO_TERM_COLOR and the terminal
@@ -133,6 +133,7 @@ impl Destination {
         make(&mut text, Style { width, terminal, colour, detail, strict: false })?;
         match &self.output {
             None => stdout().write_all(&text)?,
+            Some(path) if is_stdout(path) => stdout().write_all(&text)?,
             Some(path) => atomic::write(path, &text).map_err(crate::session::Error::from)?,
         }
         Ok(())
@@ -179,7 +180,15 @@ pub fn write_file(
     let (width, detail) = (width(false), Detail::Normal);
     let mut text = Vec::new();
     make(&mut text, Style { width, terminal: false, colour: false, detail, strict: false })?;
+    if is_stdout(path) {
+        return Ok(stdout().write_all(&text)?);
+    }
     Ok(atomic::write(path, &text).map_err(crate::session::Error::from)?)
+}
+
+/// `-`, as most tools have it.
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 impl Output {

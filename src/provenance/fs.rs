@@ -99,6 +99,14 @@ fn is_special(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }
 
+/// Whether a path names a file that this process has open: `/dev/stdout` and its like. The file
+/// behind it is somebody's log, not a report of before.
+fn is_open_descriptor(path: &Path) -> bool {
+    path == Path::new("/dev/stdout")
+        || path == Path::new("/dev/stderr")
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.starts_with(folder))
+}
+
 /// Writes a file as a whole: to a name of its own first, then over the old one, with the old
 /// one's permissions. A link leads to the file that is written; a pipe or a device is written to.
 ///
@@ -106,9 +114,10 @@ fn is_special(path: &Path) -> bool {
 /// What the system said.
 pub fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let fail = |source| Error::Write { path: path.to_owned(), source };
-    if is_special(path) {
+    if is_special(path) || is_open_descriptor(path) {
+        // What stands before it in a log that standard output is redirected to stays.
         let mut open = std::fs::OpenOptions::new();
-        let written = open.write(true).open(path).and_then(|mut file| file.write_all(contents));
+        let written = open.append(true).open(path).and_then(|mut file| file.write_all(contents));
         return written.map_err(fail);
     }
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

@@ -445,6 +445,25 @@ fn a_report_never_replaces_what_is_read_and_is_whole_or_the_old_one() {
 }
 
 #[test]
+fn a_report_to_standard_output_by_name_leaves_the_log_before_it() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    fs::write(at.join("app"), tampered(at)).unwrap();
+    for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let log = at.join("log");
+        let line = "echo before; \"$0\" inspect app --format json -o \"$1\"; echo after";
+        let mut shell = place::clean(Command::new("sh"));
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_cargo-binlint"), name]).current_dir(at);
+        // As a shell's `>>` has it.
+        let to = fs::File::options().create(true).append(true).open(&log).unwrap();
+        assert!(shell.stdout(to).status().unwrap().success());
+        let text = fs::read_to_string(&log).unwrap();
+        assert!(text.starts_with("before\n{") && text.ends_with("}\nafter\n"), "{name}: {text}");
+        fs::remove_file(log).unwrap();
+    }
+}
+
+#[test]
 fn a_question_executes_nothing_of_the_checkout() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::honest();
