@@ -3,7 +3,6 @@
 use crate::fact::Fact;
 
 pub mod address_space;
-pub mod detect;
 pub mod diff;
 pub mod elf;
 pub mod encoding;
@@ -16,7 +15,23 @@ pub mod pe;
 pub mod string_scan;
 pub mod wasm;
 
+/// What the bytes tell of a program's origin: one file for each kind of fact.
+pub mod detect {
+    pub mod c_objects;
+    pub mod cpu_level;
+    pub mod crates;
+    pub mod language;
+    pub mod panic_strategy;
+    pub mod runtime_libs;
+    pub mod runtime_needs;
+    pub mod secrets;
+    pub mod target;
+}
+
+use crate::binary::detect::runtime_needs::RuntimeNeeds;
+use crate::binary::detect::{runtime_libs, secrets};
 use crate::binary::elf::DynamicInfo;
+use crate::binary::string_scan::FoundStrings;
 
 /// One program or library. Its JSON names are fixed in `docs/schema/`.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +124,7 @@ pub struct Binary {
     /// Files of the system that the program may read: CA bundles, zoneinfo.
     pub may_read: Vec<String>,
     /// What its texts say that it will ask of its image.
-    pub runtime_needs: detect::runtime_needs::RuntimeNeeds,
+    pub runtime_needs: RuntimeNeeds,
     /// musl's `dlopen` for static programs is inside, which only ever fails.
     pub dlopen_stub: bool,
     /// What the loader reads of an ELF file; its symbols only where the contents were looked at.
@@ -121,6 +136,13 @@ pub struct Binary {
 }
 
 impl Binary {
+    /// Fills in what the contents of any program tell, whatever its language: a line for each fact.
+    pub(crate) fn detect(&mut self, bytes: &[u8], text: &FoundStrings) {
+        self.private_keys = secrets::private_keys(bytes, text);
+        self.runtime_needs = RuntimeNeeds::read(bytes, text);
+        self.dlopen_stub = runtime_libs::has_dlopen_stub(text);
+    }
+
     /// How many bytes the file should have at least, when its end is missing: the system would
     /// refuse to load it. Told for ELF; `None` where nothing is missing.
     pub fn cut_off(&self) -> Option<u64> {

@@ -58,7 +58,7 @@ pub use crate::config::Error as ConfigError;
 pub use crate::fact::{Confidence, Fact};
 pub use crate::report::{Checked, Report, SubjectReport, Summary, Waived};
 pub use crate::rootfs::error::{ImageError, LoadError};
-pub use crate::rule::{Finding, Group, Level, Location, Outcome, Rule, Symptom};
+pub use crate::rule::{Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 pub use crate::session::Error;
 pub use crate::session::linter::{Linter, Verifier};
 pub use crate::session::opened::{Inspection, NamedFact, OpenImage};
@@ -120,20 +120,8 @@ pub mod internals {
     pub mod digest {
         pub use crate::digest::*;
     }
-    pub mod config {
-        pub use crate::config::*;
-    }
     pub mod dockerfile {
         pub use crate::dockerfile::*;
-    }
-    pub mod escape {
-        pub use crate::escape::*;
-    }
-    pub mod fact {
-        pub use crate::fact::*;
-    }
-    pub mod lint {
-        pub use crate::lint::*;
     }
     pub mod provenance {
         pub use crate::provenance::*;

@@ -8,6 +8,7 @@ use crate::subject::Facts;
 pub mod base;
 pub mod binary;
 pub mod diff;
+pub mod facts;
 pub mod fingerprint;
 pub mod found;
 pub mod github;

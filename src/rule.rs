@@ -83,6 +83,11 @@ impl Rule {
 }
 
 /// Whether users can rely on a rule and on its id.
+///
+/// ```
+/// let renamed = |rule: &&binlint::Rule| matches!(rule.status, binlint::Status::Renamed { .. });
+/// assert!(binlint::rules().filter(renamed).all(|rule| !rule.aliases.is_empty()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// The id and the meaning stay.

@@ -9,7 +9,6 @@ use object::read::{ReadCache, ReadRef};
 use crate::binary::address_space::AddressSpace;
 use crate::binary::detect::c_objects;
 use crate::binary::detect::language::RustMarks;
-use crate::binary::detect::runtime_needs::RuntimeNeeds;
 use crate::binary::detect::target;
 use crate::binary::detect::target::ArmBarriers;
 use crate::binary::detect::{cpu_level, crates, runtime_libs, secrets};
@@ -273,9 +272,7 @@ impl Binary {
         record: Option<&[u8]>,
     ) {
         if let (Some(text), Some(bytes)) = (text, contents) {
-            self.private_keys = secrets::private_keys(bytes, text);
-            self.runtime_needs = RuntimeNeeds::read(bytes, text);
-            runtime_libs::read_any(self, text);
+            self.detect(bytes, text);
         }
         self.rust = language::language(tables, text);
         if self.rust.value != Some(true) {

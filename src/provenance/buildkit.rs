@@ -518,4 +518,6 @@ fn percent_decoded(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod kept_statements;
+#[cfg(test)]
 mod tests;

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::binary::{Binary, CrateSource, DebugInfo, LtoShape, Relro, SymbolTableState};
+use crate::binary::{Binary, CrateSource, DebugInfo, Relro, SymbolTableState};
 use crate::fact::{Confidence, Fact};
+use crate::report::facts::{DescribedFacts, FACTS};
 use crate::report::{lines, words};
 
 /// The version of the document; a name is only ever added.
@@ -60,14 +61,8 @@ pub struct Entry<'a> {
     crates: Option<Vec<CrateEntry<'a>>>,
     main: MainEntry<'a>,
     hardening: HardeningEntry,
-    build_id: Option<&'a str>,
-    allocator: Option<&'a str>,
-    tls: Option<&'a str>,
-    debug_assertions: Option<bool>,
-    overflow_checks: Option<bool>,
-    #[cfg_attr(test, schemars(extend("enum" = ["fat", "thin-or-off", null])))]
-    lto: Option<&'static str>,
-    cpu_level: Option<u8>,
+    #[serde(flatten)]
+    described: DescribedFacts<'a>,
     may_read: Option<&'a [String]>,
     record: Option<RecordEntry>,
     evidence: BTreeMap<&'static str, EvidenceEntry<'a>>,
@@ -219,13 +214,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
                 bind_now: binary.hardening.bind_now,
                 writable_executable_segment: binary.hardening.writable_executable_segment,
             },
-            build_id: text(&binary.build_id),
-            allocator: text(&binary.allocator.value),
-            tls: text(&binary.tls.value),
-            debug_assertions: binary.debug_assertions.value,
-            overflow_checks: binary.overflow_checks.value,
-            lto: binary.lto.value.map(lto),
-            cpu_level: binary.cpu_level.value,
+            described: DescribedFacts(binary),
             may_read: binary.contents_read.then_some(&binary.may_read),
             record: binary.record.as_deref().map(of_record),
             evidence: evidence(binary),
@@ -259,19 +248,18 @@ fn evidence(binary: &Binary) -> BTreeMap<&'static str, EvidenceEntry<'_>> {
     fn of<T>(fact: &Fact<T>) -> EvidenceEntry<'_> {
         EvidenceEntry { confidence: confidence(fact.confidence), seen: &fact.evidence }
     }
-    BTreeMap::from([
+    let own = [
         ("rust", of(&binary.rust)),
         ("triple", of(&binary.triple)),
         ("libc", of(&binary.libc.name)),
         ("panic", of(&binary.panic)),
         ("main", of(&binary.main)),
-        ("allocator", of(&binary.allocator)),
-        ("tls", of(&binary.tls)),
-        ("debug_assertions", of(&binary.debug_assertions)),
-        ("overflow_checks", of(&binary.overflow_checks)),
-        ("lto", of(&binary.lto)),
-        ("cpu_level", of(&binary.cpu_level)),
-    ])
+    ];
+    let described = FACTS.iter().filter_map(|fact| {
+        let (sure, seen) = (fact.read)(binary).evidence?;
+        Some((fact.name, EvidenceEntry { confidence: confidence(sure), seen }))
+    });
+    own.into_iter().chain(described).collect()
 }
 
 const fn confidence(confidence: Confidence) -> &'static str {
@@ -303,13 +291,6 @@ pub(super) const fn relro(relro: Relro) -> &'static str {
         Relro::Full => "full",
         Relro::Partial => "partial",
         Relro::None => "none",
-    }
-}
-
-pub(super) const fn lto(lto: LtoShape) -> &'static str {
-    match lto {
-        LtoShape::Fat => "fat",
-        LtoShape::ThinOrOff => "thin-or-off",
     }
 }
 

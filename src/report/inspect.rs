@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use crate::binary::Binary;
 use crate::provenance::embedded_record::EmbeddedRecord;
-use crate::report::binary::{debug_info, lto, relro};
+use crate::report::binary::{debug_info, relro};
+use crate::report::facts::{Described, FACTS, Shown};
 use crate::report::lines;
 use crate::report::lines::strong;
 use crate::report::table::{Detail, Style};
@@ -93,9 +94,11 @@ pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     );
     row("hardening", hardening(binary));
     row("debug info", binary.debug_info.map(|it| debug_info(it).to_string()));
-    row("build-id", binary.build_id.clone());
-    row("allocator", binary.allocator.value.clone());
-    row("TLS", binary.tls.value.clone());
+    for fact in FACTS {
+        if let Shown::Row(name) = fact.shown {
+            row(name, (fact.read)(binary).value.map(|value| value.words()));
+        }
+    }
     row("built with", built_with(binary));
     row("may read", list(&binary.may_read));
     row("crates", crates(binary, verbose));
@@ -160,18 +163,13 @@ fn hardening(binary: &Binary) -> Option<String> {
 }
 
 fn built_with(binary: &Binary) -> Option<String> {
-    let flag = |name: &str, value: Option<bool>| {
-        value.map(|value| format!("{name}={}", if value { "yes" } else { "no" }))
+    let word = |fact: &Described| match fact.shown {
+        Shown::Row(_) => None,
+        Shown::BuiltWith(before) => {
+            (fact.read)(binary).value.map(|value| format!("{before}{}", value.words()))
+        }
     };
-    let words: Vec<String> = [
-        flag("debug-assertions", binary.debug_assertions.value),
-        flag("overflow-checks", binary.overflow_checks.value),
-        binary.lto.value.map(|it| format!("lto={}", lto(it))),
-        binary.cpu_level.value.map(|level| format!("x86-64-v{level}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let words: Vec<String> = FACTS.iter().filter_map(word).collect();
     (!words.is_empty()).then(|| words.join(", "))
 }
 

@@ -17,9 +17,9 @@ pub(crate) fn read(binary: &mut Binary, text: &FoundStrings) {
 /// speaks of it, as this one does, quotes one or two of its messages.
 const JEMALLOC_MESSAGES: u64 = 8;
 
-/// Fills in what the texts of any program say.
-pub(crate) fn read_any(binary: &mut Binary, text: &FoundStrings) {
-    binary.dlopen_stub = text.has(StringSignature::NoDynamicLoading);
+/// Whether musl's `dlopen` for static programs is inside.
+pub(crate) fn has_dlopen_stub(text: &FoundStrings) -> bool {
+    text.has(StringSignature::NoDynamicLoading)
 }
 
 /// Each allocator's own messages and settings; a program with none of them uses the system's.

@@ -6,9 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use binlint::internals::binary::Binary;
-use binlint::internals::fact::Fact;
-
+use crate::support::facts;
 use crate::support::noise::Noise;
 
 /// A program with 250 functions that a compiler turns into vector code, none of them `main`.
@@ -51,7 +49,13 @@ const ASKS_FIRST: &str = "
 }
 ";
 
-fn level(directory: &Path, name: &str, text: &str, flags: &[&str]) -> Fact<u8> {
+/// The level, and what it rests on.
+struct Level {
+    value: Option<u64>,
+    evidence: String,
+}
+
+fn level(directory: &Path, name: &str, text: &str, flags: &[&str]) -> Level {
     let source = directory.join(format!("{name}.rs"));
     let program = directory.join(name);
     std::fs::write(&source, text).unwrap();
@@ -59,7 +63,11 @@ fn level(directory: &Path, name: &str, text: &str, flags: &[&str]) -> Fact<u8> {
     rustc.args(["--edition=2024", "-Copt-level=3", "-Cstrip=symbols", "--crate-name", name, "-o"]);
     let output = rustc.arg(&program).arg(&source).args(flags).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Binary::full(name, &std::fs::read(program).unwrap(), false).unwrap().cpu_level
+    let facts = facts::of(name, &std::fs::read(program).unwrap());
+    Level {
+        value: facts["cpu_level"].as_u64(),
+        evidence: facts["evidence"]["cpu_level"]["seen"].as_str().unwrap().to_owned(),
+    }
 }
 
 #[test]
@@ -126,8 +134,8 @@ fn damaged_programs_are_answered() {
             bytes[noise.next(end)] = noise.next(256) as u8;
         }
         bytes.truncate(whole.len() - round * whole.len() / 80);
-        if let Ok(binary) = Binary::full("damaged", &bytes, false) {
-            assert!(binary.cpu_level.value.is_none_or(|level| (1..=4).contains(&level)));
+        if let Ok(facts) = facts::try_of("damaged", &bytes) {
+            assert!(facts["cpu_level"].as_u64().is_none_or(|level| (1..=4).contains(&level)));
         }
     }
 }

@@ -4,10 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use binlint::internals::binary::MainVerdict;
-use binlint::internals::binary::MainVerdict::{Empty, HelloWorld, PlaceholderText, Real};
-use binlint::internals::binary::{LtoShape, main_fn};
-
+use crate::support::facts;
 use crate::support::noise::Noise;
 use crate::support::program;
 use crate::support::slow::{self, Need};
@@ -34,16 +31,16 @@ const WAYS: &[(&str, &[&str])] = &[
     ("z fat unwind pie", &["-Copt-level=z", "-Clto=fat"]),
 ];
 
-const PLACEHOLDERS: &[(&str, MainVerdict, &str)] = &[
-    ("empty", Empty, "fn main() {}"),
-    ("ok", Empty, "fn main() -> Result<(), Box<dyn std::error::Error>> { Ok(()) }"),
-    ("ok-string", Empty, "fn main() -> Result<(), String> { Ok(()) }"),
-    ("success", Empty, "fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }"),
-    ("hello", HelloWorld, r#"fn main() { println!("Hello, world!"); }"#),
-    ("todo", PlaceholderText, "fn main() { todo!() }"),
-    ("unimplemented", PlaceholderText, "fn main() { unimplemented!() }"),
-    ("broke", PlaceholderText, r#"fn main() { println!("if you see this, the build broke"); }"#),
-    ("dummy", PlaceholderText, r#"fn main() { println!("dummy"); }"#),
+const PLACEHOLDERS: &[(&str, &str, &str)] = &[
+    ("empty", "empty", "fn main() {}"),
+    ("ok", "empty", "fn main() -> Result<(), Box<dyn std::error::Error>> { Ok(()) }"),
+    ("ok-string", "empty", "fn main() -> Result<(), String> { Ok(()) }"),
+    ("success", "empty", "fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }"),
+    ("hello", "hello-world", r#"fn main() { println!("Hello, world!"); }"#),
+    ("todo", "placeholder-text", "fn main() { todo!() }"),
+    ("unimplemented", "placeholder-text", "fn main() { unimplemented!() }"),
+    ("broke", "placeholder-text", r#"fn main() { println!("if you see this, the build broke"); }"#),
+    ("dummy", "placeholder-text", r#"fn main() { println!("dummy"); }"#),
 ];
 
 /// Small, and real.
@@ -133,7 +130,7 @@ fn judge_all(toolchain: Option<&str>, chosen: impl Fn(usize, usize) -> bool + Sy
     let directory = tempfile::tempdir().unwrap();
     let placeholders = PLACEHOLDERS.iter().map(|(name, main, text)| (*name, *main, *text));
     let programs: Vec<_> =
-        placeholders.chain(REAL.iter().map(|(name, text)| (*name, Real, *text))).collect();
+        placeholders.chain(REAL.iter().map(|(name, text)| (*name, "real", *text))).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
     let wrong = std::sync::Mutex::new(Vec::new());
     let work = || loop {
@@ -143,17 +140,17 @@ fn judge_all(toolchain: Option<&str>, chosen: impl Fn(usize, usize) -> bool + Sy
         if !chosen(index, way) {
             continue;
         }
-        let facts = main_fn::read(&compile(directory.path(), toolchain, name, text, way));
-        let said = facts.main.value;
+        let facts = facts::of(name, &compile(directory.path(), toolchain, name, text, way));
+        let said = facts["main"]["verdict"].as_str();
         // Of a real program, no answer is no wrong answer.
-        let is_right = said == Some(*truth) || *truth == Real && said.is_none();
+        let is_right = said == Some(*truth) || *truth == "real" && said.is_none();
         let fat = WAYS[way].1.contains(&"-Clto=fat");
         // What is inlined shows fat LTO; at opt-level 1, nothing is.
-        let shape = fat || facts.lto.value != Some(LtoShape::Fat);
+        let shape = fat || facts["lto"] != "fat";
         if !is_right || !shape {
             let line = format!(
-                "{name} ({}): {said:?}, {:?}: {}",
-                WAYS[way].0, facts.lto.value, facts.main.evidence
+                "{name} ({}): {said:?}, {}: {}",
+                WAYS[way].0, facts["lto"], facts["main"]["evidence"]
             );
             wrong.lock().unwrap().push(line);
         }
@@ -194,11 +191,12 @@ fn the_nightly_compilers_programs_are_told_apart_too() {
 #[test]
 fn damaged_programs_are_answered() {
     let itself = std::fs::read(program::small()).unwrap();
-    let whole = main_fn::read(&itself);
+    facts::of("whole", &itself);
     let mut bytes = itself.clone();
     let mut noise = Noise::default();
     // Headers and tables decide most: half of the changes are there, half around the code.
-    let code = whole.c_main.unwrap_or(0x1000) as usize;
+    // The entry point of ELF of 64 bits; its code is mapped where it lies in the file, or near.
+    let code = u64::from_le_bytes(itself[0x18..0x20].try_into().unwrap()) as usize;
     for _ in 0..150 {
         let mut changed = Vec::new();
         for _ in 0..8 {
@@ -210,12 +208,12 @@ fn damaged_programs_are_answered() {
             changed.push(at);
             bytes[at] = noise.next(256) as u8;
         }
-        let _ = main_fn::read(&bytes);
+        let _ = facts::try_of("changed", &bytes);
         for at in changed {
             bytes[at] = itself[at];
         }
     }
     for percent in 0..100 {
-        let _ = main_fn::read(&itself[..itself.len() * percent / 100]);
+        let _ = facts::try_of("cut off", &itself[..itself.len() * percent / 100]);
     }
 }

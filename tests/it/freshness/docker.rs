@@ -219,9 +219,8 @@ fn denied(report: &str) -> Denied {
         for outcome in subject["outcomes"].as_array().unwrap() {
             let rule = outcome["rule"].as_str().unwrap();
             let fails = outcome["outcome"] == "fail" && outcome["level"] == "deny";
-            let group =
-                binlint::internals::rules::ALL.iter().find(|it| it.id == rule).unwrap().group;
-            if fails && group == binlint::internals::rule::Group::Freshness {
+            let group = binlint::rules().find(|it| it.id == rule).unwrap().group;
+            if fails && group == binlint::Group::Freshness {
                 denied.rules.insert(rule.to_owned());
                 denied.said += &format!("  {rule}: {}\n", outcome["findings"]);
             }

@@ -1,6 +1,7 @@
 //! Honest builds whose code looks as if it were another's: no rule of freshness accuses them.
 
 use std::fs;
+use std::process::Command;
 
 use crate::support::place::{Place, manifest};
 
@@ -210,9 +211,9 @@ fn a_main_that_comes_to_nothing_was_meant_where_it_is_untouched() {
     place.build(&[]);
     let root = place.directory.path();
     let main = root.join("src/main.rs");
-    if binlint::internals::cargo::fs::inode_time::steady_since(&main, root, &root.join("target"))
-        .is_some()
-    {
+    // Where an overlay may bring a file of another time, the time of its inode proves nothing.
+    let stat = Command::new("stat").args(["-f", "-c", "%T"]).arg(root).output().unwrap();
+    if !String::from_utf8_lossy(&stat.stdout).contains("overlay") {
         place.check(&[]).is_fresh();
     }
     // The same file as it comes out of a later layer: nobody knows, and nobody is accused.

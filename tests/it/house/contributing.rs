@@ -1,5 +1,5 @@
-//! CONTRIBUTING.md's five minutes, done: a rule is added to a copy of the sources by creating the
-//! one file that the page shows, and the tests write the rest.
+//! What CONTRIBUTING.md says of adding a rule and a fact, done in a copy of the sources: the files
+//! and lines that the page shows, and the tests write the rest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,11 @@ fn a_rule_is_added_by_creating_one_file() {
     if slow::is_left_out(Need::Time) {
         return;
     }
-    let (path, rule) = rule_of_the_page();
-    let home = tempfile::tempdir().unwrap();
+    let (path, rule) = &rust_blocks()[0];
+    let home = copy_of_the_sources();
     let copy = home.path();
-    let parts =
-        ["Cargo.toml", "Cargo.lock", "rustfmt.toml", "src", "tests/it/house", "docs", "benches"];
-    for part in parts {
-        copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join(part), &copy.join(part));
-    }
-    fs::write(copy.join("tests/it/main.rs"), "mod house {\n    mod tidy;\n}\n").unwrap();
-    fs::create_dir_all(copy.join(&path).parent().unwrap()).unwrap();
-    fs::write(copy.join(&path), &rule).unwrap();
-
-    lend_dependencies(copy);
+    fs::create_dir_all(copy.join(path).parent().unwrap()).unwrap();
+    fs::write(copy.join(path), rule).unwrap();
 
     let first = tidy(copy);
     assert!(first.contains("src/rules.rs"), "the list is not rewritten:\n{first}");
@@ -40,15 +32,102 @@ fn a_rule_is_added_by_creating_one_file() {
     assert!(formatted.is_empty(), "the page's code is not formatted:\n{formatted}");
 }
 
-/// The first Rust block of the page, and the path that the sentence before it names.
-fn rule_of_the_page() -> (PathBuf, String) {
+#[test]
+fn a_fact_is_added_in_three_files() {
+    if slow::is_left_out(Need::Time) {
+        return;
+    }
+    let home = copy_of_the_sources();
+    let copy = home.path();
+    let mut touched = Vec::new();
+    let (path, detector) = &rust_blocks()[1];
+    assert!(path.starts_with("src/binary/detect"), "{}", path.display());
+    fs::write(copy.join(path), detector).unwrap();
+    touched.push(path.clone());
+    for (path, lines) in blocks("diff") {
+        insert(&copy.join(&path), &lines);
+        touched.push(path);
+    }
+    assert_eq!(touched.len(), 3, "{touched:?}");
+
+    let schemas = ["test", "--offline", "--lib", "report"];
+    let first = cargo(copy, &schemas);
+    assert!(first.contains("docs/schema/"), "no schema is rewritten:\n{first}");
+    let second = cargo(copy, &schemas);
+    assert!(second.contains("test result: ok"), "not green after the second run:\n{second}");
+    let schema = fs::read_to_string(copy.join("docs/schema/inspect.json")).unwrap();
+    assert!(schema.contains("\"readiness\""), "the schema does not have the fact");
+    let tested = cargo(copy, &["test", "--offline", "--lib", "readiness"]);
+    assert!(tested.contains("1 passed"), "the detector's own test did not run:\n{tested}");
+    let formatted = cargo(copy, &["fmt", "--check"]);
+    assert!(formatted.is_empty(), "the page's code is not formatted:\n{formatted}");
+
+    // The program, which holds the text that it looks for, says so of itself.
+    let run = ["run", "--offline", "--quiet", "--", "inspect"];
+    let program = copy.join("target/debug/cargo-binlint").display().to_string();
+    let table = cargo(copy, &[&run[..], &[&program]].concat());
+    assert!(table.contains("readiness"), "the table does not have the fact:\n{table}");
+    let json = cargo(copy, &[&run[..], &["--format", "json", &program]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).expect(&json);
+    let binary = &json["binaries"][0];
+    assert_eq!(binary["readiness"], true);
+    assert_eq!(binary["evidence"]["readiness"]["confidence"], "high");
+}
+
+/// Puts each line that begins with `+` behind the line before it, which the file has once.
+fn insert(path: &Path, lines: &[String]) {
+    let mut text = fs::read_to_string(path).unwrap();
+    let mut after = String::new();
+    for line in lines {
+        let (mark, line) = line.split_at(1);
+        if mark == "+" {
+            let added = format!("{after}{line}\n");
+            text = text.replacen(&after, &added, 1);
+            after = added;
+        } else {
+            after = format!("{line}\n");
+            let count = text.matches(&format!("\n{after}")).count();
+            assert_eq!(count, 1, "{line:?} stands {count} times in {}", path.display());
+        }
+    }
+    fs::write(path, text).unwrap();
+}
+
+/// The sources without the tests that need more than them.
+fn copy_of_the_sources() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let copy = home.path();
+    let parts =
+        ["Cargo.toml", "Cargo.lock", "rustfmt.toml", "src", "tests/it/house", "docs", "benches"];
+    for part in parts {
+        copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join(part), &copy.join(part));
+    }
+    fs::write(copy.join("tests/it/main.rs"), "mod house {\n    mod tidy;\n}\n").unwrap();
+    lend_dependencies(copy);
+    home
+}
+
+/// The whole files of the page: each Rust block, and the path that the text before it names last.
+fn rust_blocks() -> Vec<(PathBuf, String)> {
+    let text = |lines: Vec<String>| lines.iter().map(|line| format!("{line}\n")).collect();
+    blocks("rust").into_iter().map(|(path, lines)| (path, text(lines))).collect()
+}
+
+/// The page's blocks of a language, without their indentation.
+fn blocks(language: &str) -> Vec<(PathBuf, Vec<String>)> {
     let page = fs::read_to_string("CONTRIBUTING.md").unwrap();
-    let (before, rest) = page.split_once("```rust\n").unwrap();
-    let path = before.split('`').rfind(|part| part.starts_with("src/rules/")).unwrap();
-    let (block, _) = rest.split_once("```").unwrap();
-    let lines = block.trim_end().lines().map(|line| line.strip_prefix("   ").unwrap_or(line));
-    let code = lines.map(|line| format!("{line}\n")).collect();
-    (PathBuf::from(path), code)
+    let opening = format!("   ```{language}\n");
+    let mut blocks = Vec::new();
+    let mut read = 0;
+    while let Some(at) = page[read..].find(&opening) {
+        let start = read + at + opening.len();
+        let end = start + page[start..].find("   ```\n").unwrap();
+        let path = page[..start].split('`').rfind(|part| part.starts_with("src/")).unwrap();
+        let lines = page[start..end].lines().map(|line| line.strip_prefix("   ").unwrap_or(line));
+        blocks.push((PathBuf::from(path), lines.map(str::to_owned).collect()));
+        read = end;
+    }
+    blocks
 }
 
 fn tidy(copy: &Path) -> String {

@@ -44,6 +44,31 @@ fn who_is_named_in_the_walls_is_there() {
     }
 }
 
+/// Integration tests use what a user has: the command line and the facade.
+#[test]
+fn integration_tests_stay_outside() {
+    let mut files = Vec::new();
+    read_sources(Path::new("tests/it"), &mut files);
+    files.retain(|(_, text)| looks_inside(text));
+    let inside: Vec<&str> =
+        files.iter().filter_map(|(path, _)| path.strip_prefix("tests/it/")).collect();
+    let new: Vec<_> = inside.iter().filter(|it| !table::STILL_INSIDE.contains(it)).collect();
+    assert!(new.is_empty(), "{new:?}: test it beside the code, or through the command line");
+    let moved: Vec<_> = table::STILL_INSIDE.iter().filter(|it| !inside.contains(it)).collect();
+    assert!(moved.is_empty(), "{moved:?} need no exception any more");
+}
+
+/// Whether a test names the door that is for fuzz targets and benches.
+fn looks_inside(text: &str) -> bool {
+    text.contains(concat!("binlint::", "internals"))
+}
+
+#[test]
+fn a_test_that_looks_inside_is_seen() {
+    assert!(looks_inside(concat!("use binlint::", "internals::binary::Binary;")));
+    assert!(!looks_inside("use binlint::Linter;\nlet internals = &record[\"internals\"];"));
+}
+
 fn read_sources(folder: &Path, files: &mut Vec<(String, String)>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
     entries.sort();

@@ -128,11 +128,8 @@ fn an_image_that_cannot_be_read_ends_with_2_and_the_reason() {
         "there is no image for linux/s390x; there is linux/amd64",
     );
     says(&["--at", "/app", "--binary", "backend"], "--image");
-    std::fs::remove_file(
-        layout
-            .join(binlint::internals::rootfs::document::digest::Digest::sha256(&layer).blob_path()),
-    )
-    .unwrap();
+    std::fs::remove_file(layout.join(crate::support::digest::Digest::sha256(&layer).blob_path()))
+        .unwrap();
     says(&["--image", &reference], "layer 1 of 1 (sha256:");
 }
 

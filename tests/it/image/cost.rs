@@ -7,7 +7,7 @@ use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use binlint::internals::rootfs::document::digest::Digest;
+use crate::support::digest::Digest;
 use binlint::internals::rootfs::error::LoadError;
 use binlint::internals::rootfs::layer::{FileSelector, Member, Retention};
 use binlint::internals::rootfs::load::{LoadedImage, load, load_stream};

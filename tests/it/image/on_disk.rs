@@ -325,9 +325,8 @@ fn a_layout_that_is_damaged_is_refused_with_the_layer_and_the_reason() {
     };
     let plain: Vec<(Vec<u8>, &str)> = layers.iter().map(|layer| (layer.clone(), LAYER)).collect();
     let second = |bytes: Vec<u8>, media: &'static str| vec![plain[0].clone(), (bytes, media)];
-    let blob_of = |bytes: &[u8]| {
-        layout.join(binlint::internals::rootfs::document::digest::Digest::sha256(bytes).blob_path())
-    };
+    let blob_of =
+        |bytes: &[u8]| layout.join(crate::support::digest::Digest::sha256(bytes).blob_path());
     let gzip_layer = "application/vnd.oci.image.layer.v1.tar+gzip";
 
     make(&plain);
@@ -407,7 +406,7 @@ fn a_link_in_a_layout_is_not_followed() {
     };
     let layer = archive(&[file("a", b"1")]);
     let layout = layout_of(directory.path(), std::slice::from_ref(&layer));
-    let blob = binlint::internals::rootfs::document::digest::Digest::sha256(&layer).blob_path();
+    let blob = crate::support::digest::Digest::sha256(&layer).blob_path();
     let text = link(&layout.join(&blob));
     assert!(text.starts_with("layer 1 of 1") && text.contains("is a link"), "{text}");
     for path in ["index.json", "blobs", "blobs/sha256"] {
@@ -545,14 +544,12 @@ fn docker_archive(entries: &[(&str, &str, &[u8])]) -> Vec<u8> {
     let mut manifest = Vec::new();
     for (index, (name, text, _)) in entries.iter().enumerate() {
         let layer = archive(&[file(text, b"1")]);
-        let diff_id = binlint::internals::rootfs::document::digest::Digest::sha256(&layer);
+        let diff_id = crate::support::digest::Digest::sha256(&layer);
         let config = format!(
             r#"{{"os":"linux","architecture":"amd64","config":{{}},"rootfs":{{"type":"layers","diff_ids":["{diff_id}","{diff_id}"]}}}}"#
         );
-        let config_name = format!(
-            "{}.json",
-            binlint::internals::rootfs::document::digest::Digest::sha256(config.as_bytes()).hex()
-        );
+        let config_name =
+            format!("{}.json", crate::support::digest::Digest::sha256(config.as_bytes()).hex());
         members.extend([
             directory(&format!("l{index}/")),
             file(&format!("l{index}/VERSION"), b"1.0"),

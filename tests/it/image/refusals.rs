@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use binlint::internals::rootfs::document::digest::Digest;
+use crate::support::digest::Digest;
 
 use crate::support::layers::*;
 use crate::support::slow::{self, Need};

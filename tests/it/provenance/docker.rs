@@ -11,26 +11,6 @@ use crate::support::recorded::{Shop, Verified, success};
 use crate::support::slow::has;
 use crate::support::{docker, layers};
 
-const SAMPLE: &str = include_str!("../../../testdata/provenance/buildkit-provenance-v0.2-max.json");
-
-#[test]
-fn the_statement_of_a_real_buildkit_is_read() {
-    use binlint::internals::provenance::buildkit::{GraphShape, ImageBuild, ImageRole};
-    let build = ImageBuild::from_statement(SAMPLE.as_bytes()).unwrap();
-    assert_eq!(build.shape, GraphShape::V0_2);
-    let [image] = build.base_images.as_slice() else { panic!("{:?}", build.base_images) };
-    // One image under both stages: what runs is what counts.
-    assert_eq!(
-        (image.reference.as_str(), image.role),
-        ("base-bookworm:latest", ImageRole::Runtime)
-    );
-    assert!(image.sha256.as_deref().unwrap().starts_with("4eb2c84b"));
-    assert_eq!(build.build_args.get("FOO").map(String::as_str), Some("bar"));
-    assert!(build.dockerfile.unwrap().text.starts_with("FROM base-bookworm:latest AS build\n"));
-    let [copied] = build.copies.as_slice() else { panic!("{:?}", build.copies) };
-    assert_eq!((copied.target.as_str(), copied.lines.as_slice()), ("/usr/local/bin/app", &[5][..]));
-}
-
 /// The same build as both versions of the predicate tell it, `FROM rust … FROM debian`.
 fn statement(version_1: bool, image: &str) -> Value {
     let sha256 = |digit: &str| digit.repeat(64);

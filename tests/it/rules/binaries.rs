@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::slow;
-use binlint::internals::binary::Binary;
-use binlint::internals::rule::{Check, Outcome};
-use binlint::internals::rules;
-use binlint::internals::subject::Facts;
+use binlint::{Level, Linter, Outcome, Rule, rules};
 
 /// A program, and the rules that must fail for it. Every other rule must not.
 struct Animal {
@@ -302,11 +299,16 @@ fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
         if animal.name == "kernel" {
             ask_for_linux_9_9(&program);
         }
-        let bytes = std::fs::read(&program).unwrap();
-        let binary = Binary::full(animal.name, &bytes, false).unwrap();
-        let facts = Facts { binary: Some(binary), ..Facts::default() };
-        for rule in rules::ALL.iter().filter(|rule| matches!(rule.check, Check::Binary(_))) {
-            let outcome = rule.check.run(&facts);
+        let config = cage.path().join("binlint.toml");
+        std::fs::write(&config, "").unwrap();
+        let mut linter = Linter::new().binary(&program).config(config);
+        for group in binlint::Group::ALL {
+            linter = linter.level(Level::Warn, group.name());
+        }
+        let report = linter.lint().unwrap_or_else(|why| panic!("{}: {why}", animal.name));
+        let [subject] = report.subjects.as_slice() else { panic!("{}", animal.name) };
+        for result in subject.checked.iter().filter(|it| is_of_the_binary(it.rule)) {
+            let (rule, outcome) = (result.rule, result.outcome.clone());
             let expected = animal.bites.contains(&rule.id)
                 || rule.id == EVERYWHERE && animal.source != AUDITED;
             match &outcome {
@@ -325,7 +327,7 @@ fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for rule in rules::ALL.iter().filter(|rule| matches!(rule.check, Check::Binary(_))) {
+    for rule in rules().filter(|rule| is_of_the_binary(rule)) {
         if let Some((_, test)) = ELSEWHERE.iter().find(|(id, _)| *id == rule.id) {
             let text = std::fs::read_to_string(test).unwrap();
             assert!(text.contains(rule.id), "{test} does not speak of {}", rule.id);
@@ -339,6 +341,11 @@ fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether the rule needs the binary and nothing else.
+fn is_of_the_binary(rule: &Rule) -> bool {
+    rule.check.needs().to_string() == "binary"
 }
 
 /// Rewrites the note of glibc's start files, which no flag of the compiler reaches, as a C library

@@ -8,8 +8,7 @@ use std::process::Command;
 
 use crate::support::layers;
 use crate::support::slow::{self, Need};
-use binlint::internals::rule::{Check, Group};
-use binlint::internals::rules;
+use binlint::{Group, rules};
 use serde_json::{Value, json};
 
 /// An image of one program, and the rules that must fail for it. Every other must not.
@@ -405,10 +404,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("distro-mismatch", "tests/it/image/check.rs"),
 ];
 
-fn is_meant(rule: &binlint::internals::rule::Rule) -> bool {
+fn is_meant(rule: &binlint::Rule) -> bool {
     let group =
         matches!(rule.group, Group::Image | Group::Linkage) || rule.id == "wrong-architecture";
-    group && !matches!(rule.check, Check::Binary(_))
+    group && rule.check.needs().to_string() != "binary"
 }
 
 #[test]
@@ -438,7 +437,7 @@ fn every_rule_about_images_bites_what_it_is_meant_for_and_nothing_else() {
         bitten.extend(failed);
         spared.extend(of("pass"));
     }
-    for rule in rules::ALL.iter().filter(|rule| is_meant(rule)) {
+    for rule in rules().filter(|rule| is_meant(rule)) {
         if let Some((_, test)) = ELSEWHERE.iter().find(|(id, _)| *id == rule.id) {
             assert!(std::fs::read_to_string(test).unwrap().contains(rule.id));
             continue;
@@ -477,7 +476,7 @@ fn sail(ship: &Ship, home: &Path) -> BTreeMap<String, String> {
     let subject = subjects.iter().find(own).unwrap_or(&subjects[0]);
     let outcomes = subject["outcomes"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let meant = |id: &str| rules::ALL.iter().any(|rule| rule.id == id && is_meant(rule));
+    let meant = |id: &str| rules().any(|rule| rule.id == id && is_meant(rule));
     outcomes
         .map(|it| (text(&it["rule"]), text(&it["outcome"])))
         .filter(|(rule, _)| meant(rule))

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
-use binlint::internals::rootfs::document::digest::Digest;
+use super::digest::Digest;
 
 use super::slow::{self, Need};
 use super::{cache, debian};

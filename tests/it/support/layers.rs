@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use binlint::internals::rootfs::document::digest::Digest;
+use super::digest::Digest;
 
 /// A header block; `size` is what it claims.
 pub fn header(name: &[u8], size: u64, flag: u8, link: &[u8]) -> [u8; 512] {
