@@ -1,11 +1,19 @@
 //! Statements that BuildKit itself wrote, in each of its shapes, kept in `testdata/provenance/`.
 
-use super::{ImageBuild, ImageRole, GraphShape};
+use super::{GraphShape, ImageBuild, ImageRole};
 
 /// By Docker 28.5.2 with BuildKit 0.25 (`testdata/provenance/README.md`).
 const STATEMENTS: [(GraphShape, bool, &str); 4] = [
-    (GraphShape::V0_2, false, include_str!("../../../testdata/provenance/buildkit-0.25-v0.2-min.json")),
-    (GraphShape::V0_2, true, include_str!("../../../testdata/provenance/buildkit-0.25-v0.2-max.json")),
+    (
+        GraphShape::V0_2,
+        false,
+        include_str!("../../../testdata/provenance/buildkit-0.25-v0.2-min.json"),
+    ),
+    (
+        GraphShape::V0_2,
+        true,
+        include_str!("../../../testdata/provenance/buildkit-0.25-v0.2-max.json"),
+    ),
     (GraphShape::V1, false, include_str!("../../../testdata/provenance/buildkit-0.25-v1-min.json")),
     (GraphShape::V1, true, include_str!("../../../testdata/provenance/buildkit-0.25-v1-max.json")),
 ];
@@ -46,7 +54,10 @@ fn the_statement_of_a_real_buildkit_is_read() {
     assert_eq!(build.shape, GraphShape::V0_2);
     let [image] = build.base_images.as_slice() else { panic!("{:?}", build.base_images) };
     // One image under both stages: what runs is what counts.
-    assert_eq!((image.reference.as_str(), image.role), ("base-bookworm:latest", ImageRole::Runtime));
+    assert_eq!(
+        (image.reference.as_str(), image.role),
+        ("base-bookworm:latest", ImageRole::Runtime)
+    );
     assert!(image.sha256.as_deref().unwrap().starts_with("4eb2c84b"));
     assert_eq!(build.build_args.get("FOO").map(String::as_str), Some("bar"));
     assert!(build.dockerfile.unwrap().text.starts_with("FROM base-bookworm:latest AS build\n"));
