@@ -49,60 +49,100 @@ impl Linter {
     }
 
     /// The workspace or package, by its `Cargo.toml`.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().manifest_path("server/Cargo.toml");
+    /// ```
     pub fn manifest_path(mut self, path: impl Into<PathBuf>) -> Linter {
         self.options.selection.manifest_path = Some(path.into());
         self
     }
 
     /// Only binaries of this package, by name or as `NAME@VERSION`; may be called again for more.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().package("server");
+    /// ```
     pub fn package(mut self, name: impl Into<String>) -> Linter {
         self.options.selection.packages.push(name.into());
         self
     }
 
     /// Only this binary; may be called again for more.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().bin("server");
+    /// ```
     pub fn bin(mut self, name: impl Into<String>) -> Linter {
         self.options.selection.bins.push(name.into());
         self
     }
 
     /// The profile; otherwise the one that was built last.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().profile("release");
+    /// ```
     pub fn profile(mut self, name: impl Into<String>) -> Linter {
         self.options.selection.profile = Some(name.into());
         self
     }
 
     /// The target triple that was built for.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().target("x86_64-unknown-linux-musl");
+    /// ```
     pub fn target(mut self, triple: impl Into<String>) -> Linter {
         self.options.selection.targets.push(triple.into());
         self
     }
 
     /// Where cargo put the build.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().target_dir("/cache/target");
+    /// ```
     pub fn target_dir(mut self, path: impl Into<PathBuf>) -> Linter {
         self.options.selection.target_dir = Some(path.into());
         self
     }
 
     /// Features the binary was built with, with commas or spaces between them.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().features("tls,http2");
+    /// ```
     pub fn features(mut self, names: impl Into<String>) -> Linter {
         self.options.selection.features.push(names.into());
         self
     }
 
     /// The binary was built with `--all-features`.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().all_features();
+    /// ```
     pub fn all_features(mut self) -> Linter {
         self.options.selection.all_features = true;
         self
     }
 
     /// The binary was built with `--no-default-features`.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().no_default_features();
+    /// ```
     pub fn no_default_features(mut self) -> Linter {
         self.options.selection.no_default_features = true;
         self
     }
 
     /// A `--config` override that was passed to `cargo build`: `KEY=VALUE` or a file.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().cargo_config("profile.release.lto=true");
+    /// ```
     pub fn cargo_config(mut self, setting: impl Into<String>) -> Linter {
         self.options.selection.config.push(setting.into());
         self
@@ -133,24 +173,40 @@ impl Linter {
     }
 
     /// Where in the image the program lies or will lie.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().image("oci:image").at("/usr/bin/server");
+    /// ```
     pub fn at(mut self, path: impl Into<String>) -> Linter {
         self.options.image.at = Some(path.into());
         self
     }
 
     /// The image for this platform, `OS/ARCH[/VARIANT]`, where there are several.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().image("oci:image").platform("linux/arm64");
+    /// ```
     pub fn platform(mut self, platform: impl Into<String>) -> Linter {
         self.options.image.platform = Some(platform.into());
         self
     }
 
     /// The record of the program's build; otherwise the one inside or beside it.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().record("server.intoto.json");
+    /// ```
     pub fn record(mut self, path: impl Into<PathBuf>) -> Linter {
         self.options.record = Some(path.into());
         self
     }
 
     /// The linter's configuration; otherwise `binlint.toml` at the workspace's root or here.
+    ///
+    /// ```
+    /// let linter = binlint::Linter::new().config("ci/binlint.toml");
+    /// ```
     pub fn config(mut self, path: impl Into<PathBuf>) -> Linter {
         self.options.configuration.file = Some(path.into());
         self
@@ -218,18 +274,30 @@ impl Verifier {
     }
 
     /// The record; otherwise the one inside the program, else the one beside it.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").record("server.intoto.json");
+    /// ```
     pub fn record(mut self, path: impl Into<PathBuf>) -> Verifier {
         self.options.record = Some(path.into());
         self
     }
 
     /// The record by a path of the image.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").image_record("/usr/share/server.intoto.json");
+    /// ```
     pub fn image_record(mut self, path: impl Into<String>) -> Verifier {
         self.options.image_record = Some(path.into());
         self
     }
 
     /// Where in the image the program lies; otherwise what the image would start.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").at("/usr/bin/server");
+    /// ```
     pub fn at(mut self, path: impl Into<String>) -> Verifier {
         self.options.at = Some(path.into());
         self
@@ -237,30 +305,52 @@ impl Verifier {
 
     /// Takes only a record that the owner of this public key (PEM) signed; may be called again
     /// for further owners.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").key("build-service.pem");
+    /// ```
     pub fn key(mut self, path: impl Into<PathBuf>) -> Verifier {
         self.options.keys.push(path.into());
         self
     }
 
     /// Compares base images with this Dockerfile.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").dockerfile("Dockerfile");
+    /// ```
     pub fn dockerfile(mut self, path: impl Into<PathBuf>) -> Verifier {
         self.options.dockerfile = Some(path.into());
         self
     }
 
     /// Compares the record with this workspace, too.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").manifest_path("Cargo.toml");
+    /// ```
     pub fn manifest_path(mut self, path: impl Into<PathBuf>) -> Verifier {
         self.options.selection.manifest_path = Some(path.into());
         self
     }
 
     /// The linter's configuration; otherwise `binlint.toml` at the workspace's root or here.
+    ///
+    /// ```
+    /// let verifier = binlint::Verifier::new("server").config("ci/binlint.toml");
+    /// ```
     pub fn config(mut self, path: impl Into<PathBuf>) -> Verifier {
         self.options.configuration.file = Some(path.into());
         self
     }
 
     /// Sets the level of a rule or a group over what is configured.
+    ///
+    /// ```
+    /// use binlint::{Level, Verifier};
+    ///
+    /// let verifier = Verifier::new("server").level(Level::Deny, "provenance");
+    /// ```
     pub fn level(mut self, level: Level, rule_or_group: impl Into<String>) -> Verifier {
         let (name, given_by) = (rule_or_group.into(), FROM_CODE.to_owned());
         self.options.configuration.levels.push(LevelSetting { level, name, given_by });

@@ -55,51 +55,113 @@ impl Inspection {
     }
 
     /// The path under which the bytes were handed over, or their path in the image.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{}", inspection.path());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn path(&self) -> &str {
         &self.binary.path
     }
 
     /// In bytes.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{} bytes", inspection.size());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn size(&self) -> u64 {
         self.binary.size
     }
 
     /// The SHA-256 of the bytes, as lower-case hex, where it was computed.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("sha256:{}", inspection.sha256().unwrap_or("?"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sha256(&self) -> Option<&str> {
         self.binary.sha256.as_deref()
     }
 
     /// Whether Rust code is inside.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{:?}: {}", inspection.is_rust().value, inspection.is_rust().evidence);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_rust(&self) -> &Fact<bool> {
         &self.binary.rust
     }
 
     /// Rust's own name of the target: `armv7-unknown-linux-musleabihf`.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{:?}", inspection.triple().value);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn triple(&self) -> &Fact<String> {
         &self.binary.triple
     }
 
     /// The loader that the program asks for (`PT_INTERP`).
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{}", inspection.interpreter().unwrap_or("static"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interpreter(&self) -> Option<&str> {
         self.binary.interpreter.as_deref()
     }
 
     /// The libraries that the program asks for (`DT_NEEDED`, or the imports of other formats).
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{}", inspection.needed().join(", "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn needed(&self) -> &[String] {
         &self.binary.needed
     }
 
     /// The release of rustc that compiled it: `1.95.0`.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// println!("{}", inspection.rustc_version().unwrap_or("?"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rustc_version(&self) -> Option<&str> {
         self.binary.rustc.version.as_deref()
     }
 
     /// The crates that can be named, as name and version.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// assert!(inspection.crates().all(|(name, _)| name != "openssl"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn crates(&self) -> impl Iterator<Item = (&str, &str)> {
         self.binary.crates.iter().map(|known| (known.name.as_str(), known.version.as_str()))
     }
 
     /// Every fact that is known, in words.
+    ///
+    /// ```no_run
+    /// let inspection = binlint::inspect("server", &std::fs::read("server")?)?;
+    /// for fact in inspection.facts() {
+    ///     println!("{}: {}", fact.name, fact.value);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn facts(&self) -> Vec<NamedFact> {
         let rows = report::inspect::rows(&self.binary, true).into_iter();
         rows.map(|(name, value)| NamedFact { name, value }).collect()
@@ -146,36 +208,78 @@ impl OpenImage {
     }
 
     /// The reference, as it was given.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// println!("{}", image.reference());
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn reference(&self) -> &str {
         &self.image.reference
     }
 
     /// The digest of the image's manifest, where it has one: `sha256:…`.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// println!("{}", image.digest().unwrap_or("?"));
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn digest(&self) -> Option<&str> {
         self.image.digest.as_deref()
     }
 
     /// The platform that its configuration names: `linux/arm/v7`.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// println!("{}", image.platform().unwrap_or_default());
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn platform(&self) -> Option<String> {
         self.image.platform().map(Platform::to_string)
     }
 
     /// The program that the image's command ends up executing, where that can be told.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// println!("{}", image.starts().unwrap_or("?"));
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn starts(&self) -> Option<&str> {
         self.image.start()?.program()
     }
 
     /// Whether something lies at a path, links followed as a process of the image would.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// assert!(image.has("/etc/ssl/certs/ca-certificates.crt"));
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn has(&self, path: &str) -> bool {
         self.image.has(path)
     }
 
     /// The Rust programs in it.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// println!("{} programs", image.programs().count());
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn programs(&self) -> impl Iterator<Item = Inspection> {
         self.image.programs.iter().map(|binary| Inspection { binary: Arc::clone(binary) })
     }
 
     /// What was passed over or not verified, one sentence each.
+    ///
+    /// ```no_run
+    /// let image = binlint::open_image("oci:target/image", None)?;
+    /// image.notes().iter().for_each(|note| eprintln!("{note}"));
+    /// # Ok::<(), binlint::Error>(())
+    /// ```
     pub fn notes(&self) -> &[String] {
         &self.image.notes
     }
