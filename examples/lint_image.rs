@@ -13,9 +13,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let report = Linter::new().image(reference).level(Level::Deny, "linkage").lint()?;
     for subject in &report.subjects {
         println!("{}", subject.name);
-        for checked in subject.failures() {
-            for finding in checked.outcome.findings() {
-                println!("  {}[{}]: {}", checked.level, checked.rule.id, finding.message);
+        for result in subject.failures() {
+            for finding in result.outcome.findings() {
+                println!("  {}[{}]: {}", result.level, result.rule.id, finding.message);
                 println!("    at {}", finding.location);
                 for evidence in &finding.evidence {
                     println!("    because {evidence}");
@@ -25,9 +25,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 }
             }
         }
-        for checked in &subject.checked {
-            if let Outcome::Open(why) = &checked.outcome {
-                println!("  inconclusive[{}]: {why}", checked.rule.id);
+        for result in &subject.results {
+            if let Outcome::Open(why) = &result.outcome {
+                println!("  inconclusive[{}]: {why}", result.rule.id);
             }
         }
     }

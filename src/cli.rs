@@ -44,33 +44,33 @@ pub const FAILED: u8 = 2;
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
     #[command(flatten)]
     check: Box<check::CheckArgs>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Lint the binaries built in this workspace, or the given files [default]
     Check(Box<check::CheckFiles>),
     /// Print facts about binaries without running any rules
-    Inspect(inspect::Inspect),
+    Inspect(inspect::InspectArgs),
     /// Run `cargo build`, write provenance records of the binaries, and lint them
-    Build(build::Build),
+    Build(build::BuildArgs),
     /// Lint Dockerfiles before anything is built
-    Dockerfile(Box<dockerfile::Dockerfiles>),
+    Dockerfile(Box<dockerfile::DockerfileArgs>),
     /// Mark crates stale whose sources changed, even if their mtimes did not
-    Freshen(freshen::Freshen),
+    Freshen(freshen::FreshenArgs),
     /// Write a provenance record (in-toto/SLSA) for the built binaries
-    Record(Box<record::Record>),
+    Record(Box<record::RecordArgs>),
     /// Verify a binary against its provenance record
-    Verify(Box<verify::Verify>),
+    Verify(Box<verify::VerifyArgs>),
     /// Say what changed between two programs or images, and what makes their bytes differ
-    Diff(diff::Diff),
+    Diff(diff::DiffArgs),
     /// List the rules
-    Rules(rules::List),
+    Rules(rules::RulesArgs),
     /// Show the page of a rule, or the rules of a group
-    Explain(rules::Explain),
+    Explain(rules::ExplainArgs),
 }
 
 /// Runs the program with these arguments, the program's own name first, and returns its exit code.
@@ -103,16 +103,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
         match cli.command {
             None => check::run(&cli.check, &matches),
-            Some(Command::Check(arguments)) => check::run_with_files(&arguments, below()),
-            Some(Command::Inspect(arguments)) => inspect::run(&arguments),
-            Some(Command::Build(arguments)) => build::run(&arguments),
-            Some(Command::Dockerfile(arguments)) => dockerfile::run(&arguments, below()),
-            Some(Command::Freshen(arguments)) => freshen::run(&arguments),
-            Some(Command::Record(arguments)) => record::run(&arguments),
-            Some(Command::Verify(arguments)) => verify::run(&arguments, below()),
-            Some(Command::Diff(arguments)) => diff::run(&arguments),
-            Some(Command::Rules(arguments)) => rules::list(&arguments),
-            Some(Command::Explain(arguments)) => rules::explain(&arguments),
+            Some(CliCommand::Check(arguments)) => check::run_with_files(&arguments, below()),
+            Some(CliCommand::Inspect(arguments)) => inspect::run(&arguments),
+            Some(CliCommand::Build(arguments)) => build::run(&arguments),
+            Some(CliCommand::Dockerfile(arguments)) => dockerfile::run(&arguments, below()),
+            Some(CliCommand::Freshen(arguments)) => freshen::run(&arguments),
+            Some(CliCommand::Record(arguments)) => record::run(&arguments),
+            Some(CliCommand::Verify(arguments)) => verify::run(&arguments, below()),
+            Some(CliCommand::Diff(arguments)) => diff::run(&arguments),
+            Some(CliCommand::Rules(arguments)) => rules::list(&arguments),
+            Some(CliCommand::Explain(arguments)) => rules::explain(&arguments),
         }
     });
     answer.unwrap_or_else(|error| {

@@ -5,7 +5,7 @@
 
 use crate::rule::{Group, Level, Rule};
 use crate::rules;
-use crate::subject::Policy;
+use crate::subject::Expectations;
 
 pub mod table;
 
@@ -14,9 +14,9 @@ use jiff::civil::Date;
 /// Everything that was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    settings: Vec<Setting>,
+    settings: Vec<ScopedLevel>,
     /// What the user expects of the subjects.
-    pub policy: Policy,
+    pub expectations: Expectations,
     /// Programs are compiled again and compared, as with `--rebuild`.
     pub rebuild: bool,
     /// Findings that the user accepts.
@@ -30,7 +30,7 @@ const WARNINGS: &str = "warnings";
 
 /// A file that may configure the linter: its text, and the table in it that is ours.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
+pub struct ConfigSource<'a> {
     /// As it shall appear in messages.
     pub path: &'a str,
     /// The whole text.
@@ -64,7 +64,7 @@ pub struct Waiver {
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
-pub struct Error {
+pub struct ConfigError {
     /// `binlint.toml:12`, or the option as typed.
     pub place: String,
     /// What is wrong and what to write instead.
@@ -73,7 +73,7 @@ pub struct Error {
 
 /// One line of configuration about levels: the later one wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Setting {
+struct ScopedLevel {
     scope: Scope,
     level: Level,
 }
@@ -93,7 +93,7 @@ impl Config {
     /// # Errors
     /// A source that is not TOML, an unknown key, rule, group or level, a waiver without a reason:
     /// each with its line.
-    pub fn read(sources: &[Source<'_>]) -> Result<Config, Error> {
+    pub fn read(sources: &[ConfigSource<'_>]) -> Result<Config, ConfigError> {
         let mut config = Config::default();
         for source in sources {
             table::read(source, &mut config)?;
@@ -105,14 +105,14 @@ impl Config {
     ///
     /// # Errors
     /// No rule and no group has this name; the nearest name is suggested.
-    pub fn set(&mut self, option: &str, name: &str, level: Level) -> Result<(), Error> {
+    pub fn set(&mut self, option: &str, name: &str, level: Level) -> Result<(), ConfigError> {
         let place = format!("{option} {name}");
         if name == WARNINGS {
-            self.deny_warnings(level).map_err(|message| Error { place, message })?;
+            self.deny_warnings(level).map_err(|message| ConfigError { place, message })?;
             return Ok(());
         }
-        let scope = find_rule_or_group(name).map_err(|message| Error { place, message })?;
-        self.settings.push(Setting { scope, level });
+        let scope = find_rule_or_group(name).map_err(|message| ConfigError { place, message })?;
+        self.settings.push(ScopedLevel { scope, level });
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Config {
 
     /// The level that counts for this rule.
     pub fn level(&self, rule: &'static Rule) -> Level {
-        let applies = |setting: &&Setting| match setting.scope {
+        let applies = |setting: &&ScopedLevel| match setting.scope {
             Scope::Group(group) => group == rule.group,
             Scope::Rule(named) => named == rule,
         };
@@ -203,13 +203,13 @@ mod tests {
         find_rule(RULE).unwrap()
     }
 
-    fn own(text: &str) -> Result<Config, Error> {
-        Config::read(&[Source { path: "binlint.toml", text, table: &[] }])
+    fn own(text: &str) -> Result<Config, ConfigError> {
+        Config::read(&[ConfigSource { path: "binlint.toml", text, table: &[] }])
     }
 
     #[test]
     fn the_later_source_wins_and_a_rule_wins_over_its_group() {
-        let manifest = Source {
+        let manifest = ConfigSource {
             path: "Cargo.toml",
             text: "[workspace.metadata.binlint.levels]\nrelro-not-full = \"deny\"\nhardening = \"allow\"\n",
             table: &["workspace", "metadata", "binlint"],
@@ -301,8 +301,8 @@ mod tests {
              [[waivers]]\nrule = \"relro-not-full\"\nsubject = \"app\"\nreason = \"old loader\"\n\
              expires = 2027-01-31\n")
             .unwrap();
-        assert_eq!(config.policy.libc.as_deref(), Some("musl-static"));
-        assert_eq!(config.policy.builders, ["https://ci.example/1"]);
+        assert_eq!(config.expectations.libc.as_deref(), Some("musl-static"));
+        assert_eq!(config.expectations.builders, ["https://ci.example/1"]);
         let waiver = &config.waivers[0];
         assert_eq!(waiver.place, "binlint.toml:4");
         assert_eq!(waiver.subject.as_deref(), Some("app"));

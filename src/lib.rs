@@ -53,10 +53,10 @@ pub(crate) mod start;
 pub(crate) mod subject;
 pub(crate) mod toolchain;
 
-pub use crate::cargo::error::Error as WorkspaceError;
-pub use crate::config::Error as ConfigError;
+pub use crate::cargo::error::WorkspaceError;
+pub use crate::config::ConfigError;
 pub use crate::fact::{Confidence, Fact};
-pub use crate::report::{Checked, Report, SubjectReport, Summary, Waived};
+pub use crate::report::{AppliedWaiver, Report, RuleResult, SubjectReport, Summary};
 pub use crate::rootfs::error::{ImageError, LoadError};
 pub use crate::rule::{Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 pub use crate::session::Error;

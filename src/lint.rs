@@ -3,8 +3,8 @@
 use crate::config::{Config, Waiver};
 use crate::dockerfile::Dockerfile;
 use crate::report::base::Base;
-use crate::report::{Checked, Report, SubjectReport, Waived};
-use crate::rule::{Check, Finding, Level, Location, Outcome, Rule};
+use crate::report::{AppliedWaiver, Report, RuleResult, SubjectReport};
+use crate::rule::{CheckFn, Finding, Level, Location, Outcome, Rule};
 use crate::rules;
 use crate::rules::freshness::not_reproduced;
 use crate::subject::Facts;
@@ -16,12 +16,12 @@ pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Rep
     let subjects: Vec<SubjectReport> = subjects
         .into_iter()
         .map(|(name, mut facts)| {
-            facts.policy = config.policy.clone();
-            let mut checked = run_rules(&name, &facts, config, today, &mut used);
+            facts.expectations = config.expectations.clone();
+            let mut results = run_rules(&name, &facts, config, today, &mut used);
             if config.warnings_denied {
-                checked.iter_mut().for_each(deny);
+                results.iter_mut().for_each(deny);
             }
-            SubjectReport { name, facts, checked }
+            SubjectReport { name, facts, results }
         })
         .collect();
     let idle = config.waivers.iter().zip(used).filter(|(_, used)| !used).map(|(it, _)| it);
@@ -40,9 +40,9 @@ pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Rep
 }
 
 /// Makes an error of a warning, however weak its evidence is: whoever denies warnings wants none.
-fn deny(checked: &mut Checked) {
-    let Outcome::Fail(findings) = &mut checked.outcome else { return };
-    checked.level = Level::Deny;
+fn deny(result: &mut RuleResult) {
+    let Outcome::Fail(findings) = &mut result.outcome else { return };
+    result.level = Level::Deny;
     findings.iter_mut().for_each(|finding| finding.at_most = None);
 }
 
@@ -52,14 +52,14 @@ fn run_rules(
     config: &Config,
     today: Date,
     used: &mut [bool],
-) -> Vec<Checked> {
+) -> Vec<RuleResult> {
     let mut all = Vec::new();
     for &rule in rules::ALL {
         let advisory = facts.dockerfile.as_ref().is_some_and(|it| it.advisory);
         let cap = if advisory && !config.is_set(rule) { Level::Warn } else { Level::Deny };
         let level = config.level(rule).min(cap);
         // A Dockerfile is no program, and no program is a Dockerfile.
-        let of_dockerfile = matches!(rule.check, Check::Dockerfile(_));
+        let of_dockerfile = matches!(rule.check, CheckFn::Dockerfile(_));
         if level == Level::Allow || of_dockerfile != facts.dockerfile.is_some() {
             continue;
         }
@@ -68,30 +68,30 @@ fn run_rules(
             outcome = printable(outcome);
         }
         if let Some(dockerfile) = &facts.dockerfile
-            && let Some((rest, waived)) = ignored(rule, &outcome, dockerfile)
+            && let Some((rest, waiver)) = ignored(rule, &outcome, dockerfile)
         {
-            all.push(Checked {
+            all.push(RuleResult {
                 rule,
-                level: weigh(level, &waived.0),
-                outcome: waived.0,
-                waived: Some(waived.1),
+                level: weigh(level, &waiver.0),
+                outcome: waiver.0,
+                waiver: Some(waiver.1),
             });
             if rest.findings().is_empty() {
                 continue;
             }
-            all.push(Checked { rule, level: weigh(level, &rest), outcome: rest, waived: None });
+            all.push(RuleResult { rule, level: weigh(level, &rest), outcome: rest, waiver: None });
             continue;
         }
         let holding = config.waivers.iter().position(|waiver| holds(waiver, rule.id, name, today));
-        let waived = match (&outcome, holding) {
+        let waiver = match (&outcome, holding) {
             (Outcome::Fail(_), Some(index)) => {
                 used[index] = true;
                 let waiver = &config.waivers[index];
-                Some(Waived { reason: waiver.reason.clone(), place: waiver.place.clone() })
+                Some(AppliedWaiver { reason: waiver.reason.clone(), place: waiver.place.clone() })
             }
             _ => None,
         };
-        all.push(Checked { rule, level: weigh(level, &outcome), outcome, waived });
+        all.push(RuleResult { rule, level: weigh(level, &outcome), outcome, waiver });
     }
     all
 }
@@ -127,7 +127,7 @@ fn ignored(
     rule: &Rule,
     outcome: &Outcome,
     dockerfile: &Dockerfile,
-) -> Option<(Outcome, (Outcome, Waived))> {
+) -> Option<(Outcome, (Outcome, AppliedWaiver))> {
     let accepts = |finding: &Finding| {
         let Location::Line { line, .. } = &finding.location else { return None };
         dockerfile.ignores.iter().find(|it| {
@@ -140,9 +140,9 @@ fn ignored(
         outcome.findings().iter().partition(|it| accepts(it).is_some());
     let ignore = accepted.first().and_then(|it| accepts(it))?;
     let place = format!("{}:{}", dockerfile.path, ignore.line);
-    let waived = Waived { reason: ignore.reason.clone(), place };
+    let waiver = AppliedWaiver { reason: ignore.reason.clone(), place };
     let fail = |findings: Vec<&Finding>| Outcome::Fail(findings.into_iter().cloned().collect());
-    Some((fail(rest), (fail(accepted), waived)))
+    Some((fail(rest), (fail(accepted), waiver)))
 }
 
 /// A failed outcome weighs as much as its heaviest finding; anything else as its rule.
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::{Hardening, Relro};
-    use crate::config::Source;
+    use crate::config::ConfigSource;
 
     const RULE: &str = "relro-not-full";
 
@@ -185,24 +185,25 @@ mod tests {
         let binary = Binary { hardening, ..Binary::default() };
         let facts = Facts { binary: Some(binary), ..Facts::default() };
         let config =
-            Config::read(&[Source { path: "binlint.toml", text: config, table: &[] }]).unwrap();
+            Config::read(&[ConfigSource { path: "binlint.toml", text: config, table: &[] }])
+                .unwrap();
         lint(vec![("app".to_owned(), facts)], &config, jiff::civil::date(2026, 11, 23))
     }
 
-    fn checked(report: &Report) -> Option<&Checked> {
-        report.subjects[0].checked.iter().find(|it| it.rule.id == RULE)
+    fn results(report: &Report) -> Option<&RuleResult> {
+        report.subjects[0].results.iter().find(|it| it.rule.id == RULE)
     }
 
     #[test]
     fn an_allowed_rule_is_not_run() {
-        assert!(checked(&report("")).is_some());
-        assert!(checked(&report("[levels]\nrelro-not-full = \"allow\"")).is_none());
+        assert!(results(&report("")).is_some());
+        assert!(results(&report("[levels]\nrelro-not-full = \"allow\"")).is_none());
     }
 
     #[test]
     fn a_denied_finding_is_denied_unless_its_evidence_caps_it() {
         let report = report("[levels]\nrelro-not-full = \"deny\"");
-        assert_eq!(checked(&report).unwrap().level, Level::Deny);
+        assert_eq!(results(&report).unwrap().level, Level::Deny);
         let weak = Finding::new(crate::rule::Location::Subject, "x").at_most_warn();
         assert_eq!(weigh(Level::Deny, &weak.clone().into()), Level::Warn);
         let strong = Finding { at_most: None, ..weak.clone() };
@@ -214,14 +215,14 @@ mod tests {
     fn a_denied_warning_is_denied_whatever_its_evidence() {
         for (config, level) in [("", Level::Warn), ("[levels]\nwarnings = \"deny\"", Level::Deny)] {
             let report = report(config);
-            assert_eq!(checked(&report).unwrap().level, level);
+            assert_eq!(results(&report).unwrap().level, level);
             assert_eq!(report.is_clean(false), level == Level::Warn);
         }
-        let mut weak = Checked {
-            rule: checked(&report("")).unwrap().rule,
+        let mut weak = RuleResult {
+            rule: results(&report("")).unwrap().rule,
             level: Level::Warn,
             outcome: Finding::new(Location::Subject, "x").at_most_warn().into(),
-            waived: None,
+            waiver: None,
         };
         deny(&mut weak);
         assert_eq!((weak.level, weak.outcome.findings()[0].at_most), (Level::Deny, None));
@@ -239,7 +240,7 @@ mod tests {
             ("subject = \"other\"", false, Some("matches no finding")),
         ] {
             let report = report(&waiver(rest));
-            assert_eq!(checked(&report).unwrap().waived.is_some(), silenced, "{rest}");
+            assert_eq!(results(&report).unwrap().waiver.is_some(), silenced, "{rest}");
             assert_eq!(
                 report.notes.len(),
                 usize::from(note.is_some()),

@@ -16,6 +16,7 @@ pub mod gitlab;
 pub mod inspect;
 pub mod json;
 pub mod junit;
+pub mod labels;
 pub mod layers;
 pub mod lines;
 pub mod markdown;
@@ -24,7 +25,6 @@ pub mod rules;
 pub mod sarif;
 pub mod table;
 pub mod verdict;
-pub mod words;
 pub mod wrap;
 
 /// Everything that one run has to say.
@@ -66,7 +66,7 @@ pub struct SubjectReport {
     #[doc(hidden)]
     pub facts: Facts,
     /// One entry a rule that was run.
-    pub checked: Vec<Checked>,
+    pub results: Vec<RuleResult>,
 }
 
 /// One rule's answer about one subject.
@@ -80,7 +80,7 @@ pub struct SubjectReport {
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Checked {
+pub struct RuleResult {
     /// The rule.
     pub rule: &'static Rule,
     /// The level that counts: the configured one, capped by what the findings' evidence can carry.
@@ -88,7 +88,7 @@ pub struct Checked {
     /// The answer.
     pub outcome: Outcome,
     /// Set when the user accepts the findings.
-    pub waived: Option<Waived>,
+    pub waiver: Option<AppliedWaiver>,
 }
 
 /// The words with which the user accepted a finding.
@@ -103,7 +103,7 @@ pub struct Checked {
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waived {
+pub struct AppliedWaiver {
     /// Why it is acceptable.
     pub reason: String,
     /// Where that is configured.
@@ -131,9 +131,9 @@ impl SubjectReport {
     /// Counts this subject's answers.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
-        for checked in &self.checked {
-            let count = match (&checked.outcome, checked.level) {
-                (Outcome::Fail(_), _) if checked.waived.is_some() => &mut summary.waived,
+        for result in &self.results {
+            let count = match (&result.outcome, result.level) {
+                (Outcome::Fail(_), _) if result.waiver.is_some() => &mut summary.waived,
                 (Outcome::Fail(_), Level::Deny) => &mut summary.deny,
                 (Outcome::Fail(_), _) => &mut summary.warn,
                 (Outcome::Open(_), _) => &mut summary.open,
@@ -146,9 +146,10 @@ impl SubjectReport {
     }
 
     /// The failures that count, worst first, in the order of the groups.
-    pub fn failures(&self) -> Vec<&Checked> {
-        let counts = |it: &&Checked| matches!(it.outcome, Outcome::Fail(_)) && it.waived.is_none();
-        let mut failures: Vec<_> = self.checked.iter().filter(counts).collect();
+    pub fn failures(&self) -> Vec<&RuleResult> {
+        let counts =
+            |it: &&RuleResult| matches!(it.outcome, Outcome::Fail(_)) && it.waiver.is_none();
+        let mut failures: Vec<_> = self.results.iter().filter(counts).collect();
         failures.sort_by_key(|it| (std::cmp::Reverse(it.level), it.rule.group, it.rule.id));
         failures
     }

@@ -62,7 +62,7 @@ pub struct Rule {
     pub references: &'static [&'static str],
     /// The check; it declares the facts it needs.
     #[doc(hidden)]
-    pub check: Check,
+    pub check: CheckFn,
 }
 
 /// Where the pages of the rules are published, with a final slash. Empty while they are published
@@ -227,7 +227,7 @@ impl Rule {
 
     /// The lines of a Dockerfile that are found, with the level that counts there.
     pub fn of_dockerfile(&self, dockerfile: &Dockerfile) -> Vec<(u32, Level)> {
-        let Check::Dockerfile(check) = self.check else {
+        let CheckFn::Dockerfile(check) = self.check else {
             panic!("{} reads no Dockerfile", self.id)
         };
         let found = |finding: &Finding| match finding.location {
@@ -300,7 +300,7 @@ impl fmt::Display for Symptom {
 
 /// A check: it declares the facts it needs, so no check ever sees an input that was not given.
 #[derive(Debug, Clone, Copy)]
-pub enum Check {
+pub enum CheckFn {
     /// Needs the subject alone.
     Binary(fn(&Binary) -> Outcome),
     /// Needs the subject and the Cargo build that should have made it.
@@ -323,7 +323,7 @@ pub enum Check {
     Facts(Needs, fn(&Facts) -> Outcome),
 }
 
-impl Check {
+impl CheckFn {
     /// Runs the check. The one place where a missing input becomes *not applicable*.
     pub fn run(&self, facts: &Facts) -> Outcome {
         let binary = || facts.binary.as_ref().ok_or(NO_BINARY);
@@ -334,12 +334,12 @@ impl Check {
         let dockerfile = || facts.dockerfile.as_ref().ok_or(NO_DOCKERFILE);
         let answer = || -> Result<Outcome, &'static str> {
             Ok(match self {
-                Check::Binary(check) => check(binary()?),
-                Check::Build(check) => check(binary()?, build()?),
-                Check::Image(check) => check(image()?),
-                Check::Command(check) => commands(image()?, *check),
-                Check::InImage(check) => check(binary()?, image()?),
-                Check::Load(check) => {
+                CheckFn::Binary(check) => check(binary()?),
+                CheckFn::Build(check) => check(binary()?, build()?),
+                CheckFn::Image(check) => check(image()?),
+                CheckFn::Command(check) => commands(image()?, *check),
+                CheckFn::InImage(check) => check(binary()?, image()?),
+                CheckFn::Load(check) => {
                     let plan = load()?;
                     match (check(binary()?, image()?, plan), &plan.open) {
                         // What the plan did not come to is not in order because of that.
@@ -347,9 +347,9 @@ impl Check {
                         (outcome, _) => outcome,
                     }
                 }
-                Check::Record(check) => check(binary()?, record()?),
-                Check::Dockerfile(check) => dockerfile_outcome(dockerfile()?, *check),
-                Check::Facts(needs, check) => {
+                CheckFn::Record(check) => check(binary()?, record()?),
+                CheckFn::Dockerfile(check) => dockerfile_outcome(dockerfile()?, *check),
+                CheckFn::Facts(needs, check) => {
                     match needs.required.iter().find_map(|need| need.missing(facts)) {
                         Some(why) => return Err(why),
                         None => check(facts),
@@ -373,14 +373,14 @@ impl Check {
     pub const fn needs(&self) -> Needs {
         use Need::{Binary, Cargo, Dockerfile, Image, Loader, Record};
         let required: &'static [Need] = match self {
-            Check::Binary(_) => &[Binary],
-            Check::Build(_) => &[Binary, Cargo],
-            Check::Image(_) | Check::Command(_) => &[Image],
-            Check::InImage(_) => &[Binary, Image],
-            Check::Load(_) => &[Binary, Image, Loader],
-            Check::Record(_) => &[Binary, Record],
-            Check::Dockerfile(_) => &[Dockerfile],
-            Check::Facts(needs, _) => return *needs,
+            CheckFn::Binary(_) => &[Binary],
+            CheckFn::Build(_) => &[Binary, Cargo],
+            CheckFn::Image(_) | CheckFn::Command(_) => &[Image],
+            CheckFn::InImage(_) => &[Binary, Image],
+            CheckFn::Load(_) => &[Binary, Image, Loader],
+            CheckFn::Record(_) => &[Binary, Record],
+            CheckFn::Dockerfile(_) => &[Dockerfile],
+            CheckFn::Facts(needs, _) => return *needs,
         };
         Needs::new(required, &[])
     }
@@ -549,7 +549,7 @@ mod tests {
             |_: &Binary| Finding::new(Location::Subject, "x").fix("cargo build --release").into();
         let binary = Binary { path: "/app".to_owned(), ..Binary::default() };
         let mut facts = Facts { binary: Some(binary.clone()), ..Facts::default() };
-        let fix = |facts: &Facts| Check::Binary(check).run(facts).findings()[0].fix.clone();
+        let fix = |facts: &Facts| CheckFn::Binary(check).run(facts).findings()[0].fix.clone();
         assert_eq!(fix(&facts).as_deref(), Some("cargo build --release"));
         facts.image = Some(Image::default());
         assert_eq!(fix(&facts).as_deref(), Some("cargo build --release"));

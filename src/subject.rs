@@ -58,12 +58,12 @@ pub struct Facts {
     /// The Dockerfile that is linted: then there is no program.
     pub dockerfile: Option<Dockerfile>,
     /// What the user said to expect.
-    pub policy: Policy,
+    pub expectations: Expectations,
 }
 
 /// What the user said to expect of the subject; an empty field expects nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct Expectations {
     /// The target triple, from `--target` or configuration.
     pub triple: Option<String>,
     /// `glibc-dynamic`, `glibc-static`, `musl-static`, `musl-dynamic`.

@@ -8,9 +8,9 @@ use cargo_metadata::{DependencyKind, NodeDep, Package as MetadataPackage, Packag
 use crate::cargo::page_size::jemalloc_page_bits;
 use crate::cargo::rebuild::Rebuild;
 use crate::cargo::target_dir::outputs::stem;
-use crate::cargo::target_dir::outputs::{Output, Outputs};
-use crate::cargo::workspace::toml_tree::{Node, Place};
-use crate::cargo::workspace::{Asked, Query, Rustc, Workspace};
+use crate::cargo::target_dir::outputs::{BuiltBinary, Outputs};
+use crate::cargo::workspace::toml_tree::{TomlNode, TomlPlace};
+use crate::cargo::workspace::{Query, RequestedFeatures, RustcVersion, Workspace};
 
 pub mod empty_main;
 pub mod reach;
@@ -20,15 +20,15 @@ use crate::cargo::workspace::lockfile::Locked;
 use crate::cargo::workspace::profile::Profile;
 use crate::cargo::workspace::rustflags::{RustFlag, WithoutEffect};
 
-use crate::cargo::crate_freshness::Role;
-use crate::cargo::workspace::package_spec::Unit;
-use crate::cargo::workspace::resolve_profile::Sources;
+use crate::cargo::crate_freshness::CrateRole;
+use crate::cargo::workspace::package_spec::OverriddenPackage;
+use crate::cargo::workspace::resolve_profile::ProfileSources;
 
 /// The build of one subject.
 #[derive(Debug, Clone, Default)]
 pub struct Build {
     /// The package that the binary belongs to.
-    pub package: Package,
+    pub package: PackageLocation,
     /// The name of the binary target.
     pub bin: String,
     /// The directory of the workspace's root manifest.
@@ -36,17 +36,17 @@ pub struct Build {
     /// The profile as cargo resolves it.
     pub profile: Profile,
     /// The profile as rustc gets it: the same, after the flags of `rustflags`.
-    pub told: Profile,
+    pub effective_profile: Profile,
     /// Settings that an override of some package changes: `opt-level`, `overflow-checks`, ….
     pub overridden: Vec<String>,
     /// Why this profile and target were taken, as a sentence without a full stop.
-    pub chosen: String,
+    pub selection_reason: String,
     /// The target asked for; `None` builds for the host into cargo's directory of the host.
     pub target: Option<String>,
     /// The targets that the command or the configuration asks for, as cargo's directories call them.
-    pub asked_targets: Vec<String>,
+    pub requested_targets: Vec<String>,
     /// The compiler that cargo would use now.
-    pub rustc: Compiler,
+    pub rustc: RustcVersion,
     /// The program that cargo made.
     pub executable: PathBuf,
     /// Where the finished programs lie: `target/release`.
@@ -60,18 +60,18 @@ pub struct Build {
     /// Flags that stand where they have no effect.
     pub without_effect: Vec<WithoutEffect>,
     /// The features that were asked for.
-    pub asked: Asked,
+    pub requested_features: RequestedFeatures,
     /// Where it was asked, and what was typed there, for a line that can be typed there too.
-    pub typed: Typed,
+    pub invocation: InvocationContext,
     /// Every package that is linked into the binary, with its features; `None` without a
     /// dependency graph.
-    pub dependencies: Option<Vec<Dependency>>,
+    pub dependencies: Option<Vec<LinkedPackage>>,
     /// The packages of `Cargo.lock`; `None` where there is no lockfile.
     pub locked: Option<Vec<Locked>>,
     /// The toolchain that the workspace pins.
-    pub toolchain: Option<Toolchain>,
+    pub toolchain: Option<PinnedToolchain>,
     /// The packages that lie in directories: members, and path dependencies where they are known.
-    pub path_packages: Vec<Package>,
+    pub path_packages: Vec<PackageLocation>,
     /// What sources and target directory say of the subject; empty until they are compared.
     pub freshness: Freshness,
     /// What compiling it again said, where that was asked for.
@@ -84,7 +84,7 @@ pub struct Build {
 
 /// A package that lies in a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Package {
+pub struct PackageLocation {
     /// Package name.
     pub name: String,
     /// Package version.
@@ -99,7 +99,7 @@ pub struct Package {
 
 /// What a line has to repeat that is typed in the same place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed {
+pub struct InvocationContext {
     /// The working directory.
     pub cwd: PathBuf,
     /// `--manifest-path`, `--target-dir`, `--config`, with their values.
@@ -110,7 +110,7 @@ pub struct Typed {
 
 /// A package that is linked into the binary.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Dependency {
+pub struct LinkedPackage {
     /// Package name.
     pub name: String,
     /// Package version.
@@ -121,12 +121,9 @@ pub struct Dependency {
     pub always: bool,
 }
 
-/// What `rustc -vV` says.
-pub type Compiler = Rustc;
-
 /// The toolchain that a file of the workspace pins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Toolchain {
+pub struct PinnedToolchain {
     /// `stable`, `1.95.0`, `nightly-2026-05-15`.
     pub channel: Option<String>,
     /// The file that says so.
@@ -135,17 +132,17 @@ pub struct Toolchain {
 
 impl Build {
     /// The facts of one output. What cannot be read becomes a note.
-    pub fn new(workspace: &Workspace, outputs: &Outputs, output: &Output) -> Build {
+    pub fn new(workspace: &Workspace, outputs: &Outputs, output: &BuiltBinary) -> Build {
         let metadata = &workspace.metadata;
         let mut notes: Vec<String> = outputs_notes(workspace);
-        let manifest = Node::parse(&workspace.manifest.path, &workspace.manifest.text)
+        let manifest = TomlNode::parse(&workspace.manifest.path, &workspace.manifest.text)
             .unwrap_or_else(|error| {
                 notes.push(error.to_string());
-                Node::empty(Place::CommandLine)
+                TomlNode::empty(TomlPlace::CommandLine)
             });
         let host = workspace.rustc.host.clone();
         let triple = outputs.target.clone().or(host).unwrap_or_default();
-        let sources = Sources {
+        let sources = ProfileSources {
             manifest: &manifest,
             config: &workspace.config,
             triple: stem(&triple),
@@ -154,7 +151,7 @@ impl Build {
         let package = metadata.packages.iter().find(|package| package.id == output.package);
         let (unit, dependencies) = match package {
             Some(package) => (unit(workspace, package), dependencies(workspace, package)),
-            None => (Unit::default(), Vec::new()),
+            None => (OverriddenPackage::default(), Vec::new()),
         };
         let profile = crate::cargo::workspace::resolve_profile::resolve(
             sources,
@@ -190,11 +187,13 @@ impl Build {
                 sources,
                 &outputs.profile,
             ),
-            told: crate::cargo::workspace::rustflags::apply(&profile, &rustflags, &triple),
+            effective_profile: crate::cargo::workspace::rustflags::apply(
+                &profile, &rustflags, &triple,
+            ),
             profile,
-            chosen: outputs.why.clone(),
+            selection_reason: outputs.why.clone(),
             target: outputs.target.clone(),
-            asked_targets: workspace.targets.iter().map(|it| stem(it).to_owned()).collect(),
+            requested_targets: workspace.targets.iter().map(|it| stem(it).to_owned()).collect(),
             rustc: workspace.rustc.clone(),
             executable: output.path.clone(),
             profile_dir: outputs.directory.clone(),
@@ -206,8 +205,8 @@ impl Build {
                 .into(),
             without_effect: crate::cargo::workspace::rustflags::without_effect(sources, cfgs),
             rustflags,
-            asked: workspace.query.asked.clone(),
-            typed: typed(workspace, &output.package),
+            requested_features: workspace.query.requested_features.clone(),
+            invocation: invocation_context(workspace, &output.package),
             dependencies: package.and_then(|package| linked(workspace, &package.id)),
             locked,
             toolchain: toolchain(workspace),
@@ -226,14 +225,15 @@ impl Build {
 
     /// What the package holds beside `main`, a sentence each: more files, dependencies, texts of
     /// which none is in the subject.
-    pub fn beside_main(&self) -> Vec<String> {
+    pub fn evidence_of_real_program(&self) -> Vec<String> {
         let program = self.freshness.program();
         let files = program.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
         let linked = self.dependencies.iter().flatten().count();
-        let library = self.freshness.crates.iter().find(|it| it.role == Role::OwnLibrary);
+        let library = self.freshness.crates.iter().find(|it| it.role == CrateRole::OwnLibrary);
         let library = library.and_then(|it| it.tree.as_ref()).map_or(0, |tree| tree.files.len());
-        let texts = &self.freshness.texts;
-        let (wanted, none_found) = (texts.presence.wanted, texts.presence.found == 0);
+        let string_literals = &self.freshness.string_literals;
+        let (wanted, none_found) =
+            (string_literals.presence.wanted, string_literals.presence.found == 0);
         let signals = [
             (files > 1, format!("the crate has {files} source files")),
             (library > 0, format!("its package has a library of {library} source files")),
@@ -251,7 +251,7 @@ impl Build {
 
     /// Every word that rustc was told beside the profile, with its source: those that the unit's
     /// fingerprint says were in effect, and where there is no such unit, those in effect now.
-    pub fn words_to_rustc(&self) -> Vec<(String, String)> {
+    pub fn rustc_arguments(&self) -> Vec<(String, String)> {
         let unit = self.freshness.program().and_then(|program| program.unit.as_ref());
         let compiled = unit.and_then(|unit| Some((unit, unit.fingerprint.as_ref().ok()?)));
         if let Some((unit, fingerprint)) = compiled {
@@ -265,7 +265,7 @@ impl Build {
     /// which may have got the value by a variable or an argument. It says how to settle it. `value` is
     /// as TOML has it. A key of the profile that is not known may do the same.
     pub fn may_be_inline(&self, key: &str, value: &str) -> Option<String> {
-        if let Some(unknown) = self.told.unknown_keys.first() {
+        if let Some(unknown) = self.effective_profile.unknown_keys.first() {
             return Some(format!(
                 "profile {} sets `{unknown}`, which is not known here and may change `{key}`",
                 self.profile.name
@@ -293,7 +293,7 @@ impl Build {
     }
 }
 
-fn typed(workspace: &Workspace, package: &PackageId) -> Typed {
+fn invocation_context(workspace: &Workspace, package: &PackageId) -> InvocationContext {
     let query = &workspace.query;
     let path = |word: &str, path: &Option<PathBuf>| {
         let words = path.as_ref().map(|path| [word.to_owned(), path.display().to_string()]);
@@ -302,7 +302,7 @@ fn typed(workspace: &Workspace, package: &PackageId) -> Typed {
     let config = query.config.iter().flat_map(|it| ["--config".to_owned(), it.clone()]);
     let unnamed = Query { packages: Vec::new(), ..query.clone() };
     let by_default = workspace.selected(&unnamed).unwrap_or_default();
-    Typed {
+    InvocationContext {
         cwd: query.cwd.clone(),
         places: path("--manifest-path", &query.manifest_path)
             .into_iter()
@@ -318,9 +318,9 @@ fn outputs_notes(workspace: &Workspace) -> Vec<String> {
     missing.map(|why| format!("`cargo metadata` returned no dependency graph: {why}")).collect()
 }
 
-fn package_facts(package: &MetadataPackage) -> Package {
+fn package_facts(package: &MetadataPackage) -> PackageLocation {
     let manifest = PathBuf::from(package.manifest_path.clone());
-    Package {
+    PackageLocation {
         name: package.name.to_string(),
         version: package.version.to_string(),
         id: package.id.repr.clone(),
@@ -329,8 +329,8 @@ fn package_facts(package: &MetadataPackage) -> Package {
     }
 }
 
-fn unit(workspace: &Workspace, package: &MetadataPackage) -> Unit {
-    Unit {
+fn unit(workspace: &Workspace, package: &MetadataPackage) -> OverriddenPackage {
+    OverriddenPackage {
         name: package.name.to_string(),
         version: Some(package.version.to_string()),
         id: Some(package.id.repr.clone()),
@@ -341,7 +341,7 @@ fn unit(workspace: &Workspace, package: &MetadataPackage) -> Unit {
 
 /// The packages that the binary links directly: by the graph, or else those that the manifest
 /// declares for every build.
-fn dependencies(workspace: &Workspace, package: &MetadataPackage) -> Vec<Unit> {
+fn dependencies(workspace: &Workspace, package: &MetadataPackage) -> Vec<OverriddenPackage> {
     let metadata = &workspace.metadata;
     if let Some(resolve) = &metadata.resolve {
         let node = resolve.nodes.iter().find(|node| node.id == package.id);
@@ -360,20 +360,20 @@ fn dependencies(workspace: &Workspace, package: &MetadataPackage) -> Vec<Unit> {
         .dependencies
         .iter()
         .filter(|dep| dep.kind == DependencyKind::Normal && !dep.optional && dep.target.is_none())
-        .map(|dep| Unit {
+        .map(|dep| OverriddenPackage {
             name: dep.name.clone(),
             member: metadata
                 .packages
                 .iter()
                 .any(|package| dep.path.is_some() && package.name.as_str() == dep.name),
-            ..Unit::default()
+            ..OverriddenPackage::default()
         })
         .collect()
 }
 
 /// Everything that is linked into a package's binary: normal dependencies, all the way down.
 /// Procedural macros and what they need stay outside.
-fn linked(workspace: &Workspace, root: &PackageId) -> Option<Vec<Dependency>> {
+fn linked(workspace: &Workspace, root: &PackageId) -> Option<Vec<LinkedPackage>> {
     let resolve = workspace.metadata.resolve.as_ref()?;
     let nodes: HashMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let packages: HashMap<_, _> =
@@ -410,23 +410,23 @@ fn linked(workspace: &Workspace, root: &PackageId) -> Option<Vec<Dependency>> {
     let dependency = |id: &PackageId| {
         let package = packages.get(id)?;
         let features = nodes.get(id).map(|node| node.features.as_slice());
-        Some(Dependency {
+        Some(LinkedPackage {
             name: package.name.to_string(),
             version: package.version.to_string(),
             features: features.unwrap_or_default().iter().map(|it| it.to_string()).collect(),
             always: always.contains(id),
         })
     };
-    let mut linked: Vec<Dependency> =
+    let mut linked: Vec<LinkedPackage> =
         reached(&|_, dep| is_normal(dep)).into_iter().filter_map(dependency).collect();
     linked.sort();
     Some(linked)
 }
 
 /// The channel of a toolchain file: TOML, or in a file without an extension one bare line.
-fn toolchain(workspace: &Workspace) -> Option<Toolchain> {
+fn toolchain(workspace: &Workspace) -> Option<PinnedToolchain> {
     let file = workspace.toolchain.as_ref()?;
-    let node = Node::parse(&file.path, &file.text).ok();
+    let node = TomlNode::parse(&file.path, &file.text).ok();
     let named = node.as_ref().and_then(|node| node.get(["toolchain", "channel"])?.string());
     let bare = file.text.trim();
     let channel = match (named, bare.lines().count()) {
@@ -434,5 +434,5 @@ fn toolchain(workspace: &Workspace) -> Option<Toolchain> {
         (None, 1) if !bare.contains(['[', '=']) => Some(bare.to_owned()),
         _ => None,
     };
-    Some(Toolchain { channel, file: file.path.clone() })
+    Some(PinnedToolchain { channel, file: file.path.clone() })
 }

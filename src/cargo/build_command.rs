@@ -6,25 +6,25 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use cargo_metadata::{Message, PackageId, TargetKind};
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::workspace::Query;
 
 /// What a build did.
 #[derive(Debug, Clone, Default)]
-pub struct Built {
+pub struct BuildOutput {
     /// Cargo's exit code; 0 is success.
     pub code: u8,
     /// The programs, in cargo's order.
-    pub programs: Vec<Program>,
+    pub programs: Vec<BuiltProgram>,
     /// Executables that are no binaries of a package, tests aside: `the example \`demo\``.
     pub others: Vec<String>,
     /// Every library, program and build script, in cargo's order.
-    pub crates: Vec<Crate>,
+    pub crates: Vec<BuiltCrate>,
 }
 
 /// One crate that cargo compiled, or found compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Crate {
+pub struct BuiltCrate {
     /// Its package.
     pub package: PackageId,
     /// The kinds of the target: `bin`, `lib`, `custom-build`.
@@ -37,7 +37,7 @@ pub struct Crate {
 
 /// One program that cargo made or found made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
+pub struct BuiltProgram {
     /// Its package.
     pub package: PackageId,
     /// The name of the binary target.
@@ -53,9 +53,9 @@ pub struct Program {
 ///
 /// # Errors
 /// There is no cargo.
-pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
+pub fn build(query: &Query, words: &[String]) -> Result<BuildOutput, WorkspaceError> {
     let program = query.cargo();
-    let missing = |source| Error::CargoMissing { program: program.clone(), source };
+    let missing = |source| WorkspaceError::CargoMissing { program: program.clone(), source };
     let mut child = Command::new(&program)
         .arg("build")
         // Rendered diagnostics leave by standard error.
@@ -74,7 +74,7 @@ pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
             match serde_json::from_str(&line).unwrap_or(Message::TextLine(line)) {
                 // A test of a crate is another unit, and no part of any program.
                 Message::CompilerArtifact(made) if !made.profile.test => {
-                    crates.push(Crate {
+                    crates.push(BuiltCrate {
                         package: made.package_id.clone(),
                         kinds: made.target.kind.clone(),
                         name: made.target.name.clone(),
@@ -82,7 +82,7 @@ pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
                     });
                     match made.executable {
                         Some(path) if made.target.is_kind(TargetKind::Bin) => {
-                            programs.push(Program {
+                            programs.push(BuiltProgram {
                                 package: made.package_id,
                                 bin: made.target.name,
                                 path: path.into(),
@@ -110,7 +110,7 @@ pub fn build(query: &Query, words: &[String]) -> Result<Built, Error> {
         }
     }
     let status = child.wait().map_err(missing)?;
-    Ok(Built { code: exit_code(status), programs, others, crates })
+    Ok(BuildOutput { code: exit_code(status), programs, others, crates })
 }
 
 /// The code that a shell would see: of a cargo that a signal ended, 128 and the signal.

@@ -10,29 +10,29 @@ use crate::binary::address_space::AddressSpace;
 use crate::binary::{main_fn, panic_locations};
 use crate::cargo::build::Build;
 use crate::cargo::build::reach::Crates;
-use crate::cargo::compared::{Baked, Compared, NoCommit, Reach};
-use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::compared::{EnvInBinary, MainReach, MatchCount, MissingCommit};
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence;
-use crate::cargo::evidence::Names;
-use crate::cargo::evidence::linked::Libraries;
-use crate::cargo::evidence::mismatch::{Contradiction, Kind};
-use crate::cargo::evidence::texts::Texts;
+use crate::cargo::evidence::SourceNames;
+use crate::cargo::evidence::compared_strings::StringComparison;
+use crate::cargo::evidence::linked::LinkedLibraries;
+use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
 use crate::cargo::freshen_state;
-use crate::cargo::freshen_state::Ledger;
+use crate::cargo::freshen_state::FreshenState;
 use crate::cargo::fs;
 use crate::cargo::source::cfg::Cfg;
 use crate::cargo::source::files;
-use crate::cargo::source::files::{Reader, snapshot};
+use crate::cargo::source::files::{SourceReader, snapshot};
 use crate::cargo::source::module_tree;
 use crate::cargo::target_dir::units::{Unit, UnitKind, made_of};
 use crate::cargo::workspace::features::Declared;
 
 /// Larger programs are not compared: no compiler has made one yet.
-pub const LARGEST_PROGRAM: u64 = 4 << 30;
+pub const MAX_PROGRAM: u64 = 4 << 30;
 
 /// Where the crates of one build are.
 #[derive(Debug, Clone)]
-pub struct Place<'a> {
+pub struct BuildLocation<'a> {
     /// The workspace's packages.
     pub metadata: &'a Metadata,
     /// Cargo's build directory.
@@ -45,68 +45,69 @@ pub struct Place<'a> {
     pub made_at: Option<PathBuf>,
 }
 
-impl Place<'_> {
+impl BuildLocation<'_> {
     /// Whether what was looked at in the one holds in the other, of one workspace.
-    pub fn is_same(&self, other: &Place<'_>) -> bool {
-        let of = |place: &Place<'_>| {
-            let Place { build_dir, host, triple, made_at, .. } = place.clone();
+    pub fn is_same(&self, other: &BuildLocation<'_>) -> bool {
+        let of = |place: &BuildLocation<'_>| {
+            let BuildLocation { build_dir, host, triple, made_at, .. } = place.clone();
             (build_dir, host, triple, made_at)
         };
         of(self) == of(other)
     }
 
-    fn names(&self) -> Names<'_> {
+    fn names(&self) -> SourceNames<'_> {
         let workspace = self.metadata.workspace_root.as_std_path();
-        Names { workspace, made_at: self.made_at.as_deref() }
+        SourceNames { workspace, made_at: self.made_at.as_deref() }
     }
 }
 
 /// Compares; what several programs share is looked at once.
 #[derive(Debug)]
-pub struct Comparison<'a> {
+pub struct CrateComparison<'a> {
     /// Where.
-    pub place: Arc<Place<'a>>,
+    pub place: Arc<BuildLocation<'a>>,
     packages: Vec<&'a MetadataPackage>,
-    ledger: Option<Ledger>,
-    known: HashMap<(String, Role), Option<CrateState>>,
+    state_file: Option<FreshenState>,
+    known: HashMap<(String, CrateRole), Option<CrateFreshness>>,
     /// The sources, each read once.
-    pub reader: Reader,
+    pub reader: SourceReader,
 }
 
 /// What a program says of its crates.
 #[derive(Debug, Default)]
-pub struct Against {
+pub struct ProgramComparison {
     /// Its panic locations against the tokens.
-    pub locations: Compared,
+    pub locations: MatchCount,
     /// Its texts against theirs.
-    pub texts: Texts,
+    pub string_literals: StringComparison,
     /// Values of the environment of its build, and which of them are inside.
-    pub baked: Vec<Baked>,
+    pub env_in_binary: Vec<EnvInBinary>,
     /// The directories of packages that are inside.
     pub manifest_dirs: Vec<String>,
     /// What could not be compared.
     pub notes: Vec<String>,
 }
 
-impl<'a> Comparison<'a> {
+impl<'a> CrateComparison<'a> {
     /// Nothing is compared yet.
-    pub fn new(place: Place<'a>) -> Comparison<'a> {
+    pub fn new(place: BuildLocation<'a>) -> CrateComparison<'a> {
         let packages = place.metadata.packages.iter().filter(|it| it.source.is_none()).collect();
-        let ledger =
-            snapshot(&freshen_state::path(&place.build_dir), freshen_state::LARGEST).ok().flatten();
-        Comparison {
+        let state_file = snapshot(&freshen_state::path(&place.build_dir), freshen_state::MAX_BYTES)
+            .ok()
+            .flatten();
+        CrateComparison {
             place: Arc::new(place),
             packages,
-            ledger: ledger.and_then(|file| Ledger::parse(&file.bytes)),
+            state_file: state_file.and_then(|file| FreshenState::parse(&file.bytes)),
             known: HashMap::new(),
-            reader: Reader::new(files::Limits::default()),
+            reader: SourceReader::new(files::ReadLimits::default()),
         }
     }
 
     /// The crates in directories that this unit was made of, itself first among its package's own.
-    pub fn crates(&mut self, units: &[Unit], first: usize) -> Vec<CrateState> {
+    pub fn crates(&mut self, units: &[Unit], first: usize) -> Vec<CrateFreshness> {
         let own = self.package_of(&units[first]).map(|package| package.id.clone());
-        let mut states: Vec<CrateState> = made_of(units, first)
+        let mut states: Vec<CrateFreshness> = made_of(units, first)
             .into_iter()
             .filter_map(|index| self.of_unit(&units[index], own.as_ref()))
             .collect();
@@ -116,20 +117,22 @@ impl<'a> Comparison<'a> {
     }
 
     /// Without a target directory: every crate of the sources that the program may be made of.
-    pub fn without_units(&mut self, own: &str, bin: &str) -> Vec<CrateState> {
+    pub fn without_units(&mut self, own: &str, bin: &str) -> Vec<CrateFreshness> {
         let mut states = Vec::new();
         for package in self.packages.clone() {
             let is_own = package.id.repr == own;
             for target in &package.targets {
                 let role = match is_own {
-                    true if target.is_kind(TargetKind::Bin) && target.name == bin => Role::Program,
-                    true if is_library(target) => Role::OwnLibrary,
-                    false if is_library(target) => Role::Member,
-                    _ if target.is_kind(TargetKind::CustomBuild) => Role::BuildScript,
+                    true if target.is_kind(TargetKind::Bin) && target.name == bin => {
+                        CrateRole::Program
+                    }
+                    true if is_library(target) => CrateRole::OwnLibrary,
+                    false if is_library(target) => CrateRole::Member,
+                    _ if target.is_kind(TargetKind::CustomBuild) => CrateRole::BuildScript,
                     _ => continue,
                 };
                 let mut state = self.state(role, package, target, None);
-                self.judge(&mut state);
+                self.add_evidence(&mut state);
                 states.push(state);
             }
         }
@@ -145,8 +148,8 @@ impl<'a> Comparison<'a> {
         units: &[Unit],
         first: usize,
         build: &Build,
-        known: &[CrateState],
-    ) -> Vec<CrateState> {
+        known: &[CrateFreshness],
+    ) -> Vec<CrateFreshness> {
         let profile = &units[first].profile;
         // Build scripts and procedural macros lie in the host's directory of the profile.
         let is_compiled = |unit: &Unit| {
@@ -155,11 +158,11 @@ impl<'a> Comparison<'a> {
         let of_command: HashSet<usize> = (0..units.len())
             .filter(|index| matches!(units[*index].kind, UnitKind::Bin(_)))
             .filter(|index| {
-                !build.typed.names_package || units[*index].package == build.package.name
+                !build.invocation.names_package || units[*index].package == build.package.name
             })
             .flat_map(|index| made_of(units, index))
             .collect();
-        let mut stale: Vec<CrateState> = Vec::new();
+        let mut stale: Vec<CrateFreshness> = Vec::new();
         for index in (0..units.len()).filter(|index| of_command.contains(index)) {
             if index == first || !is_compiled(&units[index]) {
                 continue;
@@ -169,8 +172,8 @@ impl<'a> Comparison<'a> {
                 _ => self.of_unit(&units[index], None).into_iter().collect::<Vec<_>>(),
             };
             let is_known =
-                |it: &CrateState| known.iter().chain(&stale).any(|known| known.root == it.root);
-            let others: Vec<CrateState> = states
+                |it: &CrateFreshness| known.iter().chain(&stale).any(|known| known.root == it.root);
+            let others: Vec<CrateFreshness> = states
                 .into_iter()
                 .filter(|it| it.is_stale() && it.cargo_calls_it_fresh() && !is_known(it))
                 .collect();
@@ -180,7 +183,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// What the program's bytes say of its crates; contradictions become theirs.
-    pub fn against(&mut self, states: &mut [CrateState], program: &[u8], packed: bool) -> Against {
+    pub fn against(
+        &mut self,
+        states: &mut [CrateFreshness],
+        program: &[u8],
+        packed: bool,
+    ) -> ProgramComparison {
         let place = Arc::clone(&self.place);
         let names = place.names();
         let memory = AddressSpace::read(program);
@@ -188,23 +196,23 @@ impl<'a> Comparison<'a> {
         let places = memory.as_ref().map(|memory| panic_locations::of(memory, limits));
         let places = places.unwrap_or_default();
         let mapped = memory.as_ref().map_or(program, AddressSpace::mapped);
-        let mut against = Against {
+        let mut against = ProgramComparison {
             locations: evidence::positions(states, &places, names, &mut self.reader),
-            ..Against::default()
+            ..ProgramComparison::default()
         };
-        (against.baked, against.manifest_dirs) = evidence::environment(states, mapped);
+        (against.env_in_binary, against.manifest_dirs) = evidence::environment(states, mapped);
         if !packed {
             let profile =
                 states.first().and_then(|state| Some(state.unit.as_ref()?.profile.clone()));
             let libraries = profile.as_deref().map(|profile| self.libraries(&place, profile));
-            match evidence::texts::compare_texts(
+            match evidence::compared_strings::compare_strings(
                 states,
                 mapped,
                 names,
                 libraries.as_ref(),
                 &mut self.reader,
             ) {
-                Ok(texts) => against.texts = texts,
+                Ok(string_literals) => against.string_literals = string_literals,
                 Err(why) => against.notes.push(why),
             }
         }
@@ -212,9 +220,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// The libraries that programs of this profile are linked with.
-    fn libraries<'p>(&self, place: &'p Place<'_>, profile: &'p Path) -> Libraries<'p> {
+    fn libraries<'p>(
+        &self,
+        place: &'p BuildLocation<'_>,
+        profile: &'p Path,
+    ) -> LinkedLibraries<'p> {
         let targets = self.packages.iter().flat_map(|package| &package.targets);
-        Libraries {
+        LinkedLibraries {
             build_dir: &place.build_dir,
             profile,
             triples: place.triple.iter().chain(&place.host).map(String::as_str).collect(),
@@ -223,36 +235,41 @@ impl<'a> Comparison<'a> {
     }
 
     /// What should name a commit in these crates and names none.
-    pub fn no_commits(&mut self, states: &[CrateState]) -> Vec<NoCommit> {
+    pub fn missing_commits(&mut self, states: &[CrateFreshness]) -> Vec<MissingCommit> {
         let place = Arc::clone(&self.place);
-        evidence::versions::no_commits(states, place.names(), &place.build_dir, &mut self.reader)
+        evidence::versions::missing_commits(
+            states,
+            place.names(),
+            &place.build_dir,
+            &mut self.reader,
+        )
     }
 
     /// The crates of a program that Cargo made here, against its bytes.
-    fn of_program(&mut self, units: &[Unit], index: usize) -> Vec<CrateState> {
+    fn of_program(&mut self, units: &[Unit], index: usize) -> Vec<CrateFreshness> {
         let program = units[index].program();
-        let program = program.and_then(|it| snapshot(&it.path, LARGEST_PROGRAM).ok().flatten());
+        let program = program.and_then(|it| snapshot(&it.path, MAX_PROGRAM).ok().flatten());
         let mut states = self.crates(units, index);
         let (Some(program), Some(_)) = (program, states.first()) else { return states };
         self.against(&mut states, &program.bytes, false);
         let state = &mut states[0];
         let path = state.root.clone();
         if let Some(why) = state.other_main(&main_fn::read(&program.bytes).main) {
-            let kind = Kind::OtherMain(why);
-            state.contradictions.push(Contradiction { path, line: None, kind });
+            let kind = MismatchKind::OtherMain(why);
+            state.mismatches.push(Mismatch { path, line: None, kind });
         }
         states
     }
 
     /// One unit by itself, by all that needs no program: lists, digests, dates, the ledger.
-    fn of_unit(&mut self, unit: &Unit, own: Option<&PackageId>) -> Option<CrateState> {
+    fn of_unit(&mut self, unit: &Unit, own: Option<&PackageId>) -> Option<CrateFreshness> {
         let package = self.package_of(unit)?;
         let role = match &unit.kind {
-            UnitKind::Bin(_) => Role::Program,
-            UnitKind::Lib if own == Some(&package.id) => Role::OwnLibrary,
-            UnitKind::Lib => Role::Member,
-            UnitKind::BuildScript => Role::BuildScript,
-            UnitKind::BuildScriptRun | UnitKind::Other => Role::BuildScriptRun,
+            UnitKind::Bin(_) => CrateRole::Program,
+            UnitKind::Lib if own == Some(&package.id) => CrateRole::OwnLibrary,
+            UnitKind::Lib => CrateRole::Member,
+            UnitKind::BuildScript => CrateRole::BuildScript,
+            UnitKind::BuildScriptRun | UnitKind::Other => CrateRole::BuildScriptRun,
         };
         let key = (freshen_state::key(unit), role);
         if let Some(known) = self.known.get(&key) {
@@ -262,10 +279,10 @@ impl<'a> Comparison<'a> {
         let lists_nothing = matches!(&unit.dep_info, Some(Ok(info)) if info.files.is_empty());
         let state = self.target_of(package, &unit.kind).map(|target| {
             let mut state = self.state(role, package, target, Some(unit.clone()));
-            self.judge(&mut state);
+            self.add_evidence(&mut state);
             state
         });
-        let state = state.filter(|_| !lists_nothing || role == Role::BuildScriptRun);
+        let state = state.filter(|_| !lists_nothing || role == CrateRole::BuildScriptRun);
         self.known.insert(key, state.clone());
         state
     }
@@ -304,7 +321,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn judge(&mut self, state: &mut CrateState) {
+    fn add_evidence(&mut self, state: &mut CrateFreshness) {
         let place = Arc::clone(&self.place);
         let (names, build_dir) = (place.names(), place.build_dir.as_path());
         evidence::lists(state, names);
@@ -313,12 +330,12 @@ impl<'a> Comparison<'a> {
         if place.made_at.is_none() {
             evidence::times(state, names, build_dir, &mut self.reader);
         }
-        if state.role == Role::BuildScript {
+        if state.role == CrateRole::BuildScript {
             follow_main(std::slice::from_mut(state));
         }
         evidence::scripts::build_script(state, names);
-        if let Some(ledger) = &self.ledger {
-            evidence::remembered(state, names, ledger, &mut self.reader);
+        if let Some(state_file) = &self.state_file {
+            evidence::remembered(state, names, state_file, &mut self.reader);
         }
     }
 
@@ -333,17 +350,18 @@ impl<'a> Comparison<'a> {
 
     fn state(
         &mut self,
-        role: Role,
+        role: CrateRole,
         package: &MetadataPackage,
         target: &Target,
         unit: Option<Unit>,
-    ) -> CrateState {
-        let for_host = matches!(role, Role::BuildScript) || target.is_kind(TargetKind::ProcMacro);
+    ) -> CrateFreshness {
+        let for_host =
+            matches!(role, CrateRole::BuildScript) || target.is_kind(TargetKind::ProcMacro);
         let triple = if for_host { &self.place.host } else { &self.place.triple };
         let features = unit.as_ref().and_then(Unit::features).map(<[String]>::to_vec);
         let cfg = Cfg { features, triple: triple.clone() };
         let root = target.src_path.as_std_path();
-        let tree = (role != Role::BuildScriptRun).then(|| {
+        let tree = (role != CrateRole::BuildScriptRun).then(|| {
             let read = &mut |path: &Path| self.reader.read(path);
             Arc::new(module_tree::walk(root, directory(package), &cfg, read))
         });
@@ -359,7 +377,7 @@ impl<'a> Comparison<'a> {
             open.extend(unit.fingerprint.as_ref().err().cloned());
             open.extend(unit.dep_info.as_ref().and_then(|info| info.as_ref().err().cloned()));
         }
-        CrateState {
+        CrateFreshness {
             role,
             package: package.name.to_string(),
             crate_name: target.name.replace('-', "_"),
@@ -369,14 +387,14 @@ impl<'a> Comparison<'a> {
             root: evidence::shown(root, workspace),
             unit,
             tree,
-            contradictions: Vec::new(),
-            agreements: 0,
+            mismatches: Vec::new(),
+            matches: 0,
             proven: false,
-            untouched: false,
-            newer: Vec::new(),
-            level: Vec::new(),
-            late: Vec::new(),
-            reach: Reach::default(),
+            unchanged_inodes: false,
+            mtime_after: Vec::new(),
+            mtime_equal: Vec::new(),
+            ctime_after: Vec::new(),
+            reach: MainReach::default(),
             open,
         }
     }
@@ -384,23 +402,23 @@ impl<'a> Comparison<'a> {
 
 /// What contents say against units that dates and digests let pass, a clause each by the unit's
 /// name in the ledger: the same evidence that `check` denies by.
-pub fn contradicted(place: &Place<'_>, units: &[Unit]) -> HashMap<String, String> {
+pub fn mismatched_units(place: &BuildLocation<'_>, units: &[Unit]) -> HashMap<String, String> {
     let read = || {
         let mut found = HashMap::new();
-        let mut comparisons: HashMap<PathBuf, Comparison<'_>> = HashMap::new();
+        let mut comparisons: HashMap<PathBuf, CrateComparison<'_>> = HashMap::new();
         for (index, unit) in units.iter().enumerate() {
             let comparison = comparisons.entry(unit.profile.clone()).or_insert_with(|| {
                 let triple = unit.profile.parent().and_then(Path::to_str);
                 let triple = triple.filter(|it| !it.is_empty()).map(str::to_owned);
                 let triple = triple.or_else(|| place.host.clone());
-                Comparison::new(Place { triple, ..place.clone() })
+                CrateComparison::new(BuildLocation { triple, ..place.clone() })
             });
             let states = match unit.kind {
                 UnitKind::Bin(_) => comparison.of_program(units, index),
                 _ => comparison.of_unit(unit, None).into_iter().collect(),
             };
             for state in states {
-                let why = state.contradictions.first().map(Contradiction::describe);
+                let why = state.mismatches.first().map(Mismatch::describe);
                 if let (Some(unit), Some(why)) = (&state.unit, why) {
                     found.entry(freshen_state::key(unit)).or_insert(why);
                 }
@@ -445,13 +463,15 @@ pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf
 }
 
 /// What the first crate's `main` does in any case, followed through all of these.
-fn follow_main(states: &mut [CrateState]) {
-    let called = |it: &&CrateState| !matches!(it.role, Role::BuildScript | Role::BuildScriptRun);
+fn follow_main(states: &mut [CrateFreshness]) {
+    let called = |it: &&CrateFreshness| {
+        !matches!(it.role, CrateRole::BuildScript | CrateRole::BuildScriptRun)
+    };
     let reach = {
         let Some(first) = states.first() else { return };
         let Some(main) = first.main() else { return };
         let others = states[1..].iter().filter(called);
-        let crates: Vec<&CrateState> = std::iter::once(first).chain(others).collect();
+        let crates: Vec<&CrateFreshness> = std::iter::once(first).chain(others).collect();
         Crates::new(&crates).of(main)
     };
     states[0].reach = reach;

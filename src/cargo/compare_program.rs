@@ -9,22 +9,22 @@ use cargo_metadata::Metadata;
 use crate::binary::elf::record_section;
 use crate::cargo::build::Build;
 use crate::cargo::compare_crates;
-use crate::cargo::compare_crates::{Comparison, LARGEST_PROGRAM, Place, is_library};
-use crate::cargo::compared::Subject;
-use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::compare_crates::{BuildLocation, CrateComparison, MAX_PROGRAM, is_library};
+use crate::cargo::compared::ProgramBytes;
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence;
-use crate::cargo::freshness::{Freshness, Lies, Origin, Twin};
+use crate::cargo::freshness::{FileLocation, Freshness, NewerOutput, ProgramOrigin};
 use crate::cargo::fs;
-use crate::cargo::source::files::Reader;
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::source::module_tree;
 use crate::cargo::target_dir;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
-use crate::cargo::target_dir::{Output, TargetDir};
+use crate::cargo::target_dir::{OutputFile, TargetDir};
 use crate::cargo::workspace::Workspace;
 
 /// A workspace's sources and target directory: each is looked at once for all programs of it.
 #[derive(Debug)]
-pub struct Comparisons<'a> {
+pub struct ProgramComparisons<'a> {
     metadata: &'a Metadata,
     inner: Mutex<Inner<'a>>,
 }
@@ -32,29 +32,30 @@ pub struct Comparisons<'a> {
 #[derive(Debug, Default)]
 struct Inner<'a> {
     /// By where the programs are handed out and where the rest is kept.
-    directories: Vec<((PathBuf, PathBuf), Arc<Directory>)>,
+    directories: Vec<((PathBuf, PathBuf), Arc<ScannedTargetDir>)>,
     /// One of each place.
-    comparisons: Vec<Comparison<'a>>,
+    comparisons: Vec<CrateComparison<'a>>,
 }
 
 #[derive(Debug)]
-struct Directory {
+struct ScannedTargetDir {
     target: TargetDir,
     units: Vec<Unit>,
 }
 
-impl<'a> Comparisons<'a> {
+impl<'a> ProgramComparisons<'a> {
     /// Nothing is looked at yet.
-    pub fn new(workspace: &'a Workspace) -> Comparisons<'a> {
-        Comparisons { metadata: &workspace.metadata, inner: Mutex::default() }
+    pub fn new(workspace: &'a Workspace) -> ProgramComparisons<'a> {
+        ProgramComparisons { metadata: &workspace.metadata, inner: Mutex::default() }
     }
 
     /// Compares one subject with the workspace's sources and target directory.
     ///
     /// A record inside the subject is none of its own: Cargo made what is around it.
-    pub fn of(&self, build: &Build, subject: Subject<'_>) -> Freshness {
+    pub fn of(&self, build: &Build, subject: ProgramBytes<'_>) -> Freshness {
         let original = record_section::without(subject.bytes);
-        let subject = Subject { bytes: original.as_deref().unwrap_or(subject.bytes), ..subject };
+        let subject =
+            ProgramBytes { bytes: original.as_deref().unwrap_or(subject.bytes), ..subject };
         let read = || {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let freshness = read(self.metadata, &mut inner, build, subject);
@@ -67,26 +68,26 @@ impl<'a> Comparisons<'a> {
 }
 
 impl<'a> Inner<'a> {
-    fn directory(&mut self, metadata: &Metadata, build: &Build) -> Arc<Directory> {
+    fn directory(&mut self, metadata: &Metadata, build: &Build) -> Arc<ScannedTargetDir> {
         let key = (build.target_dir.clone(), build.build_dir.clone());
         if let Some((_, known)) = self.directories.iter().find(|(known, _)| *known == key) {
             return Arc::clone(known);
         }
         let packages = metadata.packages.iter().filter(|package| package.source.is_none());
         let names: Vec<&str> = packages.map(|package| package.name.as_str()).collect();
-        let limits = target_dir::Limits::default();
+        let limits = target_dir::ScanLimits::default();
         let target = target_dir::read(&key.0, &key.1, &names, limits);
         let units = target.units.iter().cloned().map(Unit::new).collect();
-        let directory = Arc::new(Directory { target, units });
+        let directory = Arc::new(ScannedTargetDir { target, units });
         self.directories.push((key, Arc::clone(&directory)));
         directory
     }
 
-    fn comparison(&mut self, place: Place<'a>) -> &mut Comparison<'a> {
+    fn comparison(&mut self, place: BuildLocation<'a>) -> &mut CrateComparison<'a> {
         let known = self.comparisons.iter().position(|it| it.place.is_same(&place));
         let index = known.unwrap_or(self.comparisons.len());
         if known.is_none() {
-            self.comparisons.push(Comparison::new(place));
+            self.comparisons.push(CrateComparison::new(place));
         }
         &mut self.comparisons[index]
     }
@@ -96,25 +97,25 @@ fn read<'a>(
     metadata: &'a Metadata,
     inner: &mut Inner<'a>,
     build: &Build,
-    subject: Subject<'_>,
+    subject: ProgramBytes<'_>,
 ) -> Freshness {
     let mut freshness = Freshness { read: true, ..Freshness::default() };
     let directory = inner.directory(metadata, build);
-    let Directory { target, units } = &*directory;
+    let ScannedTargetDir { target, units } = &*directory;
     freshness.notes.extend(target.notes.iter().cloned());
-    freshness.newer_twin = newer_twin(target, build, subject);
+    freshness.newer_output = newer_output(target, build, subject);
     freshness.nameless = nameless(metadata, build, subject);
     let elsewhere = subject.path.filter(|it| !fs::is_same_place(it, &build.executable));
     freshness.elsewhere = elsewhere.map(Path::to_path_buf);
     let (first, origin) = choose(units, build, subject);
-    let first = first.filter(|_| !origin.is_anothers());
+    let first = first.filter(|_| !origin.is_foreign());
     freshness.origin = origin;
     freshness.made_at = first.and_then(|first| {
         let root = &build.workspace_root;
         compare_crates::made_at(&units[first], root, &build.build_dir)
     });
 
-    let comparison = inner.comparison(Place {
+    let comparison = inner.comparison(BuildLocation {
         metadata,
         build_dir: build.build_dir.clone(),
         host: build.rustc.host.clone(),
@@ -126,15 +127,16 @@ fn read<'a>(
         None => comparison.without_units(&build.package.id, &build.bin),
     };
     let against = comparison.against(&mut states, subject.bytes, subject.packed);
-    (freshness.locations, freshness.texts) = (against.locations, against.texts);
-    (freshness.baked, freshness.manifest_dirs) = (against.baked, against.manifest_dirs);
+    (freshness.locations, freshness.string_literals) = (against.locations, against.string_literals);
+    (freshness.env_in_binary, freshness.manifest_dirs) =
+        (against.env_in_binary, against.manifest_dirs);
     freshness.notes.extend(against.notes);
-    freshness.no_commits = comparison.no_commits(&states);
+    freshness.missing_commits = comparison.missing_commits(&states);
     freshness.chef_stubs = states
         .first()
-        .filter(|state| state.role == Role::Program)
+        .filter(|state| state.role == CrateRole::Program)
         .is_some_and(|state| is_chef_stub(state, &mut comparison.reader));
-    if let (Some(first), true) = (first, states.iter().any(CrateState::is_stale)) {
+    if let (Some(first), true) = (first, states.iter().any(CrateFreshness::is_stale)) {
         freshness.also_stale = comparison.also_stale(units, first, build, &states);
     }
     freshness.crates = states;
@@ -142,7 +144,11 @@ fn read<'a>(
 }
 
 /// The unit whose output the subject is, or else the one that Cargo handed out last.
-fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>, Origin) {
+fn choose(
+    units: &[Unit],
+    build: &Build,
+    subject: ProgramBytes<'_>,
+) -> (Option<usize>, ProgramOrigin) {
     let named = |index: &usize| {
         let unit = &units[*index];
         unit.kind == UnitKind::Bin(build.bin.clone()) && unit.package == build.package.name
@@ -151,14 +157,14 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
     if candidates.is_empty() {
         let why =
             format!("{} holds no unit of `{}` that is known", build.build_dir.display(), build.bin);
-        return (None, Origin::NoUnit(why));
+        return (None, ProgramOrigin::NoUnit(why));
     }
     let inode = subject.path.and_then(target_dir::output).and_then(|output| output.inode);
     let is_linked = |index: &usize| {
         inode.is_some() && units[*index].program().is_some_and(|it| it.inode == inode)
     };
     if let Some(index) = candidates.iter().copied().find(is_linked) {
-        return (Some(index), Origin::Output);
+        return (Some(index), ProgramOrigin::Output);
     }
     let size = subject.bytes.len() as u64;
     let is_equal = |index: &usize| {
@@ -167,7 +173,7 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
         })
     };
     if let Some(index) = candidates.iter().copied().find(is_equal) {
-        return (Some(index), Origin::Output);
+        return (Some(index), ProgramOrigin::Output);
     }
     // Not an output: what Cargo handed out last is what it should have been. Who writes to the very
     // file that was handed out, as `strip` does, cuts its link to the unit; its build-id tells then,
@@ -184,28 +190,28 @@ fn choose(units: &[Unit], build: &Build, subject: Subject<'_>) -> (Option<usize>
     candidates.sort_by_key(|index| std::cmp::Reverse(rank(index)));
     let same_build_id = |index: &usize| {
         let output = units[*index].program()?;
-        evidence::same_build_id(&output.path, subject, LARGEST_PROGRAM)
+        evidence::same_build_id(&output.path, subject, MAX_PROGRAM)
     };
     let is_same = |index: &usize| same_build_id(index) == Some(true);
     let index = candidates.iter().copied().find(is_same).or(candidates.first().copied());
     let output = index.and_then(|index| units[index].program());
     let origin = match output {
-        Some(output) => Origin::Differs {
+        Some(output) => ProgramOrigin::Differs {
             same_build_id: index.as_ref().and_then(same_build_id),
             output: output.path.clone(),
-            lies: match subject.path {
-                Some(path) if fs::is_inside(path, &build.target_dir) => Lies::InTargetDir,
-                Some(_) => Lies::OnThisMachine,
-                None => Lies::InAnImage,
+            location: match subject.path {
+                Some(path) if fs::is_inside(path, &build.target_dir) => FileLocation::InTargetDir,
+                Some(_) => FileLocation::OnThisMachine,
+                None => FileLocation::InAnImage,
             },
         },
-        None => Origin::NoUnit(format!("the output of `{}` is gone", build.bin)),
+        None => ProgramOrigin::NoUnit(format!("the output of `{}` is gone", build.bin)),
     };
     (index, origin)
 }
 
 /// The subject's name when it lies where Cargo hands programs out and no target has this name.
-fn nameless(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Option<String> {
+fn nameless(metadata: &Metadata, build: &Build, subject: ProgramBytes<'_>) -> Option<String> {
     let path = subject.path?;
     let name = path.file_name()?.to_str()?;
     let handed_out =
@@ -219,10 +225,14 @@ fn nameless(metadata: &Metadata, build: &Build, subject: Subject<'_>) -> Option<
 }
 
 /// The newest file of the subject's name and profile in another target's directory.
-fn newer_twin(target: &TargetDir, build: &Build, subject: Subject<'_>) -> Option<Twin> {
+fn newer_output(
+    target: &TargetDir,
+    build: &Build,
+    subject: ProgramBytes<'_>,
+) -> Option<NewerOutput> {
     let path = subject.path?;
     let own = target_dir::output(path)?;
-    let is_subject = |output: &Output| output.inode.is_some() && output.inode == own.inode;
+    let is_subject = |output: &OutputFile| output.inode.is_some() && output.inode == own.inode;
     let home = target.profiles.iter().find(|it| {
         it.uplifted.iter().any(|output| is_subject(output) && fs::is_same_place(&output.path, path))
     })?;
@@ -238,7 +248,7 @@ fn newer_twin(target: &TargetDir, build: &Build, subject: Subject<'_>) -> Option
             output.path.file_name() == Some(name) && output.modified > own.modified
         })
         .max_by_key(|(_, output)| output.modified)
-        .map(|(profile, output)| Twin {
+        .map(|(profile, output)| NewerOutput {
             path: output.path.clone(),
             written: output.modified,
             subject_written: own.modified,
@@ -253,7 +263,7 @@ fn newer_twin(target: &TargetDir, build: &Build, subject: Subject<'_>) -> Option
 
 /// Whether a manifest and its root file are what `cargo chef cook` writes: every local version
 /// masked as 0.0.1, targets spelled out with keys that people leave out, `fn main() {}`.
-fn is_chef_stub(state: &CrateState, reader: &mut Reader) -> bool {
+fn is_chef_stub(state: &CrateFreshness, reader: &mut SourceReader) -> bool {
     let stub = state.version == "0.0.1"
         && state.tree.as_ref().is_some_and(|tree| tree.files.len() == 1)
         && state.main().is_some_and(|main| main.tokens == 0);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// How many were compared, and how many fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct MatchCount {
     /// Compared.
     pub checked: usize,
     /// Fitting.
@@ -13,7 +13,7 @@ pub struct Compared {
 
 /// One value from the environment of the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Baked {
+pub struct EnvInBinary {
     /// The variable.
     pub name: String,
     /// Its value at the time.
@@ -24,7 +24,7 @@ pub struct Baked {
 
 /// A variable or constant that should name a commit and names none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NoCommit {
+pub struct MissingCommit {
     /// Its name.
     pub name: String,
     /// What it was in the place of a commit; `None`: not set.
@@ -35,7 +35,7 @@ pub struct NoCommit {
 
 /// The bytes that are judged.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct ProgramBytes<'a> {
     /// Where they lie on this machine, when they do.
     pub path: Option<&'a Path>,
     /// All of them.
@@ -48,7 +48,7 @@ pub struct Subject<'a> {
 
 /// What is sure of a `main`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub enum MainReach {
     /// It may come to nothing: what it calls is at hand, and nothing in it is sure to be done.
     #[default]
     Nothing,

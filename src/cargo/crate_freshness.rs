@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::binary::MainVerdict;
-use crate::cargo::compared::Reach;
-use crate::cargo::evidence::mismatch::{Contradiction, Kind};
-use crate::cargo::file_time::Moment;
+use crate::cargo::compared::MainReach;
+use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
+use crate::cargo::file_time::FileTime;
 use crate::cargo::source::module_tree::ModuleTree;
 use crate::cargo::source::tokens::{MainFunction, Scan};
 use crate::cargo::target_dir::units::Unit;
@@ -15,7 +15,7 @@ use crate::fact::Fact;
 
 /// What a crate is to the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
+pub enum CrateRole {
     /// The program itself.
     Program,
     /// The library of its own package.
@@ -30,9 +30,9 @@ pub enum Role {
 
 /// One crate: what it was compiled from and what it would be compiled from now.
 #[derive(Debug, Clone)]
-pub struct CrateState {
+pub struct CrateFreshness {
     /// What it is to the subject.
-    pub role: Role,
+    pub role: CrateRole,
     /// Its package.
     pub package: String,
     /// The name of the crate, as code says it.
@@ -50,30 +50,30 @@ pub struct CrateState {
     /// Its files now; `None` for a build script's run.
     pub tree: Option<Arc<ModuleTree>>,
     /// What cannot be if it was compiled from these files.
-    pub contradictions: Vec<Contradiction>,
+    pub mismatches: Vec<Mismatch>,
     /// How many pieces of evidence say that it was.
-    pub agreements: usize,
+    pub matches: usize,
     /// Whether every source's digest is the one that was compiled.
     pub proven: bool,
     /// Whether no inode of its files, nor of the directories that they lie in, changed since the
     /// compilation began: nobody can set those times.
-    pub untouched: bool,
+    pub unchanged_inodes: bool,
     /// Files that Cargo looks at and that were written after the anchor: Cargo would rebuild.
-    pub newer: Vec<(String, Moment)>,
+    pub mtime_after: Vec<(String, FileTime)>,
     /// Files as old as the anchor, as far as the file system tells: Cargo would not.
-    pub level: Vec<String>,
+    pub mtime_equal: Vec<String>,
     /// Files whose inode changed after the anchor though they are dated before it.
-    pub late: Vec<String>,
+    pub ctime_after: Vec<String>,
     /// What `main` does in any case.
-    pub reach: Reach,
+    pub reach: MainReach,
     /// Why something could not be compared.
     pub open: Vec<String>,
 }
 
-impl CrateState {
+impl CrateFreshness {
     /// Whether something says that it was compiled from other files.
     pub fn is_stale(&self) -> bool {
-        !self.contradictions.is_empty()
+        !self.mismatches.is_empty()
     }
 
     /// Whether Cargo would leave the unit as it is, as far as its own files decide it.
@@ -85,18 +85,18 @@ impl CrateState {
             return false;
         }
         match unit.is_compared_by_checksum() {
-            true => self.contradictions.is_empty(),
+            true => self.mismatches.is_empty(),
             // A file that is listed and gone makes Cargo compile again as well.
             false => {
-                let is_gone = |it: &Contradiction| it.kind == Kind::Gone;
-                self.newer.is_empty() && !self.contradictions.iter().any(is_gone)
+                let is_gone = |it: &Mismatch| it.kind == MismatchKind::Gone;
+                self.mtime_after.is_empty() && !self.mismatches.iter().any(is_gone)
             }
         }
     }
 
     /// Whether it belongs to the program's own package and is no build script.
     pub fn is_own(&self) -> bool {
-        matches!(self.role, Role::Program | Role::OwnLibrary)
+        matches!(self.role, CrateRole::Program | CrateRole::OwnLibrary)
     }
 
     /// The files that Cargo looks at, as it lists them, for a person.
@@ -131,15 +131,15 @@ impl CrateState {
         if let Some(why) = self.open.first() {
             return Some(why.clone());
         }
-        if let Some((file, when)) = self.newer.first() {
+        if let Some((file, when)) = self.mtime_after.first() {
             let why = format!("{file} was written at {when}, after the build began");
             return Some(format!("{why}: cargo would compile it again"));
         }
-        if let Some(file) = self.level.first() {
+        if let Some(file) = self.mtime_equal.first() {
             let why = format!("{file} is dated as the build began");
             return Some(format!("{why}: cargo would not see a change of that moment"));
         }
-        if let Some(file) = self.late.first() {
+        if let Some(file) = self.ctime_after.first() {
             let why = format!("{file} came here after the build began and is dated before it");
             return Some(format!("{why}: cargo would not see what changed in it"));
         }
@@ -152,13 +152,13 @@ impl CrateState {
             return None;
         }
         let package = &self.package;
-        if let Some((file, when)) = self.newer.first() {
+        if let Some((file, when)) = self.mtime_after.first() {
             return Some(format!(
                 "{file} was written at {when}, after the build script of `{package}` ran: cargo would \
                  run it again"
             ));
         }
-        let late = self.late.first().map(|file| {
+        let late = self.ctime_after.first().map(|file| {
             format!(
                 "{file} came here after the build script of `{package}` ran and is dated before it: \
                  cargo will not run it again, and nothing here kept what it read"
@@ -192,7 +192,7 @@ impl CrateState {
     /// Whether `main` calls something and may still come to nothing, unless it has surely been so
     /// since the build.
     pub fn may_come_to_nothing(&self) -> bool {
-        !self.untouched && self.main().is_some_and(|main| main.tokens > 0 && main.calls)
+        !self.unchanged_inodes && self.main().is_some_and(|main| main.tokens > 0 && main.calls)
     }
 
     /// Whether the features decide that `main` does nothing: nothing of its body is compiled, or
@@ -217,12 +217,12 @@ impl CrateState {
         let place = self.main_place()?;
         let names = |wanted: &[&str]| main.macros.iter().any(|it| wanted.contains(&it.as_str()));
         match found.value? {
-            MainVerdict::Empty if self.reach == Reach::Acts => {
+            MainVerdict::Empty if self.reach == MainReach::Acts => {
                 Some(format!("its `main` does nothing, unlike the one at {place}"))
             }
             MainVerdict::HelloWorld
                 if main.tokens > 0
-                    && !main.texts.iter().any(|it| it.starts_with("Hello, world!")) =>
+                    && !main.string_literals.iter().any(|it| it.starts_with("Hello, world!")) =>
             {
                 Some(format!("its `main` prints `Hello, world!`, unlike the one at {place}"))
             }
@@ -230,7 +230,7 @@ impl CrateState {
                 if main.tokens > 0
                     && !names(&["todo", "unimplemented"])
                     && !main
-                        .texts
+                        .string_literals
                         .iter()
                         .any(|it| !it.is_empty() && found.evidence.contains(it.trim())) =>
             {

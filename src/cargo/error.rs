@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum WorkspaceError {
     /// There is no such file, it may not be read, or it is no regular file.
     #[error("cannot read {}: {}", path.display(), said_of(source))]
     Read {

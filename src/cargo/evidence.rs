@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use crate::binary::panic_locations::PanicLocation;
-use crate::cargo::compared::{Baked, Compared, Subject};
-use crate::cargo::crate_freshness::{CrateState, Role};
-use crate::cargo::evidence::mismatch::{Contradiction, Kind};
-use crate::cargo::freshen_state::Ledger;
+use crate::cargo::compared::{EnvInBinary, MatchCount, ProgramBytes};
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
+use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
+use crate::cargo::freshen_state::FreshenState;
 use crate::cargo::fs::{self, is_directory, is_regular};
 use crate::cargo::source::cfg::Compiled;
 use crate::cargo::source::files;
-use crate::cargo::source::files::{Reader, snapshot};
+use crate::cargo::source::files::{SourceReader, snapshot};
 use crate::cargo::source::module_tree::{ModuleTree, normalized};
 use crate::cargo::source::tokens::positions::TokenStarts;
 use crate::cargo::source::tokens::starts;
@@ -22,29 +22,29 @@ use crate::digest::sha256_hex;
 use crate::toolchain::dep_info::PathBase;
 use crate::toolchain::fingerprint::Local;
 
+pub mod compared_strings;
 pub mod digests;
 pub mod edited_strings;
 pub mod linked;
 pub mod mismatch;
 pub mod scripts;
-pub mod texts;
 pub mod unchanged_inodes;
 pub mod versions;
 
-use crate::cargo::evidence::unchanged_inodes::untouched_since;
+use crate::cargo::evidence::unchanged_inodes::unchanged_since;
 
 /// How many of one kind are kept to be shown.
 pub const SHOWN: usize = 20;
 
 /// More files than a package has.
-const MOST_FILES: usize = 20_000;
+const MAX_FILES: usize = 20_000;
 
 /// Bytes of a library's metadata; the largest are below 200 MB.
-const LARGEST_METADATA: u64 = 1 << 30;
+const MAX_METADATA: u64 = 1 << 30;
 
 /// A place in a source, with what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct SourceExcerpt {
     /// Relative to the workspace where it lies in it.
     pub path: String,
     /// From 1.
@@ -55,14 +55,14 @@ pub struct Shown {
 
 /// The directories that names of sources are relative to.
 #[derive(Debug, Clone, Copy)]
-pub struct Names<'a> {
+pub struct SourceNames<'a> {
     /// The workspace's root.
     pub workspace: &'a Path,
     /// Where it was when the target directory was filled, if elsewhere.
     pub made_at: Option<&'a Path>,
 }
 
-impl Names<'_> {
+impl SourceNames<'_> {
     /// The name that rustc was given for a file: relative to the workspace, absolute elsewhere.
     fn given(&self, path: &Path) -> String {
         shown(path, self.workspace)
@@ -79,8 +79,8 @@ fn is_readable(tree: &ModuleTree) -> bool {
     tree.root_file().is_some()
 }
 
-fn contradict(state: &mut CrateState, path: String, line: Option<u32>, kind: Kind) {
-    state.contradictions.push(Contradiction { path, line, kind });
+fn add_mismatch(state: &mut CrateFreshness, path: String, line: Option<u32>, kind: MismatchKind) {
+    state.mismatches.push(Mismatch { path, line, kind });
 }
 
 /// Whether the unit lists a file that is there under this directory.
@@ -107,7 +107,7 @@ pub fn listed_files(unit: &Unit, directory: &Path, build_dir: &Path) -> Vec<Path
 }
 
 /// The list of files that the crate was compiled from, against the module tree.
-pub fn lists(state: &mut CrateState, names: Names<'_>) {
+pub fn lists(state: &mut CrateFreshness, names: SourceNames<'_>) {
     let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
     let Some(Ok(info)) = &unit.dep_info else { return };
     if info.files.is_empty() || !is_readable(tree) {
@@ -151,17 +151,22 @@ pub fn lists(state: &mut CrateState, names: Names<'_>) {
         .filter(|path| matches!(snapshot(path, u64::MAX), Ok(None)))
         .map(|path| names.given(&path))
         .collect();
-    state.agreements += usize::from(absent.is_empty() && gone.is_empty());
+    state.matches += usize::from(absent.is_empty() && gone.is_empty());
     for path in absent {
-        contradict(state, path, None, Kind::NotCompiled);
+        add_mismatch(state, path, None, MismatchKind::NotCompiled);
     }
     for path in gone {
-        contradict(state, path, None, Kind::Gone);
+        add_mismatch(state, path, None, MismatchKind::Gone);
     }
 }
 
 /// What Cargo would compare: modification times against the anchor.
-pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader: &mut Reader) {
+pub fn times(
+    state: &mut CrateFreshness,
+    names: SourceNames<'_>,
+    build_dir: &Path,
+    reader: &mut SourceReader,
+) {
     let Some(unit) = &state.unit else { return };
     let Some(anchor) = unit.anchor else { return };
     let rerun = unit.fingerprint.iter().flat_map(|it| &it.local).filter_map(|local| match local {
@@ -171,21 +176,21 @@ pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader:
     let watched: Vec<PathBuf> = rerun.flatten().map(|path| state.directory.join(path)).collect();
     // A run that named no file may have read any of its package.
     if unit.kind == UnitKind::BuildScriptRun && unit.is_compared_by_all_files() {
-        let files = files::files_below(&state.directory, MOST_FILES);
+        let files = files::files_below(&state.directory, MAX_FILES);
         let late = files.iter().filter(|path| !path.starts_with(build_dir)).find(|path| {
             let times = files::newest(path);
             times.is_some_and(|(modified, changed)| {
                 modified <= anchor && changed.is_some_and(|changed| changed > anchor)
             })
         });
-        state.late.extend(late.map(|path| names.given(path)));
+        state.ctime_after.extend(late.map(|path| names.given(path)));
     }
     let mut seen = Vec::new();
     let listed = listed_files(unit, &state.directory, build_dir);
     let mut since = listed
         .iter()
-        .map(|path| untouched_since(path, &state.directory, names.workspace, build_dir));
-    state.untouched = unit.anchor_is_cargos
+        .map(|path| unchanged_since(path, &state.directory, names.workspace, build_dir));
+    state.unchanged_inodes = unit.anchor_is_cargos
         && !listed.is_empty()
         && since.all(|since| since.is_some_and(|since| since < anchor));
     for path in listed {
@@ -201,18 +206,23 @@ pub fn times(state: &mut CrateState, names: Names<'_>, build_dir: &Path, reader:
     for (path, modified, changed) in seen {
         let name = names.given(&path);
         if modified > anchor && !modified.same_but_for_truncation(anchor) {
-            state.newer.push((name, modified));
+            state.mtime_after.push((name, modified));
         } else if modified.same_but_for_truncation(anchor) {
-            state.level.push(name);
+            state.mtime_equal.push(name);
         } else if changed.is_some_and(|changed| changed > anchor) {
-            state.late.push(name);
+            state.ctime_after.push(name);
         }
     }
 }
 
 /// What `freshen` saw when it last knew the unit to match its files, against the files.
-pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, reader: &mut Reader) {
-    let Some(entry) = state.unit.as_ref().and_then(|unit| ledger.entry(unit)) else { return };
+pub fn remembered(
+    state: &mut CrateFreshness,
+    names: SourceNames<'_>,
+    state_file: &FreshenState,
+    reader: &mut SourceReader,
+) {
+    let Some(entry) = state.unit.as_ref().and_then(|unit| state_file.entry(unit)) else { return };
     let mut is_same = |name: &String, digest: &String| {
         let file = reader.read(&names.workspace.join(name)).ok().flatten();
         file.is_some_and(|file| sha256_hex(&file.bytes) == *digest)
@@ -223,37 +233,37 @@ pub fn remembered(state: &mut CrateState, names: Names<'_>, ledger: &Ledger, rea
         .filter(|(name, sha256)| !is_same(name, sha256))
         .map(|it| it.0.clone())
         .collect();
-    state.agreements += entry.files.len() - other.len();
+    state.matches += entry.files.len() - other.len();
     state.proven |= other.is_empty() && !entry.files.is_empty();
     let by_all_files = state.unit.iter().any(Unit::is_compared_by_all_files);
     for name in other {
         match by_all_files {
             // A run that names no file is compared with all of the package, which may mean nothing.
             true => state.open.push(format!("{name} changed since the build script ran")),
-            false => contradict(state, name, None, Kind::Changed),
+            false => add_mismatch(state, name, None, MismatchKind::Changed),
         }
     }
 }
 
 /// The panic locations of a program, against the tokens of the sources.
 pub fn positions(
-    states: &mut [CrateState],
+    states: &mut [CrateFreshness],
     locations: &[PanicLocation],
-    names: Names<'_>,
-    reader: &mut Reader,
-) -> Compared {
+    names: SourceNames<'_>,
+    reader: &mut SourceReader,
+) -> MatchCount {
     let mut by_path: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
     for location in locations {
         if let Some(path) = own_path(&location.path, names) {
             by_path.entry(path).or_default().push((location.line, location.column));
         }
     }
-    let mut compared = Compared::default();
+    let mut compared = MatchCount::default();
     for (path, places) in by_path {
         let Some((file, owner)) = find(&path, &places, states, names, reader) else {
             if let Some(owner) = owner_of_missing(&path, states, names) {
                 compared.checked += places.len();
-                contradict(&mut states[owner], path, Some(places[0].0), Kind::NoFile);
+                add_mismatch(&mut states[owner], path, Some(places[0].0), MismatchKind::NoFile);
             }
             continue;
         };
@@ -263,10 +273,10 @@ pub fn positions(
             compared.checked += 1;
             if fits {
                 compared.fitting += 1;
-                states[owner].agreements += 1;
+                states[owner].matches += 1;
             } else {
-                let kind = Kind::NoToken { column, lines: starts.lines };
-                contradict(&mut states[owner], path.clone(), Some(line), kind);
+                let kind = MismatchKind::NoToken { column, lines: starts.lines };
+                add_mismatch(&mut states[owner], path.clone(), Some(line), kind);
             }
         }
     }
@@ -274,7 +284,7 @@ pub fn positions(
 }
 
 /// The path relative to the workspace when a location may be in a crate that lies in a directory.
-fn own_path(path: &str, names: Names<'_>) -> Option<String> {
+fn own_path(path: &str, names: SourceNames<'_>) -> Option<String> {
     let path = path.replace('\\', "/");
     let strip = |root: &Path| {
         Path::new(&path).strip_prefix(root).ok().map(|inside| inside.display().to_string())
@@ -310,9 +320,9 @@ fn is_versioned(part: &str) -> bool {
 fn find(
     path: &str,
     places: &[(u32, u32)],
-    states: &[CrateState],
-    names: Names<'_>,
-    reader: &mut Reader,
+    states: &[CrateFreshness],
+    names: SourceNames<'_>,
+    reader: &mut SourceReader,
 ) -> Option<(Option<TokenStarts>, usize)> {
     // What rustc was told is relative to the workspace. A package outside of one is compiled from
     // its own directory, and of several such the one that fits best is meant.
@@ -343,8 +353,8 @@ fn find(
 /// `None` when there is no such file, `Some(None)` when it cannot be read as Rust.
 fn tokens_of(
     path: &Path,
-    states: &[CrateState],
-    reader: &mut Reader,
+    states: &[CrateFreshness],
+    reader: &mut SourceReader,
 ) -> Option<Option<TokenStarts>> {
     let known = states.iter().find_map(|it| it.tree.as_ref()?.file(path)?.scan.as_ref());
     if let Some(scan) = known {
@@ -355,7 +365,7 @@ fn tokens_of(
 }
 
 /// The crate whose package has the longest directory that the file lies in.
-fn owner_of(path: &Path, states: &[CrateState]) -> Option<usize> {
+fn owner_of(path: &Path, states: &[CrateFreshness]) -> Option<usize> {
     let inside = |index: &usize| path.starts_with(&states[*index].directory);
     (0..states.len())
         .filter(inside)
@@ -364,7 +374,11 @@ fn owner_of(path: &Path, states: &[CrateState]) -> Option<usize> {
 
 /// The crate that a file would belong to that is nowhere, when its absence can be trusted: the
 /// sources are here, and it would lie among them.
-fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Option<usize> {
+fn owner_of_missing(
+    path: &str,
+    states: &[CrateFreshness],
+    names: SourceNames<'_>,
+) -> Option<usize> {
     let path = normalized(&names.workspace.join(path));
     let owner = owner_of(&path, states)?;
     let state = &states[owner];
@@ -379,10 +393,10 @@ fn owner_of_missing(path: &str, states: &[CrateState], names: Names<'_>) -> Opti
 /// What the environment of the build left in the mapped part of the program: each variable, and the
 /// directory of the manifest where it is inside. The names of directories that a debugger reads are
 /// no texts of the code.
-pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<String>) {
-    let mut baked: Vec<Baked> = Vec::new();
+pub fn environment(states: &[CrateFreshness], program: &[u8]) -> (Vec<EnvInBinary>, Vec<String>) {
+    let mut env_in_binary: Vec<EnvInBinary> = Vec::new();
     let mut manifest_dirs: Vec<String> = Vec::new();
-    let linked = [Role::Program, Role::OwnLibrary, Role::Member];
+    let linked = [CrateRole::Program, CrateRole::OwnLibrary, CrateRole::Member];
     for unit in
         states.iter().filter(|it| linked.contains(&it.role)).filter_map(|it| it.unit.as_ref())
     {
@@ -400,13 +414,17 @@ pub fn environment(states: &[CrateState], program: &[u8]) -> (Vec<Baked>, Vec<St
         let Some(Ok(info)) = &unit.dep_info else { continue };
         for (name, value) in info.environment.iter().filter(|(name, _)| !is_cargos_own(name)) {
             let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
-            if !baked.iter().any(|it| it.name == *name) {
+            if !env_in_binary.iter().any(|it| it.name == *name) {
                 let present = present(value);
-                baked.push(Baked { name: name.clone(), value: value.to_owned(), present });
+                env_in_binary.push(EnvInBinary {
+                    name: name.clone(),
+                    value: value.to_owned(),
+                    present,
+                });
             }
         }
     }
-    (baked, manifest_dirs)
+    (env_in_binary, manifest_dirs)
 }
 
 /// Whether Cargo sets the variable for every crate, by the manifest or by where it is itself.
@@ -415,7 +433,7 @@ fn is_cargos_own(variable: &str) -> bool {
 }
 
 /// Whether a file of this machine has the subject's build-id.
-pub fn same_build_id(output: &Path, subject: Subject<'_>, limit: u64) -> Option<bool> {
+pub fn same_build_id(output: &Path, subject: ProgramBytes<'_>, limit: u64) -> Option<bool> {
     let wanted = subject.build_id?;
     let file = snapshot(output, limit).ok().flatten()?;
     let bytes = std::io::Cursor::new(&file.bytes);
@@ -430,7 +448,7 @@ mod tests {
     #[test]
     fn only_places_in_crates_that_lie_in_directories_are_compared() {
         let made_at = Some(Path::new("/build/app"));
-        let names = Names { workspace: Path::new("/home/me/app"), made_at };
+        let names = SourceNames { workspace: Path::new("/home/me/app"), made_at };
         for (path, own) in [
             ("src/main.rs", Some("src/main.rs")),
             ("/home/me/app/member/src/lib.rs", Some("member/src/lib.rs")),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cargo::build::{Build, Typed};
-use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::build::{Build, InvocationContext};
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::target_dir::units::UnitKind;
 use crate::escape;
 
@@ -19,23 +19,26 @@ impl Build {
 /// `cp target/release/my-app /usr/local/bin/my-app`.
 pub fn put(build: &Build, from: &Path, to: &Path) -> String {
     let named = |path: &Path| {
-        escape::shell(&path.strip_prefix(&build.typed.cwd).unwrap_or(path).display().to_string())
-            .into_owned()
+        escape::shell(
+            &path.strip_prefix(&build.invocation.cwd).unwrap_or(path).display().to_string(),
+        )
+        .into_owned()
     };
     format!("cp {} {}", named(from), named(to))
 }
 
 fn cargo_build(build: &Build) -> String {
-    let package = build.typed.names_package.then_some(["-p", build.package.name.as_str()]);
+    let package = build.invocation.names_package.then_some(["-p", build.package.name.as_str()]);
     let package = package.iter().flatten().map(|word| (*word).to_owned());
     let command = command("build", build, package);
-    let features = build.asked.words().into_iter().map(|word| escape::shell(&word).into_owned());
+    let features =
+        build.requested_features.words().into_iter().map(|word| escape::shell(&word).into_owned());
     [command].into_iter().chain(features).collect::<Vec<_>>().join(" ")
 }
 
 /// Makes Cargo see that these crates changed, whatever their files' dates, and builds them. The
 /// root file of a crate is always among those whose dates Cargo looks at.
-pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
+pub fn touch_and_build(build: &Build, states: &[&CrateFreshness]) -> String {
     let mut files: Vec<String> = Vec::new();
     for state in with_all_that_is_stale(build, states) {
         // A build script's run has its script as root: it is repeated when that is compiled again.
@@ -49,7 +52,7 @@ pub fn touch_and_build(build: &Build, states: &[&CrateState]) -> String {
 
 /// Throws away what was compiled of these crates, with the flags without which Cargo removes
 /// nothing that matters.
-pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
+pub fn clean_and_build(build: &Build, states: &[&CrateFreshness]) -> String {
     let mut packages: Vec<String> = Vec::new();
     for state in with_all_that_is_stale(build, states) {
         if !packages.contains(&state.package) {
@@ -61,18 +64,21 @@ pub fn clean_and_build(build: &Build, states: &[&CrateState]) -> String {
 
 /// The line for crates that are stale: where Cargo would not see it by itself, their dates have to be
 /// made new.
-pub fn build_again(build: &Build, states: &[&CrateState]) -> String {
+pub fn build_again(build: &Build, states: &[&CrateFreshness]) -> String {
     let stale = with_all_that_is_stale(build, states);
-    let hidden: Vec<&CrateState> =
+    let hidden: Vec<&CrateFreshness> =
         stale.into_iter().filter(|state| state.cargo_calls_it_fresh()).collect();
     if hidden.is_empty() { build.command() } else { touch_and_build(build, &hidden) }
 }
 
 /// These crates and every other one that Cargo would leave as it is though it is another: a new
 /// `main` may not even compile against the placeholder of its library.
-fn with_all_that_is_stale<'a>(build: &'a Build, states: &[&'a CrateState]) -> Vec<&'a CrateState> {
+fn with_all_that_is_stale<'a>(
+    build: &'a Build,
+    states: &[&'a CrateFreshness],
+) -> Vec<&'a CrateFreshness> {
     let freshness = &build.freshness;
-    let is_stale = |state: &&CrateState| state.is_stale() && state.cargo_calls_it_fresh();
+    let is_stale = |state: &&CrateFreshness| state.is_stale() && state.cargo_calls_it_fresh();
     let others = freshness.crates.iter().chain(&freshness.also_stale).filter(is_stale);
     let others = others.filter(|it| !states.iter().any(|known| std::ptr::eq(*known, *it)));
     states.iter().copied().chain(others).collect()
@@ -90,13 +96,13 @@ fn command(verb: &str, build: &Build, more: impl IntoIterator<Item = String>) ->
     if let Some(target) = &build.target {
         words.extend(["--target".to_owned(), target.clone()]);
     }
-    words.extend(build.typed.places.iter().cloned());
+    words.extend(build.invocation.places.iter().cloned());
     words.iter().map(|word| escape::shell(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// A file of the workspace, named as it would be from where the linter was started.
 fn from_here(build: &Build, path: &str) -> String {
-    let Typed { cwd, .. } = &build.typed;
+    let InvocationContext { cwd, .. } = &build.invocation;
     let root = &build.workspace_root;
     if let Ok(below) = cwd.strip_prefix(root) {
         return "../".repeat(below.components().count()) + path;
@@ -106,16 +112,16 @@ fn from_here(build: &Build, path: &str) -> String {
 }
 
 /// What a crate is called in a sentence: "the program", "the library `core`".
-pub fn name(state: &CrateState) -> String {
+pub fn name(state: &CrateFreshness) -> String {
     let kind = state.unit.as_ref().map(|unit| &unit.kind);
     match state.role {
-        Role::Program => match kind {
+        CrateRole::Program => match kind {
             Some(UnitKind::Bin(name)) => format!("the program `{name}`"),
             _ => "the program".to_owned(),
         },
-        Role::OwnLibrary => format!("the library of `{}`", state.package),
-        Role::BuildScript => format!("the build script of `{}`", state.package),
-        Role::BuildScriptRun => format!("what the build script of `{}` wrote", state.package),
-        Role::Member => format!("the crate `{}`", state.package),
+        CrateRole::OwnLibrary => format!("the library of `{}`", state.package),
+        CrateRole::BuildScript => format!("the build script of `{}`", state.package),
+        CrateRole::BuildScriptRun => format!("what the build script of `{}` wrote", state.package),
+        CrateRole::Member => format!("the crate `{}`", state.package),
     }
 }

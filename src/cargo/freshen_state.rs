@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 use crate::cargo::target_dir::units::{Unit, UnitKind};
 
 /// The version of the file's format; another one is read as no ledger at all.
@@ -19,26 +19,26 @@ const SCHEMA: &str = "binlint.ledger/1";
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
+pub struct FreshenState {
     schema: String,
     /// When the last run looked, by the clock of the target directory's file system, in
     /// nanoseconds since 1970.
     #[serde(with = "moment")]
-    pub seen: Moment,
+    pub seen: FileTime,
     /// The units that are known to match, by [`key`].
-    pub units: BTreeMap<String, Entry>,
+    pub units: BTreeMap<String, KnownUnit>,
     /// SHA-256 of every file of every package in a directory, at that time.
     pub sources: BTreeMap<String, String>,
 }
 
 /// A unit that was known to match its sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct KnownUnit {
     /// The hash of its fingerprint.
     pub fingerprint: u64,
     /// When its compilation began.
     #[serde(with = "moment")]
-    pub anchor: Moment,
+    pub anchor: FileTime,
     /// SHA-256 of each of its files.
     pub files: BTreeMap<String, String>,
 }
@@ -46,27 +46,27 @@ pub struct Entry {
 mod moment {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use crate::cargo::file_time::Moment;
+    use crate::cargo::file_time::FileTime;
 
-    pub fn serialize<S: Serializer>(moment: &Moment, to: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(moment: &FileTime, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&moment.0.to_string())
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Moment, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FileTime, D::Error> {
         let text = String::deserialize(from)?;
-        text.parse().map(Moment).map_err(serde::de::Error::custom)
+        text.parse().map(FileTime).map_err(serde::de::Error::custom)
     }
 }
 
-impl Ledger {
+impl FreshenState {
     /// An empty one.
-    pub fn new(seen: Moment) -> Ledger {
+    pub fn new(seen: FileTime) -> FreshenState {
         let (units, sources) = (BTreeMap::new(), BTreeMap::new());
-        Ledger { schema: SCHEMA.to_owned(), seen, units, sources }
+        FreshenState { schema: SCHEMA.to_owned(), seen, units, sources }
     }
 
     /// What is known of a unit, as long as it is the compilation that was known to match.
-    pub fn entry(&self, unit: &Unit) -> Option<&Entry> {
+    pub fn entry(&self, unit: &Unit) -> Option<&KnownUnit> {
         let (fingerprint, anchor) = (unit.own_hash?, unit.anchor?);
         self.units.get(&key(unit)).filter(|entry| {
             entry.fingerprint == fingerprint && entry.anchor.same_but_for_truncation(anchor)
@@ -74,13 +74,15 @@ impl Ledger {
     }
 
     /// Reads one; what is damaged or of another version is none.
-    pub fn parse(json: &[u8]) -> Option<Ledger> {
-        serde_json::from_slice(json).ok().filter(|ledger: &Ledger| ledger.schema == SCHEMA)
+    pub fn parse(json: &[u8]) -> Option<FreshenState> {
+        serde_json::from_slice(json)
+            .ok()
+            .filter(|state_file: &FreshenState| state_file.schema == SCHEMA)
     }
 }
 
 /// A ledger larger than this, in bytes, is none.
-pub const LARGEST: u64 = 256 << 20;
+pub const MAX_BYTES: u64 = 256 << 20;
 
 /// Where it lies.
 pub fn path(build_dir: &Path) -> PathBuf {
@@ -94,7 +96,7 @@ pub fn key(unit: &Unit) -> String {
 
 /// A file that a unit was compiled from, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Now {
+pub struct CurrentFile {
     /// Relative to the workspace where it lies in it: the name that rustc was given.
     pub name: String,
     /// SHA-256, lower-case hex; `None` when the file is gone.
@@ -102,14 +104,14 @@ pub struct Now {
     /// The digests of which rustc keeps one in a library's metadata, each as bytes.
     pub digests: Vec<Vec<u8>>,
     /// When it was written, as anyone may set it.
-    pub modified: Moment,
+    pub modified: FileTime,
     /// Since when it has surely been what it is, where that is known.
-    pub steady_since: Option<Moment>,
+    pub unchanged_since: Option<FileTime>,
 }
 
 /// What is to be done with a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum UnitVerdict {
     /// Nothing: Cargo will compile it anyway, and why.
     CargoSees(String),
     /// Nothing: it was compiled from these files, and what proves it.
@@ -121,57 +123,60 @@ pub enum Verdict {
 }
 
 /// Decides about one unit. `metadata` is what rustc keeps of a library.
-pub fn judge(
-    ledger: Option<&Ledger>,
+pub fn decide(
+    state_file: Option<&FreshenState>,
     unit: &Unit,
-    files: &[Now],
+    files: &[CurrentFile],
     metadata: Option<&[u8]>,
-) -> Verdict {
+) -> UnitVerdict {
     let (Some(_), Some(anchor)) = (unit.own_hash, unit.anchor) else {
-        return Verdict::CargoSees("its last compilation did not finish".to_owned());
+        return UnitVerdict::CargoSees("its last compilation did not finish".to_owned());
     };
     if unit.is_compared_by_checksum() {
-        return Verdict::Matches("cargo compares checksums itself");
+        return UnitVerdict::Matches("cargo compares checksums itself");
     }
     // A run without `rerun-if-changed` is compared with the newest file of the package, by a
     // text that says which: only the contents can be looked at here.
     let by_dates = !unit.is_compared_by_all_files();
     for file in files.iter().filter(|_| by_dates) {
         if file.sha256.is_none() {
-            return Verdict::CargoSees(format!("{} is gone", file.name));
+            return UnitVerdict::CargoSees(format!("{} is gone", file.name));
         }
         if file.modified > anchor {
-            return Verdict::CargoSees(format!("{} is dated later", file.name));
+            return UnitVerdict::CargoSees(format!("{} is dated later", file.name));
         }
     }
     let changed = |known: &BTreeMap<String, String>| {
         files.iter().find(|file| known.get(&file.name) != file.sha256.as_ref())
     };
-    if let Some(ledger) = ledger {
-        if let Some(entry) = ledger.entry(unit) {
+    if let Some(state_file) = state_file {
+        if let Some(entry) = state_file.entry(unit) {
             return match changed(&entry.files) {
-                None => Verdict::Matches("the same contents as when it was compiled"),
-                Some(file) => Verdict::Changed(format!("{} changed", file.name)),
+                None => UnitVerdict::Matches("the same contents as when it was compiled"),
+                Some(file) => UnitVerdict::Changed(format!("{} changed", file.name)),
             };
         }
-        if unit.anchor_is_cargos && anchor > ledger.seen && changed(&ledger.sources).is_none() {
-            return Verdict::Matches("compiled since the last run, which saw these contents");
+        if unit.anchor_is_cargos
+            && anchor > state_file.seen
+            && changed(&state_file.sources).is_none()
+        {
+            return UnitVerdict::Matches("compiled since the last run, which saw these contents");
         }
     }
-    let digest_inside = |file: &Now| {
+    let digest_inside = |file: &CurrentFile| {
         metadata.is_some_and(|metadata| {
             file.digests.iter().any(|digest| memmem::find(metadata, digest).is_some())
         })
     };
     if unit.kind == UnitKind::Lib && !files.is_empty() && files.iter().all(digest_inside) {
-        return Verdict::Matches("the digests in its metadata");
+        return UnitVerdict::Matches("the digests in its metadata");
     }
-    let is_steady = |file: &Now| file.steady_since.is_some_and(|since| since < anchor);
+    let is_steady = |file: &CurrentFile| file.unchanged_since.is_some_and(|since| since < anchor);
     if unit.anchor_is_cargos && files.iter().all(is_steady) {
-        return Verdict::Matches("its files have not been touched since");
+        return UnitVerdict::Matches("its files have not been touched since");
     }
-    let late = files.iter().find(|file| file.steady_since.is_some_and(|since| since >= anchor));
-    Verdict::Unproven(match late {
+    let late = files.iter().find(|file| file.unchanged_since.is_some_and(|since| since >= anchor));
+    UnitVerdict::Unproven(match late {
         Some(file) => format!("{} came after it was compiled, dated before", file.name),
         None => "nothing proves what it was compiled from".to_owned(),
     })
@@ -180,104 +185,113 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::crate_freshness::CrateRole;
     use crate::cargo::test_support::state;
 
-    fn unit(role: Role) -> Unit {
+    fn unit(role: CrateRole) -> Unit {
         state(role).unit.unwrap()
     }
 
     /// Dated before the unit's anchor, which is second 5.
-    fn file(text: &str) -> Now {
-        Now {
+    fn file(text: &str) -> CurrentFile {
+        CurrentFile {
             name: "src/main.rs".to_owned(),
             sha256: Some(text.to_owned()),
             digests: vec![vec![7; 16]],
-            modified: Moment::new(1, 0),
-            steady_since: None,
+            modified: FileTime::new(1, 0),
+            unchanged_since: None,
         }
     }
 
-    fn knows(seen: i64, text: &str) -> Ledger {
-        let mut ledger = Ledger::new(Moment::new(seen, 0));
-        ledger.sources.insert("src/main.rs".to_owned(), text.to_owned());
-        ledger
+    fn knows(seen: i64, text: &str) -> FreshenState {
+        let mut state_file = FreshenState::new(FileTime::new(seen, 0));
+        state_file.sources.insert("src/main.rs".to_owned(), text.to_owned());
+        state_file
     }
 
-    fn is_stale(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Changed(_) | Verdict::Unproven(_))
+    fn is_stale(verdict: &UnitVerdict) -> bool {
+        matches!(verdict, UnitVerdict::Changed(_) | UnitVerdict::Unproven(_))
     }
 
     #[test]
     fn without_proof_it_is_stale() {
-        let program = unit(Role::Program);
-        assert!(is_stale(&judge(None, &program, &[file("a")], None)));
+        let program = unit(CrateRole::Program);
+        assert!(is_stale(&decide(None, &program, &[file("a")], None)));
         // Seen after it was compiled: what was seen then says nothing.
-        assert!(is_stale(&judge(Some(&knows(6, "a")), &program, &[file("a")], None)));
+        assert!(is_stale(&decide(Some(&knows(6, "a")), &program, &[file("a")], None)));
     }
 
     #[test]
     fn compiled_after_the_contents_were_seen_it_matches() {
-        let program = unit(Role::Program);
-        let ledger = knows(4, "a");
-        assert!(matches!(judge(Some(&ledger), &program, &[file("a")], None), Verdict::Matches(_)));
-        assert!(is_stale(&judge(Some(&ledger), &program, &[file("b")], None)));
+        let program = unit(CrateRole::Program);
+        let state_file = knows(4, "a");
+        assert!(matches!(
+            decide(Some(&state_file), &program, &[file("a")], None),
+            UnitVerdict::Matches(_)
+        ));
+        assert!(is_stale(&decide(Some(&state_file), &program, &[file("b")], None)));
     }
 
     #[test]
     fn a_known_unit_is_compared_by_contents_even_when_a_layer_cut_its_time() {
-        let mut program = unit(Role::Program);
-        program.anchor = Some(Moment::new(5, 700));
-        let mut ledger = Ledger::new(Moment::new(9, 0));
+        let mut program = unit(CrateRole::Program);
+        program.anchor = Some(FileTime::new(5, 700));
+        let mut state_file = FreshenState::new(FileTime::new(9, 0));
         let files = BTreeMap::from([("src/main.rs".to_owned(), "a".to_owned())]);
         let fingerprint = program.own_hash.unwrap();
-        let anchor = Moment::new(5, 0);
-        ledger.units.insert(key(&program), Entry { fingerprint, anchor, files });
-        let read = Ledger::parse(&serde_json::to_vec(&ledger).unwrap());
-        assert_eq!(read.as_ref(), Some(&ledger));
-        assert!(matches!(judge(read.as_ref(), &program, &[file("a")], None), Verdict::Matches(_)));
-        let changed = judge(read.as_ref(), &program, &[file("b")], None);
-        assert_eq!(changed, Verdict::Changed("src/main.rs changed".to_owned()));
+        let anchor = FileTime::new(5, 0);
+        state_file.units.insert(key(&program), KnownUnit { fingerprint, anchor, files });
+        let read = FreshenState::parse(&serde_json::to_vec(&state_file).unwrap());
+        assert_eq!(read.as_ref(), Some(&state_file));
+        assert!(matches!(
+            decide(read.as_ref(), &program, &[file("a")], None),
+            UnitVerdict::Matches(_)
+        ));
+        let changed = decide(read.as_ref(), &program, &[file("b")], None);
+        assert_eq!(changed, UnitVerdict::Changed("src/main.rs changed".to_owned()));
     }
 
     #[test]
     fn digests_and_untouched_inodes_are_proof() {
-        let library = unit(Role::OwnLibrary);
+        let library = unit(CrateRole::OwnLibrary);
         let metadata = [[0; 16], [7; 16]].concat();
-        let verdict = judge(None, &library, &[file("a")], Some(&metadata));
-        assert!(matches!(verdict, Verdict::Matches(_)));
-        assert!(is_stale(&judge(None, &library, &[file("a")], Some(&[0; 64]))));
-        let steady = |second| Now { steady_since: Some(Moment::new(second, 0)), ..file("a") };
-        let program = unit(Role::Program);
-        assert!(matches!(judge(None, &program, &[steady(4)], None), Verdict::Matches(_)));
-        assert!(is_stale(&judge(None, &program, &[steady(5)], None)));
+        let verdict = decide(None, &library, &[file("a")], Some(&metadata));
+        assert!(matches!(verdict, UnitVerdict::Matches(_)));
+        assert!(is_stale(&decide(None, &library, &[file("a")], Some(&[0; 64]))));
+        let steady =
+            |second| CurrentFile { unchanged_since: Some(FileTime::new(second, 0)), ..file("a") };
+        let program = unit(CrateRole::Program);
+        assert!(matches!(decide(None, &program, &[steady(4)], None), UnitVerdict::Matches(_)));
+        assert!(is_stale(&decide(None, &program, &[steady(5)], None)));
     }
 
     #[test]
     fn a_copied_anchor_proves_nothing() {
-        let copied = Unit { anchor_is_cargos: false, ..unit(Role::Program) };
-        let steady = Now { steady_since: Some(Moment::new(4, 0)), ..file("a") };
-        assert!(is_stale(&judge(None, &copied, &[steady], None)));
-        assert!(is_stale(&judge(Some(&knows(4, "a")), &copied, &[file("a")], None)));
+        let copied = Unit { anchor_is_cargos: false, ..unit(CrateRole::Program) };
+        let steady = CurrentFile { unchanged_since: Some(FileTime::new(4, 0)), ..file("a") };
+        assert!(is_stale(&decide(None, &copied, &[steady], None)));
+        assert!(is_stale(&decide(Some(&knows(4, "a")), &copied, &[file("a")], None)));
     }
 
     #[test]
     fn what_cargo_sees_itself_is_left_to_it() {
-        let program = unit(Role::Program);
-        let newer = Now { modified: Moment::new(6, 0), ..file("a") };
-        let gone = Now { sha256: None, ..file("a") };
+        let program = unit(CrateRole::Program);
+        let newer = CurrentFile { modified: FileTime::new(6, 0), ..file("a") };
+        let gone = CurrentFile { sha256: None, ..file("a") };
         for file in [newer, gone] {
-            assert!(matches!(judge(None, &program, &[file], None), Verdict::CargoSees(_)));
+            assert!(matches!(decide(None, &program, &[file], None), UnitVerdict::CargoSees(_)));
         }
         let unfinished = Unit { own_hash: None, ..program };
-        assert!(matches!(judge(None, &unfinished, &[file("a")], None), Verdict::CargoSees(_)));
+        assert!(matches!(decide(None, &unfinished, &[file("a")], None), UnitVerdict::CargoSees(_)));
     }
 
     #[test]
     fn a_damaged_ledger_is_none() {
-        assert_eq!(Ledger::parse(b"{"), None);
+        assert_eq!(FreshenState::parse(b"{"), None);
         assert_eq!(
-            Ledger::parse(br#"{"schema":"binlint.ledger/9","seen":"1","units":{},"sources":{}}"#),
+            FreshenState::parse(
+                br#"{"schema":"binlint.ledger/9","seen":"1","units":{},"sources":{}}"#
+            ),
             None
         );
     }

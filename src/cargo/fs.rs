@@ -11,24 +11,24 @@ use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
-use crate::cargo::error::Error;
-use crate::cargo::file_time::Moment;
+use crate::cargo::error::WorkspaceError;
+use crate::cargo::file_time::FileTime;
 
 pub mod inode_time;
 
 /// The largest program that is read whole, in bytes. The largest known to ship is a browser's
 /// library with its debug information, about 1 GB.
-pub const LARGEST: u64 = 2 << 30;
+pub const MAX_BYTES: u64 = 2 << 30;
 /// Files of one folder, all levels together: a root filesystem has a tenth of this.
-const MOST_FILES: usize = 2_000_000;
+const MAX_FILES: usize = 2_000_000;
 
 /// Opens a regular file. Nothing else is ever opened: a FIFO would wait for its writer, a device
 /// may do anything.
 ///
 /// # Errors
 /// There is no such file, it may not be read, or it is no regular file.
-pub fn open(path: &Path) -> Result<File, Error> {
-    let fail = |source| Error::Read { path: path.to_owned(), source };
+pub fn open(path: &Path) -> Result<File, WorkspaceError> {
+    let fail = |source| WorkspaceError::Read { path: path.to_owned(), source };
     regular(&std::fs::metadata(path).map_err(fail)?).map_err(fail)?;
     // Between the two calls another file may have come here; without the flag, opening could
     // still wait.
@@ -55,29 +55,30 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
 ///
 /// # Errors
 /// As [`open`].
-pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, WorkspaceError> {
     let mut head = Vec::new();
     let read = open(path)?.take(limit).read_to_end(&mut head);
-    read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    read.map_err(|source| WorkspaceError::Read { path: path.to_owned(), source })?;
     Ok(head)
 }
 
 /// Reads a regular file whole.
 ///
 /// # Errors
-/// As [`open`], and when it is larger than [`LARGEST`].
-pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let fail = |source| Error::Read { path: path.to_owned(), source };
+/// As [`open`], and when it is larger than [`MAX_BYTES`].
+pub fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
+    let fail = |source| WorkspaceError::Read { path: path.to_owned(), source };
     let mut file = open(path)?;
     let length = file.metadata().map_err(fail)?.len();
-    let too_large = || Error::TooLarge { path: path.to_owned(), kind: "program", limit: LARGEST };
-    if length > LARGEST {
+    let too_large =
+        || WorkspaceError::TooLarge { path: path.to_owned(), kind: "program", limit: MAX_BYTES };
+    if length > MAX_BYTES {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())?);
     // The file may grow while it is read.
-    file.by_ref().take(LARGEST + 1).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > LARGEST {
+    file.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large());
     }
     Ok(bytes)
@@ -98,10 +99,10 @@ fn regular(metadata: &std::fs::Metadata) -> io::Result<()> {
 
 /// Whether the file starts as a program does. Files of a folder that do not are none of anyone's
 /// business; a file that was named is answered for whatever it is.
-pub fn looks_like_a_program(path: &Path) -> Result<bool, Error> {
+pub fn looks_like_a_program(path: &Path) -> Result<bool, WorkspaceError> {
     let mut start = Vec::new();
     let read = open(path)?.take(8).read_to_end(&mut start);
-    read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    read.map_err(|source| WorkspaceError::Read { path: path.to_owned(), source })?;
     Ok(match start.as_slice() {
         [0x7f, b'E', b'L', b'F', ..] | [b'M', b'Z', ..] | [0, b'a', b's', b'm', ..] => true,
         [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => true,
@@ -115,19 +116,22 @@ pub fn looks_like_a_program(path: &Path) -> Result<bool, Error> {
 ///
 /// # Errors
 /// The folder itself cannot be listed. What cannot be listed below it stands among the answers.
-pub fn walk(folder: &Path) -> Result<Vec<Result<PathBuf, Error>>, Error> {
+pub fn walk(folder: &Path) -> Result<Vec<Result<PathBuf, WorkspaceError>>, WorkspaceError> {
     let mut found = Vec::new();
     list(folder, &mut found)?;
     Ok(found)
 }
 
-fn list(folder: &Path, found: &mut Vec<Result<PathBuf, Error>>) -> Result<(), Error> {
-    let fail = |source| Error::Read { path: folder.to_owned(), source };
+fn list(
+    folder: &Path,
+    found: &mut Vec<Result<PathBuf, WorkspaceError>>,
+) -> Result<(), WorkspaceError> {
+    let fail = |source| WorkspaceError::Read { path: folder.to_owned(), source };
     let mut entries: Vec<_> =
         std::fs::read_dir(folder).map_err(fail)?.collect::<io::Result<_>>().map_err(fail)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
-        if found.len() >= MOST_FILES {
+        if found.len() >= MAX_FILES {
             return Ok(());
         }
         let Ok(kind) = entry.file_type() else { continue };
@@ -142,29 +146,29 @@ fn list(folder: &Path, found: &mut Vec<Result<PathBuf, Error>>) -> Result<(), Er
     Ok(())
 }
 
-impl Moment {
+impl FileTime {
     /// When the contents last changed, as anyone may set it.
-    pub fn modified(metadata: &Metadata) -> Moment {
+    pub fn modified(metadata: &Metadata) -> FileTime {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
-            Moment::new(metadata.mtime(), metadata.mtime_nsec())
+            FileTime::new(metadata.mtime(), metadata.mtime_nsec())
         }
         #[cfg(not(unix))]
         {
             let since = metadata.modified().ok().and_then(|time| {
                 time.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_nanos())
             });
-            Moment(since.and_then(|nanoseconds| i128::try_from(nanoseconds).ok()).unwrap_or(0))
+            FileTime(since.and_then(|nanoseconds| i128::try_from(nanoseconds).ok()).unwrap_or(0))
         }
     }
 
     /// When the inode last changed, which nobody can set; `None` where there is no such thing.
-    pub fn changed(metadata: &Metadata) -> Option<Moment> {
+    pub fn changed(metadata: &Metadata) -> Option<FileTime> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
-            Some(Moment::new(metadata.ctime(), metadata.ctime_nsec()))
+            Some(FileTime::new(metadata.ctime(), metadata.ctime_nsec()))
         }
         #[cfg(not(unix))]
         {
@@ -182,13 +186,13 @@ pub struct FileStat {
     /// Device and inode, where there are such numbers.
     pub inode: Option<(u64, u64)>,
     /// When it was written.
-    pub modified: Moment,
+    pub modified: FileTime,
 }
 
 /// A regular file by its metadata, links followed; `None` where there is none.
 pub fn stat(path: &Path) -> Option<FileStat> {
     let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
-    let (size, modified) = (metadata.len(), Moment::modified(&metadata));
+    let (size, modified) = (metadata.len(), FileTime::modified(&metadata));
     Some(FileStat { size, inode: inode(&metadata), modified })
 }
 
@@ -221,7 +225,7 @@ pub fn is_regular(path: &Path) -> bool {
 
 /// What a directory lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirectoryEntry {
     /// The directory's path and the name.
     pub path: PathBuf,
     /// The name alone.
@@ -231,9 +235,9 @@ pub struct Entry {
 }
 
 /// The first `limit` entries of a directory, as it lists them; none where it cannot be listed.
-pub fn entries(directory: &Path, limit: usize) -> impl Iterator<Item = Entry> + use<> {
+pub fn entries(directory: &Path, limit: usize) -> impl Iterator<Item = DirectoryEntry> + use<> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten().take(limit);
-    entries.map(|entry| Entry {
+    entries.map(|entry| DirectoryEntry {
         path: entry.path(),
         name: entry.file_name(),
         is_directory: entry.file_type().is_ok_and(|kind| kind.is_dir()),
@@ -288,8 +292,12 @@ pub struct TextFile {
 ///
 /// # Errors
 /// It cannot be read, is no regular file, or is larger than the limit.
-pub fn read_text(path: &Path, kind: &'static str, limit: u64) -> Result<Option<TextFile>, Error> {
-    let fail = |source| Error::Read { path: path.to_owned(), source };
+pub fn read_text(
+    path: &Path,
+    kind: &'static str,
+    limit: u64,
+) -> Result<Option<TextFile>, WorkspaceError> {
+    let fail = |source| WorkspaceError::Read { path: path.to_owned(), source };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error)
@@ -306,7 +314,7 @@ pub fn read_text(path: &Path, kind: &'static str, limit: u64) -> Result<Option<T
         return Err(fail(std::io::Error::other("not a regular file")));
     }
     if metadata.len() > limit {
-        return Err(Error::TooLarge { path: path.to_owned(), kind, limit });
+        return Err(WorkspaceError::TooLarge { path: path.to_owned(), kind, limit });
     }
     let bytes = std::fs::read(path).map_err(fail)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -325,8 +333,11 @@ mod tests {
         std::fs::write(&file, "abc").unwrap();
         assert_eq!(read_text(&file, "manifest", 4).unwrap().unwrap().text, "abc");
         std::fs::write(&file, "abcde").unwrap();
-        assert!(matches!(read_text(&file, "manifest", 4), Err(Error::TooLarge { .. })));
-        assert!(matches!(read_text(directory.path(), "manifest", 4), Err(Error::Read { .. })));
+        assert!(matches!(read_text(&file, "manifest", 4), Err(WorkspaceError::TooLarge { .. })));
+        assert!(matches!(
+            read_text(directory.path(), "manifest", 4),
+            Err(WorkspaceError::Read { .. })
+        ));
     }
 
     #[test]

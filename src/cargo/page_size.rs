@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::fs::{entries, read_text};
 
 /// A build script's output is longer only when something went wrong, in bytes.
-const LONGEST_OUTPUT: u64 = 8 << 20;
+const MAX_OUTPUT: u64 = 8 << 20;
 
 /// The page sizes, as powers of two, that jemalloc was configured for in this profile's build
 /// directory, one each time it was built. Its configure script prints `checking LG_PAGE... 12`
@@ -14,14 +14,13 @@ const LONGEST_OUTPUT: u64 = 8 << 20;
 ///
 /// # Errors
 /// A file that is there cannot be read.
-pub fn jemalloc_page_bits(build: &Path) -> Result<Vec<u32>, Error> {
+pub fn jemalloc_page_bits(build: &Path) -> Result<Vec<u32>, WorkspaceError> {
     let mut found = Vec::new();
     for entry in entries(&build.join("build"), usize::MAX) {
         if !entry.name.to_string_lossy().contains("jemalloc-sys-") {
             continue;
         }
-        let output =
-            read_text(&entry.path.join("output"), "build script's output", LONGEST_OUTPUT)?;
+        let output = read_text(&entry.path.join("output"), "build script's output", MAX_OUTPUT)?;
         let lines = output.iter().flat_map(|file| file.text.lines());
         found.extend(lines.filter_map(|line| {
             line.strip_prefix("checking LG_PAGE... ")?.trim().parse::<u32>().ok()

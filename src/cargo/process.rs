@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::workspace::query::Query;
 
 impl Query {
@@ -11,9 +11,9 @@ impl Query {
     ///
     /// # Errors
     /// The working directory is gone.
-    pub fn here() -> Result<Query, Error> {
+    pub fn here() -> Result<Query, WorkspaceError> {
         let cwd = std::env::current_dir()
-            .map_err(|source| Error::Read { path: PathBuf::from("."), source })?;
+            .map_err(|source| WorkspaceError::Read { path: PathBuf::from("."), source })?;
         // What is not UTF-8 cannot be a setting of cargo's either: it refuses such values.
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -43,7 +43,7 @@ pub fn executable() -> std::io::Result<PathBuf> {
 
 /// One build of a workspace, and the programs of it that are in question.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct RebuildRequest {
     /// The cargo to run.
     pub cargo: PathBuf,
     /// This program: it is the wrapper around rustc.
@@ -73,14 +73,14 @@ pub struct Request {
     /// The target, as cargo takes it, and the name of its directory; `None` for the host's.
     pub target: Option<(String, String)>,
     /// The programs.
-    pub programs: Vec<Program>,
+    pub programs: Vec<RebuildTarget>,
     /// The directory of the rebuild stays.
     pub keep: bool,
 }
 
 /// One program of the build.
 #[derive(Debug, Clone, Default)]
-pub struct Program {
+pub struct RebuildTarget {
     /// The name of its package.
     pub package: String,
     /// How `-p` names it: `NAME@VERSION`.
@@ -97,7 +97,7 @@ pub struct Program {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuild {
     /// The answer.
-    pub outcome: Outcome,
+    pub outcome: RebuildOutcome,
     /// Why, as a sentence without a full stop; empty for equal bytes.
     pub reason: String,
     /// What differs, most telling first, each for a person.
@@ -112,7 +112,7 @@ pub struct Rebuild {
 
 /// The answer of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RebuildOutcome {
     /// Byte by byte: the program is what the sources compile to.
     Equal,
     /// The same once it is loaded: build-id, record, symbols or debug information differ.
@@ -125,27 +125,27 @@ pub enum Outcome {
     NotPossible,
 }
 
-impl Outcome {
+impl RebuildOutcome {
     /// The outcome's name in every report.
     pub const fn name(self) -> &'static str {
         match self {
-            Outcome::Equal => "equal",
-            Outcome::SameCode => "same-code",
-            Outcome::Different => "different",
-            Outcome::NotRepeatable => "not-repeatable",
-            Outcome::NotPossible => "not-possible",
+            RebuildOutcome::Equal => "equal",
+            RebuildOutcome::SameCode => "same-code",
+            RebuildOutcome::Different => "different",
+            RebuildOutcome::NotRepeatable => "not-repeatable",
+            RebuildOutcome::NotPossible => "not-possible",
         }
     }
 
     /// Whether the program is proven to be what the sources compile to.
     pub const fn is_proof(self) -> bool {
-        matches!(self, Outcome::Equal | Outcome::SameCode)
+        matches!(self, RebuildOutcome::Equal | RebuildOutcome::SameCode)
     }
 }
 
 impl Rebuild {
     /// An answer without anything compiled.
-    pub fn new(outcome: Outcome, reason: impl Into<String>) -> Rebuild {
+    pub fn new(outcome: RebuildOutcome, reason: impl Into<String>) -> Rebuild {
         Rebuild {
             outcome,
             reason: reason.into(),
@@ -158,20 +158,20 @@ impl Rebuild {
 
     /// Why there can be none.
     pub fn not_possible(reason: impl Into<String>) -> Rebuild {
-        Rebuild::new(Outcome::NotPossible, reason)
+        Rebuild::new(RebuildOutcome::NotPossible, reason)
     }
 }
 
 /// Compiles again and compares: one answer for each program of the request, in its order. The
 /// name and version of each crate is told as cargo begins to compile it.
 #[cfg(unix)]
-pub fn rebuild(request: &Request, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
+pub fn rebuild(request: &RebuildRequest, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
     verdict::rebuild(request, progress)
 }
 
 /// Compiles again and compares, where that is known to work.
 #[cfg(not(unix))]
-pub fn rebuild(request: &Request, _progress: &dyn Fn(&str)) -> Vec<Rebuild> {
+pub fn rebuild(request: &RebuildRequest, _progress: &dyn Fn(&str)) -> Vec<Rebuild> {
     let none = Rebuild::not_possible("a rebuild is known to work on Unix only");
     request.programs.iter().map(|_| none.clone()).collect()
 }

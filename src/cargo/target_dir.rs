@@ -6,13 +6,13 @@ pub mod units;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 use crate::cargo::fs::{FileStat, entries, is_there, stat};
 use crate::cargo::source::files::snapshot;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ScanLimits {
     /// Bytes of one fingerprint or dep-info file.
     pub file: u64,
     /// Fingerprint directories of the packages asked for.
@@ -21,9 +21,9 @@ pub struct Limits {
     pub entries: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { file: 16 << 20, units: 20_000, entries: 200_000 }
+impl Default for ScanLimits {
+    fn default() -> ScanLimits {
+        ScanLimits { file: 16 << 20, units: 20_000, entries: 200_000 }
     }
 }
 
@@ -46,14 +46,14 @@ pub struct ProfileDir {
     /// Relative to the target directory: `release`, `x86_64-unknown-linux-musl/release`.
     pub name: PathBuf,
     /// The regular files directly in the target directory's part: what `cargo build` hands out.
-    pub uplifted: Vec<Output>,
+    pub uplifted: Vec<OutputFile>,
     /// The makefile dep-info files beside them, by path.
     pub dep_info: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// How a target directory is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum TargetDirLayout {
     /// `.fingerprint/<package>-<hash>` and `deps/`.
     Shared,
     /// `build/<package>/<hash>/{fingerprint,out}` (`-Zbuild-dir-new-layout`).
@@ -72,7 +72,7 @@ pub struct RawUnit {
     /// As [`ProfileDir::name`].
     pub profile: PathBuf,
     /// Where these files were found.
-    pub layout: Layout,
+    pub layout: TargetDirLayout,
     /// The directory with the fingerprint files.
     pub directory: PathBuf,
     /// `<stem>.json`.
@@ -82,18 +82,18 @@ pub struct RawUnit {
     /// `dep-<stem>`.
     pub dep_info: Option<Vec<u8>>,
     /// The modification time of `dep-<stem>`: what Cargo compares sources with.
-    pub anchor: Option<Moment>,
+    pub anchor: Option<FileTime>,
     /// The modification time of `invoked.timestamp`: when the unit's compilation started.
-    pub invoked: Option<Moment>,
+    pub invoked: Option<FileTime>,
     /// rustc's makefile dep-info.
     pub rustc_dep_info: Option<Vec<u8>>,
     /// What the compiler wrote, or for a build script's run what it printed.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<OutputFile>,
 }
 
 /// A file that a unit wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct OutputFile {
     /// Where it is.
     pub path: PathBuf,
     /// In bytes.
@@ -101,7 +101,7 @@ pub struct Output {
     /// Device and inode, where there are such numbers.
     pub inode: Option<(u64, u64)>,
     /// When it was written.
-    pub modified: Moment,
+    pub modified: FileTime,
 }
 
 /// Reads the units of these packages.
@@ -109,7 +109,12 @@ pub struct Output {
 /// `target_dir` is where `cargo build` hands its outputs out, `build_dir` where it keeps the rest;
 /// most of the time they are one. Nothing that is missing or unreadable stops the reading: it is
 /// a note.
-pub fn read(target_dir: &Path, build_dir: &Path, packages: &[&str], limits: Limits) -> TargetDir {
+pub fn read(
+    target_dir: &Path,
+    build_dir: &Path,
+    packages: &[&str],
+    limits: ScanLimits,
+) -> TargetDir {
     let mut target = TargetDir { build_dir: build_dir.to_path_buf(), ..TargetDir::default() };
     for name in profile_names(target_dir, build_dir, limits) {
         let place = build_dir.join(&name);
@@ -134,7 +139,7 @@ pub fn read(target_dir: &Path, build_dir: &Path, packages: &[&str], limits: Limi
 }
 
 /// The profile directories, one or two levels down, recognised by what Cargo puts into them.
-fn profile_names(target_dir: &Path, build_dir: &Path, limits: Limits) -> Vec<PathBuf> {
+fn profile_names(target_dir: &Path, build_dir: &Path, limits: ScanLimits) -> Vec<PathBuf> {
     let is_profile = |path: &Path| {
         [".fingerprint", "deps", ".cargo-lock", "build"]
             .iter()
@@ -159,7 +164,7 @@ fn profile_names(target_dir: &Path, build_dir: &Path, limits: Limits) -> Vec<Pat
     names
 }
 
-fn profile(target_dir: &Path, name: PathBuf, limits: Limits) -> ProfileDir {
+fn profile(target_dir: &Path, name: PathBuf, limits: ScanLimits) -> ProfileDir {
     let place = target_dir.join(&name);
     let mut profile = ProfileDir { name, ..ProfileDir::default() };
     for entry in entries(&place, limits.entries) {
@@ -176,7 +181,12 @@ fn profile(target_dir: &Path, name: PathBuf, limits: Limits) -> ProfileDir {
 }
 
 /// `.fingerprint/<package>-<hash>/…`, outputs in `deps/` and `build/`.
-fn shared_units(place: &Path, profile: &Path, packages: &[&str], limits: Limits) -> Vec<RawUnit> {
+fn shared_units(
+    place: &Path,
+    profile: &Path,
+    packages: &[&str],
+    limits: ScanLimits,
+) -> Vec<RawUnit> {
     let mut units = Vec::new();
     let mut outputs = outputs_by_hash(&place.join("deps"), limits);
     for name in subdirectories(&place.join(".fingerprint"), limits) {
@@ -191,14 +201,28 @@ fn shared_units(place: &Path, profile: &Path, packages: &[&str], limits: Limits)
             files.extend(output(&entry.path));
         }
         units.extend(fingerprints(&directory, limits).into_iter().map(|stem| {
-            raw_unit(package, hash, stem, profile, Layout::Shared, &directory, &files, limits)
+            raw_unit(
+                package,
+                hash,
+                stem,
+                profile,
+                TargetDirLayout::Shared,
+                &directory,
+                &files,
+                limits,
+            )
         }));
     }
     units
 }
 
 /// `build/<package>/<hash>/fingerprint/…`, outputs in `out/` and `run/`.
-fn per_unit_units(place: &Path, profile: &Path, packages: &[&str], limits: Limits) -> Vec<RawUnit> {
+fn per_unit_units(
+    place: &Path,
+    profile: &Path,
+    packages: &[&str],
+    limits: ScanLimits,
+) -> Vec<RawUnit> {
     let mut units = Vec::new();
     for package in packages {
         let home = place.join("build").join(package);
@@ -208,13 +232,13 @@ fn per_unit_units(place: &Path, profile: &Path, packages: &[&str], limits: Limit
             if stems.is_empty() || !is_unit_hash(&hash) || units.len() > limits.units {
                 continue;
             }
-            let files: Vec<Output> = ["out", "run"]
+            let files: Vec<OutputFile> = ["out", "run"]
                 .iter()
                 .flat_map(|part| entries(&home.join(&hash).join(part), limits.entries))
                 .filter_map(|entry| output(&entry.path))
                 .collect();
             units.extend(stems.into_iter().map(|stem| {
-                let layout = Layout::PerUnit;
+                let layout = TargetDirLayout::PerUnit;
                 raw_unit(package, &hash, stem, profile, layout, &directory, &files, limits)
             }));
         }
@@ -228,14 +252,15 @@ fn raw_unit(
     hash: &str,
     stem: String,
     profile: &Path,
-    layout: Layout,
+    layout: TargetDirLayout,
     directory: &Path,
-    outputs: &[Output],
-    limits: Limits,
+    outputs: &[OutputFile],
+    limits: ScanLimits,
 ) -> RawUnit {
     let read = |name: &str| snapshot(&directory.join(name), limits.file).ok().flatten();
     let dep_info = read(&format!("dep-{stem}"));
-    let is = |output: &&Output, wanted: &str| output.path.extension().is_some_and(|e| e == wanted);
+    let is =
+        |output: &&OutputFile, wanted: &str| output.path.extension().is_some_and(|e| e == wanted);
     let makefile = outputs.iter().find(|output| is(output, "d"));
     RawUnit {
         package: package.to_owned(),
@@ -257,7 +282,7 @@ fn raw_unit(
 }
 
 /// The stems of the fingerprints in one directory: every `<stem>.json`.
-fn fingerprints(directory: &Path, limits: Limits) -> Vec<String> {
+fn fingerprints(directory: &Path, limits: ScanLimits) -> Vec<String> {
     let mut stems: Vec<String> = entries(directory, limits.entries)
         .filter_map(|entry| {
             entry.name.to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned)
@@ -268,8 +293,8 @@ fn fingerprints(directory: &Path, limits: Limits) -> Vec<String> {
 }
 
 /// The regular files of `deps/` by the unit hash in their name.
-fn outputs_by_hash(deps: &Path, limits: Limits) -> HashMap<String, Vec<Output>> {
-    let mut outputs: HashMap<String, Vec<Output>> = HashMap::new();
+fn outputs_by_hash(deps: &Path, limits: ScanLimits) -> HashMap<String, Vec<OutputFile>> {
+    let mut outputs: HashMap<String, Vec<OutputFile>> = HashMap::new();
     for entry in entries(deps, limits.entries) {
         let Some(name) = entry.name.to_str() else { continue };
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
@@ -294,12 +319,12 @@ fn is_unit_hash(text: &str) -> bool {
 }
 
 /// One file by its metadata; `None` when it is not a regular file.
-pub fn output(path: &Path) -> Option<Output> {
+pub fn output(path: &Path) -> Option<OutputFile> {
     let FileStat { size, inode, modified } = stat(path)?;
-    Some(Output { path: path.to_path_buf(), size, inode, modified })
+    Some(OutputFile { path: path.to_path_buf(), size, inode, modified })
 }
 
-fn subdirectories(directory: &Path, limits: Limits) -> Vec<String> {
+fn subdirectories(directory: &Path, limits: ScanLimits) -> Vec<String> {
     let mut names: Vec<String> = entries(directory, limits.entries)
         .filter(|entry| entry.is_directory)
         .filter_map(|entry| entry.name.into_string().ok())
@@ -335,13 +360,13 @@ mod tests {
         write(root, &format!("{unit}/out/my_app"), "elf");
         write(root, "release/my-app", "elf");
 
-        let target = read(root, root, &["my-app"], Limits::default());
+        let target = read(root, root, &["my-app"], ScanLimits::default());
         let names: Vec<_> = target.profiles.iter().map(|p| p.name.clone()).collect();
         assert_eq!(names, [PathBuf::from("musl/debug"), PathBuf::from("release")]);
         assert_eq!(target.units.len(), 2, "{target:#?}");
         let [per_unit, shared] = target.units.as_slice() else { unreachable!() };
-        assert_eq!((per_unit.layout, per_unit.outputs.len()), (Layout::PerUnit, 1));
-        assert_eq!((shared.layout, shared.outputs.len()), (Layout::Shared, 1));
+        assert_eq!((per_unit.layout, per_unit.outputs.len()), (TargetDirLayout::PerUnit, 1));
+        assert_eq!((shared.layout, shared.outputs.len()), (TargetDirLayout::Shared, 1));
         assert_eq!(shared.rustc_dep_info.as_deref(), Some(b"a: b".as_slice()));
         assert!(shared.anchor.is_some() && shared.invoked.is_none());
         assert!(target.profiles[1].uplifted.iter().any(|file| file.path.ends_with("my-app")));
@@ -351,10 +376,10 @@ mod tests {
     fn an_unknown_layout_is_a_note() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "v3/units/app.bin", "");
-        let target = read(dir.path(), dir.path(), &["app"], Limits::default());
+        let target = read(dir.path(), dir.path(), &["app"], ScanLimits::default());
         assert!(target.units.is_empty());
         assert!(target.notes[0].contains("of a layout that is known"), "{:?}", target.notes);
         let empty = tempfile::tempdir().unwrap();
-        assert!(read(empty.path(), empty.path(), &["app"], Limits::default()).notes.is_empty());
+        assert!(read(empty.path(), empty.path(), &["app"], ScanLimits::default()).notes.is_empty());
     }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::cargo::fs::read_text;
 use crate::cargo::workspace;
-use crate::cargo::workspace::toml_tree::Value;
+use crate::cargo::workspace::toml_tree::TomlValue;
 use crate::cargo::workspace::{Query, Workspace};
 
 /// What a build stage is made of; what could not be asked is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stage {
+pub struct BuildEnvironment {
     /// `rustc -vV`, whole.
     pub rustc: Option<String>,
     /// `cargo -V`.
@@ -28,7 +28,12 @@ const LIMIT: u64 = 64 << 10;
 
 /// Asks this machine about a program for this target. `linker` is what a flag of rustc names;
 /// without it the configuration decides, and without that rustc takes `cc`.
-pub fn stage(query: &Query, workspace: &Workspace, triple: &str, linker: Option<&str>) -> Stage {
+pub fn stage(
+    query: &Query,
+    workspace: &Workspace,
+    triple: &str,
+    linker: Option<&str>,
+) -> BuildEnvironment {
     let rustc = workspace::trust::rustc(query, &workspace.config);
     let cargo = query.cargo();
     let linker = linker.map(str::to_owned).or_else(|| configured_linker(workspace, triple));
@@ -36,7 +41,7 @@ pub fn stage(query: &Query, workspace: &Workspace, triple: &str, linker: Option<
     // What is named by a path may lie in the checkout, and a question starts nothing of it.
     let may_start = query.is_trusted || !linker.contains('/');
     let linker = may_start.then(|| ask(query, Path::new(linker), &["--version"])).flatten();
-    Stage {
+    BuildEnvironment {
         rustc: rustc.and_then(|rustc| ask(query, &rustc, &["-vV"])),
         cargo: ask(query, &cargo, &["-V"]),
         linker: linker.as_deref().map(first_line),
@@ -48,7 +53,7 @@ pub fn stage(query: &Query, workspace: &Workspace, triple: &str, linker: Option<
 /// The linker of the target's own table, else that of a `cfg(…)` that is true of the target.
 fn configured_linker(workspace: &Workspace, triple: &str) -> Option<String> {
     let of = |name: &str| match workspace.config.get(&["target", name, "linker"])?.value {
-        Value::String(linker) => Some(linker),
+        TomlValue::String(linker) => Some(linker),
         _ => None,
     };
     let cfgs = workspace.cfgs.get(triple).map(Vec::as_slice).unwrap_or_default();

@@ -21,10 +21,10 @@ pub mod target;
 pub mod toml_tree;
 pub mod trust;
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::fs::{TextFile, is_there, read_text};
-use crate::cargo::workspace::config::Config;
-pub use crate::cargo::workspace::query::{Asked, Query};
+use crate::cargo::workspace::config::CargoConfig;
+pub use crate::cargo::workspace::query::{Query, RequestedFeatures};
 use crate::cargo::workspace::trust::rustc as rustc_program;
 
 /// A manifest or lockfile larger than this is none; the largest known lockfiles are below 2 MiB.
@@ -47,9 +47,9 @@ pub struct Workspace {
     /// `rust-toolchain.toml` or `rust-toolchain`, the nearest to the working directory.
     pub toolchain: Option<TextFile>,
     /// Cargo's configuration.
-    pub config: Config,
+    pub config: CargoConfig,
     /// The compiler that cargo would use.
-    pub rustc: Rustc,
+    pub rustc: RustcVersion,
     /// `rustc --print cfg` for each of `targets` (the host's where there are none), asked only
     /// when the configuration has a `target.'cfg(…)'` table.
     pub cfgs: BTreeMap<String, Vec<cargo_platform::Cfg>>,
@@ -59,7 +59,7 @@ pub struct Workspace {
 
 /// What `rustc -vV` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rustc {
+pub struct RustcVersion {
     /// The machine it runs on, and builds for unless told otherwise.
     pub host: Option<String>,
     /// `1.95.0`.
@@ -72,17 +72,17 @@ pub struct Rustc {
 ///
 /// # Errors
 /// No cargo, no manifest, or a manifest or configuration that cargo refuses.
-pub fn workspace(query: &Query) -> Result<Workspace, Error> {
+pub fn workspace(query: &Query) -> Result<Workspace, WorkspaceError> {
     // Cargo looks the same way up. Asking it and rustc in vain takes longer than reading a small
     // image does.
     let has_manifest = |directory: &Path| is_there(&directory.join("Cargo.toml"));
     if query.manifest_path.is_none() && !query.cwd.ancestors().any(has_manifest) {
-        return Err(Error::NoManifest { cwd: query.cwd.clone() });
+        return Err(WorkspaceError::NoManifest { cwd: query.cwd.clone() });
     }
-    let config = Config::load(&query.cwd, &query.env, &query.config)?;
+    let config = CargoConfig::load(&query.cwd, &query.env, &query.config)?;
     let toolchain = toolchain(query)?;
     if let Some(message) = trust::forbids_toolchain(query, toolchain.as_ref()) {
-        return Err(Error::Cargo { message });
+        return Err(WorkspaceError::Cargo { message });
     }
     let rustc = rustc(query, &config);
     let targets = targets(query, &config, &rustc);
@@ -91,7 +91,7 @@ pub fn workspace(query: &Query) -> Result<Workspace, Error> {
 
     let root = metadata.workspace_root.as_std_path();
     let manifest = read_text(&root.join("Cargo.toml"), "manifest", LIMIT)?
-        .ok_or_else(|| Error::NoManifest { cwd: root.to_owned() })?;
+        .ok_or_else(|| WorkspaceError::NoManifest { cwd: root.to_owned() })?;
     let lock = read_text(&root.join("Cargo.lock"), "lockfile", LIMIT)?;
     let cfgs = cfgs(query, &config, &rustc, &targets);
     Ok(Workspace {
@@ -114,7 +114,7 @@ impl Workspace {
     ///
     /// # Errors
     /// A name that no member has.
-    pub fn selected(&self, query: &Query) -> Result<Vec<&Package>, Error> {
+    pub fn selected(&self, query: &Query) -> Result<Vec<&Package>, WorkspaceError> {
         let members: Vec<&Package> = self.metadata.workspace_packages();
         if query.packages.is_empty() {
             let default = &self.metadata.workspace_default_members;
@@ -129,7 +129,7 @@ impl Workspace {
                     || package.id.repr == *spec
                     || *spec == format!("{}@{}", package.name, package.version)
             });
-            let package = found.ok_or_else(|| Error::NoSuchPackage {
+            let package = found.ok_or_else(|| WorkspaceError::NoSuchPackage {
                 name: spec.clone(),
                 known: members.iter().map(|package| package.name.to_string()).collect(),
             })?;
@@ -145,9 +145,9 @@ impl Workspace {
 /// allow it, without it otherwise.
 fn metadata(
     query: &Query,
-    config: &Config,
+    config: &CargoConfig,
     platform: Option<&String>,
-) -> Result<(Metadata, Option<String>), Error> {
+) -> Result<(Metadata, Option<String>), WorkspaceError> {
     // Without the graph cargo neither reads nor writes a lockfile, and asks no rustc.
     let without_graph = |why| {
         let metadata = ask_metadata(query, config, &["--no-deps", "--offline"], None)?;
@@ -156,21 +156,21 @@ fn metadata(
     if let Some(why) = trust::forbids_rustc(query, config) {
         return without_graph(why);
     }
-    let features = query.asked.words();
+    let features = query.requested_features.words();
     let flags = ["--frozen"].into_iter().chain(features.iter().map(String::as_str));
     match ask_metadata(query, config, &flags.collect::<Vec<_>>(), platform) {
         Ok(metadata) => Ok((metadata, None)),
-        Err(Error::Cargo { message }) => without_graph(message),
+        Err(WorkspaceError::Cargo { message }) => without_graph(message),
         Err(error) => Err(error),
     }
 }
 
 fn ask_metadata(
     query: &Query,
-    config: &Config,
+    config: &CargoConfig,
     flags: &[&str],
     platform: Option<&String>,
-) -> Result<Metadata, Error> {
+) -> Result<Metadata, WorkspaceError> {
     let cargo = query.cargo();
     let mut command = query.command(&cargo);
     trust::ask_with(&mut command, query, config);
@@ -190,16 +190,16 @@ fn ask_metadata(
     }
     let output = command
         .output()
-        .map_err(|source| Error::CargoMissing { program: cargo.clone(), source })?;
+        .map_err(|source| WorkspaceError::CargoMissing { program: cargo.clone(), source })?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         if words.contains("could not find `Cargo.toml`") {
-            return Err(Error::NoManifest { cwd: query.cwd.clone() });
+            return Err(WorkspaceError::NoManifest { cwd: query.cwd.clone() });
         }
-        return Err(Error::Cargo { message: one_line(&words) });
+        return Err(WorkspaceError::Cargo { message: one_line(&words) });
     }
     serde_json::from_slice(&output.stdout)
-        .map_err(|error| Error::Cargo { message: format!("unreadable answer: {error}") })
+        .map_err(|error| WorkspaceError::Cargo { message: format!("unreadable answer: {error}") })
 }
 
 /// Cargo's error, its place and its causes on one line.
@@ -221,7 +221,7 @@ fn one_line(words: &str) -> String {
 }
 
 /// `rustc -vV`, or cargo's own answer where rustc cannot be asked.
-fn rustc(query: &Query, config: &Config) -> Rustc {
+fn rustc(query: &Query, config: &CargoConfig) -> RustcVersion {
     let ask = |program: &Path| {
         let output = query.ask(program, &["-vV"]).ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -231,34 +231,34 @@ fn rustc(query: &Query, config: &Config) -> Rustc {
     }
     // Cargo and rustc of one toolchain share the host, not the commit.
     let host = ask(&query.cargo()).and_then(|words| parse_version(&words).host);
-    Rustc { host, ..Rustc::default() }
+    RustcVersion { host, ..RustcVersion::default() }
 }
 
 /// Every target that rustc knows by name.
-pub(crate) fn known_targets(query: &Query, config: &Config) -> Vec<String> {
+pub(crate) fn known_targets(query: &Query, config: &CargoConfig) -> Vec<String> {
     let Some(program) = rustc_program(query, config) else { return Vec::new() };
     let output = query.ask(&program, &["--print", "target-list"]);
     let output = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
 }
 
-fn parse_version(words: &str) -> Rustc {
+fn parse_version(words: &str) -> RustcVersion {
     let field = |name: &str| {
         let value = words.lines().find_map(|line| line.strip_prefix(name))?.trim();
         (value != "unknown").then(|| value.to_owned())
     };
-    Rustc { host: field("host:"), version: field("release:"), commit: field("commit-hash:") }
+    RustcVersion { host: field("host:"), version: field("release:"), commit: field("commit-hash:") }
 }
 
 /// The targets asked for: `--target`, else `build.target`.
-fn targets(query: &Query, config: &Config, rustc: &Rustc) -> Vec<String> {
+fn targets(query: &Query, config: &CargoConfig, rustc: &RustcVersion) -> Vec<String> {
     let mut targets = query.targets.clone();
     if targets.is_empty()
         && let Some(setting) = config.get(&["build", "target"])
     {
         targets = match setting.value {
-            toml_tree::Value::String(target) => vec![target],
-            toml_tree::Value::Array(nodes) => {
+            toml_tree::TomlValue::String(target) => vec![target],
+            toml_tree::TomlValue::Array(nodes) => {
                 nodes.iter().filter_map(|node| node.string()).map(str::to_owned).collect()
             }
             _ => Vec::new(),
@@ -278,8 +278,8 @@ fn targets(query: &Query, config: &Config, rustc: &Rustc) -> Vec<String> {
 /// `rustc --print cfg` for each target, where the configuration asks for it.
 fn cfgs(
     query: &Query,
-    config: &Config,
-    rustc: &Rustc,
+    config: &CargoConfig,
+    rustc: &RustcVersion,
     targets: &[String],
 ) -> BTreeMap<String, Vec<cargo_platform::Cfg>> {
     if !config.names(&["target"]).iter().any(|name| name.starts_with("cfg(")) {
@@ -304,7 +304,7 @@ fn cfgs(
 
 /// The toolchain file that rustup would obey: the nearest from the working directory up, the
 /// name without an extension first.
-fn toolchain(query: &Query) -> Result<Option<TextFile>, Error> {
+fn toolchain(query: &Query) -> Result<Option<TextFile>, WorkspaceError> {
     for directory in query.cwd.ancestors() {
         for name in ["rust-toolchain", "rust-toolchain.toml"] {
             if let Some(file) = read_text(&directory.join(name), "toolchain file", LIMIT)? {
@@ -334,7 +334,7 @@ mod tests {
         let words = "rustc 1.95.0\ncommit-hash: unknown\nhost: x86_64-unknown-linux-musl\nrelease: 1.95.0\n";
         assert_eq!(
             parse_version(words),
-            Rustc {
+            RustcVersion {
                 host: Some("x86_64-unknown-linux-musl".into()),
                 version: Some("1.95.0".into()),
                 commit: None
@@ -349,15 +349,15 @@ mod tests {
         let env = BTreeMap::from([("CARGO".to_owned(), "/nowhere/cargo".to_owned())]);
         let query = Query { cwd: dir.path().to_owned(), env, ..Query::default() };
         let error = workspace(&query).unwrap_err();
-        assert!(matches!(error, Error::CargoMissing { .. }));
+        assert!(matches!(error, WorkspaceError::CargoMissing { .. }));
         assert!(error.to_string().contains("--binary"), "{error}");
     }
 
     #[test]
     fn targets_are_typed_or_configured() {
-        let mut config = Config::default();
+        let mut config = CargoConfig::default();
         config.env.insert("CARGO_BUILD_TARGET".into(), "aarch64-unknown-linux-gnu".into());
-        let rustc = Rustc { host: Some("host".into()), ..Rustc::default() };
+        let rustc = RustcVersion { host: Some("host".into()), ..RustcVersion::default() };
         let mut query = Query::default();
         assert_eq!(targets(&query, &config, &rustc), ["aarch64-unknown-linux-gnu"]);
         query.targets = vec!["host-tuple".into(), "x".into()];

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args};
 
-use crate::cli::formats::{self, Format};
-use crate::cli::output::{self, CliError, Output};
+use crate::cli::formats::{self, ReportFormat};
+use crate::cli::output::{self, CliError, OutputArgs};
 use crate::report::Report;
 use crate::report::table::Style;
 use crate::rule::Level;
@@ -18,7 +18,7 @@ use crate::session::select;
 /// Cargo options that select the build to lint.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cargo")]
-pub struct Selection {
+pub struct SelectionArgs {
     /// Path of the workspace's or package's Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub manifest_path: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Selection {
     pub target_dir: Option<PathBuf>,
 }
 
-impl Selection {
+impl SelectionArgs {
     /// The build that is meant by these arguments alone.
     pub fn selection(&self) -> select::Selection {
         select::Selection {
@@ -57,7 +57,7 @@ impl Selection {
     }
 
     /// The build that is meant by these arguments and those about features.
-    pub fn with(&self, features: &Features) -> select::Selection {
+    pub fn with(&self, features: &FeatureArgs) -> select::Selection {
         select::Selection {
             features: features.features.clone(),
             all_features: features.all_features,
@@ -71,7 +71,7 @@ impl Selection {
 /// Cargo options that a record keeps.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cargo")]
-pub struct Features {
+pub struct FeatureArgs {
     /// Features the binary was built with
     #[arg(short = 'F', long, value_name = "FEATURES")]
     pub features: Vec<String>,
@@ -89,7 +89,7 @@ pub struct Features {
 /// What is linted, when it is not what cargo built here.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Subject")]
-pub struct Subject {
+pub struct SubjectArgs {
     /// Lint this file instead of the workspace's binaries
     #[arg(long, value_name = "PATH")]
     pub binary: Vec<PathBuf>,
@@ -98,7 +98,7 @@ pub struct Subject {
 /// The runtime image.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Image")]
-pub struct Runtime {
+pub struct ImageArgs {
     /// Runtime image that carries the binary: `dir:PATH`, `docker-archive:FILE[:TAG]`,
     /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME`, a path, an image's name,
     /// or `-` for an archive on standard input
@@ -115,14 +115,14 @@ pub struct Runtime {
     pub platform: Option<String>,
 }
 
-impl Runtime {
+impl ImageArgs {
     /// The one file that the image is, if it is one.
     pub fn file(&self) -> Option<PathBuf> {
         image_subjects::archive_of(&self.options())
     }
 
     /// The image that is meant.
-    pub fn options(&self) -> image_subjects::Options {
+    pub fn options(&self) -> image_subjects::ImageOptions {
         let of_root = |root: &PathBuf| {
             let mut text = OsString::from("dir:");
             text.push(root);
@@ -130,14 +130,14 @@ impl Runtime {
         };
         let reference = self.image.clone().or_else(|| self.rootfs.as_ref().map(of_root));
         let (at, platform) = (self.at.clone(), self.platform.clone());
-        image_subjects::Options { reference, at, platform }
+        image_subjects::ImageOptions { reference, at, platform }
     }
 }
 
 /// How a record is written.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Record")]
-pub struct Writing {
+pub struct RecordWritingArgs {
     /// Also embed the record in the binary, in a section that is not loaded
     #[arg(long)]
     pub embed: bool,
@@ -149,17 +149,17 @@ pub struct Writing {
     pub bundle: bool,
 }
 
-impl Writing {
+impl RecordWritingArgs {
     /// The same for a session.
-    pub fn options(&self) -> records::Writing {
-        records::Writing { embed: self.embed, key: self.key.clone(), bundle: self.bundle }
+    pub fn options(&self) -> records::RecordOptions {
+        records::RecordOptions { embed: self.embed, key: self.key.clone(), bundle: self.bundle }
     }
 }
 
 /// Levels of rules and groups.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Levels")]
-pub struct Levels {
+pub struct LevelArgs {
     /// Do not run this rule or group
     #[arg(short = 'A', long, value_name = "RULE|GROUP", action = clap::ArgAction::Append)]
     allow: Vec<String>,
@@ -171,7 +171,7 @@ pub struct Levels {
     deny: Vec<String>,
 }
 
-impl Levels {
+impl LevelArgs {
     /// The levels in the order in which they were typed: the later counts over the earlier.
     fn settings(&self, matches: &ArgMatches) -> Vec<LevelSetting> {
         let mut typed: Vec<(usize, LevelSetting)> = Vec::new();
@@ -192,13 +192,13 @@ impl Levels {
 
 /// Options of every command that lints: configuration, levels, how to answer.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Linting {
+pub struct LintArgs {
     /// Configuration file [default: binlint.toml or .config/binlint.toml in the workspace's root or
     /// the working directory]
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    levels: Levels,
+    levels: LevelArgs,
     /// Also fail on inconclusive results
     #[arg(long, help_heading = "Levels")]
     strict: bool,
@@ -216,15 +216,15 @@ pub struct Linting {
         help_heading = "Output",
         hide_possible_values = true
     )]
-    format: Format,
+    format: ReportFormat,
     /// Also write the report to this file in this format; may be repeated
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
     report: Vec<String>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
 }
 
-impl Linting {
+impl LintArgs {
     /// The configuration that was asked for.
     pub fn configuration(&self, matches: &ArgMatches) -> Configuration {
         let (file, baseline) = (self.config.clone(), self.baseline.clone());

@@ -4,21 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{Linting, Writing};
+use crate::cli::args::{LintArgs, RecordWritingArgs};
 use crate::cli::freshen;
 use crate::cli::output;
 use crate::cli::output::CliError;
-use crate::cli::rebuilding::Rebuilding;
+use crate::cli::rebuilding::RebuildArgs;
 use crate::session;
 use crate::session::build::build;
-use crate::session::record::{Answer, Recorder};
+use crate::session::record::{RecordOutcome, Recorder};
 use crate::session::select::Selection;
 
 /// Arguments of `build`: our own, then cargo's.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Build {
+pub struct BuildArgs {
     #[command(flatten)]
-    writing: Writing,
+    writing: RecordWritingArgs,
     /// First mark crates stale whose sources no longer match what was compiled
     #[arg(long, help_heading = "Record")]
     ensure_fresh: bool,
@@ -26,7 +26,7 @@ pub struct Build {
     #[arg(long, help_heading = "Record")]
     no_check: bool,
     #[command(flatten)]
-    rebuilding: Rebuilding,
+    rebuilding: RebuildArgs,
     /// Every other argument is passed to `cargo build`
     #[arg(
         trailing_var_arg = true,
@@ -41,7 +41,7 @@ pub struct Build {
 ///
 /// # Errors
 /// No cargo, no workspace, a record that cannot be written.
-pub fn run(arguments: &Build) -> Result<u8, CliError> {
+pub fn run(arguments: &BuildArgs) -> Result<u8, CliError> {
     let (arguments, of_cargo) = sorted_out(arguments)?;
     let writing = arguments.writing.options();
     writing.ready()?;
@@ -65,7 +65,7 @@ pub fn run(arguments: &Build) -> Result<u8, CliError> {
         true => crate::cli::CLEAN,
         false => {
             let rebuild = arguments.rebuilding.options();
-            Linting::default().answer(&session::check::check_recorded(&recorder, rebuild)?)?
+            LintArgs::default().answer(&session::check::check_recorded(&recorder, rebuild)?)?
         }
     };
     // A finding says more than that there is no record.
@@ -73,15 +73,18 @@ pub fn run(arguments: &Build) -> Result<u8, CliError> {
 }
 
 /// Records every program; whether one of them is refused its record.
-fn record(recorder: &Recorder, writing: &session::records::Writing) -> Result<bool, CliError> {
+fn record(
+    recorder: &Recorder,
+    writing: &session::records::RecordOptions,
+) -> Result<bool, CliError> {
     let mut refused = false;
     for program in recorder.programs() {
         match recorder.record(program, None, writing)? {
-            Answer::Refused(why) => {
+            RecordOutcome::Refused(why) => {
                 output::say(format_args!("error: {why}"))?;
                 refused = true;
             }
-            Answer::Written { path, notes } => {
+            RecordOutcome::Written { path, notes } => {
                 for note in notes {
                     output::say(format_args!("note: {note}"))?;
                 }
@@ -94,7 +97,7 @@ fn record(recorder: &Recorder, writing: &session::records::Writing) -> Result<bo
 }
 
 /// Our own words may stand among cargo's: they are taken out, wherever they stand.
-fn sorted_out(words: &Build) -> Result<(Build, Vec<String>), CliError> {
+fn sorted_out(words: &BuildArgs) -> Result<(BuildArgs, Vec<String>), CliError> {
     let mut own = words.clone();
     let mut cargo = Vec::new();
     let mut rest = words.cargo.iter();
@@ -204,11 +207,11 @@ mod tests {
     #[test]
     fn our_own_words_may_stand_anywhere() {
         let cargo = words("--release --embed -p app --key k.pem --locked");
-        let (own, cargo) = sorted_out(&Build { cargo, ..Build::default() }).unwrap();
+        let (own, cargo) = sorted_out(&BuildArgs { cargo, ..BuildArgs::default() }).unwrap();
         assert!(own.writing.embed && !own.no_check);
         assert_eq!(own.writing.key, Some("k.pem".into()));
         assert_eq!(cargo, words("--release -p app --locked"));
-        let taken = Build { cargo: words("--message-format json"), ..Build::default() };
+        let taken = BuildArgs { cargo: words("--message-format json"), ..BuildArgs::default() };
         assert!(sorted_out(&taken).is_err());
     }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args};
 
-use crate::cli::args::{Features, Linting, Runtime, Selection, Subject};
+use crate::cli::args::{FeatureArgs, ImageArgs, LintArgs, SelectionArgs, SubjectArgs};
 use crate::cli::output::CliError;
-use crate::cli::rebuilding::Rebuilding;
+use crate::cli::rebuilding::RebuildArgs;
 use crate::session::{check, select};
 
 /// Arguments of `check`.
@@ -23,20 +23,20 @@ pub struct CheckFiles {
 #[derive(Debug, Clone, Default, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     #[command(flatten)]
-    features: Features,
+    features: FeatureArgs,
     #[command(flatten)]
-    subject: Subject,
+    subject: SubjectArgs,
     #[command(flatten)]
-    runtime: Runtime,
+    runtime: ImageArgs,
     /// Provenance record of the binary [default: the embedded one, else BINARY.intoto.jsonl]
     #[arg(long, value_name = "FILE", help_heading = "Subject")]
     record: Option<PathBuf>,
     #[command(flatten)]
-    rebuilding: Rebuilding,
+    rebuilding: RebuildArgs,
     #[command(flatten)]
-    linting: Linting,
+    linting: LintArgs,
 }
 
 /// Runs `check`: files and `--binary` are the same.
@@ -58,7 +58,7 @@ pub fn run(arguments: &CheckArgs, matches: &ArgMatches) -> Result<u8, CliError> 
     let read = arguments.subject.binary.iter().chain(&arguments.record).chain(&image);
     let read = read.chain(&arguments.selection.manifest_path);
     arguments.linting.spares(read.map(PathBuf::as_path))?;
-    let report = check::check(&check::Options {
+    let report = check::check(&check::CheckOptions {
         selection: select::Selection {
             is_trusted: arguments.rebuilding.rebuild,
             ..arguments.selection.with(&arguments.features)

@@ -6,13 +6,13 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
 use crate::binary::diff::DifferenceCause;
-use crate::cli::output::{CliError, Output};
+use crate::cli::output::{CliError, OutputArgs};
 use crate::report;
 use crate::session::diff;
 
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
-pub struct Diff {
+pub struct DiffArgs {
     /// The program or image of before
     #[arg(value_name = "OLD")]
     old: OsString,
@@ -29,13 +29,13 @@ pub struct Diff {
     ignore: Vec<String>,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    format: Format,
+    format: DiffFormat,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum DiffFormat {
     Table,
     Json,
 }
@@ -44,16 +44,16 @@ enum Format {
 ///
 /// # Errors
 /// One of the two cannot be read, or a program is to be compared with an image.
-pub fn run(arguments: &Diff) -> Result<u8, CliError> {
+pub fn run(arguments: &DiffArgs) -> Result<u8, CliError> {
     let is_named = |cause: &&DifferenceCause| arguments.ignore.iter().any(|it| it == cause.name());
-    let answer = diff::compare(&diff::Options {
+    let answer = diff::compare(&diff::DiffOptions {
         old: arguments.old.clone(),
         new: arguments.new.clone(),
         ignored: DifferenceCause::IGNORABLE.iter().filter(is_named).copied().collect(),
     })?;
     arguments.output.write(|to, style| match arguments.format {
-        Format::Table => report::diff::write(&answer, style, to),
-        Format::Json => report::diff::write_json(&answer, to),
+        DiffFormat::Table => report::diff::write(&answer, style, to),
+        DiffFormat::Json => report::diff::write_json(&answer, to),
     })?;
     Ok(if answer.is_equal() { crate::cli::CLEAN } else { crate::cli::DENIED })
 }

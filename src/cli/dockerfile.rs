@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args};
 
-use crate::cli::args::Linting;
+use crate::cli::args::LintArgs;
 use crate::cli::output::CliError;
-use crate::session::dockerfile::{Options, lint_dockerfiles};
+use crate::session::dockerfile::{DockerfileLintOptions, lint_dockerfiles};
 
 /// Arguments of `dockerfile`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Dockerfiles {
+pub struct DockerfileArgs {
     /// Dockerfiles [default: every one below this directory]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Dockerfiles {
     #[arg(long, requires = "fix", help_heading = "Dockerfile")]
     dry_run: bool,
     #[command(flatten)]
-    linting: Linting,
+    linting: LintArgs,
 }
 
 /// Runs the command.
@@ -40,7 +40,7 @@ pub struct Dockerfiles {
 /// # Errors
 /// There is no Dockerfile, or the report cannot be written. What one file has wrong is said, and the
 /// others are linted: the code is 2 then.
-pub fn run(arguments: &Dockerfiles, matches: &ArgMatches) -> Result<u8, CliError> {
+pub fn run(arguments: &DockerfileArgs, matches: &ArgMatches) -> Result<u8, CliError> {
     let mut build_arguments = BTreeMap::new();
     for argument in &arguments.build_arg {
         let (name, value) = argument.split_once('=').ok_or_else(|| {
@@ -49,7 +49,7 @@ pub fn run(arguments: &Dockerfiles, matches: &ArgMatches) -> Result<u8, CliError
         build_arguments.insert(name.to_owned(), value.to_owned());
     }
     arguments.linting.spares(arguments.files.iter().map(PathBuf::as_path))?;
-    let mut linted = lint_dockerfiles(&Options {
+    let mut linted = lint_dockerfiles(&DockerfileLintOptions {
         files: arguments.files.clone(),
         context: arguments.context.clone(),
         stage: arguments.stage.clone(),

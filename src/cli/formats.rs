@@ -12,7 +12,7 @@ use crate::report::table::Style;
 
 /// Formats of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// What a person reads
     #[default]
     Table,
@@ -30,7 +30,7 @@ pub enum Format {
     Markdown,
 }
 
-impl Format {
+impl ReportFormat {
     /// Writes the report.
     ///
     /// # Errors
@@ -38,13 +38,13 @@ impl Format {
     pub fn write(self, report: &Report, style: Style, to: &mut dyn Write) -> io::Result<()> {
         let strict = style.strict;
         match self {
-            Format::Table => report::table::write(report, style, to),
-            Format::Json => report::json::write(report, to),
-            Format::Sarif => report::sarif::write(report, to),
-            Format::Github => report::github::write(report, strict, to),
-            Format::Gitlab => report::gitlab::write(report, to),
-            Format::Junit => report::junit::write(report, strict, to),
-            Format::Markdown => report::markdown::write(report, strict, to),
+            ReportFormat::Table => report::table::write(report, style, to),
+            ReportFormat::Json => report::json::write(report, to),
+            ReportFormat::Sarif => report::sarif::write(report, to),
+            ReportFormat::Github => report::github::write(report, strict, to),
+            ReportFormat::Gitlab => report::gitlab::write(report, to),
+            ReportFormat::Junit => report::junit::write(report, strict, to),
+            ReportFormat::Markdown => report::markdown::write(report, strict, to),
         }
     }
 }
@@ -53,14 +53,14 @@ impl Format {
 ///
 /// # Errors
 /// It has no `=`, no file, or a format that there is not.
-pub fn report_file(text: &str) -> Result<(Format, PathBuf), CliError> {
+pub fn report_file(text: &str) -> Result<(ReportFormat, PathBuf), CliError> {
     let wrong = |why: String| CliError::Arguments(format!("--report {text}: {why}"));
     let (name, path) = text
         .split_once('=')
         .filter(|(_, path)| !path.is_empty())
         .ok_or_else(|| wrong("not FORMAT=FILE".to_owned()))?;
-    let format = Format::from_str(name, false).map_err(|_| {
-        let names: Vec<String> = Format::value_variants()
+    let format = ReportFormat::from_str(name, false).map_err(|_| {
+        let names: Vec<String> = ReportFormat::value_variants()
             .iter()
             .filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()))
             .collect();
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_report_is_a_format_and_a_file() {
         let read = |text: &str| report_file(text).map_err(|error| error.to_string());
-        assert_eq!(read("sarif=a=b.sarif"), Ok((Format::Sarif, "a=b.sarif".into())));
+        assert_eq!(read("sarif=a=b.sarif"), Ok((ReportFormat::Sarif, "a=b.sarif".into())));
         for (text, why) in [
             ("sarif", "not FORMAT=FILE"),
             ("sarif=", "not FORMAT=FILE"),

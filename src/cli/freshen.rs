@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 
 use crate::cargo::target_dir::units::UnitKind;
-use crate::cli::args::Selection;
+use crate::cli::args::SelectionArgs;
 use crate::cli::output;
 use crate::cli::output::CliError;
 use crate::report::lines::line;
@@ -14,7 +14,7 @@ use crate::session::freshen::Freshened;
 
 /// Arguments of `freshen`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Freshen {
+pub struct FreshenArgs {
     /// Change nothing; print what is stale, and exit with 1 if anything is
     #[arg(long)]
     check: bool,
@@ -22,14 +22,14 @@ pub struct Freshen {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// No workspace, or a target directory that cannot be written to.
-pub fn run(arguments: &Freshen) -> Result<u8, CliError> {
+pub fn run(arguments: &FreshenArgs) -> Result<u8, CliError> {
     let freshened = freshen::freshen(&arguments.selection.selection(), arguments.check)?;
     if !arguments.quiet {
         print(&freshened)?;
@@ -46,7 +46,7 @@ pub(super) fn print(freshened: &Freshened) -> io::Result<()> {
     let Freshened { stale, fresh, only_checked, unreadable } = freshened;
     let mut out = output::stdout();
     let verb = if *only_checked { "stale" } else { "marked stale" };
-    for freshen::Stale { unit, why } in stale {
+    for freshen::StaleUnit { unit, why } in stale {
         let what = match &unit.kind {
             UnitKind::Bin(name) => format!("bin `{name}`"),
             UnitKind::Lib => "the library".to_owned(),

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::cli::output;
-use crate::cli::output::{CliError, Destination};
+use crate::cli::output::{CliError, DestinationArgs};
 use crate::report;
-use crate::report::binary::{Answer, Entry};
+use crate::report::binary::{BinaryEntry, InspectEntry};
 use crate::report::table::Detail;
 use crate::session::inspect;
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
-pub struct Inspect {
+pub struct InspectArgs {
     /// Binaries, libraries, or directories of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -27,9 +27,9 @@ pub struct Inspect {
     no_digest: bool,
     /// Format of the facts
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    format: InspectFormat,
     #[command(flatten)]
-    destination: Destination,
+    destination: DestinationArgs,
     /// Print one line for each file
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     quiet: bool,
@@ -39,7 +39,7 @@ pub struct Inspect {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum InspectFormat {
     Table,
     Json,
     Jsonl,
@@ -49,9 +49,9 @@ enum Format {
 ///
 /// # Errors
 /// The output refuses them.
-pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
+pub fn run(arguments: &InspectArgs) -> Result<u8, CliError> {
     arguments.destination.spares(arguments.files.iter().map(PathBuf::as_path))?;
-    let options = inspect::Options {
+    let options = inspect::InspectOptions {
         files: arguments.files.clone(),
         quick: arguments.quick,
         no_digest: arguments.no_digest,
@@ -61,7 +61,7 @@ pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
     drop(progress);
     let errors = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
     let failed = errors.clone().next().is_some();
-    for (path, error) in errors.filter(|_| arguments.format == Format::Table) {
+    for (path, error) in errors.filter(|_| arguments.format == InspectFormat::Table) {
         match error.contains(path.as_str()) {
             true => output::say(format_args!("error: {error}"))?,
             false => output::say(format_args!("error: {path}: {error}"))?,
@@ -69,18 +69,18 @@ pub fn run(arguments: &Inspect) -> Result<u8, CliError> {
     }
     let detail = Detail::asked(arguments.quiet, arguments.verbose);
     arguments.destination.write_detailed(detail, |to, style| match arguments.format {
-        Format::Table => report::inspect::write(&answers, style, to),
-        Format::Json => report::binary::write(&entries(&answers), to),
-        Format::Jsonl => report::binary::write_lines(&entries(&answers), to),
+        InspectFormat::Table => report::inspect::write(&answers, style, to),
+        InspectFormat::Json => report::binary::write(&entries(&answers), to),
+        InspectFormat::Jsonl => report::binary::write_lines(&entries(&answers), to),
     })?;
     Ok(if failed { crate::cli::FAILED } else { crate::cli::CLEAN })
 }
 
-fn entries(answers: &[inspect::Answer]) -> Vec<Answer<'_>> {
-    fn entry((path, answer): &inspect::Answer) -> Answer<'_> {
+fn entries(answers: &[inspect::InspectResult]) -> Vec<InspectEntry<'_>> {
+    fn entry((path, answer): &inspect::InspectResult) -> InspectEntry<'_> {
         match answer {
-            Ok(binary) => Answer::Binary(Box::new(Entry::from(binary))),
-            Err(error) => Answer::Error { path, error },
+            Ok(binary) => InspectEntry::Binary(Box::new(BinaryEntry::from(binary))),
+            Err(error) => InspectEntry::Error { path, error },
         }
     }
     answers.iter().map(entry).collect()

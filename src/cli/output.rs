@@ -14,21 +14,21 @@ use crate::report::table::{Detail, Style};
 /// Where a text goes and whether it is coloured: options of every command that prints one.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
-pub struct Destination {
+pub struct DestinationArgs {
     /// Write to this file instead of standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// When to use colours; auto obeys NO_COLOR, CARGO_TERM_COLOR and the terminal
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: Colour,
+    color: ColourChoice,
 }
 
 /// Options of every command that prints a report.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
-pub struct Output {
+pub struct OutputArgs {
     #[command(flatten)]
-    destination: Destination,
+    destination: DestinationArgs,
     /// Print only the summary
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
@@ -40,7 +40,7 @@ pub struct Output {
 /// When to colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "the names are Cargo's own")]
-pub enum Colour {
+pub enum ColourChoice {
     #[default]
     Auto,
     Always,
@@ -58,7 +58,7 @@ pub enum CliError {
     Session(#[from] crate::session::Error),
     /// The report could not be written.
     #[error("cannot write the report: {0}")]
-    Output(#[from] io::Error),
+    OutputArgs(#[from] io::Error),
 }
 
 /// Standard output, or standard error, for every command. A reader that has gone away has seen
@@ -105,7 +105,7 @@ impl From<clap::Error> for CliError {
     }
 }
 
-impl Destination {
+impl DestinationArgs {
     /// Writes the whole text or nothing: it is made in memory first.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Destination {
         self.write_detailed(Detail::Normal, make)
     }
 
-    /// As [`Destination::write`], in this detail.
+    /// As [`DestinationArgs::write`], in this detail.
     ///
     /// # Errors
     /// The file or the pipe refuses it.
@@ -140,7 +140,7 @@ impl Destination {
     }
 }
 
-impl Destination {
+impl DestinationArgs {
     /// Refuses to write over what is read.
     ///
     /// # Errors
@@ -191,13 +191,13 @@ fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-impl Output {
+impl OutputArgs {
     /// The file, where it is not standard output.
     pub fn file(&self) -> Option<&Path> {
         self.destination.output.as_deref()
     }
 
-    /// As [`Destination::spares`].
+    /// As [`DestinationArgs::spares`].
     ///
     /// # Errors
     /// The output is one of the inputs.
@@ -205,7 +205,7 @@ impl Output {
         self.destination.spares(inputs)
     }
 
-    /// As [`Destination::write`], in the detail that was asked for.
+    /// As [`DestinationArgs::write`], in the detail that was asked for.
     ///
     /// # Errors
     /// The file or the pipe refuses it.
@@ -217,13 +217,13 @@ impl Output {
     }
 }
 
-impl Colour {
+impl ColourChoice {
     fn is_wanted(self, terminal: bool) -> bool {
         let value_of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         match self {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => match value_of("CARGO_TERM_COLOR").as_deref() {
+            ColourChoice::Always => true,
+            ColourChoice::Never => false,
+            ColourChoice::Auto => match value_of("CARGO_TERM_COLOR").as_deref() {
                 _ if value_of("NO_COLOR").is_some() => false,
                 Some("always") => true,
                 Some("never") => false,

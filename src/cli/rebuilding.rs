@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 
 use crate::cli::output;
-use crate::session::rebuild::Options;
+use crate::session::rebuild::RebuildOptions;
 
 /// Options of every command that can compile again.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Rebuild")]
-pub struct Rebuilding {
+pub struct RebuildArgs {
     /// Compile the workspace's own crates again, beside the build, and compare the programs
     #[arg(long)]
     pub rebuild: bool,
@@ -19,12 +19,12 @@ pub struct Rebuilding {
     pub keep: bool,
 }
 
-impl Rebuilding {
+impl RebuildArgs {
     /// The same for the use case, with a line of progress on a terminal.
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> RebuildOptions {
         let progress: Option<fn(Option<&str>)> =
             if io::stderr().is_terminal() { Some(progress) } else { None };
-        Options { rebuild: self.rebuild, keep: self.keep, progress }
+        RebuildOptions { rebuild: self.rebuild, keep: self.keep, progress }
     }
 }
 

@@ -5,24 +5,24 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{Features, Selection, Writing};
+use crate::cli::args::{FeatureArgs, RecordWritingArgs, SelectionArgs};
 use crate::cli::output;
 use crate::cli::output::CliError;
-use crate::cli::rebuilding::Rebuilding;
-use crate::session::record::{Answer, Recorder};
+use crate::cli::rebuilding::RebuildArgs;
+use crate::session::record::{RecordOutcome, Recorder};
 use crate::session::reproduced;
 
 /// Arguments of `record`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Record {
+pub struct RecordArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     #[command(flatten)]
-    features: Features,
+    features: FeatureArgs,
     #[command(flatten)]
-    writing: Writing,
+    writing: RecordWritingArgs,
     #[command(flatten)]
-    rebuilding: Rebuilding,
+    rebuilding: RebuildArgs,
     /// Write to this file instead of beside the binary (only for a single binary)
     #[arg(short, long, value_name = "FILE", help_heading = "Record")]
     output: Option<PathBuf>,
@@ -32,14 +32,14 @@ pub struct Record {
 ///
 /// # Errors
 /// Nothing built, several programs for one file, a program that no record can be made of.
-pub fn run(arguments: &Record) -> Result<u8, CliError> {
+pub fn run(arguments: &RecordArgs) -> Result<u8, CliError> {
     let to = arguments.output.as_deref();
     let recorder = Recorder::of_workspace(&arguments.selection.with(&arguments.features), to)?;
     let mut denied = false;
     for program in recorder.programs() {
         match recorder.record(program, to, &arguments.writing.options())? {
-            Answer::Refused(why) => return Err(CliError::Arguments(why)),
-            Answer::Written { path, notes } => {
+            RecordOutcome::Refused(why) => return Err(CliError::Arguments(why)),
+            RecordOutcome::Written { path, notes } => {
                 for note in notes {
                     output::say(format_args!("note: {note}"))?;
                 }

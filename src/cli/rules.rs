@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::output::{CliError, Destination};
+use crate::cli::output::{CliError, DestinationArgs};
 use crate::config::{Scope, find_group, find_rule_or_group};
 use crate::report;
 use crate::report::table::Style;
@@ -14,29 +14,29 @@ use crate::rules;
 
 /// Arguments of `rules`.
 #[derive(Debug, Args)]
-pub struct List {
+pub struct RulesArgs {
     /// List only the rules of this group
     #[arg(value_name = "GROUP")]
     group: Option<String>,
     /// Format of the list
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    format: RulesFormat,
     #[command(flatten)]
-    destination: Destination,
+    destination: DestinationArgs,
 }
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
-pub struct Explain {
+pub struct ExplainArgs {
     /// Name of the rule or group
     #[arg(value_name = "RULE|GROUP")]
     name: String,
     #[command(flatten)]
-    destination: Destination,
+    destination: DestinationArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
+enum RulesFormat {
     Table,
     Json,
 }
@@ -45,13 +45,13 @@ enum Format {
 ///
 /// # Errors
 /// There is no such group, or the output refuses it.
-pub fn list(arguments: &List) -> Result<u8, CliError> {
+pub fn list(arguments: &RulesArgs) -> Result<u8, CliError> {
     let group = arguments.group.as_deref().map(find_group).transpose();
     let group = group.map_err(CliError::Arguments)?;
     let is_listed = |rule: &Rule| group.is_none_or(|group| group == rule.group);
     arguments.destination.write(|to, style| match arguments.format {
-        Format::Table => by_group(&is_listed, style, to),
-        Format::Json => {
+        RulesFormat::Table => by_group(&is_listed, style, to),
+        RulesFormat::Json => {
             let listed = rules::ALL.iter().copied().filter(|rule| is_listed(rule));
             report::rules::write(listed, to)
         }
@@ -90,7 +90,7 @@ fn heading(text: &str, style: Style) -> String {
 ///
 /// # Errors
 /// There is no such rule or group, or the output refuses it.
-pub fn explain(arguments: &Explain) -> Result<u8, CliError> {
+pub fn explain(arguments: &ExplainArgs) -> Result<u8, CliError> {
     let scope = find_rule_or_group(&arguments.name).map_err(CliError::Arguments)?;
     arguments.destination.write(|to, style| match scope {
         Scope::Rule(rule) => page(rule, style, to),

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args};
 
-use crate::cli::args::{Features, Linting, Selection};
+use crate::cli::args::{FeatureArgs, LintArgs, SelectionArgs};
 use crate::cli::output::CliError;
-use crate::cli::rebuilding::Rebuilding;
+use crate::cli::rebuilding::RebuildArgs;
 use crate::session::{select, verify};
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Verify {
+pub struct VerifyArgs {
     /// The binary, or the image that carries it
     #[arg(value_name = "BINARY|IMAGE")]
     subject: PathBuf,
@@ -31,23 +31,23 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     dockerfile: Option<PathBuf>,
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     #[command(flatten)]
-    features: Features,
+    features: FeatureArgs,
     #[command(flatten)]
-    rebuilding: Rebuilding,
+    rebuilding: RebuildArgs,
     #[command(flatten)]
-    linting: Linting,
+    linting: LintArgs,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// No program, no record, one that cannot be read, a workspace that cannot be asked.
-pub fn run(arguments: &Verify, matches: &ArgMatches) -> Result<u8, CliError> {
+pub fn run(arguments: &VerifyArgs, matches: &ArgMatches) -> Result<u8, CliError> {
     let read = arguments.key.iter().chain(&arguments.record).chain(&arguments.dockerfile);
     arguments.linting.spares(read.chain([&arguments.subject]).map(PathBuf::as_path))?;
-    let report = verify::verify(&verify::Options {
+    let report = verify::verify(&verify::VerifyOptions {
         subject: arguments.subject.clone(),
         record: arguments.record.clone(),
         image_record: arguments.image_record.clone(),

@@ -7,7 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::{
-    Config, Error, Scope, Setting, Source, WARNINGS, Waiver, find_rule, find_rule_or_group, nearest,
+    Config, ConfigError, ConfigSource, Scope, ScopedLevel, WARNINGS, Waiver, find_rule,
+    find_rule_or_group, nearest,
 };
 use crate::rule::Level;
 use jiff::civil::Date;
@@ -18,12 +19,12 @@ const EXPECTATIONS: &[&str] = &["triple", "libc", "allocator", "cpu-level", "bui
 const WAIVER_KEYS: &[&str] = &["rule", "subject", "reason", "expires"];
 const LIBCS: &[&str] = &["glibc-dynamic", "glibc-static", "musl-dynamic", "musl-static"];
 
-type Key<'a> = Spanned<Cow<'a, str>>;
-type Value<'a> = Spanned<DeValue<'a>>;
+type SpannedKey<'a> = Spanned<Cow<'a, str>>;
+type SpannedValue<'a> = Spanned<DeValue<'a>>;
 
 /// Reads the table that is ours, if the source has it, into the configuration.
-pub(super) fn read(source: &Source<'_>, config: &mut Config) -> Result<(), Error> {
-    let reader = Reader { source };
+pub(super) fn read(source: &ConfigSource<'_>, config: &mut Config) -> Result<(), ConfigError> {
+    let reader = TableReader { source };
     let document = DeTable::parse(source.text).map_err(|error| {
         reader.error(
             error.span().unwrap_or_default(),
@@ -41,12 +42,12 @@ pub(super) fn read(source: &Source<'_>, config: &mut Config) -> Result<(), Error
     reader.ours(table, config)
 }
 
-struct Reader<'a> {
-    source: &'a Source<'a>,
+struct TableReader<'a> {
+    source: &'a ConfigSource<'a>,
 }
 
-impl Reader<'_> {
-    fn ours(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+impl TableReader<'_> {
+    fn ours(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "check" => self.check(self.table(key, value)?, config)?,
@@ -64,7 +65,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn check(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+    fn check(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
         for (key, value) in table {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("rebuild", DeValue::Boolean(rebuild)) => config.rebuild = *rebuild,
@@ -77,7 +78,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn levels(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
+    fn levels(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
         let mut settings = Vec::new();
         for (key, value) in table {
             let level = match value.get_ref() {
@@ -98,7 +99,7 @@ impl Reader<'_> {
             }
             let scope = find_rule_or_group(key.get_ref())
                 .map_err(|message| self.error(key.span(), &message))?;
-            settings.push(Setting { scope, level });
+            settings.push(ScopedLevel { scope, level });
         }
         // Keys of a table have no order that counts, so the finer word goes last and wins.
         settings.sort_by_key(|setting| matches!(setting.scope, Scope::Rule(_)));
@@ -106,19 +107,19 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn expectations(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), Error> {
-        let policy = &mut config.policy;
+    fn expectations(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
+        let expectations = &mut config.expectations;
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                "triple" => policy.triple = Some(self.string(key, value)?),
-                "allocator" => policy.allocator = Some(self.string(key, value)?),
+                "triple" => expectations.triple = Some(self.string(key, value)?),
+                "allocator" => expectations.allocator = Some(self.string(key, value)?),
                 "libc" => {
                     let libc = self.string(key, value)?;
                     if !LIBCS.contains(&libc.as_str()) {
                         let message = format!("`libc` is one of {}", LIBCS.join(", "));
                         return Err(self.error(value.span(), &message));
                     }
-                    policy.libc = Some(libc);
+                    expectations.libc = Some(libc);
                 }
                 "cpu-level" => {
                     let level = match value.get_ref() {
@@ -128,12 +129,12 @@ impl Reader<'_> {
                         _ => None,
                     };
                     let message = "`cpu-level` is an x86-64 level, 1 to 4";
-                    policy.cpu_level =
+                    expectations.cpu_level =
                         Some(level.ok_or_else(|| self.error(value.span(), message))?);
                 }
                 "builders" => {
                     for builder in self.array(key, value)? {
-                        policy.builders.push(self.string(key, builder)?);
+                        expectations.builders.push(self.string(key, builder)?);
                     }
                 }
                 _ => return Err(self.unknown_key(key, EXPECTATIONS)),
@@ -142,7 +143,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn waiver(&self, value: &Value<'_>) -> Result<Waiver, Error> {
+    fn waiver(&self, value: &SpannedValue<'_>) -> Result<Waiver, ConfigError> {
         let DeValue::Table(table) = value.get_ref() else {
             return Err(self.error(value.span(), "a waiver is a table: `[[waivers]]`"));
         };
@@ -182,7 +183,11 @@ impl Reader<'_> {
         })
     }
 
-    fn table<'a>(&self, key: &Key<'_>, value: &'a Value<'_>) -> Result<&'a DeTable<'a>, Error> {
+    fn table<'a>(
+        &self,
+        key: &SpannedKey<'_>,
+        value: &'a SpannedValue<'_>,
+    ) -> Result<&'a DeTable<'a>, ConfigError> {
         match value.get_ref() {
             DeValue::Table(table) => Ok(table),
             _ => Err(self.error(value.span(), &format!("`{}` is a table", key.get_ref()))),
@@ -191,16 +196,20 @@ impl Reader<'_> {
 
     fn array<'a>(
         &self,
-        key: &Key<'_>,
-        value: &'a Value<'_>,
-    ) -> Result<impl Iterator<Item = &'a Value<'a>>, Error> {
+        key: &SpannedKey<'_>,
+        value: &'a SpannedValue<'_>,
+    ) -> Result<impl Iterator<Item = &'a SpannedValue<'a>>, ConfigError> {
         match value.get_ref() {
             DeValue::Array(array) => Ok(array.iter()),
             _ => Err(self.error(value.span(), &format!("`{}` is an array", key.get_ref()))),
         }
     }
 
-    fn string(&self, key: &Key<'_>, value: &Value<'_>) -> Result<String, Error> {
+    fn string(
+        &self,
+        key: &SpannedKey<'_>,
+        value: &SpannedValue<'_>,
+    ) -> Result<String, ConfigError> {
         match value.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),
             _ => {
@@ -209,7 +218,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&self, key: &Key<'_>, known: &[&str]) -> Error {
+    fn unknown_key(&self, key: &SpannedKey<'_>, known: &[&str]) -> ConfigError {
         let name = key.get_ref();
         let message = match nearest(name, known.iter().copied()) {
             Some(near) => format!("there is no key `{name}`; did you mean `{near}`?"),
@@ -218,8 +227,8 @@ impl Reader<'_> {
         self.error(key.span(), &message)
     }
 
-    fn error(&self, span: Range<usize>, message: &str) -> Error {
-        Error { place: self.place(span), message: message.to_owned() }
+    fn error(&self, span: Range<usize>, message: &str) -> ConfigError {
+        ConfigError { place: self.place(span), message: message.to_owned() }
     }
 
     fn place(&self, span: Range<usize>) -> String {

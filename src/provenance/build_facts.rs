@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::CrateState;
+use crate::cargo::crate_freshness::CrateFreshness;
 use crate::cargo::evidence::listed_files;
 use crate::cargo::source::cfg::Compiled;
 use crate::cargo::source::module_tree::normalized;
-use crate::cargo::toolchain::Stage;
+use crate::cargo::toolchain::BuildEnvironment;
 use crate::cargo::workspace::git::Git;
 use crate::digest::sha256_hex;
 use crate::provenance::fs::{HashedFile, HashedSources};
@@ -44,7 +44,7 @@ pub fn places_of_sources(build: &Build) -> Vec<PathBuf> {
     let linked = build.dependencies.as_deref();
     // Without units every crate of the workspace is a candidate. Only some are linked, and what a
     // feature or a target decides of the others is not known.
-    let is_part = |state: &&CrateState| {
+    let is_part = |state: &&CrateFreshness| {
         state.unit.is_some()
             || state.package == build.package.name
             || linked.is_none_or(|all| all.iter().any(|it| it.always && it.name == state.package))
@@ -75,7 +75,7 @@ pub struct BuildFacts<'a> {
     /// What was typed beside package, binary, profile and target.
     pub request: &'a BuildRequest,
     /// The machine.
-    pub stage: &'a Stage,
+    pub stage: &'a BuildEnvironment,
     /// The files of the path crates.
     pub sources: &'a HashedSources,
     /// SHA-256 of `Cargo.lock`.

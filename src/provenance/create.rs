@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::binary::PanicStrategy;
 use crate::binary::elf::record_section;
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 use crate::cargo::workspace::git::Git;
 use crate::cargo::workspace::lockfile::Locked;
 use crate::cargo::workspace::profile::Profile;
@@ -70,7 +70,7 @@ fn subject(name: &str, program: &[u8], embed: bool) -> ResourceDescriptor {
 /// What the person who built chose.
 fn external(made: BuildFacts<'_>) -> Map<String, Value> {
     let BuildFacts { build, request, .. } = made;
-    let rustflags: Vec<String> = build.words_to_rustc().into_iter().map(|it| it.0).collect();
+    let rustflags: Vec<String> = build.rustc_arguments().into_iter().map(|it| it.0).collect();
     let mut parameters = Map::new();
     let mut set = |key: &str, value: Value| parameters.insert(key.to_owned(), value);
     set("package", json!(build.package.name));
@@ -107,7 +107,7 @@ fn internal(made: BuildFacts<'_>) -> Map<String, Value> {
     if !release.is_empty() {
         parameters.insert("osRelease".to_owned(), json!(release));
     }
-    parameters.insert("resolvedProfile".to_owned(), resolved(&made.build.told));
+    parameters.insert("resolvedProfile".to_owned(), resolved(&made.build.effective_profile));
     if let Some(proofs) = made.proofs {
         let words: BTreeMap<&str, &str> =
             proofs.iter().map(|(name, proof)| (name.as_str(), proof.word())).collect();
@@ -221,7 +221,7 @@ pub const LATEST: u64 = 253_402_300_799;
 
 /// Seconds since 1970 as RFC 3339, in UTC; `None` after [`LATEST`].
 fn rfc3339(seconds: u64) -> Option<String> {
-    let time = Moment::new(i64::try_from(seconds).ok()?, 0).to_utc()?;
+    let time = FileTime::new(i64::try_from(seconds).ok()?, 0).to_utc()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 

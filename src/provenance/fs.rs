@@ -5,8 +5,8 @@
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use crate::cargo::error::Error;
-use crate::cargo::file_time::Moment;
+use crate::cargo::error::WorkspaceError;
+use crate::cargo::file_time::FileTime;
 use crate::cargo::fs;
 use crate::cargo::fs::read_text;
 use crate::cargo::source::files::files_below;
@@ -42,13 +42,13 @@ pub struct HashedSources {
 ///
 /// # Errors
 /// No regular file, one that may not be read, or one that is too large.
-pub fn attestation(path: &Path) -> Result<Vec<u8>, Error> {
-    let fail = |source| Error::Read { path: path.to_owned(), source };
+pub fn attestation(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
+    let fail = |source| WorkspaceError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     fs::open(path)?.take(RECORD_LIMIT + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > RECORD_LIMIT {
         let limit = RECORD_LIMIT;
-        return Err(Error::TooLarge { path: path.to_owned(), kind: "record", limit });
+        return Err(WorkspaceError::TooLarge { path: path.to_owned(), kind: "record", limit });
     }
     Ok(bytes)
 }
@@ -59,19 +59,19 @@ pub fn is_file(path: &Path) -> bool {
 }
 
 /// When a file was last written; `None` when there is none.
-pub fn written(path: &Path) -> Option<Moment> {
+pub fn written(path: &Path) -> Option<FileTime> {
     let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    Some(Moment::modified(&metadata))
+    Some(FileTime::modified(&metadata))
 }
 
 /// Gives a file another name; nothing happens where there is none.
 ///
 /// # Errors
 /// What the system said.
-pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+pub fn rename(from: &Path, to: &Path) -> Result<(), WorkspaceError> {
     match std::fs::rename(from, to) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Write { path: to.to_owned(), source: error })
+            Err(WorkspaceError::Write { path: to.to_owned(), source: error })
         }
         _ => Ok(()),
     }
@@ -82,13 +82,13 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// What the system said.
-pub fn remove(path: &Path) -> Result<(), Error> {
+pub fn remove(path: &Path) -> Result<(), WorkspaceError> {
     if is_special(path) {
         return Ok(());
     }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Write { path: path.to_owned(), source: error })
+            Err(WorkspaceError::Write { path: path.to_owned(), source: error })
         }
         _ => Ok(()),
     }
@@ -112,8 +112,8 @@ fn is_open_descriptor(path: &Path) -> bool {
 ///
 /// # Errors
 /// What the system said.
-pub fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
-    let fail = |source| Error::Write { path: path.to_owned(), source };
+pub fn write(path: &Path, contents: &[u8]) -> Result<(), WorkspaceError> {
+    let fail = |source| WorkspaceError::Write { path: path.to_owned(), source };
     if is_special(path) || is_open_descriptor(path) {
         // What stands before it in a log that standard output is redirected to stays.
         let mut open = std::fs::OpenOptions::new();

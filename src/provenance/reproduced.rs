@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cargo::build::Compiler;
-use crate::cargo::rebuild::{Outcome, Rebuild};
+use crate::cargo::rebuild::{Rebuild, RebuildOutcome};
+use crate::cargo::workspace::RustcVersion;
 use crate::provenance::statement::{ResourceDescriptor, STATEMENT_V1, Statement};
 
 /// The predicate (in-toto attestation framework, `spec/predicates/test-result.md`).
@@ -19,13 +19,13 @@ pub fn statement(
     name: &str,
     sha256: &str,
     rebuild: &Rebuild,
-    rustc: &Compiler,
+    rustc: &RustcVersion,
     lockfile: Option<&str>,
 ) -> Statement {
     let (result, list) = match rebuild.outcome {
-        Outcome::Equal | Outcome::SameCode => ("PASSED", "passedTests"),
-        Outcome::Different => ("FAILED", "failedTests"),
-        Outcome::NotRepeatable | Outcome::NotPossible => ("WARNED", "warnedTests"),
+        RebuildOutcome::Equal | RebuildOutcome::SameCode => ("PASSED", "passedTests"),
+        RebuildOutcome::Different => ("FAILED", "failedTests"),
+        RebuildOutcome::NotRepeatable | RebuildOutcome::NotPossible => ("WARNED", "warnedTests"),
     };
     let mut configuration = vec![json!({
         "name": env!("CARGO_PKG_NAME"),
@@ -83,13 +83,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_is_about_one_program() {
         let digest = "ab".repeat(32);
-        let rustc = Compiler { version: Some("1.95.0".to_owned()), ..Compiler::default() };
+        let rustc = RustcVersion { version: Some("1.95.0".to_owned()), ..RustcVersion::default() };
         for (outcome, says) in [
-            (Outcome::Equal, "passed: equal"),
-            (Outcome::SameCode, "passed: same-code"),
-            (Outcome::Different, "failed: different"),
-            (Outcome::NotRepeatable, "warned: not-repeatable"),
-            (Outcome::NotPossible, "warned: not-possible"),
+            (RebuildOutcome::Equal, "passed: equal"),
+            (RebuildOutcome::SameCode, "passed: same-code"),
+            (RebuildOutcome::Different, "failed: different"),
+            (RebuildOutcome::NotRepeatable, "warned: not-repeatable"),
+            (RebuildOutcome::NotPossible, "warned: not-possible"),
         ] {
             let rebuild = Rebuild::new(outcome, "why");
             let written = statement("app", &digest, &rebuild, &rustc, Some(&digest));

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use cargo_metadata::TargetKind;
 
 use crate::cargo::build::Build;
-use crate::cargo::build_command::Crate;
-use crate::cargo::crate_freshness::{CrateState, Role};
-use crate::cargo::file_time::Moment;
+use crate::cargo::build_command::BuiltCrate;
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
+use crate::cargo::file_time::FileTime;
 use crate::cargo::fix_commands;
 use crate::cargo::freshen_state;
-use crate::cargo::freshen_state::Verdict;
-use crate::cargo::freshness::Origin;
+use crate::cargo::freshen_state::UnitVerdict;
+use crate::cargo::freshness::ProgramOrigin;
 use crate::cargo::target_dir::units::UnitKind;
 use crate::provenance::attestation;
 use crate::provenance::fs::HashedFile;
@@ -62,9 +62,9 @@ pub type SourceProofs = BTreeMap<String, SourceProof>;
 #[derive(Debug, Default)]
 pub struct ProofInputs {
     /// What cargo said of each crate; empty where it was not run.
-    pub crates: Vec<Crate>,
+    pub crates: Vec<BuiltCrate>,
     /// What is known of each unit, by its name in the ledger.
-    pub units: BTreeMap<String, Verdict>,
+    pub units: BTreeMap<String, UnitVerdict>,
     /// Records that earlier builds wrote of these very bytes.
     pub earlier: Vec<EarlierRecord>,
 }
@@ -74,13 +74,13 @@ pub struct ProofInputs {
 pub struct EarlierRecord {
     proofs: SourceProofs,
     files: BTreeMap<String, String>,
-    written: Moment,
+    written: FileTime,
 }
 
 impl EarlierRecord {
     /// Reads a record that lies beside the program; `None` when it is about other bytes. Who
     /// signed it is not asked: it lies where cargo keeps what it knows.
-    pub fn read(record: &[u8], written: Moment, sha256: &str) -> Option<EarlierRecord> {
+    pub fn read(record: &[u8], written: FileTime, sha256: &str) -> Option<EarlierRecord> {
         let attestation = attestation::read(record).ok()?;
         let statement = Statement::from_json(attestation.unverified_payload().ok()?).ok()?;
         let own = statement.subject.iter().any(|subject| subject.sha256() == Some(sha256));
@@ -126,15 +126,15 @@ pub fn prove_sources(
 ) -> Result<SourceProofs, String> {
     let freshness = &build.freshness;
     let mut proofs = SourceProofs::from([(format!("bin {}", build.bin), SourceProof::Open)]);
-    if let Origin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
+    if let ProgramOrigin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
         return Err(format!("it is not what cargo made, which is {}", output.display()));
     }
     let found = freshness.crates.iter().filter(|state| state.unit.is_some());
     for state in found {
         let mut proof = of_crate(state, build, seen)?;
-        if state.role == Role::Program {
+        if state.role == CrateRole::Program {
             // Somebody changed the file since: what cargo compiled says less of it.
-            if freshness.origin != Origin::Output {
+            if freshness.origin != ProgramOrigin::Output {
                 proof = SourceProof::Open;
             }
             proofs.clear();
@@ -167,34 +167,38 @@ pub fn names(build: &Build) -> Option<Vec<String>> {
     build.is_compiled().then(|| units.map(name).collect())
 }
 
-fn of_crate(state: &CrateState, build: &Build, seen: &ProofInputs) -> Result<SourceProof, String> {
+fn of_crate(
+    state: &CrateFreshness,
+    build: &Build,
+    seen: &ProofInputs,
+) -> Result<SourceProof, String> {
     let what = fix_commands::name(state);
-    if let Some((file, _)) = state.newer.first() {
+    if let Some((file, _)) = state.mtime_after.first() {
         return Err(format!("{file} was written after {what} was compiled"));
     }
     if in_this_build(state, build, &seen.crates) {
         return Ok(SourceProof::InThisBuild);
     }
-    if let Some(contradiction) = state.contradictions.first() {
+    if let Some(contradiction) = state.mismatches.first() {
         return Err(format!("cargo calls {what} fresh, yet {}", contradiction.describe()));
     }
     let verdict = state.unit.as_ref().and_then(|unit| seen.units.get(&freshen_state::key(unit)));
     match verdict {
-        Some(Verdict::Changed(why)) => Err(format!("cargo calls {what} fresh, yet {why}")),
-        Some(Verdict::Matches(_)) => Ok(SourceProof::Proven),
+        Some(UnitVerdict::Changed(why)) => Err(format!("cargo calls {what} fresh, yet {why}")),
+        Some(UnitVerdict::Matches(_)) => Ok(SourceProof::Proven),
         _ if state.proven => Ok(SourceProof::Proven),
-        Some(Verdict::CargoSees(_) | Verdict::Unproven(_)) | None => Ok(SourceProof::Open),
+        Some(UnitVerdict::CargoSees(_) | UnitVerdict::Unproven(_)) | None => Ok(SourceProof::Open),
     }
 }
 
 /// Whether cargo compiled every unit of this crate just now.
-fn in_this_build(state: &CrateState, build: &Build, crates: &[Crate]) -> bool {
+fn in_this_build(state: &CrateFreshness, build: &Build, crates: &[BuiltCrate]) -> bool {
     let packages = build.path_packages.iter();
     let of_package: Vec<&str> = packages
         .filter(|package| package.root == state.directory)
         .map(|package| package.id.as_str())
         .collect();
-    let is_it = |made: &&Crate| {
+    let is_it = |made: &&BuiltCrate| {
         let library = [
             TargetKind::Lib,
             TargetKind::RLib,
@@ -205,10 +209,14 @@ fn in_this_build(state: &CrateState, build: &Build, crates: &[Crate]) -> bool {
         ];
         of_package.contains(&made.package.repr.as_str())
             && match state.role {
-                Role::Program => made.kinds.contains(&TargetKind::Bin) && made.name == build.bin,
-                Role::OwnLibrary | Role::Member => library.iter().any(|it| made.kinds.contains(it)),
+                CrateRole::Program => {
+                    made.kinds.contains(&TargetKind::Bin) && made.name == build.bin
+                }
+                CrateRole::OwnLibrary | CrateRole::Member => {
+                    library.iter().any(|it| made.kinds.contains(it))
+                }
                 // A script that was compiled just now ran just now.
-                Role::BuildScript | Role::BuildScriptRun => {
+                CrateRole::BuildScript | CrateRole::BuildScriptRun => {
                     made.kinds.contains(&TargetKind::CustomBuild)
                 }
             }
@@ -218,22 +226,22 @@ fn in_this_build(state: &CrateState, build: &Build, crates: &[Crate]) -> bool {
 }
 
 /// What a record calls a crate: `bin shop`, `lib till`, `build-script till`.
-fn name(state: &CrateState) -> String {
+fn name(state: &CrateFreshness) -> String {
     let package = &state.package;
     match (state.role, state.unit.as_ref().map(|unit| &unit.kind)) {
-        (Role::Program, Some(UnitKind::Bin(name))) => format!("bin {name}"),
-        (Role::Program, _) => format!("bin {package}"),
-        (Role::OwnLibrary | Role::Member, _) => format!("lib {package}"),
-        (Role::BuildScript, _) => format!("build-script {package}"),
-        (Role::BuildScriptRun, _) => format!("build-script-run {package}"),
+        (CrateRole::Program, Some(UnitKind::Bin(name))) => format!("bin {name}"),
+        (CrateRole::Program, _) => format!("bin {package}"),
+        (CrateRole::OwnLibrary | CrateRole::Member, _) => format!("lib {package}"),
+        (CrateRole::BuildScript, _) => format!("build-script {package}"),
+        (CrateRole::BuildScriptRun, _) => format!("build-script-run {package}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::evidence::mismatch::{Contradiction, Kind};
-    use crate::cargo::freshness::Lies;
+    use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
+    use crate::cargo::freshness::FileLocation;
     use crate::cargo::test_support::{build_of, state};
     use serde_json::json;
 
@@ -241,12 +249,12 @@ mod tests {
         HashedFile { path: "src/main.rs".into(), sha256: sha256.into() }
     }
 
-    fn of(state: CrateState, seen: &ProofInputs) -> Result<Vec<SourceProof>, String> {
+    fn of(state: CrateFreshness, seen: &ProofInputs) -> Result<Vec<SourceProof>, String> {
         let proofs = prove_sources(&build_of(vec![state]), &[file("a")], seen)?;
         Ok(proofs.into_values().collect())
     }
 
-    fn known(state: &CrateState, verdict: Verdict) -> ProofInputs {
+    fn known(state: &CrateFreshness, verdict: UnitVerdict) -> ProofInputs {
         let key = freshen_state::key(state.unit.as_ref().unwrap());
         ProofInputs { units: BTreeMap::from([(key, verdict)]), ..ProofInputs::default() }
     }
@@ -270,7 +278,7 @@ mod tests {
                 "runDetails": { "builder": { "id": "x" } },
             },
         });
-        let written = Moment::new(second, 0);
+        let written = FileTime::new(second, 0);
         assert!(EarlierRecord::read(record.to_string().as_bytes(), written, "other").is_none());
         let earlier = EarlierRecord::read(record.to_string().as_bytes(), written, &digest).unwrap();
         ProofInputs { earlier: vec![earlier], ..ProofInputs::default() }
@@ -278,29 +286,29 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_what_is_said() {
-        let program = || state(Role::Program);
+        let program = || state(CrateRole::Program);
         assert_eq!(of(program(), &ProofInputs::default()), Ok(vec![SourceProof::Open]));
-        let matches = known(&program(), Verdict::Matches("test"));
+        let matches = known(&program(), UnitVerdict::Matches("test"));
         assert_eq!(of(program(), &matches), Ok(vec![SourceProof::Proven]));
-        let unproven = known(&program(), Verdict::Unproven("test".into()));
+        let unproven = known(&program(), UnitVerdict::Unproven("test".into()));
         assert_eq!(of(program(), &unproven), Ok(vec![SourceProof::Open]));
-        let changed = known(&program(), Verdict::Changed("src/main.rs changed".into()));
+        let changed = known(&program(), UnitVerdict::Changed("src/main.rs changed".into()));
         assert!(of(program(), &changed).unwrap_err().contains("src/main.rs changed"));
     }
 
     #[test]
     fn what_cargo_just_compiled_is_tied_to_what_lies_there() {
         let package = cargo_metadata::PackageId { repr: "app".into() };
-        let made = |fresh| Crate {
+        let made = |fresh| BuiltCrate {
             package: package.clone(),
             kinds: vec![TargetKind::Bin],
             name: "app".into(),
             fresh,
         };
-        let of = |crates: Vec<Crate>, state: CrateState| {
+        let of = |crates: Vec<BuiltCrate>, state: CrateFreshness| {
             let mut build = build_of(vec![state]);
             let root = std::path::PathBuf::from("/ws");
-            build.path_packages.push(crate::cargo::build::Package {
+            build.path_packages.push(crate::cargo::build::PackageLocation {
                 id: "app".into(),
                 root,
                 ..Default::default()
@@ -308,24 +316,24 @@ mod tests {
             let seen = ProofInputs { crates, ..ProofInputs::default() };
             prove_sources(&build, &[], &seen).map(|proofs| proofs["bin app"])
         };
-        assert_eq!(of(vec![made(false)], state(Role::Program)), Ok(SourceProof::InThisBuild));
-        assert_eq!(of(vec![made(true)], state(Role::Program)), Ok(SourceProof::Open));
-        let mut edited = state(Role::Program);
-        edited.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
+        assert_eq!(of(vec![made(false)], state(CrateRole::Program)), Ok(SourceProof::InThisBuild));
+        assert_eq!(of(vec![made(true)], state(CrateRole::Program)), Ok(SourceProof::Open));
+        let mut edited = state(CrateRole::Program);
+        edited.mtime_after.push(("src/main.rs".into(), FileTime::new(9, 0)));
         assert!(of(vec![made(false)], edited).unwrap_err().contains("was written after"));
     }
 
     #[test]
     fn what_the_evidence_contradicts_is_refused() {
-        let mut stub = state(Role::Program);
-        let kind = Kind::NotCompiled;
-        stub.contradictions.push(Contradiction { path: "src/server.rs".into(), line: None, kind });
+        let mut stub = state(CrateRole::Program);
+        let kind = MismatchKind::NotCompiled;
+        stub.mismatches.push(Mismatch { path: "src/server.rs".into(), line: None, kind });
         assert!(of(stub, &ProofInputs::default()).unwrap_err().contains("src/server.rs"));
-        let mut foreign = build_of(vec![state(Role::Program)]);
-        let differs = |same: bool| Origin::Differs {
+        let mut foreign = build_of(vec![state(CrateRole::Program)]);
+        let differs = |same: bool| ProgramOrigin::Differs {
             same_build_id: Some(same),
             output: "deps/app".into(),
-            lies: Lies::OnThisMachine,
+            location: FileLocation::OnThisMachine,
         };
         foreign.freshness.origin = differs(false);
         assert!(prove_sources(&foreign, &[], &ProofInputs::default()).is_err());
@@ -336,7 +344,7 @@ mod tests {
 
     #[test]
     fn an_earlier_record_of_these_bytes_proves_and_refutes() {
-        let program = || state(Role::Program);
+        let program = || state(CrateRole::Program);
         // The unit of the tests was compiled in second 5.
         assert_eq!(of(program(), &earlier("a", 9)), Ok(vec![SourceProof::InThisBuild]));
         assert!(of(program(), &earlier("b", 9)).unwrap_err().contains("src/main.rs"));

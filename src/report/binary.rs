@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::binary::{Binary, CrateSource, DebugInfo, Relro, SymbolTableState};
 use crate::fact::{Confidence, Fact};
 use crate::report::facts::{DescribedFacts, FACTS};
-use crate::report::{lines, words};
+use crate::report::{labels, lines};
 
 /// The version of the document; a name is only ever added.
 pub const SCHEMA: &str = "binlint.inspect/1";
@@ -17,9 +17,9 @@ pub const SCHEMA: &str = "binlint.inspect/1";
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum Answer<'a> {
+pub enum InspectEntry<'a> {
     /// The facts.
-    Binary(Box<Entry<'a>>),
+    Binary(Box<BinaryEntry<'a>>),
     /// `{"path": …, "error": …}`.
     Error {
         /// As the user named it.
@@ -32,7 +32,7 @@ pub enum Answer<'a> {
 /// BINARY. A null says that it could not be told, or was not looked at; `evidence` says which.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Entry<'a> {
+pub struct BinaryEntry<'a> {
     path: &'a str,
     size: u64,
     sha256: Option<&'a str>,
@@ -68,7 +68,7 @@ pub struct Entry<'a> {
     evidence: BTreeMap<&'static str, EvidenceEntry<'a>>,
     notes: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    slices: Vec<Entry<'a>>,
+    slices: Vec<BinaryEntry<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,36 +145,36 @@ struct EvidenceEntry<'a> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Document<'a> {
+struct InspectDocument<'a> {
     schema: &'static str,
-    binaries: &'a [Answer<'a>],
+    binaries: &'a [InspectEntry<'a>],
 }
 
 /// Writes the document of `inspect`.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
-    lines::json(to, &Document { schema: SCHEMA, binaries: answers }, true)
+pub fn write(answers: &[InspectEntry<'_>], to: &mut dyn Write) -> io::Result<()> {
+    lines::json(to, &InspectDocument { schema: SCHEMA, binaries: answers }, true)
 }
 
 /// Writes one answer a line.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write_lines(answers: &[Answer<'_>], to: &mut dyn Write) -> io::Result<()> {
+pub fn write_lines(answers: &[InspectEntry<'_>], to: &mut dyn Write) -> io::Result<()> {
     answers.iter().try_for_each(|answer| lines::json(to, answer, false))
 }
 
-impl<'a> From<&'a Binary> for Entry<'a> {
-    fn from(binary: &'a Binary) -> Entry<'a> {
+impl<'a> From<&'a Binary> for BinaryEntry<'a> {
+    fn from(binary: &'a Binary) -> BinaryEntry<'a> {
         let text = |text: &'a Option<String>| text.as_deref();
-        Entry {
+        BinaryEntry {
             path: &binary.path,
             size: binary.size,
             sha256: text(&binary.sha256),
-            format: binary.format.map(words::format),
-            kind: words::kind(binary.kind),
+            format: binary.format.map(labels::format),
+            kind: labels::kind(binary.kind),
             machine: binary.machine.as_ref().map(|machine| MachineEntry {
                 arch: machine.arch,
                 bits: machine.bits,
@@ -183,8 +183,8 @@ impl<'a> From<&'a Binary> for Entry<'a> {
             rust: binary.rust.value,
             triple: text(&binary.triple.value),
             libc: LibcEntry {
-                name: binary.libc.name.value.map(words::libc),
-                linkage: binary.libc.linkage.map(words::linkage),
+                name: binary.libc.name.value.map(labels::libc),
+                linkage: binary.libc.linkage.map(labels::linkage),
                 version_required: text(&binary.libc.version_required),
                 version_named: text(&binary.libc.version_named),
             },
@@ -197,14 +197,14 @@ impl<'a> From<&'a Binary> for Entry<'a> {
             static_pie: binary.static_pie,
             symbols: binary.symbols.map(symbols),
             debug_info: binary.debug_info.map(debug_info),
-            panic: binary.panic.value.map(words::panic),
+            panic: binary.panic.value.map(labels::panic),
             rustc: RustcEntry {
                 version: text(&binary.rustc.version),
                 commit: text(&binary.rustc.commit),
             },
             crates: binary.contents_read.then(|| binary.crates.iter().map(of_crate).collect()),
             main: MainEntry {
-                verdict: binary.main.value.map(words::main_verdict),
+                verdict: binary.main.value.map(labels::main_verdict),
                 evidence: &binary.main.evidence,
             },
             hardening: HardeningEntry {
@@ -219,7 +219,7 @@ impl<'a> From<&'a Binary> for Entry<'a> {
             record: binary.record.as_deref().map(of_record),
             evidence: evidence(binary),
             notes: &binary.notes,
-            slices: binary.slices.iter().map(Entry::from).collect(),
+            slices: binary.slices.iter().map(BinaryEntry::from).collect(),
         }
     }
 }
@@ -298,6 +298,6 @@ pub(super) const fn relro(relro: Relro) -> &'static str {
 mod tests {
     #[test]
     fn the_schema_of_inspect_is_up_to_date() {
-        crate::report::schema::keep_up_to_date::<super::Document<'_>>("inspect");
+        crate::report::schema::keep_up_to_date::<super::InspectDocument<'_>>("inspect");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::binary::Binary;
 use crate::binary::diff::{BinaryComparison, BinaryDifference, DifferenceCause};
-use crate::report::binary::Entry;
+use crate::report::binary::BinaryEntry;
 use crate::report::table::{Detail, Style};
 
 /// The version of the document; a name is only ever added.
@@ -18,13 +18,13 @@ const MAX_LINES: usize = 12;
 
 /// Two sides, and what differs.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct Diff {
     /// The old side, as typed.
     pub old: String,
     /// The new side.
     pub new: String,
     /// What differs between the images themselves; empty for programs.
-    pub facts: Vec<Change>,
+    pub facts: Vec<FactChange>,
     /// The programs, by name.
     pub programs: Vec<Pair>,
     /// Causes that do not count.
@@ -33,7 +33,7 @@ pub struct Answer {
 
 /// One fact that is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct FactChange {
     /// Its JSON key.
     pub key: String,
     /// `null`: there is none.
@@ -50,12 +50,12 @@ pub struct Pair {
     /// The digests of both sides; `None` where it is not there.
     pub digests: (Option<String>, Option<String>),
     /// Its facts and outcomes that differ.
-    pub facts: Vec<Change>,
+    pub facts: Vec<FactChange>,
     /// Its bytes.
     pub comparison: Option<BinaryComparison>,
 }
 
-impl Answer {
+impl Diff {
     /// Whether nothing differs that counts.
     pub fn is_equal(&self) -> bool {
         self.facts.is_empty() && self.programs.iter().all(|pair| self.is_equal_pair(pair))
@@ -75,10 +75,10 @@ impl Answer {
 
 /// The facts of two programs that differ, by their keys in the JSON of `inspect`. Where a file lies
 /// and what speaks for a fact are none.
-pub fn changes(old: &Binary, new: &Binary) -> Vec<Change> {
+pub fn changes(old: &Binary, new: &Binary) -> Vec<FactChange> {
     let facts = |binary: &Binary| {
         let mut facts = BTreeMap::new();
-        let value = serde_json::to_value(Entry::from(binary)).unwrap_or_default();
+        let value = serde_json::to_value(BinaryEntry::from(binary)).unwrap_or_default();
         flatten("", value, &mut facts);
         facts.retain(|key, _| {
             let first = key.split('.').next().unwrap_or_default();
@@ -90,16 +90,16 @@ pub fn changes(old: &Binary, new: &Binary) -> Vec<Change> {
 }
 
 /// The entries that are not the same in both.
-pub fn changed(old: BTreeMap<String, Value>, mut new: BTreeMap<String, Value>) -> Vec<Change> {
+pub fn changed(old: BTreeMap<String, Value>, mut new: BTreeMap<String, Value>) -> Vec<FactChange> {
     let mut changes = Vec::new();
     for (key, old) in old {
         let new = new.remove(&key).unwrap_or_default();
         if old != new {
-            changes.push(Change { key, old, new });
+            changes.push(FactChange { key, old, new });
         }
     }
     let added = new.into_iter().filter(|(_, new)| !new.is_null());
-    changes.extend(added.map(|(key, new)| Change { key, old: Value::Null, new }));
+    changes.extend(added.map(|(key, new)| FactChange { key, old: Value::Null, new }));
     changes.sort_by(|a, b| a.key.cmp(&b.key));
     changes
 }
@@ -133,7 +133,7 @@ fn flatten(key: &str, value: Value, to: &mut BTreeMap<String, Value>) {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Document<'a> {
+struct DiffDocument<'a> {
     schema: &'static str,
     old: &'a str,
     new: &'a str,
@@ -199,8 +199,8 @@ struct RangeEntry {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write_json(answer: &Answer, to: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
+pub fn write_json(answer: &Diff, to: &mut dyn Write) -> io::Result<()> {
+    let document = DiffDocument {
         schema: SCHEMA,
         old: &answer.old,
         new: &answer.new,
@@ -213,7 +213,7 @@ pub fn write_json(answer: &Answer, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to)
 }
 
-fn change_entry(change: &Change) -> ChangeEntry<'_> {
+fn change_entry(change: &FactChange) -> ChangeEntry<'_> {
     ChangeEntry { key: &change.key, old: &change.old, new: &change.new }
 }
 
@@ -264,7 +264,7 @@ fn difference_entry(difference: &BinaryDifference) -> DifferenceEntry<'_> {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(answer: &Answer, style: Style, to: &mut dyn Write) -> io::Result<()> {
+pub fn write(answer: &Diff, style: Style, to: &mut dyn Write) -> io::Result<()> {
     if style.detail > Detail::Quiet {
         for change in &answer.facts {
             write_change(change, to)?;
@@ -280,7 +280,7 @@ pub fn write(answer: &Answer, style: Style, to: &mut dyn Write) -> io::Result<()
     }
 }
 
-fn write_change(change: &Change, to: &mut dyn Write) -> io::Result<()> {
+fn write_change(change: &FactChange, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "  {}: {} -> {}", line(&change.key), shown(&change.old), shown(&change.new))
 }
 
@@ -297,7 +297,7 @@ fn line(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).take(400).collect()
 }
 
-fn write_pair(pair: &Pair, answer: &Answer, style: Style, to: &mut dyn Write) -> io::Result<()> {
+fn write_pair(pair: &Pair, answer: &Diff, style: Style, to: &mut dyn Write) -> io::Result<()> {
     let there = match &pair.digests {
         (None, _) => " is new",
         (_, None) => " is gone",
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn the_schema_of_the_differences_is_up_to_date() {
-        crate::report::schema::keep_up_to_date::<super::Document<'_>>("diff");
+        crate::report::schema::keep_up_to_date::<super::DiffDocument<'_>>("diff");
     }
 
     #[test]
@@ -370,7 +370,7 @@ mod tests {
             ..BinaryComparison::default()
         };
         let pair = Pair { comparison: Some(comparison), ..Pair::default() };
-        let mut answer = Answer { programs: vec![pair], ..Answer::default() };
+        let mut answer = Diff { programs: vec![pair], ..Diff::default() };
         assert!(!answer.is_equal());
         answer.ignored = [DifferenceCause::BuildId].into();
         assert!(!answer.is_equal());

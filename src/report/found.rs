@@ -70,9 +70,9 @@ pub fn of_subject<'a>(
         None => subject.name.clone(),
     };
     let mut fingerprints = Fingerprints::default();
-    subject.checked.iter().flat_map(move |checked| {
-        let (rule, level, accepted) = (checked.rule, checked.level, checked.waived.is_some());
-        let findings = match &checked.outcome {
+    subject.results.iter().flat_map(move |result| {
+        let (rule, level, accepted) = (result.rule, result.level, result.waiver.is_some());
+        let findings = match &result.outcome {
             Outcome::Fail(findings) => findings.as_slice(),
             _ => &[],
         };

@@ -32,24 +32,24 @@ fn report(text: &str) -> Report {
     let binary =
         Binary { path: text.to_owned(), notes: vec![text.to_owned()], ..Binary::default() };
     let facts = Facts { binary: Some(binary), ..Facts::default() };
-    let of = |index: usize, outcome| Checked {
+    let of = |index: usize, outcome| RuleResult {
         rule: rules::ALL[index],
         level: Level::Deny,
         outcome,
-        waived: None,
+        waiver: None,
     };
-    let checked = vec![
+    let results = vec![
         of(0, finding.into()),
         of(1, Outcome::pass(text.to_owned())),
         of(2, Outcome::open(text.to_owned())),
         of(3, Outcome::not_applicable(text.to_owned())),
-        Checked {
-            waived: Some(Waived { reason: text.to_owned(), place: text.to_owned() }),
+        RuleResult {
+            waiver: Some(AppliedWaiver { reason: text.to_owned(), place: text.to_owned() }),
             ..of(4, Finding::new(Location::ImagePath(text.to_owned()), text).into())
         },
     ];
     Report {
-        subjects: vec![SubjectReport { name: text.to_owned(), facts, checked }],
+        subjects: vec![SubjectReport { name: text.to_owned(), facts, results }],
         notes: vec![text.to_owned()],
         expired_waivers: vec![text.to_owned()],
         base: base::Base { cwd: "/w".into(), ..base::Base::default() },

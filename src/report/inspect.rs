@@ -6,10 +6,10 @@ use crate::binary::Binary;
 use crate::provenance::embedded_record::EmbeddedRecord;
 use crate::report::binary::{debug_info, relro};
 use crate::report::facts::{Described, FACTS, Shown};
+use crate::report::labels;
 use crate::report::lines;
 use crate::report::lines::strong;
 use crate::report::table::{Detail, Style};
-use crate::report::words;
 use crate::report::wrap::wrap;
 
 /// More than this many get a line each instead of a sheet.
@@ -30,7 +30,7 @@ pub fn write(
     let known = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().ok()?)));
     for (index, (path, binary)) in known.enumerate() {
         if !sheets {
-            strong(to, escape, path, format_args!(": {}", words::identity(binary)))?;
+            strong(to, escape, path, format_args!(": {}", labels::identity(binary)))?;
             continue;
         }
         if index > 0 {
@@ -61,9 +61,9 @@ fn sheet(binary: &Binary, style: Style, indent: &str, to: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// The facts in words, as name and value; those that are not known are left out.
+/// The facts in labels, as name and value; those that are not known are left out.
 pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
-    let mut rows: Vec<(&'static str, String)> = vec![("is", words::identity(binary))];
+    let mut rows: Vec<(&'static str, String)> = vec![("is", labels::identity(binary))];
     let mut row = |name, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             rows.push((name, value));
@@ -83,14 +83,14 @@ pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     row("rustc", rustc(binary));
     row(
         "panic",
-        binary.panic.value.map(|it| format!("{}: {}", words::panic(it), binary.panic.evidence)),
+        binary.panic.value.map(|it| format!("{}: {}", labels::panic(it), binary.panic.evidence)),
     );
     row(
         "main",
         binary
             .main
             .value
-            .map(|it| format!("{}: {}", words::main_verdict(it), binary.main.evidence)),
+            .map(|it| format!("{}: {}", labels::main_verdict(it), binary.main.evidence)),
     );
     row("hardening", hardening(binary));
     row("debug info", binary.debug_info.map(|it| debug_info(it).to_string()));
@@ -113,7 +113,7 @@ pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
 }
 
 fn kind(binary: &Binary) -> String {
-    let mut words = vec![words::kind(binary.kind).to_string()];
+    let mut words = vec![labels::kind(binary.kind).to_string()];
     if binary.static_pie == Some(true) {
         words.push("static-pie".to_string());
     } else if let Some(independent) = binary.position_independent {
@@ -125,8 +125,8 @@ fn kind(binary: &Binary) -> String {
 }
 
 fn libc(binary: &Binary) -> Option<String> {
-    let name = words::libc(binary.libc.name.value?);
-    let linkage = binary.libc.linkage.map(words::linkage).unwrap_or_default();
+    let name = labels::libc(binary.libc.name.value?);
+    let linkage = binary.libc.linkage.map(labels::linkage).unwrap_or_default();
     let required = binary.libc.version_required.as_deref();
     let named = binary.libc.version_named.as_deref();
     let version = match (required, named) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cargo::rebuild::Rebuild;
 use crate::report::base::Base;
-use crate::report::{Checked, Report, SubjectReport, Summary, binary, found, lines};
+use crate::report::{Report, RuleResult, SubjectReport, Summary, binary, found, lines};
 use crate::rule::{Location, Outcome};
 use crate::start::image::Image;
 use crate::start::loader::{StartPrediction, StartStage};
@@ -16,7 +16,7 @@ pub const SCHEMA: &str = "binlint.report/2";
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Document<'a> {
+struct ReportDocument<'a> {
     schema: &'static str,
     tool: Tool,
     subjects: Vec<SubjectEntry<'a>>,
@@ -37,7 +37,7 @@ struct Tool {
 struct SubjectEntry<'a> {
     name: &'a str,
     sha256: Option<&'a str>,
-    binary: Option<binary::Entry<'a>>,
+    binary: Option<binary::BinaryEntry<'a>>,
     load: Option<LoadEntry<'a>>,
     rebuild: Option<RebuildEntry<'a>>,
     outcomes: Vec<OutcomeEntry<'a>>,
@@ -162,7 +162,7 @@ struct SummaryEntry {
 /// # Errors
 /// Those of the writer.
 pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
+    let document = ReportDocument {
         schema: SCHEMA,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         subjects: report.subjects.iter().map(|it| subject(it, &report.base)).collect(),
@@ -175,12 +175,12 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
 
 fn subject<'a>(judged: &'a SubjectReport, base: &'a Base) -> SubjectEntry<'a> {
     let mut fingerprints = found::of_subject(judged, base).map(|(.., fingerprint, _)| fingerprint);
-    let outcomes = judged.checked.iter().map(|it| outcome(it, judged, base, &mut fingerprints));
+    let outcomes = judged.results.iter().map(|it| outcome(it, judged, base, &mut fingerprints));
     let outcomes = outcomes.collect();
     SubjectEntry {
         name: &judged.name,
         sha256: judged.facts.binary.as_ref().and_then(|it| it.sha256.as_deref()),
-        binary: judged.facts.binary.as_ref().map(binary::Entry::from),
+        binary: judged.facts.binary.as_ref().map(binary::BinaryEntry::from),
         load: judged.facts.load.as_ref().map(load),
         rebuild: judged.facts.build.as_ref().and_then(|it| it.rebuild.as_ref()).map(rebuild),
         outcomes,
@@ -230,36 +230,36 @@ fn image(image: &Image) -> ImageEntry<'_> {
 }
 
 fn outcome<'a>(
-    checked: &'a Checked,
+    result: &'a RuleResult,
     subject: &'a SubjectReport,
     base: &'a Base,
     fingerprints: &mut dyn Iterator<Item = String>,
 ) -> OutcomeEntry<'a> {
     OutcomeEntry {
-        rule: checked.rule.id,
-        url: checked.rule.url(),
-        group: checked.rule.group.name(),
-        level: checked.level.name(),
-        outcome: checked.outcome.name(),
-        reason: match &checked.outcome {
+        rule: result.rule.id,
+        url: result.rule.url(),
+        group: result.rule.group.name(),
+        level: result.level.name(),
+        outcome: result.outcome.name(),
+        reason: match &result.outcome {
             Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
             Outcome::Fail(_) => None,
         },
-        waived: checked
-            .waived
+        waived: result
+            .waiver
             .as_ref()
             .map(|it| WaivedEntry { reason: &it.reason, place: &it.place }),
-        findings: checked
+        findings: result
             .outcome
             .findings()
             .iter()
             .map(|finding| FindingEntry {
                 message: &finding.message,
-                level: finding.at_most.map_or(checked.level, |it| it.min(checked.level)).name(),
+                level: finding.at_most.map_or(result.level, |it| it.min(result.level)).name(),
                 location: location(&finding.location, subject, base),
                 evidence: &finding.evidence,
                 fix: finding.fix.as_deref(),
-                url: checked.rule.url(),
+                url: result.rule.url(),
                 // One for each finding, in this order.
                 fingerprint: fingerprints.next().unwrap_or_default(),
             })
@@ -317,6 +317,6 @@ fn summary(summary: Summary) -> SummaryEntry {
 mod tests {
     #[test]
     fn the_schema_of_the_report_is_up_to_date() {
-        crate::report::schema::keep_up_to_date::<super::Document<'_>>("report");
+        crate::report::schema::keep_up_to_date::<super::ReportDocument<'_>>("report");
     }
 }

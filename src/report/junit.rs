@@ -49,9 +49,9 @@ impl<'a> Suite<'a> {
     fn of(subject: &'a SubjectReport, strict: bool) -> Suite<'a> {
         let name = &subject.name;
         let mut suite = Suite { name, cases: 0, failures: 0, skipped: 0, text: String::new() };
-        for checked in &subject.checked {
-            let rule = checked.rule;
-            match (&checked.outcome, &checked.waived) {
+        for result in &subject.results {
+            let rule = result.rule;
+            match (&result.outcome, &result.waiver) {
                 (Outcome::Pass(why), _) => {
                     suite.case(rule, 0, &element("system-out", None, &xml(why)));
                 }
@@ -60,14 +60,13 @@ impl<'a> Suite<'a> {
                     suite.fail(rule, 0, "inconclusive", why, "");
                 }
                 (Outcome::Open(why), _) => suite.skip(rule, 0, &format!("inconclusive: {why}")),
-                (Outcome::Fail(findings), Some(waived)) => {
-                    let why = format!("waived: {} ({})", waived.reason, waived.place);
+                (Outcome::Fail(findings), Some(waiver)) => {
+                    let why = format!("waived: {} ({})", waiver.reason, waiver.place);
                     (0..findings.len()).for_each(|index| suite.skip(rule, index, &why));
                 }
                 (Outcome::Fail(findings), None) => {
                     for (index, finding) in findings.iter().enumerate() {
-                        let level =
-                            finding.at_most.map_or(checked.level, |it| it.min(checked.level));
+                        let level = finding.at_most.map_or(result.level, |it| it.min(result.level));
                         suite.finding(rule, index, level, finding);
                     }
                 }

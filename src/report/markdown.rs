@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::escape;
 use crate::report::found::{Found, found};
-use crate::report::{Report, verdict, words};
+use crate::report::{Report, labels, verdict};
 use crate::rule::Level;
 
 /// GitHub refuses a job summary over one MiB; others share the file.
@@ -22,7 +22,7 @@ pub fn write(report: &Report, strict: bool, to: &mut dyn Write) -> io::Result<()
     page.push_str("| --- | ---: | ---: | ---: | ---: |\n");
     for subject in &report.subjects {
         let summary = subject.summary();
-        let identity = subject.facts.binary.as_ref().map(words::identity);
+        let identity = subject.facts.binary.as_ref().map(labels::identity);
         let identity = identity.map_or_else(String::new, |it| format!("<br>{}", text(&it)));
         page.push_str(&format!(
             "| {}{identity} | {} | {} | {} | {} |\n",

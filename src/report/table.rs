@@ -7,7 +7,7 @@ use crate::escape;
 use crate::report::lines::line;
 use crate::report::verdict::{self, Verdict};
 use crate::report::wrap::wrap;
-use crate::report::{Checked, Report, SubjectReport, words};
+use crate::report::{Report, RuleResult, SubjectReport, labels};
 use crate::rule::{Finding, Level, Location, Outcome};
 
 /// How the report is shown.
@@ -106,7 +106,7 @@ fn write_subject(subject: &SubjectReport, style: Style, to: &mut dyn Write) -> i
         if binary.path != subject.name {
             line(to, format_args!("  {}", binary.path))?;
         }
-        let identity = words::identity(binary);
+        let identity = labels::identity(binary);
         writeln!(to, "  {}", wrap(&escape::line(&identity), 2, 2, usize::from(style.width)))?;
         for note in &binary.notes {
             write_note(note, "  ", style, to)?;
@@ -118,11 +118,11 @@ fn write_subject(subject: &SubjectReport, style: Style, to: &mut dyn Write) -> i
         }
     }
     writeln!(to)?;
-    for checked in subject.failures() {
-        write_findings(checked, style, to)?;
+    for result in subject.failures() {
+        write_findings(result, style, to)?;
     }
     if style.detail == Detail::Verbose {
-        write_others(&subject.checked, style, to)?;
+        write_others(&subject.results, style, to)?;
         writeln!(to)?;
     }
     Ok(())
@@ -130,18 +130,18 @@ fn write_subject(subject: &SubjectReport, style: Style, to: &mut dyn Write) -> i
 
 /// A failed rule: each finding with its place, its evidence, its fix and the page that explains
 /// it. A fix is to be pasted, so its lines are not broken.
-fn write_findings(checked: &Checked, style: Style, to: &mut dyn Write) -> io::Result<()> {
-    let rule = checked.rule;
-    let (level, colour) = match (&checked.waived, checked.level) {
+fn write_findings(result: &RuleResult, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    let rule = result.rule;
+    let (level, colour) = match (&result.waiver, result.level) {
         (Some(_), _) => ("waived", Colour::Grey),
         (None, Level::Deny) => ("deny", Colour::Red),
         (None, _) => ("warn", Colour::Yellow),
     };
-    for finding in checked.outcome.findings() {
+    for finding in result.outcome.findings() {
         write_result((level, colour), rule.id, &finding.message, style, to)?;
         write_evidence(finding, style, to)?;
-        if let Some(waived) = &checked.waived {
-            line(to, format_args!("    waived: {} ({})", waived.reason, waived.place))?;
+        if let Some(waiver) = &result.waiver {
+            line(to, format_args!("    waived: {} ({})", waiver.reason, waiver.place))?;
         }
         match (&finding.fix, rule.no_fix_line) {
             (Some(fix), _) if fix.lines().count() > 1 => {
@@ -185,29 +185,29 @@ fn write_evidence(finding: &Finding, style: Style, to: &mut dyn Write) -> io::Re
 
 /// What is not reported as a finding: waived, inconclusive, passed; rules that do not apply are
 /// gathered by their reason.
-fn write_others(all: &[Checked], style: Style, to: &mut dyn Write) -> io::Result<()> {
-    for checked in all {
-        match &checked.outcome {
-            Outcome::Fail(_) if checked.waived.is_some() => write_findings(checked, style, to)?,
+fn write_others(all: &[RuleResult], style: Style, to: &mut dyn Write) -> io::Result<()> {
+    for result in all {
+        match &result.outcome {
+            Outcome::Fail(_) if result.waiver.is_some() => write_findings(result, style, to)?,
             Outcome::Open(why) => {
-                let result = ("inconclusive", Colour::Magenta);
-                write_result(result, checked.rule.id, why.as_ref(), style, to)?;
+                let label = ("inconclusive", Colour::Magenta);
+                write_result(label, result.rule.id, why.as_ref(), style, to)?;
             }
             _ => {}
         }
     }
-    for checked in all {
-        if let Outcome::Pass(why) = &checked.outcome {
-            write_result(("pass", Colour::Green), checked.rule.id, why.as_ref(), style, to)?;
+    for result in all {
+        if let Outcome::Pass(why) = &result.outcome {
+            write_result(("pass", Colour::Green), result.rule.id, why.as_ref(), style, to)?;
         }
     }
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    for checked in all {
-        if let Outcome::NotApplicable(why) = &checked.outcome {
+    for result in all {
+        if let Outcome::NotApplicable(why) = &result.outcome {
             let why = why.to_string();
             match reasons.iter_mut().find(|(known, _)| *known == why) {
-                Some((_, rules)) => rules.push(checked.rule.id),
-                None => reasons.push((why, vec![checked.rule.id])),
+                Some((_, rules)) => rules.push(result.rule.id),
+                None => reasons.push((why, vec![result.rule.id])),
             }
         }
     }
@@ -255,8 +255,8 @@ fn write_inconclusive(report: &Report, style: Style, to: &mut dyn Write) -> io::
         return Ok(());
     }
     if style.strict {
-        let checked = report.subjects.iter().flat_map(|subject| &subject.checked);
-        let open = checked.filter(|it| matches!(it.outcome, Outcome::Open(_)));
+        let results = report.subjects.iter().flat_map(|subject| &subject.results);
+        let open = results.filter(|it| matches!(it.outcome, Outcome::Open(_)));
         let open: BTreeSet<&str> = open.map(|it| it.rule.id).collect();
         let open = open.into_iter().collect::<Vec<_>>().join(", ");
         let line = format!("inconclusive: {open} (run with -v for the reasons)");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::binary::Binary;
-use crate::cargo::workspace::profile::Origin;
+use crate::cargo::workspace::profile::SettingOrigin;
 use crate::dockerfile::{Dockerfile, TextSpan};
 use crate::escape;
 use crate::rule::Level;
@@ -248,16 +248,17 @@ pub enum Location {
 }
 
 /// The place that decides a setting of the build; without one, the subject itself.
-impl From<&Origin> for Location {
-    fn from(origin: &Origin) -> Location {
+impl From<&SettingOrigin> for Location {
+    fn from(origin: &SettingOrigin) -> Location {
         match origin {
-            Origin::File { path, line, .. } => {
+            SettingOrigin::File { path, line, .. } => {
                 Location::File { path: path.clone(), line: Some(*line) }
             }
-            Origin::RustFlag { from, .. } => Location::from(&**from),
-            Origin::Default | Origin::Assumed(_) | Origin::Env(_) | Origin::Argument(_) => {
-                Location::Subject
-            }
+            SettingOrigin::RustFlag { from, .. } => Location::from(&**from),
+            SettingOrigin::Default
+            | SettingOrigin::Assumed(_)
+            | SettingOrigin::Env(_)
+            | SettingOrigin::Argument(_) => Location::Subject,
         }
     }
 }

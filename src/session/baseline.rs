@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cargo::fs::read_text;
 use crate::report::base::Base;
 use crate::report::fingerprint::Fingerprints;
-use crate::report::{Checked, Report, SubjectReport, Waived, json};
+use crate::report::{AppliedWaiver, Report, RuleResult, SubjectReport, json};
 use crate::rule::{Finding, Outcome};
 use crate::session::Error;
 use crate::session::fs;
@@ -93,14 +93,14 @@ fn accept_of(
     };
     let mut fingerprints = Fingerprints::default();
     let mut all = Vec::new();
-    for checked in std::mem::take(&mut subject.checked) {
-        let Outcome::Fail(findings) = &checked.outcome else {
-            all.push(checked);
+    for result in std::mem::take(&mut subject.results) {
+        let Outcome::Fail(findings) = &result.outcome else {
+            all.push(result);
             continue;
         };
         let mut is_known = |finding: &Finding| {
             // A rule that has a better name now had its old one in the baseline.
-            let names = [checked.rule.id].into_iter().chain(checked.rule.aliases.iter().copied());
+            let names = [result.rule.id].into_iter().chain(result.rule.aliases.iter().copied());
             let of = |rule| fingerprints.of(rule, &name, finding, base);
             let of: Vec<String> = names.map(of).collect();
             let hit = of.into_iter().find(|it| known.contains(it));
@@ -110,29 +110,29 @@ fn accept_of(
         };
         let (accepted, rest): (Vec<Finding>, Vec<Finding>) =
             findings.iter().cloned().partition(|it| is_known(it));
-        if checked.waived.is_some() || accepted.is_empty() {
-            all.push(checked);
+        if result.waiver.is_some() || accepted.is_empty() {
+            all.push(result);
             continue;
         }
-        let (rule, level) = (checked.rule, checked.level);
+        let (rule, level) = (result.rule, result.level);
         let weight = |findings: &[Finding]| {
             let of = |it: &Finding| it.at_most.map_or(level, |cap| cap.min(level));
             findings.iter().map(of).max().unwrap_or(level)
         };
         let reason = "an earlier report has it, too".to_owned();
-        let waived = Some(Waived { reason, place: place.to_owned() });
-        all.push(Checked {
+        let waiver = Some(AppliedWaiver { reason, place: place.to_owned() });
+        all.push(RuleResult {
             rule,
             level: weight(&accepted),
             outcome: Outcome::Fail(accepted),
-            waived,
+            waiver,
         });
         if !rest.is_empty() {
             let level = weight(&rest);
-            all.push(Checked { rule, level, outcome: Outcome::Fail(rest), waived: None });
+            all.push(RuleResult { rule, level, outcome: Outcome::Fail(rest), waiver: None });
         }
     }
-    subject.checked = all;
+    subject.results = all;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
-use crate::cargo::workspace::Asked;
+use crate::cargo::workspace::RequestedFeatures;
 use crate::config::Config;
 use crate::dockerfile::context;
 use crate::lint::lint;
@@ -20,7 +20,7 @@ use crate::session::gather::{
     Here, as_typed, built, built_for, facts, given, look_closer, nameless, selected,
 };
 use crate::session::image_subjects;
-use crate::session::image_subjects::Seen;
+use crate::session::image_subjects::BuildsByName;
 use crate::session::rebuild;
 use crate::session::record::Recorder;
 use crate::session::records;
@@ -29,17 +29,17 @@ use crate::subject::{Facts, Origin, Subject};
 
 /// What is linted, against what, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct CheckOptions {
     /// The build whose binaries are linted, or that the given programs are held against.
     pub selection: Selection,
     /// Files to lint instead of the workspace's own binaries.
     pub binaries: Vec<PathBuf>,
     /// The image that carries the program.
-    pub image: image_subjects::Options,
+    pub image: image_subjects::ImageOptions,
     /// The record of the program's build; otherwise the one inside or beside it.
     pub record: Option<PathBuf>,
     /// Whether the programs are compiled again.
-    pub rebuild: rebuild::Options,
+    pub rebuild: rebuild::RebuildOptions,
     /// Levels, expectations and waivers.
     pub configuration: Configuration,
 }
@@ -48,14 +48,14 @@ pub struct Options {
 ///
 /// # Errors
 /// Nothing to lint, unreadable input, a broken configuration.
-pub fn check(options: &Options) -> Result<Report, Error> {
+pub fn check(options: &CheckOptions) -> Result<Report, Error> {
     let query = options.selection.query()?;
     let mut notes = Vec::new();
     let workspace = workspace(options, &query, &mut notes)?;
     let mut config =
         configuration(options.configuration.file.as_deref(), &query, workspace.as_ref())?;
     options.configuration.apply(&mut config)?;
-    let seen = Seen::default();
+    let seen = BuildsByName::default();
     let here = workspace.as_ref().map(|workspace| Here::new(workspace, &query));
     let here = here.as_ref();
     let built_here = options.binaries.is_empty() && workspace.is_some();
@@ -67,7 +67,9 @@ pub fn check(options: &Options) -> Result<Report, Error> {
             let named = options.binaries.iter();
             named.map(|path| given(path, &query, here)).collect::<Result<_, _>>()?
         }
-        (None, None) => return Err(error::Error::NoManifest { cwd: query.cwd.clone() }.into()),
+        (None, None) => {
+            return Err(error::WorkspaceError::NoManifest { cwd: query.cwd.clone() }.into());
+        }
         (None, Some(here)) => built(here, &mut notes)?,
         (Some(image), here) => {
             let built = here.filter(|_| options.image.is_directory() || image.programs.is_empty());
@@ -100,14 +102,14 @@ pub fn check(options: &Options) -> Result<Report, Error> {
         for Subject { name, facts, .. } in
             subjects.iter_mut().filter(|subject| subject.facts.image.is_none())
         {
-            image_subjects::carry(facts, image, name);
+            image_subjects::set_image_of(facts, image, name);
             if let Some(mount) = facts.image.as_ref().and_then(|image| image.subject_mount.as_ref())
             {
                 notes.push(format!("`{name}` is on the mount {mount}, not in the image"));
             }
         }
     }
-    if here.is_none() && options.selection.asked() != Asked::default() {
+    if here.is_none() && options.selection.requested_features() != RequestedFeatures::default() {
         notes.push(
             "--features, --all-features and --no-default-features have no effect: there is no \
              workspace to compare with"
@@ -155,7 +157,10 @@ fn dockerfile_beside(root: &Path, cwd: &Path, notes: &mut Vec<String>) -> Option
 ///
 /// # Errors
 /// As for [`check`].
-pub fn check_recorded(recorder: &Recorder, rebuild: rebuild::Options) -> Result<Report, Error> {
+pub fn check_recorded(
+    recorder: &Recorder,
+    rebuild: rebuild::RebuildOptions,
+) -> Result<Report, Error> {
     let workspace = recorder.workspace();
     let mut packages: Vec<String> =
         recorder.programs().iter().map(|program| program.output.package.repr.clone()).collect();
@@ -174,7 +179,7 @@ pub fn check_recorded(recorder: &Recorder, rebuild: rebuild::Options) -> Result<
         let mut facts = facts(&output.path, &query, Some((&here, build)))?;
         // Cargo has just named this path: a newer build for another target is another one.
         if let Some(build) = &mut facts.build {
-            build.freshness.newer_twin = None;
+            build.freshness.newer_output = None;
         }
         let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
         subjects.push(Subject { name, origin, facts });
@@ -193,7 +198,7 @@ fn linted(
     notes: Vec<String>,
     config: &Config,
 ) -> Result<Report, Error> {
-    records::attach(&mut subjects, record)?;
+    records::load_records(&mut subjects, record)?;
     let programs = subjects.into_iter().map(|it| (it.name, it.facts));
     let subjects = programs.chain(dockerfile).collect();
     let mut report = lint(subjects, config, clock::today());
@@ -207,7 +212,7 @@ fn unknown_features(workspace: &workspace::Workspace, selection: &Selection) -> 
         let packages = &workspace.metadata.packages;
         name.contains('/') || packages.iter().any(|package| package.features.contains_key(name))
     };
-    let asked = selection.asked().features;
+    let asked = selection.requested_features().features;
     let unknown: Vec<String> =
         asked.iter().filter(|name| !is_known(name)).map(|name| format!("`{name}`")).collect();
     (!unknown.is_empty())
@@ -216,7 +221,7 @@ fn unknown_features(workspace: &workspace::Workspace, selection: &Selection) -> 
 
 /// The workspace, where there is one or one was named; a subject that was given does without.
 fn workspace(
-    options: &Options,
+    options: &CheckOptions,
     query: &workspace::Query,
     notes: &mut Vec<String>,
 ) -> Result<Option<workspace::Workspace>, Error> {
@@ -224,7 +229,9 @@ fn workspace(
     match workspace::workspace(query) {
         Ok(workspace) => Ok(Some(workspace)),
         Err(error) if needed || query.manifest_path.is_some() => Err(error.into()),
-        Err(error::Error::NoManifest { .. } | error::Error::CargoMissing { .. }) => Ok(None),
+        Err(
+            error::WorkspaceError::NoManifest { .. } | error::WorkspaceError::CargoMissing { .. },
+        ) => Ok(None),
         Err(error) => {
             notes.push(format!("linted without the workspace: {error}"));
             Ok(None)

@@ -7,7 +7,7 @@ use crate::cargo::fs;
 use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::outputs::Outputs;
 use crate::cargo::workspace;
-use crate::cargo::workspace::{Asked, Query, Workspace};
+use crate::cargo::workspace::{Query, RequestedFeatures, Workspace};
 use crate::provenance::build_facts::{BuildRequest, is_profile_setting, is_triple};
 use crate::provenance::compare::compare;
 use crate::provenance::create;
@@ -15,12 +15,12 @@ use crate::provenance::record::{FieldDifference, RecordFacts};
 use crate::provenance::source_proof;
 use crate::session::Error;
 use crate::session::gather::never_built;
-use crate::session::records::{Gathered, Program};
+use crate::session::records::{ProgramFile, RecordInputs};
 use crate::session::select::Selection;
 use crate::subject::Origin;
 
 /// A record, and the words under which its workspace is looked at.
-pub struct Expected {
+pub struct ExpectedBuild {
     /// The build that is meant.
     pub query: Query,
     request: BuildRequest,
@@ -32,14 +32,15 @@ pub struct Expected {
 ///
 /// # Errors
 /// The working directory is gone.
-pub fn expected(selection: &Selection, record: &RecordFacts) -> Result<Expected, Error> {
+pub fn expected(selection: &Selection, record: &RecordFacts) -> Result<ExpectedBuild, Error> {
     let mut query = selection.query()?;
     let mut request = selection.request();
     let mut notes = Vec::new();
     let recorded = record.request();
-    if !query.asked.is_explicit() {
+    if !query.requested_features.is_explicit() {
         let BuildRequest { features, all_features, no_default_features, .. } = recorded.clone();
-        query.asked = Asked { features, all_features, no_default_features };
+        query.requested_features =
+            RequestedFeatures { features, all_features, no_default_features };
         request = BuildRequest { config: request.config, ..recorded.clone() };
     }
     if request.config.is_empty() {
@@ -51,7 +52,7 @@ pub fn expected(selection: &Selection, record: &RecordFacts) -> Result<Expected,
         let why = "it can name programs to run, so it was not applied; pass it with --cargo-config";
         notes = other.iter().map(|word| format!("not compared: --config {word}: {why}")).collect();
     }
-    Ok(Expected { query, request, notes })
+    Ok(ExpectedBuild { query, request, notes })
 }
 
 /// Writes the record anew from the workspace, and notes every field in which it differs.
@@ -61,8 +62,8 @@ pub fn expected(selection: &Selection, record: &RecordFacts) -> Result<Expected,
 pub fn compare_with(
     record: &mut RecordFacts,
     workspace: &Workspace,
-    expected: &Expected,
-    (origin, subject): (&Origin, Program<'_>),
+    expected: &ExpectedBuild,
+    (origin, subject): (&Origin, ProgramFile<'_>),
 ) -> Result<Build, Error> {
     let name = subject.binary.path.rsplit('/').next().unwrap_or_default();
     let query = &of_package(&expected.query, record, workspace);
@@ -78,8 +79,8 @@ pub fn compare_with(
     let request = expected.request.clone();
     let recorded = record.source_files();
     let built = (&outputs, output);
-    let gathered = Gathered::new(query, workspace, built, request, subject, &recorded)?;
-    let now = create::provenance(gathered.made(None));
+    let gathered = RecordInputs::new(query, workspace, built, request, subject, &recorded)?;
+    let now = create::provenance(gathered.build_facts(None));
     let (mut differences, open) = compare(&record.provenance, &now);
     differences.extend(other_crates(record, gathered.build()));
     differences.extend(other_features(workspace, gathered.build()));
@@ -142,7 +143,7 @@ fn other_crates(record: &RecordFacts, build: &Build) -> Vec<FieldDifference> {
 /// The words about features against those that the program was compiled with, and against those
 /// that there are: cargo refuses a name that no package has.
 fn other_features(workspace: &Workspace, build: &Build) -> Vec<FieldDifference> {
-    let asked = &build.asked;
+    let asked = &build.requested_features;
     let is_known = |name: &str| {
         let packages = &workspace.metadata.packages;
         name.contains('/') || packages.iter().any(|package| package.features.contains_key(name))
@@ -202,8 +203,8 @@ pub fn workspace(query: &Query, record: &RecordFacts, origin: &Origin) -> Result
         // none that cargo knows.
         if let Ok(workspace) = workspace::workspace(&cross) {
             let is_built = outputs::find_outputs(&workspace, &cross).is_ok();
-            let is_anothers = || holding(&here, query, origin).is_none();
-            if is_built || (workspace.graph_missing.is_none() && is_anothers()) {
+            let is_foreign = || holding(&here, query, origin).is_none();
+            if is_built || (workspace.graph_missing.is_none() && is_foreign()) {
                 return Ok(workspace);
             }
         }
@@ -241,7 +242,7 @@ fn outputs_of(
     let recorded = record.parameter("profile").filter(known).map(str::to_owned);
     let mut wanted = Query { profile: query.profile.clone().or(recorded), ..query.clone() };
     match outputs::find_outputs(workspace, &wanted) {
-        Err(error::Error::NotBuilt { .. }) => {}
+        Err(error::WorkspaceError::NotBuilt { .. }) => {}
         answer => return Ok(answer?),
     }
     if wanted.bins.is_empty() {

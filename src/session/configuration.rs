@@ -43,7 +43,7 @@ impl Configuration {
     ///
     /// # Errors
     /// A name that neither a rule nor a group has.
-    pub fn apply(&self, config: &mut Config) -> Result<(), config::Error> {
+    pub fn apply(&self, config: &mut Config) -> Result<(), config::ConfigError> {
         self.levels.iter().try_for_each(|it| config.set(&it.given_by, &it.name, it.level))
     }
 
@@ -106,10 +106,10 @@ pub fn configuration(
     }
     let shown: Vec<String> =
         files.iter().map(|(file, _)| as_typed(&file.path, &query.cwd)).collect();
-    let sources: Vec<config::Source<'_>> = files
+    let sources: Vec<config::ConfigSource<'_>> = files
         .iter()
         .zip(&shown)
-        .map(|((file, table), path)| config::Source { path, text: &file.text, table })
+        .map(|((file, table), path)| config::ConfigSource { path, text: &file.text, table })
         .collect();
     Ok(Config::read(&sources)?)
 }

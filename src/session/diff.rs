@@ -11,7 +11,7 @@ use crate::binary::diff::{self, DifferenceCause};
 use crate::cargo::fs;
 use crate::config::Config;
 use crate::lint::lint;
-use crate::report::diff::{Answer, Pair, changed, changes};
+use crate::report::diff::{Diff, Pair, changed, changes};
 use crate::rootfs::extract_file;
 use crate::session::Error;
 use crate::session::clock;
@@ -20,7 +20,7 @@ use crate::subject::Facts;
 
 /// What is compared, and what does not count.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct DiffOptions {
     /// The program or image of before.
     pub old: OsString,
     /// The program or image of now.
@@ -33,7 +33,7 @@ pub struct Options {
 ///
 /// # Errors
 /// One of the two cannot be read, or a program is to be compared with an image.
-pub fn compare(options: &Options) -> Result<Answer, Error> {
+pub fn compare(options: &DiffOptions) -> Result<Diff, Error> {
     match (extract_file::is_image(&options.old), extract_file::is_image(&options.new)) {
         (false, false) => of_programs(options),
         (true, true) => of_images(options),
@@ -44,16 +44,16 @@ pub fn compare(options: &Options) -> Result<Answer, Error> {
     }
 }
 
-fn empty(options: &Options) -> Answer {
-    Answer {
+fn empty(options: &DiffOptions) -> Diff {
+    Diff {
         old: options.old.to_string_lossy().into_owned(),
         new: options.new.to_string_lossy().into_owned(),
         ignored: options.ignored.clone(),
-        ..Answer::default()
+        ..Diff::default()
     }
 }
 
-fn of_programs(options: &Options) -> Result<Answer, Error> {
+fn of_programs(options: &DiffOptions) -> Result<Diff, Error> {
     let read = |path: &OsStr| -> Result<(Vec<u8>, Binary), Error> {
         let bytes = fs::read(Path::new(path))?;
         let binary = binary(&path.to_string_lossy(), &bytes)?;
@@ -62,7 +62,7 @@ fn of_programs(options: &Options) -> Result<Answer, Error> {
     let (old, new) = (read(&options.old)?, read(&options.new)?);
     let name = Path::new(&options.new).file_name().unwrap_or_default();
     let pair = pair(&name.to_string_lossy(), (&old.0, &old.1), (&new.0, &new.1));
-    Ok(Answer { programs: vec![pair], ..empty(options) })
+    Ok(Diff { programs: vec![pair], ..empty(options) })
 }
 
 fn binary(path: &str, bytes: &[u8]) -> Result<Binary, Error> {
@@ -87,16 +87,16 @@ fn outcomes(binary: &Binary) -> BTreeMap<String, Value> {
     let facts = Facts { binary: Some(binary.clone()), ..Facts::default() };
     let today = clock::today();
     let report = lint(vec![(String::new(), facts)], &Config::default(), today);
-    let checked = report.subjects.into_iter().flat_map(|it| it.checked);
+    let results = report.subjects.into_iter().flat_map(|it| it.results);
     let named =
-        checked.map(|it| (format!("outcomes.{}", it.rule.id), Value::from(it.outcome.name())));
+        results.map(|it| (format!("outcomes.{}", it.rule.id), Value::from(it.outcome.name())));
     named.collect()
 }
 
-fn of_images(options: &Options) -> Result<Answer, Error> {
+fn of_images(options: &DiffOptions) -> Result<Diff, Error> {
     let read = |reference: &OsStr| Image::read(reference, &ImageQuery::default(), &|_, _| {});
     let (old, new) = (read(&options.old)?, read(&options.new)?);
-    let mut answer = Answer { facts: changed(settings(&old), settings(&new)), ..empty(options) };
+    let mut answer = Diff { facts: changed(settings(&old), settings(&new)), ..empty(options) };
     let programs = |image: &Image| -> BTreeMap<String, std::sync::Arc<Binary>> {
         image.programs.iter().map(|it| (it.path.clone(), it.clone())).collect()
     };

@@ -18,7 +18,7 @@ use crate::subject::Facts;
 
 /// What is linted, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct DockerfileLintOptions {
     /// Dockerfiles; otherwise every one below the working directory that has to do with Rust.
     pub files: Vec<PathBuf>,
     /// The build context; otherwise the folder around the Dockerfile that has what it copies.
@@ -44,7 +44,7 @@ pub struct Linted {
 ///
 /// # Errors
 /// There is no Dockerfile, or a broken configuration.
-pub fn lint_dockerfiles(options: &Options) -> Result<Linted, Error> {
+pub fn lint_dockerfiles(options: &DockerfileLintOptions) -> Result<Linted, Error> {
     let query = Selection::default().query()?;
     let mut config = configuration(options.configuration.file.as_deref(), &query, None)?;
     options.configuration.apply(&mut config)?;

@@ -17,10 +17,10 @@ pub enum Error {
     Usage(String),
     /// A configuration makes no sense.
     #[error(transparent)]
-    Config(#[from] crate::config::Error),
+    Config(#[from] crate::config::ConfigError),
     /// A file could not be read, or cargo refuses the workspace.
     #[error(transparent)]
-    Workspace(#[from] crate::cargo::error::Error),
+    Workspace(#[from] crate::cargo::error::WorkspaceError),
     /// An image could not be read.
     #[error(transparent)]
     Image(#[from] crate::rootfs::error::LoadError),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::cargo::compare_crates;
 use crate::cargo::evidence;
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 use crate::cargo::freshen_state;
-use crate::cargo::freshen_state::{Entry, Ledger, Now, Verdict};
+use crate::cargo::freshen_state::{CurrentFile, FreshenState, KnownUnit, UnitVerdict};
 use crate::cargo::fs::is_directory;
 use crate::cargo::source::files;
-use crate::cargo::source::files::{Reader, files_below, snapshot};
+use crate::cargo::source::files::{SourceReader, files_below, snapshot};
 use crate::cargo::target_dir;
 use crate::cargo::target_dir::TargetDir;
 use crate::cargo::target_dir::outputs;
@@ -31,7 +31,7 @@ const MAX_FILES: usize = 100_000;
 #[derive(Debug)]
 pub struct Freshened {
     /// The units that do not match their sources, or of which nothing proves that they do.
-    pub stale: Vec<Stale>,
+    pub stale: Vec<StaleUnit>,
     /// How many units match.
     pub fresh: usize,
     /// Nothing was changed.
@@ -42,7 +42,7 @@ pub struct Freshened {
 
 /// One unit that has to be compiled again.
 #[derive(Debug)]
-pub struct Stale {
+pub struct StaleUnit {
     /// The unit.
     pub unit: Unit,
     /// Why, as the end of a sentence.
@@ -59,21 +59,21 @@ pub fn freshen(selection: &Selection, only_check: bool) -> Result<Freshened, Err
     if !query.bins.is_empty() {
         outputs::selected_bins(&workspace, query)?;
     }
-    let place = Place::new(&workspace);
+    let place = FreshenPaths::new(&workspace);
     let mut reader = reader();
-    let mut stale: Vec<Stale> = Vec::new();
-    let mut units: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut stale: Vec<StaleUnit> = Vec::new();
+    let mut units: BTreeMap<String, KnownUnit> = BTreeMap::new();
     let mut fresh = 0;
     // What is known of the others is kept: their sources are looked at now, and once only.
     for (unit, files, verdict) in place.verdicts(&workspace, &mut reader) {
         let is_wanted = place.is_wanted(&unit, query, &workspace);
         match verdict {
-            Verdict::CargoSees(_) => {}
-            Verdict::Changed(why) | Verdict::Unproven(why) if is_wanted => {
-                stale.push(Stale { unit, why });
+            UnitVerdict::CargoSees(_) => {}
+            UnitVerdict::Changed(why) | UnitVerdict::Unproven(why) if is_wanted => {
+                stale.push(StaleUnit { unit, why });
             }
-            Verdict::Changed(_) | Verdict::Unproven(_) => {}
-            Verdict::Matches(_) => {
+            UnitVerdict::Changed(_) | UnitVerdict::Unproven(_) => {}
+            UnitVerdict::Matches(_) => {
                 fresh += usize::from(is_wanted);
                 units.extend(entry(&unit, &files));
             }
@@ -85,7 +85,7 @@ pub fn freshen(selection: &Selection, only_check: bool) -> Result<Freshened, Err
         return Err(Error::Usage(format!("inconclusive: {why}")));
     }
     if !only_check {
-        for Stale { unit, .. } in &stale {
+        for StaleUnit { unit, .. } in &stale {
             invalidate(unit)?;
         }
         place.remember(units, &mut reader)?;
@@ -97,30 +97,30 @@ pub fn freshen(selection: &Selection, only_check: bool) -> Result<Freshened, Err
 pub fn known(
     query: &workspace::Query,
     workspace: &workspace::Workspace,
-) -> BTreeMap<String, Verdict> {
+) -> BTreeMap<String, UnitVerdict> {
     // Whatever packages were named: a program is made of others, too.
     let query = workspace::Query { packages: Vec::new(), ..query.clone() };
-    let place = Place::new(workspace);
+    let place = FreshenPaths::new(workspace);
     let mut verdicts = place.verdicts(workspace, &mut reader());
     verdicts.retain(|(unit, ..)| place.is_wanted(unit, &query, workspace));
     verdicts.into_iter().map(|(unit, _, verdict)| (freshen_state::key(&unit), verdict)).collect()
 }
 
-fn reader() -> Reader {
-    Reader::new(files::Limits { file: 1 << 30, total: 16 << 30, files: 1_000_000 })
+fn reader() -> SourceReader {
+    SourceReader::new(files::ReadLimits { file: 1 << 30, total: 16 << 30, files: 1_000_000 })
 }
 
 /// The workspace's directories and packages.
-struct Place {
+struct FreshenPaths {
     workspace: PathBuf,
     target_dir: PathBuf,
     build_dir: PathBuf,
-    ledger: PathBuf,
+    state_file: PathBuf,
     packages: Vec<(String, PathBuf)>,
 }
 
-impl Place {
-    fn new(workspace: &workspace::Workspace) -> Place {
+impl FreshenPaths {
+    fn new(workspace: &workspace::Workspace) -> FreshenPaths {
         let metadata = &workspace.metadata;
         let target_dir = PathBuf::from(metadata.target_directory.clone());
         let build_dir = metadata.build_directory.clone().map_or(target_dir.clone(), PathBuf::from);
@@ -129,9 +129,9 @@ impl Place {
             let manifest = package.manifest_path.as_std_path();
             (package.name.to_string(), manifest.parent().unwrap_or(manifest).to_path_buf())
         };
-        Place {
+        FreshenPaths {
             workspace: metadata.workspace_root.clone().into(),
-            ledger: freshen_state::path(&build_dir),
+            state_file: freshen_state::path(&build_dir),
             packages: packages.map(directory).collect(),
             target_dir,
             build_dir,
@@ -142,7 +142,7 @@ impl Place {
     fn target(&self) -> TargetDir {
         let mut names: Vec<&str> = self.packages.iter().map(|(name, _)| name.as_str()).collect();
         names.dedup();
-        let limits = target_dir::Limits::default();
+        let limits = target_dir::ScanLimits::default();
         target_dir::read(&self.target_dir, &self.build_dir, &names, limits)
     }
 
@@ -173,40 +173,40 @@ impl Place {
     }
 
     /// What the contents of sources and programs say against units.
-    fn contradicted(
+    fn mismatched_units(
         &self,
         workspace: &workspace::Workspace,
         units: &[Unit],
     ) -> HashMap<String, String> {
-        let place = compare_crates::Place {
+        let place = compare_crates::BuildLocation {
             metadata: &workspace.metadata,
             build_dir: self.build_dir.clone(),
             host: workspace.rustc.host.clone(),
             triple: None,
             made_at: None,
         };
-        compare_crates::contradicted(&place, units)
+        compare_crates::mismatched_units(&place, units)
     }
 
     /// Every unit with its files and what proves that it was compiled from them.
     fn verdicts(
         &self,
         workspace: &workspace::Workspace,
-        reader: &mut Reader,
-    ) -> Vec<(Unit, Vec<Now>, Verdict)> {
-        let known = snapshot(&self.ledger, freshen_state::LARGEST).ok().flatten();
-        let known = known.and_then(|file| Ledger::parse(&file.bytes));
+        reader: &mut SourceReader,
+    ) -> Vec<(Unit, Vec<CurrentFile>, UnitVerdict)> {
+        let known = snapshot(&self.state_file, freshen_state::MAX_BYTES).ok().flatten();
+        let known = known.and_then(|file| FreshenState::parse(&file.bytes));
         let mut verdicts = Vec::new();
         let units: Vec<Unit> = self.target().units.into_iter().map(Unit::new).collect();
-        let contradicted = self.contradicted(workspace, &units);
+        let mismatched_units = self.mismatched_units(workspace, &units);
         for unit in units {
             let Some(files) = self.files(&unit, reader) else { continue };
             let metadata = unit.metadata_file().filter(|_| unit.kind == UnitKind::Lib);
             let metadata = metadata.and_then(|it| snapshot(&it.path, 1 << 30).ok().flatten());
             let metadata = metadata.as_ref().map(|file| file.bytes.as_slice());
-            let verdict = freshen_state::judge(known.as_ref(), &unit, &files, metadata);
-            let verdict = match (verdict, contradicted.get(&freshen_state::key(&unit))) {
-                (Verdict::Matches(_), Some(why)) => Verdict::Changed(why.clone()),
+            let verdict = freshen_state::decide(known.as_ref(), &unit, &files, metadata);
+            let verdict = match (verdict, mismatched_units.get(&freshen_state::key(&unit))) {
+                (UnitVerdict::Matches(_), Some(why)) => UnitVerdict::Changed(why.clone()),
                 (verdict, _) => verdict,
             };
             verdicts.push((unit, files, verdict));
@@ -217,7 +217,7 @@ impl Place {
     /// The files that a unit was compiled from, as they are now; `None` for a unit that is not
     /// compiled from files here: a downloaded package of the same name, or a build script's run
     /// that watches none.
-    fn files(&self, unit: &Unit, reader: &mut Reader) -> Option<Vec<Now>> {
+    fn files(&self, unit: &Unit, reader: &mut SourceReader) -> Option<Vec<CurrentFile>> {
         let named = || self.packages.iter().filter(|(name, _)| *name == unit.package);
         let listing = named().find(|(_, directory)| evidence::lists_files_of(unit, directory));
         let (_, directory) = listing.or_else(|| named().next())?;
@@ -238,18 +238,19 @@ impl Place {
         paths.retain(|path| !path.starts_with(&self.build_dir) && !is_directory(path));
         paths.sort();
         paths.dedup();
-        let files: Vec<Now> = paths.iter().map(|path| self.now(path, directory, reader)).collect();
+        let files: Vec<CurrentFile> =
+            paths.iter().map(|path| self.now(path, directory, reader)).collect();
         (!files.is_empty()).then_some(files)
     }
 
-    fn now(&self, path: &Path, package: &Path, reader: &mut Reader) -> Now {
+    fn now(&self, path: &Path, package: &Path, reader: &mut SourceReader) -> CurrentFile {
         let file = reader.read(path).ok().flatten();
-        Now {
+        CurrentFile {
             name: evidence::shown(path, &self.workspace),
             sha256: file.as_ref().map(|file| sha256_hex(&file.bytes)),
             digests: file.as_ref().map(|file| Algorithm::digests(&file.bytes)).unwrap_or_default(),
-            modified: file.as_ref().map_or(Moment(0), |file| file.modified),
-            steady_since: evidence::unchanged_inodes::untouched_since(
+            modified: file.as_ref().map_or(FileTime(0), |file| file.modified),
+            unchanged_since: evidence::unchanged_inodes::unchanged_since(
                 path,
                 package,
                 &self.workspace,
@@ -259,8 +260,12 @@ impl Place {
     }
 
     /// Writes the ledger: the units that match, and every source as it is now.
-    fn remember(&self, units: BTreeMap<String, Entry>, reader: &mut Reader) -> Result<(), Error> {
-        let fresh = self.ledger.with_file_name("freshen.json.new");
+    fn remember(
+        &self,
+        units: BTreeMap<String, KnownUnit>,
+        reader: &mut SourceReader,
+    ) -> Result<(), Error> {
+        let fresh = self.state_file.with_file_name("freshen.json.new");
         let mut sources = BTreeMap::new();
         for (_, directory) in &self.packages {
             for path in files_below(directory, MAX_FILES) {
@@ -276,21 +281,21 @@ impl Place {
         // The clock that the anchors are taken from is the file system's own; and nothing that
         // was read above may have changed later than it says.
         let failure = |source| self.failure(source);
-        let mut ledger = Ledger::new(fs::write(&fresh, b"").map_err(failure)?);
-        (ledger.units, ledger.sources) = (units, sources);
-        let text = serde_json::to_vec(&ledger).map_err(|error| failure(error.into()))?;
-        fs::write(&fresh, &text).and_then(|_| fs::rename(&fresh, &self.ledger)).map_err(failure)
+        let mut state_file = FreshenState::new(fs::write(&fresh, b"").map_err(failure)?);
+        (state_file.units, state_file.sources) = (units, sources);
+        let text = serde_json::to_vec(&state_file).map_err(|error| failure(error.into()))?;
+        fs::write(&fresh, &text).and_then(|_| fs::rename(&fresh, &self.state_file)).map_err(failure)
     }
 
     fn failure(&self, source: io::Error) -> Error {
-        Error::Io { action: "write", path: self.ledger.clone(), source }
+        Error::Io { action: "write", path: self.state_file.clone(), source }
     }
 }
 
-fn entry(unit: &Unit, files: &[Now]) -> Option<(String, Entry)> {
+fn entry(unit: &Unit, files: &[CurrentFile]) -> Option<(String, KnownUnit)> {
     let digests = files.iter().filter_map(|it| Some((it.name.clone(), it.sha256.clone()?)));
     let entry =
-        Entry { fingerprint: unit.own_hash?, anchor: unit.anchor?, files: digests.collect() };
+        KnownUnit { fingerprint: unit.own_hash?, anchor: unit.anchor?, files: digests.collect() };
     Some((freshen_state::key(unit), entry))
 }
 

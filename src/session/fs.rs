@@ -4,16 +4,16 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 
 /// Writes a file, in a directory that is made for it, and says when by the file system's clock.
 ///
 /// # Errors
 /// The system refuses it.
-pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Moment> {
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<FileTime> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
     fs::write(path, bytes)?;
-    Ok(Moment::modified(&fs::metadata(path)?))
+    Ok(FileTime::modified(&fs::metadata(path)?))
 }
 
 /// Whether something is there under this path.

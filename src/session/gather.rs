@@ -6,14 +6,14 @@ use std::path::Path;
 use crate::binary::Binary;
 use crate::binary::detect::secrets;
 use crate::cargo::build::Build;
-use crate::cargo::compare_program::Comparisons;
+use crate::cargo::compare_program::ProgramComparisons;
 use crate::cargo::compared;
 use crate::cargo::error;
 use crate::cargo::target_dir::outputs;
-use crate::cargo::target_dir::outputs::{Output, Outputs};
+use crate::cargo::target_dir::outputs::{BuiltBinary, Outputs};
 use crate::cargo::workspace::{Query, Workspace};
 use crate::session::Error;
-use crate::session::image_subjects::{Seen, file_name};
+use crate::session::image_subjects::{BuildsByName, file_name};
 use crate::start::image::Image;
 use crate::subject::{Facts, Origin, Subject};
 
@@ -21,13 +21,13 @@ use crate::subject::{Facts, Origin, Subject};
 pub struct Here<'a> {
     workspace: &'a Workspace,
     query: &'a Query,
-    comparisons: Comparisons<'a>,
+    comparisons: ProgramComparisons<'a>,
 }
 
 impl<'a> Here<'a> {
     /// The workspace, as these arguments mean it.
     pub fn new(workspace: &'a Workspace, query: &'a Query) -> Here<'a> {
-        Here { workspace, query, comparisons: Comparisons::new(workspace) }
+        Here { workspace, query, comparisons: ProgramComparisons::new(workspace) }
     }
 
     /// The build, with its sources and its target directory held against the program's bytes.
@@ -40,7 +40,7 @@ impl<'a> Here<'a> {
     ) -> Build {
         let packed = binary.packer.is_some();
         let build_id = binary.build_id.as_deref();
-        let subject = compared::Subject { path, bytes, packed, build_id };
+        let subject = compared::ProgramBytes { path, bytes, packed, build_id };
         build.freshness = self.comparisons.of(&build, subject);
         build
     }
@@ -149,7 +149,8 @@ pub fn built_for(
 ) -> Result<Option<Vec<Subject>>, Error> {
     let outputs = match outputs::find_outputs(here.workspace, here.query) {
         Ok(outputs) if !outputs.built.is_empty() => outputs,
-        Ok(_) | Err(error::Error::NotBuilt { .. } | error::Error::NoBins { .. }) => {
+        Ok(_)
+        | Err(error::WorkspaceError::NotBuilt { .. } | error::WorkspaceError::NoBins { .. }) => {
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
@@ -168,7 +169,7 @@ pub fn look_closer(
     bytes: &[u8],
     query: &Query,
     here: Option<&Here<'_>>,
-    seen: &Seen,
+    seen: &BuildsByName,
 ) {
     let Some(digest) = binary.sha256.clone() else { return };
     let environment = query.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -186,7 +187,7 @@ pub fn given(path: &Path, query: &Query, here: Option<&Here<'_>>) -> Result<Subj
     let shown = || as_typed(path, &query.cwd);
     let build = here.and_then(|here| Some((here, here.of_file(path)?)));
     let facts = match facts(path, query, build) {
-        Err(Error::Workspace(error::Error::Read { source, .. }))
+        Err(Error::Workspace(error::WorkspaceError::Read { source, .. }))
             if source.kind() == std::io::ErrorKind::NotFound =>
         {
             return Err(Error::Usage(format!(
@@ -245,7 +246,7 @@ pub fn never_built(workspace: &Workspace, query: &Query) -> Option<Outputs> {
     let base = workspace.metadata.target_directory.as_std_path();
     let base = target.as_deref().map_or(base.to_owned(), |it| base.join(outputs::stem(it)));
     let directory = base.join(outputs::directory_name(&profile));
-    let output = Output {
+    let output = BuiltBinary {
         package: package.id.clone(),
         bin: bin.name.clone(),
         path: directory.join(&bin.name),

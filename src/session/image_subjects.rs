@@ -16,7 +16,7 @@ use crate::subject::{Facts, Origin, Subject};
 
 /// The runtime image that a check is about; without a reference there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct ImageOptions {
     /// `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, … or a path.
     pub reference: Option<OsString>,
     /// Where in the image the program lies or will lie.
@@ -26,9 +26,9 @@ pub struct Options {
 }
 
 /// What else is known of a program whose bytes have passed, by its digest.
-pub type Seen = Mutex<BTreeMap<String, (Option<Build>, Vec<String>)>>;
+pub type BuildsByName = Mutex<BTreeMap<String, (Option<Build>, Vec<String>)>>;
 
-impl Options {
+impl ImageOptions {
     /// Whether the image is a root file system on this machine.
     pub fn is_directory(&self) -> bool {
         let reference = self.reference.as_deref();
@@ -76,7 +76,7 @@ pub fn platform(text: &str) -> Result<Platform, Error> {
 }
 
 /// The one file of this machine that the image is, if it is one.
-pub fn archive_of(options: &Options) -> Option<PathBuf> {
+pub fn archive_of(options: &ImageOptions) -> Option<PathBuf> {
     match ImageReference::parse(options.reference.as_ref()?).ok()? {
         ImageReference::Archive { path, .. } => Some(path),
         ImageReference::Directory(_)
@@ -87,7 +87,7 @@ pub fn archive_of(options: &Options) -> Option<PathBuf> {
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.
-pub fn subjects(image: &Image, seen: Seen) -> Vec<Subject> {
+pub fn subjects(image: &Image, seen: BuildsByName) -> Vec<Subject> {
     let seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let commands: Vec<&str> =
         image.commands.iter().filter_map(|command| command.program()).collect();
@@ -112,7 +112,7 @@ pub fn subjects(image: &Image, seen: Seen) -> Vec<Subject> {
             binary.environment_secrets = secrets;
             let at = binary.path.clone();
             let mut facts = Facts { binary: Some(binary), build, ..Facts::default() };
-            attach(&mut facts, image, &at);
+            set_image(&mut facts, image, &at);
             Subject { name: at, origin: Origin::Image, facts }
         })
         .collect()
@@ -123,7 +123,7 @@ fn bears_name(path: &str, name: &str) -> bool {
 }
 
 /// Puts the image beside a subject that was named or built here.
-pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
+pub fn set_image_of(facts: &mut Facts, image: &Image, name: &str) {
     // Without `--at` the place is the one file of the image that bears the subject's name, or
     // the one that the image's command asks for.
     let found =
@@ -148,13 +148,13 @@ pub fn carry(facts: &mut Facts, image: &Image, name: &str) {
     };
     let lies_at = image.resolve(&at).map(|found| String::from_utf8_lossy(&found.path).into_owned());
     let copy = image.programs.iter().find(|program| Ok(&program.path) == lies_at.as_ref()).cloned();
-    attach(facts, image, &at);
+    set_image(facts, image, &at);
     if let Some(image) = &mut facts.image {
         image.subject_copy = copy.or(image.subject_copy.take());
     }
 }
 
-fn attach(facts: &mut Facts, image: &Image, at: &str) {
+fn set_image(facts: &mut Facts, image: &Image, at: &str) {
     let seen = image.with_subject_path(at);
     facts.load = facts.binary.as_ref().and_then(|binary| StartPrediction::for_image(binary, &seen));
     facts.image = Some(seen);

@@ -7,12 +7,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::binary::Binary;
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::fs;
 
 /// Which files are read, and how closely.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct InspectOptions {
     /// Programs, libraries, and folders of them.
     pub files: Vec<PathBuf>,
     /// Read headers only: no digest, no scan of the contents.
@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 /// A path as it was named or found, and the facts of the file or why there are none.
-pub type Answer = (String, Result<Binary, String>);
+pub type InspectResult = (String, Result<Binary, String>);
 
 /// One file to answer for.
 struct Job {
@@ -33,10 +33,13 @@ struct Job {
 
 /// The facts of one file, why there are none, or nothing for a file of a folder that is no
 /// program.
-type Facts = Option<Result<Binary, String>>;
+type FileFacts = Option<Result<Binary, String>>;
 
 /// Reads every file, in order. `progress` hears ten times a second how many of how many are read.
-pub fn inspect(options: &Options, progress: &mut dyn FnMut(usize, usize)) -> Vec<Answer> {
+pub fn inspect(
+    options: &InspectOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Vec<InspectResult> {
     let mut answers = answers(&jobs(&options.files), options, progress);
     for path in options.files.iter().filter(|path| fs::is_directory(path)) {
         if !answers.iter().any(|(found, _)| Path::new(found).starts_with(path)) {
@@ -69,13 +72,13 @@ fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
 /// Reads the files on every processor, and hands the answers back in the order of the jobs.
 fn answers(
     jobs: &[Result<Job, (PathBuf, String)>],
-    options: &Options,
+    options: &InspectOptions,
     progress: &mut dyn FnMut(usize, usize),
-) -> Vec<Answer> {
+) -> Vec<InspectResult> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
     let next = AtomicUsize::new(0);
     let (send, receive) = mpsc::channel();
-    let mut done: BTreeMap<usize, Answer> = BTreeMap::new();
+    let mut done: BTreeMap<usize, InspectResult> = BTreeMap::new();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let (send, next) = (send.clone(), &next);
@@ -112,7 +115,7 @@ fn answers(
     done.into_values().collect()
 }
 
-fn facts(job: &Job, options: &Options) -> Facts {
+fn facts(job: &Job, options: &InspectOptions) -> FileFacts {
     if !job.named {
         match fs::looks_like_a_program(&job.path) {
             Ok(true) => {}
@@ -128,17 +131,17 @@ fn facts(job: &Job, options: &Options) -> Facts {
 }
 
 /// The error without the path, which the answer bears already.
-fn reason(error: &Error) -> String {
+fn reason(error: &WorkspaceError) -> String {
     match error {
-        Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+        WorkspaceError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "there is no such file".to_owned()
         }
-        Error::Read { source, .. } => format!("cannot be read: {source}"),
+        WorkspaceError::Read { source, .. } => format!("cannot be read: {source}"),
         other => other.to_string(),
     }
 }
 
-fn read(path: &Path, options: &Options) -> Result<Binary, String> {
+fn read(path: &Path, options: &InspectOptions) -> Result<Binary, String> {
     let shown = path.display().to_string();
     if options.quick {
         let file = fs::open(path).map_err(|error| reason(&error))?;

@@ -35,7 +35,7 @@ const FROM_CODE: &str = "level";
 #[derive(Debug, Clone, Default)]
 #[must_use = "a linter lints when `lint` is called"]
 pub struct Linter {
-    options: check::Options,
+    options: check::CheckOptions,
 }
 
 impl Linter {
@@ -259,7 +259,7 @@ impl Linter {
 #[derive(Debug, Clone)]
 #[must_use = "a verifier verifies when `verify` is called"]
 pub struct Verifier {
-    options: verify::Options,
+    options: verify::VerifyOptions,
 }
 
 impl Verifier {
@@ -270,7 +270,7 @@ impl Verifier {
     /// ```
     pub fn new(subject: impl Into<PathBuf>) -> Verifier {
         let subject = subject.into();
-        Verifier { options: verify::Options { subject, ..verify::Options::default() } }
+        Verifier { options: verify::VerifyOptions { subject, ..verify::VerifyOptions::default() } }
     }
 
     /// The record; otherwise the one inside the program, else the one beside it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::binary::Binary;
 use crate::fact::Fact;
 use crate::report;
-use crate::report::binary::{Answer, Entry};
+use crate::report::binary::{BinaryEntry, InspectEntry};
 use crate::rootfs::document::config::Platform;
 use crate::session::Error;
 use crate::session::image_subjects;
@@ -178,7 +178,10 @@ impl Inspection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_json(&self, to: &mut dyn io::Write) -> io::Result<()> {
-        report::binary::write(&[Answer::Binary(Box::new(Entry::from(&*self.binary)))], to)
+        report::binary::write(
+            &[InspectEntry::Binary(Box::new(BinaryEntry::from(&*self.binary)))],
+            to,
+        )
     }
 }
 

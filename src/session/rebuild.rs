@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::build::Build;
-use crate::cargo::rebuild::{self, Program, Request};
+use crate::cargo::rebuild::{self, RebuildRequest, RebuildTarget};
 use crate::cargo::target_dir::outputs::stem;
 use crate::cargo::workspace::Workspace;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::subject::Subject;
 
 /// Whether and how programs are compiled again.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct RebuildOptions {
     /// Compile again, whatever the configuration says.
     pub rebuild: bool,
     /// The directory of the rebuild stays.
@@ -24,7 +24,7 @@ pub struct Options {
     pub progress: Option<fn(Option<&str>)>,
 }
 
-impl Options {
+impl RebuildOptions {
     /// Compiles again what can be, and puts the answers into the subjects' builds.
     ///
     /// # Errors
@@ -53,11 +53,11 @@ impl Options {
                 build.is_some_and(|build| build.profile_dir == directory)
             };
             let members: Vec<usize> = (0..subjects.len()).filter(is_here).collect();
-            let programs: Vec<Program> =
+            let programs: Vec<RebuildTarget> =
                 members.iter().filter_map(|index| program(&subjects[*index], image)).collect();
             let build = members.first().and_then(|index| subjects[*index].facts.build.as_ref());
             let Some(build) = build else { continue };
-            let request = Request {
+            let request = RebuildRequest {
                 programs,
                 executable: executable.clone(),
                 keep: self.keep,
@@ -77,7 +77,7 @@ impl Options {
 }
 
 /// The program of a subject: its file on this machine, or its bytes out of an image.
-fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
+fn program(subject: &Subject, image: Option<&OsStr>) -> Option<RebuildTarget> {
     let build = subject.facts.build.as_ref()?;
     let binary = subject.facts.binary.as_ref()?;
     let here = subject.origin.on_this_machine();
@@ -87,16 +87,16 @@ fn program(subject: &Subject, image: Option<&OsStr>) -> Option<Program> {
         // Of an image for several platforms it may be another one's.
         (binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str())).then_some(bytes)
     });
-    Some(Program {
+    Some(RebuildTarget {
         package: build.package.name.clone(),
         spec: format!("{}@{}", build.package.name, build.package.version),
         bin: build.bin.clone(),
-        path: build.typed.cwd.join(here.unwrap_or(&build.executable)),
+        path: build.invocation.cwd.join(here.unwrap_or(&build.executable)),
         bytes,
     })
 }
 
-fn request(build: &Build, workspace: &Workspace) -> Request {
+fn request(build: &Build, workspace: &Workspace) -> RebuildRequest {
     let query = &workspace.query;
     let mut arguments = Vec::new();
     if let Some(path) = &query.manifest_path {
@@ -108,13 +108,13 @@ fn request(build: &Build, workspace: &Workspace) -> Request {
     let packages = query.packages.iter().flat_map(|it| ["-p".to_owned(), it.clone()]);
     let directory = build.profile_dir.file_name().unwrap_or_default();
     let foreign = workspace.metadata.packages.iter().filter(|it| it.source.is_some());
-    Request {
+    RebuildRequest {
         cargo: query.cargo(),
         cwd: query.cwd.clone(),
         env: query.env.clone(),
         arguments,
         selection: packages.collect(),
-        features: query.asked.words(),
+        features: query.requested_features.words(),
         workspace_root: build.workspace_root.clone(),
         build_dir: build.build_dir.clone(),
         packages: build
@@ -128,6 +128,6 @@ fn request(build: &Build, workspace: &Workspace) -> Request {
         profile: build.profile.name.clone(),
         profile_directory: directory.to_string_lossy().into_owned(),
         target: build.target.as_ref().map(|it| (it.clone(), stem(it).to_owned())),
-        ..Request::default()
+        ..RebuildRequest::default()
     }
 }

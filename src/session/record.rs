@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::build_command;
-use crate::cargo::build_command::Crate;
-use crate::cargo::freshen_state::Verdict;
+use crate::cargo::build_command::BuiltCrate;
+use crate::cargo::freshen_state::UnitVerdict;
 use crate::cargo::rebuild::Rebuild;
 use crate::cargo::target_dir::outputs;
-use crate::cargo::target_dir::outputs::{Output, Outputs};
+use crate::cargo::target_dir::outputs::{BuiltBinary, Outputs};
 use crate::cargo::workspace;
 use crate::cargo::workspace::{Query, Workspace};
 use crate::provenance::build_facts::BuildRequest;
 use crate::session::Error;
-use crate::session::build::Built;
+use crate::session::build::BuiltPrograms;
 use crate::session::freshen;
 use crate::session::rebuild;
 use crate::session::records;
-use crate::session::records::{Gathered, Writing, beside};
+use crate::session::records::{RecordInputs, RecordOptions, beside};
 use crate::session::reproduced;
 use crate::session::select::Selection;
 
@@ -26,25 +26,25 @@ use crate::session::select::Selection;
 pub struct Recorder {
     workspace: Workspace,
     request: BuildRequest,
-    crates: Vec<Crate>,
-    units: BTreeMap<String, Verdict>,
-    programs: Vec<Program>,
+    crates: Vec<BuiltCrate>,
+    units: BTreeMap<String, UnitVerdict>,
+    programs: Vec<RecordedProgram>,
 }
 
 /// One program that gets a record.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub struct RecordedProgram {
     /// The build that it is one of.
     pub outputs: Outputs,
     /// The program.
-    pub output: Output,
+    pub output: BuiltBinary,
     /// Cargo called it fresh: it did nothing. False where cargo was not asked to build.
     pub fresh: bool,
 }
 
 /// What became of a program's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum RecordOutcome {
     /// It is written.
     Written {
         /// The record.
@@ -71,7 +71,7 @@ impl Recorder {
                 outputs.built.len()
             )));
         }
-        let programs = outputs.built.iter().map(|output| Program {
+        let programs = outputs.built.iter().map(|output| RecordedProgram {
             outputs: outputs.clone(),
             output: output.clone(),
             fresh: false,
@@ -90,7 +90,7 @@ impl Recorder {
     ///
     /// # Errors
     /// No workspace, or one that cargo refuses.
-    pub fn of_build(selection: &Selection, built: Built) -> Result<Recorder, Error> {
+    pub fn of_build(selection: &Selection, built: BuiltPrograms) -> Result<Recorder, Error> {
         let query = selection.query()?;
         let workspace = workspace::workspace(&query)?;
         let units = freshen::known(&query, &workspace);
@@ -100,7 +100,7 @@ impl Recorder {
     }
 
     /// The programs, in cargo's order.
-    pub fn programs(&self) -> &[Program] {
+    pub fn programs(&self) -> &[RecordedProgram] {
         &self.programs
     }
 
@@ -116,21 +116,21 @@ impl Recorder {
     /// written.
     pub fn record(
         &self,
-        program: &Program,
+        program: &RecordedProgram,
         to: Option<&Path>,
-        writing: &Writing,
-    ) -> Result<Answer, Error> {
+        writing: &RecordOptions,
+    ) -> Result<RecordOutcome, Error> {
         let path = &program.output.path;
         let (bytes, binary) = records::read_program(path)?;
-        let recorded = records::Program { path: Some(path), bytes: &bytes, binary: &binary };
+        let recorded = records::ProgramFile { path: Some(path), bytes: &bytes, binary: &binary };
         let built = (&program.outputs, &program.output);
         let request = self.request.clone();
         let query = &self.workspace.query;
-        let gathered = Gathered::new(query, &self.workspace, built, request, recorded, &[])?;
+        let gathered = RecordInputs::new(query, &self.workspace, built, request, recorded, &[])?;
         let path = to.map_or_else(|| beside(path), Path::to_owned);
         Ok(match gathered.record(&self.crates, &self.units, &path, writing)? {
-            Ok(notes) => Answer::Written { path, notes },
-            Err(why) => Answer::Refused(why),
+            Ok(notes) => RecordOutcome::Written { path, notes },
+            Err(why) => RecordOutcome::Refused(why),
         })
     }
 
@@ -141,23 +141,27 @@ impl Recorder {
     /// An unusable key, a file that cannot be written.
     pub fn reproduce(
         &self,
-        program: &Program,
-        options: rebuild::Options,
-        writing: &Writing,
+        program: &RecordedProgram,
+        options: rebuild::RebuildOptions,
+        writing: &RecordOptions,
     ) -> Result<(PathBuf, Rebuild), Error> {
         let path = &program.output.path;
         let (bytes, binary) = records::read_program(path)?;
-        let recorded = records::Program { path: Some(path), bytes: &bytes, binary: &binary };
+        let recorded = records::ProgramFile { path: Some(path), bytes: &bytes, binary: &binary };
         let built = (&program.outputs, &program.output);
         let (query, request) = (&self.workspace.query, self.request.clone());
-        let gathered = Gathered::new(query, &self.workspace, built, request, recorded, &[])?;
+        let gathered = RecordInputs::new(query, &self.workspace, built, request, recorded, &[])?;
         reproduced::write(options, &self.workspace, &gathered, writing.key.as_deref())
     }
 }
 
 /// A program that cargo made, in the build that it is one of.
-fn located(program: &build_command::Program, workspace: &Workspace, query: &Query) -> Program {
-    let output = Output {
+fn located(
+    program: &build_command::BuiltProgram,
+    workspace: &Workspace,
+    query: &Query,
+) -> RecordedProgram {
+    let output = BuiltBinary {
         package: program.package.clone(),
         bin: program.bin.clone(),
         path: program.path.clone(),
@@ -171,11 +175,11 @@ fn located(program: &build_command::Program, workspace: &Workspace, query: &Quer
         built: vec![output.clone()],
         missing: Vec::new(),
     };
-    Program { outputs, output, fresh: program.fresh }
+    RecordedProgram { outputs, output, fresh: program.fresh }
 }
 
 /// The target that was asked for and whose directory the program lies in.
-fn target_of(program: &build_command::Program, workspace: &Workspace) -> Option<String> {
+fn target_of(program: &build_command::BuiltProgram, workspace: &Workspace) -> Option<String> {
     let in_its_directory = |target: &&String| {
         let stem = outputs::stem(target);
         program.path.iter().any(|part| part == stem)

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::binary::Binary;
 use crate::binary::elf::record_section;
 use crate::cargo::build::Build;
-use crate::cargo::build_command::Crate;
-use crate::cargo::compare_program::Comparisons;
+use crate::cargo::build_command::BuiltCrate;
+use crate::cargo::compare_program::ProgramComparisons;
 use crate::cargo::compared;
-use crate::cargo::freshen_state::Verdict;
-use crate::cargo::target_dir::outputs::{Output, Outputs};
-use crate::cargo::toolchain::Stage;
+use crate::cargo::freshen_state::UnitVerdict;
+use crate::cargo::target_dir::outputs::{BuiltBinary, Outputs};
+use crate::cargo::toolchain::BuildEnvironment;
 use crate::cargo::workspace::git;
 use crate::cargo::workspace::git::Git;
 use crate::cargo::workspace::{Query, Workspace};
@@ -42,7 +42,7 @@ const BUNDLE: &str = ".sigstore.json";
 
 /// How a record is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Writing {
+pub struct RecordOptions {
     /// Write the record into the program too, as a section that nothing loads.
     pub embed: bool,
     /// Sign with this private key: ed25519 or P-256, PKCS#8 in PEM.
@@ -51,7 +51,7 @@ pub struct Writing {
     pub bundle: bool,
 }
 
-impl Writing {
+impl RecordOptions {
     /// Whether the key can be used: said before a build that takes long, not after it.
     ///
     /// # Errors
@@ -62,20 +62,20 @@ impl Writing {
 }
 
 /// Everything that a record of one program is written from.
-pub struct Gathered<'a> {
+pub struct RecordInputs<'a> {
     build: Build,
     request: BuildRequest,
-    stage: Stage,
+    stage: BuildEnvironment,
     sources: HashedSources,
     lockfile: Option<String>,
     git: Option<Git>,
     epoch: Option<u64>,
-    program: Program<'a>,
+    program: ProgramFile<'a>,
 }
 
 /// The program that a record is about.
 #[derive(Clone, Copy)]
-pub struct Program<'a> {
+pub struct ProgramFile<'a> {
     /// Where cargo handed it out, when it is looked at there.
     pub path: Option<&'a Path>,
     /// The file as it is, with or without a record inside.
@@ -84,7 +84,7 @@ pub struct Program<'a> {
     pub binary: &'a Binary,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> RecordInputs<'a> {
     /// Asks cargo, the machine, git and the sources. `recorded` are the sources that a record to
     /// compare with names.
     ///
@@ -93,15 +93,15 @@ impl<'a> Gathered<'a> {
     pub fn new(
         query: &Query,
         workspace: &Workspace,
-        (outputs, output): (&Outputs, &Output),
+        (outputs, output): (&Outputs, &BuiltBinary),
         request: BuildRequest,
-        program: Program<'a>,
+        program: ProgramFile<'a>,
         recorded: &[String],
-    ) -> Result<Gathered<'a>, Error> {
+    ) -> Result<RecordInputs<'a>, Error> {
         let mut build = Build::new(workspace, outputs, output);
-        build.freshness = Comparisons::new(workspace).of(
+        build.freshness = ProgramComparisons::new(workspace).of(
             &build,
-            compared::Subject {
+            compared::ProgramBytes {
                 path: program.path,
                 bytes: program.bytes,
                 packed: program.binary.packer.is_some(),
@@ -136,7 +136,7 @@ impl<'a> Gathered<'a> {
                 })?)
             }
         };
-        Ok(Gathered {
+        Ok(RecordInputs {
             lockfile: workspace.lock.as_ref().map(|file| sha256_hex(file.text.as_bytes())),
             git: commit(&build, &sources),
             build,
@@ -154,7 +154,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// The facts, for `record`; without ties nothing is claimed of how the sources are known.
-    pub fn made<'b>(&'b self, proofs: Option<&'b SourceProofs>) -> BuildFacts<'b> {
+    pub fn build_facts<'b>(&'b self, proofs: Option<&'b SourceProofs>) -> BuildFacts<'b> {
         BuildFacts {
             build: &self.build,
             request: &self.request,
@@ -181,10 +181,10 @@ impl<'a> Gathered<'a> {
     /// An unusable key, a program that cannot carry a record, a file that cannot be written.
     pub fn record(
         &self,
-        crates: &[Crate],
-        units: &BTreeMap<String, Verdict>,
+        crates: &[BuiltCrate],
+        units: &BTreeMap<String, UnitVerdict>,
         to: &Path,
-        words: &Writing,
+        words: &RecordOptions,
     ) -> Result<Result<Vec<String>, String>, Error> {
         let seen =
             ProofInputs { crates: crates.to_vec(), units: units.clone(), earlier: self.earlier() };
@@ -254,13 +254,13 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
-    fn write(&self, proofs: &SourceProofs, to: &Path, words: &Writing) -> Result<(), Error> {
+    fn write(&self, proofs: &SourceProofs, to: &Path, words: &RecordOptions) -> Result<(), Error> {
         let key = words.key.as_deref().map(secret_key).transpose()?;
         let path = &self.build.executable;
         let program = self.program.bytes;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let made = self.made(Some(proofs));
-        let statement = create::statement(made, &name, program, words.embed).to_json();
+        let build_facts = self.build_facts(Some(proofs));
+        let statement = create::statement(build_facts, &name, program, words.embed).to_json();
         let (mut content, bundle) = match key {
             None => (statement, None),
             Some(key) => {
@@ -298,7 +298,7 @@ fn commit(build: &Build, sources: &HashedSources) -> Option<Git> {
     let generated = [&build.target_dir, &build.build_dir];
     let generated = generated.into_iter().filter_map(|path| path.strip_prefix(root).ok()?.to_str());
     let generated: Vec<&str> = generated.filter(|path| !path.is_empty()).collect();
-    git::git(root, git::Tree { sources: &sources, generated: &generated })
+    git::git(root, git::WorkTree { sources: &sources, generated: &generated })
 }
 
 /// The program that cargo handed out, and what its bytes say.
@@ -381,7 +381,7 @@ pub fn find(
 ///
 /// # Errors
 /// A named record that is none, or one for several programs or for one of an image.
-pub fn attach(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Error> {
+pub fn load_records(subjects: &mut [Subject], named: Option<&Path>) -> Result<(), Error> {
     if let (Some(named), 2..) = (named, subjects.len()) {
         let named = named.display();
         return Err(Error::Usage(format!(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::binary::elf::record_section;
-use crate::cargo::rebuild::{Outcome, Rebuild};
+use crate::cargo::rebuild::{Rebuild, RebuildOutcome};
 use crate::cargo::workspace::Workspace;
 use crate::config::Config;
 use crate::digest::sha256_hex;
@@ -13,8 +13,8 @@ use crate::provenance::keys::PublicKey;
 use crate::provenance::statement::Statement;
 use crate::provenance::{fs as files, reproduced};
 use crate::session::Error;
-use crate::session::rebuild::Options;
-use crate::session::records::{self, Gathered};
+use crate::session::rebuild::RebuildOptions;
+use crate::session::records::{self, RecordInputs};
 use crate::subject::{Facts, Origin, Subject};
 
 /// What is appended to a program's name.
@@ -26,9 +26,9 @@ const BESIDE: &str = ".reproduced.intoto.jsonl";
 /// # Errors
 /// An unusable key, a file that cannot be written.
 pub fn write(
-    options: Options,
+    options: RebuildOptions,
     workspace: &Workspace,
-    gathered: &Gathered<'_>,
+    gathered: &RecordInputs<'_>,
     key: Option<&Path>,
 ) -> Result<(PathBuf, Rebuild), Error> {
     let build = gathered.build();
@@ -95,7 +95,7 @@ pub fn read(path: &Path, program: &[u8], keys: &[PublicKey]) -> Result<Option<St
 
 /// Whether the answer fails a command that asked for it.
 pub fn is_denied(rebuild: &Rebuild) -> bool {
-    rebuild.outcome == Outcome::Different
+    rebuild.outcome == RebuildOutcome::Different
 }
 
 fn beside(program: &Path) -> PathBuf {

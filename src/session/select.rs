@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cargo::error;
-use crate::cargo::workspace::{Asked, Query};
+use crate::cargo::workspace::{Query, RequestedFeatures};
 use crate::provenance::build_facts::BuildRequest;
 
 /// A build of the workspace around the working directory, or of a named one.
@@ -38,7 +38,7 @@ impl Selection {
     ///
     /// # Errors
     /// The working directory is gone.
-    pub fn query(&self) -> Result<Query, error::Error> {
+    pub fn query(&self) -> Result<Query, error::WorkspaceError> {
         Ok(Query {
             manifest_path: self.manifest_path.clone(),
             packages: self.packages.clone(),
@@ -47,26 +47,27 @@ impl Selection {
             targets: self.targets.clone(),
             target_dir: self.target_dir.clone(),
             config: self.config.clone(),
-            asked: self.asked(),
+            requested_features: self.requested_features(),
             is_trusted: self.is_trusted,
             ..Query::here()?
         })
     }
 
     /// The features for cargo: one an entry, sorted.
-    pub fn asked(&self) -> Asked {
+    pub fn requested_features(&self) -> RequestedFeatures {
         let words = self.features.iter().flat_map(|words| words.split([',', ' ']));
         let mut features: Vec<String> =
             words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
         features.sort();
         features.dedup();
         let Selection { all_features, no_default_features, .. } = *self;
-        Asked { features, all_features, no_default_features }
+        RequestedFeatures { features, all_features, no_default_features }
     }
 
     /// The arguments as a record keeps them.
     pub fn request(&self) -> BuildRequest {
-        let Asked { features, all_features, no_default_features } = self.asked();
+        let RequestedFeatures { features, all_features, no_default_features } =
+            self.requested_features();
         BuildRequest { features, all_features, no_default_features, config: self.config.clone() }
     }
 }

@@ -19,7 +19,7 @@ use crate::session::compare_workspace;
 use crate::session::configuration::{Configuration, configuration};
 use crate::session::rebuild;
 use crate::session::records;
-use crate::session::records::Program;
+use crate::session::records::ProgramFile;
 use crate::session::reproduced;
 use crate::session::select::Selection;
 use crate::start::image;
@@ -28,7 +28,7 @@ use crate::subject::{Facts, Origin};
 
 /// What is verified, and by what.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct VerifyOptions {
     /// The program, or the image that carries it.
     pub subject: PathBuf,
     /// Its record; otherwise the one inside, else the one beside it.
@@ -44,13 +44,13 @@ pub struct Options {
     /// The workspace to compare with; only one that is named by its manifest is.
     pub selection: Selection,
     /// Whether the program is compiled again in that workspace.
-    pub rebuild: rebuild::Options,
+    pub rebuild: rebuild::RebuildOptions,
     /// Levels, expectations and waivers.
     pub configuration: Configuration,
 }
 
 /// What is verified: the bytes, how they are named, and what they were found in.
-struct Subject {
+struct VerifiedProgram {
     shown: String,
     origin: Origin,
     program: Vec<u8>,
@@ -62,9 +62,9 @@ struct Subject {
 ///
 /// # Errors
 /// No program, no record, one that cannot be read, a workspace that cannot be asked.
-pub fn verify(options: &Options) -> Result<Report, Error> {
+pub fn verify(options: &VerifyOptions) -> Result<Report, Error> {
     let keys = records::public_keys(&options.keys)?;
-    let Subject { shown, origin, program, record, image } =
+    let VerifiedProgram { shown, origin, program, record, image } =
         match extract_file::is_image(options.subject.as_os_str()) {
             true => in_image(options, &keys)?,
             false => on_this_machine(options, &keys)?,
@@ -112,7 +112,7 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
     }
     let mut build = None;
     if let Some(workspace) = &workspace {
-        let subject = Program { path: None, bytes: &program, binary: &binary };
+        let subject = ProgramFile { path: None, bytes: &program, binary: &binary };
         let of = (&origin, subject);
         build = Some(compare_workspace::compare_with(&mut record, workspace, &expected, of)?);
         notes.extend(record.not_compared.iter().cloned());
@@ -147,7 +147,7 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
     Ok(report)
 }
 
-fn on_this_machine(options: &Options, keys: &[PublicKey]) -> Result<Subject, Error> {
+fn on_this_machine(options: &VerifyOptions, keys: &[PublicKey]) -> Result<VerifiedProgram, Error> {
     if options.image_record.is_some() || options.at.is_some() {
         return Err(Error::Usage(format!(
             "--image-record and --at need an image; {} is a binary",
@@ -155,7 +155,9 @@ fn on_this_machine(options: &Options, keys: &[PublicKey]) -> Result<Subject, Err
         )));
     }
     let program = fs::read(&options.subject).map_err(|error| match error {
-        error::Error::Read { source, path } if source.kind() == std::io::ErrorKind::NotFound => {
+        error::WorkspaceError::Read { source, path }
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
             Error::Usage(format!(
                 "cannot read {}: there is no such file; name a binary, or an image as \
                  `docker-archive:FILE` or `oci:DIR`",
@@ -173,10 +175,10 @@ fn on_this_machine(options: &Options, keys: &[PublicKey]) -> Result<Subject, Err
     let record = records::find(&program, named, beside, keys)?;
     let (shown, origin) =
         (options.subject.display().to_string(), Origin::Host(options.subject.clone()));
-    Ok(Subject { shown, origin, program, record, image: None })
+    Ok(VerifiedProgram { shown, origin, program, record, image: None })
 }
 
-fn in_image(options: &Options, keys: &[PublicKey]) -> Result<Subject, Error> {
+fn in_image(options: &VerifyOptions, keys: &[PublicKey]) -> Result<VerifiedProgram, Error> {
     let reference = options.subject.as_os_str();
     let named_here = options.record.as_deref().map(records::file_of_this_machine).transpose()?;
     let asked = image::ImageQuery { at: options.at.clone(), ..image::ImageQuery::default() };
@@ -208,5 +210,5 @@ fn in_image(options: &Options, keys: &[PublicKey]) -> Result<Subject, Error> {
     };
     let record = records::find(&bytes, named, || Ok(beside), keys)?;
     let origin = Origin::Image;
-    Ok(Subject { shown: program, origin, program: bytes, record, image: Some(image) })
+    Ok(VerifiedProgram { shown: program, origin, program: bytes, record, image: Some(image) })
 }

@@ -3,11 +3,11 @@
 use crate::binary::Binary;
 use crate::binary::MainVerdict;
 use crate::cargo::build::Build;
-use crate::cargo::compared::Reach;
+use crate::cargo::compared::MainReach;
 
 /// What the sources say of a `main` that is a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sources {
+pub enum SourceMain {
     /// It is one in the sources, too.
     Agree,
     /// It is another, and how.
@@ -17,18 +17,18 @@ pub enum Sources {
     /// Of the `main` in this file nothing is compiled with these features.
     ByFeature(String),
     /// The `main` at this place may come to nothing, and as far as it could be followed.
-    Unsure(String, Reach),
+    Unsure(String, MainReach),
 }
 
-impl Sources {
+impl SourceMain {
     /// Of this program with this verdict on its `main`.
-    pub fn of(build: Option<&Build>, binary: &Binary, verdict: MainVerdict) -> Sources {
+    pub fn of(build: Option<&Build>, binary: &Binary, verdict: MainVerdict) -> SourceMain {
         let Some(build) = build.filter(|build| build.freshness.read) else {
-            return Sources::Silent(Vec::new());
+            return SourceMain::Silent(Vec::new());
         };
         let freshness = &build.freshness;
         if freshness.chef_stubs {
-            return Sources::Contradict(
+            return SourceMain::Contradict(
                 "the sources are the stubs of `cargo chef cook`".to_owned(),
             );
         }
@@ -37,21 +37,25 @@ impl Sources {
             && program.other_main(&binary.main).is_some()
             && let Some(place) = program.main_place()
         {
-            return Sources::Contradict(format!("the one at {place} does something else"));
+            return SourceMain::Contradict(format!("the one at {place} does something else"));
         }
-        if let Some(contradiction) = program.and_then(|program| program.contradictions.first()) {
-            return Sources::Contradict(contradiction.describe());
+        if let Some(contradiction) = program.and_then(|program| program.mismatches.first()) {
+            return SourceMain::Contradict(contradiction.describe());
         }
-        let Some(program) = program else { return Sources::Silent(build.beside_main()) };
+        let Some(program) = program else {
+            return SourceMain::Silent(build.evidence_of_real_program());
+        };
         if verdict == MainVerdict::Empty && program.is_empty_by_feature() {
-            return Sources::ByFeature(program.root.clone());
+            return SourceMain::ByFeature(program.root.clone());
         }
         match program.main() {
             Some(_) if verdict != MainVerdict::Empty || !program.may_come_to_nothing() => {
-                Sources::Agree
+                SourceMain::Agree
             }
-            Some(main) => Sources::Unsure(format!("{}:{}", program.root, main.line), program.reach),
-            None => Sources::Silent(build.beside_main()),
+            Some(main) => {
+                SourceMain::Unsure(format!("{}:{}", program.root, main.line), program.reach)
+            }
+            None => SourceMain::Silent(build.evidence_of_real_program()),
         }
     }
 }

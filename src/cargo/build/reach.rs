@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::cargo::compared::Reach;
-use crate::cargo::crate_freshness::CrateState;
+use crate::cargo::compared::MainReach;
+use crate::cargo::crate_freshness::CrateFreshness;
 use crate::cargo::source::module_tree::ModuleTree;
 use crate::cargo::source::tokens::bodies::{Body, WRITES};
 use crate::cargo::source::tokens::{MainFunction, Scan};
@@ -27,7 +27,7 @@ pub struct Crates<'a> {
 
 impl<'a> Crates<'a> {
     /// The files of these crates that may be compiled.
-    pub fn new(states: &[&'a CrateState]) -> Crates<'a> {
+    pub fn new(states: &[&'a CrateFreshness]) -> Crates<'a> {
         let trees: Vec<&ModuleTree> = states.iter().filter_map(|it| it.tree.as_deref()).collect();
         let files = trees.iter().flat_map(|tree| &tree.files);
         let scans: Vec<&Scan> =
@@ -44,16 +44,16 @@ impl<'a> Crates<'a> {
     }
 
     /// What this `main` does in any case.
-    pub fn of(&self, main: &MainFunction) -> Reach {
+    pub fn of(&self, main: &MainFunction) -> MainReach {
         let is_own = |name: &str| self.is_own(name);
         if main.must_leave_code(&is_own) {
-            return Reach::Acts;
+            return MainReach::Acts;
         }
         let reach = self.follow(&main.body);
         // Of a branch that prints nothing is left where its condition is constant; what code that is
         // not at hand answers is not.
         let prints = main.macros.iter().any(|it| WRITES.contains(&it.as_str()) && !is_own(it));
-        if reach == Reach::Foreign && prints { Reach::Acts } else { reach }
+        if reach == MainReach::Foreign && prints { MainReach::Acts } else { reach }
     }
 
     /// Whether the crates define this function or macro themselves.
@@ -69,13 +69,13 @@ impl<'a> Crates<'a> {
     }
 
     /// Follows the calls that are made in any case, each function once.
-    fn follow(&self, first: &Body) -> Reach {
+    fn follow(&self, first: &Body) -> MainReach {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let mut reach = Reach::Nothing;
+        let mut reach = MainReach::Nothing;
         let mut queue = vec![first];
         while let Some(body) = queue.pop() {
             if body.leaves.iter().any(|name| !self.is_own(name)) {
-                return Reach::Acts;
+                return MainReach::Acts;
             }
             for path in &body.calls {
                 let Some(name) = path.last() else { continue };
@@ -83,7 +83,11 @@ impl<'a> Crates<'a> {
                 if found.is_empty() {
                     // `Some(…)` makes a value.
                     let makes_value = name.starts_with(|it: char| it.is_ascii_uppercase());
-                    reach = reach.max(if makes_value { Reach::Nothing } else { Reach::Foreign });
+                    reach = reach.max(if makes_value {
+                        MainReach::Nothing
+                    } else {
+                        MainReach::Foreign
+                    });
                 } else if found.len() == 1 && seen.len() < MAX_FUNCTIONS && seen.insert(name) {
                     queue.extend(found);
                 }
@@ -112,22 +116,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cargo::crate_freshness::Role;
-    use crate::cargo::file_time::Moment;
+    use crate::cargo::crate_freshness::CrateRole;
+    use crate::cargo::file_time::FileTime;
     use crate::cargo::source::cfg::{Cfg, Compiled};
-    use crate::cargo::source::module_tree::SourceFile;
+    use crate::cargo::source::module_tree::ModuleFile;
     use crate::cargo::source::tokens::scan;
     use crate::cargo::test_support::state;
 
-    fn reach(features: &[&str], main: &str, library: &str) -> Reach {
+    fn reach(features: &[&str], main: &str, library: &str) -> MainReach {
         let features = Some(features.iter().map(|it| (*it).to_owned()).collect());
         let cfg = Cfg { features, triple: Some("x86_64-unknown-linux-gnu".into()) };
         let of = |role, name: &str, source: &str| {
             let mut state = state(role);
-            let file = SourceFile {
+            let file = ModuleFile {
                 path: format!("/ws/src/{name}.rs").into(),
                 compiled: Compiled::Yes,
-                modified: Moment::new(1, 0),
+                modified: FileTime::new(1, 0),
                 changed: None,
                 device: 0,
                 size: 0,
@@ -138,11 +142,12 @@ mod tests {
             let root = file.path.clone();
             state.tree =
                 Some(Arc::new(ModuleTree { root, files: vec![file], ..ModuleTree::default() }));
-            state.crate_name = if role == Role::OwnLibrary { "app".into() } else { name.into() };
+            state.crate_name =
+                if role == CrateRole::OwnLibrary { "app".into() } else { name.into() };
             state
         };
-        let program = of(Role::Program, "main", main);
-        let library = of(Role::OwnLibrary, "lib", library);
+        let program = of(CrateRole::Program, "main", main);
+        let library = of(CrateRole::OwnLibrary, "lib", library);
         Crates::new(&[&program, &library]).of(program.main().unwrap())
     }
 
@@ -152,26 +157,26 @@ mod tests {
                            pub fn init() { if cfg!(debug_assertions) { println!(\"x\") } }\n\
                            pub fn serve() -> Result<(), E> { let l = TcpListener::bind(\"\")?; Ok(()) }";
         for (main, expected) in [
-            ("fn main() { app::start(); }", Reach::Acts),
-            ("use app::start; fn main() { start(); }", Reach::Acts),
-            ("fn main() { if let Err(e) = app::serve() { log(e) } }", Reach::Acts),
-            ("#[tokio::main] async fn main() { app::init(); }", Reach::Acts),
-            ("fn main() { app::init(); }", Reach::Nothing),
-            ("fn main() { #[cfg(feature = \"server\")] app::start(); }", Reach::Nothing),
+            ("fn main() { app::start(); }", MainReach::Acts),
+            ("use app::start; fn main() { start(); }", MainReach::Acts),
+            ("fn main() { if let Err(e) = app::serve() { log(e) } }", MainReach::Acts),
+            ("#[tokio::main] async fn main() { app::init(); }", MainReach::Acts),
+            ("fn main() { app::init(); }", MainReach::Nothing),
+            ("fn main() { #[cfg(feature = \"server\")] app::start(); }", MainReach::Nothing),
             (
                 "const ON: bool = false; fn main() { if !ON { return; } app::start(); }",
-                Reach::Nothing,
+                MainReach::Nothing,
             ),
-            ("fn main() { dep::run(); }", Reach::Foreign),
-            ("fn main() { if dep::run().is_err() { eprintln!(\"failed\"); } }", Reach::Acts),
-            ("fn main() { if cfg!(windows) { eprintln!(\"failed\"); } }", Reach::Nothing),
-            ("fn main() { main2() } fn main2() { main() }", Reach::Nothing),
-            ("macro_rules! println { () => {} } fn main() { println!(); }", Reach::Nothing),
-            ("fn sleep() {} fn main() { sleep(); }", Reach::Nothing),
+            ("fn main() { dep::run(); }", MainReach::Foreign),
+            ("fn main() { if dep::run().is_err() { eprintln!(\"failed\"); } }", MainReach::Acts),
+            ("fn main() { if cfg!(windows) { eprintln!(\"failed\"); } }", MainReach::Nothing),
+            ("fn main() { main2() } fn main2() { main() }", MainReach::Nothing),
+            ("macro_rules! println { () => {} } fn main() { println!(); }", MainReach::Nothing),
+            ("fn sleep() {} fn main() { sleep(); }", MainReach::Nothing),
         ] {
             assert_eq!(reach(&[], main, LIB), expected, "{main}");
         }
         let gated = "fn main() { #[cfg(feature = \"server\")] app::start(); }";
-        assert_eq!(reach(&["server"], gated, LIB), Reach::Acts);
+        assert_eq!(reach(&["server"], gated, LIB), MainReach::Acts);
     }
 }

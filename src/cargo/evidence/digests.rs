@@ -4,10 +4,10 @@ use std::path::Path;
 
 use memchr::memmem;
 
-use crate::cargo::crate_freshness::{CrateState, Role};
-use crate::cargo::evidence::mismatch::Kind;
-use crate::cargo::evidence::{LARGEST_METADATA, Names, contradict};
-use crate::cargo::source::files::{Reader, snapshot};
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
+use crate::cargo::evidence::mismatch::MismatchKind;
+use crate::cargo::evidence::{MAX_METADATA, SourceNames, add_mismatch};
+use crate::cargo::source::files::{SourceReader, snapshot};
 use crate::cargo::source::module_tree::normalized;
 use crate::cargo::source::tokens;
 use crate::digest::{hex, sha256_hex};
@@ -15,7 +15,7 @@ use crate::toolchain::dep_info::PathBase;
 use crate::toolchain::rmeta::{Algorithm, names_file, recorded_digest};
 
 /// The checksums that Cargo keeps with `-Zchecksum-freshness`, against the files.
-pub fn of_cargo(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
+pub fn of_cargo(state: &mut CrateFreshness, names: SourceNames<'_>, reader: &mut SourceReader) {
     let info = state.unit.as_ref().and_then(|unit| unit.dep_info.as_ref()?.as_ref().ok());
     let Some(info) = info.filter(|info| !info.files.is_empty()) else { return };
     let mut other = Vec::new();
@@ -35,21 +35,21 @@ pub fn of_cargo(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
             false => other.push((names.given(&path), algorithm, compiled.to_owned(), now)),
         }
     }
-    state.agreements += same;
+    state.matches += same;
     state.proven |= same == info.files.len();
     for (path, algorithm, compiled, now) in other {
-        contradict(state, path, None, Kind::OtherDigest { algorithm, compiled, now });
+        add_mismatch(state, path, None, MismatchKind::OtherDigest { algorithm, compiled, now });
     }
 }
 
 /// The digests that rustc keeps of a library's sources, against the files.
-pub fn of_rustc(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
+pub fn of_rustc(state: &mut CrateFreshness, names: SourceNames<'_>, reader: &mut SourceReader) {
     let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
-    if !matches!(state.role, Role::OwnLibrary | Role::Member) {
+    if !matches!(state.role, CrateRole::OwnLibrary | CrateRole::Member) {
         return;
     }
     let Some(output) = unit.metadata_file() else { return };
-    let Ok(Some(metadata)) = snapshot(&output.path, LARGEST_METADATA) else { return };
+    let Ok(Some(metadata)) = snapshot(&output.path, MAX_METADATA) else { return };
     let is_rusts_own = output.path.extension().is_some_and(|it| it == "rmeta" || it == "rlib");
     let mut other = Vec::new();
     let mut same = 0;
@@ -94,23 +94,23 @@ pub fn of_rustc(state: &mut CrateState, names: Names<'_>, reader: &mut Reader) {
             unnamed = public.iter().find(|name| !is_inside(name)).cloned().map(|it| (name, it));
         }
     }
-    state.agreements += same;
+    state.matches += same;
     state.proven |= same == tree.files.iter().filter(|file| file.scan.is_some()).count();
     for (path, recorded, now) in other {
         let algorithm = recorded.algorithm.name();
         let compiled = hex(&recorded.bytes);
-        contradict(state, path, None, Kind::OtherDigest { algorithm, compiled, now });
+        add_mismatch(state, path, None, MismatchKind::OtherDigest { algorithm, compiled, now });
     }
     if let Some((path, name)) = unnamed {
-        contradict(state, path, None, Kind::NotNamed(name));
+        add_mismatch(state, path, None, MismatchKind::NotNamed(name));
     }
 }
 
 /// The name that `trim-paths` gives a file of a path dependency that lies outside the workspace
 /// (Cargo 1.101).
-fn trimmed(state: &CrateState, path: &Path) -> Option<String> {
+fn trimmed(state: &CrateFreshness, path: &Path) -> Option<String> {
     let inside = path.strip_prefix(&state.directory).ok()?;
-    let CrateState { package, version, .. } = state;
+    let CrateFreshness { package, version, .. } = state;
     Some(format!("/cargo/deps/{package}-{version}/{}", inside.display()))
 }
 

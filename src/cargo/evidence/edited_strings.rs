@@ -10,7 +10,7 @@ use memchr::memmem;
 
 /// A text of the sources of which the program holds an edited form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edited {
+pub struct EditedSpan {
     /// Which of the missing texts.
     pub index: usize,
     /// The part of it that the program holds.
@@ -25,7 +25,7 @@ pub struct Edited {
 
 /// Shorter parts are shared by chance, or are constants that a comparison or a copy was unrolled
 /// to: those have 16 bytes, or lie 16 by 16 behind each other.
-const SHORTEST: usize = 17;
+const MIN_LENGTH: usize = 17;
 
 /// The share of a text that must be in the program in one piece, in percent.
 const SHARE: usize = 60;
@@ -37,12 +37,12 @@ const ANCHOR: usize = 12;
 const PLACES: usize = 32;
 
 /// More missing texts than this are another program's, and need no explanation.
-const MOST: usize = 400;
+const MAX_STRINGS: usize = 400;
 
 /// Looks for the longest part of each text.
 #[derive(Debug)]
-pub struct Search<'a> {
-    texts: &'a [&'a [u8]],
+pub struct SubstringSearch<'a> {
+    string_literals: &'a [&'a [u8]],
     anchors: Vec<(usize, usize)>,
     automaton: AhoCorasick,
 }
@@ -58,24 +58,25 @@ enum Longest {
     Everywhere,
 }
 
-impl<'a> Search<'a> {
+impl<'a> SubstringSearch<'a> {
     /// Of these texts those of at least 12 bytes; `None` when they are too many to search for.
-    pub fn new(texts: &'a [&'a [u8]]) -> Option<Search<'a>> {
+    pub fn new(string_literals: &'a [&'a [u8]]) -> Option<SubstringSearch<'a>> {
         let mut anchors: Vec<(usize, usize)> = Vec::new();
-        for (index, text) in texts.iter().enumerate().take(MOST) {
+        for (index, text) in string_literals.iter().enumerate().take(MAX_STRINGS) {
             if let Some(last) = text.len().checked_sub(ANCHOR) {
                 anchors.extend([0, last / 2, last].map(|offset| (index, offset)));
             }
         }
-        let patterns = anchors.iter().map(|(index, at)| &texts[*index][*at..*at + ANCHOR]);
+        let patterns =
+            anchors.iter().map(|(index, at)| &string_literals[*index][*at..*at + ANCHOR]);
         let mut builder = AhoCorasick::builder();
         let automaton = builder.kind(Some(AhoCorasickKind::ContiguousNFA)).build(patterns).ok()?;
-        Some(Search { texts, anchors, automaton })
+        Some(SubstringSearch { string_literals, anchors, automaton })
     }
 
     fn longest(&self, bytes: &[u8]) -> Vec<Longest> {
-        let mut longest = vec![Longest::Nothing; self.texts.len()];
-        let mut looked_at = vec![0; self.texts.len()];
+        let mut longest = vec![Longest::Nothing; self.string_literals.len()];
+        let mut looked_at = vec![0; self.string_literals.len()];
         for hit in self.automaton.find_overlapping_iter(bytes) {
             let (index, offset) = self.anchors[hit.pattern().as_usize()];
             looked_at[index] += 1;
@@ -83,7 +84,7 @@ impl<'a> Search<'a> {
                 longest[index] = Longest::Everywhere;
                 continue;
             }
-            let run = common(self.texts[index], offset, bytes, hit.start());
+            let run = common(self.string_literals[index], offset, bytes, hit.start());
             let is_longer =
                 |known: &Longest| !matches!(known, Longest::Part(it, _) if it.len() >= run.len());
             if is_longer(&longest[index]) {
@@ -98,8 +99,8 @@ impl<'a> Search<'a> {
     /// another's, and may happen to go on as the text does.
     pub fn mostly_in(&self, bytes: &[u8]) -> Vec<bool> {
         let longest = self.longest(bytes);
-        let texts = self.texts.iter().zip(longest);
-        texts
+        let string_literals = self.string_literals.iter().zip(longest);
+        string_literals
             .map(|(text, longest)| match longest {
                 Longest::Nothing => false,
                 Longest::Part(run, _) => run.len() * 3 >= text.len() * 2,
@@ -112,13 +113,17 @@ impl<'a> Search<'a> {
 /// The texts of `missing` of which the program holds an edited form.
 ///
 /// `is_known` says whether a part of a text is in another text of the sources as well.
-pub fn find(missing: &[&[u8]], program: &[u8], is_known: impl Fn(&[u8]) -> bool) -> Vec<Edited> {
-    let Some(search) = Search::new(missing) else { return Vec::new() };
+pub fn find(
+    missing: &[&[u8]],
+    program: &[u8],
+    is_known: impl Fn(&[u8]) -> bool,
+) -> Vec<EditedSpan> {
+    let Some(search) = SubstringSearch::new(missing) else { return Vec::new() };
     let longest = search.longest(program);
     let found = longest.into_iter().enumerate().filter_map(|(index, longest)| {
         let Longest::Part(run, place) = longest else { return None };
         let text = missing[index];
-        let is_telling = run.len() >= SHORTEST
+        let is_telling = run.len() >= MIN_LENGTH
             && !run.len().is_multiple_of(16)
             && run.len() * 100 >= text.len() * SHARE
             && !is_known(&text[run.clone()]);
@@ -134,7 +139,7 @@ pub fn find(missing: &[&[u8]], program: &[u8], is_known: impl Fn(&[u8]) -> bool)
                 format!("{before}{}{behind}", String::from_utf8_lossy(&text[run.clone()]))
             }
         };
-        Some(Edited { index, part: run, inside, whole: ends.is_some() })
+        Some(EditedSpan { index, part: run, inside, whole: ends.is_some() })
     });
     found.collect()
 }
@@ -179,13 +184,13 @@ mod tests {
 
     #[test]
     fn an_edited_text_is_shown_as_the_program_has_it() {
-        let texts: [&[u8]; 4] = [
+        let string_literals: [&[u8]; 4] = [
             b"Do not show filesystem errors",
             b"Apparent size instead of disk usage",
             b"hidden somewhere else",
             b"nothing in common with anything",
         ];
-        let found = find(&texts, PROGRAM, |_| false);
+        let found = find(&string_literals, PROGRAM, |_| false);
         let shown: Vec<(usize, &str, bool)> =
             found.iter().map(|it| (it.index, it.inside.as_str(), it.whole)).collect();
         assert_eq!(
@@ -199,8 +204,9 @@ mod tests {
 
     #[test]
     fn what_others_hold_but_for_its_edges_is_theirs() {
-        let texts: [&[u8]; 3] = [b" internal error: ", b"nobody hears it at the far end", b"short"];
-        let search = Search::new(&texts).unwrap();
+        let string_literals: [&[u8]; 3] =
+            [b" internal error: ", b"nobody hears it at the far end", b"short"];
+        let search = SubstringSearch::new(&string_literals).unwrap();
         let library = b"a thing;internal error: entered unreachable codenobody hears it";
         assert_eq!(search.mostly_in(library), [true, false, false]);
         assert_eq!(search.mostly_in(b""), [false; 3]);

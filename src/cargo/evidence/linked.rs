@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use serde_json::Value;
 
-use crate::cargo::evidence::MOST_FILES;
-use crate::cargo::evidence::edited_strings::Search;
+use crate::cargo::evidence::MAX_FILES;
+use crate::cargo::evidence::edited_strings::SubstringSearch;
 use crate::cargo::source::files::{files_below, snapshot};
 use crate::toolchain::std_paths::commit_directory;
 
@@ -20,7 +20,7 @@ const MAX_INFO: u64 = 4 << 20;
 
 /// Where the libraries lie that a program was linked with and that are not its own.
 #[derive(Debug, Clone)]
-pub struct Libraries<'a> {
+pub struct LinkedLibraries<'a> {
     /// Cargo's build directory.
     pub build_dir: &'a Path,
     /// The unit's profile directory below it: `release`, `x86_64-unknown-linux-musl/release`.
@@ -31,7 +31,7 @@ pub struct Libraries<'a> {
     pub own: Vec<String>,
 }
 
-impl Libraries<'_> {
+impl LinkedLibraries<'_> {
     /// Which of these parts of the program the others hold.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Libraries<'_> {
         if parts.is_empty() {
             return Ok(held);
         }
-        let search = Search::new(parts).ok_or("the texts cannot be searched for")?;
+        let search = SubstringSearch::new(parts).ok_or("the texts cannot be searched for")?;
         let standard = self.standard();
         if standard.is_empty() {
             return Err("the standard library that was linked is not known".to_owned());
@@ -81,7 +81,7 @@ impl Libraries<'_> {
         roots.sort_unstable();
         roots.dedup();
         let of_triple = |root: &Path, triple: &&str| {
-            files_below(&root.join("lib/rustlib").join(triple).join("lib"), MOST_FILES)
+            files_below(&root.join("lib/rustlib").join(triple).join("lib"), MAX_FILES)
         };
         let libraries = roots.iter().flat_map(|root| {
             self.triples.iter().flat_map(|triple| of_triple(root, triple)).collect::<Vec<_>>()
@@ -95,9 +95,9 @@ impl Libraries<'_> {
         let mut files = Vec::new();
         let host = self.profile.file_name().map(Path::new);
         for profile in std::iter::once(self.profile).chain(host.filter(|it| *it != self.profile)) {
-            let found = files_below(&self.build_dir.join(profile), MOST_FILES);
-            if found.len() >= MOST_FILES {
-                return Err(format!("more than {MOST_FILES} files were compiled"));
+            let found = files_below(&self.build_dir.join(profile), MAX_FILES);
+            if found.len() >= MAX_FILES {
+                return Err(format!("more than {MAX_FILES} files were compiled"));
             }
             files.extend(found.into_iter().filter(|path| {
                 extension(path).is_some_and(|it| LIBRARIES.contains(&it)) && !self.is_own(path)
@@ -181,7 +181,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
         };
-        let libraries = |profile| Libraries {
+        let libraries = |profile| LinkedLibraries {
             build_dir: home.path(),
             profile: Path::new(profile),
             triples: vec!["host"],

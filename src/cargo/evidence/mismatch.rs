@@ -2,18 +2,18 @@
 
 /// One thing that cannot be if the crate was compiled from these sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
+pub struct Mismatch {
     /// The source, relative to the workspace where it lies in it.
     pub path: String,
     /// From 1, where there is one.
     pub line: Option<u32>,
     /// What it is.
-    pub kind: Kind,
+    pub kind: MismatchKind,
 }
 
 /// What contradicts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum MismatchKind {
     /// The crate has this file now, and was compiled without it.
     NotCompiled,
     /// The crate was compiled from this file, and has it no more.
@@ -46,35 +46,37 @@ pub enum Kind {
     OtherMain(String),
 }
 
-impl Contradiction {
+impl Mismatch {
     /// One clause for a person.
     pub fn describe(&self) -> String {
         let path = &self.path;
         match (&self.kind, self.line) {
-            (Kind::NotCompiled, _) => format!("{path} is a part of the crate and was not compiled"),
-            (Kind::Gone, _) => format!("it was compiled from {path}, which is gone"),
-            (Kind::OtherDigest { algorithm, compiled, now }, _) => {
+            (MismatchKind::NotCompiled, _) => {
+                format!("{path} is a part of the crate and was not compiled")
+            }
+            (MismatchKind::Gone, _) => format!("it was compiled from {path}, which is gone"),
+            (MismatchKind::OtherDigest { algorithm, compiled, now }, _) => {
                 format!("{path} is not what was compiled: {algorithm} {compiled} then, {now} now")
             }
-            (Kind::Changed, _) => {
+            (MismatchKind::Changed, _) => {
                 format!("{path} is not what was compiled, by the digest that `freshen` kept")
             }
-            (Kind::NoToken { lines, .. }, Some(line)) if line > *lines => {
+            (MismatchKind::NoToken { lines, .. }, Some(line)) if line > *lines => {
                 format!("the program can panic at {path}:{line}, past the end ({lines} lines)")
             }
-            (Kind::NoToken { column, .. }, line) => format!(
+            (MismatchKind::NoToken { column, .. }, line) => format!(
                 "the program can panic at {path}:{}:{column}, where no token starts",
                 line.unwrap_or(0)
             ),
-            (Kind::NoFile, line) => format!(
+            (MismatchKind::NoFile, line) => format!(
                 "the program can panic at {path}:{}, and there is no such file",
                 line.unwrap_or(0)
             ),
-            (Kind::NotNamed(name), _) => {
+            (MismatchKind::NotNamed(name), _) => {
                 format!("{path} makes `{name}` public, which the compiled library does not have")
             }
-            (Kind::OtherMain(how), _) => how.clone(),
-            (Kind::TextMissing(text), line) => format!(
+            (MismatchKind::OtherMain(how), _) => how.clone(),
+            (MismatchKind::TextMissing(text), line) => format!(
                 "`main` prints {text:?} at {path}:{}, which is nowhere in the program",
                 line.unwrap_or(0)
             ),

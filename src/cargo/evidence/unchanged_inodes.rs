@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use crate::cargo::file_time::Moment;
-use crate::cargo::fs::inode_time::steady_since;
+use crate::cargo::file_time::FileTime;
+use crate::cargo::fs::inode_time::latest_ctime;
 
 /// The latest change of an inode on the way from the package to a file; `None` where that is not
 /// known, or says nothing beside a build directory that lies elsewhere.
-pub fn untouched_since(
+pub fn unchanged_since(
     path: &Path,
     package: &Path,
     workspace: &Path,
     build_dir: &Path,
-) -> Option<Moment> {
+) -> Option<FileTime> {
     // A package of its own may be moved as a whole; the workspace's takes its target along.
     let root = match package == workspace {
         true => package,
         false => package.parent().unwrap_or(package),
     };
-    build_dir.starts_with(workspace).then(|| steady_since(path, root, build_dir))?
+    build_dir.starts_with(workspace).then(|| latest_ctime(path, root, build_dir))?
 }

@@ -2,30 +2,30 @@
 
 use std::path::Path;
 
-use crate::cargo::compared::NoCommit;
-use crate::cargo::crate_freshness::{CrateState, Role};
-use crate::cargo::evidence::{Names, shown};
-use crate::cargo::source::files::Reader;
+use crate::cargo::compared::MissingCommit;
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
+use crate::cargo::evidence::{SourceNames, shown};
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::source::tokens;
 use crate::toolchain::dep_info::PathBase;
 
 /// The variables and generated constants that should name a commit and name none, in the crates
 /// that are linked. rustc lists the variables that code asked for with the values that they had;
 /// crates like shadow-rs and built write constants into a file of `OUT_DIR`.
-pub fn no_commits(
-    states: &[CrateState],
-    names: Names<'_>,
+pub fn missing_commits(
+    states: &[CrateFreshness],
+    names: SourceNames<'_>,
     build_dir: &Path,
-    reader: &mut Reader,
-) -> Vec<NoCommit> {
-    let mut found: Vec<NoCommit> = Vec::new();
-    let linked = [Role::Program, Role::OwnLibrary, Role::Member];
+    reader: &mut SourceReader,
+) -> Vec<MissingCommit> {
+    let mut found: Vec<MissingCommit> = Vec::new();
+    let linked = [CrateRole::Program, CrateRole::OwnLibrary, CrateRole::Member];
     for state in states.iter().filter(|state| linked.contains(&state.role)) {
         let Some(unit) = &state.unit else { continue };
         for (name, value) in unit.makefile.iter().flat_map(|it| &it.environment) {
             if !name.starts_with("CARGO_") && is_placeholder(name, value.as_deref()) {
                 let place = format!("rustc's dep-info of `{}`", state.package);
-                found.push(NoCommit { name: name.clone(), value: value.clone(), place });
+                found.push(MissingCommit { name: name.clone(), value: value.clone(), place });
             }
         }
         let Some(Ok(info)) = &unit.dep_info else { continue };
@@ -39,7 +39,11 @@ pub fn no_commits(
             let constants = constants(&String::from_utf8_lossy(&text.bytes));
             found.extend(constants.into_iter().filter_map(|(name, value)| {
                 let place = place.clone();
-                is_placeholder(&name, value.as_deref()).then_some(NoCommit { name, value, place })
+                is_placeholder(&name, value.as_deref()).then_some(MissingCommit {
+                    name,
+                    value,
+                    place,
+                })
             }));
         }
     }

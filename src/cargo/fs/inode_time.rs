@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 
 /// The latest moment at which the file at `path`, or a directory between it and `root`, changed
 /// its inode: contents, name, place, owner, date. `root` itself is not looked at.
@@ -11,13 +11,13 @@ use crate::cargo::file_time::Moment;
 /// over a network, which may show an old inode at a new place; across two file systems; through
 /// links; and where there is no such time.
 #[cfg(unix)]
-pub fn steady_since(path: &Path, root: &Path, beside: &Path) -> Option<Moment> {
+pub fn latest_ctime(path: &Path, root: &Path, beside: &Path) -> Option<FileTime> {
     use std::os::unix::fs::MetadataExt;
     let device = std::fs::metadata(beside).ok()?.dev();
     if !keeps_inodes(beside) {
         return None;
     }
-    let mut latest: Option<Moment> = None;
+    let mut latest: Option<FileTime> = None;
     for part in path.ancestors().take_while(|part| *part != root) {
         // The root is an ancestor, or nothing is known of the way to the file.
         part.parent()?;
@@ -25,14 +25,14 @@ pub fn steady_since(path: &Path, root: &Path, beside: &Path) -> Option<Moment> {
         if metadata.file_type().is_symlink() || metadata.dev() != device {
             return None;
         }
-        latest = latest.max(Moment::changed(&metadata));
+        latest = latest.max(FileTime::changed(&metadata));
     }
     latest
 }
 
 /// As on Unix, where there are no such times.
 #[cfg(not(unix))]
-pub fn steady_since(_path: &Path, _root: &Path, _beside: &Path) -> Option<Moment> {
+pub fn latest_ctime(_path: &Path, _root: &Path, _beside: &Path) -> Option<FileTime> {
     None
 }
 
@@ -63,18 +63,18 @@ mod tests {
         let file = root.join("src/main.rs");
         std::fs::write(&file, "fn main() {}").unwrap();
         if !keeps_inodes(root) {
-            assert_eq!(steady_since(&file, root, root), None);
+            assert_eq!(latest_ctime(&file, root, root), None);
             return;
         }
         let old = std::time::SystemTime::UNIX_EPOCH;
         std::fs::File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
-        let since = steady_since(&file, root, root).unwrap();
-        assert!(since > Moment::modified(&std::fs::metadata(&file).unwrap()));
+        let since = latest_ctime(&file, root, root).unwrap();
+        assert!(since > FileTime::modified(&std::fs::metadata(&file).unwrap()));
         // A directory that is moved here brings its files' times along, but not its own.
         std::thread::sleep(std::time::Duration::from_millis(20));
         std::fs::rename(root.join("src"), root.join("moved")).unwrap();
-        assert!(steady_since(&root.join("moved/main.rs"), root, root).unwrap() > since);
+        assert!(latest_ctime(&root.join("moved/main.rs"), root, root).unwrap() > since);
         std::os::unix::fs::symlink(root.join("moved"), root.join("src")).unwrap();
-        assert_eq!(steady_since(&file, root, root), None);
+        assert_eq!(latest_ctime(&file, root, root), None);
     }
 }

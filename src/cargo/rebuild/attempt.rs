@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::files::{self, Borrowing, Locks, Scratch};
-use super::process::{self, Ended, Janitor, Run};
-use super::units::{self, Package, Places, Units};
+use super::process::{self, Ended, Janitor, RebuildRun};
+use super::units::{self, BuiltUnits, OwnPackage, Places};
 use super::wrapper::{MARK, PLAN, Plan};
-use super::{Program, Request};
+use super::{RebuildRequest, RebuildTarget};
 
 /// No output of a build script is longer, in bytes.
 const MAX_PRINTED: u64 = 64 << 20;
 
 /// Everything that is known of the judged build, and the directory that it is compiled again in.
 pub struct Bench<'a> {
-    pub request: &'a Request,
+    pub request: &'a RebuildRequest,
     pub tops: Vec<PathBuf>,
-    pub units: Units,
+    pub units: BuiltUnits,
     /// The units that have to be compiled again.
     pub own: BTreeSet<usize>,
     /// What the build directory was called when it was filled.
@@ -34,7 +34,7 @@ pub struct Bench<'a> {
 
 /// Why a run made nothing to compare with.
 #[derive(Debug, Clone)]
-pub enum Failure {
+pub enum AttemptFailure {
     /// The build was made with other words; others may be tried.
     OtherFlags(String),
     /// Nothing else can be tried.
@@ -52,7 +52,7 @@ pub enum Extent {
 
 /// One way to say what the judged build was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct BuildArguments {
     /// Behind `cargo build`: packages, features, binaries.
     pub arguments: Vec<String>,
     /// Beside the environment that is recovered.
@@ -61,11 +61,11 @@ pub struct Words {
 
 /// What one run made.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct RebuiltCopy {
     /// Its build directory.
     pub copy: PathBuf,
     /// The words that made it.
-    pub words: Words,
+    pub words: BuildArguments,
     /// How long it took.
     pub took: Duration,
 }
@@ -75,7 +75,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// In words: what is missing, or cannot be written.
-    pub fn new(request: &'a Request) -> Result<Bench<'a>, String> {
+    pub fn new(request: &'a RebuildRequest) -> Result<Bench<'a>, String> {
         let profile = PathBuf::from(&request.profile_directory);
         let mut tops = vec![profile.clone()];
         if let Some((_, directory)) = &request.target {
@@ -86,8 +86,8 @@ impl<'a> Bench<'a> {
             return Err(format!("{} holds nothing of this build", request.build_dir.display()));
         }
         let locks = files::lock_judged(&request.build_dir, &tops)?;
-        let units = Units::read(&request.build_dir, &tops)?;
-        let package = |(name, version, root): &(String, String, PathBuf)| Package {
+        let units = BuiltUnits::read(&request.build_dir, &tops)?;
+        let package = |(name, version, root): &(String, String, PathBuf)| OwnPackage {
             name: name.clone(),
             version: version.clone(),
             root: root.clone(),
@@ -148,7 +148,7 @@ impl<'a> Bench<'a> {
     /// The ways in which a build of these programs may have been asked for: as it is typed now,
     /// with the features that the fingerprints tell, and as a build of the whole workspace.
     /// `programs` are positions in the request, with the unit that made each.
-    pub fn ways(&self, programs: &[(usize, usize)]) -> Vec<Words> {
+    pub fn ways(&self, programs: &[(usize, usize)]) -> Vec<BuildArguments> {
         let request = self.request;
         let bins = || {
             let all = programs.iter().map(|(program, _)| &request.programs[*program].bin);
@@ -160,7 +160,7 @@ impl<'a> Bench<'a> {
         let mut recovered = vec!["--no-default-features".to_owned()];
         let mut features = Vec::new();
         for (program, unit) in programs {
-            let Program { spec, package, .. } = &request.programs[*program];
+            let RebuildTarget { spec, package, .. } = &request.programs[*program];
             let flag = ["-p".to_owned(), spec.clone()];
             if !recovered.contains(spec) {
                 recovered.extend(flag);
@@ -179,9 +179,9 @@ impl<'a> Bench<'a> {
         ways.push(recovered.into_iter().chain(bins()).collect());
         let whole = ["--workspace".to_owned()].into_iter().chain(request.features.iter().cloned());
         ways.push(whole.chain(bins()).collect());
-        let mut words: Vec<Words> = Vec::new();
+        let mut words: Vec<BuildArguments> = Vec::new();
         for arguments in ways {
-            let way = Words { arguments, ..Words::default() };
+            let way = BuildArguments { arguments, ..BuildArguments::default() };
             if !words.contains(&way) {
                 words.push(way);
             }
@@ -194,7 +194,7 @@ impl<'a> Bench<'a> {
         let mut environment = self.request.env.clone();
         for (_, unit) in programs {
             let graph = self.units.graph(*unit);
-            let printed = |run: &units::Unit| {
+            let printed = |run: &units::BuiltUnit| {
                 let output = run.outputs.iter().find(|path| is_printed(path));
                 let read =
                     |path: &PathBuf| files::read(&self.request.build_dir.join(path), MAX_PRINTED);
@@ -202,7 +202,7 @@ impl<'a> Bench<'a> {
             };
             let own: BTreeSet<&str> =
                 self.own.iter().map(|index| self.units.all[*index].hash.as_str()).collect();
-            let is_own = |unit: &units::Unit| own.contains(unit.hash.as_str());
+            let is_own = |unit: &units::BuiltUnit| own.contains(unit.hash.as_str());
             let all = graph.into_iter().map(|index| &self.units.all[index]);
             for (name, value) in units::environment(all, &is_own, &printed) {
                 match value {
@@ -236,19 +236,19 @@ impl<'a> Bench<'a> {
     pub fn compile(
         &self,
         programs: &[(usize, usize)],
-        words: &Words,
+        words: &BuildArguments,
         extent: Extent,
         progress: &dyn Fn(&str),
-    ) -> Result<Made, Failure> {
+    ) -> Result<RebuiltCopy, AttemptFailure> {
         let start = Instant::now();
         let request = self.request;
         let number = self.runs.replace_with(|runs| *runs + 1);
-        let run = self.scratch.run(number).map_err(Failure::Final)?;
+        let run = self.scratch.run(number).map_err(AttemptFailure::Final)?;
         let copy = run.join("target");
         let without = self.without(extent);
         let borrowing =
             Borrowing { build_dir: &request.build_dir, tops: &self.tops, without: &without };
-        borrowing.fill(&copy).map_err(Failure::Final)?;
+        borrowing.fill(&copy).map_err(AttemptFailure::Final)?;
         let text = |path: &Path| path.to_str().unwrap_or_default().to_owned();
         let (plan, log) = (run.join("plan"), run.join("log"));
         let description = Plan {
@@ -261,7 +261,7 @@ impl<'a> Bench<'a> {
             own: request.packages.iter().map(|(_, _, root)| text(root)).collect(),
             log: text(&log),
         };
-        files::write(&plan, &description.to_bytes()).map_err(Failure::Final)?;
+        files::write(&plan, &description.to_bytes()).map_err(AttemptFailure::Final)?;
         let mut arguments = vec!["build", "--offline", "--locked", "--profile", &request.profile];
         if let Some((target, _)) = &request.target {
             arguments.extend(["--target", target]);
@@ -283,7 +283,7 @@ impl<'a> Bench<'a> {
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        let run = Run {
+        let run = RebuildRun {
             cargo: &request.cargo,
             arguments: arguments
                 .chain(request.arguments.iter().cloned())
@@ -292,12 +292,13 @@ impl<'a> Bench<'a> {
             environment,
             cwd: &request.cwd,
         };
-        let ended = run.run(&mut self.janitor.borrow_mut(), progress).map_err(Failure::Final)?;
+        let ended =
+            run.run(&mut self.janitor.borrow_mut(), progress).map_err(AttemptFailure::Final)?;
         self.note_compiled(&log);
         if !ended.success {
             return Err(why(&ended));
         }
-        Ok(Made { copy, words: words.clone(), took: start.elapsed() })
+        Ok(RebuiltCopy { copy, words: words.clone(), took: start.elapsed() })
     }
 
     fn note_compiled(&self, log: &Path) {
@@ -318,7 +319,7 @@ pub fn is_printed(path: &Path) -> bool {
 }
 
 /// What the build directory was called when it was filled: rustc's dep-info has it.
-fn old_build_dir(units: &Units, tops: &[PathBuf]) -> Option<PathBuf> {
+fn old_build_dir(units: &BuiltUnits, tops: &[PathBuf]) -> Option<PathBuf> {
     let targets = units.all.iter().filter_map(|unit| {
         let target = unit.makefile.as_ref()?.target.as_ref()?;
         tops.iter().find_map(|top| {
@@ -334,7 +335,7 @@ fn old_build_dir(units: &Units, tops: &[PathBuf]) -> Option<PathBuf> {
 }
 
 /// What the workspace was called then, if it was moved with its build directory inside.
-fn old_workspace(request: &Request, old_build_dir: &Path) -> PathBuf {
+fn old_workspace(request: &RebuildRequest, old_build_dir: &Path) -> PathBuf {
     let inside = request.build_dir.strip_prefix(&request.workspace_root).ok();
     let old = inside.and_then(|inside| {
         let depth = inside.components().count();
@@ -344,34 +345,34 @@ fn old_workspace(request: &Request, old_build_dir: &Path) -> PathBuf {
 }
 
 /// Why cargo made nothing, in one line.
-fn why(ended: &Ended) -> Failure {
+fn why(ended: &Ended) -> AttemptFailure {
     let lines = || ended.printed.iter().map(|line| line.trim());
     if let Some(reason) = lines().find_map(|line| line.strip_prefix(MARK)) {
         return match reason.contains("other flags") || reason.contains("would be compiled again") {
-            true => Failure::OtherFlags(reason.to_owned()),
-            false => Failure::Final(reason.to_owned()),
+            true => AttemptFailure::OtherFlags(reason.to_owned()),
+            false => AttemptFailure::Final(reason.to_owned()),
         };
     }
     if lines().any(|line| line.contains("No space left on device")) {
-        return Failure::Final("the disk is full".to_owned());
+        return AttemptFailure::Final("the disk is full".to_owned());
     }
     let named = lines()
         .find_map(|line| line.strip_prefix("error: failed to run custom build command for "));
     if let Some(package) = named {
         let is_disarmed = lines().any(|line| line.contains("could not execute process"));
         return match is_disarmed {
-            true => Failure::OtherFlags(format!(
+            true => AttemptFailure::OtherFlags(format!(
                 "the build script of the dependency {package} would run again"
             )),
-            false => Failure::Final(format!("the build script of {package} fails")),
+            false => AttemptFailure::Final(format!("the build script of {package} fails")),
         };
     }
     let error = lines().find(|line| line.starts_with("error")).unwrap_or("cargo build failed");
     let is_code = error.starts_with("error[") || lines().any(|it| it.contains("could not compile"));
     let is_selection = error.contains("target named") || error.contains("feature");
     match (is_code, is_selection) {
-        (true, _) => Failure::Final(format!("the sources do not compile: {error}")),
-        (false, true) => Failure::OtherFlags(format!("cargo build: {error}")),
-        (false, false) => Failure::Final(format!("cargo build: {error}")),
+        (true, _) => AttemptFailure::Final(format!("the sources do not compile: {error}")),
+        (false, true) => AttemptFailure::OtherFlags(format!("cargo build: {error}")),
+        (false, false) => AttemptFailure::Final(format!("cargo build: {error}")),
     }
 }

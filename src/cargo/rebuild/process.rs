@@ -115,7 +115,7 @@ fn dated(text: &str) -> Option<(PathBuf, SystemTime)> {
 
 /// One run of `cargo build`.
 #[derive(Debug, Clone)]
-pub struct Run<'a> {
+pub struct RebuildRun<'a> {
     /// The program.
     pub cargo: &'a Path,
     /// Everything after its name.
@@ -135,7 +135,7 @@ pub struct Ended {
     pub printed: Vec<String>,
 }
 
-impl Run<'_> {
+impl RebuildRun<'_> {
     /// Runs it to its end. Each crate that cargo says it compiles is told while it does.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ const MAX_FILE: u64 = 32 << 20;
 
 /// A package that lies in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
+pub struct OwnPackage {
     /// Its name.
     pub name: String,
     /// Its version.
@@ -28,7 +28,7 @@ pub struct Package {
 
 /// What cargo keeps of one unit.
 #[derive(Debug, Clone)]
-pub struct Unit {
+pub struct BuiltUnit {
     /// `release`, `x86_64-unknown-linux-musl/release`.
     pub top: PathBuf,
     /// The package's name.
@@ -47,7 +47,7 @@ pub struct Unit {
     pub makefile: Option<Makefile>,
 }
 
-impl Unit {
+impl BuiltUnit {
     /// A run of a build script.
     pub fn is_run(&self) -> bool {
         self.stem.starts_with("run-build-script")
@@ -106,9 +106,9 @@ impl Unit {
 
 /// All units of the directories that one build wrote into.
 #[derive(Debug, Default)]
-pub struct Units {
+pub struct BuiltUnits {
     /// In no order.
-    pub all: Vec<Unit>,
+    pub all: Vec<BuiltUnit>,
     /// The positions by the hash of the fingerprint. Equal hashes are equal units.
     by_own_hash: HashMap<u64, Vec<usize>>,
 }
@@ -117,18 +117,18 @@ pub struct Units {
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     /// The packages that lie in directories.
-    pub own: Vec<Package>,
+    pub own: Vec<OwnPackage>,
     /// The directories of all others that are known.
     pub foreign: Vec<PathBuf>,
 }
 
-impl Units {
+impl BuiltUnits {
     /// Reads the units of these directories below the build directory.
     ///
     /// # Errors
     /// In words: more units than there can be.
-    pub fn read(build_dir: &Path, tops: &[PathBuf]) -> Result<Units, String> {
-        let mut units = Units::default();
+    pub fn read(build_dir: &Path, tops: &[PathBuf]) -> Result<BuiltUnits, String> {
+        let mut units = BuiltUnits::default();
         for top in tops {
             let outputs = outputs_by_hash(build_dir, top);
             for name in files::subdirectories(&build_dir.join(top).join(".fingerprint")) {
@@ -180,7 +180,7 @@ impl Units {
             let Some(stem) = name.strip_suffix(".json") else { continue };
             let read = |name: &str| files::read(&build_dir.join(directory).join(name), MAX_FILE);
             let json = read(&name).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            self.all.push(Unit {
+            self.all.push(BuiltUnit {
                 top: top.to_path_buf(),
                 package: package.to_owned(),
                 hash: hash.to_owned(),
@@ -237,7 +237,7 @@ impl Units {
     }
 
     /// The same unit in another build of the same flags.
-    pub fn twin(&self, unit: &Unit) -> Option<&Unit> {
+    pub fn twin(&self, unit: &BuiltUnit) -> Option<&BuiltUnit> {
         self.all
             .iter()
             .find(|it| it.hash == unit.hash && it.stem == unit.stem && it.package == unit.package)
@@ -248,8 +248,9 @@ impl Places {
     /// Whether a unit was compiled from a directory of the workspace's own. A downloaded package
     /// of the same name is told by the places of its sources: cargo hands them to rustc as
     /// absolute paths, and those of the workspace as paths relative to it.
-    fn is_own(&self, unit: &Unit, roots: [&Path; 2]) -> bool {
-        let named: Vec<&Package> = self.own.iter().filter(|it| it.name == unit.package).collect();
+    fn is_own(&self, unit: &BuiltUnit, roots: [&Path; 2]) -> bool {
+        let named: Vec<&OwnPackage> =
+            self.own.iter().filter(|it| it.name == unit.package).collect();
         // A run has no sources; it follows the build script.
         if named.is_empty() || unit.is_run() {
             return false;
@@ -272,11 +273,11 @@ impl Places {
 /// what cargo has to see again. What a build script sets for its own package is left out, so that
 /// a script that no longer sets it is not helped.
 pub fn environment<'a>(
-    units: impl Iterator<Item = &'a Unit>,
-    own: &dyn Fn(&Unit) -> bool,
-    printed: &dyn Fn(&Unit) -> Vec<u8>,
+    units: impl Iterator<Item = &'a BuiltUnit>,
+    own: &dyn Fn(&BuiltUnit) -> bool,
+    printed: &dyn Fn(&BuiltUnit) -> Vec<u8>,
 ) -> BTreeMap<String, Option<String>> {
-    let units: Vec<&Unit> = units.collect();
+    let units: Vec<&BuiltUnit> = units.collect();
     let mut set_by_scripts: HashSet<(String, String)> = HashSet::new();
     for run in units.iter().filter(|unit| unit.is_run()) {
         let printed = printed(run);
@@ -314,7 +315,7 @@ fn is_cargos(name: &str) -> bool {
 /// Which field of a unit's fingerprint says that it was compiled with other settings. What only
 /// follows from sources is no setting: dependencies' hashes, files and their dates, the features
 /// that a manifest declares.
-pub fn other_setting(judged: &Unit, rebuilt: &Unit, moved: bool) -> Option<String> {
+pub fn other_setting(judged: &BuiltUnit, rebuilt: &BuiltUnit, moved: bool) -> Option<String> {
     let (Some(judged_fields), Some(fields)) = (judged.json.as_object(), rebuilt.json.as_object())
     else {
         return Some("a fingerprint that cannot be read".to_owned());

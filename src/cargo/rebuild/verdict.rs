@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Bench, Extent, Failure, Made, is_printed};
-use super::units::{Unit, Units, other_setting};
-use super::{Outcome, Program, Rebuild, Request, files};
+use super::attempt::{AttemptFailure, Bench, Extent, RebuiltCopy, is_printed};
+use super::units::{BuiltUnit, BuiltUnits, other_setting};
+use super::{Rebuild, RebuildOutcome, RebuildRequest, RebuildTarget, files};
 use crate::binary::diff::{self, DifferenceCause, cause, ranges};
 use crate::binary::layout::FileLayout;
 
@@ -24,7 +24,7 @@ const MAX_REPEATS: usize = 5;
 const MAX_TOLD: usize = 6;
 
 /// See [`super::rebuild`].
-pub fn rebuild(request: &Request, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
+pub fn rebuild(request: &RebuildRequest, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
     let start = Instant::now();
     let mut answers: Vec<Option<Rebuild>> = request.programs.iter().map(|_| None).collect();
     let reason = match check(request).and_then(|()| Bench::new(request)) {
@@ -50,7 +50,7 @@ pub fn rebuild(request: &Request, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
 }
 
 /// Whether the paths can be written into arguments and plans.
-fn check(request: &Request) -> Result<(), String> {
+fn check(request: &RebuildRequest) -> Result<(), String> {
     let roots = request.packages.iter().map(|(_, _, root)| root);
     let paths = [&request.executable, &request.workspace_root, &request.build_dir];
     let is_plain = |path: &Path| path.to_str().is_some_and(|it| !it.contains(char::is_control));
@@ -87,7 +87,7 @@ fn compile_all(
         match bench.compile(wanted, &words, Extent::Full, progress) {
             Ok(made) => {
                 for &(program, unit) in wanted {
-                    let judge = Judge { bench, program, unit, progress };
+                    let judge = Comparer { bench, program, unit, progress };
                     answers[program] = Some(judge.answer(&made));
                 }
                 if files::digest_of(&sources, MAX_SOURCE) != before {
@@ -98,8 +98,8 @@ fn compile_all(
                 }
                 return;
             }
-            Err(Failure::OtherFlags(reason)) => last = reason,
-            Err(Failure::Final(reason)) => {
+            Err(AttemptFailure::OtherFlags(reason)) => last = reason,
+            Err(AttemptFailure::Final(reason)) => {
                 for &(program, _) in wanted {
                     answers[program] = Some(Rebuild::not_possible(reason.clone()));
                 }
@@ -127,8 +127,8 @@ fn sources(bench: &Bench<'_>, wanted: &[(usize, usize)]) -> BTreeSet<PathBuf> {
 /// The unit that made a program: the one that is linked to its file, or has the same bytes, or the
 /// same once it is loaded. Of a program that lies elsewhere, also the one that cargo hands out:
 /// it may have the same sources and flags.
-fn unit_of(bench: &Bench<'_>, program: &Program) -> Result<usize, String> {
-    let Program { package, bin, path, bytes, .. } = program;
+fn unit_of(bench: &Bench<'_>, program: &RebuildTarget) -> Result<usize, String> {
+    let RebuildTarget { package, bin, path, bytes, .. } = program;
     let build_dir = &bench.request.build_dir;
     let candidates: Vec<(usize, PathBuf)> = bench
         .units
@@ -160,7 +160,7 @@ fn unit_of(bench: &Bench<'_>, program: &Program) -> Result<usize, String> {
 }
 
 /// The program among the files that a unit wrote, relative to the build directory.
-fn program_of(unit: &Unit) -> Option<&PathBuf> {
+fn program_of(unit: &BuiltUnit) -> Option<&PathBuf> {
     unit.outputs.iter().find(|path| match path.extension() {
         None => !is_printed(path),
         Some(extension) => extension == "exe" || extension == "wasm",
@@ -168,16 +168,16 @@ fn program_of(unit: &Unit) -> Option<&PathBuf> {
 }
 
 /// One program's judgement.
-struct Judge<'a> {
+struct Comparer<'a> {
     bench: &'a Bench<'a>,
     program: usize,
     unit: usize,
     progress: &'a dyn Fn(&str),
 }
 
-impl Judge<'_> {
-    fn answer(&self, made: &Made) -> Rebuild {
-        let Program { path, bytes, .. } = &self.bench.request.programs[self.program];
+impl Comparer<'_> {
+    fn answer(&self, made: &RebuiltCopy) -> Rebuild {
+        let RebuildTarget { path, bytes, .. } = &self.bench.request.programs[self.program];
         let Some(judged) = bytes.clone().or_else(|| files::read(path, MAX_PROGRAM)) else {
             return Rebuild::not_possible(format!("{} cannot be read", path.display()));
         };
@@ -198,20 +198,20 @@ impl Judge<'_> {
         self.other(&judged, &rebuilt, made)
     }
 
-    fn unit(&self) -> &Unit {
+    fn unit(&self) -> &BuiltUnit {
         &self.bench.units.all[self.unit]
     }
 
-    fn program(&self, made: &Made) -> Option<Vec<u8>> {
+    fn program(&self, made: &RebuiltCopy) -> Option<Vec<u8>> {
         files::read(&made.copy.join(program_of(self.unit())?), MAX_PROGRAM)
     }
 
     /// The rebuilt program is another one: whether that says anything.
-    fn other(&self, judged: &[u8], rebuilt: &[u8], made: &Made) -> Rebuild {
+    fn other(&self, judged: &[u8], rebuilt: &[u8], made: &RebuiltCopy) -> Rebuild {
         let bench = self.bench;
         let moved = bench.is_moved();
         let graph = bench.own_graph(self.unit);
-        let again = Units::read(&made.copy, &bench.tops).unwrap_or_default();
+        let again = BuiltUnits::read(&made.copy, &bench.tops).unwrap_or_default();
         for &index in &graph {
             let unit = &bench.units.all[index];
             let setting = again.twin(unit).and_then(|it| other_setting(unit, it, moved));
@@ -267,7 +267,11 @@ impl Judge<'_> {
     }
 
     /// Compiles once more.
-    fn again(&self, words: &super::attempt::Words, extent: Extent) -> Option<(Made, Vec<u8>)> {
+    fn again(
+        &self,
+        words: &super::attempt::BuildArguments,
+        extent: Extent,
+    ) -> Option<(RebuiltCopy, Vec<u8>)> {
         let wanted = [(self.program, self.unit)];
         let made = self.bench.compile(&wanted, words, extent, self.progress).ok()?;
         let bytes = self.program(&made)?;
@@ -275,7 +279,13 @@ impl Judge<'_> {
     }
 
     /// Whether the build repeats itself: an answer where it does not.
-    fn repeat(&self, made: &Made, extent: Extent, base: &Path, bytes: &[u8]) -> Option<Rebuild> {
+    fn repeat(
+        &self,
+        made: &RebuiltCopy,
+        extent: Extent,
+        base: &Path,
+        bytes: &[u8],
+    ) -> Option<Rebuild> {
         let start = Instant::now();
         let repeats = if self.has_macros() { MAX_REPEATS } else { 1 };
         for _ in 0..repeats {
@@ -289,7 +299,7 @@ impl Judge<'_> {
                     Some(unit) => format!("two rebuilds differ from each other, first in {unit}"),
                     None => "two rebuilds differ from each other".to_owned(),
                 };
-                let mut answer = Rebuild::new(Outcome::NotRepeatable, reason);
+                let mut answer = Rebuild::new(RebuildOutcome::NotRepeatable, reason);
                 answer.differences = told(&comparison);
                 return Some(answer);
             }
@@ -310,8 +320,8 @@ impl Judge<'_> {
     }
 
     /// All that differs is what a build script wrote.
-    fn script_alone(&self, script: &Script, made: &Made) -> Rebuild {
-        let Script { old, new, .. } = script;
+    fn script_alone(&self, script: &ScriptDifference, made: &RebuiltCopy) -> Rebuild {
+        let ScriptDifference { old, new, .. } = script;
         let what = script.to_string();
         let again = self.again(&made.words, Extent::Full);
         let repeats = again.is_some_and(|(again, _)| {
@@ -324,9 +334,9 @@ impl Judge<'_> {
             .iter()
             .any(|is| changed_part(old, new).is_some_and(|(old, new)| is(&old) && is(&new)));
         let mut answer = match repeats && !is_of_the_day {
-            true => Rebuild::new(Outcome::Different, what),
+            true => Rebuild::new(RebuildOutcome::Different, what),
             false => Rebuild::new(
-                Outcome::NotRepeatable,
+                RebuildOutcome::NotRepeatable,
                 format!("its own crates are what the sources compile to, but {what}"),
             ),
         };
@@ -340,7 +350,7 @@ impl Judge<'_> {
         judged: &[u8],
         rebuilt: &[u8],
         copy: &Path,
-        script: Option<Script>,
+        script: Option<ScriptDifference>,
     ) -> Rebuild {
         let comparison = diff::compare(judged, rebuilt);
         let follows = |cause: &DifferenceCause| {
@@ -356,18 +366,21 @@ impl Judge<'_> {
         let causes: BTreeSet<DifferenceCause> =
             comparison.causes.iter().copied().filter(|it| !follows(it)).collect();
         let mut answer = if comparison.unknown.is_some() || FileLayout::read(judged).is_none() {
-            Rebuild::new(Outcome::NotRepeatable, "the file's format cannot be compared in part")
+            Rebuild::new(
+                RebuildOutcome::NotRepeatable,
+                "the file's format cannot be compared in part",
+            )
         } else if causes == [DifferenceCause::Timestamp].into() {
-            Rebuild::new(Outcome::NotRepeatable, "only a date or time in it differs")
+            Rebuild::new(RebuildOutcome::NotRepeatable, "only a date or time in it differs")
         } else if !causes.is_empty()
             && causes.iter().all(|it| matches!(it, DifferenceCause::Path | DifferenceCause::OutDir))
         {
-            Rebuild::new(Outcome::NotRepeatable, "only the paths in it differ")
+            Rebuild::new(RebuildOutcome::NotRepeatable, "only the paths in it differ")
         } else {
             let unit = self.first_other_unit(&self.bench.request.build_dir, copy);
             let unit = unit.unwrap_or_else(|| self.unit().name());
             let reason = format!("its sources compile to another program, first in {unit}");
-            Rebuild::new(Outcome::Different, reason)
+            Rebuild::new(RebuildOutcome::Different, reason)
         };
         answer.differences.extend(script.map(|script| script.to_string()));
         answer.differences.extend(told(&comparison));
@@ -380,17 +393,17 @@ impl Judge<'_> {
         let graph = self.bench.own_graph(self.unit);
         let units = graph.iter().rev().map(|index| &self.bench.units.all[*index]);
         let limit = MAX_PROGRAM;
-        let differs = |unit: &&Unit| {
+        let differs = |unit: &&BuiltUnit| {
             unit.outputs.iter().filter(|path| is_compiled(path)).any(|path| {
                 let (old, new) =
                     (files::read(&one.join(path), limit), files::read(&other.join(path), limit));
                 old.is_some() && new.is_some() && old != new
             })
         };
-        units.into_iter().find(differs).map(Unit::name)
+        units.into_iter().find(differs).map(BuiltUnit::name)
     }
 
-    fn script_difference(&self, unit: usize, copy: &Path) -> Option<Script> {
+    fn script_difference(&self, unit: usize, copy: &Path) -> Option<ScriptDifference> {
         difference_of_runs(self.bench, unit, &self.bench.request.build_dir, copy)
     }
 }
@@ -404,7 +417,7 @@ fn is_compiled(path: &Path) -> bool {
 
 /// What two runs of a build script wrote differently.
 #[derive(Debug, Clone)]
-struct Script {
+struct ScriptDifference {
     package: String,
     /// The file; `None` for what it told cargo.
     file: Option<PathBuf>,
@@ -413,16 +426,21 @@ struct Script {
     new: String,
 }
 
-impl fmt::Display for Script {
+impl fmt::Display for ScriptDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Script { package, file, old, new } = self;
+        let ScriptDifference { package, file, old, new } = self;
         let (old, new) = changed_part(old, new).unwrap_or_else(|| (old.clone(), new.clone()));
         let file = file.as_ref().map(|it| format!(" in {}", it.display())).unwrap_or_default();
         write!(f, "the build script of `{package}` wrote {old:?}{file}, and writes {new:?} now")
     }
 }
 
-fn difference_of_runs(bench: &Bench<'_>, unit: usize, one: &Path, other: &Path) -> Option<Script> {
+fn difference_of_runs(
+    bench: &Bench<'_>,
+    unit: usize,
+    one: &Path,
+    other: &Path,
+) -> Option<ScriptDifference> {
     let unit = &bench.units.all[unit];
     let printed = unit.outputs.iter().find(|path| unit.is_run() && is_printed(path))?;
     let (one_text, other_text) = (one.to_str()?, other.to_str()?);
@@ -434,7 +452,7 @@ fn difference_of_runs(bench: &Bench<'_>, unit: usize, one: &Path, other: &Path) 
         let cut =
             |text: Option<&String>| cause::line(text.map(String::as_bytes).unwrap_or_default());
         let (old, new) = (cut(old.get(at)), cut(new.get(at)));
-        Script { package: unit.package.clone(), file: None, old, new }
+        ScriptDifference { package: unit.package.clone(), file: None, old, new }
     };
     let read = |top: &Path, path: &Path| files::read(&top.join(path), MAX_SOURCE);
     let (old, new) = (read(one, printed)?, read(other, printed)?);
@@ -485,7 +503,7 @@ fn has_commit(text: &str) -> bool {
 /// The proof, where there is one.
 fn proven(judged: &[u8], rebuilt: &[u8]) -> Option<Rebuild> {
     if judged == rebuilt {
-        return Some(Rebuild::new(Outcome::Equal, ""));
+        return Some(Rebuild::new(RebuildOutcome::Equal, ""));
     }
     if !diff::same_code(judged, rebuilt) {
         return None;
@@ -493,7 +511,7 @@ fn proven(judged: &[u8], rebuilt: &[u8]) -> Option<Rebuild> {
     let comparison = diff::compare(judged, rebuilt);
     let causes: Vec<&str> = comparison.causes.iter().map(|it| it.name()).collect();
     let reason = format!("the same program but for what is not loaded: {}", causes.join(", "));
-    let mut answer = Rebuild::new(Outcome::SameCode, reason);
+    let mut answer = Rebuild::new(RebuildOutcome::SameCode, reason);
     answer.differences = told(&comparison);
     Some(answer)
 }

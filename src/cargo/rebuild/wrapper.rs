@@ -72,13 +72,13 @@ impl Plan {
     }
 
     /// What rustc is to be told instead; an error is why nothing may be compiled.
-    fn rewrite(&self, call: Call) -> Result<Call, String> {
-        let Call { mut arguments, mut environment } = call;
+    fn rewrite(&self, call: RustcCall) -> Result<RustcCall, String> {
+        let RustcCall { mut arguments, mut environment } = call;
         let named = |name: &str| environment.get(name).cloned().unwrap_or_default();
         let crate_name = after(&arguments, "--crate-name");
         let home = named("CARGO_MANIFEST_DIR");
         let (Some(crate_name), false) = (crate_name, home.is_empty()) else {
-            return Ok(Call { arguments, environment });
+            return Ok(RustcCall { arguments, environment });
         };
         let unit = unit_hash(&arguments);
         let is_own = self.own.contains(&home);
@@ -105,7 +105,7 @@ impl Plan {
         }
         arguments.push(format!("--remap-path-prefix={}={}", self.copy, self.old));
         self.restore_out_dir(&mut arguments, &mut environment);
-        Ok(Call { arguments, environment })
+        Ok(RustcCall { arguments, environment })
     }
 
     /// `env!("OUT_DIR")` and what the build script told cargo are text that no flag maps. Where the
@@ -140,7 +140,7 @@ impl Plan {
 
 /// A call of rustc.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Call {
+struct RustcCall {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
 }
@@ -176,7 +176,7 @@ pub fn rewrite(
     let text = arguments.iter().map(|it| it.to_str().map(str::to_owned));
     let arguments: Option<Vec<String>> = text.collect();
     let arguments = arguments.ok_or("rustc's arguments are not UTF-8")?;
-    let call = plan.rewrite(Call { arguments, environment })?;
+    let call = plan.rewrite(RustcCall { arguments, environment })?;
     Ok((call.arguments, call.environment))
 }
 
@@ -197,12 +197,12 @@ mod tests {
         }
     }
 
-    fn call(home: &str, unit: Option<&str>) -> Call {
+    fn call(home: &str, unit: Option<&str>) -> RustcCall {
         let mut arguments = vec!["rustc".to_owned(), "--crate-name".to_owned(), "app".to_owned()];
         arguments.extend(unit.map(|it| format!("extra-filename=-{it}")));
         let environment = [("CARGO_MANIFEST_DIR", home), ("CARGO_PKG_NAME", "app")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Call { arguments, environment: environment.into() }
+        RustcCall { arguments, environment: environment.into() }
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
         assert!(foreign.contains("the dependency app would be compiled again"), "{foreign}");
         // `rustc -vV` and the like are nobody's compilation.
         let question =
-            Call { arguments: vec!["rustc".to_owned(), "-vV".to_owned()], ..call("", None) };
+            RustcCall { arguments: vec!["rustc".to_owned(), "-vV".to_owned()], ..call("", None) };
         assert_eq!(plan.rewrite(question.clone()), Ok(question));
     }
 

@@ -108,7 +108,7 @@ impl Cfg {
             };
         }
         let Some(triple) = &self.triple else { return Compiled::Maybe };
-        let Some(target) = Target::of(triple) else { return Compiled::Maybe };
+        let Some(target) = CfgTarget::of(triple) else { return Compiled::Maybe };
         match name {
             "target_os" => (target.os == value).into(),
             "target_arch" => (target.arch == value).into(),
@@ -121,7 +121,7 @@ impl Cfg {
 }
 
 /// The parts of a triple that `cfg` can ask for, for the targets whose names spell them out.
-struct Target<'a> {
+struct CfgTarget<'a> {
     arch: &'a str,
     vendor: &'a str,
     os: &'a str,
@@ -129,8 +129,8 @@ struct Target<'a> {
     family: &'a str,
 }
 
-impl Target<'_> {
-    fn of(triple: &str) -> Option<Target<'_>> {
+impl CfgTarget<'_> {
+    fn of(triple: &str) -> Option<CfgTarget<'_>> {
         let parts: Vec<&str> = triple.split('-').collect();
         let [arch, vendor, os, rest @ ..] = parts.as_slice() else { return None };
         let arch = match *arch {
@@ -156,7 +156,7 @@ impl Target<'_> {
             "windows" => "windows",
             _ => return None,
         };
-        Some(Target { arch, vendor, os, env, family })
+        Some(CfgTarget { arch, vendor, os, env, family })
     }
 }
 

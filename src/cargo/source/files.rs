@@ -8,11 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ReadLimits {
     /// Bytes of one file; a longer one is an error.
     pub file: u64,
     /// Bytes of all files together.
@@ -21,9 +21,9 @@ pub struct Limits {
     pub files: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { file: 64 << 20, total: 1 << 30, files: 100_000 }
+impl Default for ReadLimits {
+    fn default() -> ReadLimits {
+        ReadLimits { file: 64 << 20, total: 1 << 30, files: 100_000 }
     }
 }
 
@@ -33,25 +33,25 @@ pub struct Snapshot {
     /// The whole of it.
     pub bytes: Vec<u8>,
     /// When the contents were last written, as anyone may set it.
-    pub modified: Moment,
+    pub modified: FileTime,
     /// When the inode last changed, which nobody can set.
-    pub changed: Option<Moment>,
+    pub changed: Option<FileTime>,
     /// The file system it lies on; 0 where there is no such number.
     pub device: u64,
 }
 
 /// Reads each file once.
 #[derive(Debug, Default)]
-pub struct Reader {
-    limits: Limits,
+pub struct SourceReader {
+    limits: ReadLimits,
     total: u64,
     seen: HashMap<PathBuf, Result<Option<Arc<Snapshot>>, String>>,
 }
 
-impl Reader {
+impl SourceReader {
     /// A reader that stops at these limits.
-    pub fn new(limits: Limits) -> Reader {
-        Reader { limits, ..Reader::default() }
+    pub fn new(limits: ReadLimits) -> SourceReader {
+        SourceReader { limits, ..SourceReader::default() }
     }
 
     /// The file at this path, or `None` when there is none.
@@ -110,8 +110,8 @@ pub fn snapshot(path: &Path, limit: u64) -> Result<Option<Snapshot>, String> {
     }
     Ok(Some(Snapshot {
         bytes,
-        modified: Moment::modified(&metadata),
-        changed: Moment::changed(&metadata),
+        modified: FileTime::modified(&metadata),
+        changed: FileTime::changed(&metadata),
         device: device(&metadata),
     }))
 }
@@ -123,10 +123,10 @@ pub fn real_path(path: &Path) -> Option<PathBuf> {
 
 /// The times of a file, or of the newest file below a directory, as Cargo takes them for
 /// `rerun-if-changed`: when it was last written, and when an inode last changed.
-pub fn newest(path: &Path) -> Option<(Moment, Option<Moment>)> {
-    fn visit(path: &Path, depth: usize, left: &mut usize) -> Option<(Moment, Option<Moment>)> {
+pub fn newest(path: &Path) -> Option<(FileTime, Option<FileTime>)> {
+    fn visit(path: &Path, depth: usize, left: &mut usize) -> Option<(FileTime, Option<FileTime>)> {
         let metadata = std::fs::metadata(path).ok()?;
-        let own = (Moment::modified(&metadata), Moment::changed(&metadata));
+        let own = (FileTime::modified(&metadata), FileTime::changed(&metadata));
         if !metadata.is_dir() || depth == 0 {
             return Some(own);
         }
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_none_and_a_directory_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let mut reader = Reader::default();
+        let mut reader = SourceReader::default();
         assert!(reader.read(&dir.path().join("absent.rs")).unwrap().is_none());
         assert!(reader.read(dir.path()).unwrap_err().contains("not a regular file"));
     }
@@ -201,10 +201,10 @@ mod tests {
         let (first, second) = (dir.path().join("a.rs"), dir.path().join("b.rs"));
         std::fs::write(&first, "0123456789").unwrap();
         std::fs::write(&second, "0123456789").unwrap();
-        let mut reader = Reader::new(Limits { file: 100, total: 15, files: 9 });
+        let mut reader = SourceReader::new(ReadLimits { file: 100, total: 15, files: 9 });
         assert_eq!(reader.read(&first).unwrap().unwrap().bytes.len(), 10);
         assert!(reader.read(&second).unwrap_err().contains("limit of 5"));
-        let mut reader = Reader::new(Limits { file: 100, total: 100, files: 1 });
+        let mut reader = SourceReader::new(ReadLimits { file: 100, total: 100, files: 1 });
         reader.read(&first).unwrap();
         assert!(reader.read(&second).is_err());
     }

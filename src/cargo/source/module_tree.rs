@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use md5::Digest;
 
-use crate::cargo::file_time::Moment;
+use crate::cargo::file_time::FileTime;
 use crate::cargo::source::cfg::{Cfg, Compiled};
 use crate::cargo::source::files::Snapshot;
 use crate::cargo::source::tokens::{IncludePath, Scan, scan, starts};
@@ -18,7 +18,7 @@ pub const STACK: usize = 512 << 20;
 const MAX_FILES: usize = 50_000;
 
 /// Hands out a file; `None` when there is none.
-pub type Read<'a> = dyn FnMut(&Path) -> Result<Option<Arc<Snapshot>>, String> + 'a;
+pub type ReadFile<'a> = dyn FnMut(&Path) -> Result<Option<Arc<Snapshot>>, String> + 'a;
 
 /// The files of one crate.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ pub struct ModuleTree {
     /// The crate's root file.
     pub root: PathBuf,
     /// Every file, by path; the root among them.
-    pub files: Vec<SourceFile>,
+    pub files: Vec<ModuleFile>,
     /// Modules that are declared and have no file, as `file: module`.
     pub missing: Vec<String>,
     /// Why the list may be too short: modules that macros name, includes of computed paths.
@@ -37,15 +37,15 @@ pub struct ModuleTree {
 
 /// One file of a crate.
 #[derive(Debug, Clone)]
-pub struct SourceFile {
+pub struct ModuleFile {
     /// As it was read.
     pub path: PathBuf,
     /// Whether it is compiled in the configuration that was given.
     pub compiled: Compiled,
     /// When it was last written, as anyone may set it.
-    pub modified: Moment,
+    pub modified: FileTime,
     /// When its inode last changed.
-    pub changed: Option<Moment>,
+    pub changed: Option<FileTime>,
     /// The file system it lies on.
     pub device: u64,
     /// In bytes.
@@ -60,12 +60,12 @@ pub struct SourceFile {
 
 impl ModuleTree {
     /// The file at this path.
-    pub fn file(&self, path: &Path) -> Option<&SourceFile> {
+    pub fn file(&self, path: &Path) -> Option<&ModuleFile> {
         self.files.iter().find(|file| file.path == path)
     }
 
     /// The root file, when it could be read.
-    pub fn root_file(&self) -> Option<&SourceFile> {
+    pub fn root_file(&self) -> Option<&ModuleFile> {
         self.file(&self.root)
     }
 
@@ -84,11 +84,11 @@ struct Visit {
     /// Where the files of its modules lie.
     children: PathBuf,
     compiled: Compiled,
-    kind: Kind,
+    kind: VisitKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum VisitKind {
     Module,
     IncludedCode,
     IncludedData,
@@ -97,7 +97,7 @@ enum Kind {
 /// Walks a crate from its root file.
 ///
 /// Call it on a thread with a stack of [`STACK`] bytes.
-pub fn walk(root: &Path, package: &Path, cfg: &Cfg, read: &mut Read<'_>) -> ModuleTree {
+pub fn walk(root: &Path, package: &Path, cfg: &Cfg, read: &mut ReadFile<'_>) -> ModuleTree {
     // A manifest may name its root as `../shared/main.rs`.
     let root = normalized(root);
     let mut tree = ModuleTree { root: root.clone(), ..ModuleTree::default() };
@@ -106,11 +106,11 @@ pub fn walk(root: &Path, package: &Path, cfg: &Cfg, read: &mut Read<'_>) -> Modu
         children: directory(&root),
         path: root,
         compiled: Compiled::Yes,
-        kind: Kind::Module,
+        kind: VisitKind::Module,
     }]);
     while let Some(visit) = visits.pop_front() {
         if let Some(&index) = known.get(&visit.path) {
-            let file: &mut SourceFile = &mut tree.files[index];
+            let file: &mut ModuleFile = &mut tree.files[index];
             file.compiled = file.compiled.max(visit.compiled);
             continue;
         }
@@ -130,12 +130,12 @@ pub fn walk(root: &Path, package: &Path, cfg: &Cfg, read: &mut Read<'_>) -> Modu
             }
         };
         let scan =
-            (visit.kind != Kind::IncludedData).then(|| scan_file(&snapshot, cfg, visit.kind));
+            (visit.kind != VisitKind::IncludedData).then(|| scan_file(&snapshot, cfg, visit.kind));
         if let Some(Ok(scan)) = &scan {
             follow(scan, &visit, package, &mut tree, &mut visits, read);
         }
         known.insert(visit.path.clone(), tree.files.len());
-        tree.files.push(SourceFile {
+        tree.files.push(ModuleFile {
             path: visit.path,
             compiled: visit.compiled,
             modified: snapshot.modified,
@@ -156,11 +156,11 @@ pub fn forget_spans() {
     proc_macro2::extra::invalidate_current_thread_spans();
 }
 
-fn scan_file(snapshot: &Snapshot, cfg: &Cfg, kind: Kind) -> Result<Scan, String> {
+fn scan_file(snapshot: &Snapshot, cfg: &Cfg, kind: VisitKind) -> Result<Scan, String> {
     let text = std::str::from_utf8(&snapshot.bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     match (scan(text, cfg), kind) {
         // An included file may be an expression or a list of arms: no file by itself.
-        (Err(_), Kind::IncludedCode) => Ok(Scan { tokens: starts(text)?, ..Scan::default() }),
+        (Err(_), VisitKind::IncludedCode) => Ok(Scan { tokens: starts(text)?, ..Scan::default() }),
         (answer, _) => answer,
     }
 }
@@ -172,7 +172,7 @@ fn follow(
     package: &Path,
     tree: &mut ModuleTree,
     visits: &mut VecDeque<Visit>,
-    read: &mut Read<'_>,
+    read: &mut ReadFile<'_>,
 ) {
     let here = directory(&visit.path);
     let name = |path: &Path| path.strip_prefix(package).unwrap_or(path).display().to_string();
@@ -191,13 +191,15 @@ fn follow(
         if let Some(path) = &module.path {
             let path = normalized(&base.join(path));
             let children = directory(&path);
-            visits.push_back(Visit { path, children, compiled, kind: Kind::Module });
+            visits.push_back(Visit { path, children, compiled, kind: VisitKind::Module });
             continue;
         }
         let children = base.join(&module.name);
         let candidates = [base.join(format!("{}.rs", module.name)), children.join("mod.rs")];
         match candidates.into_iter().find(|path| !matches!(read(path), Ok(None))) {
-            Some(path) => visits.push_back(Visit { path, children, compiled, kind: Kind::Module }),
+            Some(path) => {
+                visits.push_back(Visit { path, children, compiled, kind: VisitKind::Module })
+            }
             None if compiled == Compiled::Yes => {
                 tree.missing.push(format!("{}: mod {}", name(&visit.path), module.name));
             }
@@ -220,7 +222,7 @@ fn follow(
         };
         let path = normalized(&path);
         let compiled = visit.compiled.and(include.compiled);
-        let kind = if include.code { Kind::IncludedCode } else { Kind::IncludedData };
+        let kind = if include.code { VisitKind::IncludedCode } else { VisitKind::IncludedData };
         visits.push_back(Visit { children: directory(&path), path, compiled, kind });
     }
 }
@@ -257,7 +259,7 @@ mod tests {
             .map(|(path, text)| {
                 let snapshot = Snapshot {
                     bytes: text.as_bytes().to_vec(),
-                    modified: Moment(0),
+                    modified: FileTime(0),
                     changed: None,
                     device: 0,
                 };
@@ -271,7 +273,7 @@ mod tests {
     }
 
     fn names(tree: &ModuleTree) -> Vec<String> {
-        let name = |file: &SourceFile| {
+        let name = |file: &ModuleFile| {
             let mark = if file.compiled == Compiled::Maybe { "?" } else { "" };
             format!("{}{mark}", file.path.strip_prefix("/p").unwrap().display())
         };

@@ -7,7 +7,7 @@ use proc_macro2::Literal;
 
 /// A text that compiled code carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Text {
+pub struct StringLiteral {
     /// The bytes as they would lie in the program.
     pub bytes: Vec<u8>,
     /// The line in its file, from 1.
@@ -18,10 +18,10 @@ pub struct Text {
 
 /// Shorter texts are in every program by chance, or are compared as numbers: of those with fewer
 /// than 12 bytes 1–4 % are missing from a fresh program and nearly all are in a stale one.
-pub const SHORTEST: usize = 12;
+pub const MIN_LENGTH: usize = 12;
 
 /// With fewer texts a share says nothing.
-pub const FEWEST: usize = 30;
+pub const MIN_COUNT: usize = 30;
 
 /// Macros whose texts are not in a release build, or only with some settings.
 const NOT_CARRIED: &[&str] = &[
@@ -54,7 +54,7 @@ const FORMATS: &[&str] = &[
 
 /// The texts of one literal; in a macro's arguments it may be a format string, and is split
 /// where something would be put in.
-pub fn texts(literal: &Literal, within: Option<&str>) -> Vec<Text> {
+pub fn string_literals(literal: &Literal, within: Option<&str>) -> Vec<StringLiteral> {
     let line = u32::try_from(literal.span().start().line).unwrap_or(0);
     if within.is_some_and(|name| NOT_CARRIED.contains(&name)) {
         return Vec::new();
@@ -69,8 +69,8 @@ pub fn texts(literal: &Literal, within: Option<&str>) -> Vec<Text> {
     let pieces = if within.is_some() { split_format(&bytes) } else { Vec::from([whole]) };
     pieces
         .into_iter()
-        .filter(|piece| piece.len() >= SHORTEST)
-        .map(|piece| Text { bytes: bytes[piece].to_vec(), line, plain })
+        .filter(|piece| piece.len() >= MIN_LENGTH)
+        .map(|piece| StringLiteral { bytes: bytes[piece].to_vec(), line, plain })
         .collect()
 }
 
@@ -112,7 +112,7 @@ fn split_format(bytes: &[u8]) -> Vec<Range<usize>> {
 }
 
 /// As many bytes of a text are searched for at once.
-const LONGEST_BEGINNING: usize = 256;
+const MAX_BEGINNING: usize = 256;
 
 /// Bytes and hits that a search may compare, besides a few for each byte of the program.
 const MAX_COMPARED: usize = 64 << 20;
@@ -129,10 +129,10 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// The share that was found, in percent; `None` below [`FEWEST`] texts.
+    /// The share that was found, in percent; `None` below [`MIN_COUNT`] texts.
     pub fn percent(&self) -> Option<f64> {
         #[allow(clippy::cast_precision_loss, reason = "counts of texts are far below 2^52")]
-        (self.wanted >= FEWEST).then(|| 100.0 * self.found as f64 / self.wanted as f64)
+        (self.wanted >= MIN_COUNT).then(|| 100.0 * self.found as f64 / self.wanted as f64)
     }
 
     /// Whether they are another program's: between releases of one program 92 % and more are
@@ -149,15 +149,15 @@ impl Presence {
 
 /// The texts of a search that are in the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Searched<'a> {
+pub struct StringMatches<'a> {
     found: HashSet<&'a [u8]>,
 }
 
-impl Searched<'_> {
+impl StringMatches<'_> {
     /// How many of those texts are there whose index is wanted, each distinct text counted once.
-    pub fn of(&self, texts: &[&[u8]], is_wanted: impl Fn(usize) -> bool) -> Presence {
+    pub fn of(&self, string_literals: &[&[u8]], is_wanted: impl Fn(usize) -> bool) -> Presence {
         let mut seen: HashSet<&[u8]> = HashSet::new();
-        let wanted = texts.iter().enumerate().filter(|(index, _)| is_wanted(*index));
+        let wanted = string_literals.iter().enumerate().filter(|(index, _)| is_wanted(*index));
         let distinct: Vec<(usize, &[u8])> =
             wanted.map(|(index, text)| (index, *text)).filter(|(_, it)| seen.insert(it)).collect();
         let missing = distinct.iter().filter(|(_, text)| !self.found.contains(text));
@@ -172,11 +172,15 @@ impl Searched<'_> {
 /// # Errors
 ///
 /// In words, when there are too many texts to search for at once.
-pub fn search<'a>(texts: &[&'a [u8]], program: &[u8]) -> Result<Searched<'a>, String> {
+pub fn search<'a>(
+    string_literals: &[&'a [u8]],
+    program: &[u8],
+) -> Result<StringMatches<'a>, String> {
     let mut seen: HashSet<&[u8]> = HashSet::new();
-    let distinct: Vec<&'a [u8]> = texts.iter().copied().filter(|it| seen.insert(it)).collect();
+    let distinct: Vec<&'a [u8]> =
+        string_literals.iter().copied().filter(|it| seen.insert(it)).collect();
     // The automaton takes many times its texts; what is behind their beginnings is compared.
-    let beginnings = distinct.iter().map(|text| &text[..text.len().min(LONGEST_BEGINNING)]);
+    let beginnings = distinct.iter().map(|text| &text[..text.len().min(MAX_BEGINNING)]);
     let automaton = aho_corasick::AhoCorasick::builder()
         .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
         .build(beginnings)
@@ -185,16 +189,16 @@ pub fn search<'a>(texts: &[&'a [u8]], program: &[u8]) -> Result<Searched<'a>, St
     let mut found = HashSet::new();
     for hit in automaton.find_overlapping_iter(program) {
         let text = distinct[hit.pattern().as_usize()];
-        let rest = &text[text.len().min(LONGEST_BEGINNING)..];
+        let rest = &text[text.len().min(MAX_BEGINNING)..];
         let behind = &program[hit.end()..];
-        let is_alike = behind.starts_with(&rest[..rest.len().min(LONGEST_BEGINNING)]);
+        let is_alike = behind.starts_with(&rest[..rest.len().min(MAX_BEGINNING)]);
         let cost = 1 + if is_alike { rest.len() } else { 0 };
         left = left.checked_sub(cost).ok_or("the texts cannot be searched for: all look alike")?;
         if is_alike && behind.starts_with(rest) {
             found.insert(text);
         }
     }
-    Ok(Searched { found })
+    Ok(StringMatches { found })
 }
 
 #[cfg(test)]
@@ -202,8 +206,8 @@ mod tests {
     use super::*;
 
     fn of(source: &str, within: Option<&str>) -> Vec<String> {
-        let texts = texts(&source.parse().unwrap(), within);
-        texts.into_iter().map(|text| String::from_utf8(text.bytes).unwrap()).collect()
+        let string_literals = string_literals(&source.parse().unwrap(), within);
+        string_literals.into_iter().map(|text| String::from_utf8(text.bytes).unwrap()).collect()
     }
 
     #[test]
@@ -226,22 +230,24 @@ mod tests {
         let long: String = (0..20_000).map(|it| format!("{it} ")).collect();
         let long = long.into_bytes();
         let other = [&long[..long.len() - 1], b"x"].concat();
-        let texts: [&[u8]; 2] = [&long, &other];
-        let presence = search(&texts, &[b"..", &long[..], b".."].concat()).unwrap();
-        assert_eq!(presence.of(&texts, |_| true).missing, [1]);
+        let string_literals: [&[u8]; 2] = [&long, &other];
+        let presence = search(&string_literals, &[b"..", &long[..], b".."].concat()).unwrap();
+        assert_eq!(presence.of(&string_literals, |_| true).missing, [1]);
         // Each place begins each of them.
         let alike: Vec<Vec<u8>> =
             (0..2000).map(|it| [&vec![b'x'; 12 + it][..], b"y"].concat()).collect();
-        let mut texts: Vec<&[u8]> = alike.iter().map(Vec::as_slice).collect();
+        let mut string_literals: Vec<&[u8]> = alike.iter().map(Vec::as_slice).collect();
         let short: Vec<Vec<u8>> = (0..500).map(|it| vec![b'x'; 12 + it]).collect();
-        texts.extend(short.iter().map(Vec::as_slice));
-        assert!(search(&texts, &vec![b'x'; 1 << 20]).is_err());
+        string_literals.extend(short.iter().map(Vec::as_slice));
+        assert!(search(&string_literals, &vec![b'x'; 1 << 20]).is_err());
     }
 
     #[test]
     fn counts_each_text_once_and_names_the_missing() {
-        let texts: [&[u8]; 4] = [b"alpha beta", b"gone from here", b"alpha beta", b"pha be"];
-        let presence = search(&texts, b"..alpha beta..").unwrap().of(&texts, |_| true);
+        let string_literals: [&[u8]; 4] =
+            [b"alpha beta", b"gone from here", b"alpha beta", b"pha be"];
+        let presence =
+            search(&string_literals, b"..alpha beta..").unwrap().of(&string_literals, |_| true);
         assert_eq!(presence, Presence { wanted: 3, found: 2, missing: vec![1] });
         assert_eq!(presence.percent(), None);
     }

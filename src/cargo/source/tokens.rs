@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use crate::cargo::source::cfg::{Cfg, Compiled};
 use crate::cargo::source::string_literals;
-use crate::cargo::source::string_literals::Text;
+use crate::cargo::source::string_literals::StringLiteral;
 
 pub mod bodies;
 pub mod depth;
@@ -42,7 +42,7 @@ pub struct Scan {
     /// `include!`, `include_str!` and `include_bytes!`.
     pub includes: Vec<Include>,
     /// The texts that compiled code would carry into the program.
-    pub texts: Vec<Text>,
+    pub string_literals: Vec<StringLiteral>,
     /// The function `main` at the top of the file.
     pub main: Option<MainFunction>,
     /// Whether a macro in this file names modules by a variable, so that the tree may be larger.
@@ -91,7 +91,7 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
     let calls = shapes::calls(stream.clone());
     let macros = shapes::macros(stream.clone());
     let mut scanner = Scanner { cfg, scan: Scan { tokens, calls, macros, ..Scan::default() } };
-    let place = Place {
+    let place = TokenContext {
         compiled: Compiled::Yes,
         inside: &[],
         inside_file_directory: false,
@@ -196,7 +196,7 @@ struct Scanner<'a> {
 
 /// Where in the file a stream of tokens stands.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct TokenContext<'a> {
     compiled: Compiled,
     inside: &'a [String],
     inside_file_directory: bool,
@@ -240,7 +240,7 @@ fn collect(stream: TokenStream, spans: &mut Vec<Span>) {
 }
 
 impl Scanner<'_> {
-    fn walk(&mut self, stream: TokenStream, place: Place<'_>) {
+    fn walk(&mut self, stream: TokenStream, place: TokenContext<'_>) {
         let tokens: Vec<TokenTree> = stream.into_iter().collect();
         let mut place = place;
         let mut attributes = Attributes::default();
@@ -297,7 +297,7 @@ impl Scanner<'_> {
         &mut self,
         tokens: &[TokenTree],
         at: usize,
-        place: Place<'_>,
+        place: TokenContext<'_>,
         attributes: &Attributes,
     ) -> usize {
         let rest = &tokens[at..];
@@ -316,7 +316,7 @@ impl Scanner<'_> {
                         let top = false;
                         self.walk(
                             body.stream(),
-                            Place { inside: &inside, inside_file_directory, top, ..place },
+                            TokenContext { inside: &inside, inside_file_directory, top, ..place },
                         );
                     }
                     TokenTree::Punct(end) if end.as_char() == ';' => {
@@ -383,7 +383,7 @@ impl Scanner<'_> {
                 let compiled = Compiled::Maybe.and(place.compiled);
                 self.walk(
                     body.stream(),
-                    Place { compiled, within: Within::Rules, top: false, ..place },
+                    TokenContext { compiled, within: Within::Rules, top: false, ..place },
                 );
                 4
             }
@@ -394,7 +394,7 @@ impl Scanner<'_> {
                 3
             }
             [TokenTree::Group(group), ..] => {
-                self.walk(group.stream(), Place { top: false, ..place });
+                self.walk(group.stream(), TokenContext { top: false, ..place });
                 1
             }
             [TokenTree::Literal(literal), ..] => {
@@ -404,7 +404,9 @@ impl Scanner<'_> {
                     Within::Rules => return 1,
                 };
                 if place.compiled == Compiled::Yes && !is_pattern(tokens, at) {
-                    self.scan.texts.extend(string_literals::texts(literal, in_macro));
+                    self.scan
+                        .string_literals
+                        .extend(string_literals::string_literals(literal, in_macro));
                 }
                 1
             }
@@ -451,7 +453,7 @@ impl Scanner<'_> {
         (kept.into_iter().collect(), by_feature)
     }
 
-    fn call(&mut self, name: &str, body: &Group, place: Place<'_>) {
+    fn call(&mut self, name: &str, body: &Group, place: TokenContext<'_>) {
         match name {
             "include" | "include_str" | "include_bytes" => self.scan.includes.push(Include {
                 path: include_path(body.stream()),
@@ -463,9 +465,10 @@ impl Scanner<'_> {
             }),
             // Their arguments are names or are gone after compilation.
             "env" | "option_env" | "concat" | "stringify" | "cfg" | "compile_error" => {}
-            name => {
-                self.walk(body.stream(), Place { within: Within::Macro(name), top: false, ..place })
-            }
+            name => self.walk(
+                body.stream(),
+                TokenContext { within: Within::Macro(name), top: false, ..place },
+            ),
         }
     }
 

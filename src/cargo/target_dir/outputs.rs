@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use cargo_metadata::{Package, TargetKind};
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::fs::{entries, is_directory, modified};
-use crate::cargo::workspace::toml_tree::Node;
+use crate::cargo::workspace::toml_tree::TomlNode;
 use crate::cargo::workspace::{Query, Workspace};
 
 /// The binaries of one build: one profile, one target.
@@ -22,14 +22,14 @@ pub struct Outputs {
     /// Why this build was chosen, as a sentence without a full stop.
     pub why: String,
     /// The selected binaries that are there, in cargo's order.
-    pub built: Vec<Output>,
+    pub built: Vec<BuiltBinary>,
     /// The selected binaries that are not there.
     pub missing: Vec<String>,
 }
 
 /// One binary that cargo made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct BuiltBinary {
     /// Its package, as cargo identifies it.
     pub package: cargo_metadata::PackageId,
     /// The name of the binary target.
@@ -45,12 +45,12 @@ pub struct Output {
 ///
 /// # Errors
 /// A package, binary or profile that does not exist, or nothing built.
-pub fn find_outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, Error> {
+pub fn find_outputs(workspace: &Workspace, query: &Query) -> Result<Outputs, WorkspaceError> {
     let bins = selected_bins(workspace, query)?;
     let known = profile_names(workspace);
     let profiles: Vec<String> = match &query.profile {
         Some(name) if known.contains(name) || is_configured(workspace, name) => vec![name.clone()],
-        Some(name) => return Err(Error::NoSuchProfile { name: name.clone(), known }),
+        Some(name) => return Err(WorkspaceError::NoSuchProfile { name: name.clone(), known }),
         None => known.clone(),
     };
 
@@ -113,7 +113,7 @@ pub fn profile_names(workspace: &Workspace) -> Vec<String> {
     let mut names: Vec<String> =
         ["release", "dev", "bench", "test"].iter().map(|name| (*name).to_owned()).collect();
     // Cargo has parsed the manifest before.
-    let manifest = Node::parse(&workspace.manifest.path, &workspace.manifest.text).ok();
+    let manifest = TomlNode::parse(&workspace.manifest.path, &workspace.manifest.text).ok();
     let own = manifest.as_ref().and_then(|node| node.get(["profile"])?.table());
     let mut more: Vec<String> = own.into_iter().flat_map(|table| table.keys().cloned()).collect();
     more.extend(workspace.config.names(&["profile"]));
@@ -172,9 +172,12 @@ fn find(
     for (package, bin) in bins {
         let path = directory.join(format!("{bin}{}", suffix(triple)));
         match modified(&path) {
-            Some(modified) => {
-                built.push(Output { package: package.id.clone(), bin: bin.clone(), path, modified })
-            }
+            Some(modified) => built.push(BuiltBinary {
+                package: package.id.clone(),
+                bin: bin.clone(),
+                path,
+                modified,
+            }),
             None => missing.push(bin.clone()),
         }
     }
@@ -208,7 +211,7 @@ fn suffix(triple: &str) -> &'static str {
 pub fn selected_bins<'a>(
     workspace: &'a Workspace,
     query: &Query,
-) -> Result<Vec<(&'a Package, String)>, Error> {
+) -> Result<Vec<(&'a Package, String)>, WorkspaceError> {
     let mut packages = workspace.selected(query)?;
     let bins_of = |packages: &[&'a Package]| -> Vec<(&'a Package, String)> {
         let bin = |package: &'a Package| {
@@ -223,7 +226,7 @@ pub fn selected_bins<'a>(
     if query.bins.is_empty() {
         let bins = bins_of(&packages);
         return match bins.is_empty() {
-            true => Err(Error::NoBins { packages: names(&packages) }),
+            true => Err(WorkspaceError::NoBins { packages: names(&packages) }),
             false => Ok(bins),
         };
     }
@@ -237,7 +240,7 @@ pub fn selected_bins<'a>(
         let before = bins.len();
         bins.extend(all.iter().filter(|(_, bin)| bin == name).cloned());
         if bins.len() == before {
-            return Err(Error::NoSuchBin {
+            return Err(WorkspaceError::NoSuchBin {
                 name: name.clone(),
                 packages: names(&packages),
                 known: all.into_iter().map(|(_, bin)| bin).collect(),
@@ -254,7 +257,7 @@ fn describe(build: &Outputs) -> String {
     }
 }
 
-fn not_built(workspace: &Workspace, query: &Query, bins: &[(&Package, String)]) -> Error {
+fn not_built(workspace: &Workspace, query: &Query, bins: &[(&Package, String)]) -> WorkspaceError {
     let mut command = String::from("cargo build");
     match query.profile.as_deref() {
         None | Some("release") => command.push_str(" --release"),
@@ -277,7 +280,11 @@ fn not_built(workspace: &Workspace, query: &Query, bins: &[(&Package, String)]) 
     if let Some(profile) = &query.profile {
         within.push(directory_name(profile));
     }
-    Error::NotBuilt { bins: bins.iter().map(|(_, bin)| bin.clone()).collect(), within, command }
+    WorkspaceError::NotBuilt {
+        bins: bins.iter().map(|(_, bin)| bin.clone()).collect(),
+        within,
+        command,
+    }
 }
 
 #[cfg(test)]

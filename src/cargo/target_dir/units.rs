@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cargo::file_time::Moment;
-use crate::cargo::target_dir::{Layout, Output, RawUnit};
+use crate::cargo::file_time::FileTime;
+use crate::cargo::target_dir::{OutputFile, RawUnit, TargetDirLayout};
 use crate::toolchain::dep_info;
 use crate::toolchain::dep_info::{DepInfo, Makefile};
 use crate::toolchain::fingerprint;
@@ -21,7 +21,7 @@ pub struct Unit {
     /// `release`, `x86_64-unknown-linux-musl/release`.
     pub profile: PathBuf,
     /// Where its files were found.
-    pub layout: Layout,
+    pub layout: TargetDirLayout,
     /// The directory with the fingerprint files.
     pub directory: PathBuf,
     /// The name of the fingerprint files.
@@ -33,13 +33,13 @@ pub struct Unit {
     /// The files whose times Cargo would look at, or why they cannot be read.
     pub dep_info: Option<Result<DepInfo, String>>,
     /// What Cargo compares those times with: when the compilation that made it started.
-    pub anchor: Option<Moment>,
+    pub anchor: Option<FileTime>,
     /// Whether Cargo itself set the anchor, as far as one can tell: to when it began.
     pub anchor_is_cargos: bool,
     /// rustc's own list.
     pub makefile: Option<Makefile>,
     /// What it wrote.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<OutputFile>,
 }
 
 /// What a unit is.
@@ -68,7 +68,7 @@ impl Unit {
             }
             _ => raw.anchor,
         };
-        let began_then = |anchor: Moment| {
+        let began_then = |anchor: FileTime| {
             raw.invoked.is_none_or(|invoked| invoked.same_but_for_truncation(anchor))
         };
         Unit {
@@ -115,7 +115,7 @@ impl Unit {
     }
 
     /// Of what it wrote: the metadata of a library, the library, the proc-macro.
-    pub fn metadata_file(&self) -> Option<&Output> {
+    pub fn metadata_file(&self) -> Option<&OutputFile> {
         let with = |wanted: &str| {
             self.outputs.iter().find(|it| it.path.extension().is_some_and(|it| it == wanted))
         };
@@ -123,7 +123,7 @@ impl Unit {
     }
 
     /// Of what a build script's run wrote: what it printed.
-    pub fn printed(&self) -> Option<&Output> {
+    pub fn printed(&self) -> Option<&OutputFile> {
         self.outputs.iter().find(|output| is_printed(output))
     }
 
@@ -131,15 +131,15 @@ impl Unit {
     pub fn out_dir(&self) -> Option<PathBuf> {
         let home = self.printed()?.path.parent()?;
         let home = match self.layout {
-            Layout::Shared => home,
-            Layout::PerUnit => home.parent()?,
+            TargetDirLayout::Shared => home,
+            TargetDirLayout::PerUnit => home.parent()?,
         };
         Some(home.join("out")).filter(|_| self.kind == UnitKind::BuildScriptRun)
     }
 
     /// Of what it wrote: the program.
-    pub fn program(&self) -> Option<&Output> {
-        let is_program = |output: &&Output| {
+    pub fn program(&self) -> Option<&OutputFile> {
+        let is_program = |output: &&OutputFile| {
             output
                 .path
                 .extension()
@@ -152,7 +152,7 @@ impl Unit {
     }
 }
 
-fn is_printed(output: &Output) -> bool {
+fn is_printed(output: &OutputFile) -> bool {
     let name = output.path.file_name().and_then(|name| name.to_str());
     matches!(name, Some("output" | "stdout"))
 }
@@ -219,7 +219,7 @@ mod tests {
             hash: "0123456789abcdef".to_owned(),
             stem: stem.to_owned(),
             profile: "release".into(),
-            layout: Layout::Shared,
+            layout: TargetDirLayout::Shared,
             directory: "d".into(),
             json: format!("{{\"features\":\"[]\",\"deps\":[{}]}}", numbers.join(",")).into_bytes(),
             digest: Some(own.as_bytes().to_vec()),

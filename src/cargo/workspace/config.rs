@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::fs::{TextFile, is_regular, is_there, read_text};
-use crate::cargo::workspace::toml_tree::{Node, Place, Value};
+use crate::cargo::workspace::toml_tree::{TomlNode, TomlPlace, TomlValue};
 
 /// A configuration file larger than this is none.
 const LIMIT: u64 = 4 << 20;
@@ -19,115 +19,115 @@ const DEPTH: u8 = 16;
 
 /// Everything that configures a cargo command, merged.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct CargoConfig {
     /// All files, the nearest to the working directory winning.
-    pub files: Node,
+    pub files: TomlNode,
     /// What `--config` said; it wins over the environment.
-    pub command_line: Node,
+    pub command_line: TomlNode,
     /// The environment that cargo would see.
     pub env: BTreeMap<String, String>,
 }
 
 /// A setting with its place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub struct ConfigValue {
     /// What it says.
-    pub value: Value,
+    pub value: TomlValue,
     /// Where it says so.
-    pub from: Source,
+    pub from: ValueSource,
 }
 
 /// What decides a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ValueSource {
     /// A configuration file or `--config`.
-    Place(Place),
+    File(TomlPlace),
     /// An environment variable.
     Env(String),
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            files: Node::empty(Place::CommandLine),
-            command_line: Node::empty(Place::CommandLine),
+impl Default for CargoConfig {
+    fn default() -> CargoConfig {
+        CargoConfig {
+            files: TomlNode::empty(TomlPlace::CommandLine),
+            command_line: TomlNode::empty(TomlPlace::CommandLine),
             env: BTreeMap::new(),
         }
     }
 }
 
-impl Config {
+impl CargoConfig {
     /// Reads every file that cargo would read when started in `cwd` with `env`, and the
     /// `--config` arguments. Errors: a file that is not TOML, or that may not be read.
     pub fn load(
         cwd: &Path,
         env: &BTreeMap<String, String>,
         arguments: &[String],
-    ) -> Result<Config, Error> {
-        let mut files = Node::empty(Place::CommandLine);
+    ) -> Result<CargoConfig, WorkspaceError> {
+        let mut files = TomlNode::empty(TomlPlace::CommandLine);
         // The farthest first, so that each nearer file is laid over it.
         let mut paths = config_files(cwd, env);
         paths.reverse();
         for path in paths {
             files.overlay(load_file(&path, 0)?);
         }
-        let mut command_line = Node::empty(Place::CommandLine);
+        let mut command_line = TomlNode::empty(TomlPlace::CommandLine);
         for argument in arguments {
             // Cargo takes an argument for a file when there is one of that name.
             let path = cwd.join(argument);
             let node = match is_regular(&path) {
                 true => load_file(&path, 0)?,
-                false => Node::parse_argument(argument)?,
+                false => TomlNode::parse_argument(argument)?,
             };
             command_line.overlay(node);
         }
-        Ok(Config { files, command_line, env: env.clone() })
+        Ok(CargoConfig { files, command_line, env: env.clone() })
     }
 
     /// The setting under a path of keys: `--config`, then the environment, then the files.
-    pub fn get(&self, keys: &[&str]) -> Option<Setting> {
+    pub fn get(&self, keys: &[&str]) -> Option<ConfigValue> {
         self.get_from(keys, &env_name(keys))
     }
 
     /// As `get`, where the environment's variable has another name than its keys suggest.
-    pub fn get_from(&self, keys: &[&str], variable: &str) -> Option<Setting> {
-        let place = |node: &Node| Setting {
+    pub fn get_from(&self, keys: &[&str], variable: &str) -> Option<ConfigValue> {
+        let place = |node: &TomlNode| ConfigValue {
             value: node.value.clone(),
-            from: Source::Place(node.place.clone()),
+            from: ValueSource::File(node.place.clone()),
         };
         if let Some(node) = self.command_line.get(keys.iter().copied()) {
             return Some(place(node));
         }
         if let Some(text) = self.env.get(variable) {
-            let from = Source::Env(variable.to_owned());
-            return Some(Setting { value: from_env(text), from });
+            let from = ValueSource::Env(variable.to_owned());
+            return Some(ConfigValue { value: from_env(text), from });
         }
         self.files.get(keys.iter().copied()).map(place)
     }
 
     /// A list of words under a path of keys. Unlike everything else, lists of all sources are
     /// joined: files, then the environment, then `--config`.
-    pub fn words(&self, keys: &[&str]) -> Vec<(String, Source)> {
-        let from_node = |node: Option<&Node>| -> Vec<(String, Source)> {
+    pub fn words(&self, keys: &[&str]) -> Vec<(String, ValueSource)> {
+        let from_node = |node: Option<&TomlNode>| -> Vec<(String, ValueSource)> {
             let Some(node) = node else { return Vec::new() };
             match &node.value {
-                Value::Array(nodes) => nodes
+                TomlValue::Array(nodes) => nodes
                     .iter()
                     .filter_map(|node| {
-                        Some((node.string()?.to_owned(), Source::Place(node.place.clone())))
+                        Some((node.string()?.to_owned(), ValueSource::File(node.place.clone())))
                     })
                     .collect(),
                 _ => node
                     .words()
                     .into_iter()
-                    .map(|word| (word, Source::Place(node.place.clone())))
+                    .map(|word| (word, ValueSource::File(node.place.clone())))
                     .collect(),
             }
         };
         let name = env_name(keys);
         let mut words = from_node(self.files.get(keys.iter().copied()));
         words.extend(self.env.get(&name).into_iter().flat_map(|text| {
-            text.split_whitespace().map(|word| (word.to_owned(), Source::Env(name.clone())))
+            text.split_whitespace().map(|word| (word.to_owned(), ValueSource::Env(name.clone())))
         }));
         words.extend(from_node(self.command_line.get(keys.iter().copied())));
         words
@@ -161,11 +161,11 @@ pub fn env_name(keys: &[&str]) -> String {
 }
 
 /// A value as cargo reads it from the environment.
-fn from_env(text: &str) -> Value {
+fn from_env(text: &str) -> TomlValue {
     match text {
-        "true" => Value::Boolean(true),
-        "false" => Value::Boolean(false),
-        _ => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer),
+        "true" => TomlValue::Boolean(true),
+        "false" => TomlValue::Boolean(false),
+        _ => text.parse().map_or_else(|_| TomlValue::String(text.to_owned()), TomlValue::Integer),
     }
 }
 
@@ -196,8 +196,8 @@ fn config_files(cwd: &Path, env: &BTreeMap<String, String>) -> Vec<PathBuf> {
 
 /// One file with what it includes; the file itself wins over its includes, and a later include
 /// over an earlier one.
-fn load_file(path: &Path, depth: u8) -> Result<Node, Error> {
-    let toml = |line, message: &str| Error::Toml {
+fn load_file(path: &Path, depth: u8) -> Result<TomlNode, WorkspaceError> {
+    let toml = |line, message: &str| WorkspaceError::Toml {
         path: path.to_owned(),
         line,
         message: message.to_owned(),
@@ -205,21 +205,23 @@ fn load_file(path: &Path, depth: u8) -> Result<Node, Error> {
     let Some(TextFile { text, .. }) = read_text(path, "configuration of cargo", LIMIT)? else {
         return Err(toml(1, "no such file, although a configuration of cargo includes it"));
     };
-    let own = Node::parse(path, &text)?;
+    let own = TomlNode::parse(path, &text)?;
     let Some(include) = own.get(["include"]) else { return Ok(own) };
     if depth == DEPTH {
         return Err(toml(1, "the files that this one includes include each other"));
     }
     let one = [include.clone()];
-    let entries: &[Node] = match &include.value {
-        Value::Array(nodes) => nodes,
+    let entries: &[TomlNode] = match &include.value {
+        TomlValue::Array(nodes) => nodes,
         _ => &one,
     };
     let directory = path.parent().unwrap_or(Path::new(""));
-    let mut merged = Node::empty(own.place.clone());
+    let mut merged = TomlNode::empty(own.place.clone());
     for entry in entries {
-        let optional =
-            matches!(entry.get(["optional"]).map(|node| &node.value), Some(Value::Boolean(true)));
+        let optional = matches!(
+            entry.get(["optional"]).map(|node| &node.value),
+            Some(TomlValue::Boolean(true))
+        );
         let Some(name) = entry.string().or_else(|| entry.get(["path"])?.string()) else { continue };
         let included = directory.join(name);
         if optional && !is_there(&included) {
@@ -255,13 +257,13 @@ mod tests {
         let load = |pairs: &[(&str, &str)], arguments: &[String]| {
             let mut env = env(pairs);
             env.insert("CARGO_HOME".into(), home.clone());
-            Config::load(&root.join("a"), &env, arguments).unwrap()
+            CargoConfig::load(&root.join("a"), &env, arguments).unwrap()
         };
         let target =
-            |config: &Config| config.get(&["build", "target"]).map(|setting| setting.value);
-        let text = |text: &str| Some(Value::String(text.into()));
+            |config: &CargoConfig| config.get(&["build", "target"]).map(|setting| setting.value);
+        let text = |text: &str| Some(TomlValue::String(text.into()));
         assert_eq!(target(&load(&[], &[])), text("near"));
-        assert_eq!(load(&[], &[]).get(&["build", "jobs"]).unwrap().value, Value::Integer(7));
+        assert_eq!(load(&[], &[]).get(&["build", "jobs"]).unwrap().value, TomlValue::Integer(7));
         let environment = [("CARGO_BUILD_TARGET", "env")];
         assert_eq!(target(&load(&environment, &[])), text("env"));
         let argument = ["build.target = \"cli\"".to_owned()];
@@ -273,7 +275,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path().join(".cargo/config.toml"), "[build]\nrustflags = [\"-a\"]\n");
         let env = env(&[("CARGO_BUILD_RUSTFLAGS", "-b -c"), ("CARGO_HOME", "/nowhere")]);
-        let config = Config::load(dir.path(), &env, &[]).unwrap();
+        let config = CargoConfig::load(dir.path(), &env, &[]).unwrap();
         let words: Vec<String> =
             config.words(&["build", "rustflags"]).into_iter().map(|(word, _)| word).collect();
         assert_eq!(words, ["-a", "-b", "-c"]);
@@ -291,11 +293,14 @@ mod tests {
         write(root.join(".cargo/one.toml"), "[build]\njobs = 2\ntarget = \"one\"\n");
         write(root.join(".cargo/two.toml"), "[build]\ntarget = \"two\"\n");
         let env = env(&[("CARGO_HOME", "/nowhere")]);
-        let config = Config::load(root, &env, &[]).unwrap();
-        assert_eq!(config.get(&["build", "jobs"]).unwrap().value, Value::Integer(1));
-        assert_eq!(config.get(&["build", "target"]).unwrap().value, Value::String("two".into()));
+        let config = CargoConfig::load(root, &env, &[]).unwrap();
+        assert_eq!(config.get(&["build", "jobs"]).unwrap().value, TomlValue::Integer(1));
+        assert_eq!(
+            config.get(&["build", "target"]).unwrap().value,
+            TomlValue::String("two".into())
+        );
         write(root.join(".cargo/two.toml"), "include = \"config.toml\"\n");
-        assert!(matches!(Config::load(root, &env, &[]), Err(Error::Toml { .. })));
+        assert!(matches!(CargoConfig::load(root, &env, &[]), Err(WorkspaceError::Toml { .. })));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cargo::workspace::Asked;
+use crate::cargo::workspace::RequestedFeatures;
 
 /// The features that a manifest declares, each with what it turns on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,15 +31,20 @@ impl Declared {
 
     /// The features that a package of this name gets by the words that were typed, when no other
     /// package turns on more in it.
-    pub fn wanted<'a>(&'a self, package: &str, asked: &'a Asked) -> BTreeSet<&'a str> {
-        if asked.all_features {
+    pub fn wanted<'a>(
+        &'a self,
+        package: &str,
+        requested_features: &'a RequestedFeatures,
+    ) -> BTreeSet<&'a str> {
+        if requested_features.all_features {
             return self.features.keys().map(String::as_str).collect();
         }
-        let own = asked.features.iter().filter_map(|word| match word.split_once('/') {
-            Some((of, feature)) => (of == package).then_some(feature),
-            None => Some(word.as_str()),
-        });
-        let default = (!asked.no_default_features).then_some("default");
+        let own =
+            requested_features.features.iter().filter_map(|word| match word.split_once('/') {
+                Some((of, feature)) => (of == package).then_some(feature),
+                None => Some(word.as_str()),
+            });
+        let default = (!requested_features.no_default_features).then_some("default");
         self.closure(default.into_iter().chain(own))
     }
 
@@ -71,8 +76,8 @@ mod tests {
 
     fn wanted(features: &[&str], all_features: bool, no_default_features: bool) -> String {
         let features = features.iter().map(|it| (*it).to_owned()).collect();
-        let asked = Asked { features, all_features, no_default_features };
-        declared().wanted("app", &asked).into_iter().collect::<Vec<_>>().join(" ")
+        let requested_features = RequestedFeatures { features, all_features, no_default_features };
+        declared().wanted("app", &requested_features).into_iter().collect::<Vec<_>>().join(" ")
     }
 
     #[test]

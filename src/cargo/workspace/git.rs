@@ -22,7 +22,7 @@ const LIMIT: u64 = 64 << 20;
 
 /// What of a work tree belongs to a program, by paths relative to the directory that is asked.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tree<'a> {
+pub struct WorkTree<'a> {
     /// Files that the program is made from: one that no commit holds makes the tree dirty, ignored
     /// or not.
     pub sources: &'a [&'a str],
@@ -32,7 +32,7 @@ pub struct Tree<'a> {
 
 /// The work tree that holds the directory; `None` outside of one, or in one without a commit.
 /// Where there is no `git`, as in most images, `.git` itself is read.
-pub fn git(directory: &Path, tree: Tree<'_>) -> Option<Git> {
+pub fn git(directory: &Path, tree: WorkTree<'_>) -> Option<Git> {
     let commit = ask(directory, &["rev-parse", "--verify", "-q", "HEAD"]);
     let Some(commit) = commit.map(trimmed).filter(|commit| is_commit(commit)) else {
         return Some(Git { commit: commit_of_files(directory)?, dirty: None, remote: None });
@@ -54,7 +54,7 @@ pub fn tracked_files(directory: &Path) -> Option<std::collections::BTreeSet<Stri
 
 /// Whether something of the directory, or of the crates beside it in the same repository, is in no
 /// commit.
-fn is_dirty(directory: &Path, tree: Tree<'_>) -> Option<bool> {
+fn is_dirty(directory: &Path, tree: WorkTree<'_>) -> Option<bool> {
     let prefix = ask(directory, &["rev-parse", "--show-prefix"]).map(trimmed)?;
     // From the work tree's root, as git names files; none for what lies outside of it.
     let from_root = |path: &str| -> Option<String> {
@@ -215,22 +215,22 @@ mod tests {
         // Without git there is nothing to ask; the tests of the whole program say so.
         let Some((_home, rust)) = repository() else { return };
         let sources = ["src/main.rs", "../shared/Cargo.toml", "../shared/lib.rs"];
-        let tree = Tree { sources: &sources, generated: &["out/target"] };
-        let dirty = |tree: Tree<'_>| git(&rust, tree).unwrap().dirty.unwrap();
+        let tree = WorkTree { sources: &sources, generated: &["out/target"] };
+        let dirty = |tree: WorkTree<'_>| git(&rust, tree).unwrap().dirty.unwrap();
         assert!(!dirty(tree));
         // Nobody's sources are ignored files; cargo's output is no change.
         std::fs::write(rust.join("notes"), "1").unwrap();
         std::fs::create_dir_all(rust.join("out/target/release")).unwrap();
         std::fs::write(rust.join("out/target/release/app"), "1").unwrap();
         assert!(!dirty(tree));
-        assert!(dirty(Tree { generated: &[], ..tree }));
+        assert!(dirty(WorkTree { generated: &[], ..tree }));
         // A source that is ignored is in no commit.
-        assert!(dirty(Tree { sources: &["src/main.rs", "src/made.rs"], ..tree }));
+        assert!(dirty(WorkTree { sources: &["src/main.rs", "src/made.rs"], ..tree }));
         // A crate beside the workspace is as much part of the program.
         std::fs::write(rust.join("../shared/lib.rs"), "2").unwrap();
         assert!(dirty(tree));
-        assert!(!dirty(Tree { sources: &["src/main.rs"], ..tree }));
-        assert!(!dirty(Tree { sources: &["../../elsewhere/Cargo.toml"], ..tree }));
+        assert!(!dirty(WorkTree { sources: &["src/main.rs"], ..tree }));
+        assert!(!dirty(WorkTree { sources: &["../../elsewhere/Cargo.toml"], ..tree }));
     }
 
     #[test]

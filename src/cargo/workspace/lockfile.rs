@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cargo::workspace::toml_tree::{Node, Value};
+use crate::cargo::workspace::toml_tree::{TomlNode, TomlValue};
 
 /// One package of the lockfile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,11 +19,11 @@ pub struct Locked {
 
 /// Reads a lockfile of any version. Errors: the text is no TOML.
 pub fn parse(path: &Path, text: &str) -> Result<Vec<Locked>, String> {
-    let node = Node::parse(path, text).map_err(|error| error.to_string())?;
-    let Some(Value::Array(entries)) = node.get(["package"]).map(|node| &node.value) else {
+    let node = TomlNode::parse(path, text).map_err(|error| error.to_string())?;
+    let Some(TomlValue::Array(entries)) = node.get(["package"]).map(|node| &node.value) else {
         return Ok(Vec::new());
     };
-    let text = |entry: &Node, key: &str| entry.get([key])?.string().map(str::to_owned);
+    let text = |entry: &TomlNode, key: &str| entry.get([key])?.string().map(str::to_owned);
     let mut packages: Vec<Locked> = entries
         .iter()
         .filter_map(|entry| {

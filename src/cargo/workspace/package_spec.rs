@@ -5,7 +5,7 @@
 
 /// A package as an override sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unit {
+pub struct OverriddenPackage {
     /// Package name.
     pub name: String,
     /// Package version; `None` where only a dependency's name is known.
@@ -19,7 +19,7 @@ pub struct Unit {
 }
 
 /// Whether a specification means this package.
-pub fn matches(spec: &str, unit: &Unit) -> bool {
+pub fn matches(spec: &str, unit: &OverriddenPackage) -> bool {
     let Some((url, fragment)) = address(spec) else { return names(spec, unit) };
     let Some((own_url, _)) = unit.id.as_deref().and_then(address) else { return false };
     let (kind, place) = kind(url);
@@ -54,7 +54,7 @@ fn address(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// `name`, `name@version` or `name:version`.
-fn names(spec: &str, unit: &Unit) -> bool {
+fn names(spec: &str, unit: &OverriddenPackage) -> bool {
     match spec.split_once(['@', ':']) {
         Some((name, version)) => name == unit.name && version_matches(version, unit),
         None => spec == unit.name,
@@ -62,7 +62,7 @@ fn names(spec: &str, unit: &Unit) -> bool {
 }
 
 /// A version may be given in part: `1`, `1.2`. A package whose version is unknown matches none.
-fn version_matches(wanted: &str, unit: &Unit) -> bool {
+fn version_matches(wanted: &str, unit: &OverriddenPackage) -> bool {
     let Some(version) = &unit.version else { return false };
     version == wanted
         || (!wanted.contains('-')
@@ -75,8 +75,8 @@ fn version_matches(wanted: &str, unit: &Unit) -> bool {
 mod tests {
     use super::*;
 
-    fn unit(id: &str) -> Unit {
-        Unit {
+    fn unit(id: &str) -> OverriddenPackage {
+        OverriddenPackage {
             name: "serde".into(),
             version: Some("1.2.3".into()),
             id: Some(id.into()),

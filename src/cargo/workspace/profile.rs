@@ -13,50 +13,50 @@ pub struct Profile {
     /// `dev`, `release`, `test`, `bench`, or its own name.
     pub name: String,
     /// `panic`; what `immediate-abort` makes is an abort too.
-    pub panic: Setting<PanicStrategy>,
+    pub panic: ProfileSetting<PanicStrategy>,
     /// `strip`, with cargo's own stripping of std's debug information already applied.
-    pub strip: Setting<Strip>,
+    pub strip: ProfileSetting<Strip>,
     /// `debug`.
-    pub debug: Setting<DebugLevel>,
+    pub debug: ProfileSetting<DebugLevel>,
     /// `split-debuginfo`: `off`, `packed`, `unpacked`; `None` is the target's own default.
-    pub split_debuginfo: Setting<Option<String>>,
+    pub split_debuginfo: ProfileSetting<Option<String>>,
     /// `lto`.
-    pub lto: Setting<Lto>,
+    pub lto: ProfileSetting<Lto>,
     /// `opt-level`: `0` to `3`, `s`, `z`.
-    pub opt_level: Setting<String>,
+    pub opt_level: ProfileSetting<String>,
     /// `debug-assertions`.
-    pub debug_assertions: Setting<bool>,
+    pub debug_assertions: ProfileSetting<bool>,
     /// `overflow-checks`.
-    pub overflow_checks: Setting<bool>,
+    pub overflow_checks: ProfileSetting<bool>,
     /// `rpath`.
-    pub rpath: Setting<bool>,
+    pub rpath: ProfileSetting<bool>,
     /// `codegen-units`; `None` is rustc's own choice.
-    pub codegen_units: Setting<Option<u64>>,
+    pub codegen_units: ProfileSetting<Option<u64>>,
     /// `incremental`.
-    pub incremental: Setting<bool>,
+    pub incremental: ProfileSetting<bool>,
     /// Keys of the profile that are not known: any of them may change any of the settings.
     pub unknown_keys: Vec<String>,
 }
 
 /// A value and what decides it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting<T> {
+pub struct ProfileSetting<T> {
     /// The value.
     pub value: T,
     /// What decides it.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
-impl<T> Setting<T> {
+impl<T> ProfileSetting<T> {
     /// A value that nobody asked for.
-    pub fn default(value: T) -> Setting<T> {
-        Setting { value, origin: Origin::Default }
+    pub fn default(value: T) -> ProfileSetting<T> {
+        ProfileSetting { value, origin: SettingOrigin::Default }
     }
 }
 
 /// What decides a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// Cargo's or rustc's own default.
     Default,
     /// Nothing that could be read: the value is cargo's default for the likelier case, and why it
@@ -80,19 +80,19 @@ pub enum Origin {
         /// `-C panic=abort`.
         flag: String,
         /// Where the flag stands.
-        from: Box<Origin>,
+        from: Box<SettingOrigin>,
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Default => f.write_str("the default"),
-            Origin::Assumed(why) => write!(f, "an assumption ({why})"),
-            Origin::File { path, line, key } => write!(f, "`{key}` in {path}:{line}"),
-            Origin::Env(name) => write!(f, "the environment's `{name}`"),
-            Origin::Argument(key) => write!(f, "`--config {key}`"),
-            Origin::RustFlag { flag, from } => write!(f, "`{flag}` from {from}"),
+            SettingOrigin::Default => f.write_str("the default"),
+            SettingOrigin::Assumed(why) => write!(f, "an assumption ({why})"),
+            SettingOrigin::File { path, line, key } => write!(f, "`{key}` in {path}:{line}"),
+            SettingOrigin::Env(name) => write!(f, "the environment's `{name}`"),
+            SettingOrigin::Argument(key) => write!(f, "`--config {key}`"),
+            SettingOrigin::RustFlag { flag, from } => write!(f, "`{flag}` from {from}"),
         }
     }
 }
@@ -173,12 +173,12 @@ impl Profile {
     pub fn dev() -> Profile {
         Profile {
             name: "dev".to_owned(),
-            opt_level: Setting::default("0".to_owned()),
-            debug: Setting::default(DebugLevel::Full),
-            strip: Setting::default(Strip::None),
-            debug_assertions: Setting::default(true),
-            overflow_checks: Setting::default(true),
-            incremental: Setting::default(true),
+            opt_level: ProfileSetting::default("0".to_owned()),
+            debug: ProfileSetting::default(DebugLevel::Full),
+            strip: ProfileSetting::default(Strip::None),
+            debug_assertions: ProfileSetting::default(true),
+            overflow_checks: ProfileSetting::default(true),
+            incremental: ProfileSetting::default(true),
             ..Profile::release()
         }
     }
@@ -187,17 +187,17 @@ impl Profile {
     pub fn release() -> Profile {
         Profile {
             name: "release".to_owned(),
-            panic: Setting::default(PanicStrategy::Unwind),
-            strip: Setting::default(Strip::DebugInfo),
-            debug: Setting::default(DebugLevel::None),
-            split_debuginfo: Setting::default(None),
-            lto: Setting::default(Lto::Local),
-            opt_level: Setting::default("3".to_owned()),
-            debug_assertions: Setting::default(false),
-            overflow_checks: Setting::default(false),
-            rpath: Setting::default(false),
-            codegen_units: Setting::default(None),
-            incremental: Setting::default(false),
+            panic: ProfileSetting::default(PanicStrategy::Unwind),
+            strip: ProfileSetting::default(Strip::DebugInfo),
+            debug: ProfileSetting::default(DebugLevel::None),
+            split_debuginfo: ProfileSetting::default(None),
+            lto: ProfileSetting::default(Lto::Local),
+            opt_level: ProfileSetting::default("3".to_owned()),
+            debug_assertions: ProfileSetting::default(false),
+            overflow_checks: ProfileSetting::default(false),
+            rpath: ProfileSetting::default(false),
+            codegen_units: ProfileSetting::default(None),
+            incremental: ProfileSetting::default(false),
             unknown_keys: Vec::new(),
         }
     }

@@ -25,14 +25,14 @@ pub struct Query {
     /// Cargo's own `--config KEY=VALUE` or file.
     pub config: Vec<String>,
     /// The features that were asked for.
-    pub asked: Asked,
+    pub requested_features: RequestedFeatures,
     /// The user had cargo build this checkout, so that what it names has been executed anyway.
     pub is_trusted: bool,
 }
 
 /// The words that decide features.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedFeatures {
     /// `--features`, one word an entry: `tls`, `app/tls`.
     pub features: Vec<String>,
     /// `--all-features`.
@@ -41,10 +41,10 @@ pub struct Asked {
     pub no_default_features: bool,
 }
 
-impl Asked {
+impl RequestedFeatures {
     /// Whether anything was asked for; otherwise the features are cargo's defaults.
     pub fn is_explicit(&self) -> bool {
-        *self != Asked::default()
+        *self != RequestedFeatures::default()
     }
 
     /// The same, as it would be typed again.

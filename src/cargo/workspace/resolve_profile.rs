@@ -3,20 +3,22 @@
 use std::collections::BTreeSet;
 
 use crate::binary::PanicStrategy;
-use crate::cargo::workspace::config::Config;
-use crate::cargo::workspace::config::{Source, env_name};
+use crate::cargo::workspace::config::CargoConfig;
+use crate::cargo::workspace::config::{ValueSource, env_name};
 use crate::cargo::workspace::package_spec;
-use crate::cargo::workspace::package_spec::Unit;
-use crate::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
-use crate::cargo::workspace::toml_tree::{Node, Place, Value};
+use crate::cargo::workspace::package_spec::OverriddenPackage;
+use crate::cargo::workspace::profile::{
+    DebugLevel, Lto, Profile, ProfileSetting, SettingOrigin, Strip,
+};
+use crate::cargo::workspace::toml_tree::{TomlNode, TomlPlace, TomlValue};
 
 /// What a profile is resolved from.
 #[derive(Debug, Clone, Copy)]
-pub struct Sources<'a> {
+pub struct ProfileSources<'a> {
     /// The manifest at the workspace's root.
-    pub manifest: &'a Node,
+    pub manifest: &'a TomlNode,
     /// Cargo's configuration.
-    pub config: &'a Config,
+    pub config: &'a CargoConfig,
     /// The triple that is built for.
     pub triple: &'a str,
     /// Paths below it are shown relative to it.
@@ -52,10 +54,10 @@ const CHAIN: usize = 64;
 
 /// Resolves the profile of one binary. What cargo would refuse is noted and passed over.
 pub fn resolve(
-    sources: Sources<'_>,
+    sources: ProfileSources<'_>,
     name: &str,
-    unit: &Unit,
-    dependencies: &[Unit],
+    unit: &OverriddenPackage,
+    dependencies: &[OverriddenPackage],
     notes: &mut Vec<String>,
 ) -> Profile {
     let chain = chain(sources, name, notes);
@@ -86,36 +88,36 @@ pub fn resolve(
         profile.split_debuginfo.value = Some("unpacked".to_owned());
     }
 
-    let mut asked = Setting::default(None);
+    let mut asked = ProfileSetting::default(None);
     layers.set(&mut asked, "strip", |value| strip(value).map(Some), &mut note);
     profile.strip = match asked.value {
-        Some(value) => Setting { value, origin: asked.origin },
+        Some(value) => ProfileSetting { value, origin: asked.origin },
         // Since 1.77: std comes with debug information that nobody asked for, so cargo removes it
         // unless this package or one it is linked from wants its own.
         None if has_debug || dependencies.iter().any(|unit| wants_debug(sources, &chain, unit)) => {
-            Setting::default(Strip::None)
+            ProfileSetting::default(Strip::None)
         }
         // A dependency that is only a name may be another version or run on the host.
         None if dependencies.iter().any(|unit| unit.version.is_none())
             && some_override_sets_debug(sources, name) =>
         {
             let why = "without a dependency graph it is not known whom overrides of `debug` mean";
-            Setting { value: Strip::DebugInfo, origin: Origin::Assumed(why) }
+            ProfileSetting { value: Strip::DebugInfo, origin: SettingOrigin::Assumed(why) }
         }
-        None => Setting::default(Strip::DebugInfo),
+        None => ProfileSetting::default(Strip::DebugInfo),
     };
     profile
 }
 
 /// The settings that an override of any package changes.
-pub fn overridden(sources: Sources<'_>, name: &str) -> Vec<String> {
+pub fn overridden(sources: ProfileSources<'_>, name: &str) -> Vec<String> {
     let mut keys = Vec::new();
     for name in chain(sources, name, &mut Vec::new()) {
         let config = [&sources.config.files, &sources.config.command_line];
         for source in config.into_iter().chain([sources.manifest]) {
-            let packages = source.get(["profile", &name, "package"]).and_then(Node::table);
+            let packages = source.get(["profile", &name, "package"]).and_then(TomlNode::table);
             let tables = packages.into_iter().flat_map(|table| table.values());
-            keys.extend(tables.filter_map(Node::table).flat_map(|table| table.keys().cloned()));
+            keys.extend(tables.filter_map(TomlNode::table).flat_map(|table| table.keys().cloned()));
         }
     }
     keys.sort();
@@ -123,7 +125,7 @@ pub fn overridden(sources: Sources<'_>, name: &str) -> Vec<String> {
     keys
 }
 
-fn some_override_sets_debug(sources: Sources<'_>, name: &str) -> bool {
+fn some_override_sets_debug(sources: ProfileSources<'_>, name: &str) -> bool {
     let on_the_host =
         |name: &String| lookup(sources, &["profile", name, "build-override", "debug"]).is_some();
     overridden(sources, name).iter().any(|key| key == "debug")
@@ -131,7 +133,7 @@ fn some_override_sets_debug(sources: Sources<'_>, name: &str) -> bool {
 }
 
 /// A profile and its ancestors, itself first.
-fn chain(sources: Sources<'_>, name: &str, notes: &mut Vec<String>) -> Vec<String> {
+fn chain(sources: ProfileSources<'_>, name: &str, notes: &mut Vec<String>) -> Vec<String> {
     let mut chain = vec![name.to_owned()];
     while let Some(last) = chain.last() {
         if last == "dev" || last == "release" {
@@ -158,23 +160,23 @@ fn chain(sources: Sources<'_>, name: &str, notes: &mut Vec<String>) -> Vec<Strin
 
 /// The layers that may set a key for one package.
 struct Layers<'a> {
-    sources: Sources<'a>,
+    sources: ProfileSources<'a>,
     chain: &'a [String],
-    unit: &'a Unit,
+    unit: &'a OverriddenPackage,
 }
 
 impl Layers<'_> {
     /// Sets `setting` to what the highest layer says, if any says something.
     fn set<T>(
         &self,
-        setting: &mut Setting<T>,
+        setting: &mut ProfileSetting<T>,
         key: &str,
-        read: impl Fn(&Value) -> Option<T>,
+        read: impl Fn(&TomlValue) -> Option<T>,
         note: &mut dyn FnMut(String),
     ) {
         let Some((value, origin)) = self.find(key) else { return };
         match read(&value) {
-            Some(value) => *setting = Setting { value, origin },
+            Some(value) => *setting = ProfileSetting { value, origin },
             None => note(format!("{origin}: cargo knows no such value")),
         }
     }
@@ -182,7 +184,7 @@ impl Layers<'_> {
     /// The highest layer's word on a key: an override of the package by its specification, then
     /// of all that are no members, then of what runs on the host, then the profile itself; in
     /// each the profile before the one it inherits from.
-    fn find(&self, key: &str) -> Option<(Value, Origin)> {
+    fn find(&self, key: &str) -> Option<(TomlValue, SettingOrigin)> {
         let overrides = self.overrides();
         for table in &overrides {
             let found = self.chain.iter().find_map(|name| {
@@ -212,7 +214,8 @@ impl Layers<'_> {
         {
             let mut keys = vec!["profile", name.as_str()];
             keys.extend(table.iter().map(String::as_str));
-            let manifest = self.sources.manifest.get(keys.iter().copied()).and_then(Node::table);
+            let manifest =
+                self.sources.manifest.get(keys.iter().copied()).and_then(TomlNode::table);
             let in_files = manifest.into_iter().flat_map(|table| table.keys().cloned());
             unknown.extend(in_files.chain(self.sources.config.names(&keys)));
             // A variable has no table to be listed in.
@@ -236,7 +239,7 @@ impl Layers<'_> {
         let mut specs: Vec<String> = Vec::new();
         for name in self.chain {
             let keys = ["profile", name.as_str(), "package"];
-            let manifest = self.sources.manifest.get(keys).and_then(Node::table);
+            let manifest = self.sources.manifest.get(keys).and_then(TomlNode::table);
             specs.extend(manifest.into_iter().flat_map(|table| table.keys().cloned()));
             specs.extend(self.sources.config.names(&keys));
         }
@@ -256,7 +259,7 @@ impl Layers<'_> {
 }
 
 /// Whether a dependency is compiled with debug information of its own.
-fn wants_debug(sources: Sources<'_>, chain: &[String], unit: &Unit) -> bool {
+fn wants_debug(sources: ProfileSources<'_>, chain: &[String], unit: &OverriddenPackage) -> bool {
     let layers = Layers { sources, chain, unit };
     let found = layers.find("debug").and_then(|(value, _)| debug(&value));
     let default = match chain.last().map(String::as_str) {
@@ -283,29 +286,32 @@ fn overridden_debug(layers: &Layers<'_>) -> Option<DebugLevel> {
 }
 
 /// `CARGO_INCREMENTAL` and `build.incremental` rule over every profile.
-fn incremental_override(sources: Sources<'_>, incremental: &mut Setting<bool>) {
+fn incremental_override(sources: ProfileSources<'_>, incremental: &mut ProfileSetting<bool>) {
     if let Some(text) = sources.config.env.get("CARGO_INCREMENTAL") {
-        let origin = Origin::Env("CARGO_INCREMENTAL".to_owned());
-        *incremental = Setting { value: text == "1", origin };
-    } else if let Some((Value::Boolean(value), origin)) =
+        let origin = SettingOrigin::Env("CARGO_INCREMENTAL".to_owned());
+        *incremental = ProfileSetting { value: text == "1", origin };
+    } else if let Some((TomlValue::Boolean(value), origin)) =
         configured(sources, &["build", "incremental"])
     {
-        *incremental = Setting { value, origin };
+        *incremental = ProfileSetting { value, origin };
     }
 }
 
 /// A key in the configuration, else in the manifest.
-fn lookup(sources: Sources<'_>, keys: &[&str]) -> Option<(Value, Origin)> {
+fn lookup(sources: ProfileSources<'_>, keys: &[&str]) -> Option<(TomlValue, SettingOrigin)> {
     configured(sources, keys).or_else(|| {
         let node = sources.manifest.get(keys.iter().copied())?;
-        Some((node.value.clone(), origin(sources, Source::Place(node.place.clone()), keys)))
+        Some((node.value.clone(), origin(sources, ValueSource::File(node.place.clone()), keys)))
     })
 }
 
 /// As `lookup`, for a key inside an override. Cargo looks for the variable of an override by
 /// package only where a configuration file or argument has that override too, and then with the
 /// package's name in its own letters: `CARGO_PROFILE_RELEASE_PACKAGE_serde_DEBUG`.
-fn lookup_override(sources: Sources<'_>, keys: &[&str]) -> Option<(Value, Origin)> {
+fn lookup_override(
+    sources: ProfileSources<'_>,
+    keys: &[&str],
+) -> Option<(TomlValue, SettingOrigin)> {
     let ["profile", name, "package", spec, key] = keys else { return lookup(sources, keys) };
     let table = ["profile", name, "package"];
     if sources.config.names(&table).iter().any(|known| known == spec) {
@@ -315,15 +321,19 @@ fn lookup_override(sources: Sources<'_>, keys: &[&str]) -> Option<(Value, Origin
         }
     }
     let node = sources.manifest.get(keys.iter().copied())?;
-    Some((node.value.clone(), origin(sources, Source::Place(node.place.clone()), keys)))
+    Some((node.value.clone(), origin(sources, ValueSource::File(node.place.clone()), keys)))
 }
 
-fn configured(sources: Sources<'_>, keys: &[&str]) -> Option<(Value, Origin)> {
+fn configured(sources: ProfileSources<'_>, keys: &[&str]) -> Option<(TomlValue, SettingOrigin)> {
     let setting = sources.config.get(keys)?;
     Some((setting.value, origin(sources, setting.from, keys)))
 }
 
-pub(super) fn origin(sources: Sources<'_>, from: Source, keys: &[&str]) -> Origin {
+pub(super) fn origin(
+    sources: ProfileSources<'_>,
+    from: ValueSource,
+    keys: &[&str],
+) -> SettingOrigin {
     let key = keys
         .iter()
         .map(|key| match key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
@@ -333,42 +343,42 @@ pub(super) fn origin(sources: Sources<'_>, from: Source, keys: &[&str]) -> Origi
         .collect::<Vec<_>>()
         .join(".");
     match from {
-        Source::Env(name) => Origin::Env(name),
-        Source::Place(Place::CommandLine) => Origin::Argument(key),
-        Source::Place(Place::File { path, line }) => {
+        ValueSource::Env(name) => SettingOrigin::Env(name),
+        ValueSource::File(TomlPlace::CommandLine) => SettingOrigin::Argument(key),
+        ValueSource::File(TomlPlace::File { path, line }) => {
             let path = std::path::Path::new(&*path);
             let path = path.strip_prefix(sources.cwd).unwrap_or(path);
-            Origin::File { path: path.display().to_string(), line, key }
+            SettingOrigin::File { path: path.display().to_string(), line, key }
         }
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+fn text(value: &TomlValue) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        TomlValue::String(text) => Some(text.clone()),
         _ => None,
     }
 }
 
-fn optional_text(value: &Value) -> Option<Option<String>> {
+fn optional_text(value: &TomlValue) -> Option<Option<String>> {
     text(value).map(Some)
 }
 
-fn boolean(value: &Value) -> Option<bool> {
+fn boolean(value: &TomlValue) -> Option<bool> {
     match value {
-        Value::Boolean(value) => Some(*value),
+        TomlValue::Boolean(value) => Some(*value),
         _ => None,
     }
 }
 
-fn units(value: &Value) -> Option<Option<u64>> {
+fn units(value: &TomlValue) -> Option<Option<u64>> {
     match value {
-        Value::Integer(count) => u64::try_from(*count).ok().map(Some),
+        TomlValue::Integer(count) => u64::try_from(*count).ok().map(Some),
         _ => None,
     }
 }
 
-fn panic(value: &Value) -> Option<PanicStrategy> {
+fn panic(value: &TomlValue) -> Option<PanicStrategy> {
     match text(value)?.as_str() {
         "unwind" => Some(PanicStrategy::Unwind),
         "abort" | "immediate-abort" => Some(PanicStrategy::Abort),
@@ -376,11 +386,11 @@ fn panic(value: &Value) -> Option<PanicStrategy> {
     }
 }
 
-fn lto(value: &Value) -> Option<Lto> {
+fn lto(value: &TomlValue) -> Option<Lto> {
     match value {
-        Value::Boolean(true) => Some(Lto::Fat),
-        Value::Boolean(false) => Some(Lto::Local),
-        Value::String(text) => match text.as_str() {
+        TomlValue::Boolean(true) => Some(Lto::Fat),
+        TomlValue::Boolean(false) => Some(Lto::Local),
+        TomlValue::String(text) => match text.as_str() {
             "off" | "n" | "no" => Some(Lto::Off),
             "thin" => Some(Lto::Thin),
             "fat" => Some(Lto::Fat),
@@ -390,20 +400,20 @@ fn lto(value: &Value) -> Option<Lto> {
     }
 }
 
-fn opt_level(value: &Value) -> Option<String> {
+fn opt_level(value: &TomlValue) -> Option<String> {
     match value {
-        Value::Integer(level) => Some(level.to_string()),
-        Value::String(level) => Some(level.clone()),
+        TomlValue::Integer(level) => Some(level.to_string()),
+        TomlValue::String(level) => Some(level.clone()),
         _ => None,
     }
 }
 
-fn debug(value: &Value) -> Option<DebugLevel> {
+fn debug(value: &TomlValue) -> Option<DebugLevel> {
     match value {
-        Value::Boolean(false) | Value::Integer(0) => Some(DebugLevel::None),
-        Value::Integer(1) => Some(DebugLevel::Limited),
-        Value::Boolean(true) | Value::Integer(2) => Some(DebugLevel::Full),
-        Value::String(text) => match text.as_str() {
+        TomlValue::Boolean(false) | TomlValue::Integer(0) => Some(DebugLevel::None),
+        TomlValue::Integer(1) => Some(DebugLevel::Limited),
+        TomlValue::Boolean(true) | TomlValue::Integer(2) => Some(DebugLevel::Full),
+        TomlValue::String(text) => match text.as_str() {
             "none" => Some(DebugLevel::None),
             "line-directives-only" => Some(DebugLevel::LineDirectivesOnly),
             "line-tables-only" => Some(DebugLevel::LineTablesOnly),
@@ -415,11 +425,11 @@ fn debug(value: &Value) -> Option<DebugLevel> {
     }
 }
 
-fn strip(value: &Value) -> Option<Strip> {
+fn strip(value: &TomlValue) -> Option<Strip> {
     match value {
-        Value::Boolean(true) => Some(Strip::Symbols),
-        Value::Boolean(false) => Some(Strip::None),
-        Value::String(text) => match text.as_str() {
+        TomlValue::Boolean(true) => Some(Strip::Symbols),
+        TomlValue::Boolean(false) => Some(Strip::None),
+        TomlValue::String(text) => match text.as_str() {
             "none" => Some(Strip::None),
             "debuginfo" => Some(Strip::DebugInfo),
             "symbols" => Some(Strip::Symbols),
@@ -435,8 +445,8 @@ mod tests {
 
     use super::*;
 
-    fn unit(name: &str) -> Unit {
-        Unit {
+    fn unit(name: &str) -> OverriddenPackage {
+        OverriddenPackage {
             name: name.into(),
             version: Some("1.2.3".into()),
             id: None,
@@ -445,9 +455,9 @@ mod tests {
         }
     }
 
-    fn resolve_with(manifest: &str, config: &Config, name: &str) -> (Profile, Vec<String>) {
-        let manifest = Node::parse(Path::new("/w/Cargo.toml"), manifest).unwrap();
-        let sources = Sources {
+    fn resolve_with(manifest: &str, config: &CargoConfig, name: &str) -> (Profile, Vec<String>) {
+        let manifest = TomlNode::parse(Path::new("/w/Cargo.toml"), manifest).unwrap();
+        let sources = ProfileSources {
             manifest: &manifest,
             config,
             triple: "x86_64-unknown-linux-gnu",
@@ -459,7 +469,7 @@ mod tests {
     }
 
     fn resolved(manifest: &str, name: &str) -> Profile {
-        let (profile, notes) = resolve_with(manifest, &Config::default(), name);
+        let (profile, notes) = resolve_with(manifest, &CargoConfig::default(), name);
         assert!(notes.is_empty(), "{notes:?}");
         profile
     }
@@ -477,7 +487,7 @@ mod tests {
         assert_eq!(profile.panic.value, PanicStrategy::Abort);
         assert_eq!(profile.panic.origin.to_string(), "`profile.release.panic` in Cargo.toml:2");
         assert_eq!(profile.lto.value, Lto::Fat);
-        assert_eq!(profile.opt_level.origin, Origin::Default);
+        assert_eq!(profile.opt_level.origin, SettingOrigin::Default);
     }
 
     #[test]
@@ -486,18 +496,18 @@ mod tests {
                         lto = \"thin\"\n[profile.a]\ninherits = \"b\"\n[profile.b]\ninherits = \"a\"\n";
         let profile = resolved(manifest, "dist");
         assert_eq!((profile.panic.value, profile.lto.value), (PanicStrategy::Abort, Lto::Thin));
-        let (_, notes) = resolve_with(manifest, &Config::default(), "a");
+        let (_, notes) = resolve_with(manifest, &CargoConfig::default(), "a");
         assert_eq!(notes, ["profile `a` inherits itself"]);
     }
 
     #[test]
     fn the_environment_rules_over_the_manifest() {
-        let mut config = Config::default();
+        let mut config = CargoConfig::default();
         config.env.insert("CARGO_PROFILE_RELEASE_PANIC".into(), "abort".into());
         let (profile, _) =
             resolve_with("[profile.release]\npanic = \"unwind\"\n", &config, "release");
         assert_eq!(profile.panic.value, PanicStrategy::Abort);
-        assert_eq!(profile.panic.origin, Origin::Env("CARGO_PROFILE_RELEASE_PANIC".into()));
+        assert_eq!(profile.panic.origin, SettingOrigin::Env("CARGO_PROFILE_RELEASE_PANIC".into()));
     }
 
     #[test]
@@ -506,10 +516,10 @@ mod tests {
                         [profile.release.package.app]\nopt-level = \"z\"\n\
                         [profile.release.package.other]\nopt-level = 2\n";
         assert_eq!(resolved(manifest, "release").opt_level.value, "z");
-        let node = Node::parse(Path::new("/w/Cargo.toml"), manifest).unwrap();
-        let config = Config::default();
+        let node = TomlNode::parse(Path::new("/w/Cargo.toml"), manifest).unwrap();
+        let config = CargoConfig::default();
         let sources =
-            Sources { manifest: &node, config: &config, triple: "", cwd: Path::new("/w") };
+            ProfileSources { manifest: &node, config: &config, triple: "", cwd: Path::new("/w") };
         assert_eq!(overridden(sources, "release"), ["opt-level"]);
         assert!(overridden(sources, "dev").is_empty());
     }
@@ -527,8 +537,11 @@ mod tests {
 
     #[test]
     fn what_cargo_would_refuse_is_noted() {
-        let (profile, notes) =
-            resolve_with("[profile.release]\nlto = \"maybe\"\n", &Config::default(), "release");
+        let (profile, notes) = resolve_with(
+            "[profile.release]\nlto = \"maybe\"\n",
+            &CargoConfig::default(),
+            "release",
+        );
         assert_eq!(profile.lto.value, Lto::Local);
         assert_eq!(notes, ["`profile.release.lto` in Cargo.toml:2: cargo knows no such value"]);
     }

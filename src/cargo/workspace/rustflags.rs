@@ -2,10 +2,12 @@
 
 use crate::binary::PanicStrategy;
 use crate::cargo::target_dir::outputs::stem;
-use crate::cargo::workspace::config::Source;
-use crate::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile, Setting, Strip};
-use crate::cargo::workspace::resolve_profile::{Sources, origin};
-use crate::cargo::workspace::toml_tree::{Node, Value};
+use crate::cargo::workspace::config::ValueSource;
+use crate::cargo::workspace::profile::{
+    DebugLevel, Lto, Profile, ProfileSetting, SettingOrigin, Strip,
+};
+use crate::cargo::workspace::resolve_profile::{ProfileSources, origin};
+use crate::cargo::workspace::toml_tree::{TomlNode, TomlValue};
 
 /// One flag, as cargo hands it over, and where it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub struct RustFlag {
     /// As rustc gets it: one word.
     pub word: String,
     /// Where it was given.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
 /// Flags that somebody wrote down and that have no effect.
@@ -28,7 +30,7 @@ pub struct WithoutEffect {
 /// The flags in effect: the first of the variables `CARGO_ENCODED_RUSTFLAGS` and `RUSTFLAGS`, the
 /// tables of the target, and `build.rustflags` that says anything. Lists inside one source are
 /// joined, the sources never are.
-pub fn rustflags(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFlag> {
+pub fn rustflags(sources: ProfileSources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFlag> {
     match variable(sources) {
         Some((_, flags)) => flags,
         None => configured(sources, cfgs),
@@ -37,13 +39,16 @@ pub fn rustflags(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<Rust
 
 /// The flags that stand where cargo does not read them: in the configuration beside a variable
 /// that shuts it out, in a manifest, under `[env]`.
-pub fn without_effect(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<WithoutEffect> {
+pub fn without_effect(
+    sources: ProfileSources<'_>,
+    cfgs: &[cargo_platform::Cfg],
+) -> Vec<WithoutEffect> {
     let shut_out_by = variable(sources).map(|(name, _)| name.to_owned());
     let shut_out = WithoutEffect {
         flags: shut_out_by.as_ref().map(|_| configured(sources, cfgs)).unwrap_or_default(),
         shut_out_by,
     };
-    let misplaced = |node: Option<&Node>, keys: &[&str]| WithoutEffect {
+    let misplaced = |node: Option<&TomlNode>, keys: &[&str]| WithoutEffect {
         flags: node.map(|node| flags_of(sources, node, keys)).unwrap_or_default(),
         shut_out_by: None,
     };
@@ -62,11 +67,13 @@ pub fn without_effect(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec
 }
 
 /// The variable that rules over the configuration, even when it is empty, with its flags.
-fn variable(sources: Sources<'_>) -> Option<(&'static str, Vec<RustFlag>)> {
+fn variable(sources: ProfileSources<'_>) -> Option<(&'static str, Vec<RustFlag>)> {
     let env = &sources.config.env;
     let flags = |name: &'static str, words: Vec<&str>| {
-        let flag =
-            |word: &str| RustFlag { word: word.to_owned(), origin: Origin::Env(name.to_owned()) };
+        let flag = |word: &str| RustFlag {
+            word: word.to_owned(),
+            origin: SettingOrigin::Env(name.to_owned()),
+        };
         (name, words.into_iter().map(flag).collect())
     };
     if let Some(text) = env.get("CARGO_ENCODED_RUSTFLAGS") {
@@ -78,10 +85,12 @@ fn variable(sources: Sources<'_>) -> Option<(&'static str, Vec<RustFlag>)> {
     Some(flags("RUSTFLAGS", words.collect()))
 }
 
-fn configured(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFlag> {
+fn configured(sources: ProfileSources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFlag> {
     let under = |keys: &[&str]| -> Vec<RustFlag> {
-        let flag =
-            |(word, from): (String, Source)| RustFlag { word, origin: origin(sources, from, keys) };
+        let flag = |(word, from): (String, ValueSource)| RustFlag {
+            word,
+            origin: origin(sources, from, keys),
+        };
         sources.config.words(keys).into_iter().map(flag).collect()
     };
     let mut flags = under(&["target", stem(sources.triple), "rustflags"]);
@@ -96,10 +105,12 @@ fn configured(sources: Sources<'_>, cfgs: &[cargo_platform::Cfg]) -> Vec<RustFla
     }
 }
 
-fn flags_of(sources: Sources<'_>, node: &Node, keys: &[&str]) -> Vec<RustFlag> {
-    let from = |node: &Node| origin(sources, Source::Place(node.place.clone()), keys);
+fn flags_of(sources: ProfileSources<'_>, node: &TomlNode, keys: &[&str]) -> Vec<RustFlag> {
+    let from = |node: &TomlNode| origin(sources, ValueSource::File(node.place.clone()), keys);
     let words = match &node.value {
-        Value::Array(nodes) => nodes.iter().filter_map(Node::string).map(str::to_owned).collect(),
+        TomlValue::Array(nodes) => {
+            nodes.iter().filter_map(TomlNode::string).map(str::to_owned).collect()
+        }
         _ => node.words(),
     };
     words.into_iter().map(|word| RustFlag { word, origin: from(node) }).collect()
@@ -139,7 +150,7 @@ pub struct Codegen<'a> {
     /// What follows `=`.
     pub value: Option<&'a str>,
     /// Where it was given.
-    pub origin: &'a Origin,
+    pub origin: &'a SettingOrigin,
 }
 
 impl Codegen<'_> {
@@ -191,8 +202,10 @@ pub fn apply(profile: &Profile, flags: &[RustFlag], triple: &str) -> Profile {
     let mut assertions_said = profile.debug_assertions.value != (profile.opt_level.value == "0");
     let mut checks_said = profile.overflow_checks.value != profile.debug_assertions.value;
     for option in codegen(flags) {
-        let from =
-            || Origin::RustFlag { flag: option.flag(), from: Box::new(option.origin.clone()) };
+        let from = || SettingOrigin::RustFlag {
+            flag: option.flag(),
+            from: Box::new(option.origin.clone()),
+        };
         let value = option.value.unwrap_or_default();
         match option.name.as_str() {
             "panic" => set(&mut told.panic, panic(value), from),
@@ -223,7 +236,7 @@ pub fn apply(profile: &Profile, flags: &[RustFlag], triple: &str) -> Profile {
     }
     if !assertions_said && (told.opt_level.value == "0") != told.debug_assertions.value {
         let value = told.opt_level.value == "0";
-        told.debug_assertions = Setting { value, origin: told.opt_level.origin.clone() };
+        told.debug_assertions = ProfileSetting { value, origin: told.opt_level.origin.clone() };
     }
     if !checks_said && told.overflow_checks.value != told.debug_assertions.value {
         told.overflow_checks = told.debug_assertions.clone();
@@ -231,9 +244,9 @@ pub fn apply(profile: &Profile, flags: &[RustFlag], triple: &str) -> Profile {
     told
 }
 
-fn set<T>(setting: &mut Setting<T>, value: Option<T>, origin: impl Fn() -> Origin) {
+fn set<T>(setting: &mut ProfileSetting<T>, value: Option<T>, origin: impl Fn() -> SettingOrigin) {
     if let Some(value) = value {
-        *setting = Setting { value, origin: origin() };
+        *setting = ProfileSetting { value, origin: origin() };
     }
 }
 
@@ -301,12 +314,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cargo::workspace::config::Config;
-    use crate::cargo::workspace::toml_tree::{Node, Place};
+    use crate::cargo::workspace::config::CargoConfig;
+    use crate::cargo::workspace::toml_tree::{TomlNode, TomlPlace};
 
     fn words(text: &str) -> Vec<RustFlag> {
-        let flag =
-            |word: &str| RustFlag { word: word.into(), origin: Origin::Env("RUSTFLAGS".into()) };
+        let flag = |word: &str| RustFlag {
+            word: word.into(),
+            origin: SettingOrigin::Env("RUSTFLAGS".into()),
+        };
         text.split_whitespace().map(flag).collect()
     }
 
@@ -330,14 +345,14 @@ mod tests {
     #[test]
     fn flags_in_the_wrong_place_have_no_effect() {
         let text = "[build]\nrustflags = [\"-m\"]\n[target.t]\nrustflags = \"-n\"\n";
-        let manifest = Node::parse(Path::new("/w/Cargo.toml"), text).unwrap();
-        let mut config = Config::default();
+        let manifest = TomlNode::parse(Path::new("/w/Cargo.toml"), text).unwrap();
+        let mut config = CargoConfig::default();
         let text =
             "[env]\nRUSTFLAGS = { value = \"-e\", force = true }\n[build]\nrustflags = [\"-b\"]\n";
-        config.files = Node::parse(Path::new("/w/.cargo/config.toml"), text).unwrap();
-        let without_effect = |config: &Config| -> Vec<(String, bool)> {
+        config.files = TomlNode::parse(Path::new("/w/.cargo/config.toml"), text).unwrap();
+        let without_effect = |config: &CargoConfig| -> Vec<(String, bool)> {
             let sources =
-                Sources { manifest: &manifest, config, triple: "t", cwd: Path::new("/w") };
+                ProfileSources { manifest: &manifest, config, triple: "t", cwd: Path::new("/w") };
             let all = super::without_effect(sources, &[]).into_iter();
             all.map(|it| (it.flags[0].word.clone(), it.shut_out_by.is_some())).collect()
         };
@@ -386,7 +401,8 @@ mod tests {
         assert!(profile.debug_assertions.value && profile.overflow_checks.value);
         let profile = told(Profile::dev(), "-C opt-level=3");
         assert!(!profile.debug_assertions.value && !profile.overflow_checks.value);
-        let explicit = Profile { overflow_checks: Setting::default(true), ..Profile::release() };
+        let explicit =
+            Profile { overflow_checks: ProfileSetting::default(true), ..Profile::release() };
         let profile = told(explicit, "-C debug-assertions=off");
         assert!(!profile.debug_assertions.value && profile.overflow_checks.value);
     }
@@ -406,16 +422,17 @@ mod tests {
 
     #[test]
     fn one_source_of_flags_shuts_out_the_next() {
-        let manifest = Node::empty(Place::CommandLine);
-        let mut config = Config::default();
+        let manifest = TomlNode::empty(TomlPlace::CommandLine);
+        let mut config = CargoConfig::default();
         let text = "[build]\nrustflags = [\"-b\"]\n[target.'cfg(unix)']\nrustflags = [\"-u\"]\n\
                     [target.'cfg(windows)']\nrustflags = [\"-w\"]\n\
                     [target.x86_64-unknown-linux-gnu]\nrustflags = \"-t\"\n";
-        config.files = Node::parse(Path::new("/w/.cargo/config.toml"), text).unwrap();
-        let flags = |config: &Config, triple: &str, cfgs: &[&str]| -> Vec<String> {
+        config.files = TomlNode::parse(Path::new("/w/.cargo/config.toml"), text).unwrap();
+        let flags = |config: &CargoConfig, triple: &str, cfgs: &[&str]| -> Vec<String> {
             let cfgs: Vec<cargo_platform::Cfg> =
                 cfgs.iter().map(|it| it.parse().unwrap()).collect();
-            let sources = Sources { manifest: &manifest, config, triple, cwd: Path::new("/w") };
+            let sources =
+                ProfileSources { manifest: &manifest, config, triple, cwd: Path::new("/w") };
             rustflags(sources, &cfgs).into_iter().map(|flag| flag.word).collect()
         };
         let linux = "x86_64-unknown-linux-gnu";

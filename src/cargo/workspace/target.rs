@@ -2,7 +2,7 @@
 
 /// What makes two targets incompatible; the outer `None` when one of the names cannot be read.
 pub fn difference(seen: &str, wanted: &str) -> Option<Option<&'static str>> {
-    let (seen, wanted) = (Target::read(seen)?, Target::read(wanted)?);
+    let (seen, wanted) = (TripleParts::read(seen)?, TripleParts::read(wanted)?);
     Some(if seen.machine != wanted.machine {
         Some("architecture")
     } else if seen.system != wanted.system {
@@ -17,16 +17,16 @@ pub fn difference(seen: &str, wanted: &str) -> Option<Option<&'static str>> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Target<'a> {
+struct TripleParts<'a> {
     machine: &'a str,
     system: &'a str,
     library: &'a str,
     hard_float: bool,
 }
 
-impl<'a> Target<'a> {
+impl<'a> TripleParts<'a> {
     /// `arch-vendor-system-environment` in all its shortened forms; `None` for a custom name.
-    fn read(triple: &'a str) -> Option<Target<'a>> {
+    fn read(triple: &'a str) -> Option<TripleParts<'a>> {
         const SYSTEMS: &[&str] = &[
             "linux",
             "windows",
@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
             _ => arch,
         };
         let library = ["eabihf", "eabi", "sf"].iter().find_map(|end| environment.strip_suffix(end));
-        Some(Target {
+        Some(TripleParts {
             machine,
             system: parts[at],
             library: library.unwrap_or(environment),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::cargo::error::Error;
+use crate::cargo::error::WorkspaceError;
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum TomlPlace {
     /// In a file, with its line from 1.
     File {
         /// The file's path.
@@ -24,48 +24,50 @@ pub enum Place {
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub struct TomlNode {
     /// What it says.
-    pub value: Value,
+    pub value: TomlValue,
     /// Where it says so.
-    pub place: Place,
+    pub place: TomlPlace,
 }
 
 /// A TOML value. Dates and floats mean nothing to cargo's settings: they are `Other`.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the names are TOML's own")]
-pub enum Value {
+pub enum TomlValue {
     String(String),
     Integer(i64),
     Boolean(bool),
-    Array(Vec<Node>),
-    Table(BTreeMap<String, Node>),
+    Array(Vec<TomlNode>),
+    Table(BTreeMap<String, TomlNode>),
     Other,
 }
 
-impl Node {
+impl TomlNode {
     /// An empty table at the top of a file.
-    pub fn empty(place: Place) -> Node {
-        Node { value: Value::Table(BTreeMap::new()), place }
+    pub fn empty(place: TomlPlace) -> TomlNode {
+        TomlNode { value: TomlValue::Table(BTreeMap::new()), place }
     }
 
     /// Parses one file. Cargo's own parser is the same crate, so both refuse the same files.
-    pub fn parse(path: &Path, text: &str) -> Result<Node, Error> {
+    pub fn parse(path: &Path, text: &str) -> Result<TomlNode, WorkspaceError> {
         let name: Arc<str> = path.to_string_lossy().into();
-        Node::from_text(text, &|line| Place::File { path: Arc::clone(&name), line })
-            .map_err(|(line, message)| Error::Toml { path: path.to_owned(), line, message })
+        TomlNode::from_text(text, &|line| TomlPlace::File { path: Arc::clone(&name), line })
+            .map_err(|(line, message)| WorkspaceError::Toml {
+                path: path.to_owned(),
+                line,
+                message,
+            })
     }
 
     /// Parses what was typed after `--config`.
-    pub fn parse_argument(text: &str) -> Result<Node, Error> {
-        Node::from_text(text, &|_| Place::CommandLine).map_err(|(line, message)| Error::Toml {
-            path: "--config".into(),
-            line,
-            message,
+    pub fn parse_argument(text: &str) -> Result<TomlNode, WorkspaceError> {
+        TomlNode::from_text(text, &|_| TomlPlace::CommandLine).map_err(|(line, message)| {
+            WorkspaceError::Toml { path: "--config".into(), line, message }
         })
     }
 
-    fn from_text(text: &str, place: &dyn Fn(u32) -> Place) -> Result<Node, (u32, String)> {
+    fn from_text(text: &str, place: &dyn Fn(u32) -> TomlPlace) -> Result<TomlNode, (u32, String)> {
         // The line of an offset: one pass over the line starts instead of one a value.
         let starts: Vec<usize> = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
@@ -77,18 +79,18 @@ impl Node {
             (error.span().map_or(1, |span| line(span.start)), error.message().replace('\n', ", "))
         })?;
         let at = |offset: usize| place(line(offset));
-        Ok(Node { value: from_table(table.get_ref(), &at), place: place(1) })
+        Ok(TomlNode { value: from_table(table.get_ref(), &at), place: place(1) })
     }
 
     /// The value under a path of keys.
-    pub fn get<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Option<&Node> {
+    pub fn get<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Option<&TomlNode> {
         keys.into_iter().try_fold(self, |node, key| node.table()?.get(key))
     }
 
     /// The table that this is.
-    pub fn table(&self) -> Option<&BTreeMap<String, Node>> {
+    pub fn table(&self) -> Option<&BTreeMap<String, TomlNode>> {
         match &self.value {
-            Value::Table(table) => Some(table),
+            TomlValue::Table(table) => Some(table),
             _ => None,
         }
     }
@@ -96,7 +98,7 @@ impl Node {
     /// The string that this is.
     pub fn string(&self) -> Option<&str> {
         match &self.value {
-            Value::String(text) => Some(text),
+            TomlValue::String(text) => Some(text),
             _ => None,
         }
     }
@@ -105,9 +107,9 @@ impl Node {
     /// for flags.
     pub fn words(&self) -> Vec<String> {
         match &self.value {
-            Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-            Value::Array(nodes) => {
-                nodes.iter().filter_map(Node::string).map(str::to_owned).collect()
+            TomlValue::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+            TomlValue::Array(nodes) => {
+                nodes.iter().filter_map(TomlNode::string).map(str::to_owned).collect()
             }
             _ => Vec::new(),
         }
@@ -115,9 +117,9 @@ impl Node {
 
     /// Lays `over` on this: tables are merged, lists are joined with the higher one last, and
     /// anything else is replaced. This is cargo's rule for configuration files.
-    pub fn overlay(&mut self, over: Node) {
+    pub fn overlay(&mut self, over: TomlNode) {
         match (&mut self.value, over.value) {
-            (Value::Table(low), Value::Table(high)) => {
+            (TomlValue::Table(low), TomlValue::Table(high)) => {
                 for (key, node) in high {
                     match low.entry(key) {
                         std::collections::btree_map::Entry::Occupied(mut old) => {
@@ -129,7 +131,7 @@ impl Node {
                     }
                 }
             }
-            (Value::Array(low), Value::Array(high)) => {
+            (TomlValue::Array(low), TomlValue::Array(high)) => {
                 low.extend(high);
                 self.place = over.place;
             }
@@ -141,34 +143,34 @@ impl Node {
     }
 }
 
-fn from_table(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Value {
+fn from_table(table: &DeTable<'_>, place: &dyn Fn(usize) -> TomlPlace) -> TomlValue {
     let entries = table.iter().map(|(key, value)| {
         // The key's line, not the value's: a table's own span is its header's, and a string may
         // begin lines below its key.
         let node =
-            Node { value: from_value(value.get_ref(), place), place: place(key.span().start) };
+            TomlNode { value: from_value(value.get_ref(), place), place: place(key.span().start) };
         (key.get_ref().to_string(), node)
     });
-    Value::Table(entries.collect())
+    TomlValue::Table(entries.collect())
 }
 
-fn from_value(value: &DeValue<'_>, place: &dyn Fn(usize) -> Place) -> Value {
+fn from_value(value: &DeValue<'_>, place: &dyn Fn(usize) -> TomlPlace) -> TomlValue {
     match value {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Boolean(value) => Value::Boolean(*value),
+        DeValue::String(text) => TomlValue::String(text.to_string()),
+        DeValue::Boolean(value) => TomlValue::Boolean(*value),
         DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-            .map_or(Value::Other, Value::Integer),
-        DeValue::Array(values) => Value::Array(
+            .map_or(TomlValue::Other, TomlValue::Integer),
+        DeValue::Array(values) => TomlValue::Array(
             values
                 .iter()
-                .map(|value| Node {
+                .map(|value| TomlNode {
                     value: from_value(value.get_ref(), place),
                     place: place(value.span().start),
                 })
                 .collect(),
         ),
         DeValue::Table(table) => from_table(table, place),
-        DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
+        DeValue::Float(_) | DeValue::Datetime(_) => TomlValue::Other,
     }
 }
 
@@ -176,14 +178,14 @@ fn from_value(value: &DeValue<'_>, place: &dyn Fn(usize) -> Place) -> Value {
 mod tests {
     use super::*;
 
-    fn parse(name: &str, text: &str) -> Node {
-        Node::parse(Path::new(name), text).unwrap()
+    fn parse(name: &str, text: &str) -> TomlNode {
+        TomlNode::parse(Path::new(name), text).unwrap()
     }
 
-    fn line(node: &Node) -> u32 {
+    fn line(node: &TomlNode) -> u32 {
         match &node.place {
-            Place::File { line, .. } => *line,
-            Place::CommandLine => 0,
+            TomlPlace::File { line, .. } => *line,
+            TomlPlace::CommandLine => 0,
         }
     }
 
@@ -193,14 +195,14 @@ mod tests {
         let panic = node.get(["profile", "release", "panic"]).unwrap();
         assert_eq!((panic.string(), line(panic)), (Some("abort"), 4));
         assert_eq!(line(node.get(["profile", "release", "lto"]).unwrap()), 5);
-        assert_eq!(node.get(["a"]).unwrap().value, Value::Integer(1));
+        assert_eq!(node.get(["a"]).unwrap().value, TomlValue::Integer(1));
         assert_eq!(node.get(["profile", "dev"]), None);
     }
 
     #[test]
     fn a_broken_file_is_named_with_its_line() {
         let error =
-            Node::parse(Path::new(".cargo/config.toml"), "[build]\ntarget = \n").unwrap_err();
+            TomlNode::parse(Path::new(".cargo/config.toml"), "[build]\ntarget = \n").unwrap_err();
         assert!(error.to_string().starts_with(".cargo/config.toml:2: "), "{error}");
         assert!(!error.to_string().contains('\n'));
     }
@@ -211,10 +213,10 @@ mod tests {
         low.overlay(parse("high", "[build]\ntarget = \"b\"\nrustflags = [\"-h\"]\n"));
         assert_eq!(low.get(["build", "target"]).unwrap().string(), Some("b"));
         assert_eq!(low.get(["build", "rustflags"]).unwrap().words(), ["-l", "-h"]);
-        assert_eq!(low.get(["build", "jobs"]).unwrap().value, Value::Integer(1));
+        assert_eq!(low.get(["build", "jobs"]).unwrap().value, TomlValue::Integer(1));
         assert_eq!(
             low.get(["build", "target"]).unwrap().place,
-            Place::File { path: "high".into(), line: 2 }
+            TomlPlace::File { path: "high".into(), line: 2 }
         );
     }
 

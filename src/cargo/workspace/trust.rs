@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::cargo::fs::TextFile;
 use crate::cargo::workspace::Query;
-use crate::cargo::workspace::config::{Config, Source, cargo_home};
-use crate::cargo::workspace::toml_tree::{Place, Value};
+use crate::cargo::workspace::config::{CargoConfig, ValueSource, cargo_home};
+use crate::cargo::workspace::toml_tree::{TomlPlace, TomlValue};
 
 /// Variables that decide what a program loads or starts, by how their names begin.
 const DECIDING: &[&str] =
@@ -20,28 +20,28 @@ const LOADING_INSIDE: &[&str] = &["codegen-backend", "llvm-args", "-plugin"];
 
 /// Whether what decides a setting belongs to this machine or its user: the environment, what was
 /// typed, and cargo's home. Every other file may have come with the sources.
-fn is_own(query: &Query, from: &Source) -> bool {
-    let Source::Place(Place::File { path, .. }) = from else { return true };
+fn is_own(query: &Query, from: &ValueSource) -> bool {
+    let ValueSource::File(TomlPlace::File { path, .. }) = from else { return true };
     cargo_home(&query.cwd, &query.env).is_some_and(|home| Path::new(&**path).starts_with(home))
 }
 
 /// The compiler that cargo would start: `RUSTC`, `build.rustc`, or the first in `PATH`; `None` for
 /// one that only a build may start.
-pub fn rustc(query: &Query, config: &Config) -> Option<std::path::PathBuf> {
+pub fn rustc(query: &Query, config: &CargoConfig) -> Option<std::path::PathBuf> {
     let of_env = query.env.get("RUSTC").filter(|name| !name.is_empty());
     let setting = config.get(&["build", "rustc"]).filter(|_| of_env.is_none());
     if setting.as_ref().is_some_and(|it| !query.is_trusted && !is_own(query, &it.from)) {
         return None;
     }
     let named = of_env.cloned().or_else(|| match setting?.value {
-        Value::String(text) => Some(text),
+        TomlValue::String(text) => Some(text),
         _ => None,
     });
     Some(named.filter(|name| !name.is_empty()).map_or("rustc".into(), Into::into))
 }
 
 /// Sets what a question to cargo is asked with, over what a checkout configures.
-pub fn ask_with(command: &mut Command, query: &Query, config: &Config) {
+pub fn ask_with(command: &mut Command, query: &Query, config: &CargoConfig) {
     if query.is_trusted {
         return;
     }
@@ -62,7 +62,7 @@ pub fn ask_with(command: &mut Command, query: &Query, config: &Config) {
 
 /// Why cargo is not asked for the dependency graph, for which it asks rustc with the flags and the
 /// variables of its configuration.
-pub fn forbids_rustc(query: &Query, config: &Config) -> Option<String> {
+pub fn forbids_rustc(query: &Query, config: &CargoConfig) -> Option<String> {
     if query.is_trusted {
         return None;
     }

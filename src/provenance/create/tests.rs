@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::cargo::build::Build;
-use crate::cargo::build::Package;
-use crate::cargo::toolchain::Stage;
-use crate::cargo::workspace::profile::Origin;
+use crate::cargo::build::PackageLocation;
+use crate::cargo::toolchain::BuildEnvironment;
+use crate::cargo::workspace::profile::SettingOrigin;
 use crate::cargo::workspace::rustflags::RustFlag;
 use crate::provenance::build_facts::BuildRequest;
 use crate::provenance::compare::compare;
@@ -22,10 +22,17 @@ pub(crate) fn with_made<T>(act: impl FnOnce(BuildFacts<'_>) -> T) -> T {
     };
     let digest = "ab".repeat(32);
     let build = Build {
-        package: Package { name: "app".into(), version: "0.1.0".into(), ..Package::default() },
+        package: PackageLocation {
+            name: "app".into(),
+            version: "0.1.0".into(),
+            ..PackageLocation::default()
+        },
         bin: "app".into(),
         target: Some("x86_64-unknown-linux-musl".into()),
-        rustflags: vec![RustFlag { word: "-Ctarget-cpu=native".into(), origin: Origin::Default }],
+        rustflags: vec![RustFlag {
+            word: "-Ctarget-cpu=native".into(),
+            origin: SettingOrigin::Default,
+        }],
         locked: Some(vec![
             locked("app", None, None),
             locked("dep", Some("registry+https://forge.example/crates.io-index"), Some(&digest)),
@@ -35,7 +42,7 @@ pub(crate) fn with_made<T>(act: impl FnOnce(BuildFacts<'_>) -> T) -> T {
         ..Build::default()
     };
     let release = [("ID", "debian"), ("VERSION_ID", "12")];
-    let stage = Stage {
+    let stage = BuildEnvironment {
         rustc: Some("rustc 1.95.0\nhost: x".into()),
         cargo: Some("cargo 1.95.0".into()),
         linker: Some("cc 12".into()),

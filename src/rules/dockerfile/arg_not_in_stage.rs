@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::variables::PLATFORM_ARGUMENTS;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "arg-not-in-stage",
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

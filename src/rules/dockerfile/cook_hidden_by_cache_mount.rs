@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "cook-hidden-by-cache-mount",
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/LukeMathWalker/cargo-chef",
         "https://docs.docker.com/reference/dockerfile/#run---mounttypecache",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::join;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "copy-source-missing",
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/reference/dockerfile/#copy",
         "https://docs.docker.com/build/concepts/context/#dockerignore-files",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

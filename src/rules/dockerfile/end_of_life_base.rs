@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::stages::StageBase;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "end-of-life-base",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("which newer release fits is not known"),
     symptoms: &[],
     references: &["https://endoflife.date/debian"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

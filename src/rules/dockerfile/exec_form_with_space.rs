@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::workspace::join;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "exec-form-with-space",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("where there are quotes, only the user knows where a word ends"),
     symptoms: &[Symptom::ExitCode(127), Symptom::Stderr("executable file not found in $PATH")],
     references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::variables::expand;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "exec-form-with-variable",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("where the variable is not known, neither is the program"),
     symptoms: &[Symptom::ExitCode(127)],
     references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::split;
 use crate::dockerfile::stages::StageBase;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "floating-base",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("which version was tested is not known"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::BaseLibc;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "glibc-on-musl-base",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("no such file or directory")],
     references: &["https://doc.rust-lang.org/rustc/platform-support.html"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::run_commands::{ShellStart, follow, follow_exec};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-broken",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("a file that is missing is the user's to make"),
     symptoms: &[Symptom::Behaviour("the container is unhealthy")],
     references: &["https://docs.docker.com/reference/dockerfile/#healthcheck"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "ineffective-clean",
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
         "https://doc.rust-lang.org/cargo/commands/cargo-clean.html",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -2,7 +2,7 @@ use crate::dockerfile::Dockerfile;
 use crate::dockerfile::TextSpan;
 use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::stages::FileOrigin;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "manifest-not-restored-after-cook",
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Silence, Symptom::Behaviour("the program says that it is version 0.0.1")],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::run_commands::Masked;
 use crate::dockerfile::trace::CargoRun;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "masked-build-failure",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &["https://docs.docker.com/build/building/best-practices/#using-pipes"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::trace::CargoRun;
 use crate::dockerfile::workspace::below;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "member-manifest-missing",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("failed to load manifest for workspace member")],
     references: &["https://doc.rust-lang.org/cargo/reference/workspaces.html"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-locked",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("a build through another tool has its own way"),
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,5 +1,5 @@
 use crate::dockerfile::Dockerfile;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 use std::collections::BTreeSet;
 
 pub static RULE: Rule = Rule {
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("there are several ways, each of several lines"),
     symptoms: &[],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

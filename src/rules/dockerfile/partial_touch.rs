@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "partial-touch",
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

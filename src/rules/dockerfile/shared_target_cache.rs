@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "shared-target-cache",
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/reference/dockerfile/#run---mounttypecache",
         "https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

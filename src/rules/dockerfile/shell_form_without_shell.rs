@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "shell-form-without-shell",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("where there are signs of the shell, another program must read them"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#shell-form"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

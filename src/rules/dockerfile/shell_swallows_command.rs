@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "shell-swallows-command",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#set"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stage-arguments-lost",
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
     ],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,7 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::shell::{ShellNode, parse};
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stage-signals-lost",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("which command is the program is not known"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#shell-form-entrypoint-example"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stage-without-library",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("the package's name differs from release to release"),
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["https://docs.rs/openssl/latest/openssl/#vendored"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::BaseLibc;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "target-not-installed",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("can't find crate for `std`")],
     references: &["https://rust-lang.github.io/rustup/cross-compilation.html"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "toolchain-in-runtime",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("a stage of its own is more than a line"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/multi-stage/"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

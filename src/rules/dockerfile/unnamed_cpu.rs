@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
-use crate::rule::{Check, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "unnamed-cpu",
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132)],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu"],
-    check: Check::Dockerfile(check),
+    check: CheckFn::Dockerfile(check),
 };
 
 /// What is said where nothing is wrong.

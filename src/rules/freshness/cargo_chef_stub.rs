@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::freshness::Freshness;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "cargo-chef-stub",
@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/LukeMathWalker/cargo-chef/issues/286",
         "https://github.com/LukeMathWalker/cargo-chef/issues/212",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 /// What cargo-chef writes for every local version.
@@ -81,14 +81,17 @@ fn is_masked_in_dep_info(freshness: &Freshness, package: &str) -> bool {
 mod tests {
     use super::*;
     use crate::binary::{CrateSource, NamedCrate};
-    use crate::cargo::build::Package;
-    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::build::PackageLocation;
+    use crate::cargo::crate_freshness::CrateRole;
     use crate::cargo::test_support::{build_of, state};
 
     fn build(version: &str) -> Build {
-        let mut build = build_of(vec![state(Role::Program)]);
-        build.path_packages =
-            vec![Package { name: "app".into(), version: version.into(), ..Package::default() }];
+        let mut build = build_of(vec![state(CrateRole::Program)]);
+        build.path_packages = vec![PackageLocation {
+            name: "app".into(),
+            version: version.into(),
+            ..PackageLocation::default()
+        }];
         build
     }
 

@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::{CrateState, Role};
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::fix_commands;
-use crate::cargo::freshness::Origin;
+use crate::cargo::freshness::ProgramOrigin;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, Symptom,
 };
 
 pub static RULE: Rule = Rule {
@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
         "the manifest enables a feature, but the binary behaves as without it",
     )],
     references: &["https://doc.rust-lang.org/cargo/reference/features.html"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
@@ -44,7 +44,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
         return Outcome::open(why.clone());
     }
     let crates = build.freshness.crates.iter();
-    let rust = crates.filter(|it| it.is_own() || it.role == Role::Member);
+    let rust = crates.filter(|it| it.is_own() || it.role == CrateRole::Member);
     let mut findings: Vec<Finding> = rust.filter_map(|it| outdated(it, build)).collect();
     if findings.is_empty() {
         findings.extend(other_than_asked(program, build));
@@ -56,7 +56,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
 }
 
 /// What the binary was compiled with.
-fn found(program: &CrateState) -> String {
+fn found(program: &CrateFreshness) -> String {
     match program.unit.as_ref().and_then(|unit| unit.features()) {
         None | Some([]) => "compiled with no feature, as asked for".to_owned(),
         Some(features) => format!("compiled with {}, as asked for", features.join(", ")),
@@ -64,7 +64,7 @@ fn found(program: &CrateState) -> String {
 }
 
 /// A unit whose features are no set that today's manifest allows.
-fn outdated(state: &CrateState, build: &Build) -> Option<Finding> {
+fn outdated(state: &CrateFreshness, build: &Build) -> Option<Finding> {
     let compiled = state.unit.as_ref()?.features()?;
     let lacking = state.declared.lacking(compiled);
     let lacks = named(lacking.first().copied()?, lacking.len());
@@ -74,13 +74,13 @@ fn outdated(state: &CrateState, build: &Build) -> Option<Finding> {
 }
 
 /// The program's features against the words that were typed, or else the defaults.
-fn other_than_asked(program: &CrateState, build: &Build) -> Option<Finding> {
+fn other_than_asked(program: &CrateFreshness, build: &Build) -> Option<Finding> {
     let compiled: BTreeSet<&str> =
         program.unit.as_ref()?.features()?.iter().map(String::as_str).collect();
-    let wanted = program.declared.wanted(&build.package.name, &build.asked);
+    let wanted = program.declared.wanted(&build.package.name, &build.requested_features);
     let missing: Vec<&str> = wanted.difference(&compiled).copied().collect();
     let more: Vec<&str> = compiled.difference(&wanted).copied().collect();
-    let explicit = build.asked.is_explicit();
+    let explicit = build.requested_features.is_explicit();
     let message = match (missing.as_slice(), more.as_slice()) {
         ([first, ..], _) => {
             format!("the binary was compiled without {}", named(first, missing.len()))
@@ -92,13 +92,13 @@ fn other_than_asked(program: &CrateState, build: &Build) -> Option<Finding> {
         }
         _ => return None,
     };
-    let asked = build.asked.words().join(" ");
+    let asked = build.requested_features.words().join(" ");
     let finding = finding(message, program, build)
         .evidence(format!("asked for: {}", if explicit { &asked } else { "cargo's defaults" }));
     Some(if explicit { finding } else { finding.at_most_warn() })
 }
 
-fn finding(message: String, state: &CrateState, build: &Build) -> Finding {
+fn finding(message: String, state: &CrateFreshness, build: &Build) -> Finding {
     let path = state.directory.join("Cargo.toml").display().to_string();
     let compiled = state.unit.as_ref().and_then(|unit| unit.features()).unwrap_or_default();
     let compiled = if compiled.is_empty() { "none".to_owned() } else { compiled.join(", ") };
@@ -106,7 +106,7 @@ fn finding(message: String, state: &CrateState, build: &Build) -> Finding {
         .evidence(format!("compiled with: {compiled}"))
         .fix(build.command());
     // Only of its own unit is it known that the program was compiled with it.
-    if build.freshness.origin == Origin::Output { finding } else { finding.at_most_warn() }
+    if build.freshness.origin == ProgramOrigin::Output { finding } else { finding.at_most_warn() }
 }
 
 /// `tls`, or `tls` and how many more.
@@ -120,20 +120,20 @@ fn named(first: &str, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::freshness::Lies;
+    use crate::cargo::freshness::FileLocation;
     use crate::cargo::test_support::{build_of, state};
 
     /// A program compiled with these features, under a manifest where `default` turns on `tls`.
-    fn build(compiled: &[&str], asked: &[&str]) -> Build {
+    fn build(compiled: &[&str], requested_features: &[&str]) -> Build {
         let list = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-        let mut program = state(Role::Program);
+        let mut program = state(CrateRole::Program);
         let table = [("default", vec!["tls"]), ("tls", vec![]), ("extra", vec![])];
         program.declared.features =
             table.into_iter().map(|(name, on)| (name.to_owned(), list(&on))).collect();
         let unit = program.unit.as_mut().unwrap();
         unit.fingerprint.as_mut().unwrap().features = list(compiled);
         let mut build = build_of(vec![program]);
-        build.asked.features = list(asked);
+        build.requested_features.features = list(requested_features);
         build
     }
 
@@ -157,8 +157,11 @@ mod tests {
         shared.freshness.crates[0].declared.shared = true;
         assert_eq!(level(&shared), None);
         let mut elsewhere = build(&["default"], &[]);
-        elsewhere.freshness.origin =
-            Origin::Differs { same_build_id: None, output: "/o".into(), lies: Lies::OnThisMachine };
+        elsewhere.freshness.origin = ProgramOrigin::Differs {
+            same_build_id: None,
+            output: "/o".into(),
+            location: FileLocation::OnThisMachine,
+        };
         assert_eq!(level(&elsewhere), Some(Some(Level::Warn)));
     }
 

@@ -2,11 +2,11 @@ use std::path::Path;
 
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::CrateState;
-use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::crate_freshness::CrateFreshness;
+use crate::cargo::evidence::mismatch::Mismatch;
 use crate::cargo::fix_commands;
-use crate::cargo::freshness::{Lies, Origin};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::cargo::freshness::{FileLocation, ProgramOrigin};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "foreign-artifact",
@@ -39,37 +39,39 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/concepts/context/#dockerignore-files",
         "https://github.com/rust-lang/rust/issues/70666",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     match &freshness.origin {
-        Origin::NotLookedAt => {
+        ProgramOrigin::NotLookedAt => {
             Outcome::open("the target directory was not read; run the linter in the workspace")
         }
-        Origin::NoUnit(why) => Outcome::open(why.clone()),
-        Origin::Output | Origin::Differs { same_build_id: Some(true), .. } => {
+        ProgramOrigin::NoUnit(why) => Outcome::open(why.clone()),
+        ProgramOrigin::Output | ProgramOrigin::Differs { same_build_id: Some(true), .. } => {
             built_elsewhere(binary, build)
         }
-        Origin::Differs { same_build_id: None, output, .. } => Outcome::open(format!(
+        ProgramOrigin::Differs { same_build_id: None, output, .. } => Outcome::open(format!(
             "the binary differs from {}, and without a build-id nothing tells whether it was only stripped; link with `-C link-arg=-Wl,--build-id`",
             output.display()
         )),
-        Origin::Differs { same_build_id: Some(false), output, lies } => {
-            another(build, output, *lies)
+        ProgramOrigin::Differs { same_build_id: Some(false), output, location } => {
+            another(build, output, *location)
         }
     }
 }
 
 /// A program that another build made. In the target directory there is no good reason for one;
 /// elsewhere it may have been made of these very sources in another place.
-fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
+fn another(build: &Build, output: &Path, location: FileLocation) -> Outcome {
     if let Some(name) = &build.freshness.nameless {
         return Outcome::not_applicable(format!("the workspace has no binary target `{name}`"));
     }
-    let contradicted = build.freshness.crates.iter().flat_map(|it| &it.contradictions).next();
-    if lies == Lies::InAnImage || (lies == Lies::OnThisMachine && contradicted.is_none()) {
+    let contradicted = build.freshness.crates.iter().flat_map(|it| &it.mismatches).next();
+    if location == FileLocation::InAnImage
+        || (location == FileLocation::OnThisMachine && contradicted.is_none())
+    {
         return Outcome::open(format!(
             "the binary comes from another build than {}; lint it in the stage that builds it",
             output.display()
@@ -78,10 +80,9 @@ fn another(build: &Build, output: &Path, lies: Lies) -> Outcome {
     let message = format!("the binary is not the `{}` that cargo built here", build.bin);
     let finding = Finding::new(Location::Subject, message)
         .evidence(format!("{} has other contents and another build-id", output.display()));
-    let finding =
-        contradicted.map(Contradiction::describe).into_iter().fold(finding, Finding::evidence);
+    let finding = contradicted.map(Mismatch::describe).into_iter().fold(finding, Finding::evidence);
     // What cargo hands out may be as old: nothing here was held against it.
-    let stale: Vec<&CrateState> =
+    let stale: Vec<&CrateFreshness> =
         build.freshness.crates.iter().filter(|it| it.is_stale()).collect();
     let line = match stale.is_empty() {
         true => build.command(),
@@ -95,7 +96,7 @@ fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
         return Outcome::pass("the binary is an output of this target directory");
     };
     let message = format!("the binary was built in {}, not in this workspace", made_at.display());
-    let crates: Vec<&CrateState> = build.freshness.crates.iter().collect();
+    let crates: Vec<&CrateFreshness> = build.freshness.crates.iter().collect();
     let mut finding = Finding::new(Location::Subject, message)
         .evidence(format!("the workspace is {}", build.workspace_root.display()))
         .evidence("`target` in .dockerignore keeps the host's outputs out of the stage")
@@ -109,7 +110,7 @@ fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
             .evidence(format!("compiled by rustc commit {inside}; rustc here is commit {here}"));
         proven = true;
     }
-    let contradicted = build.freshness.crates.iter().flat_map(|it| &it.contradictions).next();
+    let contradicted = build.freshness.crates.iter().flat_map(|it| &it.mismatches).next();
     if let Some(contradiction) = contradicted {
         finding = finding.evidence(contradiction.describe());
         proven = true;
@@ -120,49 +121,59 @@ fn built_elsewhere(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::crate_freshness::Role;
-    use crate::cargo::evidence::mismatch::Kind;
+    use crate::cargo::crate_freshness::CrateRole;
+    use crate::cargo::evidence::mismatch::MismatchKind;
     use crate::cargo::test_support::{build_of, state};
 
-    fn build(origin: Origin) -> Build {
-        let mut build = build_of(vec![state(Role::Program)]);
+    fn build(origin: ProgramOrigin) -> Build {
+        let mut build = build_of(vec![state(CrateRole::Program)]);
         build.freshness.origin = origin;
         build
     }
 
-    fn differs(same_build_id: Option<bool>, lies: Lies) -> Build {
-        build(Origin::Differs { same_build_id, output: "target/release/app".into(), lies })
+    fn differs(same_build_id: Option<bool>, location: FileLocation) -> Build {
+        build(ProgramOrigin::Differs {
+            same_build_id,
+            output: "target/release/app".into(),
+            location,
+        })
     }
 
     #[test]
     fn only_what_cargo_made_here_passes() {
         let binary = Binary::default();
-        assert_eq!(check(&binary, &build(Origin::Output)).name(), "pass");
-        assert_eq!(check(&binary, &differs(Some(true), Lies::OnThisMachine)).name(), "pass");
-        let inside = differs(Some(false), Lies::InTargetDir);
+        assert_eq!(check(&binary, &build(ProgramOrigin::Output)).name(), "pass");
+        assert_eq!(
+            check(&binary, &differs(Some(true), FileLocation::OnThisMachine)).name(),
+            "pass"
+        );
+        let inside = differs(Some(false), FileLocation::InTargetDir);
         assert_eq!(check(&binary, &inside).findings().len(), 1);
-        let unknown = differs(None, Lies::InTargetDir);
+        let unknown = differs(None, FileLocation::InTargetDir);
         assert!(matches!(check(&binary, &unknown), Outcome::Open(_)));
-        assert!(matches!(check(&binary, &build(Origin::NoUnit("none".into()))), Outcome::Open(_)));
+        assert!(matches!(
+            check(&binary, &build(ProgramOrigin::NoUnit("none".into()))),
+            Outcome::Open(_)
+        ));
     }
 
     #[test]
     fn another_build_elsewhere_is_accused_only_with_a_contradiction_and_never_in_an_image() {
         let binary = Binary::default();
-        for lies in [Lies::OnThisMachine, Lies::InAnImage] {
-            let mut build = differs(Some(false), lies);
-            assert!(matches!(check(&binary, &build), Outcome::Open(_)), "{lies:?}");
-            let kind = Kind::NotCompiled;
-            let contradiction = Contradiction { path: "src/a.rs".into(), line: None, kind };
-            build.freshness.crates[0].contradictions.push(contradiction);
+        for location in [FileLocation::OnThisMachine, FileLocation::InAnImage] {
+            let mut build = differs(Some(false), location);
+            assert!(matches!(check(&binary, &build), Outcome::Open(_)), "{location:?}");
+            let kind = MismatchKind::NotCompiled;
+            let contradiction = Mismatch { path: "src/a.rs".into(), line: None, kind };
+            build.freshness.crates[0].mismatches.push(contradiction);
             let is_denied = !check(&binary, &build).findings().is_empty();
-            assert_eq!(is_denied, lies == Lies::OnThisMachine);
+            assert_eq!(is_denied, location == FileLocation::OnThisMachine);
         }
     }
 
     #[test]
     fn another_directory_warns_and_another_compiler_denies() {
-        let mut build = build(Origin::Output);
+        let mut build = build(ProgramOrigin::Output);
         build.freshness.made_at = Some("/home/me/app".into());
         let mut binary = Binary::default();
         assert_eq!(check(&binary, &build).findings()[0].at_most, Some(Level::Warn));

@@ -2,7 +2,7 @@ use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::fix_commands;
 use crate::cargo::rebuild::{self, Rebuild};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
         "https://reproducible-builds.org/docs/definition/",
         "https://github.com/rust-lang/cargo/issues/6529",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 /// The rules that infer what a rebuild knows.
@@ -58,7 +58,7 @@ pub fn settle(rule: &str, outcome: Outcome, facts: &Facts) -> Outcome {
         (Some(rebuild), Outcome::Open(_) | Outcome::Fail(_)) if rebuild.outcome.is_proof() => {
             Outcome::pass("the rebuild proves it: the sources compile to this binary")
         }
-        (Some(Rebuild { outcome: rebuild::Outcome::Different, .. }), Outcome::Open(_)) => {
+        (Some(Rebuild { outcome: rebuild::RebuildOutcome::Different, .. }), Outcome::Open(_)) => {
             Outcome::not_applicable("the rebuild settles it: see `not-reproduced`")
         }
         (_, outcome) => outcome,
@@ -70,14 +70,14 @@ fn check(_: &Binary, build: &Build) -> Outcome {
         return Outcome::not_applicable("nothing was compiled again: `--rebuild` does");
     };
     match rebuild.outcome {
-        rebuild::Outcome::Equal => {
+        rebuild::RebuildOutcome::Equal => {
             Outcome::pass("the sources compile to this binary, byte by byte")
         }
-        rebuild::Outcome::SameCode => Outcome::pass(rebuild.reason.clone()),
-        rebuild::Outcome::NotRepeatable | rebuild::Outcome::NotPossible => {
+        rebuild::RebuildOutcome::SameCode => Outcome::pass(rebuild.reason.clone()),
+        rebuild::RebuildOutcome::NotRepeatable | rebuild::RebuildOutcome::NotPossible => {
             Outcome::open(rebuild.reason.clone())
         }
-        rebuild::Outcome::Different => {
+        rebuild::RebuildOutcome::Different => {
             let finding = Finding::new(Location::Subject, rebuild.reason.clone());
             let differences = rebuild.differences.iter().cloned();
             let compiled = format!("compiled again: {}", rebuild.compiled.join(", "));
@@ -94,7 +94,7 @@ fn check(_: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::rebuild::Outcome as Answer;
+    use crate::cargo::rebuild::RebuildOutcome as Answer;
 
     fn build(outcome: Option<Answer>) -> Build {
         let rebuild = outcome.map(|outcome| Rebuild::new(outcome, "a reason"));

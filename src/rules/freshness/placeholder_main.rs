@@ -1,10 +1,11 @@
 use crate::binary::Binary;
 use crate::binary::{BinaryKind, CrateSource, MainVerdict};
-use crate::cargo::build::empty_main::Sources;
-use crate::cargo::compared::Reach;
+use crate::cargo::build::empty_main::SourceMain;
+use crate::cargo::compared::MainReach;
 use crate::cargo::fix_commands;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -33,7 +34,7 @@ pub static RULE: Rule = Rule {
         Symptom::Behaviour("`docker ps` shows Exited (0), Kubernetes shows Completed"),
     ],
     references: &["https://github.com/rust-lang/cargo/issues/7181"],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Image]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Image]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
@@ -48,30 +49,30 @@ fn check(facts: &Facts) -> Outcome {
         Some(verdict @ MainVerdict::HelloWorld) => ("`main` prints `Hello, world!`", verdict),
         Some(verdict @ MainVerdict::PlaceholderText) => ("`main` is a placeholder", verdict),
     };
-    let signals = match Sources::of(facts.build.as_ref(), binary, verdict) {
+    let signals = match SourceMain::of(facts.build.as_ref(), binary, verdict) {
         // Stubs in the stage agree with the stub that was built; the image knows better.
-        Sources::Agree if of_image(facts).is_empty() => {
+        SourceMain::Agree if of_image(facts).is_empty() => {
             return Outcome::pass("`main` does what it does in the sources");
         }
-        Sources::Agree => of_image(facts),
-        Sources::Contradict(why) => vec![why],
-        Sources::Silent(signals) => [signals, of_binary(binary), of_image(facts)].concat(),
-        Sources::ByFeature(file) if of_image(facts).is_empty() => {
+        SourceMain::Agree => of_image(facts),
+        SourceMain::Contradict(why) => vec![why],
+        SourceMain::Silent(signals) => [signals, of_binary(binary), of_image(facts)].concat(),
+        SourceMain::ByFeature(file) if of_image(facts).is_empty() => {
             return by_feature(what, &file, binary);
         }
-        Sources::Unsure(place, Reach::Nothing) if of_image(facts).is_empty() => {
+        SourceMain::Unsure(place, MainReach::Nothing) if of_image(facts).is_empty() => {
             return Outcome::open(format!(
                 "{what}, and the one at {place} may come to nothing; build it anew, with `cargo \
                  binlint freshen` before, to know"
             ));
         }
-        Sources::Unsure(place, _) if of_image(facts).is_empty() => {
+        SourceMain::Unsure(place, _) if of_image(facts).is_empty() => {
             let message = format!("{what}, and the one at {place} calls code that is not at hand");
             let finding = Finding::new(Location::Subject, message);
             let finding = finding.evidence(binary.main.evidence.clone()).evidence(USUAL_CAUSE);
             return build_again(finding, facts).at_most_warn().into();
         }
-        Sources::ByFeature(_) | Sources::Unsure(..) => of_image(facts),
+        SourceMain::ByFeature(_) | SourceMain::Unsure(..) => of_image(facts),
     };
     let message = match signals.first() {
         Some(signal) => format!("{what}, but {signal}"),
@@ -119,8 +120,8 @@ fn of_binary(binary: &Binary) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::binary::NamedCrate;
-    use crate::cargo::crate_freshness::Role;
-    use crate::cargo::evidence::mismatch::{Contradiction, Kind as What};
+    use crate::cargo::crate_freshness::CrateRole;
+    use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind as What};
     use crate::cargo::test_support::{build_of, state};
     use crate::fact::Fact;
     use crate::start::image::Image;
@@ -175,9 +176,9 @@ mod tests {
 
     #[test]
     fn sources_that_contradict_deny() {
-        let mut own = state(Role::Program);
+        let mut own = state(CrateRole::Program);
         let path = "src/server.rs".to_owned();
-        own.contradictions.push(Contradiction { path, line: None, kind: What::NotCompiled });
+        own.mismatches.push(Mismatch { path, line: None, kind: What::NotCompiled });
         let binary = Some(program(Some(MainVerdict::Empty)));
         let facts = Facts { binary, build: Some(build_of(vec![own])), ..Facts::default() };
         let outcome = check(&facts);

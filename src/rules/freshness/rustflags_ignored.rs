@@ -1,10 +1,10 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::freshness::Origin as Found;
-use crate::cargo::workspace::profile::Origin;
+use crate::cargo::freshness::ProgramOrigin as Found;
+use crate::cargo::workspace::profile::SettingOrigin;
 use crate::cargo::workspace::rustflags::RustFlag;
 use crate::cargo::workspace::rustflags::options;
-use crate::rule::{Check, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "rustflags-ignored",
@@ -35,7 +35,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/cargo/issues/5376",
         "https://github.com/rust-lang/cargo/issues/16977",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
@@ -74,7 +74,8 @@ fn against_those_in_effect(compiled: &[String], build: &Build) -> Option<Finding
     let wanted = options(build.rustflags.iter().map(|flag| flag.word.as_str()));
     let more: Vec<&str> =
         compiled.iter().filter(|it| !wanted.contains(it)).map(String::as_str).collect();
-    let is_typed = |flag: &RustFlag| matches!(flag.origin, Origin::Env(_) | Origin::Argument(_));
+    let is_typed =
+        |flag: &RustFlag| matches!(flag.origin, SettingOrigin::Env(_) | SettingOrigin::Argument(_));
     let message = match lost(&build.rustflags, compiled) {
         Some(lost) => {
             let from = &build.rustflags[0].origin;
@@ -110,25 +111,25 @@ fn finding(message: String, compiled: &[String], build: &Build) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::crate_freshness::Role;
-    use crate::cargo::freshness::Lies;
+    use crate::cargo::crate_freshness::CrateRole;
+    use crate::cargo::freshness::FileLocation;
     use crate::cargo::test_support::{build_of, state};
     use crate::cargo::workspace::rustflags::WithoutEffect;
 
     const NATIVE: &[&str] = &["-C", "target-cpu=native"];
 
-    fn flags(words: &[&str], origin: &Origin) -> Vec<RustFlag> {
+    fn flags(words: &[&str], origin: &SettingOrigin) -> Vec<RustFlag> {
         let flag = |word: &&str| RustFlag { word: (*word).to_owned(), origin: origin.clone() };
         words.iter().map(flag).collect()
     }
 
-    fn file() -> Origin {
+    fn file() -> SettingOrigin {
         let (path, key) = (".cargo/config.toml".to_owned(), "build.rustflags".to_owned());
-        Origin::File { path, line: 2, key }
+        SettingOrigin::File { path, line: 2, key }
     }
 
-    fn build(compiled: &[&str], wanted: &[&str], origin: &Origin) -> Build {
-        let mut program = state(Role::Program);
+    fn build(compiled: &[&str], wanted: &[&str], origin: &SettingOrigin) -> Build {
+        let mut program = state(CrateRole::Program);
         let fingerprint = program.unit.as_mut().unwrap().fingerprint.as_mut().unwrap();
         fingerprint.rustflags = compiled.iter().map(|it| (*it).to_owned()).collect();
         let mut build = build_of(vec![program]);
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn flags_that_are_asked_for_and_not_inside_are_denied() {
-        let env = Origin::Env("RUSTFLAGS".to_owned());
+        let env = SettingOrigin::Env("RUSTFLAGS".to_owned());
         for origin in [&env, &file()] {
             assert!(levels(&build(NATIVE, NATIVE, origin)).is_empty());
             assert!(levels(&build(&["-Ctarget-cpu=native"], NATIVE, origin)).is_empty());
@@ -161,14 +162,18 @@ mod tests {
         assert!(levels(&build(&more, NATIVE, &file())).is_empty());
         assert!(levels(&build(NATIVE, &[], &file())).is_empty());
         let mut elsewhere = build(&[], NATIVE, &file());
-        elsewhere.freshness.origin =
-            Found::Differs { same_build_id: None, output: "/o".into(), lies: Lies::OnThisMachine };
+        elsewhere.freshness.origin = Found::Differs {
+            same_build_id: None,
+            output: "/o".into(),
+            location: FileLocation::OnThisMachine,
+        };
         assert_eq!(levels(&elsewhere), warn);
     }
 
     #[test]
     fn flags_in_the_wrong_place_are_denied_and_those_shut_out_are_named() {
-        let mut build = build(&["-Dwarnings"], &["-Dwarnings"], &Origin::Env("RUSTFLAGS".into()));
+        let mut build =
+            build(&["-Dwarnings"], &["-Dwarnings"], &SettingOrigin::Env("RUSTFLAGS".into()));
         let flags = flags(NATIVE, &file());
         let shut_out_by = Some("RUSTFLAGS".to_owned());
         build.without_effect = vec![WithoutEffect { flags: flags.clone(), shut_out_by }];

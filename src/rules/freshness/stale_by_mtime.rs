@@ -1,11 +1,11 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::CrateState;
-use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::crate_freshness::CrateFreshness;
+use crate::cargo::evidence::mismatch::Mismatch;
 use crate::cargo::fix_commands;
-use crate::cargo::freshness::Origin;
+use crate::cargo::freshness::ProgramOrigin;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
 };
 
 pub static RULE: Rule = Rule {
@@ -41,7 +41,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/cargo/issues/7181",
         "https://github.com/rust-lang/cargo/issues/9312",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
@@ -49,7 +49,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     if !freshness.read {
         return Outcome::open(NOT_COMPARED);
     }
-    if let Origin::NoUnit(why) = &freshness.origin {
+    if let ProgramOrigin::NoUnit(why) = &freshness.origin {
         return Outcome::open(why.clone());
     }
     if freshness.program().is_none_or(|program| program.unit.is_none()) {
@@ -64,10 +64,10 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         ));
     }
     let other_main = freshness.program().and_then(|it| it.other_main(&binary.main));
-    let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
-    let mut stale: Vec<(&CrateState, String)> = Vec::new();
+    let own: Vec<&CrateFreshness> = freshness.crates.iter().filter(|it| it.is_own()).collect();
+    let mut stale: Vec<(&CrateFreshness, String)> = Vec::new();
     for (index, state) in own.iter().enumerate().filter(|(_, it)| it.cargo_calls_it_fresh()) {
-        let why = state.contradictions.first().map(Contradiction::describe);
+        let why = state.mismatches.first().map(Mismatch::describe);
         let why = why.or_else(|| other_main.clone().filter(|_| index == 0));
         stale.extend(why.map(|why| (*state, why)));
     }
@@ -78,11 +78,11 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             Outcome::open,
         );
     }
-    let states: Vec<&CrateState> = stale.iter().map(|(state, _)| *state).collect();
+    let states: Vec<&CrateFreshness> = stale.iter().map(|(state, _)| *state).collect();
     Outcome::Fail(stale.iter().map(|(state, why)| finding(state, why, &states, build)).collect())
 }
 
-fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) -> Finding {
+fn finding(state: &CrateFreshness, why: &str, all: &[&CrateFreshness], build: &Build) -> Finding {
     let message = format!("cargo considers {} fresh, but {why}", fix_commands::name(state));
     let mut finding =
         Finding::new(Location::File { path: state.root.clone(), line: None }, message);
@@ -95,12 +95,12 @@ fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) ->
             state.listed(),
         ));
     }
-    if let Some(file) = state.level.first() {
+    if let Some(file) = state.mtime_equal.first() {
         finding = finding.evidence(format!(
             "{file} has the time at which the build began; cargo considers an equal time fresh"
         ));
     }
-    let more = state.contradictions.iter().skip(1).take(4).map(Contradiction::describe);
+    let more = state.mismatches.iter().skip(1).take(4).map(Mismatch::describe);
     let finding = more.fold(finding, Finding::evidence);
     finding
         .evidence(format!("or: {}", fix_commands::clean_and_build(build, all)))
@@ -110,19 +110,19 @@ fn finding(state: &CrateState, why: &str, all: &[&CrateState], build: &Build) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::crate_freshness::Role;
-    use crate::cargo::evidence::mismatch::Kind;
-    use crate::cargo::file_time::Moment;
+    use crate::cargo::crate_freshness::CrateRole;
+    use crate::cargo::evidence::mismatch::MismatchKind;
+    use crate::cargo::file_time::FileTime;
     use crate::cargo::test_support::{build_of, state};
 
-    fn not_compiled() -> Contradiction {
-        Contradiction { path: "src/server.rs".into(), line: None, kind: Kind::NotCompiled }
+    fn not_compiled() -> Mismatch {
+        Mismatch { path: "src/server.rs".into(), line: None, kind: MismatchKind::NotCompiled }
     }
 
     #[test]
     fn a_contradiction_under_old_dates_fails_with_the_line_that_heals() {
-        let mut program = state(Role::Program);
-        program.contradictions.push(not_compiled());
+        let mut program = state(CrateRole::Program);
+        program.mismatches.push(not_compiled());
         let mut build = build_of(vec![program]);
         build.profile.name = "release".into();
         build.target = Some("x86_64-unknown-linux-musl".into());
@@ -137,18 +137,21 @@ mod tests {
 
     #[test]
     fn a_file_that_cargo_would_see_is_not_this_rules_business() {
-        let mut program = state(Role::Program);
-        program.contradictions.push(not_compiled());
-        program.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
+        let mut program = state(CrateRole::Program);
+        program.mismatches.push(not_compiled());
+        program.mtime_after.push(("src/main.rs".into(), FileTime::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![program]));
         assert!(matches!(outcome, Outcome::Open(_)), "{outcome:?}");
     }
 
     #[test]
     fn old_dates_alone_prove_nothing_and_equal_ones_leave_it_open() {
-        assert_eq!(check(&Binary::default(), &build_of(vec![state(Role::Program)])).name(), "pass");
-        let mut level = state(Role::Program);
-        level.level.push("src/main.rs".into());
+        assert_eq!(
+            check(&Binary::default(), &build_of(vec![state(CrateRole::Program)])).name(),
+            "pass"
+        );
+        let mut level = state(CrateRole::Program);
+        level.mtime_equal.push("src/main.rs".into());
         let outcome = check(&Binary::default(), &build_of(vec![level]));
         assert!(matches!(outcome, Outcome::Open(_)), "{outcome:?}");
     }
@@ -156,7 +159,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_open() {
         assert!(matches!(check(&Binary::default(), &Build::default()), Outcome::Open(_)));
-        let mut half = state(Role::Program);
+        let mut half = state(CrateRole::Program);
         half.unit.as_mut().unwrap().own_hash = None;
         let outcome = check(&Binary::default(), &build_of(vec![half]));
         assert!(matches!(outcome, Outcome::Open(why) if why.contains("half written")));

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::cargo::workspace::lockfile::Locked;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-dependency",
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options",
         "https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {

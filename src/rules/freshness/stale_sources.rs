@@ -1,14 +1,14 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::{CrateState, Role};
-use crate::cargo::evidence::Shown;
-use crate::cargo::evidence::mismatch::{Contradiction, Kind};
-use crate::cargo::evidence::texts::EditedText;
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
+use crate::cargo::evidence::SourceExcerpt;
+use crate::cargo::evidence::compared_strings::EditedString;
+use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::Freshness;
 use crate::cargo::source::string_literals::Presence;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
 };
 
 pub static RULE: Rule = Rule {
@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("a change in the sources has no effect")],
     references: &["https://github.com/rust-lang/cargo/issues/7181"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
@@ -36,9 +36,9 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if !freshness.read {
         return Outcome::open(NOT_COMPARED);
     }
-    let own: Vec<&CrateState> = freshness.crates.iter().filter(|it| it.is_own()).collect();
+    let own: Vec<&CrateFreshness> = freshness.crates.iter().filter(|it| it.is_own()).collect();
     let mut findings: Vec<_> = own.iter().filter_map(|state| of_crate(state, build)).collect();
-    let texts = &freshness.texts;
+    let texts = &freshness.string_literals;
     let mut undecided = None;
     // A count alone decides nothing: what nobody calls takes its texts along.
     if texts.presence.is_older() {
@@ -49,13 +49,13 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
             first.evidence.push(what);
         }
     }
-    if let Some(Shown { path, line, text }) = &texts.unreached {
+    if let Some(SourceExcerpt { path, line, text }) = &texts.unreached {
         let what =
             format!("`main` prints {text:?} at {path}:{line}, which the binary does not have");
         undecided = Some(format!("{what}; a call before it may never return"));
     }
     findings.extend(of_edited(build, !findings.is_empty()));
-    if let Some(edited) = texts.edited.iter().find(|it| it.undecided.is_some()) {
+    if let Some(edited) = texts.edited_strings.iter().find(|it| it.undecided.is_some()) {
         let why = edited.undecided.as_deref().unwrap_or_default();
         undecided = Some(format!(
             "{}; it may be a text of other code: {why}; `cargo binlint freshen` and a build settle it",
@@ -65,9 +65,10 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if !findings.is_empty() {
         return Outcome::Fail(findings);
     }
-    let unread = |it: &&&CrateState| it.role == Role::Program && !it.proven && !it.open.is_empty();
+    let unread =
+        |it: &&&CrateFreshness| it.role == CrateRole::Program && !it.proven && !it.open.is_empty();
     let unread = own.iter().find(unread).map(|state| state.open[0].clone());
-    let compared = own.iter().any(|it| it.agreements > 0) || texts.presence.percent().is_some();
+    let compared = own.iter().any(|it| it.matches > 0) || texts.presence.percent().is_some();
     match undecided.or(unread) {
         Some(why) => Outcome::open(format!("{why}; build again to be sure")),
         None if compared => Outcome::pass(places(freshness)),
@@ -82,35 +83,37 @@ fn places(Freshness { locations, .. }: &Freshness) -> String {
 /// Texts of which the program holds another form, where no other code of the program has it: with
 /// both its ends it is an edited one, without them something may only look alike.
 fn of_edited(build: &Build, is_stale: bool) -> Option<Finding> {
-    let edited = build.freshness.texts.edited.iter().filter(|it| it.undecided.is_none());
-    let mut edited: Vec<&EditedText> = edited.collect();
+    let edited =
+        build.freshness.string_literals.edited_strings.iter().filter(|it| it.undecided.is_none());
+    let mut edited: Vec<&EditedString> = edited.collect();
     edited.sort_by_key(|it| !it.whole);
     let first = edited.first()?;
     let place = Location::File { path: first.source.path.clone(), line: Some(first.source.line) };
     let more = edited[1..].iter().take(4).map(|it| it.describe());
     let finding = more.fold(Finding::new(place, first.describe()), Finding::evidence);
     let crates = build.freshness.crates.iter();
-    let of_crate = |state: &&CrateState| edited.iter().any(|it| state.has(&it.file));
+    let of_crate = |state: &&CrateFreshness| edited.iter().any(|it| state.has(&it.file));
     let finding =
         finding.fix(fix_commands::build_again(build, &crates.filter(of_crate).collect::<Vec<_>>()));
     let denied = is_stale || first.whole;
     Some(if denied { finding } else { finding.at_most_warn() })
 }
 
-fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
+fn of_crate(state: &CrateFreshness, build: &Build) -> Option<Finding> {
     // A list of files that cargo would not act on is the business of `stale-by-mtime`.
-    let is_ours = |it: &&Contradiction| {
-        !matches!(it.kind, Kind::NotCompiled | Kind::Gone) || !state.cargo_calls_it_fresh()
+    let is_ours = |it: &&Mismatch| {
+        !matches!(it.kind, MismatchKind::NotCompiled | MismatchKind::Gone)
+            || !state.cargo_calls_it_fresh()
     };
-    let mut ours = state.contradictions.iter().filter(is_ours);
+    let mut ours = state.mismatches.iter().filter(is_ours);
     let first = ours.next()?;
     let more = ours.clone().count();
     let others = if more == 0 { String::new() } else { format!(" ({more} more)") };
     let place = Location::File { path: first.path.clone(), line: first.line };
     let finding = Finding::new(place, format!("{}{others}", first.describe()));
-    let finding = ours.take(4).map(Contradiction::describe).fold(finding, Finding::evidence);
+    let finding = ours.take(4).map(Mismatch::describe).fold(finding, Finding::evidence);
     let finding = finding.evidence(places(&build.freshness));
-    let newer = state.newer.iter().take(3);
+    let newer = state.mtime_after.iter().take(3);
     let newer = newer.map(|(file, when)| format!("{file} was modified at {when}, after the build"));
     Some(newer.fold(finding, Finding::evidence).fix(fix_commands::build_again(build, &[state])))
 }
@@ -118,15 +121,15 @@ fn of_crate(state: &CrateState, build: &Build) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::file_time::Moment;
+    use crate::cargo::file_time::FileTime;
     use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn an_impossible_place_is_named_with_its_line() {
-        let mut program = state(Role::Program);
-        let kind = Kind::NoToken { column: 9, lines: 3 };
-        let place = Contradiction { path: "src/main.rs".into(), line: Some(7), kind };
-        program.contradictions.push(place);
+        let mut program = state(CrateRole::Program);
+        let kind = MismatchKind::NoToken { column: 9, lines: 3 };
+        let place = Mismatch { path: "src/main.rs".into(), line: Some(7), kind };
+        program.mismatches.push(place);
         let outcome = check(&Binary::default(), &build_of(vec![program]));
         let finding = &outcome.findings()[0];
         assert_eq!(finding.location, Location::File { path: "src/main.rs".into(), line: Some(7) });
@@ -135,12 +138,12 @@ mod tests {
 
     #[test]
     fn a_list_counts_only_when_cargo_would_act_on_it() {
-        let mut program = state(Role::Program);
-        let kind = Kind::NotCompiled;
-        program.contradictions.push(Contradiction { path: "src/a.rs".into(), line: None, kind });
+        let mut program = state(CrateRole::Program);
+        let kind = MismatchKind::NotCompiled;
+        program.mismatches.push(Mismatch { path: "src/a.rs".into(), line: None, kind });
         let old = check(&Binary::default(), &build_of(vec![program.clone()]));
         assert_eq!(old.name(), "pass");
-        program.newer.push(("src/main.rs".into(), Moment::new(9, 0)));
+        program.mtime_after.push(("src/main.rs".into(), FileTime::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![program]));
         assert_eq!(outcome.findings().len(), 1);
     }
@@ -148,14 +151,15 @@ mod tests {
     #[test]
     fn a_share_of_texts_is_evidence_and_never_a_verdict() {
         for (found, open) in [(0, true), (85, true), (97, false)] {
-            let mut build = build_of(vec![state(Role::Program)]);
-            build.freshness.texts.presence = Presence { wanted: 100, found, missing: Vec::new() };
+            let mut build = build_of(vec![state(CrateRole::Program)]);
+            build.freshness.string_literals.presence =
+                Presence { wanted: 100, found, missing: Vec::new() };
             let outcome = check(&Binary::default(), &build);
             assert_eq!(matches!(outcome, Outcome::Open(_)), open, "{found}: {outcome:?}");
             assert!(outcome.findings().is_empty());
-            let kind = Kind::NoToken { column: 9, lines: 3 };
-            let place = Contradiction { path: "src/main.rs".into(), line: Some(7), kind };
-            build.freshness.crates[0].contradictions.push(place);
+            let kind = MismatchKind::NoToken { column: 9, lines: 3 };
+            let place = Mismatch { path: "src/main.rs".into(), line: Some(7), kind };
+            build.freshness.crates[0].mismatches.push(place);
             let outcome = check(&Binary::default(), &build);
             let evidence = outcome.findings()[0].evidence.join("\n");
             assert_eq!(evidence.contains("of 100 texts"), open, "{evidence}");
@@ -164,9 +168,13 @@ mod tests {
 
     #[test]
     fn an_edited_text_denies_with_both_its_ends_and_warns_without() {
-        let edited = |whole, undecided: Option<&str>| EditedText {
+        let edited = |whole, undecided: Option<&str>| EditedString {
             file: "src/main.rs".into(),
-            source: Shown { path: "src/main.rs".into(), line: 7, text: "a new text".into() },
+            source: SourceExcerpt {
+                path: "src/main.rs".into(),
+                line: 7,
+                text: "a new text".into(),
+            },
             inside: "an old text".into(),
             whole,
             undecided: undecided.map(str::to_owned),
@@ -178,8 +186,8 @@ mod tests {
             (vec![edited(false, None), edited(true, None)], Some(None)),
             (vec![edited(true, Some("no std")), edited(true, Some("no std"))], None),
         ] {
-            let mut build = build_of(vec![state(Role::Program)]);
-            build.freshness.texts.edited = texts;
+            let mut build = build_of(vec![state(CrateRole::Program)]);
+            build.freshness.string_literals.edited_strings = texts;
             let outcome = check(&Binary::default(), &build);
             assert_eq!(outcome.findings().first().map(|it| it.at_most), level);
             match outcome {
@@ -191,16 +199,16 @@ mod tests {
 
     #[test]
     fn a_text_that_may_never_be_reached_is_open() {
-        let mut build = build_of(vec![state(Role::Program)]);
-        let place = Shown { path: "src/main.rs".into(), line: 9, text: "stopped".into() };
-        build.freshness.texts.unreached = Some(place);
+        let mut build = build_of(vec![state(CrateRole::Program)]);
+        let place = SourceExcerpt { path: "src/main.rs".into(), line: 9, text: "stopped".into() };
+        build.freshness.string_literals.unreached = Some(place);
         assert!(matches!(check(&Binary::default(), &build), Outcome::Open(_)));
     }
 
     #[test]
     fn nothing_compared_is_open() {
-        let mut program = state(Role::Program);
-        program.agreements = 0;
+        let mut program = state(CrateRole::Program);
+        program.matches = 0;
         let outcome = check(&Binary::default(), &build_of(vec![program]));
         assert!(matches!(outcome, Outcome::Open(_)));
     }

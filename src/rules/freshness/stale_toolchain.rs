@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::RustcEvidence;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "stale-toolchain",
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("a build with `--locked` elsewhere gives another digest")],
     references: &["https://rust-lang.github.io/rustup/overrides.html"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
@@ -78,7 +78,7 @@ fn with_evidence(finding: Finding, binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::build::Toolchain;
+    use crate::cargo::build::PinnedToolchain;
 
     fn outcome(inside: (&str, char), here: (&str, char), pinned: Option<&str>) -> Outcome {
         let mut binary = Binary::default();
@@ -87,7 +87,7 @@ mod tests {
         let mut build = Build::default();
         build.rustc.version = Some(here.0.into());
         build.rustc.commit = Some(here.1.to_string().repeat(40));
-        build.toolchain = pinned.map(|channel| Toolchain {
+        build.toolchain = pinned.map(|channel| PinnedToolchain {
             channel: Some(channel.into()),
             file: "rust-toolchain.toml".into(),
         });

@@ -1,11 +1,11 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::{CrateState, Role};
-use crate::cargo::evidence::mismatch::Contradiction;
+use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
+use crate::cargo::evidence::mismatch::Mismatch;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::Freshness;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
 };
 
 pub static RULE: Rule = Rule {
@@ -34,22 +34,22 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/cargo/issues/12370",
         "https://github.com/rust-lang/cargo/issues/7181",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     if !build.freshness.read {
         return Outcome::open(NOT_COMPARED);
     }
-    let members: Vec<&CrateState> =
+    let members: Vec<&CrateFreshness> =
         build.freshness.crates.iter().filter(|it| !it.is_own()).collect();
     if members.is_empty() {
         return Outcome::not_applicable(
             "the binary has neither a path dependency nor a build script",
         );
     }
-    let stale: Vec<&CrateState> =
-        members.iter().copied().filter(|it| !it.contradictions.is_empty()).collect();
+    let stale: Vec<&CrateFreshness> =
+        members.iter().copied().filter(|it| !it.mismatches.is_empty()).collect();
     if stale.is_empty() {
         let undecided = members.iter().find_map(|state| undecided(state, &build.freshness));
         return undecided.map_or_else(
@@ -60,12 +60,12 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     Outcome::Fail(stale.iter().map(|state| finding(state, &stale, build)).collect())
 }
 
-fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
-    let first = &state.contradictions[0];
+fn finding(state: &CrateFreshness, all: &[&CrateFreshness], build: &Build) -> Finding {
+    let first = &state.mismatches[0];
     let message = format!("{} is stale: {}", fix_commands::name(state), first.describe());
     let place = Location::File { path: first.path.clone(), line: first.line };
     let mut finding = Finding::new(place, message);
-    let more = state.contradictions.iter().skip(1).take(4).map(Contradiction::describe);
+    let more = state.mismatches.iter().skip(1).take(4).map(Mismatch::describe);
     finding = more.fold(finding, Finding::evidence);
     let in_place = build.freshness.made_at.is_none();
     let anchor = state.unit.as_ref().and_then(|unit| unit.anchor);
@@ -81,7 +81,7 @@ fn finding(state: &CrateState, all: &[&CrateState], build: &Build) -> Finding {
 }
 
 /// Why a member may be stale although nothing was found against it.
-fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
+fn undecided(state: &CrateFreshness, freshness: &Freshness) -> Option<String> {
     let what = fix_commands::name(state);
     if state.unit.is_none() {
         return Some(format!(
@@ -95,34 +95,35 @@ fn undecided(state: &CrateState, freshness: &Freshness) -> Option<String> {
         ));
     }
     match state.role {
-        Role::BuildScriptRun => state.undecided_run().map(|why| {
+        CrateRole::BuildScriptRun => state.undecided_run().map(|why| {
             format!("{why}; run `cargo binlint freshen` before the build, or build again")
         }),
-        Role::BuildScript | Role::Member => state.undecided_by_dates().or_else(|| {
+        CrateRole::BuildScript | CrateRole::Member => state.undecided_by_dates().or_else(|| {
             let why = format!(
                 "`{}` left nothing to compare in the target directory; build again here",
                 state.package
             );
-            (state.agreements == 0).then_some(why)
+            (state.matches == 0).then_some(why)
         }),
-        Role::Program | Role::OwnLibrary => None,
+        CrateRole::Program | CrateRole::OwnLibrary => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::evidence::mismatch::Kind;
-    use crate::cargo::file_time::Moment;
+    use crate::cargo::evidence::mismatch::MismatchKind;
+    use crate::cargo::file_time::FileTime;
     use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn another_digest_names_the_member_and_touches_it() {
-        let mut member = state(Role::Member);
-        let kind = Kind::OtherDigest { algorithm: "MD5", compiled: "aa".into(), now: "bb".into() };
+        let mut member = state(CrateRole::Member);
+        let kind =
+            MismatchKind::OtherDigest { algorithm: "MD5", compiled: "aa".into(), now: "bb".into() };
         let path = "member/src/lib.rs".to_owned();
-        member.contradictions.push(Contradiction { path, line: None, kind });
-        let outcome = check(&Binary::default(), &build_of(vec![state(Role::Program), member]));
+        member.mismatches.push(Mismatch { path, line: None, kind });
+        let outcome = check(&Binary::default(), &build_of(vec![state(CrateRole::Program), member]));
         let finding = &outcome.findings()[0];
         assert!(finding.message.contains("the crate `member` is stale"), "{finding:?}");
         assert_eq!(
@@ -133,19 +134,19 @@ mod tests {
 
     #[test]
     fn alone_not_applicable_and_without_evidence_open() {
-        let alone = check(&Binary::default(), &build_of(vec![state(Role::Program)]));
+        let alone = check(&Binary::default(), &build_of(vec![state(CrateRole::Program)]));
         assert!(matches!(alone, Outcome::NotApplicable(_)));
-        let mut member = state(Role::Member);
+        let mut member = state(CrateRole::Member);
         assert_eq!(check(&Binary::default(), &build_of(vec![member.clone()])).name(), "pass");
-        member.agreements = 0;
+        member.matches = 0;
         let open = check(&Binary::default(), &build_of(vec![member]));
         assert!(matches!(open, Outcome::Open(_)));
     }
 
     #[test]
     fn a_late_input_of_a_build_script_leaves_it_open() {
-        let mut run = state(Role::BuildScriptRun);
-        run.late.push("data/a.txt".into());
+        let mut run = state(CrateRole::BuildScriptRun);
+        run.ctime_after.push("data/a.txt".into());
         let outcome = check(&Binary::default(), &build_of(vec![run]));
         let says = |why: &str| why.contains("data/a.txt") && why.contains("freshen");
         assert!(matches!(outcome, Outcome::Open(why) if says(&why)));
@@ -153,16 +154,16 @@ mod tests {
 
     #[test]
     fn a_run_whose_inputs_have_the_digests_that_were_kept_passes() {
-        let mut run = state(Role::BuildScriptRun);
-        run.late.push("data/a.txt".into());
+        let mut run = state(CrateRole::BuildScriptRun);
+        run.ctime_after.push("data/a.txt".into());
         run.proven = true;
         assert_eq!(check(&Binary::default(), &build_of(vec![run])).name(), "pass");
     }
 
     #[test]
     fn a_later_input_of_a_build_script_leaves_it_open() {
-        let mut run = state(Role::BuildScriptRun);
-        run.newer.push(("data/a.txt".into(), Moment::new(9, 0)));
+        let mut run = state(CrateRole::BuildScriptRun);
+        run.mtime_after.push(("data/a.txt".into(), FileTime::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![run]));
         assert!(matches!(outcome, Outcome::Open(why) if why.contains("data/a.txt")));
     }

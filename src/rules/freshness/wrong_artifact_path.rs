@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::cargo::crate_freshness::CrateState;
+use crate::cargo::crate_freshness::CrateFreshness;
 use crate::cargo::fix_commands;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "wrong-artifact-path",
@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/build-cache.html",
         "https://github.com/docker-library/docs/pull/1634",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
@@ -46,7 +46,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             .fix(format!("in the Dockerfile, copy {executable}"))
             .into();
     }
-    let Some(twin) = &build.freshness.newer_twin else {
+    let Some(twin) = &build.freshness.newer_output else {
         return Outcome::pass("no newer output of this name is in the target directory");
     };
     let inside = binary.triple.value.as_deref();
@@ -59,7 +59,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Some(twin), Some(inside)) => machine(twin) == machine(inside),
         _ => true,
     };
-    let configured = twin.target.as_ref().is_some_and(|it| build.asked_targets.contains(it));
+    let configured = twin.target.as_ref().is_some_and(|it| build.requested_targets.contains(it));
     if !same_machine && !configured {
         return Outcome::pass(format!("{} is newer, but for another machine", twin.path.display()));
     }
@@ -86,24 +86,24 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 /// Whether anything at all speaks against the program's being what its sources say.
 fn may_be_of_other_sources(build: &Build) -> bool {
     let freshness = &build.freshness;
-    let undecided = |it: &CrateState| it.is_stale() || it.undecided_by_dates().is_some();
+    let undecided = |it: &CrateFreshness| it.is_stale() || it.undecided_by_dates().is_some();
     freshness.program().is_none_or(|it| it.unit.is_none()) || freshness.crates.iter().any(undecided)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::file_time::Moment;
-    use crate::cargo::freshness::Twin;
+    use crate::cargo::file_time::FileTime;
+    use crate::cargo::freshness::NewerOutput;
     use crate::cargo::test_support::build_of;
     use crate::fact::Fact;
 
     fn outcome(twin: Option<&str>, inside: &str) -> Outcome {
         let mut build = build_of(Vec::new());
-        build.freshness.newer_twin = twin.map(|triple| Twin {
+        build.freshness.newer_output = twin.map(|triple| NewerOutput {
             path: format!("target/{triple}/release/app").into(),
-            written: Moment::new(9, 0),
-            subject_written: Moment::new(5, 0),
+            written: FileTime::new(9, 0),
+            subject_written: FileTime::new(5, 0),
             target: Some(triple.into()),
         });
         let triple = Fact::certain(inside.to_owned(), "header");

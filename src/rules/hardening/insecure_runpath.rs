@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "insecure-runpath",
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["ld.so(8)", "https://cwe.mitre.org/data/definitions/426.html"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 const SHARED: &[&str] = &["/tmp", "/var/tmp", "/dev/shm"];

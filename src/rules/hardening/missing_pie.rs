@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::BinaryKind;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-pie",
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#relocation-model"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::Relro;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "relro-not-full",
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/rustc/codegen-options/index.html#relro-level",
         "ld(1)",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

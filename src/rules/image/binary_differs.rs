@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::escape::plain;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/cache/invalidation/",
         "https://docs.docker.com/build/building/multi-stage/",
     ],
-    check: Check::InImage(check),
+    check: CheckFn::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {

@@ -1,5 +1,5 @@
 use crate::escape::shell;
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 
@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/docker/cli/issues/3993",
         "https://git-scm.com/docs/gitattributes",
     ],
-    check: Check::Command(check),
+    check: CheckFn::Command(check),
 };
 
 fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {

@@ -3,8 +3,8 @@ use crate::provenance::record::RecordFacts;
 use crate::provenance::subject_match::SubjectMatch;
 use crate::rootfs::tree::users::OsRelease;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
-    same_release,
+    CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status,
+    Symptom, same_release,
 };
 use crate::subject::Facts;
 
@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/docker-rust/issues/105",
         "os-release(5)",
     ],
-    check: Check::Facts(
+    check: CheckFn::Facts(
         Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo, Need::Record]),
         check,
     ),
@@ -119,7 +119,7 @@ fn minor(version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::freshness::{Lies, Origin};
+    use crate::cargo::freshness::{FileLocation, ProgramOrigin};
     use crate::cargo::test_support::build_of;
     use crate::start::image::Image;
 
@@ -174,7 +174,11 @@ mod tests {
             for same_build_id in [None, Some(false)] {
                 let mut given = facts(Some(trixie), Some(BOOKWORM));
                 let output = "target/release/app".into();
-                let origin = Origin::Differs { same_build_id, output, lies: Lies::InAnImage };
+                let origin = ProgramOrigin::Differs {
+                    same_build_id,
+                    output,
+                    location: FileLocation::InAnImage,
+                };
                 given.build.as_mut().unwrap().freshness.origin = origin;
                 given.binary.as_mut().unwrap().c_compilers = compilers.clone();
                 assert_eq!(check(&given).name(), outcome, "{compilers:?}");
@@ -182,8 +186,8 @@ mod tests {
         }
         let mut stripped = facts(Some(trixie), Some(BOOKWORM));
         let output = "target/release/app".into();
-        let lies = Lies::InAnImage;
-        let origin = Origin::Differs { same_build_id: Some(true), output, lies };
+        let location = FileLocation::InAnImage;
+        let origin = ProgramOrigin::Differs { same_build_id: Some(true), output, location };
         stripped.build.as_mut().unwrap().freshness.origin = origin;
         assert_eq!(check(&stripped).name(), "fail", "a stripped copy of what was built here");
     }

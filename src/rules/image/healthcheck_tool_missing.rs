@@ -1,4 +1,4 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
         Symptom::Behaviour("the container is `unhealthy`"),
     ],
     references: &["https://docs.docker.com/reference/dockerfile/#healthcheck"],
-    check: Check::Command(check),
+    check: CheckFn::Command(check),
 };
 
 fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {

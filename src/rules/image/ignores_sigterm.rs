@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
 use crate::start::command::ResolvedCommand;
 use crate::start::image::Image;
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/reference/cli/docker/container/stop/",
         "https://github.com/redlib-org/redlib/issues/205",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 /// An init process before the image's own command: its own, if it has one.

@@ -1,5 +1,5 @@
 use crate::rootfs::layer::apply::EngineDifference;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("a layer does not say which instruction of which Dockerfile wrote it"),
     symptoms: &[Symptom::Behaviour("works with one container engine, but not with another")],
     references: &["https://github.com/opencontainers/image-spec/blob/main/layer.md"],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 /// Findings that say more than their number.

@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
 use crate::start::image::Image;
 use crate::subject::Facts;
@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
         "https://docs.rs/rustls-native-certs",
         "https://docs.rs/openssl-probe",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 /// Where the crates look: openssl-probe 0.2, and Go's list that it follows.

@@ -1,5 +1,5 @@
 use crate::escape::{exec_form, plain};
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{
     CommandRole, DEFAULT_PATH, FailureKind, ResolvedCommand, StartFailure,
 };
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(127),
     ],
     references: &["https://docs.docker.com/reference/dockerfile/#entrypoint", "execvp(3)"],
-    check: Check::Command(check),
+    check: CheckFn::Command(check),
 };
 
 fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {

@@ -1,5 +1,5 @@
 use crate::escape::exec_form;
-use crate::rule::{Check, Finding, Group, Level, Location, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
 
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",
         "https://github.com/docker-library/hello-world/issues/44",
     ],
-    check: Check::Command(check),
+    check: CheckFn::Command(check),
 };
 
 fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Option<Finding> {

@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, NO_IMAGE, Need, Needs, Outcome, Rule,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, NO_IMAGE, Need, Needs, Outcome, Rule,
     Status, Symptom,
 };
 use crate::subject::Facts;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("No such file or directory (os error 2) at path \"/tmp/.tmp")],
     references: &["https://docs.rs/tempfile", "https://doc.rust-lang.org/std/env/fn.temp_dir.html"],
-    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
 use crate::subject::Facts;
 
@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/chronotope/chrono/issues/755",
         "tzset(3)",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,4 +1,4 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/GoogleContainerTools/distroless/issues/277",
         "passwd(5)",
     ],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {

@@ -1,5 +1,5 @@
 use crate::escape::exec_form;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::is_shell;
 use crate::start::image::Image;
 
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     references: &[
         "https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact",
     ],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {

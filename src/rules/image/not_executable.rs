@@ -1,6 +1,6 @@
 use crate::escape::plain;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
 };
 use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
@@ -32,11 +32,11 @@ pub static RULE: Rule = Rule {
         "execve(2)",
         "https://docs.docker.com/reference/dockerfile/#copy---chown---chmod",
     ],
-    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Loader]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Loader]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let commands = Check::Command(of_command).run(facts);
+    let commands = CheckFn::Command(of_command).run(facts);
     match (commands, of_subject(facts)) {
         // Who starts the subject is named by the command already.
         (commands @ Outcome::Fail(_), _) | (commands, None) => commands,

@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
 use crate::subject::Facts;
 
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("certificate verify failed")],
     references: &["https://docs.rs/openssl-probe", "https://github.com/cross-rs/cross/issues/119"],
-    check: Check::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary, Need::Image], &[Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,4 +1,4 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("Permission denied (os error 13)")],
     references: &["ip(7)", "https://github.com/dani-garcia/vaultwarden/issues/411"],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {

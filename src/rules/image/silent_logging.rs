@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
 use crate::subject::Facts;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &["https://docs.rs/env_logger"],
-    check: Check::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Image], &[Need::Binary, Need::Cargo]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::escape::exec_form;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::CommandTarget;
 use crate::start::image::Image;
 
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("another program answers")],
     references: &["https://docs.docker.com/reference/dockerfile/#entrypoint"],
-    check: Check::InImage(check),
+    check: CheckFn::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::escape::plain;
 use crate::rootfs::tree::users::Identity;
 use crate::rootfs::{FileEntry, parent};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::{ExecStep, FailureKind, Requester, StartFailure};
 use crate::start::image::Image;
 
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/opencontainers/runc/issues/3715",
         "https://github.com/moby/moby/pull/36587",
     ],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {

@@ -1,4 +1,4 @@
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/reference/dockerfile/#volume",
         "https://docs.docker.com/engine/storage/volumes/",
     ],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-build-env",
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/std/macro.env.html",
         "https://docs.docker.com/build/building/secrets/",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 /// A shorter value is in every program by chance.
@@ -33,7 +33,8 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if build.freshness.program().is_none_or(|program| program.unit.is_none()) {
         return Outcome::open(NO_UNIT);
     }
-    let inside = build.freshness.baked.iter().filter(|it| it.present && it.value.len() >= SHORTEST);
+    let inside =
+        build.freshness.env_in_binary.iter().filter(|it| it.present && it.value.len() >= SHORTEST);
     let findings = inside.map(|baked| {
         let message = format!("the build-time value of `{}` is in the binary", baked.name);
         // The value may be a secret: it is not repeated in a log.
@@ -51,19 +52,19 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::compared::Baked;
-    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::compared::EnvInBinary;
+    use crate::cargo::crate_freshness::CrateRole;
     use crate::cargo::test_support::{build_of, state};
 
     #[test]
     fn a_value_that_is_inside_is_named_and_not_shown() {
-        let mut build = build_of(vec![state(Role::Program)]);
-        let baked = |name: &str, value: &str, present| Baked {
+        let mut build = build_of(vec![state(CrateRole::Program)]);
+        let baked = |name: &str, value: &str, present| EnvInBinary {
             name: name.into(),
             value: value.into(),
             present,
         };
-        build.freshness.baked = vec![
+        build.freshness.env_in_binary = vec![
             baked("TOKEN", "s3cr3t!", true),
             baked("GONE", "optimised", false),
             baked("N", "1", true),
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn without_a_unit_it_is_open() {
         assert!(matches!(check(&Binary::default(), &Build::default()), Outcome::Open(_)));
-        let none = check(&Binary::default(), &build_of(vec![state(Role::Program)]));
+        let none = check(&Binary::default(), &build_of(vec![state(CrateRole::Program)]));
         assert_eq!(none.name(), "pass");
     }
 }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::escape::plain;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-home-path",
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/rust/issues/75799",
         "https://github.com/rust-lang/rust/issues/40552",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

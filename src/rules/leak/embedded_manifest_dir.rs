@@ -1,6 +1,6 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BUILD, NO_UNIT, Need, Needs, Outcome, Rule, Status,
-    Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BUILD, NO_UNIT, Need, Needs, Outcome, Rule,
+    Status, Symptom,
 };
 use crate::subject::Facts;
 
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("No such file or directory (os error 2)")],
     references: &["https://doc.rust-lang.org/cargo/reference/environment-variables.html"],
-    check: Check::Facts(Needs::new(&[Need::Cargo], &[Need::Image]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Cargo], &[Need::Image]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
@@ -52,13 +52,13 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::cargo::build::Build;
-    use crate::cargo::crate_freshness::Role;
+    use crate::cargo::crate_freshness::CrateRole;
     use crate::cargo::test_support::{build_of, state};
     use crate::start::image::Image;
     use crate::start::image::elf_tree::InMemoryTree;
 
     fn facts(manifest_dir: Option<&str>, image: Option<Image>) -> Facts {
-        let mut build = build_of(vec![state(Role::Program)]);
+        let mut build = build_of(vec![state(CrateRole::Program)]);
         build.freshness.manifest_dirs = manifest_dir.map(str::to_owned).into_iter().collect();
         Facts { build: Some(build), image, ..Facts::default() }
     }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "embedded-secret",
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/building/secrets/",
         "https://cwe.mitre.org/data/definitions/798.html",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

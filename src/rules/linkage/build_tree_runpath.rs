@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "build-tree-runpath",
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["ld.so(8)", "https://github.com/pykeio/ort/issues/85"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 /// Parts of a path that only a build machine has.

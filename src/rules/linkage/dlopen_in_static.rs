@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::{LibcName, Linkage};
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
 };
 
 pub static RULE: Rule = Rule {
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("Dynamic loading not supported")],
     references: &["dlopen(3)", "https://github.com/rusqlite/rusqlite/issues/990"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::{BinaryFormat, BinaryKind};
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
 };
 
 pub static RULE: Rule = Rule {
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/rust/issues/106982",
         "https://github.com/rust-openssl/rust-openssl/issues/1462",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

@@ -1,5 +1,6 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -22,7 +23,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("libstd-"), Symptom::ExitCode(127)],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#prefer-dynamic"],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Image, Need::Loader]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Image, Need::Loader]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,5 +1,6 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -24,7 +25,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/nix-community/nix-ld/issues/60",
         "https://github.com/elastic/devfiler/issues/95",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Image]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Image]), check),
 };
 
 /// Prefixes under which a toolchain installs a loader of its own.

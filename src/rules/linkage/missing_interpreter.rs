@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
 use crate::start::loader::StartProblem;
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(127),
     ],
     references: &["execve(2)", "elf(5)", "https://github.com/docker-library/hello-world/issues/44"],
-    check: Check::Load(check),
+    check: CheckFn::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {

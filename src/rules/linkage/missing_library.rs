@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::escape::plain;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(127),
     ],
     references: &["ld.so(8)", "ldconfig(8)"],
-    check: Check::Load(check),
+    check: CheckFn::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
 use crate::start::loader::{LoaderFamily, StartVerdict};
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
         "https://wiki.musl-libc.org/functional-differences-from-glibc.html",
         "https://github.com/orhun/git-cliff/issues/1034",
     ],
-    check: Check::Load(check),
+    check: CheckFn::Load(check),
 };
 
 fn check(binary: &Binary, _: &Image, plan: &StartPrediction) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::escape::plain;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
 use crate::start::loader::StartProblem;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("cannot be preloaded")],
     references: &["ld.so(8)", "https://github.com/getsentry/snuba/issues/5274"],
-    check: Check::Load(check),
+    check: CheckFn::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
 pub static RULE: Rule = Rule {
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["ld.so(8)"],
-    check: Check::InImage(check),
+    check: CheckFn::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {

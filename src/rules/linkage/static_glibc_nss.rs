@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::{LibcName, Linkage};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "static-glibc-nss",
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("name lookups fail or crash"), Symptom::ExitCode(139)],
     references: &["https://github.com/rust-lang/rust/issues/100711", "nsswitch.conf(5)"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(1),
     ],
     references: &["ld.so(8)", "https://github.com/mozilla-services/autopush-rs/issues/124"],
-    check: Check::Load(check),
+    check: CheckFn::Load(check),
 };
 
 fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {

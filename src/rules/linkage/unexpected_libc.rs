@@ -1,6 +1,7 @@
 use crate::binary::{LibcName, Linkage};
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, arch_of,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    arch_of,
 };
 use crate::subject::Facts;
 
@@ -25,7 +26,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/compiler-team/issues/422",
         "https://doc.rust-lang.org/reference/linkage.html",
     ],
-    check: Check::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
@@ -69,7 +70,7 @@ fn check(facts: &Facts) -> Outcome {
 
 /// What the user said.
 fn expected(facts: &Facts) -> Option<String> {
-    facts.policy.libc.clone()
+    facts.expectations.libc.clone()
 }
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
     use crate::binary::Binary;
     use crate::binary::Libc;
     use crate::fact::Fact;
-    use crate::subject::Policy;
+    use crate::subject::Expectations;
 
     #[test]
     fn what_was_asked_for_is_compared() {
@@ -91,7 +92,10 @@ mod tests {
                 },
                 ..Binary::default()
             }),
-            policy: Policy { libc: expected.map(str::to_owned), ..Policy::default() },
+            expectations: Expectations {
+                libc: expected.map(str::to_owned),
+                ..Expectations::default()
+            },
             ..Facts::default()
         };
         assert_eq!(check(&facts(Some("glibc-dynamic"))).name(), "pass");

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
 };
 
 pub static RULE: Rule = Rule {
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("version `GLIBC_")],
     references: &["ld.so(8)", "https://github.com/rust-lang/rust/issues/36826"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
 use crate::start::loader::StartProblem;
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         Symptom::ExitCode(127),
     ],
     references: &["ld.so(8)", "elf(5)"],
-    check: Check::Load(check),
+    check: CheckFn::Load(check),
 };
 
 fn check(binary: &Binary, _: &Image, plan: &StartPrediction) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::PanicStrategy;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "catch-unwind-under-abort",
@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
         "https://github.com/nteract/nteract/issues/1955",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 /// A package, the feature that matters if one does, and what it does with a panic.
@@ -54,7 +54,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         }
         Some(PanicStrategy::Abort) => {}
     }
-    let origin = &build.told.panic.origin;
+    let origin = &build.effective_profile.panic.origin;
     let finding = |name: &str, version: &str, work: &str| {
         Finding::new(
             Location::from(origin),
@@ -95,18 +95,18 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::build::Dependency;
+    use crate::cargo::build::LinkedPackage;
     use crate::fact::Fact;
 
     fn outcome(
         panic: Fact<PanicStrategy>,
         dependencies: Option<&[(&str, &[&str])]>,
     ) -> &'static str {
-        let dependency = |(name, features): &(&str, &[&str])| Dependency {
+        let dependency = |(name, features): &(&str, &[&str])| LinkedPackage {
             name: (*name).to_owned(),
             version: "1.0.0".to_owned(),
             features: features.iter().map(|it| (*it).to_owned()).collect(),
-            ..Dependency::default()
+            ..LinkedPackage::default()
         };
         let dependencies = dependencies.map(|it| it.iter().map(dependency).collect());
         let binary = Binary { panic, ..Binary::default() };

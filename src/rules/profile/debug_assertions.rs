@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-assertions",
@@ -23,15 +23,15 @@ pub static RULE: Rule = Rule {
         Symptom::Behaviour("slower than expected"),
     ],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#debug-assertions"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    let told = &build.told;
-    if told.opt_level.value == "0" {
+    let effective_profile = &build.effective_profile;
+    if effective_profile.opt_level.value == "0" {
         return Outcome::not_applicable("the profile is for development");
     }
-    let wanted = &told.debug_assertions;
+    let wanted = &effective_profile.debug_assertions;
     match (binary.debug_assertions.value, wanted.value) {
         (Some(false), false) => return Outcome::pass("debug assertions: off"),
         (Some(false), true) => {
@@ -76,14 +76,15 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting};
     use crate::fact::Fact;
 
     fn outcome(seen: Fact<bool>, wanted: bool, overridden: &[&str]) -> Outcome {
-        let told = Profile { debug_assertions: Setting::default(wanted), ..Profile::release() };
+        let effective_profile =
+            Profile { debug_assertions: ProfileSetting::default(wanted), ..Profile::release() };
         let overridden = overridden.iter().map(|key| (*key).to_owned()).collect();
         let binary = Binary { debug_assertions: seen, ..Binary::default() };
-        check(&binary, &Build { told, overridden, ..Build::default() })
+        check(&binary, &Build { effective_profile, overridden, ..Build::default() })
     }
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_debug_build_has_them_by_design() {
-        let build = Build { told: Profile::dev(), ..Build::default() };
+        let build = Build { effective_profile: Profile::dev(), ..Build::default() };
         let binary = Binary { debug_assertions: Fact::high(true, "text"), ..Binary::default() };
         assert_eq!(check(&binary, &build).name(), "not-applicable");
     }

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::binary::DebugInfo;
 use crate::cargo::build::Build;
-use crate::cargo::workspace::profile::Origin;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::cargo::workspace::profile::SettingOrigin;
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-build",
@@ -29,37 +29,46 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/profiles.html#dev",
         "https://github.com/hoprnet/hoprnet/issues/6349",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if binary.rust.value == Some(false) {
         return Outcome::not_applicable("the binary is not written in Rust");
     }
-    let told = &build.told;
+    let effective_profile = &build.effective_profile;
     let marks = [
-        (binary.debug_assertions.value == Some(true), &told.debug_assertions, "debug assertions"),
-        (binary.overflow_checks.value == Some(true), &told.overflow_checks, "overflow checks"),
+        (
+            binary.debug_assertions.value == Some(true),
+            &effective_profile.debug_assertions,
+            "debug assertions",
+        ),
+        (
+            binary.overflow_checks.value == Some(true),
+            &effective_profile.overflow_checks,
+            "overflow checks",
+        ),
     ];
-    if told.opt_level.value == "0" {
+    if effective_profile.opt_level.value == "0" {
         let finding = Finding::new(
-            Location::from(&told.opt_level.origin),
+            Location::from(&effective_profile.opt_level.origin),
             format!(
                 "the binary was compiled without optimisation: {} sets opt-level=0 for profile {}",
-                told.opt_level.origin, build.profile.name
+                effective_profile.opt_level.origin, build.profile.name
             ),
         )
         .evidence(build.executable.display().to_string())
-        .evidence(format!("this build was chosen because: {}", build.chosen))
+        .evidence(format!("this build was chosen because: {}", build.selection_reason))
         .fix(optimised(build));
-        return match told.debug_assertions.value {
+        return match effective_profile.debug_assertions.value {
             true => finding.into(),
             // Somebody chose the rest of a release build: slow, but hardly by mistake.
             false => finding.at_most_warn().into(),
         };
     }
-    let against_profile = marks.iter().all(|(seen, told, _)| *seen && !told.value)
-        && binary.debug_info == Some(DebugInfo::Present);
+    let against_profile =
+        marks.iter().all(|(seen, effective_profile, _)| *seen && !effective_profile.value)
+            && binary.debug_info == Some(DebugInfo::Present);
     if against_profile {
         let mut finding = Finding::new(
             Location::Subject,
@@ -73,15 +82,18 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         }
         return finding.evidence("the binary has debug information").fix(release(build)).into();
     }
-    Outcome::pass(format!("profile {}: opt-level {}", build.profile.name, told.opt_level.value))
+    Outcome::pass(format!(
+        "profile {}: opt-level {}",
+        build.profile.name, effective_profile.opt_level.value
+    ))
 }
 
 /// `--release` cures nothing where the release profile itself says 0.
 fn optimised(build: &Build) -> String {
-    match &build.told.opt_level.origin {
+    match &build.effective_profile.opt_level.origin {
         _ if build.profile.name == "dev" => release(build),
-        Origin::File { path, line, .. } => format!("opt-level = 3 # in {path}:{line}"),
-        Origin::Default => release(build),
+        SettingOrigin::File { path, line, .. } => format!("opt-level = 3 # in {path}:{line}"),
+        SettingOrigin::Default => release(build),
         origin => format!("remove opt-level=0 from {origin}, and build again"),
     }
 }
@@ -94,11 +106,11 @@ fn release(build: &Build) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting};
     use crate::fact::Fact;
 
-    fn build(told: Profile) -> Build {
-        Build { profile: told.clone(), told, ..Build::default() }
+    fn build(effective_profile: Profile) -> Build {
+        Build { profile: effective_profile.clone(), effective_profile, ..Build::default() }
     }
 
     fn marked() -> Binary {
@@ -117,7 +129,7 @@ mod tests {
         assert_eq!(finding.at_most, None);
         assert_eq!(finding.fix.as_deref(), Some("cargo build --release"));
         assert_eq!(check(&Binary::default(), &build(Profile::release())).name(), "pass");
-        let chosen = Profile { debug_assertions: Setting::default(false), ..Profile::dev() };
+        let chosen = Profile { debug_assertions: ProfileSetting::default(false), ..Profile::dev() };
         assert_eq!(
             check(&Binary::default(), &build(chosen)).findings()[0].at_most,
             Some(Level::Warn)
@@ -129,7 +141,8 @@ mod tests {
         assert_eq!(check(&marked(), &build(Profile::release())).name(), "fail");
         let fewer = Binary { debug_info: Some(DebugInfo::None), ..marked() };
         assert_eq!(check(&fewer, &build(Profile::release())).name(), "pass");
-        let asked = Profile { overflow_checks: Setting::default(true), ..Profile::release() };
+        let asked =
+            Profile { overflow_checks: ProfileSetting::default(true), ..Profile::release() };
         assert_eq!(check(&marked(), &build(asked)).name(), "pass");
     }
 }

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::binary::DebugInfo;
 use crate::cargo::build::Build;
-use crate::cargo::workspace::profile::{DebugLevel, Setting, Strip};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::cargo::workspace::profile::{DebugLevel, ProfileSetting, Strip};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "debug-info-shipped",
@@ -25,11 +25,11 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/profiles.html#debug",
         "https://doc.rust-lang.org/cargo/reference/profiles.html#split-debuginfo",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    if build.told.opt_level.value == "0" {
+    if build.effective_profile.opt_level.value == "0" {
         return Outcome::not_applicable("the profile is for development");
     }
     match binary.debug_info {
@@ -43,9 +43,9 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         }
         Some(DebugInfo::Present) => {}
     }
-    let Setting { value: level, origin } = &build.told.debug;
+    let ProfileSetting { value: level, origin } = &build.effective_profile.debug;
     let (location, why) = match level {
-        DebugLevel::None if build.told.strip.value == Strip::None => (
+        DebugLevel::None if build.effective_profile.strip.value == Strip::None => (
             Location::Section(".debug_info".to_owned()),
             "a dependency enables debug information, so cargo strips nothing".to_owned(),
         ),
@@ -67,9 +67,9 @@ mod tests {
     use super::*;
     use crate::cargo::workspace::profile::Profile;
 
-    fn outcome(debug_info: Option<DebugInfo>, told: Profile) -> Outcome {
+    fn outcome(debug_info: Option<DebugInfo>, effective_profile: Profile) -> Outcome {
         let binary = Binary { debug_info, ..Binary::default() };
-        check(&binary, &Build { told, ..Build::default() })
+        check(&binary, &Build { effective_profile, ..Build::default() })
     }
 
     #[test]
@@ -85,10 +85,13 @@ mod tests {
 
     #[test]
     fn the_finding_names_who_asked() {
-        let asked = Profile { debug: Setting::default(DebugLevel::Limited), ..Profile::release() };
-        let message = |told| outcome(Some(DebugInfo::Present), told).findings()[0].message.clone();
+        let asked =
+            Profile { debug: ProfileSetting::default(DebugLevel::Limited), ..Profile::release() };
+        let message = |effective_profile| {
+            outcome(Some(DebugInfo::Present), effective_profile).findings()[0].message.clone()
+        };
         assert!(message(asked).ends_with("the default sets debug=\"limited\""));
-        let kept = Profile { strip: Setting::default(Strip::None), ..Profile::release() };
+        let kept = Profile { strip: ProfileSetting::default(Strip::None), ..Profile::release() };
         assert!(message(kept).contains("a dependency enables"));
     }
 }

@@ -3,7 +3,7 @@ use crate::binary::LtoShape;
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::Lto;
 use crate::cargo::workspace::rustflags::codegen;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "lto-mismatch",
@@ -23,12 +23,12 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("the binary is larger or slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#lto"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    let wanted = &build.told.lto;
-    if build.told.opt_level.value == "0" {
+    let wanted = &build.effective_profile.lto;
+    if build.effective_profile.opt_level.value == "0" {
         return Outcome::not_applicable(
             "without optimisation the start code does not depend on `lto`",
         );
@@ -64,19 +64,19 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Origin, Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting, SettingOrigin};
     use crate::cargo::workspace::rustflags::RustFlag;
     use crate::fact::Fact;
 
     fn outcome(seen: Fact<LtoShape>, lto: Lto, opt_level: &str, flag: &str) -> &'static str {
-        let told = Profile {
-            lto: Setting::default(lto),
-            opt_level: Setting::default(opt_level.to_owned()),
+        let effective_profile = Profile {
+            lto: ProfileSetting::default(lto),
+            opt_level: ProfileSetting::default(opt_level.to_owned()),
             ..Profile::release()
         };
-        let rustflags = vec![RustFlag { word: flag.to_owned(), origin: Origin::Default }];
+        let rustflags = vec![RustFlag { word: flag.to_owned(), origin: SettingOrigin::Default }];
         let binary = Binary { lto: seen, ..Binary::default() };
-        check(&binary, &Build { told, rustflags, ..Build::default() }).name()
+        check(&binary, &Build { effective_profile, rustflags, ..Build::default() }).name()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::LibcName;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "musl-allocator",
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/rust/issues/70108",
         "https://github.com/web-infra-dev/rspack/issues/6072",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 /// Crates whose purpose is to run work on several threads.

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::SymbolTableState;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "no-backtrace-names",
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/rust-lang/rust/issues/147846",
         "https://github.com/rust-lang/backtrace-rs/issues/461",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
@@ -33,16 +33,17 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             "the sections of the binary could not be read; look at the output of `readelf -SW`",
         ),
         Some(SymbolTableState::Present) => Outcome::pass("the symbol table is present"),
-        Some(SymbolTableState::Stripped) => {
-            Finding::new(Location::from(&build.told.strip.origin), "the symbol table is stripped")
-                .evidence(format!(
-                    "{1} sets strip = \"{0}\"",
-                    build.told.strip.value.name(),
-                    build.told.strip.origin
-                ))
-                .fix(format!("strip = \"debuginfo\" # in [profile.{}]", build.profile.name))
-                .into()
-        }
+        Some(SymbolTableState::Stripped) => Finding::new(
+            Location::from(&build.effective_profile.strip.origin),
+            "the symbol table is stripped",
+        )
+        .evidence(format!(
+            "{1} sets strip = \"{0}\"",
+            build.effective_profile.strip.value.name(),
+            build.effective_profile.strip.origin
+        ))
+        .fix(format!("strip = \"debuginfo\" # in [profile.{}]", build.profile.name))
+        .into(),
     }
 }
 

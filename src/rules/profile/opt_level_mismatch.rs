@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::Optimisation;
 use crate::cargo::build::Build;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "opt-level-mismatch",
@@ -21,11 +21,11 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#opt-level"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    let wanted = &build.told.opt_level;
+    let wanted = &build.effective_profile.opt_level;
     let expected = match wanted.value.as_str() {
         "0" | "z" => Optimisation::NoneOrSmallest,
         _ => Optimisation::Inlining,
@@ -62,17 +62,17 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting};
     use crate::fact::Fact;
 
     #[test]
     fn only_inlining_proves_something() {
         use Optimisation::{Inlining, NoneOrSmallest};
         let outcome = |optimisation, level: &str| {
-            let opt_level = Setting::default(level.to_owned());
-            let told = Profile { opt_level, ..Profile::release() };
+            let opt_level = ProfileSetting::default(level.to_owned());
+            let effective_profile = Profile { opt_level, ..Profile::release() };
             let binary = Binary { optimisation, ..Binary::default() };
-            check(&binary, &Build { told, ..Build::default() }).name()
+            check(&binary, &Build { effective_profile, ..Build::default() }).name()
         };
         for (seen, level, verdict) in [
             (Inlining, "3", "pass"),

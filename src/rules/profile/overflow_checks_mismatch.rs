@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "overflow-checks-mismatch",
@@ -27,11 +27,11 @@ pub static RULE: Rule = Rule {
         Symptom::Stderr("attempt to multiply with overflow"),
     ],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#overflow-checks"],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    let wanted = &build.told.overflow_checks;
+    let wanted = &build.effective_profile.overflow_checks;
     match (binary.overflow_checks.value, wanted.value) {
         (Some(seen), wanted) if seen == wanted => {
             Outcome::pass(format!("overflow checks: {}", if seen { "on" } else { "off" }))
@@ -70,16 +70,17 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting};
     use crate::fact::Fact;
 
     #[test]
     fn only_checks_that_nobody_asked_for_fail() {
         let outcome = |seen: Fact<bool>, wanted, overridden: &[&str]| {
-            let told = Profile { overflow_checks: Setting::default(wanted), ..Profile::release() };
+            let effective_profile =
+                Profile { overflow_checks: ProfileSetting::default(wanted), ..Profile::release() };
             let overridden = overridden.iter().map(|key| (*key).to_owned()).collect();
             let binary = Binary { overflow_checks: seen, ..Binary::default() };
-            check(&binary, &Build { told, overridden, ..Build::default() }).name()
+            check(&binary, &Build { effective_profile, overridden, ..Build::default() }).name()
         };
         let seen = |value| Fact::high(value, "text");
         assert_eq!(outcome(seen(true), true, &[]), "pass");

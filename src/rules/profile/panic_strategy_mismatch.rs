@@ -2,7 +2,7 @@ use crate::binary::Binary;
 use crate::binary::PanicStrategy;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "panic-strategy-mismatch",
@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/profiles.html#panic",
         "https://github.com/tokio-rs/tokio/issues/2002",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
@@ -42,7 +42,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     let Some(seen) = binary.panic.value else {
         return Outcome::open(binary.panic.evidence.clone());
     };
-    let wanted = &build.told.panic;
+    let wanted = &build.effective_profile.panic;
     if seen == wanted.value {
         return Outcome::pass(format!(
             "panic = \"{}\", as in profile {}",
@@ -81,17 +81,18 @@ fn name(panic: PanicStrategy) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Origin, Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting, SettingOrigin};
     use crate::fact::Fact;
 
     fn build(panic: PanicStrategy) -> Build {
-        let origin = Origin::File {
+        let origin = SettingOrigin::File {
             path: "Cargo.toml".into(),
             line: 7,
             key: "profile.release.panic".into(),
         };
-        let told = Profile { panic: Setting { value: panic, origin }, ..Profile::release() };
-        Build { told, ..Build::default() }
+        let effective_profile =
+            Profile { panic: ProfileSetting { value: panic, origin }, ..Profile::release() };
+        Build { effective_profile, ..Build::default() }
     }
 
     fn binary(panic: Fact<PanicStrategy>) -> Binary {
@@ -116,14 +117,14 @@ mod tests {
     /// `CARGO_PROFILE_RELEASE_PANIC` in a Dockerfile: a plain build would unmake the right program.
     #[test]
     fn another_builds_program_may_have_got_it_by_a_variable() {
-        use crate::cargo::freshness::{Lies, Origin as Found};
+        use crate::cargo::freshness::{FileLocation, ProgramOrigin as Found};
         for (same_build_id, name) in [(None, "open"), (Some(false), "open"), (Some(true), "fail")] {
             let mut build = build(PanicStrategy::Unwind);
             build.profile.name = "release".into();
             build.freshness.read = true;
             let output = "target/release/app".into();
             build.freshness.origin =
-                Found::Differs { same_build_id, output, lies: Lies::InAnImage };
+                Found::Differs { same_build_id, output, location: FileLocation::InAnImage };
             let outcome = check(&binary(Fact::high(PanicStrategy::Abort, "text")), &build);
             assert_eq!(outcome.name(), name, "{same_build_id:?}");
             if let Outcome::Open(why) = outcome {

@@ -1,8 +1,8 @@
 use crate::binary::Binary;
 use crate::binary::{BinaryFormat, DebugInfo, SymbolTableState};
 use crate::cargo::build::Build;
-use crate::cargo::workspace::profile::{Origin, Strip};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::cargo::workspace::profile::{SettingOrigin, Strip};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "strip-mismatch",
@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/profiles.html#strip",
         "https://github.com/rust-lang/cargo/pull/13257",
     ],
-    check: Check::Build(check),
+    check: CheckFn::Build(check),
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
@@ -49,8 +49,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (SymbolTableState::Present, _) => Strip::DebugInfo,
         (SymbolTableState::Stripped, _) => Strip::Symbols,
     };
-    let wanted = &build.told.strip;
-    if let Origin::Assumed(why) = wanted.origin {
+    let wanted = &build.effective_profile.strip;
+    if let SettingOrigin::Assumed(why) = wanted.origin {
         return Outcome::open(why);
     }
     let (seen, location) = match (left, wanted.value) {
@@ -93,7 +93,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::workspace::profile::{Profile, Setting};
+    use crate::cargo::workspace::profile::{Profile, ProfileSetting};
 
     fn outcome(symbols: SymbolTableState, debug_info: DebugInfo, strip: Strip) -> Outcome {
         let binary = Binary {
@@ -102,8 +102,9 @@ mod tests {
             debug_info: Some(debug_info),
             ..Binary::default()
         };
-        let told = Profile { strip: Setting::default(strip), ..Profile::release() };
-        check(&binary, &Build { told, ..Build::default() })
+        let effective_profile =
+            Profile { strip: ProfileSetting::default(strip), ..Profile::release() };
+        check(&binary, &Build { effective_profile, ..Build::default() })
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -20,11 +21,11 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("only the sources say which feature or `cfg` selects the allocator"),
     symptoms: &[Symptom::Behaviour("memory use or latency differ from the same code elsewhere")],
     references: &["https://doc.rust-lang.org/std/alloc/index.html#the-global_allocator-attribute"],
-    check: Check::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Expectations, Need::Binary], &[]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
-    let Some(expected) = &facts.policy.allocator else {
+    let Some(expected) = &facts.expectations.allocator else {
         return Outcome::not_applicable("`[expect] allocator` is not set");
     };
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
@@ -47,14 +48,15 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::fact::Fact;
-    use crate::subject::Policy;
+    use crate::subject::Expectations;
 
     #[test]
     fn only_an_expectation_can_be_missed() {
         let outcome = |expected: Option<&str>, allocator: Fact<String>| {
-            let policy = Policy { allocator: expected.map(str::to_owned), ..Policy::default() };
+            let expectations =
+                Expectations { allocator: expected.map(str::to_owned), ..Expectations::default() };
             let binary = Some(Binary { allocator, ..Binary::default() });
-            check(&Facts { binary, policy, ..Facts::default() }).name()
+            check(&Facts { binary, expectations, ..Facts::default() }).name()
         };
         let seen = || Fact::high("jemalloc".to_owned(), "text");
         assert_eq!(outcome(None, seen()), "not-applicable");

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::provenance::record::{RecordFacts, SignatureState};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "bad-signature",
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://github.com/secure-systems-lab/dsse/blob/master/protocol.md"],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {

@@ -2,7 +2,7 @@ use crate::provenance::buildkit::{ImageBuild, ImageRole};
 use crate::provenance::image_build::{from_lines_of, stage_of};
 use crate::provenance::record::{ComparedDockerfile, RecordFacts};
 use crate::provenance::reference_claims::{find_contradictions, normalize_reference};
-use crate::rule::{Check, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status};
 use crate::subject::Facts;
 
 pub static RULE: Rule = Rule {
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("only you know whether the Dockerfile or the build is the intended one"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/metadata/attestations/slsa-provenance/"],
-    check: Check::Facts(Needs::new(&[Need::Record], &[Need::Binary, Need::Image]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Record], &[Need::Binary, Need::Image]), check),
 };
 
 const MAX: &str = "build with `--provenance=mode=max`";

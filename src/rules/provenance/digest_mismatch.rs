@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::provenance::record::RecordFacts;
 use crate::provenance::subject_match::SubjectMatch;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "digest-mismatch",
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md",
         "https://slsa.dev/spec/v1.0/verifying-artifacts",
     ],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(binary: &Binary, record: &RecordFacts) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::provenance::build_facts::COMMIT;
 use crate::provenance::record::RecordFacts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "dirty-worktree",
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["git-status(1)", "https://pkg.go.dev/runtime/debug#BuildSetting"],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {

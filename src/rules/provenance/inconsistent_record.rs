@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::provenance::consistency::find_inconsistencies;
 use crate::provenance::record::RecordFacts;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "inconsistent-record",
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/verifying-artifacts#step-2-check-expectations"],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::NamedCrate;
 use crate::provenance::record::{RecordFacts, RecordPart};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "lockfile-mismatch",
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         "https://slsa.dev/spec/v1.0/provenance#resolvedDependencies",
         "https://github.com/rust-secure-code/cargo-auditable",
     ],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(binary: &Binary, record: &RecordFacts) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::CrateSource;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "missing-audit-data",
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://github.com/rust-secure-code/cargo-auditable"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

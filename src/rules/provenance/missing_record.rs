@@ -1,5 +1,5 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
 };
 use crate::subject::Facts;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/levels#build-l1"],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Record]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Record]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::binary::PanicStrategy;
 use crate::provenance::record::{RecordFacts, RecordPart};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "parameter-mismatch",
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#externalParameters"],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 const FIX: &str = "cargo binlint build --release";

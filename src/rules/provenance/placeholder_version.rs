@@ -1,8 +1,9 @@
-use crate::cargo::compared::NoCommit;
-use crate::cargo::crate_freshness::Role;
+use crate::cargo::compared::MissingCommit;
+use crate::cargo::crate_freshness::CrateRole;
 use crate::escape::plain;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -33,7 +34,7 @@ pub static RULE: Rule = Rule {
         "https://docs.rs/shadow-rs",
         "https://github.com/paradigmxyz/reth/issues/21384",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// A build script that sets the value overrides `--build-arg`, so what it reads has to be there.
@@ -41,13 +42,13 @@ const VISIBLE: &str = "COPY .git .git # before the build, without `.git` in .doc
                        git config --global --add safe.directory \"$PWD\"";
 
 fn check(facts: &Facts) -> Outcome {
-    let asked = facts.build.as_ref().map(|build| build.freshness.no_commits.as_slice());
+    let asked = facts.build.as_ref().map(|build| build.freshness.missing_commits.as_slice());
     if let Some([first, rest @ ..]) = asked {
         let finding = Finding::new(Location::Subject, format!("{} at build time", said(first)))
             .evidence(format!("read at {}", first.place));
         let finding = rest.iter().take(4).map(said).fold(finding, Finding::evidence);
         let scripts = facts.build.iter().flat_map(|build| &build.freshness.crates);
-        let line = match scripts.filter(|it| it.role == Role::BuildScriptRun).count() {
+        let line = match scripts.filter(|it| it.role == CrateRole::BuildScriptRun).count() {
             0 => plain(&first.name)
                 .map(|name| format!("docker build --build-arg {name}=$(git rev-parse HEAD) .")),
             _ => Some(VISIBLE.to_owned()),
@@ -69,7 +70,7 @@ fn check(facts: &Facts) -> Outcome {
     }
 }
 
-fn said(it: &NoCommit) -> String {
+fn said(it: &MissingCommit) -> String {
     match &it.value {
         Some(value) => format!("`{}` was {value:?}", it.name),
         None => format!("`{}` was not set", it.name),
@@ -82,9 +83,9 @@ mod tests {
     use crate::binary::Binary;
     use crate::cargo::build::Build;
 
-    fn facts(version_placeholder: Option<bool>, no_commits: Vec<NoCommit>) -> Facts {
+    fn facts(version_placeholder: Option<bool>, missing_commits: Vec<MissingCommit>) -> Facts {
         let mut build = Build::default();
-        build.freshness.no_commits = no_commits;
+        build.freshness.missing_commits = missing_commits;
         let binary = Binary { version_placeholder, ..Binary::default() };
         Facts { binary: Some(binary), build: Some(build), ..Facts::default() }
     }
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn what_the_code_asked_for_is_named() {
         let name = "GIT_SHA".to_owned();
-        let asked = NoCommit { name, value: Some("unknown".into()), place: "dep-info".into() };
+        let asked = MissingCommit { name, value: Some("unknown".into()), place: "dep-info".into() };
         let outcome = check(&facts(Some(false), vec![asked]));
         assert_eq!(outcome.findings()[0].message, "`GIT_SHA` was \"unknown\" at build time");
     }

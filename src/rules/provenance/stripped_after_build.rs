@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::provenance::record::RecordFacts;
 use crate::provenance::subject_match::SubjectMatch;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "stripped-after-build",
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#strip", "strip(1)"],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::provenance::record::{RecordFacts, RecordPart};
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "toolchain-mismatch",
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     ),
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#internalParameters"],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(binary: &Binary, record: &RecordFacts) -> Outcome {

@@ -1,6 +1,6 @@
 use crate::provenance::build_facts::SELF_ATTESTED;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_RECORD, Need, Needs, Outcome, Rule, Status,
+    CheckFn, Finding, Group, Level, Location, NO_RECORD, Need, Needs, Outcome, Rule, Status,
 };
 use crate::subject::Facts;
 
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: Some("whether to trust a builder is your decision"),
     symptoms: &[],
     references: &["https://slsa.dev/spec/v1.0/provenance#builder.id"],
-    check: Check::Facts(Needs::new(&[Need::Record], &[Need::Expectations]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Record], &[Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
@@ -29,7 +29,7 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable(NO_RECORD);
     };
     let builder = record.provenance.run_details.builder.id.as_str();
-    let trusted = &facts.policy.builders;
+    let trusted = &facts.expectations.builders;
     let own = [SELF_ATTESTED.to_owned()];
     let trusted = if trusted.is_empty() { own.as_slice() } else { trusted.as_slice() };
     if trusted.iter().any(|known| known == builder) {
@@ -45,14 +45,14 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::provenance::record::RecordFacts;
-    use crate::subject::Policy;
+    use crate::subject::Expectations;
 
     fn of(builder: &str, trusted: &[&str]) -> Outcome {
         let mut record = RecordFacts::default();
         record.provenance.run_details.builder.id = builder.to_owned();
         let builders = trusted.iter().map(|it| (*it).to_owned()).collect();
-        let policy = Policy { builders, ..Policy::default() };
-        check(&Facts { record: Some(record), policy, ..Facts::default() })
+        let expectations = Expectations { builders, ..Expectations::default() };
+        check(&Facts { record: Some(record), expectations, ..Facts::default() })
     }
 
     #[test]

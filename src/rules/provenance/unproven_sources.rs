@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::provenance::record::RecordFacts;
 use crate::provenance::source_proof::SourceProof;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
     id: "unproven-sources",
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         "https://slsa.dev/spec/v1.0/provenance#resolvedDependencies",
         "https://github.com/rust-lang/cargo/issues/7181",
     ],
-    check: Check::Record(check),
+    check: CheckFn::Record(check),
 };
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {

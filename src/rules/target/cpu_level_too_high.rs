@@ -1,6 +1,7 @@
 use crate::cargo::build::Build;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -29,7 +30,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu",
         "https://github.com/paradigmxyz/reth/issues/22596",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
 };
 
 fn check(facts: &Facts) -> Outcome {
@@ -39,7 +40,7 @@ fn check(facts: &Facts) -> Outcome {
     }
     // A level that the build names is what was meant: it says which machines there are.
     let named = || facts.build.as_ref().and_then(named_level);
-    let expected = facts.policy.cpu_level.or_else(named).unwrap_or(1);
+    let expected = facts.expectations.cpu_level.or_else(named).unwrap_or(1);
     if let Some(finding) = facts.build.as_ref().and_then(|build| flagged(build, expected)) {
         return finding.into();
     }
@@ -67,7 +68,7 @@ fn check(facts: &Facts) -> Outcome {
 
 /// What `target-cpu` says last, with the word and where it stands.
 fn target_cpu(build: &Build) -> Option<(String, String, String)> {
-    build.words_to_rustc().into_iter().rev().find_map(|(word, source)| {
+    build.rustc_arguments().into_iter().rev().find_map(|(word, source)| {
         let cpu = word.split_once("target-cpu=")?.1.to_owned();
         Some((cpu, word, source))
     })
@@ -110,21 +111,21 @@ mod tests {
     use super::*;
     use crate::binary::Binary;
     use crate::binary::Machine;
-    use crate::cargo::workspace::profile::Origin;
+    use crate::cargo::workspace::profile::SettingOrigin;
     use crate::cargo::workspace::rustflags::RustFlag;
     use crate::fact::Fact;
-    use crate::subject::Policy;
+    use crate::subject::Expectations;
 
     fn facts(cpu_level: Fact<u8>, flag: Option<&str>, expected: Option<u8>) -> Facts {
         let machine = Some(Machine { arch: "x86_64", bits: 64, little_endian: true });
         let flag = flag.map(|it| RustFlag {
             word: it.to_owned(),
-            origin: Origin::Env("RUSTFLAGS".to_owned()),
+            origin: SettingOrigin::Env("RUSTFLAGS".to_owned()),
         });
         Facts {
             binary: Some(Binary { machine, cpu_level, ..Binary::default() }),
             build: Some(Build { rustflags: flag.into_iter().collect(), ..Build::default() }),
-            policy: Policy { cpu_level: expected, ..Policy::default() },
+            expectations: Expectations { cpu_level: expected, ..Expectations::default() },
             ..Facts::default()
         }
     }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, arch_of,
 };
 
 pub static RULE: Rule = Rule {
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
         "https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/noteabitag.html",
         "ld.so(8)",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 /// The kernel of RHEL 8, the oldest that is still widely run.

@@ -1,5 +1,6 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -25,7 +26,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/rustc/codegen-options/index.html#target-feature",
         "https://github.com/restatedev/restate/issues/5123",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// Processors and levels without LSE, in the names that LLVM knows them by.
@@ -55,7 +56,7 @@ fn check(facts: &Facts) -> Outcome {
             "the flags for the CPU are not known without the build; lint in the workspace that built the binary",
         );
     };
-    let words = build.words_to_rustc();
+    let words = build.rustc_arguments();
     let asks = |word: &str| {
         let cpu = word.split_once("target-cpu=").map(|(_, cpu)| cpu);
         let features = word.split_once("target-feature=").map_or("", |(_, features)| features);
@@ -77,13 +78,13 @@ mod tests {
     use crate::binary::Binary;
     use crate::binary::Machine;
     use crate::cargo::build::Build;
-    use crate::cargo::workspace::profile::Origin;
+    use crate::cargo::workspace::profile::SettingOrigin;
     use crate::cargo::workspace::rustflags::RustFlag;
 
     fn facts(arch: &'static str, word: Option<&str>) -> Facts {
         let flag = |word: &str| RustFlag {
             word: word.to_owned(),
-            origin: Origin::Env("RUSTFLAGS".to_owned()),
+            origin: SettingOrigin::Env("RUSTFLAGS".to_owned()),
         };
         let machine = Some(Machine { arch, bits: 64, little_endian: true });
         Facts {

@@ -1,5 +1,6 @@
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -27,7 +28,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/qdrant/qdrant/issues/3831",
         "https://docs.rs/crate/tikv-jemalloc-sys/latest",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Cargo]), check),
 };
 
 /// 64 KiB, the largest page of an arm64 kernel, as a power of two.

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::BinaryFormat;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "segment-alignment",
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("ELF load command alignment not page-aligned")],
     references: &["elf(5)", "ld(1)"],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 /// The largest page of an arm64 kernel, in bytes.

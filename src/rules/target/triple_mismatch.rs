@@ -2,7 +2,8 @@ use crate::cargo::build::Build;
 use crate::cargo::workspace::target::difference;
 use crate::fact::Confidence;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
+    Symptom,
 };
 use crate::subject::Facts;
 
@@ -35,7 +36,7 @@ pub static RULE: Rule = Rule {
         "https://doc.rust-lang.org/cargo/reference/config.html#buildtarget",
         "https://github.com/typst/typst/issues/5290",
     ],
-    check: Check::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
+    check: CheckFn::Facts(Needs::new(&[Need::Binary], &[Need::Cargo, Need::Expectations]), check),
 };
 
 /// The command that builds for the expected target, unless it is the very one that made this binary.
@@ -51,7 +52,8 @@ fn fix(build: &Build, wanted: &str) -> String {
 fn check(facts: &Facts) -> Outcome {
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     let build = facts.build.as_ref();
-    let Some(wanted) = facts.policy.triple.as_deref().or(build.and_then(|it| it.triple())) else {
+    let Some(wanted) = facts.expectations.triple.as_deref().or(build.and_then(|it| it.triple()))
+    else {
         return Outcome::not_applicable("no target is expected");
     };
     let Some(seen) = &binary.triple.value else {
@@ -87,16 +89,17 @@ mod tests {
     use crate::binary::Binary;
     use crate::cargo::build::Build;
     use crate::fact::Fact;
-    use crate::subject::Policy;
+    use crate::subject::Expectations;
 
     #[test]
     fn the_expectation_comes_first_then_the_target_then_the_host() {
-        let outcome = |policy: Option<&str>, target: Option<&str>, triple: Fact<String>| {
+        let outcome = |expectations: Option<&str>, target: Option<&str>, triple: Fact<String>| {
             let mut build = Build { target: target.map(str::to_owned), ..Build::default() };
             build.rustc.host = Some("x86_64-unknown-linux-gnu".to_owned());
             let binary = Some(Binary { triple, ..Binary::default() });
-            let policy = Policy { triple: policy.map(str::to_owned), ..Policy::default() };
-            check(&Facts { binary, build: Some(build), policy, ..Facts::default() })
+            let expectations =
+                Expectations { triple: expectations.map(str::to_owned), ..Expectations::default() };
+            check(&Facts { binary, build: Some(build), expectations, ..Facts::default() })
         };
         let arm = || Fact::high("aarch64-unknown-linux-gnu".to_owned(), "header");
         assert_eq!(outcome(None, None, arm()).name(), "fail");

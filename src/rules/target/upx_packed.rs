@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::rule::{Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
     id: "upx-packed",
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/upx/upx/issues/534",
         "https://github.com/opencontainers/selinux/issues/198",
     ],
-    check: Check::Binary(check),
+    check: CheckFn::Binary(check),
 };
 
 fn check(binary: &Binary) -> Outcome {

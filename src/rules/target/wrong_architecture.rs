@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::escape::plain;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
 use crate::start::image::Image;
 use crate::start::image::machine_of_root;
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
         "https://docs.docker.com/build/building/multi-platform/",
         "https://github.com/typst/typst/issues/5290",
     ],
-    check: Check::InImage(check),
+    check: CheckFn::InImage(check),
 };
 
 fn check(binary: &Binary, image: &Image) -> Outcome {

@@ -1,7 +1,7 @@
 use crate::escape::plain;
 use crate::rootfs::document::config::Platform;
 use crate::rule::{
-    Check, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
 use crate::start::command::ResolvedCommand;
 use crate::start::image::Image;
@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
         "https://github.com/opencontainers/image-spec/blob/main/image-index.md",
         "https://github.com/typst/typst/issues/5290",
     ],
-    check: Check::Image(check),
+    check: CheckFn::Image(check),
 };
 
 fn check(image: &Image) -> Outcome {

@@ -9,7 +9,7 @@ use binlint::internals::binary::Binary;
 use binlint::internals::binary::{
     CrateSource, DebugInfo, Linkage, MainVerdict, PanicStrategy, Relro, SymbolTableState,
 };
-use binlint::internals::report::words;
+use binlint::internals::report::labels;
 
 mod tally;
 
@@ -205,7 +205,7 @@ fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
     let libc = binary.libc.name.value.map(|name| {
         let linkage =
             if binary.libc.linkage == Some(Linkage::Static) { "static" } else { "dynamic" };
-        format!("{}, {linkage}", words::libc(name))
+        format!("{}, {linkage}", labels::libc(name))
     });
     let linkage = if row["link"].contains("static") { "static" } else { "dynamic" };
     let known = if row["triple"].contains("musl") { "musl" } else { "glibc" };
@@ -361,7 +361,7 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
 
     let (name, linkage) = libc_truth(truth("libc"));
     if let Some(name) = name {
-        tally.add("libc name", id, binary.libc.name.value.map(words::libc), name);
+        tally.add("libc name", id, binary.libc.name.value.map(labels::libc), name);
     }
     if let Some(linkage) = linkage {
         let said = binary.libc.linkage.map(|linkage| match linkage {

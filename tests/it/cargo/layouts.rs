@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::cargo::{build, cargo, query, write};
 use crate::support::slow;
 use binlint::internals::cargo::build::Build;
-use binlint::internals::cargo::error::Error;
+use binlint::internals::cargo::error::WorkspaceError;
 use binlint::internals::cargo::target_dir::outputs::find_outputs;
 use binlint::internals::cargo::workspace::{Query, workspace};
 
@@ -201,7 +201,7 @@ fn what_cannot_be_done_is_said_in_one_line() {
         error
     };
     let nowhere = Query { cwd: directory.path().to_owned(), ..query.clone() };
-    assert!(matches!(error(&nowhere), Error::NoManifest { .. }));
+    assert!(matches!(error(&nowhere), WorkspaceError::NoManifest { .. }));
 
     write(&query.cwd.join(".cargo/config.toml"), "[build]\n\ntarget = = 1\n");
     let broken = error(&query).to_string();

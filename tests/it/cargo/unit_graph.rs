@@ -11,10 +11,10 @@ use crate::support::cargo::{environment, write};
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::PanicStrategy;
 use binlint::internals::cargo::build::Build;
-use binlint::internals::cargo::target_dir::outputs::{Output, Outputs};
+use binlint::internals::cargo::target_dir::outputs::{BuiltBinary, Outputs};
 use binlint::internals::cargo::workspace;
 use binlint::internals::cargo::workspace::Query;
-use binlint::internals::cargo::workspace::profile::{DebugLevel, Lto, Origin, Profile};
+use binlint::internals::cargo::workspace::profile::{DebugLevel, Lto, Profile, SettingOrigin};
 use serde_json::{Value, json};
 
 /// One generated workspace and the command that would build it.
@@ -152,7 +152,7 @@ impl Workspace {
     fn by_us(&self) -> Build {
         let workspace = workspace::workspace(&self.query).unwrap();
         let package = workspace.selected(&self.query).unwrap()[0].id.clone();
-        let output = Output {
+        let output = BuiltBinary {
             package,
             bin: "app".into(),
             path: PathBuf::from("app"),
@@ -232,7 +232,7 @@ fn compare(cases: &[Case]) -> usize {
         }
         let build = workspace.by_us();
         let ours = in_cargos_words(&build.profile);
-        if case.without_lock && matches!(build.profile.strip.origin, Origin::Assumed(_)) {
+        if case.without_lock && matches!(build.profile.strip.origin, SettingOrigin::Assumed(_)) {
             // We say that this cannot be known without the graph; cargo has one.
             cargos["strip"] = ours["strip"].clone();
         }
@@ -439,7 +439,7 @@ fn included_files() {
     };
     let build = workspace.by_us();
     assert_eq!(plain(cargos), in_cargos_words(&build.profile));
-    let Origin::File { path, line, .. } = &build.profile.panic.origin else { panic!() };
+    let SettingOrigin::File { path, line, .. } = &build.profile.panic.origin else { panic!() };
     assert_eq!((path.as_str(), *line), (".cargo/a.toml", 3));
 }
 

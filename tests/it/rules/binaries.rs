@@ -307,7 +307,7 @@ fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
         }
         let report = linter.lint().unwrap_or_else(|why| panic!("{}: {why}", animal.name));
         let [subject] = report.subjects.as_slice() else { panic!("{}", animal.name) };
-        for result in subject.checked.iter().filter(|it| is_of_the_binary(it.rule)) {
+        for result in subject.results.iter().filter(|it| is_of_the_binary(it.rule)) {
             let (rule, outcome) = (result.rule, result.outcome.clone());
             let expected = animal.bites.contains(&rule.id)
                 || rule.id == EVERYWHERE && animal.source != AUDITED;

@@ -187,7 +187,7 @@ fn verdicts_agree_with_readelf_and_the_settings() {
 /// What each rule must say of the subject under the maker's profile. The truth about the program
 /// is in `readelf` and in the settings that it was built with, never in our own reading of it.
 fn expectations<'a>(subject: &Program, maker: &Program) -> Vec<(&'a str, Vec<&'static str>)> {
-    let (truth, told) = (&subject.build().told, &maker.build().told);
+    let (truth, told) = (&subject.build().effective_profile, &maker.build().effective_profile);
     let unoptimised = told.opt_level.value == "0";
     let verdict = |fails: bool| vec![if fails { "fail" } else { "pass" }];
     let strip = match (subject.left(), told.strip.value) {

@@ -9,7 +9,7 @@ use crate::cargo::source::tokens::MAX_RECURSION;
 /// `A<B, C<D, …`). It counts rather too much than too little.
 pub fn recursion(stream: TokenStream, depth: usize) -> usize {
     let mut deepest = depth;
-    let mut run = Run::default();
+    let mut run = TokenRun::default();
     for token in stream {
         let group = run.take(&token);
         let reached = depth + run.length;
@@ -25,7 +25,7 @@ pub fn recursion(stream: TokenStream, depth: usize) -> usize {
 
 /// The tokens of one level since a parser was surely back at it.
 #[derive(Default)]
-struct Run {
+struct TokenRun {
     length: usize,
     /// `<` that may be open. Inside, a comma goes on with what is nested.
     angles: usize,
@@ -66,7 +66,7 @@ enum Bar {
     Start,
 }
 
-impl Run {
+impl TokenRun {
     /// Goes on by one token; returns the group that it is.
     fn take<'a>(&mut self, token: &'a TokenTree) -> Option<&'a Group> {
         let bar = std::mem::take(&mut self.bar);

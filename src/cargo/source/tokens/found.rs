@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cargo::source::cfg::Compiled;
-use crate::cargo::source::string_literals::Text;
+use crate::cargo::source::string_literals::StringLiteral;
 use crate::cargo::source::tokens::bodies::Body;
 
 /// Names of functions, which tell whether a call could go on for ever.
@@ -70,7 +70,7 @@ pub struct MainFunction {
     /// The macros called directly in its body: `println`.
     pub macros: Vec<String>,
     /// The texts of its body.
-    pub texts: Vec<String>,
+    pub string_literals: Vec<String>,
     /// Whether something in it is called, by function, method or `.await`.
     pub calls: bool,
     /// Whether a statement of its own ends the process: `std::process::exit(run())`.
@@ -84,7 +84,7 @@ pub struct MainFunction {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Printed {
     /// The text, or a part of it.
-    pub text: Text,
+    pub text: StringLiteral,
     /// What is called before it is printed.
     pub after: BTreeSet<String>,
 }

@@ -61,7 +61,9 @@ pub fn main_body(stream: TokenStream) -> MainFunction {
                         main.macros.push(name.to_string());
                     }
                 }
-                TokenTree::Literal(literal) => main.texts.extend(string_literals::value(literal)),
+                TokenTree::Literal(literal) => {
+                    main.string_literals.extend(string_literals::value(literal))
+                }
                 TokenTree::Punct(_) => {}
             }
         }
@@ -104,8 +106,10 @@ fn printed(body: TokenStream) -> Vec<Printed> {
                 if let Some(TokenTree::Literal(format)) = arguments.stream().into_iter().next() {
                     let before = tokens[..at + 3].iter().cloned().collect();
                     let after = calls(before).called;
-                    let texts = string_literals::texts(&format, Some("println")).into_iter();
-                    printed.extend(texts.map(|text| Printed { text, after: after.clone() }));
+                    let string_literals =
+                        string_literals::string_literals(&format, Some("println")).into_iter();
+                    printed
+                        .extend(string_literals.map(|text| Printed { text, after: after.clone() }));
                 }
             }
             _ => {}

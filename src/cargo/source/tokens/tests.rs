@@ -63,7 +63,7 @@ fn finds_modules_where_they_are_declared() {
 #[test]
 fn a_file_for_tests_alone_holds_nothing() {
     let scan = scan_with("#![cfg(test)]\nmod inner; const T: &str = \"some text of length\";");
-    assert!(scan.modules.is_empty() && scan.texts.is_empty());
+    assert!(scan.modules.is_empty() && scan.string_literals.is_empty());
 }
 
 #[test]
@@ -111,10 +111,13 @@ fn texts_of_tests_patterns_and_attributes_are_not_wanted() {
         #[tokio::test] async fn u() { call("text in a test fn") }
         "#,
     );
-    let texts: Vec<String> =
-        scan.texts.iter().map(|text| String::from_utf8_lossy(&text.bytes).into()).collect();
-    assert_eq!(texts, ["printed text ", " and the rest of it", "a plain argument"]);
-    assert_eq!(scan.texts[0].line, 5);
+    let string_literals: Vec<String> = scan
+        .string_literals
+        .iter()
+        .map(|text| String::from_utf8_lossy(&text.bytes).into())
+        .collect();
+    assert_eq!(string_literals, ["printed text ", " and the rest of it", "a plain argument"]);
+    assert_eq!(scan.string_literals[0].line, 5);
 }
 
 /// The columns are rustc's own: it was asked with panics at these places.
@@ -137,8 +140,9 @@ fn positions_are_from_one_and_count_what_is_displayed() {
 fn line_ends_in_texts_are_what_rustc_makes_of_them() {
     let scan =
         scan_with("fn f() { g(r\"one line and\r\nanother\"); g(\"an answer\\r\\nof two\") }");
-    let texts: Vec<&[u8]> = scan.texts.iter().map(|text| text.bytes.as_slice()).collect();
-    assert_eq!(texts, [b"one line and\nanother".as_slice(), b"an answer\r\nof two"]);
+    let string_literals: Vec<&[u8]> =
+        scan.string_literals.iter().map(|text| text.bytes.as_slice()).collect();
+    assert_eq!(string_literals, [b"one line and\nanother".as_slice(), b"an answer\r\nof two"]);
 }
 
 #[test]
@@ -160,7 +164,10 @@ fn main_is_described() {
     let main = scan_with("#[tokio::main]\nasync fn main() { server().await; }").main.unwrap();
     assert_eq!((main.line, main.calls, main.must_leave_code(&|_| false)), (2, true, true));
     let main = scan_with("fn main() { println!(\"Hello, world!\"); }").main.unwrap();
-    assert_eq!((main.texts, main.macros), (vec!["Hello, world!".into()], vec!["println".into()]));
+    assert_eq!(
+        (main.string_literals, main.macros),
+        (vec!["Hello, world!".into()], vec!["println".into()])
+    );
     let main = scan_with("mod a { fn main() {} } fn main() {}").main.unwrap();
     assert_eq!((main.tokens, main.calls, main.must_leave_code(&|_| false)), (0, false, false));
     assert!(scan_with("mod a { fn main() {} }").main.is_none());
