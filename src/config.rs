@@ -17,8 +17,9 @@ pub struct Config {
     settings: Vec<ScopedLevel>,
     /// What the user expects of the subjects.
     pub expectations: Expectations,
-    /// Programs are compiled again and compared, as with `--rebuild`.
-    pub rebuild: bool,
+    /// Where `rebuild = true` stands, as `binlint.toml:2`. It only reminds of `--rebuild`: whoever
+    /// writes a checkout's configuration cannot make a lint run that checkout's build scripts.
+    pub wants_rebuild: Option<String>,
     /// Findings that the user accepts.
     pub waivers: Vec<Waiver>,
     /// What would be a warning is denied: `-D warnings`.

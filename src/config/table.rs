@@ -68,7 +68,9 @@ impl TableReader<'_> {
     fn check(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
         for (key, value) in table {
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("rebuild", DeValue::Boolean(rebuild)) => config.rebuild = *rebuild,
+                ("rebuild", DeValue::Boolean(rebuild)) => {
+                    config.wants_rebuild = rebuild.then(|| self.place(key.span()));
+                }
                 ("rebuild", _) => {
                     return Err(self.error(value.span(), "`rebuild` is true or false"));
                 }

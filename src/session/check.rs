@@ -119,7 +119,8 @@ pub fn check(options: &CheckOptions) -> Result<Report, Error> {
     notes.extend(here.and_then(|here| nameless(here, &subjects)));
     if let Some(workspace) = &workspace {
         let image = options.image.reference.as_deref();
-        options.rebuild.run(&mut subjects, workspace, &config, image)?;
+        options.rebuild.run(&mut subjects, workspace, image)?;
+        notes.extend(options.rebuild.note(&config));
     }
     notes.extend(workspace.as_ref().and_then(|it| unknown_features(it, &options.selection)));
     // A program or an image that was named is what the user asks about, and nothing beside it.
@@ -184,7 +185,8 @@ pub fn check_recorded(
         let (name, origin) = (output.bin.clone(), Origin::Host(output.path.clone()));
         subjects.push(Subject { name, origin, facts });
     }
-    rebuild.run(&mut subjects, workspace, &config, None)?;
+    rebuild.run(&mut subjects, workspace, None)?;
+    notes.extend(rebuild.note(&config));
     let mut report = linted(subjects, None, None, notes, &config)?;
     report.base = base(&query.cwd, Some(workspace));
     Ok(report)

@@ -16,7 +16,7 @@ use crate::subject::Subject;
 /// Whether and how programs are compiled again.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RebuildOptions {
-    /// Compile again, whatever the configuration says.
+    /// Compile again. Only who runs the linter decides that: compiling runs build scripts.
     pub rebuild: bool,
     /// The directory of the rebuild stays.
     pub keep: bool,
@@ -25,6 +25,14 @@ pub struct RebuildOptions {
 }
 
 impl RebuildOptions {
+    /// What to say where the configuration wants a rebuild that nobody allowed.
+    pub(crate) fn note(self, config: &Config) -> Option<String> {
+        let place = config.wants_rebuild.as_ref().filter(|_| !self.rebuild)?;
+        Some(format!(
+            "{place} sets `rebuild = true`; pass `--rebuild` to compile, which runs build scripts"
+        ))
+    }
+
     /// Compiles again what can be, and puts the answers into the subjects' builds.
     ///
     /// # Errors
@@ -33,10 +41,9 @@ impl RebuildOptions {
         self,
         subjects: &mut [Subject],
         workspace: &Workspace,
-        config: &Config,
         image: Option<&OsStr>,
     ) -> Result<(), Error> {
-        if !self.rebuild && !config.rebuild {
+        if !self.rebuild {
             return Ok(());
         }
         let executable =

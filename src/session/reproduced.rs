@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::binary::elf::record_section;
 use crate::cargo::rebuild::{Rebuild, RebuildOutcome};
 use crate::cargo::workspace::Workspace;
-use crate::config::Config;
 use crate::digest::sha256_hex;
 use crate::provenance::attestation::{self, Attestation};
 use crate::provenance::dsse::Envelope;
@@ -37,7 +36,7 @@ pub fn write(
     let facts = Facts { binary: Some(binary), build: Some(build.clone()), ..Facts::default() };
     let origin = Origin::Host(build.executable.clone());
     let mut subjects = [Subject { name: build.bin.clone(), origin, facts }];
-    options.run(&mut subjects, workspace, &Config::default(), None)?;
+    options.run(&mut subjects, workspace, None)?;
     let [subject] = subjects;
     let rebuild = subject.facts.build.and_then(|it| it.rebuild);
     let rebuild = rebuild.unwrap_or_else(|| Rebuild::not_possible("nothing was compiled"));

@@ -135,7 +135,7 @@ pub fn verify(options: &VerifyOptions) -> Result<Report, Error> {
     if let (Some(workspace), true) = (&workspace, options.rebuild.rebuild) {
         let reference = options.subject.as_os_str();
         let image = extract_file::is_image(reference).then_some(reference);
-        options.rebuild.run(&mut subjects, workspace, &config, image)?;
+        options.rebuild.run(&mut subjects, workspace, image)?;
     }
     let today = clock::today();
     let subjects = subjects.into_iter().map(|it| (it.name, it.facts)).collect();

@@ -398,18 +398,25 @@ fn answer_of_verify(output: &Output, outcome: &str) {
 }
 
 #[test]
-fn configuration_asks_for_it_and_inferred_answers_name_it() {
+fn only_the_option_compiles_and_inferred_answers_name_it() {
     let place = package("");
+    // Whoever wrote the checkout would leave a mark by its build script.
+    place.copy(
+        "build.rs",
+        "fn main() {\n    std::fs::write(std::env::var(\"CARGO_MANIFEST_DIR\").unwrap() + \"/ran\", \
+         \"\").unwrap();\n    println!(\"cargo:rerun-if-changed=build.rs\");\n}\n",
+    );
     place.build(&[]);
-    let report = |place: &Place| {
+    let report = |place: &Place, options: &[&str]| {
         let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
             .args(["check", "--format", "json"])
+            .args(options)
             .current_dir(place.directory.path())
             .output()
             .unwrap();
-        serde_json::from_slice::<Value>(&output.stdout).unwrap()["subjects"][0].clone()
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
-    let inferred = report(&place);
+    let inferred = report(&place, &[])["subjects"][0].clone();
     assert_eq!(inferred["rebuild"], Value::Null);
     let outcomes = inferred["outcomes"].as_array().unwrap();
     let settled = ["stale-by-mtime", "stale-sources", "stale-workspace-member"];
@@ -420,7 +427,20 @@ fn configuration_asks_for_it_and_inferred_answers_name_it() {
         }
     }
     place.write("binlint.toml", "[check]\nrebuild = true\n");
-    assert_eq!(report(&place)["rebuild"]["outcome"], "equal");
+    let note = "binlint.toml:2 sets `rebuild = true`; pass `--rebuild` to compile, which runs build scripts";
+    let has_note = |report: &Value| {
+        report["notes"].as_array().unwrap().iter().any(|it| it.as_str().unwrap().ends_with(note))
+    };
+    let mark = place.path("ran");
+    fs::remove_file(&mark).unwrap();
+    let reminded = report(&place, &[]);
+    assert_eq!(reminded["subjects"][0]["rebuild"], Value::Null);
+    assert!(has_note(&reminded), "{}", reminded["notes"]);
+    assert!(!mark.exists(), "a build script ran");
+    let compiled = report(&place, &["--rebuild"]);
+    assert_eq!(compiled["subjects"][0]["rebuild"]["outcome"], "equal", "{compiled}");
+    assert!(!has_note(&compiled), "{}", compiled["notes"]);
+    assert!(mark.exists(), "compiling runs it");
 }
 
 #[test]
