@@ -5,6 +5,7 @@
 
 use crate::rule::{Group, Level, Rule};
 use crate::rules;
+use crate::similar_name::suggest;
 use crate::subject::Expectations;
 
 pub mod table;
@@ -169,29 +170,16 @@ pub fn find_rule_or_group(name: &str) -> Result<Scope, String> {
 pub fn find_group(name: &str) -> Result<Group, String> {
     let group = Group::ALL.iter().find(|group| group.name() == name).copied();
     group.ok_or_else(|| {
-        let names: Vec<&str> = Group::ALL.iter().map(|group| group.name()).collect();
-        match nearest(name, names.iter().copied()) {
-            Some(near) => format!("there is no group `{name}`; did you mean `{near}`?"),
-            None => format!("there is no group `{name}`; there is {}", names.join(", ")),
-        }
+        let names = || Group::ALL.iter().map(|group| group.name());
+        let others = || format!("; there is {}", names().collect::<Vec<_>>().join(", "));
+        format!("there is no group `{name}`{}", suggest(name, names(), others))
     })
 }
 
 fn unknown(what: &str, name: &str) -> String {
     let names = rules::ALL.iter().map(|rule| rule.id).chain(Group::ALL.iter().map(|it| it.name()));
-    match nearest(name, names) {
-        Some(near) => format!("there is no {what} `{name}`; did you mean `{near}`?"),
-        None => format!("there is no {what} `{name}`; `cargo binlint rules` lists them"),
-    }
-}
-
-/// The most similar of the names, if it is similar at all.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, known)| known)
+    let others = || "; `cargo binlint rules` lists them".to_owned();
+    format!("there is no {what} `{name}`{}", suggest(name, names, others))
 }
 
 #[cfg(test)]

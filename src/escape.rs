@@ -1,4 +1,4 @@
-//! How text of an input is shown, and how a word of it is quoted for where it is pasted.
+//! How text of an input is shown; `fix_line` quotes what is pasted.
 //!
 //! Names, paths and messages come from images, programs, sources and engines, and go to terminals
 //! and logs. What could move a cursor, begin a line of its own or speak to a log's machinery is
@@ -33,12 +33,6 @@ pub fn line(text: &str) -> Cow<'_, str> {
 /// The same of a line that is of no use when it is cut off, such as a command to paste.
 pub fn whole(text: &str) -> Cow<'_, str> {
     cut_off(text, usize::MAX)
-}
-
-/// Whether a text is one line that shows all that it does, and no longer than a person would paste.
-pub fn is_to_paste(text: &str) -> bool {
-    const MAX_PASTED: usize = 16 << 10;
-    text.len() <= MAX_PASTED && whole(text) == text
 }
 
 fn cut_off(text: &str, limit: usize) -> Cow<'_, str> {
@@ -151,28 +145,6 @@ pub fn markup(text: &str) -> String {
     markup
 }
 
-/// A word as a shell takes it for one word.
-pub fn shell(word: &str) -> Cow<'_, str> {
-    match plain(word) {
-        Some(word) => Cow::Borrowed(word),
-        None => Cow::Owned(format!("'{}'", word.replace('\'', "'\\''"))),
-    }
-}
-
-/// A word that shells, Dockerfiles and quotes of every kind leave as it is; `None` for one that
-/// would have to be quoted in a way that they do not agree on.
-pub fn plain(word: &str) -> Option<&str> {
-    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+@:,=".contains(letter);
-    (!word.is_empty() && word.chars().all(is_plain)).then_some(word)
-}
-
-/// Words as the exec form of a Dockerfile's instruction takes them: `["/app", "-x"]`.
-pub fn exec_form(words: &[&str]) -> String {
-    let words: Vec<String> =
-        words.iter().map(|word| serde_json::Value::from(*word).to_string()).collect();
-    format!("[{}]", words.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,17 +194,5 @@ mod tests {
     fn markup_is_shown_and_not_obeyed() {
         let text = "<b a='\"'>&amp;\u{ffff}";
         assert_eq!(markup(text), "&lt;b a=&#39;&quot;&#39;&gt;&amp;amp;\u{fffd}");
-    }
-
-    #[test]
-    fn words_are_quoted_for_where_they_are_pasted() {
-        assert_eq!(shell("/usr/bin/app"), "/usr/bin/app");
-        assert_eq!(shell("a b; $(c) 'd'"), "'a b; $(c) '\\''d'\\'''");
-        assert_eq!(shell(""), "''");
-        assert_eq!(plain("linux/arm/v7"), Some("linux/arm/v7"));
-        for word in ["a b", "$X", "a;b", "a\nb", "a\"b", "`x`", "\\", "a#b", ""] {
-            assert_eq!(plain(word), None, "{word}");
-        }
-        assert_eq!(exec_form(&["/a b", "x\"\n"]), r#"["/a b", "x\"\n"]"#);
     }
 }

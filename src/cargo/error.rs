@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::similar_name::suggest;
+
 /// Why the work could not be done. Each message says in one line what happened and what to do.
 ///
 /// ```no_run
@@ -134,18 +136,12 @@ fn said_of(error: &std::io::Error) -> String {
     }
 }
 
-/// The nearest known name, as the end of a sentence.
+/// The similar known name, or those that there are, as the end of a sentence.
 fn did_you_mean(name: &str, known: &[String]) -> String {
-    let near = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
-        .min();
-    match near {
-        Some((_, candidate)) => format!("; did you mean `{candidate}`?"),
-        None if known.is_empty() => String::new(),
-        None => format!("; there is {}", list(known)),
-    }
+    suggest(name, known.iter().map(String::as_str), || match known {
+        [] => String::new(),
+        known => format!("; there is {}", list(known)),
+    })
 }
 
 /// Names for a person: at most five, quoted.

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cargo::build::{Build, InvocationContext};
 use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::target_dir::units::UnitKind;
-use crate::escape;
+use crate::fix_line::shell_command;
 
 impl Build {
     /// The command that makes the subject anew from where it was asked for, to be pasted:
@@ -19,21 +19,19 @@ impl Build {
 /// `cp target/release/my-app /usr/local/bin/my-app`.
 pub fn put(build: &Build, from: &Path, to: &Path) -> String {
     let named = |path: &Path| {
-        escape::shell(
-            &path.strip_prefix(&build.invocation.cwd).unwrap_or(path).display().to_string(),
-        )
-        .into_owned()
+        path.strip_prefix(&build.invocation.cwd).unwrap_or(path).display().to_string()
     };
-    format!("cp {} {}", named(from), named(to))
+    shell_command(["cp", &named(from), &named(to)])
 }
 
 fn cargo_build(build: &Build) -> String {
     let package = build.invocation.names_package.then_some(["-p", build.package.name.as_str()]);
     let package = package.iter().flatten().map(|word| (*word).to_owned());
     let command = command("build", build, package);
-    let features =
-        build.requested_features.words().into_iter().map(|word| escape::shell(&word).into_owned());
-    [command].into_iter().chain(features).collect::<Vec<_>>().join(" ")
+    match build.requested_features.words() {
+        features if features.is_empty() => command,
+        features => format!("{command} {}", shell_command(features)),
+    }
 }
 
 /// Makes Cargo see that these crates changed, whatever their files' dates, and builds them. The
@@ -42,12 +40,12 @@ pub fn touch_and_build(build: &Build, states: &[&CrateFreshness]) -> String {
     let mut files: Vec<String> = Vec::new();
     for state in with_all_that_is_stale(build, states) {
         // A build script's run has its script as root: it is repeated when that is compiled again.
-        let watched = escape::shell(&from_here(build, &state.root)).into_owned();
+        let watched = from_here(build, &state.root);
         if !files.contains(&watched) {
             files.push(watched);
         }
     }
-    format!("touch {} && {}", files.join(" "), build.command())
+    format!("touch {} && {}", shell_command(files), build.command())
 }
 
 /// Throws away what was compiled of these crates, with the flags without which Cargo removes
@@ -97,7 +95,7 @@ fn command(verb: &str, build: &Build, more: impl IntoIterator<Item = String>) ->
         words.extend(["--target".to_owned(), target.clone()]);
     }
     words.extend(build.invocation.places.iter().cloned());
-    words.iter().map(|word| escape::shell(word)).collect::<Vec<_>>().join(" ")
+    shell_command(words)
 }
 
 /// A file of the workspace, named as it would be from where the linter was started.

@@ -8,9 +8,10 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::{
     Config, ConfigError, ConfigSource, Scope, ScopedLevel, WARNINGS, Waiver, find_rule,
-    find_rule_or_group, nearest,
+    find_rule_or_group,
 };
 use crate::rule::Level;
+use crate::similar_name::suggest;
 use jiff::civil::Date;
 
 const KEYS: &[&str] = &["check", "levels", "expect", "waivers"];
@@ -222,11 +223,9 @@ impl TableReader<'_> {
 
     fn unknown_key(&self, key: &SpannedKey<'_>, known: &[&str]) -> ConfigError {
         let name = key.get_ref();
-        let message = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("there is no key `{name}`; did you mean `{near}`?"),
-            None => format!("there is no key `{name}`; the keys are `{}`", known.join("`, `")),
-        };
-        self.error(key.span(), &message)
+        let others = || format!("; the keys are `{}`", known.join("`, `"));
+        let end = suggest(name, known.iter().copied(), others);
+        self.error(key.span(), &format!("there is no key `{name}`{end}"))
     }
 
     fn error(&self, span: Range<usize>, message: &str) -> ConfigError {

@@ -5,6 +5,7 @@ use super::base_images::KnownImage;
 use super::stages::FileOrigin;
 use super::trace::{CargoRun, CompiledCrate, TakenPath};
 use super::workspace::below;
+use crate::fix_line::shell_command;
 
 /// A program that one stage takes from the stage that built it.
 #[derive(Debug, Clone, Copy)]
@@ -146,8 +147,7 @@ impl Dockerfile {
             .collect();
         paths.sort_unstable();
         paths.dedup();
-        let plain = |it: &&str| it.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-        (!paths.is_empty() && paths.len() <= 6 && paths.iter().all(plain))
-            .then(|| format!("touch {} && ", paths.join(" ")))
+        let touch = ["touch"].into_iter().chain(paths.iter().copied());
+        (!paths.is_empty() && paths.len() <= 6).then(|| format!("{} && ", shell_command(touch)))
     }
 }

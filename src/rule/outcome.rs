@@ -6,7 +6,7 @@ use std::fmt;
 use crate::binary::Binary;
 use crate::cargo::workspace::profile::SettingOrigin;
 use crate::dockerfile::{Dockerfile, TextSpan};
-use crate::escape;
+use crate::fix_line;
 use crate::rule::Level;
 
 /// The answer of a check (SARIF's kinds). Silence is never an answer, and "could not tell" is
@@ -178,7 +178,7 @@ impl Finding {
     /// Sets several lines to paste, each as [`Finding::fix`] takes it.
     pub fn fix_lines(mut self, lines: impl IntoIterator<Item = String>) -> Finding {
         let lines: Vec<String> = lines.into_iter().collect();
-        let is_whole = !lines.is_empty() && lines.iter().all(|line| escape::is_to_paste(line));
+        let is_whole = !lines.is_empty() && lines.iter().all(|line| fix_line::is_to_paste(line));
         self.fix = is_whole.then(|| lines.join("\n"));
         self
     }

@@ -1,4 +1,6 @@
 use crate::dockerfile::Dockerfile;
+use crate::fix_line::shell_command;
+use crate::similar_name::find_similar;
 
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
@@ -13,7 +15,7 @@ pub static RULE: Rule = Rule {
     what: "Compares `--bin` and `-p` of every build with what cargo says of the workspace.",
     why: "Cargo refuses the build: `no bin target named`.",
     fix: "Use a name that `cargo metadata` has.",
-    no_fix_line: Some("a workspace without binaries has no name to suggest"),
+    no_fix_line: Some("a name that is like none of several could mean any of them"),
     symptoms: &[Symptom::Stderr("no bin target named")],
     references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html"],
     check: CheckFn::Dockerfile(check),
@@ -37,7 +39,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 let bins = it.binaries.iter().map(|(name, _)| name.as_str());
                 if *option == "-p" { vec![it.name.as_str()] } else { bins.collect() }
             });
-            let near = names.min_by_key(|it| strsim::levenshtein(it, name));
+            let names: Vec<&str> = names.collect();
+            // A workspace of one has only one that can be meant.
+            let near = find_similar(name, names.iter().copied())
+                .or_else(|| names.first().copied().filter(|_| names.len() == 1));
             let mut finding = Finding::in_dockerfile(
                 dockerfile,
                 &build.ran.span,
@@ -45,7 +50,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             )
             .sure_only(!build.ran.conditional && build.opaque.is_none());
             if let Some(near) = near {
-                finding = finding.fix(format!("cargo build {option} {near}"));
+                finding = finding.fix(shell_command(["cargo", "build", option, near]));
             }
             findings.push(finding);
         }

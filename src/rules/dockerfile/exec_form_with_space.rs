@@ -1,6 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::workspace::join;
+use crate::fix_line::exec_form;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -49,9 +50,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let plain =
             first.value.chars().all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
         if plain {
-            let each: Vec<String> =
-                first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
-            let list = each.join(", ");
+            let list = exec_form(first.value.split_whitespace());
+            let list = list.trim_start_matches('[').trim_end_matches(']');
             let keyword = if matches!(instruction.kind, InstructionKind::Cmd(_)) {
                 "CMD"
             } else {

@@ -1,6 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::run_commands::{ShellStart, follow, follow_exec};
+use crate::fix_line::exec_form;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -44,13 +45,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         Form::Exec(words) => {
             let Some(first) = words.first() else { return Outcome::pass(PASS) };
             if first.value.trim().contains(' ') && !state.files.contains_key(&first.value) {
-                let each: Vec<String> =
-                    first.value.split_whitespace().map(|it| format!("\"{it}\"")).collect();
                 return finding(format!(
                     "no program is called `{}`: the exec form has one element a word",
                     first.value
                 ))
-                .fix(format!("HEALTHCHECK CMD [{}]", each.join(", ")))
+                .fix(format!("HEALTHCHECK CMD {}", exec_form(first.value.split_whitespace())))
                 .into();
             }
             follow_exec(words, &start)

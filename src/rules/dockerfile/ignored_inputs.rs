@@ -1,6 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::{below, join};
+use crate::fix_line::shell_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -54,7 +55,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 let message = format!("`.dockerignore` keeps {first}{others} from the builder");
                 findings.push(
                     Finding::in_dockerfile(dockerfile, &source.span, message)
-                        .fix(format!("echo '!{first}' >> .dockerignore")),
+                        .fix(format!("echo {} >> .dockerignore", shell_word(&format!("!{first}")))),
                 );
             }
         }

@@ -1,6 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::trace::CargoRun;
 use crate::dockerfile::workspace::below;
+use crate::fix_line::instruction;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -48,7 +49,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 &build.ran.span,
                 format!("cargo reads {missing} here, and nothing has copied it"),
             )
-            .fix(format!("COPY {missing} {directory}/"))
+            .fix_if(instruction("COPY", &[missing, &format!("{directory}/")]))
             .sure_only(!build.ran.conditional),
         );
     }

@@ -1,5 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
+use crate::fix_line::exec_form;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -63,9 +64,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || " /._=:,@%+-".contains(c));
             if plain && what != "RUN" {
-                let each: Vec<String> =
-                    text.text.split_whitespace().map(|it| format!("\"{it}\"")).collect();
-                let line = format!("{what} [{}]", each.join(", "));
+                let line = format!("{what} {}", exec_form(text.text.split_whitespace()));
                 finding = finding.fix(line.clone()).edit(instruction.span.clone(), line);
             }
             findings.push(finding);

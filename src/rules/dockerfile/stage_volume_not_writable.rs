@@ -1,5 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -50,10 +51,13 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         });
         if let Some(instruction) = dockerfile.instruction(*index).filter(|_| own && !spoken) {
             let message = format!("`{path}` is root's, and the program runs as {name}");
-            findings.push(
-                Finding::in_dockerfile(dockerfile, &instruction.span, message)
-                    .fix(format!("RUN mkdir -p {path} && chown {user} {path}")),
-            );
+            findings.push(Finding::in_dockerfile(dockerfile, &instruction.span, message).fix(
+                format!(
+                    "RUN {} && {}",
+                    shell_command(["mkdir", "-p", path]),
+                    shell_command(["chown", user, path])
+                ),
+            ));
         }
     }
     Outcome::of(findings, PASS)

@@ -1,6 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::join;
+use crate::fix_line::shell_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -45,7 +46,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 );
                 findings.push(
                     Finding::in_dockerfile(dockerfile, &source.span, message)
-                        .fix(format!("echo {target} >> .dockerignore")),
+                        .fix(format!("echo {} >> .dockerignore", shell_word(&target))),
                 );
             }
         }

@@ -1,5 +1,6 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::base_images::BaseLibc;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -51,7 +52,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 &build.ran.span,
                 format!("no step installs the target {triple}"),
             )
-            .fix(format!("RUN rustup target add {triple}"))
+            .fix(format!("RUN {}", shell_command(["rustup", "target", "add", triple])))
             .sure_only(!build.ran.conditional);
             if !findings.iter().any(|other| other.message == finding.message) {
                 findings.push(finding);

@@ -1,4 +1,5 @@
 use crate::dockerfile::Dockerfile;
+use crate::similar_name::is_one_slip;
 
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
@@ -75,18 +76,9 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     Outcome::of(findings, PASS)
 }
 
-/// One letter is another, is missing, is too much, or has changed places.
+/// One slip away; of a short name no letter is missing or too much.
 fn is_slip(name: &str, meant: &str) -> bool {
-    let swapped = || {
-        let (name, meant) = (name.as_bytes(), meant.as_bytes());
-        let differ: Vec<usize> =
-            (0..name.len().min(meant.len())).filter(|at| name[*at] != meant[*at]).collect();
-        matches!(differ.as_slice(), [a, b] if a + 1 == *b && name[*a] == meant[*b] && name[*b] == meant[*a])
-            && name.len() == meant.len()
-    };
-    let short = meant.len() <= 4;
-    let distance = strsim::levenshtein(name, meant);
-    distance == 1 && (!short || name.len() == meant.len()) || swapped()
+    is_one_slip(name, meant) && (meant.len() > 4 || name.len() == meant.len())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -36,7 +37,7 @@ fn check(binary: &Binary) -> Outcome {
             Some(
                 Finding::new(Location::Dynamic(tag), message)
                     .evidence(format!("{tag} names {shown}"))
-                    .fix(format!("patchelf --remove-rpath {}", binary.path)),
+                    .fix(shell_command(["patchelf", "--remove-rpath", &binary.path])),
             )
         })
         .collect();

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -36,7 +37,7 @@ fn check(binary: &Binary) -> Outcome {
             match binary.packer {
                 Some(packer) => finding
                     .evidence(format!("the file was packed with {packer}"))
-                    .fix(format!("upx -d {}", binary.path))
+                    .fix(shell_command(["upx", "-d", &binary.path]))
                     .into(),
                 None => finding.into(),
             }

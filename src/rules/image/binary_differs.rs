@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
@@ -67,7 +67,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
                     "docker build --no-cache . # the step that copies to {at} has to copy this build's output"
                 )
             };
-            finding.fix_if(plain(at).map(copy)).into()
+            finding.fix_if(plain_word(at).map(copy)).into()
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::escape::shell;
+use crate::fix_line::shell_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;
@@ -55,7 +55,7 @@ fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Op
     }
     finding.location = Location::ImagePath(failure.at.clone());
     Some(match failure.kind {
-        FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", shell(&failure.at))),
+        FailureKind::CarriageReturn => finding.fix(format!("{fix} {}", shell_word(&failure.at))),
         _ => finding.fix(format!("begin the file with {fix}")),
     })
 }

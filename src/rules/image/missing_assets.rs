@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::instruction;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
@@ -45,7 +45,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         .map(|(name, path)| {
             Finding::new(Location::ImagePath(path.clone()), format!("{path} is not in the image"))
                 .evidence(format!("the binary contains the pattern {name}/**/*"))
-                .fix_if(plain(&path).map(|path| format!("COPY {name} {path}")))
+                .fix_if(instruction("COPY", &[name, &path]))
         });
     Outcome::of(findings, "the image has every directory of templates")
 }

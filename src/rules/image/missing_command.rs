@@ -1,4 +1,4 @@
-use crate::escape::{exec_form, plain};
+use crate::fix_line::{exec_form, plain_word};
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{
     CommandRole, DEFAULT_PATH, FailureKind, ResolvedCommand, StartFailure,
@@ -35,7 +35,7 @@ fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Op
         let message =
             format!("`{}` is found only through a relative directory in PATH", failure.name);
         let finding = Finding::new(Location::ImageConfig(command.field), message);
-        return Some(finding.fix(format!("ENTRYPOINT {}", exec_form(&[&failure.at]))));
+        return Some(finding.fix(format!("ENTRYPOINT {}", exec_form([&failure.at]))));
     }
     let is_missing = matches!(
         failure.kind,
@@ -61,11 +61,11 @@ fn check(image: &Image, command: &ResolvedCommand, failure: &StartFailure) -> Op
     }
     Some(match (twin, found) {
         (Some(found), _) | (None, Some(found)) => {
-            finding.fix(format!("ENTRYPOINT {}", exec_form(&[&found.path])))
+            finding.fix(format!("ENTRYPOINT {}", exec_form([&found.path])))
         }
         (None, None) => {
             let copy = |to| format!("in the Dockerfile, copy the binary to {to}");
-            finding.fix_if(plain(&failure.name).map(copy))
+            finding.fix_if(plain_word(&failure.name).map(copy))
         }
     })
 }

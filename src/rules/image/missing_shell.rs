@@ -1,4 +1,4 @@
-use crate::escape::exec_form;
+use crate::fix_line::exec_form;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Rule, Status, Symptom};
 use crate::start::command::{CommandRole, FailureKind, ResolvedCommand, StartFailure};
 use crate::start::image::Image;

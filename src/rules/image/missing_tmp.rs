@@ -1,3 +1,4 @@
+use crate::fix_line::shell_command;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BINARY, NO_IMAGE, Need, Needs, Outcome, Rule,
     Status, Symptom,
@@ -38,7 +39,7 @@ fn check(facts: &Facts) -> Outcome {
             format!("the image has no {directory}"),
         )
         .evidence(format!("the crate {name} creates temporary files there"))
-        .fix(format!("docker run --tmpfs {directory}"))
+        .fix(shell_command(["docker", "run", "--tmpfs", directory]))
         .into(),
         Some(None) => Outcome::not_applicable("no crate of the binary creates temporary files"),
         None => Outcome::open(format!(

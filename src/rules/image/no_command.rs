@@ -1,4 +1,4 @@
-use crate::escape::exec_form;
+use crate::fix_line::exec_form;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::is_shell;
 use crate::start::image::Image;

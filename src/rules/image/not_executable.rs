@@ -1,4 +1,4 @@
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, Need, Needs, Outcome, Rule, Status, Symptom,
 };
@@ -60,11 +60,11 @@ fn of_command(image: &Image, command: &ResolvedCommand, failure: &StartFailure) 
     let (at, mode) = (&failure.at, entry.mode);
     if failure.kind == FailureKind::NotExecutable {
         finding.evidence.push(format!("{at} has mode {mode:04o}"));
-        return Some(finding.fix_if(plain(at).map(chmod)));
+        return Some(finding.fix_if(plain_word(at).map(chmod)));
     }
     let (owner, group) = (entry.uid, entry.gid);
     finding.evidence.push(format!("{at} has mode {mode:04o}, owner {owner}, group {group}"));
-    Some(finding.fix_if(plain(at).map(chmod)))
+    Some(finding.fix_if(plain_word(at).map(chmod)))
 }
 
 /// A program that no command runs, or nobody knows whether one does.
@@ -79,7 +79,7 @@ fn of_subject(facts: &Facts) -> Option<Finding> {
         Finding::new(Location::ImagePath(at.clone()), format!("`{at}` is not executable"));
     let said = load.errors.first().cloned().into_iter();
     let finding = said.fold(finding.evidence(because.clone()), Finding::evidence);
-    Some(finding.fix_if(plain(at).map(chmod)))
+    Some(finding.fix_if(plain_word(at).map(chmod)))
 }
 
 fn chmod(at: &str) -> String {

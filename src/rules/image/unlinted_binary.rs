@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::exec_form;
+use crate::fix_line::exec_form;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::command::CommandTarget;
 use crate::start::image::Image;
@@ -48,7 +48,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
                 format!("the image runs {path}, but {at} was linted"),
             )
             .evidence(format!("the command: {}", start.words.join(" ")))
-            .fix(format!("ENTRYPOINT {}", exec_form(&[at])))
+            .fix(format!("ENTRYPOINT {}", exec_form([at])))
             .into()
         }
         (CommandTarget::Fails(_) | CommandTarget::Nothing, _) => {

@@ -1,4 +1,4 @@
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rootfs::tree::users::Identity;
 use crate::rootfs::{FileEntry, parent};
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
@@ -71,7 +71,7 @@ fn refused(identity: &Identity, path: &str, entry: &FileEntry) -> Finding {
         format!("user {} cannot execute {path}", identity.uid),
     )
     .evidence(format!("mode {:04o}, owner {}, group {}", entry.mode, entry.uid, entry.gid))
-    .fix_if(plain(path).map(|path| format!("add --chmod=0755 to the COPY that writes {path}")))
+    .fix_if(plain_word(path).map(|path| format!("add --chmod=0755 to the COPY that writes {path}")))
 }
 
 #[cfg(test)]

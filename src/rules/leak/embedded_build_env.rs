@@ -44,7 +44,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
                 baked.value.len(),
                 baked.name
             ))
-            .fix(format!("env::var(\"{}\") // at run time, instead of env!", baked.name))
+            .fix(format!("env::var({:?}) // at run time, instead of env!", baked.name))
     });
     Outcome::of(findings, "no value of a build-time variable is in the binary")
 }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
 
 pub static RULE: Rule = Rule {
@@ -31,7 +31,7 @@ fn check(binary: &Binary) -> Outcome {
     let findings = binary.home_paths.iter().map(|path| {
         Finding::new(Location::Subject, format!("source paths in the binary begin with {path}"))
             .evidence("in the paths that panic messages print")
-            .fix_if(plain(path).map(|path| {
+            .fix_if(plain_word(path).map(|path| {
                 format!("RUSTFLAGS=\"--remap-path-prefix={path}=/build\" cargo build --release")
             }))
     });

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -61,7 +62,7 @@ fn finding(binary: &Binary, tag: &'static str, entry: &str) -> Finding {
         format!("the loader searches {entry}, a directory of the build machine"),
     )
     .evidence(format!("{tag} names {entry}"))
-    .fix(format!("patchelf --set-rpath '$ORIGIN/../lib' {}", binary.path))
+    .fix(shell_command(["patchelf", "--set-rpath", "$ORIGIN/../lib", &binary.path]))
 }
 
 #[cfg(test)]

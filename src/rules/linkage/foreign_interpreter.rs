@@ -1,3 +1,4 @@
+use crate::fix_line::shell_command;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
     Symptom,
@@ -62,8 +63,13 @@ fn check(facts: &Facts) -> Outcome {
     .evidence(format!("PT_INTERP is {path}"));
     let arch = binary.machine.as_ref().map_or("", |machine| machine.arch);
     if let Some(usual) = usual(arch) {
-        finding = finding
-            .fix(format!("patchelf --set-interpreter {usual} --remove-rpath {}", binary.path));
+        finding = finding.fix(shell_command([
+            "patchelf",
+            "--set-interpreter",
+            usual,
+            "--remove-rpath",
+            &binary.path,
+        ]));
     }
     finding.into()
 }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
@@ -67,12 +67,13 @@ fn numbers(version: &str) -> Vec<u32> {
 fn fix(binary: &Binary, image: &Image, has: &str) -> Option<String> {
     let codename = image.release.as_ref().map(|it| it.codename.as_str()).unwrap_or_default();
     let arch = binary.machine.as_ref().map_or("x86_64", |machine| machine.arch);
-    let zig = format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{}", plain(has)?);
+    let zig =
+        format!("cargo zigbuild --release --target {arch}-unknown-linux-gnu.{}", plain_word(has)?);
     if binary.rust.value == Some(false) {
         return Some(format!("build it against a glibc of version {has} or older"));
     }
     let debian = image.release.as_ref().is_some_and(|release| release.id == "debian");
-    Some(if let (true, Some(codename)) = (debian && !codename.is_empty(), plain(codename)) {
+    Some(if let (true, Some(codename)) = (debian && !codename.is_empty(), plain_word(codename)) {
         format!(
             "FROM rust:{codename} # for the build stage, so that both stages are {codename}; or: {zig}"
         )

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
 };
@@ -44,7 +44,7 @@ fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
 fn finding(problem: &StartProblem, image: &Image, plan: &StartPrediction) -> Option<Finding> {
     let (name, at, message, fix) = match problem {
         StartProblem::LibraryMissing { name, needed_by, refused: Some(path), .. } => {
-            let directory = plain(path.rsplit_once('/').unwrap_or_default().0);
+            let directory = plain_word(path.rsplit_once('/').unwrap_or_default().0);
             let fix = directory.map(|it| format!("RUN chmod -R a+rX {it}")).into_iter().collect();
             let message = format!("the image's user cannot read {path}, which {needed_by} needs");
             (name, Location::ImagePath(path.clone()), message, fix)
@@ -85,7 +85,7 @@ fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
     let Some((of, debian, alpine, fedora)) = known(name).or_else(|| known(needed_by)) else {
         let find =
             |it| format!("in the build stage find the package of {it} ({LOOK}); install it here");
-        return plain(&base).map(find).into_iter().collect();
+        return plain_word(&base).map(find).into_iter().collect();
     };
     let suffix = if TIME64.contains(&codename) && OF_TIME64.contains(debian) { "t64" } else { "" };
     let install = format!("apt-get install -y --no-install-recommends {debian}{suffix}");
@@ -100,7 +100,7 @@ fn fix(name: &str, needed_by: &str, image: &Image) -> Vec<String> {
             "use a base image with libgcc_s: of distroless `cc`, not `base` or `static`".to_owned(),
         ]
     } else {
-        let codename = plain(codename).filter(|it| !it.is_empty()).unwrap_or("bookworm");
+        let codename = plain_word(codename).filter(|it| !it.is_empty()).unwrap_or("bookworm");
         vec![format!("FROM debian:{codename}-slim"), format!("RUN apt-get update && {install}")]
     }
 }

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
@@ -50,7 +50,7 @@ fn finding(problem: &StartProblem) -> Option<Finding> {
     .evidence(format!("{from} names {object}"));
     let fix =
         |name| format!("ENV LD_PRELOAD={name} # without a path; and install the package of {name}");
-    Some(finding.fix_if(plain(name).map(fix)))
+    Some(finding.fix_if(plain_word(name).map(fix)))
 }
 
 #[cfg(test)]

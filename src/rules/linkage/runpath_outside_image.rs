@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 use crate::start::image::Image;
 
@@ -33,7 +34,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
             let message = format!("the loader searches {entry}, which is not in the image");
             Finding::new(Location::Dynamic(tag), message)
                 .evidence(format!("{tag} names {entry}"))
-                .fix(format!("patchelf --remove-rpath {}", binary.path))
+                .fix(shell_command(["patchelf", "--remove-rpath", &binary.path]))
         });
     Outcome::of(findings, "the image has every directory of RPATH and RUNPATH")
 }

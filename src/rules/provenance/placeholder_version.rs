@@ -1,6 +1,6 @@
 use crate::cargo::compared::MissingCommit;
 use crate::cargo::crate_freshness::CrateRole;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
     Symptom,
@@ -49,7 +49,7 @@ fn check(facts: &Facts) -> Outcome {
         let finding = rest.iter().take(4).map(said).fold(finding, Finding::evidence);
         let scripts = facts.build.iter().flat_map(|build| &build.freshness.crates);
         let line = match scripts.filter(|it| it.role == CrateRole::BuildScriptRun).count() {
-            0 => plain(&first.name)
+            0 => plain_word(&first.name)
                 .map(|name| format!("docker build --build-arg {name}=$(git rev-parse HEAD) .")),
             _ => Some(VISIBLE.to_owned()),
         };

@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -29,7 +30,7 @@ fn check(binary: &Binary) -> Outcome {
         (Some(packer), _) => {
             Finding::new(Location::Subject, format!("the binary is packed with {packer}"))
                 .evidence(format!("{packer}'s header is in the file"))
-                .fix(format!("upx -d {}", binary.path))
+                .fix(shell_command(["upx", "-d", &binary.path]))
                 .into()
         }
         (None, Some(_)) => Outcome::pass("no header of a packer"),

@@ -1,5 +1,5 @@
 use crate::binary::Binary;
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
 };
@@ -68,7 +68,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     ))
     .evidence(evidence)
     .evidence(format!("the kernel: exec {at}: exec format error"))
-    .fix_if(plain(&wanted).map(compile_for));
+    .fix_if(plain_word(&wanted).map(compile_for));
     // These kernels run programs of their machine's older half, when they are built to.
     match (own, wanted.as_str()) {
         ("386", "amd64") | ("arm", "arm64") => finding.at_most_warn().into(),

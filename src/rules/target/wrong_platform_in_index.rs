@@ -1,4 +1,4 @@
-use crate::escape::plain;
+use crate::fix_line::plain_word;
 use crate::rootfs::document::config::Platform;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, compile_for,
@@ -52,7 +52,7 @@ fn check(image: &Image) -> Outcome {
 
 fn build_for(platform: &Platform) -> Option<String> {
     let platform = platform.to_string();
-    plain(&platform).map(|platform| format!("docker build --platform {platform} ."))
+    plain_word(&platform).map(|platform| format!("docker build --platform {platform} ."))
 }
 
 fn findings(other_platform: &OtherPlatform) -> Vec<Finding> {
@@ -75,7 +75,7 @@ fn findings(other_platform: &OtherPlatform) -> Vec<Finding> {
     for (path, linking) in &other_platform.programs {
         let machine = linking.architecture();
         if let Some(machine) = machine.filter(|machine| *machine != index_platform.architecture) {
-            findings.push(Finding::new(Location::ImagePath(path.clone()), format!("{path} is for {machine}, but the index lists its image for {index_platform}")).evidence(format!("ELF machine {}", linking.machine)).fix_if(plain(&index_platform.architecture).map(compile_for)));
+            findings.push(Finding::new(Location::ImagePath(path.clone()), format!("{path} is for {machine}, but the index lists its image for {index_platform}")).evidence(format!("ELF machine {}", linking.machine)).fix_if(plain_word(&index_platform.architecture).map(compile_for)));
         }
     }
     findings

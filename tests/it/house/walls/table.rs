@@ -11,30 +11,48 @@ pub const MAY_LOOK_INTO: &[(&str, &[&str])] = &[
     ("digest", &[]),
     // What somebody else wrote, in a line, a shell word, a Dockerfile.
     ("escape", &[]),
+    // How that is quoted where it is pasted.
+    ("fix_line", &["escape"]),
+    // What was meant where a name is unknown.
+    ("similar_name", &[]),
     ("toolchain", &[]),
     ("binary", &["fact", "digest", "escape", "toolchain"]),
     // What lies in an image is nobody's language to it: it knows neither Rust nor ELF.
     ("rootfs", &["fact", "digest", "escape"]),
     ("start", &["fact", "digest", "escape", "toolchain", "binary", "rootfs"]),
-    ("cargo", &["fact", "digest", "escape", "toolchain", "binary", "rootfs"]),
+    (
+        "cargo",
+        &["fact", "digest", "escape", "fix_line", "similar_name", "toolchain", "binary", "rootfs"],
+    ),
     ("provenance", &["fact", "digest", "escape", "toolchain", "binary", "rootfs", "cargo"]),
     (
         "dockerfile",
-        &["fact", "digest", "escape", "toolchain", "binary", "rootfs", "start", "cargo"],
+        &[
+            "fact",
+            "digest",
+            "escape",
+            "fix_line",
+            "similar_name",
+            "toolchain",
+            "binary",
+            "rootfs",
+            "start",
+            "cargo",
+        ],
     ),
     ("subject", BELOW_SUBJECT),
-    ("rule", &with::<11>(BELOW_SUBJECT, &["subject"])),
-    ("rules", &with::<12>(BELOW_SUBJECT, &["subject", "rule"])),
-    ("config", &with::<13>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
-    ("report", &with::<13>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
-    ("lint", &with::<15>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
+    ("rule", &with::<13>(BELOW_SUBJECT, &["subject"])),
+    ("rules", &with::<14>(BELOW_SUBJECT, &["subject", "rule"])),
+    ("config", &with::<15>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("report", &with::<15>(BELOW_SUBJECT, &["subject", "rule", "rules"])),
+    ("lint", &with::<17>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report"])),
     (
         "session",
-        &with::<16>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
+        &with::<18>(BELOW_SUBJECT, &["subject", "rule", "rules", "config", "report", "lint"]),
     ),
     (
         "cli",
-        &with::<17>(
+        &with::<19>(
             BELOW_SUBJECT,
             &["subject", "rule", "rules", "config", "report", "lint", "session"],
         ),
@@ -48,6 +66,8 @@ const BELOW_SUBJECT: &[&str] = &[
     "fact",
     "digest",
     "escape",
+    "fix_line",
+    "similar_name",
     "toolchain",
     "binary",
     "rootfs",
@@ -57,7 +77,7 @@ const BELOW_SUBJECT: &[&str] = &[
     "dockerfile",
 ];
 
-const EVERYTHING: &[&str] = &with::<18>(
+const EVERYTHING: &[&str] = &with::<20>(
     BELOW_SUBJECT,
     &["subject", "rule", "rules", "config", "report", "lint", "session", "cli"],
 );
