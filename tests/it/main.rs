@@ -82,6 +82,18 @@ mod rules {
     mod workspaces;
 }
 
+mod ship {
+    mod action;
+    mod compilers;
+    mod examples;
+    mod linter_image;
+    mod package;
+    mod pages;
+    mod picture;
+    mod release;
+    mod workflows;
+}
+
 mod start {
     mod build;
     mod cases;

@@ -2,11 +2,11 @@
 //! builds and its program runs; with the mistake that it is there for, each stops and names it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::support::docker;
+use crate::support::bases::{Bases, Linter, as_typed};
 use crate::support::docker::{Engine, Image, success, text};
 
 const PAGE: &str = include_str!("../../../docs/dockerfile.md");
@@ -15,68 +15,6 @@ const MAIN: &str = "fn main() {
     println!(\"{} words of this backend\", std::env::args().count());
 }
 ";
-
-/// The page's base images, and what stands for each: Debian's packages, and the real toolchain.
-struct Bases<'engine> {
-    names: Vec<(&'static str, String)>,
-    linter: Image<'engine>,
-}
-
-impl Bases<'_> {
-    fn new(engine: &Engine) -> Bases<'_> {
-        let rust = engine.rust();
-        let debian = engine.debian(docker::SUITE);
-        let unpacked = |suite, packages: &[&str]| engine.distroless(suite, packages);
-        let names = vec![
-            ("rust:1-bookworm", rust.clone()),
-            ("lukemathwalker/cargo-chef:latest-rust-1-bookworm", rust),
-            ("debian:bookworm-slim", debian),
-            ("debian:bullseye-slim", unpacked("bullseye", docker::LIBRARIES)),
-            ("gcr.io/distroless/cc-debian12", unpacked(docker::SUITE, docker::LIBRARIES)),
-            ("gcr.io/distroless/static-debian12", unpacked(docker::SUITE, &["netbase"])),
-            ("alpine:3", unpacked(docker::SUITE, &["musl", "busybox-static"])),
-        ];
-        let linter = linter(engine, &names);
-        Bases { names, linter }
-    }
-
-    /// The Dockerfile with the names of the images that are there.
-    fn named(&self, dockerfile: &str) -> String {
-        let own = format!("from={},", self.linter.name);
-        renamed(dockerfile, &self.names).replace("from=cargo-binlint,", &own)
-    }
-}
-
-fn renamed(dockerfile: &str, names: &[(&str, String)]) -> String {
-    let line = |line: &str| {
-        let mut words: Vec<&str> = line.split(' ').collect();
-        if let ["FROM", name, ..] = words.as_mut_slice()
-            && let Some((_, ours)) = names.iter().find(|(theirs, _)| theirs == name)
-        {
-            *name = ours;
-        }
-        words.join(" ") + "\n"
-    };
-    dockerfile.lines().map(line).collect()
-}
-
-/// The image that the page begins with, made of what git would give to a clone. Only the
-/// optimiser is left out: it would take minutes.
-fn linter<'engine>(engine: &'engine Engine, names: &[(&'static str, String)]) -> Image<'engine> {
-    assert!(block("sh", "## The linter's image").contains("docker build -t cargo-binlint ."));
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let clone = tempfile::tempdir().unwrap();
-    for part in ["Cargo.toml", "Cargo.lock", "src", "benches", "docs", "README.md", ".dockerignore"]
-    {
-        let from = repository.join(part);
-        success(Command::new("cp").arg("-a").arg(from).arg(clone.path().join(part)));
-    }
-    let quick = "ENV CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16\n";
-    let dockerfile = renamed(include_str!("../../../Dockerfile"), names);
-    let dockerfile = dockerfile.replacen("WORKDIR", &format!("{quick}WORKDIR"), 1);
-    fs::write(clone.path().join("Dockerfile"), dockerfile).unwrap();
-    engine.build(clone.path(), &[])
-}
 
 /// The first fenced block of a language under a heading.
 fn block(language: &str, heading: &str) -> &'static str {
@@ -146,7 +84,8 @@ impl Backend {
 #[test]
 fn every_recipe_builds_and_stops_what_it_is_there_for() {
     let Some(engine) = Engine::get() else { return };
-    let bases = Bases::new(&engine);
+    let bases = Bases::new(&engine, Linter::Quick);
+    assert!(block("sh", "## The linter's image").contains("docker build -t cargo-binlint ."));
     let backend = Backend::new();
 
     let recipe = block("dockerfile", "## In the build stage, against the runtime base");
@@ -230,23 +169,4 @@ fn in_ci(engine: &Engine, image: &Image, repository: &Path) {
         run += 1;
     }
     assert_eq!(run, 5, "the page has other commands");
-}
-
-/// A line of a shell where cargo finds the linter and `docker` is the client that fits the engine.
-fn as_typed(engine: &Engine, line: &str, directory: &Path) -> Output {
-    let tools = tempfile::tempdir().unwrap();
-    let link = |to: &Path, name: &str| {
-        std::os::unix::fs::symlink(to, tools.path().join(name)).unwrap();
-    };
-    link(Path::new(env!("CARGO_BIN_EXE_cargo-binlint")), "cargo-binlint");
-    let client = engine.command(&[]).get_program().to_owned();
-    if Path::new(&client).is_absolute() {
-        link(Path::new(&client), "docker");
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = [tools.path().to_path_buf()].into_iter().chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(paths.collect::<Vec<PathBuf>>()).unwrap();
-    let mut shell = Command::new("bash");
-    shell.args(["-o", "pipefail", "-c", line]).current_dir(directory).env("PATH", path);
-    shell.env("DOCKER_BUILDKIT", "1").env_remove("CARGO_TARGET_DIR").output().unwrap()
 }

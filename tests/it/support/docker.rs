@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// This machine's compiler, cargo and cargo-chef on Debian, with a linker, git and the crates of
-    /// our lockfile where cargo keeps what it has downloaded: what `rust:…` stands for.
+    /// our lockfiles where cargo keeps what it has downloaded: what `rust:…` stands for.
     pub fn rust(&self) -> String {
         let compiler = said(Command::new("rustc").arg("-vV"));
         let lockfile = include_str!("../../../Cargo.lock");
@@ -103,7 +103,10 @@ impl Engine {
             "ENV CARGO_HOME=/usr/local/cargo",
             "ENV CARGO_NET_OFFLINE=true",
         ];
-        let recipe = [&packages[..], &environment, &[&compiler, lockfile, CARGO_CHEF]].concat();
+        let examples: Vec<String> = lockfiles().iter().map(|it| read(it)).collect();
+        let examples = examples.concat();
+        let own = [&compiler, lockfile, &examples, CARGO_CHEF];
+        let recipe = [&packages[..], &environment, &own].concat();
         self.kept("rust", &recipe, |to| {
             let tree = tempfile::tempdir().expect("a directory");
             let local = tree.path().join("usr/local");
@@ -209,12 +212,29 @@ fn toolchain(local: &Path) {
     success(Command::new("cp").arg("-a").arg(sysroot.join(&target)).arg(to.join(&target)));
 }
 
-/// What cargo keeps of the crates of our lockfile, so that builds need no network.
+/// The lockfiles of the examples.
+fn lockfiles() -> Vec<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let entries = fs::read_dir(examples).expect("the examples are there");
+    let files = entries.map(|entry| entry.expect("an entry").path().join("Cargo.lock"));
+    let mut files: Vec<PathBuf> = files.filter(|path| path.is_file()).collect();
+    files.sort();
+    files
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("a text")
+}
+
+/// What cargo keeps of the crates of our lockfiles, so that builds need no network.
 fn registry(cargo_home: &Path) {
     let kept = cache::directory("cargo-home");
-    let mut fetch = cargo(&["fetch", "--locked", "--quiet", "--target", &host()]);
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    success(fetch.arg("--manifest-path").arg(manifest).env("CARGO_HOME", &kept));
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let examples = lockfiles().into_iter().map(|path| path.with_extension("toml"));
+    for manifest in std::iter::once(own).chain(examples) {
+        let mut fetch = cargo(&["fetch", "--locked", "--quiet", "--target", &host()]);
+        success(fetch.arg("--manifest-path").arg(manifest).env("CARGO_HOME", &kept));
+    }
     fs::create_dir_all(cargo_home.join("registry")).expect("a directory");
     for part in ["registry/index", "registry/cache"] {
         success(Command::new("cp").arg("-a").arg(kept.join(part)).arg(cargo_home.join(part)));

@@ -1,5 +1,6 @@
 //! What several tests share.
 
+pub mod bases;
 pub mod cache;
 pub mod cargo;
 pub mod corpus;
@@ -16,4 +17,5 @@ pub mod recorded;
 pub mod schema;
 pub mod slow;
 pub mod squash_corpus;
+pub mod tools;
 pub mod trees;

@@ -1,0 +1,3 @@
+fn main() {
+    println!("api: {}", common::greeting(std::env::args().count()));
+}

@@ -1,0 +1,3 @@
+fn main() {
+    println!("worker: {}", common::greeting(std::env::args().count()));
+}

@@ -1,0 +1,305 @@
+//! Every command of every page: run here in the place that the page speaks of, run by another test, or left
+//! out for a reason that stands in the list.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::docker::{success, text};
+use crate::support::layers;
+use crate::support::place::{clean, manifest};
+use crate::support::slow::{self, Need};
+
+/// How a command of a page is tested.
+enum How {
+    /// Here, one page after the other, with this exit code.
+    Here(i32),
+    /// By a file that has these words.
+    By(&'static str, &'static str),
+    /// Not at all, and why.
+    Not(&'static str),
+}
+
+use How::{By, Here, Not};
+
+const RECIPES: How = By("tests/it/image/dockerfile_recipes.rs", "in_ci(&engine");
+const IMAGE: How = By("tests/it/ship/linter_image.rs", "docs/install.md");
+
+/// A page, a command of it, and how it is tested.
+const COMMANDS: &[(&str, &str, How)] = &[
+    (
+        "README.md",
+        "cargo install --locked --path .",
+        By(".ci/run", "cargo install --locked --path ."),
+    ),
+    ("README.md", "cargo build --release && cargo binlint", Here(0)),
+    ("README.md", "cargo binlint --image docker-archive:backend.tar", Here(0)),
+    ("README.md", "cargo binlint dockerfile", Here(0)),
+    ("README.md", "cargo binlint freshen && cargo build --release", Here(0)),
+    ("README.md", "cargo binlint check --rebuild", Here(0)),
+    ("README.md", "cargo binlint build --release --ensure-fresh", Here(0)),
+    ("README.md", "cargo binlint verify target/release/backend", Here(0)),
+    ("README.md", "cargo binlint inspect /usr/local/bin/* --format json", Here(0)),
+    ("README.md", "cargo binlint diff old/backend new/backend", Here(1)),
+    ("README.md", "cargo binlint explain placeholder-main", Here(0)),
+    ("CONTRIBUTING.md", "cargo run --release", By(".ci/run", "cargo run --release")),
+    (
+        "CONTRIBUTING.md",
+        "fuzz/run 300",
+        Not("takes five minutes for each target; .ci/run compiles the targets"),
+    ),
+    ("CONTRIBUTING.md", "cargo test --lib", Not("it is what runs: `cargo test` has it")),
+    ("CONTRIBUTING.md", "cargo test", By(".ci/run", "stage \"test\" cargo test")),
+    ("CONTRIBUTING.md", ".ci/run", Not("it runs this test")),
+    (
+        "docs/ci.md",
+        "cargo binlint --release --report sarif=binlint.sarif --report junit=binlint.xml",
+        Here(0),
+    ),
+    ("docs/compilers.md", "ci/compilers --quick", By("tests/it/ship/compilers.rs", "\"--quick\"")),
+    ("docs/dockerfile.md", "docker build -t cargo-binlint .", RECIPES),
+    ("docs/dockerfile.md", "docker build -t backend .", RECIPES),
+    ("docs/dockerfile.md", "docker save backend | cargo binlint --image -", RECIPES),
+    ("docs/dockerfile.md", "cargo binlint --image docker-daemon:backend", RECIPES),
+    ("docs/dockerfile.md", "cargo binlint --image oci:layout --platform linux/amd64", RECIPES),
+    (
+        "docs/dockerfile.md",
+        "cargo binlint --image docker-archive:backend.tar:backend:latest",
+        RECIPES,
+    ),
+    ("docs/examples/README.md", "docker build --tag cargo-binlint .", RECIPES),
+    ("docs/freshness.md", "cargo binlint check --rebuild", Here(0)),
+    ("docs/freshness.md", "cargo binlint build --release --rebuild", Here(0)),
+    ("docs/freshness.md", "cargo binlint check --image app.tar --rebuild", Here(0)),
+    (
+        "docs/freshness.md",
+        "cargo binlint verify target/release/app --manifest-path . --rebuild",
+        Here(0),
+    ),
+    (
+        "docs/install.md",
+        "docker run --rm --volume \"$PWD:/work:ro\" --workdir /work cargo-binlint inspect target/release/backend",
+        IMAGE,
+    ),
+    (
+        "docs/install.md",
+        "docker save backend | docker run --rm --interactive cargo-binlint check --image -",
+        IMAGE,
+    ),
+    (
+        "docs/install.md",
+        "cargo-binlint verify ./cargo-binlint --key builder.pub",
+        By("tests/it/ship/release.rs", "docs/install.md"),
+    ),
+    // The keys first: the page speaks of them before it makes them.
+    ("docs/provenance.md", "openssl genpkey -algorithm ed25519 -out builder.pem", Here(0)),
+    ("docs/provenance.md", "openssl pkey -in builder.pem -pubout -out builder.pub", Here(0)),
+    ("docs/provenance.md", "cargo binlint build --release --key builder.pem", Here(0)),
+    (
+        "docs/provenance.md",
+        "cargo binlint verify target/release/app --manifest-path Cargo.toml --key builder.pub",
+        Here(0),
+    ),
+    ("docs/provenance.md", "cargo binlint build --release --embed", Here(0)),
+    ("docs/provenance.md", "cargo binlint verify target/release/app", Here(0)),
+    (
+        "docs/provenance.md",
+        "cosign verify-blob-attestation --key builder.pub --signature app.intoto.jsonl --type slsaprovenance1 --insecure-ignore-tlog=true app",
+        By("tests/it/provenance/attest.rs", "verify-blob-attestation"),
+    ),
+];
+
+/// Pages whose commands their own test takes from the page.
+const EXAMPLES: &str = "docs/examples/";
+
+#[test]
+fn every_command_of_every_page_is_tested_or_says_why_not() {
+    let mut wrong = Vec::new();
+    let mut seen = Vec::new();
+    for page in pages() {
+        let name = page.to_str().unwrap();
+        if name.starts_with(EXAMPLES) && name != "docs/examples/README.md" {
+            continue;
+        }
+        for command in commands(&fs::read_to_string(root().join(&page)).unwrap()) {
+            let known = COMMANDS.iter().any(|(of, it, _)| *of == name && *it == command);
+            if !known {
+                wrong.push(format!("{name}: {command}: tested by nothing"));
+            }
+            seen.push((name.to_owned(), command));
+        }
+    }
+    for (page, command, how) in COMMANDS {
+        if !seen.iter().any(|(of, it)| of == page && it == command) {
+            wrong.push(format!("{page}: {command}: not on the page"));
+        }
+        match how {
+            By(file, words) => {
+                let text = fs::read_to_string(root().join(file)).unwrap();
+                assert!(text.contains(words), "{file} has no {words:?}");
+            }
+            Not(why) => assert!(!why.is_empty()),
+            Here(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_commands_of_the_pages_end_as_the_pages_say() {
+    if slow::is_left_out(Need::Time) {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for page in ["README.md", "docs/ci.md", "docs/freshness.md", "docs/provenance.md"] {
+        let name = if page == "docs/freshness.md" || page == "docs/provenance.md" {
+            "app"
+        } else {
+            "backend"
+        };
+        let place = Workspace::new(name);
+        for (of, command, how) in COMMANDS {
+            let Here(code) = how else { continue };
+            if *of != page {
+                continue;
+            }
+            let output = place.typed(command);
+            if output.status.code() != Some(*code) {
+                wrong.push(format!(
+                    "{page}: {command}: {:?}\n{}",
+                    output.status.code(),
+                    text(&output)
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The pages, relative to the repository; those that a test writes have no commands.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+            .map(PathBuf::from)
+            .into();
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root().join(&folder)).unwrap() {
+            let path = folder.join(entry.unwrap().file_name());
+            if root().join(&path).is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// The commands of the fenced blocks `sh` and `console`.
+fn commands(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let prompt = match line.trim() {
+            "```sh" => "",
+            "```console" => "$ ",
+            _ => continue,
+        };
+        let mut block = lines.by_ref().take_while(|line| line.trim() != "```");
+        while let Some(line) = block.next() {
+            let Some(command) = line.trim().strip_prefix(prompt) else { continue };
+            let mut command = command.to_owned();
+            while let Some(begun) = command.strip_suffix('\\') {
+                let next = block.next().expect("a line after a backslash");
+                command = format!("{} {}", begun.trim_end(), next.trim());
+            }
+            // Two spaces or a comment alone: `#` inside of a word is none.
+            let command = command.split(" # ").next().unwrap().trim();
+            if !command.is_empty() && !command.starts_with("# ") {
+                found.push(command.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// What the pages speak of: a workspace under git with a Dockerfile, an image of its program, and two
+/// other builds of it.
+struct Workspace {
+    directory: tempfile::TempDir,
+}
+
+impl Workspace {
+    fn new(name: &str) -> Workspace {
+        let place = Workspace { directory: tempfile::tempdir().unwrap() };
+        let example = fs::read_to_string(root().join("docs/examples/plain/Dockerfile")).unwrap();
+        let files = [
+            ("Cargo.toml", manifest(name, "")),
+            ("src/main.rs", "fn main() {\n    println!(\"listening on port {}\", std::env::args().count());\n}\n".to_owned()),
+            ("Dockerfile", example.replace("backend", name)),
+            (".gitignore", "/target\n/*.tar\n/old\n/new\n/builder.*\n".to_owned()),
+            (".dockerignore", "target\n.git\n".to_owned()),
+        ];
+        for (path, text) in files {
+            let path = place.path(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        place.succeeds("cargo generate-lockfile && git init -q && git add . && git -c user.name=a -c user.email=a@b commit -q -m first");
+        place.succeeds("cargo build --release && mkdir old new && cp target/release/* old/ 2>/dev/null || true");
+        place.succeeds(&format!("cp /proc/self/exe new/{name}"));
+        fs::write(place.path(&format!("{name}.tar")), place.image(name)).unwrap();
+        place
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    /// A saved image of the program with the libraries that it runs with here.
+    fn image(&self, name: &str) -> Vec<u8> {
+        let program = self.path("target/release").join(name);
+        let ldd = text(&success(Command::new("ldd").arg(&program)));
+        let libraries = ldd.split_whitespace().filter(|word| word.starts_with('/'));
+        let mut entries: Vec<Vec<u8>> =
+            libraries.map(|path| layers::program(&path[1..], &fs::read(path).unwrap())).collect();
+        entries
+            .push(layers::program(&format!("usr/local/bin/{name}"), &fs::read(&program).unwrap()));
+        entries.push(layers::file("etc/passwd", b"app:x:1000:1000::/:/bin/false\n"));
+        let layer = layers::archive(&entries);
+        let digest =
+            binlint::internals::rootfs::document::digest::Digest::sha256(&layer).to_string();
+        let config = format!(
+            r#"{{"architecture":"{}","os":"linux","config":{{"User":"app","Entrypoint":["/usr/local/bin/{name}"]}},"rootfs":{{"type":"layers","diff_ids":["{digest}"]}}}}"#,
+            if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" },
+        );
+        let manifest = format!(
+            r#"[{{"Config":"config.json","RepoTags":["{name}:latest"],"Layers":["layer.tar"]}}]"#
+        );
+        layers::archive(&[
+            layers::file("manifest.json", manifest.as_bytes()),
+            layers::file("config.json", config.as_bytes()),
+            layers::file("layer.tar", &layer),
+        ])
+    }
+
+    /// In a shell where cargo finds the linter.
+    fn typed(&self, line: &str) -> Output {
+        let linter = Path::new(env!("CARGO_BIN_EXE_cargo-binlint")).parent().unwrap();
+        let path = format!("{}:{}", linter.display(), std::env::var("PATH").unwrap());
+        let mut shell = clean(Command::new("bash"));
+        shell.args(["-o", "pipefail", "-c", line]).current_dir(self.directory.path());
+        shell.env("PATH", path).output().unwrap()
+    }
+
+    fn succeeds(&self, line: &str) {
+        let output = self.typed(line);
+        assert!(output.status.success(), "{line}: {}", text(&output));
+    }
+}
