@@ -257,7 +257,11 @@ impl CargoCommand {
         let mut used = 1;
         self.verb = match self.subcommand.as_str() {
             "build" | "b" | "rustc" | "zigbuild" => Verb::Build,
-            "auditable" | "binlint" | "+nightly" | "careful" => {
+            "binlint" => {
+                used = 2;
+                if word(1) == "build" { Verb::Build } else { Verb::Other }
+            }
+            "auditable" | "+nightly" | "careful" => {
                 used = 2;
                 if word(1) == "build" { Verb::Build } else { Verb::Unknown }
             }

@@ -81,6 +81,16 @@ impl RanCommand {
     pub fn rest(&self) -> &[Argument] {
         self.arguments.get(1..).unwrap_or_default()
     }
+
+    /// `cargo binlint freshen`: cargo compiles what does not match its sources, whatever its date.
+    pub fn freshens(&self) -> bool {
+        let mut words = self.rest().iter().filter_map(|it| it.value.as_deref());
+        match self.program() {
+            "cargo-binlint" => words.any(|it| it == "freshen"),
+            "cargo" => words.next() == Some("binlint") && words.any(|it| it == "freshen"),
+            _ => false,
+        }
+    }
 }
 
 /// The shell that a script begins in.

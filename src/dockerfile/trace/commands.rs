@@ -51,7 +51,13 @@ impl Tracer<'_> {
             }
         }
         match program.as_str() {
+            _ if command.freshens() => {
+                self.touch_all(command.directory.as_deref(), |_| true);
+            }
             "cargo" => self.cargo(command),
+            // It reads, but for `build`, which is followed as a program that is not known.
+            "cargo-binlint"
+                if !command.rest().iter().any(|it| it.value.as_deref() == Some("build")) => {}
             "touch" => self.touch(command),
             "rm" | "unlink" => self.remove(command),
             "cp" | "mv" | "install" | "ln" => self.copy_files(command, &program),

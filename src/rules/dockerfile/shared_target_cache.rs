@@ -45,6 +45,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         let touches = before.filter(|it| it.instruction == build.instruction).any(|it| {
             let words = || it.ran.arguments.iter().map(|it| it.raw.as_str());
             it.ran.program() == "touch"
+                || it.ran.freshens()
                 || words().any(|it| it == "touch")
                 || it.ran.piped_into.as_deref() == Some("xargs")
         });

@@ -75,8 +75,7 @@ fn image_of_the_linter<'engine>(
     }
     let mut dockerfile = renamed(include_str!("../../../Dockerfile"), names);
     if linter == Linter::Quick {
-        let quick =
-            "ENV CARGO_PROFILE_DIST_OPT_LEVEL=0 CARGO_PROFILE_DIST_LTO=off CARGO_PROFILE_DIST_CODEGEN_UNITS=16\n";
+        let quick = "ENV CARGO_PROFILE_DIST_OPT_LEVEL=0 CARGO_PROFILE_DIST_LTO=off CARGO_PROFILE_DIST_CODEGEN_UNITS=16\n";
         dockerfile = dockerfile.replacen("WORKDIR", &format!("{quick}WORKDIR"), 1);
     }
     fs::write(clone.path().join("Dockerfile"), dockerfile).unwrap();
