@@ -86,7 +86,7 @@ fn every_output_and_every_way_to_fail() {
     assert_eq!(table["code"], 0, "{table}");
     assert!(table["log"].as_str().unwrap().contains("do not ship"), "{table}");
 
-    let warned = [("args", "--release -A all -W placeholder-main")];
+    let warned = [("args", "--release -A freshness -W placeholder-main")];
     let warned = run(&stale, &warned);
     assert_eq!(
         (&warned["code"], &warned["outputs"]["verdict"]),
@@ -94,7 +94,7 @@ fn every_output_and_every_way_to_fail() {
         "{warned}"
     );
     let strict =
-        run(&stale, &[("args", "--release -A all -W placeholder-main"), ("fail-on", "warn")]);
+        run(&stale, &[("args", "--release -A freshness -W placeholder-main"), ("fail-on", "warn")]);
     assert_eq!(strict["code"], 1, "{strict}");
 
     let binary = stale.path("target/release/my-app");
