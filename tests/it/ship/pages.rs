@@ -51,11 +51,11 @@ const COMMANDS: &[(&str, &str, How)] = &[
     ("CONTRIBUTING.md", "cargo test --lib", Not("it is what runs: `cargo test` has it")),
     ("CONTRIBUTING.md", "cargo test", By(".ci/run", "stage \"test\" cargo test")),
     ("CONTRIBUTING.md", ".ci/run", Not("it runs this test")),
-    (
-        "docs/ci.md",
-        "cargo binlint --release --report sarif=binlint.sarif --report junit=binlint.xml",
-        Here(0),
-    ),
+    ("docs/ci.md", "cargo build --release --locked", Here(0)),
+    ("docs/ci.md", "cargo binlint --release --report sarif=binlint.sarif", Here(0)),
+    ("docs/ci.md", "docker build -t backend .", RECIPES),
+    ("docs/ci.md", "docker save backend | cargo binlint --image -", RECIPES),
+    ("docs/ci.md", "cargo binlint freshen --release", Here(0)),
     ("docs/compilers.md", "ci/compilers --quick", By("tests/it/ship/compilers.rs", "\"--quick\"")),
     ("docs/dockerfile.md", "docker build -t cargo-binlint .", RECIPES),
     ("docs/dockerfile.md", "docker build -t backend .", RECIPES),
@@ -73,7 +73,7 @@ const COMMANDS: &[(&str, &str, How)] = &[
     ("docs/freshness.md", "cargo binlint check --image app.tar --rebuild", Here(0)),
     (
         "docs/freshness.md",
-        "cargo binlint verify target/release/app --manifest-path . --rebuild",
+        "cargo binlint verify target/release/app --manifest-path Cargo.toml --rebuild",
         Here(0),
     ),
     (
