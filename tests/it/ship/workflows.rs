@@ -80,7 +80,8 @@ fn no_script_of_a_workflow_has_a_value_pasted_into_it() {
         let text = read(&file);
         let mut script: Option<usize> = None;
         for line in text.lines() {
-            let indent = line.len() - line.trim_start().len();
+            // Of the key, where the line begins an item of a list.
+            let indent = line.len() - line.trim_start().trim_start_matches("- ").len();
             if script.is_some_and(|of| indent <= of && !line.trim().is_empty()) {
                 script = None;
             }
