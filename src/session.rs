@@ -22,6 +22,7 @@ pub mod rebuild;
 pub mod record;
 pub mod records;
 pub mod reproduced;
+pub mod same_flags;
 pub mod select;
 pub mod verify;
 

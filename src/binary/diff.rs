@@ -6,14 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub mod cause;
+mod follow;
+mod functions;
 mod instructions;
+mod pieces;
 pub mod ranges;
+mod sections;
+mod strings;
 
 use crate::binary::elf::append_section::ElfLayout;
 use crate::binary::elf::record_section as embedded;
-use crate::binary::layout::{FileLayout, FileSection, FunctionRange};
+use crate::binary::layout::FileLayout;
 
-use ranges::Range;
+use sections::FilePair;
 
 /// What makes bytes differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +86,19 @@ impl DifferenceCause {
             DifferenceCause::Code => "code",
             DifferenceCause::Data => "data",
         }
+    }
+
+    /// Whether other things lie elsewhere because of it, so that their addresses follow.
+    pub const fn moves_others(self) -> bool {
+        matches!(
+            self,
+            DifferenceCause::Path
+                | DifferenceCause::OutDir
+                | DifferenceCause::BuildScript
+                | DifferenceCause::Timestamp
+                | DifferenceCause::CodegenOrder
+                | DifferenceCause::CrateHash
+        )
     }
 
     /// What ends it, where a flag or setting does.
@@ -170,11 +188,23 @@ pub struct BinaryComparison {
 
 /// More places are counted and not shown.
 pub const MAX_SHOWN: usize = 100;
-/// More functions are not compared one by one.
-const MAX_FUNCTIONS: usize = 400_000;
+
+/// What the build scripts of two builds wrote: their output and the files of their `OUT_DIR`.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// Those of the old build, one after another.
+    pub old: Vec<u8>,
+    /// Those of the new build.
+    pub new: Vec<u8>,
+}
 
 /// Compares two files.
 pub fn compare(old: &[u8], new: &[u8]) -> BinaryComparison {
+    compare_builds(old, new, &Written::default())
+}
+
+/// Compares the programs of two builds.
+pub fn compare_builds(old: &[u8], new: &[u8], written: &Written) -> BinaryComparison {
     let mut comparison = BinaryComparison { equal: old == new, ..BinaryComparison::default() };
     if comparison.equal {
         comparison.same_code = true;
@@ -190,7 +220,7 @@ pub fn compare(old: &[u8], new: &[u8]) -> BinaryComparison {
         return comparison;
     };
     comparison.same_code = same_code(old, new);
-    let files = FilePair { old: (old, &old_layout), new: (new, &new_layout) };
+    let files = FilePair::new((old, &old_layout), (new, &new_layout), written);
     let mut found = if old == new { Vec::new() } else { files.differences(comparison.same_code) };
     if records {
         found.push(BinaryDifference {
@@ -247,279 +277,6 @@ pub fn same_code(old: &[u8], new: &[u8]) -> bool {
         ElfLayout::read(&bytes)?.loaded_image()
     };
     matches!((loaded(old), loaded(new)), (Some(old), Some(new)) if old == new)
-}
-
-#[derive(Clone, Copy)]
-struct FilePair<'a> {
-    old: (&'a [u8], &'a FileLayout),
-    new: (&'a [u8], &'a FileLayout),
-}
-
-impl FilePair<'_> {
-    fn differences(self, same_code: bool) -> Vec<BinaryDifference> {
-        let mut found = Vec::new();
-        let mut names: Vec<&str> = Vec::new();
-        for section in self.old.1.sections.iter().chain(&self.new.1.sections) {
-            if !section.range.is_empty() && !names.contains(&section.name.as_str()) {
-                names.push(&section.name);
-            }
-        }
-        let functions = self.functions();
-        for name in names {
-            match (self.old.1.section(name), self.new.1.section(name)) {
-                (Some(old), Some(new)) => self.section(old, new, &functions, &mut found),
-                (Some(only), None) => found.push(only_in(only, true)),
-                (None, Some(only)) => found.push(only_in(only, false)),
-                (None, None) => {}
-            }
-        }
-        if found.is_empty() || (!same_code && found.iter().all(|it| !is_loaded(it.cause))) {
-            let cause = if same_code { DifferenceCause::Strip } else { DifferenceCause::Data };
-            let (old, new) = ((0, self.old.0.len() as u64), (0, self.new.0.len() as u64));
-            let section = "(headers)".to_owned();
-            found.push(BinaryDifference { section, place: None, old, new, shown: None, cause });
-        }
-        found
-    }
-
-    fn section(
-        self,
-        old: &FileSection,
-        new: &FileSection,
-        functions: &Functions,
-        found: &mut Vec<BinaryDifference>,
-    ) {
-        let bytes = (&self.old.0[old.range.clone()], &self.new.0[new.range.clone()]);
-        if bytes.0 == bytes.1 {
-            return;
-        }
-        if old.code && !functions.differing.is_empty() {
-            found.extend(functions.differing.iter().map(|it| it.difference(&old.name)));
-            return;
-        }
-        if (old.code && functions.moved_only) || cause::holds_addresses(&old.name) {
-            found.push(whole(old, new, bytes, DifferenceCause::Address));
-            return;
-        }
-        if let Some(cause) = cause::by_name(old) {
-            let cause = match cause {
-                DifferenceCause::Debug if self.differ_in_hashes_only(&old.name) => {
-                    DifferenceCause::CrateHash
-                }
-                cause => cause,
-            };
-            found.push(whole(old, new, bytes, cause));
-            return;
-        }
-        for Range { old: one, new: other } in ranges::differing(bytes.0, bytes.1) {
-            let words = cause::words(bytes, &one, &other);
-            if !old.code && !words.is_empty() {
-                let place =
-                    |at: usize, section: &FileSection| ((section.range.start + at) as u64, 0);
-                found.extend(words.into_iter().map(|(texts, at, to)| BinaryDifference {
-                    section: old.name.clone(),
-                    place: None,
-                    old: place(at, old),
-                    new: place(to, new),
-                    cause: cause::by_text(&texts.0, &texts.1).unwrap_or(DifferenceCause::Data),
-                    shown: Some(texts),
-                }));
-                continue;
-            }
-            let texts = cause::texts(bytes, &one, &other);
-            let cause = match (old.code, texts.as_ref()) {
-                (true, _) if functions.reordered => DifferenceCause::CodegenOrder,
-                (true, _) => DifferenceCause::Code,
-                (false, Some((old, new))) => {
-                    cause::by_text(old, new).unwrap_or(DifferenceCause::Data)
-                }
-                (false, None) if functions.reordered => DifferenceCause::CodegenOrder,
-                (false, None) => DifferenceCause::Data,
-            };
-            let at = old.address + one.start as u64;
-            let place = self.old.1.function_at(at).filter(|_| old.code);
-            found.push(BinaryDifference {
-                section: old.name.clone(),
-                place: place.map(|it| demangled(&it.name)),
-                old: ((old.range.start + one.start) as u64, one.len() as u64),
-                new: ((new.range.start + other.start) as u64, other.len() as u64),
-                shown: texts,
-                cause,
-            });
-        }
-    }
-
-    /// Whether both files name the same functions once the crates' hashes are left out.
-    fn differ_in_hashes_only(self, section: &str) -> bool {
-        let names = |layout: &FileLayout| -> (Vec<String>, Vec<String>) {
-            let names = layout.functions.iter().map(|it| it.name.clone());
-            let mut names: Vec<String> = names.collect();
-            names.sort();
-            let mut plain: Vec<String> = names.iter().map(|it| demangled(it)).collect();
-            plain.sort();
-            (names, plain)
-        };
-        if section != ".strtab" || self.old.1.functions.len() > MAX_FUNCTIONS {
-            return false;
-        }
-        let (old, new) = (names(self.old.1), names(self.new.1));
-        old.0 != new.0 && old.1 == new.1
-    }
-
-    /// The functions that are not the same in both files: of another size, or else of other bytes.
-    /// Addresses that merely moved change the bytes of nearly every function, not its size.
-    fn functions(self) -> Functions {
-        let by_name = |layout: &FileLayout| -> Option<BTreeMap<String, Vec<FunctionRange>>> {
-            let mut all: BTreeMap<String, Vec<FunctionRange>> = BTreeMap::new();
-            if layout.functions.len() > MAX_FUNCTIONS {
-                return None;
-            }
-            for function in &layout.functions {
-                all.entry(demangled(&function.name)).or_default().push(function.clone());
-            }
-            Some(all)
-        };
-        let (Some(old), Some(new)) = (by_name(self.old.1), by_name(self.new.1)) else {
-            return Functions::default();
-        };
-        let mut functions = Functions::default();
-        let (mut resized, mut rewritten) = (Vec::new(), Vec::new());
-        for (name, olds) in &old {
-            let Some(news) = new.get(name) else {
-                resized.push(Changed { name: name.clone(), old: Some(olds[0].clone()), new: None });
-                continue;
-            };
-            for (one, other) in olds.iter().zip(news) {
-                let changed = || Changed {
-                    name: name.clone(),
-                    old: Some(one.clone()),
-                    new: Some(other.clone()),
-                };
-                if one.size != other.size {
-                    resized.push(changed());
-                } else {
-                    let bytes = (
-                        self.old.1.bytes_of(one, self.old.0),
-                        self.new.1.bytes_of(other, self.new.0),
-                    );
-                    let follows = |(old, new): (Option<&[u8]>, Option<&[u8]>)| {
-                        let (Some(old), Some(new)) = (old, new) else { return false };
-                        let decodes = self.old.1.x86_64 && self.new.1.x86_64;
-                        decodes && instructions::differ_in_addresses_only(old, new)
-                    };
-                    match bytes.0 == bytes.1 {
-                        true => {}
-                        false if follows(bytes) => functions.moved_only = true,
-                        false => rewritten.push(changed()),
-                    }
-                }
-            }
-        }
-        for (name, news) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
-            resized.push(Changed { name: name.clone(), old: None, new: Some(news[0].clone()) });
-        }
-        let order = |layout: &FileLayout| -> Vec<String> {
-            layout.functions.iter().map(|it| demangled(&it.name)).collect()
-        };
-        functions.reordered = resized.is_empty() && order(self.old.1) != order(self.new.1);
-        let moved = |changed: &Changed| match (&changed.old, &changed.new) {
-            (Some(old), Some(new)) => old.address != new.address,
-            _ => false,
-        };
-        functions.differing = match (resized.is_empty(), functions.reordered) {
-            (false, _) => resized,
-            (true, true) => Vec::new(),
-            // Where nothing moved, or where addresses were set aside, the functions whose bytes
-            // differ are the ones that changed.
-            (true, false) if self.old.1.x86_64 || !rewritten.iter().any(moved) => rewritten,
-            (true, false) => Vec::new(),
-        };
-        functions.moved_only &= functions.differing.is_empty() && !functions.reordered;
-        functions
-    }
-}
-
-#[derive(Debug, Default)]
-struct Functions {
-    differing: Vec<Changed>,
-    reordered: bool,
-    /// All that differs in any function is where something lies.
-    moved_only: bool,
-}
-
-#[derive(Debug)]
-struct Changed {
-    name: String,
-    old: Option<FunctionRange>,
-    new: Option<FunctionRange>,
-}
-
-impl Changed {
-    fn difference(&self, section: &str) -> BinaryDifference {
-        let place = |function: &Option<FunctionRange>| {
-            function.as_ref().map_or((0, 0), |it| (it.address, it.size))
-        };
-        let what = match (&self.old, &self.new) {
-            (Some(_), None) => " is gone",
-            (None, Some(_)) => " is new",
-            _ => "",
-        };
-        BinaryDifference {
-            section: section.to_owned(),
-            place: Some(format!("function {}{what}", self.name)),
-            old: place(&self.old),
-            new: place(&self.new),
-            shown: None,
-            cause: DifferenceCause::Code,
-        }
-    }
-}
-
-fn is_loaded(cause: DifferenceCause) -> bool {
-    !matches!(
-        cause,
-        DifferenceCause::Strip
-            | DifferenceCause::Debug
-            | DifferenceCause::Linker
-            | DifferenceCause::Record
-            | DifferenceCause::BuildId
-            | DifferenceCause::CrateHash
-    )
-}
-
-fn only_in(section: &FileSection, in_old: bool) -> BinaryDifference {
-    let place = (section.range.start as u64, section.range.len() as u64);
-    let (old, new) = if in_old { (place, (0, 0)) } else { ((0, 0), place) };
-    let cause = match cause::by_name(section) {
-        Some(DifferenceCause::Debug) => DifferenceCause::Strip,
-        Some(cause) => cause,
-        None if section.code => DifferenceCause::Code,
-        None if section.loaded => DifferenceCause::Data,
-        None => DifferenceCause::Strip,
-    };
-    let place = Some(format!("only in the {} file", if in_old { "old" } else { "new" }));
-    BinaryDifference { section: section.name.clone(), place, old, new, shown: None, cause }
-}
-
-fn whole(
-    old: &FileSection,
-    new: &FileSection,
-    bytes: (&[u8], &[u8]),
-    cause: DifferenceCause,
-) -> BinaryDifference {
-    let shown = match cause {
-        DifferenceCause::BuildId => Some((cause::hex(bytes.0), cause::hex(bytes.1))),
-        DifferenceCause::Linker => Some((cause::line(bytes.0), cause::line(bytes.1))),
-        _ => None,
-    };
-    BinaryDifference {
-        section: old.name.clone(),
-        place: None,
-        old: (old.range.start as u64, old.range.len() as u64),
-        new: (new.range.start as u64, new.range.len() as u64),
-        shown,
-        cause,
-    }
 }
 
 /// A symbol's name as it stands in the source, without the hash of its crate.

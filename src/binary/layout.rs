@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use object::{
-    Architecture, Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf,
+    Architecture, Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationTarget,
+    SectionFlags, SectionKind, SymbolKind, elf,
 };
 
 /// More sections or functions than a program has.
@@ -16,8 +17,19 @@ pub struct FileLayout {
     pub sections: Vec<FileSection>,
     /// By address.
     pub functions: Vec<FunctionRange>,
+    /// What the loader writes into the program's memory: where, and what. By address.
+    pub pointers: Vec<(u64, Pointer)>,
     /// Whether it is for x86-64: the instructions that can be compared one by one.
     pub x86_64: bool,
+}
+
+/// What the loader writes into one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pointer {
+    /// The address of something in the file itself.
+    Here(u64),
+    /// A symbol by its name, and what is added to its address.
+    Named(String, i64),
 }
 
 /// One section.
@@ -87,6 +99,20 @@ impl FileLayout {
                 })
             })
             .collect();
+        let named = file.dynamic_symbol_table();
+        let pointer = |relocation: &object::Relocation| match relocation.target() {
+            RelocationTarget::Symbol(index) => {
+                let symbol = named.as_ref()?.symbol_by_index(index).ok()?;
+                let name = String::from_utf8_lossy(symbol.name_bytes().ok()?).into_owned();
+                Some(Pointer::Named(name, relocation.addend()))
+            }
+            RelocationTarget::Absolute => Some(Pointer::Here(relocation.addend().cast_unsigned())),
+            _ => None,
+        };
+        let relocations = file.dynamic_relocations().into_iter().flatten().take(MAX_ENTRIES);
+        layout.pointers =
+            relocations.filter_map(|(at, relocation)| Some((at, pointer(&relocation)?))).collect();
+        layout.pointers.sort_by_key(|(at, _)| *at);
         layout.functions.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         Some(layout)
     }
@@ -98,9 +124,25 @@ impl FileLayout {
 
     /// The function at an address.
     pub fn function_at(&self, address: u64) -> Option<&FunctionRange> {
-        let after = self.functions.partition_point(|it| it.address <= address);
-        let function = self.functions.get(after.checked_sub(1)?)?;
-        (address - function.address < function.size).then_some(function)
+        self.functions.get(self.function_index_at(address)?)
+    }
+
+    /// Which function is at an address.
+    pub fn function_index_at(&self, address: u64) -> Option<usize> {
+        let index = self.functions.partition_point(|it| it.address <= address).checked_sub(1)?;
+        let function = self.functions.get(index)?;
+        (address - function.address < function.size).then_some(index)
+    }
+
+    /// The position of the first function that begins at this address or behind it.
+    pub fn first_at(&self, address: u64) -> usize {
+        self.functions.partition_point(|it| it.address < address)
+    }
+
+    /// What the loader writes into these addresses.
+    pub fn pointers_in(&self, from: u64, to: u64) -> &[(u64, Pointer)] {
+        let at = |address: u64| self.pointers.partition_point(|(it, _)| *it < address);
+        self.pointers.get(at(from)..at(to)).unwrap_or_default()
     }
 
     /// The bytes of a function, where they are in the file.

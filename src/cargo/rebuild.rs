@@ -17,6 +17,8 @@ mod names;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod script;
+#[cfg(unix)]
 pub mod units;
 #[cfg(unix)]
 mod verdict;
@@ -91,6 +93,19 @@ pub struct RebuildTarget {
     pub path: PathBuf,
     /// The program itself, where it does not lie on this machine.
     pub bytes: Option<Vec<u8>>,
+    /// Of a program that was built elsewhere: what says that it was built with the flags of the
+    /// build here, or what is missing to know.
+    pub same_flags: Option<Result<Recorded, String>>,
+}
+
+/// What the record of a program that was built elsewhere says of its build: the words that were
+/// typed, the profile and the compiler are those of here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The record, for a person.
+    pub record: String,
+    /// The flags that its rustc got.
+    pub rustflags: Vec<String>,
 }
 
 /// What a rebuild says of one program.

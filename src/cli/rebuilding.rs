@@ -1,6 +1,8 @@
 //! `--rebuild`, and what is told meanwhile.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -28,10 +30,49 @@ impl RebuildArgs {
     }
 }
 
-/// One line, written over and at last erased.
+/// How often the line says how long it has taken.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The crate that is compiled, and since when anything is.
+static SHOWN: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+
+/// One line, written over a few times a second, and at last erased.
 fn progress(what: Option<&str>) {
-    let what = what.unwrap_or_default();
-    let what: String = what.chars().filter(|it| !it.is_control()).take(60).collect();
-    let said = if what.is_empty() { String::new() } else { format!("  Rebuilding {what}") };
-    let _ = write!(output::stderr(), "\r\x1b[K{said}");
+    static TICKER: Once = Once::new();
+    let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let since = shown.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+    *shown = what.map(|what| {
+        let what = what.chars().filter(|it| !it.is_control()).take(60).collect();
+        (what, since)
+    });
+    let line = shown.as_ref().map(|(what, since)| said(what, since.elapsed()));
+    let _ = write!(output::stderr(), "\r\x1b[K{}", line.unwrap_or_default());
+    // It ends with the program: between two builds there is nothing to show.
+    TICKER.call_once(|| {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::sleep(TICK);
+                let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((what, since)) = shown.as_ref() {
+                    let line = said(what, since.elapsed());
+                    let _ = write!(output::stderr(), "\r\x1b[K{line}");
+                }
+            }
+        });
+    });
+}
+
+fn said(what: &str, elapsed: Duration) -> String {
+    format!("  Rebuilding {what} ({} s)", elapsed.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_has_the_crate_and_whole_seconds() {
+        let shown = said("my-app v0.3.0", Duration::from_millis(12_900));
+        assert_eq!(shown, "  Rebuilding my-app v0.3.0 (12 s)");
+    }
 }

@@ -117,7 +117,7 @@ fn internal(made: BuildFacts<'_>) -> Map<String, Value> {
 }
 
 /// The profile as rustc got it, as strings (SLSA asks for simple values).
-fn resolved(profile: &Profile) -> Value {
+pub fn resolved(profile: &Profile) -> Value {
     let panic = match profile.panic.value {
         PanicStrategy::Unwind => "unwind",
         PanicStrategy::Abort => "abort",

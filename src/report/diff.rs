@@ -61,12 +61,25 @@ impl Diff {
         self.facts.is_empty() && self.programs.iter().all(|pair| self.is_equal_pair(pair))
     }
 
+    /// Symbols and debug information count as little with other contents as when they are taken out.
+    fn does_not_count(&self, cause: DifferenceCause) -> bool {
+        let cause = if cause == DifferenceCause::Debug { DifferenceCause::Strip } else { cause };
+        self.ignored.contains(&cause)
+    }
+
     fn is_equal_pair(&self, pair: &Pair) -> bool {
         match &pair.comparison {
             Some(it) if it.equal => true,
             // Facts differ only where bytes do.
             Some(it) => {
-                it.unknown.is_none() && !it.causes.is_empty() && it.causes.is_subset(&self.ignored)
+                let follows =
+                    it.causes.iter().any(|it| it.moves_others() && self.does_not_count(*it));
+                let counts = |cause: &DifferenceCause| match cause {
+                    // Other addresses of the same follow from what is ignored.
+                    DifferenceCause::Address => !follows,
+                    cause => !self.does_not_count(*cause),
+                };
+                it.unknown.is_none() && !it.causes.is_empty() && !it.causes.iter().any(counts)
             }
             None => pair.digests.0.is_some() && pair.digests.0 == pair.digests.1,
         }
@@ -376,6 +389,22 @@ mod tests {
         assert!(!answer.is_equal());
         answer.ignored.insert(DifferenceCause::Path);
         assert!(answer.is_equal());
+        let only = |causes: &[DifferenceCause], ignored: &[DifferenceCause]| {
+            let comparison = BinaryComparison {
+                causes: causes.iter().copied().collect(),
+                ..BinaryComparison::default()
+            };
+            let pair = Pair { comparison: Some(comparison), ..Pair::default() };
+            let ignored = ignored.iter().copied().collect();
+            Diff { programs: vec![pair], ignored, ..Diff::default() }.is_equal()
+        };
+        assert!(only(&[DifferenceCause::Path, DifferenceCause::Address], &[DifferenceCause::Path]));
+        assert!(!only(&[DifferenceCause::Address], &[DifferenceCause::Path]), "nothing moved it");
+        assert!(!only(
+            &[DifferenceCause::Path, DifferenceCause::Address, DifferenceCause::Code],
+            &[DifferenceCause::Path]
+        ));
+        assert!(only(&[DifferenceCause::Debug], &[DifferenceCause::Strip]));
         answer.programs[0].comparison = Some(BinaryComparison::default());
         assert!(!answer.is_equal(), "nothing says why they differ");
     }

@@ -7,8 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::binary::Binary;
-use crate::binary::diff::{self, DifferenceCause};
+use crate::binary::diff::{self, DifferenceCause, Written};
 use crate::cargo::fs;
+use crate::cargo::rebuild::files;
 use crate::config::Config;
 use crate::lint::lint;
 use crate::report::diff::{Diff, Pair, changed, changes};
@@ -17,6 +18,9 @@ use crate::session::Error;
 use crate::session::clock;
 use crate::start::image::{Image, ImageQuery};
 use crate::subject::Facts;
+
+/// No more is read of what build scripts wrote, in bytes.
+const MAX_WRITTEN: u64 = 256 << 20;
 
 /// What is compared, and what does not count.
 #[derive(Debug, Clone, Default)]
@@ -61,15 +65,23 @@ fn of_programs(options: &DiffOptions) -> Result<Diff, Error> {
     };
     let (old, new) = (read(&options.old)?, read(&options.new)?);
     let name = Path::new(&options.new).file_name().unwrap_or_default();
-    let pair = pair(&name.to_string_lossy(), (&old.0, &old.1), (&new.0, &new.1));
+    let written = Written { old: written_beside(&options.old), new: written_beside(&options.new) };
+    let pair = pair(&name.to_string_lossy(), (&old.0, &old.1), (&new.0, &new.1), &written);
     Ok(Diff { programs: vec![pair], ..empty(options) })
+}
+
+/// What the build scripts wrote, where a program lies in a target directory: beside it, or with the
+/// programs in `deps` one above.
+fn written_beside(program: &OsStr) -> Vec<u8> {
+    let directories = Path::new(program).ancestors().skip(1).take(2);
+    files::written_by_scripts(&directories.map(Path::to_owned).collect::<Vec<_>>(), MAX_WRITTEN)
 }
 
 fn binary(path: &str, bytes: &[u8]) -> Result<Binary, Error> {
     Binary::full(path, bytes, true).map_err(|error| Error::Usage(format!("{path}: {error}")))
 }
 
-fn pair(name: &str, old: (&[u8], &Binary), new: (&[u8], &Binary)) -> Pair {
+fn pair(name: &str, old: (&[u8], &Binary), new: (&[u8], &Binary), written: &Written) -> Pair {
     let mut facts = changes(old.1, new.1);
     if old.0 != new.0 {
         facts.extend(changed(outcomes(old.1), outcomes(new.1)));
@@ -78,7 +90,7 @@ fn pair(name: &str, old: (&[u8], &Binary), new: (&[u8], &Binary)) -> Pair {
         name: name.to_owned(),
         digests: (old.1.sha256.clone(), new.1.sha256.clone()),
         facts,
-        comparison: Some(diff::compare(old.0, new.0)),
+        comparison: Some(diff::compare_builds(old.0, new.0, written)),
     }
 }
 
@@ -119,9 +131,12 @@ fn of_images(options: &DiffOptions) -> Result<Diff, Error> {
         let digest = |binary: Option<&std::sync::Arc<Binary>>| binary?.sha256.clone();
         let digests = (digest(olds.get(name)), digest(news.get(name)));
         answer.programs.push(match bytes.get(name.as_str()) {
-            Some((Some(old), Some(new))) => {
-                pair(name, (old, &binary(name, old)?), (new, &binary(name, new)?))
-            }
+            Some((Some(old), Some(new))) => pair(
+                name,
+                (old, &binary(name, old)?),
+                (new, &binary(name, new)?),
+                &Written::default(),
+            ),
             _ => Pair { name: name.clone(), digests, ..Pair::default() },
         });
     }

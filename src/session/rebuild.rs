@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::digest::sha256_hex;
 use crate::rootfs::extract_file;
 use crate::session::Error;
+use crate::session::same_flags;
 use crate::subject::Subject;
 
 /// Whether and how programs are compiled again.
@@ -94,7 +95,10 @@ fn program(subject: &Subject, image: Option<&OsStr>) -> Option<RebuildTarget> {
         // Of an image for several platforms it may be another one's.
         (binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str())).then_some(bytes)
     });
+    let image = subject.facts.image.as_ref().and_then(|image| image.config.as_ref());
+    let history = image.map(|config| config.history.as_slice()).unwrap_or_default();
     Some(RebuildTarget {
+        same_flags: bytes.as_ref().map(|bytes| same_flags::known(bytes, build, history)),
         package: build.package.name.clone(),
         spec: format!("{}@{}", build.package.name, build.package.version),
         bin: build.bin.clone(),

@@ -40,6 +40,8 @@ mod freshness {
     mod honest;
     mod lines;
     mod rebuild;
+    mod rebuild_docker;
+    mod rebuild_places;
     mod renamed;
     mod stale;
     mod versions;

@@ -1,9 +1,8 @@
 //! What makes two ranges differ, told by the section and by the text that stands there.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::binary::diff::DifferenceCause;
+use crate::binary::diff::{DifferenceCause, Written, ranges};
 use crate::binary::layout::FileSection;
 
 /// How far a text is followed around a difference, in bytes.
@@ -42,7 +41,8 @@ pub fn by_text(old: &str, new: &str) -> Option<DifferenceCause> {
         return Some(DifferenceCause::Timestamp);
     }
     let both = |is: fn(&str) -> bool| is(old) && is(new);
-    if both(|it| it.contains('/') && (it.contains(".rs") || it.starts_with('/'))) {
+    // Before a text there may be its length.
+    if both(|it| it.contains('/') && (it.contains(".rs") || it.find('/') <= Some(1))) {
         // The same file below other directories.
         let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
         if last(old) == last(new) {
@@ -50,6 +50,46 @@ pub fn by_text(old: &str, new: &str) -> Option<DifferenceCause> {
         }
     }
     None
+}
+
+/// The cause of two texts whose difference stands in what the build scripts wrote, each in that of
+/// its own build.
+pub fn by_written(old: &str, new: &str, written: &Written) -> Option<DifferenceCause> {
+    let (ours, theirs) = changed_words(old, new)?;
+    let (ours, theirs) = (ours.as_str(), theirs.as_str());
+    let is_in = |part: &str, bytes: &[u8]| memchr::memmem::find(bytes, part.as_bytes()).is_some();
+    let is_written = ours.len().max(theirs.len()) >= MIN_TEXT
+        && is_in(ours, &written.old)
+        && is_in(theirs, &written.new)
+        && !(is_in(ours, &written.new) && is_in(theirs, &written.old));
+    is_written.then_some(DifferenceCause::BuildScript)
+}
+
+/// What two texts do not have in common, with the words that it is a part of.
+fn changed_words(old: &str, new: &str) -> Option<(String, String)> {
+    part_around(old, new, |byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}
+
+/// What two texts do not have in common, with what it is a part of: words, numbers and what stands
+/// in a date between them.
+pub fn changed_part(old: &str, new: &str) -> Option<(String, String)> {
+    part_around(old, new, |byte| byte.is_ascii_alphanumeric() || b":-. ".contains(&byte))
+}
+
+fn part_around(old: &str, new: &str, is_part: fn(u8) -> bool) -> Option<(String, String)> {
+    const MAX_AROUND: usize = 24;
+    let (old, new) = (old.as_bytes(), new.as_bytes());
+    let range = ranges::differing(old, new);
+    let (first, last) = (range.first()?, range.last()?);
+    let part = |text: &[u8], from: usize, to: usize| {
+        let is_part = |byte: &&u8| is_part(**byte);
+        let before = text[..from].iter().rev().take(MAX_AROUND).take_while(is_part).count();
+        let after = text[to..].iter().take(MAX_AROUND).take_while(is_part).count();
+        String::from_utf8_lossy(&text[from - before..to + after]).into_owned()
+    };
+    let (old, new) =
+        (part(old, first.old.start, last.old.end), part(new, first.new.start, last.new.end));
+    Some((old, new))
 }
 
 /// `…/build/<package>-<16 hex digits>/out`.
@@ -111,73 +151,12 @@ pub fn texts(
     old: &Range<usize>,
     new: &Range<usize>,
 ) -> Option<(String, String)> {
-    Some((around(bytes.0, old)?, around(bytes.1, new)?))
-}
-
-/// More words are not told.
-const MAX_WORDS: usize = 20;
-/// A longer range is not taken apart into words, in bytes.
-const MAX_RANGE: usize = 8 << 20;
-
-/// Two texts, and where in the sections each is.
-pub type TextPair = ((String, String), usize, usize);
-
-/// The words that are only in one of two ranges which are not text altogether, with what is around
-/// them: the linker lays texts without an end beside each other, in an order of its own.
-pub fn words(bytes: (&[u8], &[u8]), old: &Range<usize>, new: &Range<usize>) -> Vec<TextPair> {
-    if old.len().max(new.len()) > MAX_RANGE || texts(bytes, old, new).is_some() {
-        return Vec::new();
-    }
-    let (ours, theirs) = (words_of(bytes.0, old), words_of(bytes.1, new));
-    // A word that is there more often is the one whose neighbours are new.
-    let stands_in = |at: &Range<usize>, bytes: &[u8], others: &[u8]| {
-        let near = &bytes[at.start.saturating_sub(3)..(at.end + 3).min(bytes.len())];
-        memchr::memmem::find(others, near).is_some()
+    // What is in one file only has no place in the other.
+    let text = |bytes: &[u8], range: &Range<usize>| match range {
+        Range { start: 0, end: 0 } => Some(String::new()),
+        range => around(bytes, range),
     };
-    let only = |these: &Counted, those: &Counted, bytes: &[u8], others: &[u8]| {
-        let mut only: Vec<Range<usize>> = these
-            .iter()
-            .filter(|(word, at)| those.get(*word).map_or(0, Vec::len) < at.len())
-            .filter_map(|(_, at)| at.iter().find(|at| !stands_in(at, bytes, others)).cloned())
-            .collect();
-        only.sort_by_key(|at| at.start);
-        let shown = only.into_iter().take(MAX_WORDS);
-        let shown = shown.filter_map(|at| Some((around(bytes, &at)?, at.start)));
-        shown.collect::<Vec<(String, usize)>>()
-    };
-    let in_ranges = (&bytes.0[old.clone()], &bytes.1[new.clone()]);
-    let (ours, theirs) =
-        (only(&ours, &theirs, bytes.0, in_ranges.1), only(&theirs, &ours, bytes.1, in_ranges.0));
-    let pairs = ours.len().max(theirs.len());
-    let at = |list: &[(String, usize)], index: usize| {
-        list.get(index).cloned().unwrap_or((String::new(), 0))
-    };
-    (0..pairs)
-        .map(|index| {
-            let ((old, from), (new, to)) = (at(&ours, index), at(&theirs, index));
-            ((old, new), from, to)
-        })
-        .collect()
-}
-
-type Counted<'a> = BTreeMap<&'a [u8], Vec<Range<usize>>>;
-
-/// The words of a range, those at its ends whole, with their places.
-fn words_of<'a>(bytes: &'a [u8], range: &Range<usize>) -> Counted<'a> {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let start =
-        range.start - bytes[..range.start].iter().rev().take_while(|it| is_word(it)).count();
-    let end = range.end + bytes[range.end..].iter().take_while(|it| is_word(it)).count();
-    let mut words = Counted::new();
-    let mut at = start;
-    while at < end {
-        let length = bytes[at..end].iter().take_while(|it| is_word(it)).count();
-        if length >= 2 {
-            words.entry(&bytes[at..at + length]).or_default().push(at..at + length);
-        }
-        at += length + 1;
-    }
-    words
+    Some((text(bytes.0, old)?, text(bytes.1, new)?))
 }
 
 fn around(bytes: &[u8], range: &Range<usize>) -> Option<String> {
@@ -249,17 +228,6 @@ mod tests {
         assert_eq!(by_text("hello", "goodbye"), None);
         assert_eq!(by_text("at 10:11:12", "at 10:11:13"), Some(DifferenceCause::Timestamp));
         assert_eq!(by_text("at 10:11:12", "at noon"), None);
-    }
-
-    #[test]
-    fn words_are_found_wherever_the_linker_lays_their_texts() {
-        let old = b"\0\x01on port called with other\x02\0";
-        let new = b"\0\x01called with otherat port \x03\0";
-        let found = words((old, new), &(1..28), &(1..28));
-        let shown: Vec<_> = found.iter().map(|(texts, ..)| texts.clone()).collect();
-        assert!(shown.iter().any(|(old, _)| old.contains("on port")), "{shown:?}");
-        assert!(shown.iter().any(|(_, new)| new.contains("at port")), "{shown:?}");
-        assert_eq!(words((b"\x01\x02", b"\x03\x04"), &(0..2), &(0..2)), []);
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct BuildArguments {
     pub arguments: Vec<String>,
     /// Beside the environment that is recovered.
     pub environment: BTreeMap<String, String>,
+    /// Nothing but what was typed now.
+    pub typed: bool,
 }
 
 /// What one run made.
@@ -181,9 +183,9 @@ impl<'a> Bench<'a> {
         ways.push(whole.chain(bins()).collect());
         let mut words: Vec<BuildArguments> = Vec::new();
         for arguments in ways {
-            let way = BuildArguments { arguments, ..BuildArguments::default() };
-            if !words.contains(&way) {
-                words.push(way);
+            if words.iter().all(|way| way.arguments != arguments) {
+                let typed = words.is_empty();
+                words.push(BuildArguments { arguments, typed, ..BuildArguments::default() });
             }
         }
         words
@@ -296,7 +298,16 @@ impl<'a> Bench<'a> {
             run.run(&mut self.janitor.borrow_mut(), progress).map_err(AttemptFailure::Final)?;
         self.note_compiled(&log);
         if !ended.success {
-            return Err(why(&ended));
+            let full = || AttemptFailure::Final("the disk is full".to_owned());
+            return Err(match why(&ended) {
+                // Linkers do not say it.
+                AttemptFailure::Final(reason)
+                    if !reason.contains("error[") && files::is_full(&copy) =>
+                {
+                    full()
+                }
+                failure => failure,
+            });
         }
         Ok(RebuiltCopy { copy, words: words.clone(), took: start.elapsed() })
     }

@@ -65,6 +65,13 @@ pub fn is_directory(path: &Path) -> bool {
     path.is_dir()
 }
 
+/// Whether next to nothing can be written any more: what failed took its own away again.
+pub fn is_full(directory: &Path) -> bool {
+    const NEXT_TO_NOTHING: u64 = 16 << 20;
+    rustix::fs::statvfs(directory)
+        .is_ok_and(|it| it.f_bavail.saturating_mul(it.f_frsize) < NEXT_TO_NOTHING)
+}
+
 /// The directory that a path leads to, all links followed.
 pub fn real_path(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
@@ -100,6 +107,29 @@ pub fn files_below(top: &Path) -> Option<Vec<PathBuf>> {
     }
     files.sort();
     Some(files)
+}
+
+/// All that build scripts wrote in the profile directories of a build, one after another: their
+/// output and the files of their `OUT_DIR`, of both of cargo's layouts; no more than `limit` bytes.
+pub fn written_by_scripts(tops: &[PathBuf], limit: u64) -> Vec<u8> {
+    let mut written = Vec::new();
+    for build in tops.iter().map(|top| top.join("build")) {
+        for path in files_below(&build).unwrap_or_default() {
+            let parts: Vec<&str> = path.iter().filter_map(|it| it.to_str()).collect();
+            let is_written = match parts.as_slice() {
+                [_, "output"] | [_, _, "run", "stdout"] => true,
+                [_, "out", ..] | [_, _, "run", "out", ..] => true,
+                [_, _, "out", file] => !file.ends_with(".d") && !file.starts_with("build"),
+                _ => false,
+            };
+            let left = limit.saturating_sub(written.len() as u64);
+            if let Some(bytes) = is_written.then(|| read(&build.join(&path), left)).flatten() {
+                written.extend(bytes);
+                written.push(0);
+            }
+        }
+    }
+    written
 }
 
 /// The first file in which two directories differ, the second one's path read as the first's; the
@@ -199,7 +229,9 @@ impl Scratch {
         for parent in [build_dir, temporary] {
             let times = times_before_rebuilds(parent);
             let path = real_path(parent).join(format!("{PREFIX}{number}"));
+            let mut is_made = false;
             let made = fs::create_dir(&path).and_then(|()| {
+                is_made = true;
                 let mut lock = File::create(path.join("lock"))?;
                 let _ = lock.try_lock();
                 let since = times.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
@@ -221,6 +253,11 @@ impl Scratch {
                     });
                 }
                 Err(error) => last = told(&path, &error),
+            }
+            // The disk may be full just now.
+            if is_made {
+                remove(&path);
+                set_times(parent, times);
             }
         }
         Err(last)

@@ -303,7 +303,7 @@ pub fn environment<'a>(
 }
 
 /// Variables that cargo or rustup set, or that decide which of them is started.
-fn is_cargos(name: &str) -> bool {
+pub fn is_cargos(name: &str) -> bool {
     let by_name = ["OUT_DIR", "PATH", "HOME", "TMPDIR", "TARGET", "HOST", "PROFILE", "OPT_LEVEL"];
     let by_start = ["CARGO", "RUSTC", "RUSTUP", "RUSTFLAGS", "DEP_"];
     by_name.contains(&name)

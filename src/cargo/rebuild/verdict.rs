@@ -1,14 +1,15 @@
 //! From what a rebuild made to what it says of the program.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::attempt::{AttemptFailure, Bench, Extent, RebuiltCopy, is_printed};
-use super::units::{BuiltUnit, BuiltUnits, other_setting};
-use super::{Rebuild, RebuildOutcome, RebuildRequest, RebuildTarget, files};
-use crate::binary::diff::{self, DifferenceCause, cause, ranges};
+use super::script::{ScriptDifference, difference_of_runs, unrecorded};
+use super::units::{BuiltUnit, BuiltUnits, is_cargos, other_setting};
+use super::{Rebuild, RebuildOutcome, RebuildRequest, RebuildTarget, Recorded, files};
+use crate::binary::diff::cause::{self, changed_part};
+use crate::binary::diff::{self, DifferenceCause};
 use crate::binary::layout::FileLayout;
 
 /// No program is larger, in bytes.
@@ -189,13 +190,61 @@ impl Comparer<'_> {
         }
         let of_unit = program_of(self.unit())
             .and_then(|it| files::read(&self.bench.request.build_dir.join(it), MAX_PROGRAM));
+        let same_flags = &self.bench.request.programs[self.program].same_flags;
         let is_output = of_unit.is_some_and(|it| it == judged || diff::same_code(&it, &judged));
-        if !is_output {
-            return Rebuild::not_possible(
-                "the build here made another file, so that its flags may not be the ones in question",
-            );
+        match same_flags {
+            _ if is_output => self.other(&judged, &rebuilt, made),
+            Some(Ok(recorded)) if self.is_as_recorded(recorded, made) => {
+                let mut answer = self.other(&judged, &rebuilt, made);
+                answer
+                    .differences
+                    .push(format!("{} names the same compiler and flags", recorded.record));
+                answer
+            }
+            same_flags => {
+                let missing = same_flags.as_ref().map(|it| match it {
+                    Ok(recorded) => {
+                        format!("{} names other RUSTFLAGS or features", recorded.record)
+                    }
+                    Err(missing) => missing.clone(),
+                });
+                self.of_other_flags(&judged, &rebuilt, missing, made)
+            }
         }
-        self.other(&judged, &rebuilt, made)
+    }
+
+    /// Whether the unit here was made of the words that were typed and with the flags of a record.
+    fn is_as_recorded(&self, recorded: &Recorded, made: &RebuiltCopy) -> bool {
+        made.words.typed && self.unit().rustflags().as_ref() == Some(&recorded.rustflags)
+    }
+
+    /// Another build made the program, and nobody says that it was made as the one here.
+    fn of_other_flags(
+        &self,
+        judged: &[u8],
+        rebuilt: &[u8],
+        missing: Option<String>,
+        made: &RebuiltCopy,
+    ) -> Rebuild {
+        let comparison = diff::compare_builds(judged, rebuilt, &self.written(&made.copy));
+        let is_of_place = |it: &DifferenceCause| {
+            !matches!(
+                it,
+                DifferenceCause::Code | DifferenceCause::Data | DifferenceCause::BuildScript
+            )
+        };
+        if comparison.unknown.is_none() && comparison.causes.iter().all(is_of_place) {
+            let causes: Vec<&str> = comparison.causes.iter().map(|it| it.name()).collect();
+            let reason =
+                format!("only what follows from another place differs: {}", causes.join(", "));
+            let mut answer = Rebuild::new(RebuildOutcome::NotRepeatable, reason);
+            answer.differences = told(&comparison);
+            return answer;
+        }
+        let missing = missing.map(|it| format!("; {it}")).unwrap_or_default();
+        Rebuild::not_possible(format!(
+            "the build here made another file, so that its flags may not be the ones in question{missing}"
+        ))
     }
 
     fn unit(&self) -> &BuiltUnit {
@@ -333,15 +382,47 @@ impl Comparer<'_> {
         let is_of_the_day = [cause::is_moment, has_commit]
             .iter()
             .any(|is| changed_part(old, new).is_some_and(|(old, new)| is(&old) && is(&new)));
-        let mut answer = match repeats && !is_of_the_day {
-            true => Rebuild::new(RebuildOutcome::Different, what),
-            false => Rebuild::new(
+        let unrecorded = self.unrecorded_variable(&script.package, &made.copy);
+        let mut answer = match (repeats && !is_of_the_day, unrecorded) {
+            (true, None) => Rebuild::new(RebuildOutcome::Different, what),
+            (true, Some(name)) => Rebuild::new(
+                RebuildOutcome::NotRepeatable,
+                format!("{what}; it reads {name}, and cargo records no value of it"),
+            ),
+            (false, _) => Rebuild::new(
                 RebuildOutcome::NotRepeatable,
                 format!("its own crates are what the sources compile to, but {what}"),
             ),
         };
         answer.differences = vec![format!("{old:?}, and now {new:?}")];
         answer
+    }
+
+    /// What the unedited build script of a package reads of the environment and does not let cargo
+    /// watch: with another value it writes something else.
+    fn unrecorded_variable(&self, package: &str, copy: &Path) -> Option<String> {
+        let (all, request) = (&self.bench.units.all, self.bench.request);
+        let graph = self.bench.own_graph(self.unit);
+        let units = graph.iter().map(|index| &all[*index]);
+        let units: Vec<&BuiltUnit> =
+            units.filter(|it| it.package == package && it.is_build_script()).collect();
+        let script = units.iter().find(|it| !it.is_run())?;
+        let is_edited = script.outputs.iter().filter(|path| is_compiled(path)).any(|path| {
+            let read = |top: &Path| files::read(&top.join(path), MAX_PROGRAM);
+            let (old, new) = (read(&request.build_dir), read(copy));
+            old.is_some() && new.is_some() && old != new
+        });
+        if is_edited {
+            return None;
+        }
+        let watched: BTreeSet<String> =
+            units.iter().flat_map(|it| it.watched()).map(|(name, _)| name).collect();
+        let is_known = |name: &str| is_cargos(name) || watched.contains(name);
+        let sources = script.makefile.as_ref()?.sources.iter();
+        sources.into_iter().find_map(|source| {
+            let bytes = files::read(&request.workspace_root.join(source), MAX_SOURCE)?;
+            unrecorded(&String::from_utf8_lossy(&bytes), &is_known)
+        })
     }
 
     /// The build repeats itself and makes another program.
@@ -352,16 +433,17 @@ impl Comparer<'_> {
         copy: &Path,
         script: Option<ScriptDifference>,
     ) -> Rebuild {
-        let comparison = diff::compare(judged, rebuilt);
-        let follows = |cause: &DifferenceCause| {
-            matches!(
-                cause,
-                DifferenceCause::BuildId
-                    | DifferenceCause::Debug
-                    | DifferenceCause::Strip
-                    | DifferenceCause::Linker
-                    | DifferenceCause::CrateHash
-            )
+        let comparison = diff::compare_builds(judged, rebuilt, &self.written(copy));
+        // Addresses follow from a text that grew; where only they differ, other things are named.
+        let moves = comparison.causes.iter().any(|it| it.moves_others());
+        let follows = |cause: &DifferenceCause| match cause {
+            DifferenceCause::BuildId
+            | DifferenceCause::Debug
+            | DifferenceCause::Strip
+            | DifferenceCause::Linker
+            | DifferenceCause::CrateHash => true,
+            DifferenceCause::Address => moves,
+            _ => false,
         };
         let causes: BTreeSet<DifferenceCause> =
             comparison.causes.iter().copied().filter(|it| !follows(it)).collect();
@@ -386,6 +468,15 @@ impl Comparer<'_> {
         answer.differences.extend(told(&comparison));
         answer.differences.truncate(MAX_TOLD);
         answer
+    }
+
+    /// What the build scripts wrote for the build in question and for a rebuild.
+    fn written(&self, copy: &Path) -> diff::Written {
+        let of = |top: &Path| {
+            let tops: Vec<PathBuf> = self.bench.tops.iter().map(|it| top.join(it)).collect();
+            files::written_by_scripts(&tops, MAX_SOURCE)
+        };
+        diff::Written { old: of(&self.bench.request.build_dir), new: of(copy) }
     }
 
     /// The first own unit, dependencies before what depends on them, whose files differ.
@@ -413,81 +504,6 @@ fn is_compiled(path: &Path) -> bool {
     let is_list = path.extension().is_some_and(|it| it == "d" || it == "timestamp");
     let name = path.file_name().unwrap_or_default();
     !is_list && !is_printed(path) && name != "stderr" && name != "root-output"
-}
-
-/// What two runs of a build script wrote differently.
-#[derive(Debug, Clone)]
-struct ScriptDifference {
-    package: String,
-    /// The file; `None` for what it told cargo.
-    file: Option<PathBuf>,
-    /// The first line that differs.
-    old: String,
-    new: String,
-}
-
-impl fmt::Display for ScriptDifference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ScriptDifference { package, file, old, new } = self;
-        let (old, new) = changed_part(old, new).unwrap_or_else(|| (old.clone(), new.clone()));
-        let file = file.as_ref().map(|it| format!(" in {}", it.display())).unwrap_or_default();
-        write!(f, "the build script of `{package}` wrote {old:?}{file}, and writes {new:?} now")
-    }
-}
-
-fn difference_of_runs(
-    bench: &Bench<'_>,
-    unit: usize,
-    one: &Path,
-    other: &Path,
-) -> Option<ScriptDifference> {
-    let unit = &bench.units.all[unit];
-    let printed = unit.outputs.iter().find(|path| unit.is_run() && is_printed(path))?;
-    let (one_text, other_text) = (one.to_str()?, other.to_str()?);
-    let script = |old: &[u8], new: &[u8]| {
-        let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let (old, new) = (lines(&old), lines(&new));
-        let at = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-        let cut =
-            |text: Option<&String>| cause::line(text.map(String::as_bytes).unwrap_or_default());
-        let (old, new) = (cut(old.get(at)), cut(new.get(at)));
-        ScriptDifference { package: unit.package.clone(), file: None, old, new }
-    };
-    let read = |top: &Path, path: &Path| files::read(&top.join(path), MAX_SOURCE);
-    let (old, new) = (read(one, printed)?, read(other, printed)?);
-    if old != new && old != files::replaced(&new, other_text, one_text) {
-        return Some(script(&old, &files::replaced(&new, other_text, one_text)));
-    }
-    let home = printed.parent()?;
-    // Beside what was printed, or in the new layout beside that directory.
-    let out = [home.join("out"), home.parent()?.join("out")];
-    let out = out.iter().find(|it| files::is_directory(&one.join(it)))?;
-    let (judged, rebuilt) = (one.join(out), other.join(out));
-    let path = files::first_difference((&judged, one_text), (&rebuilt, other_text), MAX_SOURCE)??;
-    let (old, new) =
-        (read(&judged, &path).unwrap_or_default(), read(&rebuilt, &path).unwrap_or_default());
-    let mut script = script(&old, &files::replaced(&new, other_text, one_text));
-    script.file = Some(path);
-    Some(script)
-}
-
-/// What two texts do not have in common, with what it is a part of: words, numbers and what stands
-/// in a date between them.
-fn changed_part(old: &str, new: &str) -> Option<(String, String)> {
-    const MAX_AROUND: usize = 24;
-    let (old, new) = (old.as_bytes(), new.as_bytes());
-    let range = ranges::differing(old, new);
-    let (first, last) = (range.first()?, range.last()?);
-    let part = |text: &[u8], from: usize, to: usize| {
-        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b":-. ".contains(byte);
-        let before = text[..from].iter().rev().take(MAX_AROUND).take_while(is_part).count();
-        let after = text[to..].iter().take(MAX_AROUND).take_while(is_part).count();
-        String::from_utf8_lossy(&text[from - before..to + after]).into_owned()
-    };
-    let (old, new) =
-        (part(old, first.old.start, last.old.end), part(new, first.new.start, last.new.end));
-    Some((old, new))
 }
 
 /// Whether a text holds what may be a commit: seven to forty hex digits in a row.

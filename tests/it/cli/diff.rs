@@ -76,6 +76,18 @@ fn builds_are_equal_differ_in_ways_that_are_allowed_or_differ() {
     let facts = text["programs"][0]["facts"].as_array().unwrap();
     assert!(facts.iter().any(|it| it["key"] == "sha256"), "{facts:?}");
 
+    // With the texts of another length the rest lies elsewhere; only the text counts.
+    fs::write(place.path("longer"), build(&place, &main(9090, "waiting at the port"))).unwrap();
+    let longer = json(&["old", "longer"]);
+    let differences = longer["programs"][0]["differences"].as_array().unwrap();
+    let text = differences
+        .iter()
+        .find(|it| it["new_text"].as_str().is_some_and(|it| it.contains("waiting at the port")));
+    assert!(
+        text.is_some_and(|it| it["old_text"].as_str().unwrap().contains("on port")),
+        "{differences:#?}"
+    );
+
     fs::copy(place.path("old"), place.path("stripped")).unwrap();
     let stripped = Command::new("strip").arg(place.path("stripped")).status();
     if stripped.is_ok_and(|it| it.success()) {
@@ -89,4 +101,86 @@ fn builds_are_equal_differ_in_ways_that_are_allowed_or_differ() {
     }
     let shown = String::from_utf8(run(&["old", "number"]).stdout).unwrap();
     assert!(shown.contains("code") && shown.ends_with("different\n"), "{shown}");
+}
+
+/// A directory without a package of its own.
+fn empty() -> Place {
+    let place = Place::new();
+    fs::remove_file(place.path("Cargo.toml")).unwrap();
+    place
+}
+
+/// The same sources in two directories, with a library beside each, outside of the workspace: its
+/// panics name it by its absolute path.
+fn in_directory(place: &Place, name: &str, more: &str, env: &[(&str, &str)]) -> String {
+    let app = format!("{name}/app");
+    place.write(
+        &format!("{app}/Cargo.toml"),
+        &manifest("my-app", "[dependencies]\nbeside = { path = \"../beside\" }\n"),
+    );
+    place.write(&format!("{name}/beside/Cargo.toml"), &manifest("beside", ""));
+    place.write(
+        &format!("{name}/beside/src/lib.rs"),
+        "pub fn of(n: usize) -> u32 {\n    [5, 6, 7][n + 1]\n}\n",
+    );
+    place.write(
+        &format!("{app}/build.rs"),
+        "fn main() {\n    println!(\"cargo:rerun-if-env-changed=STAMP\");\n    \
+         println!(\"cargo:rustc-env=STAMPED={}\", std::env::var(\"STAMP\").unwrap());\n}\n",
+    );
+    place.write(
+        &format!("{app}/src/main.rs"),
+        &format!(
+            "fn main() {{\n    let n = std::env::args().count();\n    \
+             println!(\"{{}} {{}}\", env!(\"CARGO_MANIFEST_DIR\"), beside::of(n));\n    \
+             println!(\"stamped {{}}\", env!(\"STAMPED\"));{more}\n}}\n"
+        ),
+    );
+    let manifest = format!("{app}/Cargo.toml");
+    place.cargo_with(&["build", "--release", "--manifest-path", &manifest], env);
+    format!("{app}/target/release/my-app")
+}
+
+#[test]
+fn a_path_of_another_length_is_one_cause_and_an_edit_beside_it_is_another() {
+    let place = empty();
+    let stamp = [("STAMP", "first")];
+    let short = in_directory(&place, "a", "", &stamp);
+    let long = in_directory(&place, "a-much-longer-name", "", &stamp);
+    let edited = "\n    std::process::exit(n as i32 % 5);";
+    let edited = in_directory(&place, "an-edited-and-longer-name", edited, &stamp);
+    let run = |old: &str, new: &str, more: &[&str]| {
+        diff(place.directory.path(), &[&[old, new, "--format", "json"], more].concat())
+    };
+    let allowed = ["--ignore", "path,out-dir,crate-hash,codegen-order,build-id,strip"];
+    let paths = run(&short, &long, &allowed);
+    let report: Value = serde_json::from_slice(&paths.stdout).unwrap();
+    let differences = report["programs"][0]["differences"].as_array().unwrap();
+    let path = differences.iter().find(|it| it["cause"] == "path").expect("a path");
+    assert!(path["new_text"].as_str().unwrap().contains("a-much-longer-name"), "{path}");
+    assert_eq!(paths.status.code(), Some(0), "{differences:#?}");
+    assert_eq!(run(&short, &long, &[]).status.code(), Some(1));
+    assert_eq!(run(&short, &edited, &allowed).status.code(), Some(1));
+}
+
+#[test]
+fn what_build_scripts_wrote_is_a_cause_where_both_builds_lie_beside() {
+    let place = empty();
+    let old = in_directory(&place, "a", "", &[("STAMP", "first")]);
+    fs::rename(place.path("a/app/target"), place.path("a/app/before")).unwrap();
+    let new = in_directory(&place, "a", "", &[("STAMP", "other")]);
+    let old = old.replace("target", "before");
+    let causes = |old: &str| {
+        let said = diff(place.directory.path(), &[old, &new, "--format", "json"]).stdout;
+        let report: Value = serde_json::from_slice(&said).unwrap();
+        let causes = report["programs"][0]["causes"].as_array().unwrap().clone();
+        causes.iter().map(|it| it["cause"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(causes(&old).contains(&"build-script".to_owned()), "{:?}", causes(&old));
+    let ignored = ["--ignore", "build-script,build-id"];
+    let ignored = diff(place.directory.path(), &[&[old.as_str(), &new], &ignored[..]].concat());
+    assert_eq!(ignored.status.code(), Some(0), "{}", String::from_utf8_lossy(&ignored.stdout));
+    // Alone, a file does not tell who wrote its texts.
+    fs::copy(place.path(&old), place.path("alone")).unwrap();
+    assert!(!causes("alone").contains(&"build-script".to_owned()));
 }

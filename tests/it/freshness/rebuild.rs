@@ -1,126 +1,16 @@
 //! `check --rebuild`: honest builds are proven, edits that cargo did not see are denied, and the
 //! judged build is as it was, however the rebuild ends.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::support::place::{Place, clean, host, manifest};
+use crate::support::rebuilding::{MAIN, TEXT, answer, edit, package, rebuild, rebuild_with};
 use crate::support::slow::{self, Need};
-
-const MAIN: &str = "mod text;
-
-fn port(arguments: usize) -> u32 {
-    if arguments > 3 { 9090 } else { 8080 + arguments as u32 }
-}
-
-fn main() {
-    println!(\"{} {}\", text::greeting(), port(std::env::args().count()));
-}
-";
-
-const TEXT: &str = "pub fn greeting() -> &'static str {
-    \"listening on port\"
-}
-";
-
-/// A package of one program, as `COPY` brings it.
-fn package(more: &str) -> Place {
-    let place = Place::new();
-    place.copy("Cargo.toml", &manifest("my-app", more));
-    place.copy("src/main.rs", MAIN);
-    place.copy("src/text.rs", TEXT);
-    place
-}
-
-/// Changes a file and keeps its date: cargo sees nothing.
-fn edit(place: &Place, path: &str, from: &str, to: &str) {
-    let text = fs::read_to_string(place.path(path)).unwrap();
-    assert!(text.contains(from), "{path} has no {from}");
-    place.copy(path, &text.replacen(from, to, 1));
-}
-
-fn linter(place: &Place, more: &[&str]) -> Command {
-    let mut command = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
-    // Only what freshness says counts for the exit code.
-    let groups = ["profile", "leak", "hardening", "linkage", "provenance", "target"];
-    let groups = groups.iter().flat_map(|group| ["-A", group]);
-    command.args(["check", "--rebuild", "--format", "json"]).args(groups).args(more);
-    command.current_dir(place.directory.path());
-    command
-}
-
-/// What a rebuild came to: the exit code, and each program's answer.
-struct Answer {
-    code: i32,
-    rebuilds: BTreeMap<String, Value>,
-    denied: Vec<String>,
-}
-
-fn rebuild(place: &Place, more: &[&str]) -> Answer {
-    rebuild_with(place, more, &[])
-}
-
-fn rebuild_with(place: &Place, more: &[&str], env: &[(&str, &str)]) -> Answer {
-    let before = snapshot(&place.path("target"));
-    let output = linter(place, more).envs(env.iter().copied()).output().unwrap();
-    assert_eq!(changed(&before, &place.path("target")), [""; 0], "the judged build was touched");
-    answer(&output)
-}
-
-fn answer(output: &Output) -> Answer {
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-    let mut answer =
-        Answer { code: output.status.code().unwrap(), rebuilds: BTreeMap::new(), denied: vec![] };
-    for subject in report["subjects"].as_array().unwrap() {
-        let name = subject["name"].as_str().unwrap().to_owned();
-        answer.rebuilds.insert(name, subject["rebuild"].clone());
-        for outcome in subject["outcomes"].as_array().unwrap() {
-            if outcome["outcome"] == "fail" && outcome["level"] == "deny" {
-                answer.denied.push(outcome["rule"].as_str().unwrap().to_owned());
-            }
-        }
-    }
-    answer
-}
-
-impl Answer {
-    #[track_caller]
-    fn only(&self) -> &Value {
-        assert_eq!(self.rebuilds.len(), 1, "{:?}", self.rebuilds);
-        self.rebuilds.values().next().unwrap()
-    }
-
-    #[track_caller]
-    fn is(&self, outcome: &str, reason: &str) {
-        for rebuild in self.rebuilds.values() {
-            assert_eq!(rebuild["outcome"], outcome, "{rebuild}");
-            let said = rebuild["reason"].as_str().unwrap_or_default();
-            assert!(said.contains(reason), "{rebuild}");
-        }
-    }
-
-    #[track_caller]
-    fn is_proven(&self) {
-        self.is("equal", "");
-        assert_eq!((self.code, self.denied.as_slice()), (0, &[][..]), "{:?}", self.rebuilds);
-    }
-
-    #[track_caller]
-    fn is_denied(&self) {
-        self.is("different", "");
-        assert_eq!(self.code, 1);
-        assert!(self.denied.contains(&"not-reproduced".to_owned()), "{:?}", self.denied);
-    }
-}
-
-type Snapshot = BTreeMap<PathBuf, (u64, i64, i64, u64, Vec<u8>)>;
 
 /// Real packages: each is built, proven, edited in a number, and denied.
 #[test]
@@ -162,38 +52,6 @@ const PACKAGES: [(&str, &str); 5] = [
     ("hexdino", "0.1.3"),
     ("lolcat", "1.5.0"),
 ];
-
-/// Inode, time, size and digest of every file and directory.
-fn snapshot(top: &Path) -> Snapshot {
-    use std::os::unix::fs::MetadataExt;
-    let mut all = Snapshot::new();
-    let mut pending = vec![top.to_path_buf()];
-    while let Some(path) = pending.pop() {
-        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-        let digest = match metadata.is_file() {
-            true => Sha256::digest(fs::read(&path).unwrap()).to_vec(),
-            false => Vec::new(),
-        };
-        if metadata.is_dir() {
-            pending.extend(fs::read_dir(&path).unwrap().map(|it| it.unwrap().path()));
-        }
-        let times = (metadata.mtime(), metadata.mtime_nsec());
-        all.insert(path, (metadata.ino(), times.0, times.1, metadata.size(), digest));
-    }
-    all
-}
-
-fn changed(before: &Snapshot, top: &Path) -> Vec<String> {
-    let after = snapshot(top);
-    let paths = before.keys().chain(after.keys());
-    let mut changed: Vec<String> = paths
-        .filter(|path| before.get(*path) != after.get(*path))
-        .map(|path| path.display().to_string())
-        .collect();
-    changed.sort();
-    changed.dedup();
-    changed
-}
 
 #[test]
 fn an_honest_build_is_proven_and_an_edit_under_an_old_date_is_denied() {
@@ -316,6 +174,31 @@ fn what_does_not_repeat_itself_is_inconclusive() {
     let answer = rebuild(&place, &[]);
     answer.is("not-repeatable", "two rebuilds differ from each other");
     assert_eq!((answer.code, answer.denied.len()), (0, 0));
+}
+
+/// A script that reads a variable and does not let cargo watch it writes something else where the
+/// variable is another one: no edit.
+#[test]
+fn a_variable_that_nobody_recorded_accuses_nobody() {
+    let place = package("");
+    place.copy(
+        "build.rs",
+        "fn main() {\n    let stamp = std::env::var(\"HASH\").unwrap_or_default();\n    \
+         println!(\"cargo:rustc-env=BUILT={stamp}\");\n}\n",
+    );
+    edit(&place, "src/main.rs", "println!(\"", "println!(\"{} ");
+    edit(&place, "src/main.rs", "text::greeting()", "env!(\"BUILT\"), text::greeting()");
+    let hash = [("HASH", "of the pipeline")];
+    place.cargo_with(&["build", "--release"], &hash);
+    rebuild_with(&place, &[], &hash).is_proven();
+    let without = rebuild(&place, &[]);
+    without.is("not-repeatable", "it reads the variable HASH");
+    assert_eq!((without.code, without.denied.len()), (0, 0));
+    edit(&place, "src/main.rs", "9090", "9091");
+    rebuild(&place, &[]).is_denied();
+    edit(&place, "src/main.rs", "9091", "9090");
+    edit(&place, "build.rs", "BUILT={stamp}", "BUILT={stamp}!");
+    rebuild(&place, &[]).is_denied();
 }
 
 #[test]
@@ -441,72 +324,6 @@ fn only_the_option_compiles_and_inferred_answers_name_it() {
     assert_eq!(compiled["subjects"][0]["rebuild"]["outcome"], "equal", "{compiled}");
     assert!(!has_note(&compiled), "{}", compiled["notes"]);
     assert!(mark.exists(), "compiling runs it");
-}
-
-#[test]
-fn a_rebuild_that_is_killed_leaves_the_build_as_it_was() {
-    let place = package("");
-    place.copy(
-        "build.rs",
-        "fn main() {\n    std::thread::sleep(std::time::Duration::from_millis(\n        \
-         std::env::var(\"SLEEP\").map_or(0, |it| it.parse().unwrap()),\n    ));\n    \
-         println!(\"cargo:rerun-if-changed=build.rs\");\n}\n",
-    );
-    place.build(&[]);
-    let target = place.path("target");
-    let before = snapshot(&target);
-    for signal in ["INT", "KILL"] {
-        let mut child = linter(&place, &[])
-            .env("SLEEP", "60000")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let is_there = || {
-            let entries = fs::read_dir(&target).unwrap().map(|it| it.unwrap().file_name());
-            entries.into_iter().any(|it| it.to_string_lossy().starts_with(".binlint-rebuild-"))
-        };
-        wait_until(is_there);
-        std::thread::sleep(Duration::from_millis(700));
-        let id = child.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &id]).status().unwrap();
-        assert!(sent.success());
-        child.wait().unwrap();
-        wait_until(|| !is_there());
-        wait_until(|| changed(&before, &target).is_empty());
-    }
-    rebuild(&place, &[]).is_proven();
-}
-
-#[track_caller]
-fn wait_until(holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it never came to that");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-#[test]
-fn two_at_once_a_failing_build_and_a_kept_one() {
-    let place = package("");
-    place.build(&[]);
-    let before = snapshot(&place.path("target"));
-    let run = || linter(&place, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    for child in [run(), run()] {
-        answer(&child.wait_with_output().unwrap()).is_proven();
-    }
-    assert_eq!(changed(&before, &place.path("target")), [""; 0]);
-    place.copy("src/main.rs", "fn main() {\n    nothing()\n}\n");
-    let failing = rebuild(&place, &[]);
-    failing.is("not-possible", "the sources do not compile");
-    place.copy("src/main.rs", MAIN);
-    let kept = answer(&linter(&place, &["--keep"]).output().unwrap());
-    kept.is_proven();
-    let directory = PathBuf::from(kept.only()["kept"].as_str().unwrap());
-    assert!(directory.join("0/target/release/my-app").is_file());
-    // What is kept is no build of its own.
-    rebuild(&place, &[]).is_proven();
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod newer_engine;
 pub mod noise;
 pub mod place;
 pub mod program;
+pub mod rebuilding;
 pub mod recorded;
 pub mod schema;
 pub mod slow;
