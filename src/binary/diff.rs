@@ -9,6 +9,7 @@ pub mod cause;
 mod follow;
 mod functions;
 mod instructions;
+mod pair;
 mod pieces;
 pub mod ranges;
 mod sections;
@@ -18,7 +19,7 @@ use crate::binary::elf::append_section::ElfLayout;
 use crate::binary::elf::record_section as embedded;
 use crate::binary::layout::FileLayout;
 
-use sections::FilePair;
+use pair::FilePair;
 
 /// What makes bytes differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 
 use super::DifferenceCause;
 use super::cause;
-use super::sections::FilePair;
+use super::pair::FilePair;
 use crate::binary::layout::{FileLayout, FileSection, Pointer};
 
 /// A text that differs, by where it comes to lie in both files.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::follow::Texts;
 use super::instructions::{self, Relation};
-use super::sections::FilePair;
+use super::pair::FilePair;
 use super::{BinaryDifference, DifferenceCause, demangled};
 use crate::binary::layout::{FileLayout, FunctionRange};
 
