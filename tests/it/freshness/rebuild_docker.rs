@@ -79,7 +79,13 @@ fn a_build_stage_proves_and_denies() {
         let rebuild = &report["subjects"][0]["rebuild"];
         assert_eq!(rebuild["outcome"], *outcome, "{stage}: {rebuild}");
         assert_eq!(said("code").trim(), code.to_string(), "{stage}: {}", report["subjects"][0]);
-        assert_eq!(said("before"), said("after"), "{stage}: the judged build was touched");
+        // The directory itself is copied up when something is made in it: another inode, no file.
+        let listed = |name: &str| {
+            let text = said(name);
+            let files = text.lines().filter(|it| !it.starts_with("target "));
+            files.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(listed("before"), listed("after"), "{stage}: the judged build was touched");
         assert!(!said("left").contains("binlint"), "{stage}: {}", said("left"));
         // What the step wrote: its report, and directories that were entered.
         let image = engine.build(context.path(), &["--target", stage]);
