@@ -265,6 +265,19 @@ pub enum DebugInfo {
 pub enum PanicStrategy {
     Unwind,
     Abort,
+    /// Aborts without a message: nightly's `-Zunstable-options -C panic=immediate-abort`.
+    ImmediateAbort,
+}
+
+impl PanicStrategy {
+    /// As rustc and Cargo write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PanicStrategy::Unwind => "unwind",
+            PanicStrategy::Abort => "abort",
+            PanicStrategy::ImmediateAbort => "immediate-abort",
+        }
+    }
 }
 
 /// The compiler, from every source that names it.

@@ -176,6 +176,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         needed: &commands.needed,
         imports: &symbols.undefined,
         dep_v0: commands.dep_v0.is_some(),
+        is_program: false,
         damaged,
         ..RustMarks::default()
     };

@@ -193,6 +193,7 @@ impl Binary {
             needed: &linking.needed,
             imports: imports.as_deref().unwrap_or_default(),
             dep_v0: headers.section(".dep-v0").is_some(),
+            is_program: self.kind == BinaryKind::Executable,
             damaged: !headers.damage.is_empty(),
             texts_outlive_code: linking.machine == elf::EM_PPC64.0,
             may_be_traceless: false,
@@ -209,6 +210,11 @@ impl Binary {
         if let (Some(true), Some(text), Some(names)) = (self.rust.value, &text, names) {
             let has_symbol = runtime_libs::has_overflow_symbol(names);
             self.overflow_checks = runtime_libs::overflow_checks(text, Some(has_symbol));
+            let has_own_std = !linking.needed.iter().any(|name| language::is_rust_library(name));
+            if has_own_std {
+                self.panic =
+                    panic_strategy::from_symbols(names, text).unwrap_or(self.panic.clone());
+            }
         }
         self.linking = Some(linking);
     }

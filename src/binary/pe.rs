@@ -136,6 +136,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
         needed: &binary.needed.clone(),
         imports: &thrown,
         dep_v0: headers.sections.iter().any(|it| it.name == ".dep-v0"),
+        is_program: false,
         damaged: cut,
         may_be_traceless: true,
         ..RustMarks::default()

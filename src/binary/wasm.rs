@@ -58,6 +58,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     let tables = RustMarks {
         comment: comment.as_slice(),
         dep_v0: module.dep_v0.is_some(),
+        is_program: false,
         damaged: module.cut,
         ..RustMarks::default()
     };

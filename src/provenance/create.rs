@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::binary::PanicStrategy;
 use crate::binary::elf::record_section;
 use crate::cargo::file_time::FileTime;
 use crate::cargo::workspace::git::Git;
@@ -118,12 +117,8 @@ fn internal(made: BuildFacts<'_>) -> Map<String, Value> {
 
 /// The profile as rustc got it, as strings (SLSA asks for simple values).
 pub fn resolved(profile: &Profile) -> Value {
-    let panic = match profile.panic.value {
-        PanicStrategy::Unwind => "unwind",
-        PanicStrategy::Abort => "abort",
-    };
     json!({
-        "panic": panic,
+        "panic": profile.panic.value.name(),
         "strip": profile.strip.value.name(),
         "debug": profile.debug.value.name(),
         "splitDebuginfo": profile.split_debuginfo.value,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::binary::{Binary, CrateSource, DebugInfo, Relro, SymbolTableState};
+use crate::binary::{Binary, CrateSource, DebugInfo, PanicStrategy, Relro, SymbolTableState};
 use crate::fact::{Confidence, Fact};
 use crate::report::facts::{DescribedFacts, FACTS};
 use crate::report::{labels, lines};
@@ -197,7 +197,7 @@ impl<'a> From<&'a Binary> for BinaryEntry<'a> {
             static_pie: binary.static_pie,
             symbols: binary.symbols.map(symbols),
             debug_info: binary.debug_info.map(debug_info),
-            panic: binary.panic.value.map(labels::panic),
+            panic: binary.panic.value.map(PanicStrategy::name),
             rustc: RustcEntry {
                 version: text(&binary.rustc.version),
                 commit: text(&binary.rustc.commit),

@@ -81,10 +81,7 @@ pub fn rows(binary: &Binary, verbose: bool) -> Vec<(&'static str, String)> {
     row("libc", libc(binary));
     row("rust", Some(binary.rust.evidence.to_string()));
     row("rustc", rustc(binary));
-    row(
-        "panic",
-        binary.panic.value.map(|it| format!("{}: {}", labels::panic(it), binary.panic.evidence)),
-    );
+    row("panic", binary.panic.value.map(|it| format!("{}: {}", it.name(), binary.panic.evidence)));
     row(
         "main",
         binary

@@ -2,8 +2,7 @@
 
 use crate::binary::Binary;
 use crate::binary::{
-    BinaryFormat, BinaryKind, DebugInfo, LibcName, Linkage, MainVerdict, PanicStrategy,
-    SymbolTableState,
+    BinaryFormat, BinaryKind, DebugInfo, LibcName, Linkage, MainVerdict, SymbolTableState,
 };
 
 /// `x86_64-unknown-linux-gnu · glibc ≥ 2.34, dynamic · panic=unwind · stripped · rustc 1.95.0`.
@@ -23,7 +22,7 @@ pub fn identity(binary: &Binary) -> String {
         None => parts.push("Rust or not: unknown".to_owned()),
     }
     if let Some(strategy) = binary.panic.value {
-        parts.push(format!("panic={}", panic(strategy)));
+        parts.push(format!("panic={}", strategy.name()));
     }
     if let Some(it) = binary.symbols {
         parts.push(
@@ -88,14 +87,6 @@ pub const fn linkage(linkage: Linkage) -> &'static str {
     match linkage {
         Linkage::Dynamic => "dynamic",
         Linkage::Static => "static",
-    }
-}
-
-/// The name in JSON and in tables.
-pub const fn panic(panic: PanicStrategy) -> &'static str {
-    match panic {
-        PanicStrategy::Unwind => "unwind",
-        PanicStrategy::Abort => "abort",
     }
 }
 

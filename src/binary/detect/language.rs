@@ -16,6 +16,8 @@ pub(crate) struct RustMarks<'a> {
     pub imports: &'a [String],
     /// Whether cargo-auditable's section is there.
     pub dep_v0: bool,
+    /// Whether the file is a program, which std starts, and no library.
+    pub is_program: bool,
     /// Whether part of the file is missing.
     pub damaged: bool,
     /// Whether the machine is one where the panic texts outlive the code that uses them.
@@ -86,7 +88,7 @@ pub(crate) fn language(tables: &RustMarks<'_>, text: Option<&FoundStrings>) -> F
 }
 
 /// `libstd-<16 hex>.so`, `librustc_driver-<16 hex>.so`.
-pub(super) fn is_rust_library(name: &str) -> bool {
+pub(crate) fn is_rust_library(name: &str) -> bool {
     let Some((stem, hash)) = name.split('.').next().and_then(|stem| stem.rsplit_once('-')) else {
         return false;
     };

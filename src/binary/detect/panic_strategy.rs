@@ -1,9 +1,27 @@
 //! What a program does on a panic: one signal after the other, the surest first.
 
+use memchr::memmem;
+
 use crate::binary::PanicStrategy;
 use crate::binary::detect::language::{RustMarks, is_rust_library};
 use crate::binary::string_scan::{FoundStrings, StringSignature};
 use crate::fact::Fact;
+
+/// What the names of the program's own functions say, where its symbol table is there: the code of
+/// `panic_unwind` is linked into unwinding programs alone, and a program whose `main` std starts
+/// holds the name of std's backtrace variable unless panics print nothing.
+pub(crate) fn from_symbols(names: &[u8], text: &FoundStrings) -> Option<Fact<PanicStrategy>> {
+    let has = |name: &[u8]| memmem::find(names, name).is_some();
+    if has(b"12panic_unwind") {
+        let evidence = "functions of panic_unwind are in the symbol table";
+        return Some(Fact::certain(PanicStrategy::Unwind, evidence));
+    }
+    let starts_by_std = has(b"3std2rt10lang_start");
+    (starts_by_std && !text.has(StringSignature::Backtrace)).then(|| {
+        let evidence = "std starts it, and no text of a panic's message is inside";
+        Fact::high(PanicStrategy::ImmediateAbort, evidence)
+    })
+}
 
 /// The panic strategy; unknown where no signal is sure.
 pub(crate) fn find_panic_strategy(
@@ -52,6 +70,11 @@ pub(crate) fn find_panic_strategy(
     {
         return Fact::unknown("no text of the panic runtime, nor of the standard library");
     }
+    if tables.is_program && !text.has(StringSignature::Backtrace) && text.commits.is_empty() {
+        return Fact::unknown(
+            "no text of a panic's message: immediate-abort, or no standard library",
+        );
+    }
     if imports("CxxThrowException") {
         return Fact::high(PanicStrategy::Unwind, "it imports _CxxThrowException");
     }
@@ -80,6 +103,30 @@ mod tests {
         let imports = owned(&["_Unwind_Resume"]);
         let marks = RustMarks { needed: &needed, imports: &imports, ..RustMarks::default() };
         assert_eq!(find_panic_strategy(&marks, Some(&text(b""))).value, None);
+    }
+
+    #[test]
+    fn names_of_functions_decide() {
+        let backtrace = ["RUST_B", "ACKTRACE"].concat();
+        let of = |names: &[u8], bytes: &[u8]| {
+            from_symbols(names, &text(bytes)).and_then(|strategy| strategy.value)
+        };
+        let start = b"\0_RINvNtCs1_3std2rt10lang_startuE\0";
+        let unwind = b"\0_RNvNvNtCs2_12panic_unwind3imp5panic17exception_cleanup\0";
+        assert_eq!(of(unwind, b""), Some(PanicStrategy::Unwind));
+        assert_eq!(of(start, b""), Some(PanicStrategy::ImmediateAbort));
+        assert_eq!(of(start, backtrace.as_bytes()), None, "the other signals decide");
+        assert_eq!(of(b"\0main\0", b""), None, "std may not be inside");
+    }
+
+    #[test]
+    fn a_program_without_any_panic_text_is_unknown() {
+        let comment = owned(&["rustc version 1.99.1 (58cf8f9c3 2026-10-13)"]);
+        let marks = RustMarks { comment: &comment, is_program: true, ..RustMarks::default() };
+        assert_eq!(find_panic_strategy(&marks, Some(&text(b""))).value, None);
+        let library = RustMarks { comment: &comment, ..RustMarks::default() };
+        let found = find_panic_strategy(&library, Some(&text(b"")));
+        assert_eq!(found.value, Some(PanicStrategy::Abort));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::binary::PanicStrategy;
 pub struct Profile {
     /// `dev`, `release`, `test`, `bench`, or its own name.
     pub name: String,
-    /// `panic`; what `immediate-abort` makes is an abort too.
+    /// `panic`.
     pub panic: ProfileSetting<PanicStrategy>,
     /// `strip`, with cargo's own stripping of std's debug information already applied.
     pub strip: ProfileSetting<Strip>,

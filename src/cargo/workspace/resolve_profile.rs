@@ -381,7 +381,8 @@ fn units(value: &TomlValue) -> Option<Option<u64>> {
 fn panic(value: &TomlValue) -> Option<PanicStrategy> {
     match text(value)?.as_str() {
         "unwind" => Some(PanicStrategy::Unwind),
-        "abort" | "immediate-abort" => Some(PanicStrategy::Abort),
+        "abort" => Some(PanicStrategy::Abort),
+        "immediate-abort" => Some(PanicStrategy::ImmediateAbort),
         _ => None,
     }
 }

@@ -52,7 +52,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         Some(PanicStrategy::Unwind) => {
             return Outcome::not_applicable("the binary unwinds on panic");
         }
-        Some(PanicStrategy::Abort) => {}
+        Some(PanicStrategy::Abort | PanicStrategy::ImmediateAbort) => {}
     }
     let origin = &build.effective_profile.panic.origin;
     let finding = |name: &str, version: &str, work: &str| {

@@ -1,5 +1,4 @@
 use crate::binary::Binary;
-use crate::binary::PanicStrategy;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
@@ -46,24 +45,24 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     if seen == wanted.value {
         return Outcome::pass(format!(
             "panic = \"{}\", as in profile {}",
-            name(seen),
+            seen.name(),
             build.profile.name
         ));
     }
-    if let Some(why) = build.may_be_inline("panic", &format!("{:?}", name(seen))) {
+    if let Some(why) = build.may_be_inline("panic", &format!("{:?}", seen.name())) {
         return Outcome::open(why);
     }
     let finding = Finding::new(
         Location::from(&wanted.origin),
         format!(
             "the binary was built with panic={}, but {} sets {}",
-            name(seen),
+            seen.name(),
             wanted.origin,
-            name(wanted.value)
+            wanted.value.name()
         ),
     )
     .evidence(format!("in the binary: {}", binary.panic.evidence))
-    .evidence(format!("profile {}: panic = \"{}\"", build.profile.name, name(wanted.value)))
+    .evidence(format!("profile {}: panic = \"{}\"", build.profile.name, wanted.value.name()))
     .fix(build.command());
     match binary.panic.confidence >= Confidence::High {
         true => finding.into(),
@@ -71,16 +70,10 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
 }
 
-fn name(panic: PanicStrategy) -> &'static str {
-    match panic {
-        PanicStrategy::Unwind => "unwind",
-        PanicStrategy::Abort => "abort",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binary::PanicStrategy;
     use crate::cargo::workspace::profile::{Profile, ProfileSetting, SettingOrigin};
     use crate::fact::Fact;
 

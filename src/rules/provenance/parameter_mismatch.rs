@@ -42,10 +42,7 @@ fn check(binary: &Binary, record: &RecordFacts) -> Outcome {
     against_program("target", record.parameter("target"), binary.triple.value.as_deref());
     let internal = &record.provenance.build_definition.internal_parameters;
     let panic = internal.get("resolvedProfile").and_then(|profile| profile.get("panic")?.as_str());
-    let inside = binary.panic.value.map(|panic| match panic {
-        PanicStrategy::Unwind => "unwind",
-        PanicStrategy::Abort => "abort",
-    });
+    let inside = binary.panic.value.map(PanicStrategy::name);
     against_program("panic =", panic, inside);
     let differences = record.differing(RecordPart::Parameter);
     if differences.is_none() && !compared {

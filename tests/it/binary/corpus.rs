@@ -219,10 +219,7 @@ fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
         None => row["rustc"].clone(),
     };
     tally.add("rustc version", id, binary.rustc.version.as_deref(), &known);
-    let said = binary.panic.value.map(|panic| match panic {
-        PanicStrategy::Unwind => "unwind",
-        PanicStrategy::Abort => "abort",
-    });
+    let said = binary.panic.value.map(PanicStrategy::name);
     tally.add("panic strategy", id, said, &row["panic"]);
     let said = binary.main.value.map(|verdict| match verdict {
         MainVerdict::Real => "real",
@@ -450,10 +447,7 @@ fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
         if rust { "yes" } else { "no" },
     );
     if matches!(truth("panic_confidence"), "certain" | "high") {
-        let said = binary.panic.value.map(|panic| match panic {
-            PanicStrategy::Unwind => "unwind",
-            PanicStrategy::Abort => "abort",
-        });
+        let said = binary.panic.value.map(PanicStrategy::name);
         tally.add("panic strategy", id, said, truth("panic"));
     }
     if !truth("rustc").is_empty() {

@@ -9,7 +9,6 @@ use std::process::Command;
 
 use crate::support::cargo::{environment, write};
 use crate::support::slow::{self, Need};
-use binlint::internals::binary::PanicStrategy;
 use binlint::internals::cargo::build::Build;
 use binlint::internals::cargo::target_dir::outputs::{BuiltBinary, Outputs};
 use binlint::internals::cargo::workspace;
@@ -193,10 +192,7 @@ fn in_cargos_words(profile: &Profile) -> Value {
         "overflow_checks": profile.overflow_checks.value,
         "rpath": profile.rpath.value,
         "incremental": profile.incremental.value,
-        "panic": match profile.panic.value {
-            PanicStrategy::Unwind => "unwind",
-            PanicStrategy::Abort => "abort",
-        },
+        "panic": profile.panic.value.name(),
         "strip": profile.strip.value.name(),
     })
 }
