@@ -2,6 +2,7 @@
 
 pub mod arena;
 pub mod host_directory;
+pub mod os_release;
 pub mod users;
 
 use std::fmt;

@@ -185,7 +185,7 @@ impl<'a> CommandResolver<'a> {
         match wrapper.command(&words, &mut self.context, &self.users) {
             Ok(rest) if !rest.is_empty() => self.run(Requester::Wrapper { name, path }, rest),
             Ok(_) => CommandTarget::Program(path),
-            Err(why) => CommandTarget::Unknown(why),
+            Err(error) => CommandTarget::Unknown(error.to_string()),
         }
     }
 
