@@ -142,7 +142,7 @@ impl Image {
         };
     }
 
-    /// Why rules about what the image runs have nothing to judge; `None` where they have.
+    /// Why rules about what the image runs do not apply; `None` where they do.
     pub fn nothing_to_run(&self) -> Option<&'static str> {
         if self.config.is_none() {
             return Some("a root file system says nothing of what it will run");
@@ -200,7 +200,7 @@ impl Image {
             .find(|command| command.role == crate::start::command::CommandRole::Start)
     }
 
-    /// Whether the command at start runs this subject, where that can be told.
+    /// Whether the command at start runs this subject, where that is known.
     pub fn starts(&self, subject: &Binary) -> Option<bool> {
         let path = self.subject_at.as_deref().unwrap_or(&subject.path);
         let program = self.start()?.program()?;

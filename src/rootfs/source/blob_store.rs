@@ -255,7 +255,7 @@ impl ArchiveBlobs {
                 EntryKind::Symlink => MemberLocation::Link(follow(parent(&path), &header.link)),
                 EntryKind::HardLink => MemberLocation::Link(normalise(&header.link)),
                 EntryKind::Directory => {
-                    // Only so that a packed root file system can be told from an empty archive.
+                    // Only to distinguish a packed root file system from an empty archive.
                     MemberLocation::Link(b"/".to_vec())
                 }
                 _ if entries < 2 * MAX_MEMBERS => continue,
