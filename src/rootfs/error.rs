@@ -94,13 +94,13 @@ pub enum ImageError {
     #[error("{what} is {found}, {stated_by} says {stated}")]
     DigestMismatch {
         /// Which digest of which blob.
-        what: String,
+        what: &'static str,
         /// The digest of the bytes.
-        found: String,
+        found: Box<str>,
         /// The document that states another.
         stated_by: &'static str,
         /// The digest that it states.
-        stated: String,
+        stated: Box<str>,
     },
     /// The tar stream ends inside an entry.
     #[error("the tar stream is cut off at byte {at}")]

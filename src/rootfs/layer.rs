@@ -200,10 +200,10 @@ pub fn verify(layer: &Layer, expected: &ExpectedBlob) -> Result<(), ImageError> 
     }
     match (&layer.diff_id, &expected.diff_id) {
         (Some(got), Some(want)) if got != want => Err(ImageError::DigestMismatch {
-            what: "the layer's diff id".to_owned(),
-            found: got.to_string(),
+            what: "the layer's diff id",
+            found: got.to_string().into(),
             stated_by: "the image's configuration",
-            stated: want.to_string(),
+            stated: want.to_string().into(),
         }),
         _ => Ok(()),
     }
@@ -219,10 +219,10 @@ fn verify_blob((digest, size): &(Digest, u64), expected: &ExpectedBlob) -> Resul
     }
     match &expected.digest {
         Some(want) if want != digest => Err(ImageError::DigestMismatch {
-            what: "the blob's digest".to_owned(),
-            found: digest.to_string(),
+            what: "the blob's digest",
+            found: digest.to_string().into(),
             stated_by: "its descriptor",
-            stated: want.to_string(),
+            stated: want.to_string().into(),
         }),
         _ => Ok(()),
     }

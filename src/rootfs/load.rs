@@ -180,10 +180,10 @@ impl<'a> ImageLoader<'a> {
             Digest::parse(&format!("sha256:{hex}")).filter(|digest| !digest.fits(&config))
         {
             return Err(ImageError::DigestMismatch {
-                what: format!("the digest of the configuration {}", entry.config),
-                found: digest.of_same_kind(&config).to_string(),
+                what: "the digest of the configuration",
+                found: digest.of_same_kind(&config).to_string().into(),
                 stated_by: "its name",
-                stated: digest.to_string(),
+                stated: digest.to_string().into(),
             }
             .into());
         }
@@ -350,10 +350,10 @@ impl<'a> ImageLoader<'a> {
         }
         if !digest.fits(&bytes) {
             return Err(ImageError::DigestMismatch {
-                what: "the digest of a document".to_owned(),
-                found: digest.of_same_kind(&bytes).to_string(),
+                what: "the digest of a document",
+                found: digest.of_same_kind(&bytes).to_string().into(),
                 stated_by: "its descriptor",
-                stated: digest.to_string(),
+                stated: digest.to_string().into(),
             });
         }
         Ok(bytes)
@@ -530,7 +530,7 @@ impl<'a> ImageLoader<'a> {
         let is_last = |index: usize| places(index).is_some_and(|it| it.last() == Some(&index));
         let expected = |index: usize| -> Result<ExpectedBlob, ImageError> {
             let (_, digest, size) =
-                layers.get(index).ok_or_else(|| ImageError::Internal("there is no such layer"))?;
+                layers.get(index).ok_or(ImageError::Internal("there is no such layer"))?;
             let diff_id = config.diff_ids.get(index).cloned();
             Ok(ExpectedBlob { digest: digest.clone(), size: *size, diff_id })
         };
@@ -544,12 +544,8 @@ impl<'a> ImageLoader<'a> {
         let mut unverified = 0;
         let mut lay = |index: usize, layer: Result<Option<Layer>, ImageError>| {
             let path = layers.get(index).map_or("", |(path, ..)| path.as_str());
-            let known = || {
-                again
-                    .get(path)
-                    .cloned()
-                    .ok_or_else(|| ImageError::Internal("the layer was not read"))
-            };
+            let known =
+                || again.get(path).cloned().ok_or(ImageError::Internal("the layer was not read"));
             let layer = layer.and_then(|layer| layer.map_or_else(known, Ok));
             let layer = layer.and_then(|layer| verify(&layer, &expected(index)?).map(|()| layer));
             let layer = layer.map_err(|why| failed(index, why))?;

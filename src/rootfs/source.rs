@@ -51,12 +51,15 @@ pub enum OpenedImage {
     },
 }
 
+/// What the text behind a transport's colon names.
+pub type ParsedSource = Result<Box<dyn ImageSource>, ImageError>;
+
 /// How the references of one transport are recognised.
 pub struct Transport {
     /// As help texts and errors show it: `oci:DIR[:TAG]`.
     pub form: &'static str,
     /// Reads what stands behind the colon.
-    pub parse: fn(&[u8]) -> Result<Box<dyn ImageSource>, ImageError>,
+    pub parse: fn(&[u8]) -> ParsedSource,
     /// Takes a reference without a transport for one of this one, by what lies there.
     pub detect: fn(&BarePath<'_>) -> Option<Box<dyn ImageSource>>,
 }

@@ -363,7 +363,7 @@ pub fn find(
         let attestation = attestation::read(&bytes);
         let record =
             attestation.and_then(|it| RecordFacts::read(origin.clone(), &it, keys, program));
-        record.map_err(|error| Error::Usage(format!("{origin} {error}")))
+        record.map_err(|error| Error::Usage(format!("{origin}: {error}")))
     };
     if let Some(named) = named {
         return read(named).map(Some);
