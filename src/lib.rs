@@ -93,9 +93,9 @@ pub fn inspect(path: impl Into<String>, bytes: &[u8]) -> Result<Inspection, Erro
     Inspection::of_bytes(path, bytes)
 }
 
-/// Reads an image: `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`,
-/// `oci-archive:FILE[:TAG]`, `docker-daemon:NAME` or a path. `platform` is `OS/ARCH[/VARIANT]`,
-/// for where there are several.
+/// Reads an image.
+#[doc = concat!("The reference is one of ", crate::rootfs::source::image_forms!(), ", or a path.")]
+/// `platform` is `OS/ARCH[/VARIANT]`, for where there are several.
 ///
 /// # Errors
 /// There is no such image, it is damaged, or it is not there for this platform.

@@ -104,9 +104,9 @@ impl Payload {
     pub fn new(index: usize) -> Result<Payload, ImageError> {
         let number = index.checked_add(1).and_then(|number| u32::try_from(number).ok());
         let number = number.and_then(NonZeroU32::new);
-        number
-            .map(Payload)
-            .ok_or_else(|| ImageError::new("more files are kept than can be counted"))
+        number.map(Payload).ok_or_else(|| {
+            ImageError::LimitExceeded("more files are kept than can be counted".to_owned())
+        })
     }
 
     /// Its index.

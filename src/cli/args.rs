@@ -9,6 +9,7 @@ use crate::cli::formats::{self, ReportFormat};
 use crate::cli::output::{self, CliError, OutputArgs};
 use crate::report::Report;
 use crate::report::table::Style;
+use crate::rootfs::source::image_forms;
 use crate::rule::Level;
 use crate::session::configuration::{Configuration, LevelSetting};
 use crate::session::image_subjects;
@@ -95,14 +96,18 @@ pub struct SubjectArgs {
     pub binary: Vec<PathBuf>,
 }
 
+const IMAGE_HELP: &str = concat!(
+    "Runtime image that carries the binary: ",
+    image_forms!(),
+    ", a path, an image's name, or `-` for an archive on standard input"
+);
+
 /// The runtime image.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Image")]
 pub struct ImageArgs {
-    /// Runtime image that carries the binary: `dir:PATH`, `docker-archive:FILE[:TAG]`,
-    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME`, a path, an image's name,
-    /// or `-` for an archive on standard input
-    #[arg(long, value_name = "REFERENCE", conflicts_with = "rootfs")]
+    /// Runtime image that carries the binary.
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "rootfs", help = IMAGE_HELP)]
     pub image: Option<OsString>,
     /// Root file system of the image; same as `--image dir:DIR`
     #[arg(long, value_name = "DIR")]

@@ -82,7 +82,7 @@ pub struct BuildFacts<'a> {
     pub lockfile: Option<&'a str>,
     /// The commit.
     pub git: Option<&'a Git>,
-    /// How each crate is tied to the sources; `None`: nothing is claimed, for a comparison.
+    /// How strongly each crate is shown to come from the sources; `None`: nothing is claimed, for a comparison.
     pub proofs: Option<&'a SourceProofs>,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,

@@ -1,6 +1,6 @@
 //! What BuildKit wrote down about an image: base images of both stages, steps, Dockerfile lines.
 //!
-//! Read leniently, because it is not ours to judge: Statement v0.1 around SLSA v0.2 or, where
+//! Read leniently, because other programs write it: Statement v0.1 around SLSA v0.2 or, where
 //! `version=v1` was asked for, around SLSA v1 (BuildKit 0.25), Statement v1 around SLSA v1 (the
 //! default since 0.28), `mode=min` and `mode=max`, with and without subjects. It is unsigned; it is worth as much as the digest of the index that holds it.
 
@@ -106,7 +106,7 @@ pub struct CopiedPath {
     /// The base image of the stage that it came from; `None`: from the build context.
     pub from: Option<String>,
     /// The base image of the stage in which the file was made, however many stages it was copied
-    /// through since; `None`: that cannot be told.
+    /// through since; `None`: unknown.
     pub made_on: Option<String>,
     /// Lines of the Dockerfile, from 1.
     pub lines: Vec<u32>,
@@ -414,7 +414,7 @@ impl<'a> BuildGraph<'a> {
                 if is_whole || source.contains(['*', '?', '[']) {
                     return None;
                 }
-                // A file keeps its name below a directory; what it is called there is not told.
+                // A file keeps its name below a directory; what it is called there is unknown.
                 let is_same = inside.is_empty() || source.rsplit('/').next() == Some(inside);
                 let below = format!("{source}/{inside}");
                 return self.made_on(copy.from?, if is_same { source } else { &below }, left);

@@ -19,7 +19,7 @@ use crate::provenance::slsa::{BuildDefinition, Builder, PROVENANCE_V1, Provenanc
 use crate::provenance::source_proof::COMPILED;
 use crate::provenance::statement::STATEMENT_V1;
 use crate::provenance::statement::{ResourceDescriptor, Statement};
-use crate::provenance::subject_match::{DIGEST_COVERS, Fingerprints};
+use crate::provenance::subject_match::{BinaryFingerprints, DIGEST_COVERS};
 
 /// The statement about one program: `program` are its bytes, with or without a record inside.
 /// Equal facts make equal bytes; there is no time in it unless `SOURCE_DATE_EPOCH` names one.
@@ -56,7 +56,7 @@ pub fn provenance(made: BuildFacts<'_>) -> Provenance {
 fn subject(name: &str, program: &[u8], embed: bool) -> ResourceDescriptor {
     let original = record_section::without(program);
     let bytes = original.as_deref().unwrap_or(program);
-    let fingerprints = Fingerprints::of(bytes);
+    let fingerprints = BinaryFingerprints::of(bytes);
     let mut subject = ResourceDescriptor::named(name, sha256_hex(bytes));
     subject.annotations = fingerprints.annotations();
     if embed || original.is_some() {

@@ -25,7 +25,7 @@ impl EmbeddedRecord {
         let broken = |error: crate::provenance::error::ProvenanceError| EmbeddedRecord {
             statement: None,
             signed: false,
-            summary: format!("the section {} {error}", record_section::SECTION),
+            summary: format!("the section {} holds no record: {error}", record_section::SECTION),
         };
         EmbeddedRecord::of(bytes).unwrap_or_else(broken)
     }

@@ -1,30 +1,30 @@
-//! Why bytes are no attestation, or not one that can be believed.
+//! Why bytes are not an attestation, or not one to rely on.
 
 use std::fmt;
 
-/// No attestation that is read may be larger, in bytes. A statement that lists 40,000 source
+/// The largest attestation that is read, in bytes. A statement that lists 40,000 source
 /// files has about 8 MiB.
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// Why bytes are no attestation, or not one that can be believed.
+/// Why bytes are not an attestation, or not one to rely on. Every variant prints a complete message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProvenanceError {
     /// Larger than [`MAX_BYTES`].
-    #[error("is {size} bytes long; an attestation has at most {MAX_BYTES}")]
+    #[error("the attestation has {size} bytes; at most {MAX_BYTES} are read")]
     TooLarge {
         /// In bytes.
         size: usize,
     },
-    /// No JSON, or JSON without the fields that the format demands.
-    #[error("is not {expected}: {reason}")]
+    /// Not JSON, or JSON without the fields that the format demands.
+    #[error("this is not {expected}: {reason}")]
     Malformed {
         /// What the bytes should have been.
         expected: &'static str,
         /// What is wrong with them.
         reason: String,
     },
-    /// A type that this program cannot judge.
-    #[error("has the {what} {found:?}; this program reads {expected:?}")]
+    /// A type that is not read.
+    #[error("the {what} is {found:?}; only {expected:?} is read")]
     UnknownType {
         /// Which type field.
         what: &'static str,
@@ -34,16 +34,16 @@ pub enum ProvenanceError {
         expected: &'static str,
     },
     /// A statement about nothing.
-    #[error("names no subject, so it says nothing about any program")]
+    #[error("the statement names no subject, so it is about no program")]
     NoSubject,
     /// The number of signatures is not one.
-    #[error("carries {found} signatures; a record carries exactly one")]
+    #[error("the envelope has {found} signatures; a record has exactly one")]
     NotOneSignature {
         /// How many there are.
         found: usize,
     },
     /// None of the keys made the signature.
-    #[error("was not signed by any of the given keys ({})", named(.keyid))]
+    #[error("none of the given keys signed it ({})", named(.keyid))]
     WrongKey {
         /// The envelope's own hint, shortened; empty where it has none.
         keyid: String,
@@ -55,8 +55,8 @@ pub enum ProvenanceError {
 
 fn named(keyid: &str) -> String {
     match keyid {
-        "" => "it names none".to_owned(),
-        keyid => format!("it names the key {keyid:?}"),
+        "" => "the envelope names no key".to_owned(),
+        keyid => format!("the envelope names the key {keyid:?}"),
     }
 }
 

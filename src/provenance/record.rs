@@ -32,7 +32,7 @@ pub struct RecordFacts {
     pub unknown: Vec<String>,
     /// Every program that the record is about.
     pub subjects: Vec<ResourceDescriptor>,
-    /// The program that is judged, as the record knows it.
+    /// The linted program, as the record knows it.
     pub subject: MatchedProgram,
     /// Field by field, what the workspace says today; `None`: no workspace was given.
     pub differences: Option<Vec<FieldDifference>>,
@@ -111,7 +111,7 @@ impl RecordFacts {
         };
         let signature = match attestation.envelope() {
             None if keys.is_empty() => SignatureState::None,
-            None => SignatureState::Bad { why: "carries no signature at all".to_owned() },
+            None => SignatureState::Bad { why: "it has no signature".to_owned() },
             Some(envelope) if keys.is_empty() => match envelope.signatures.len() {
                 1 => SignatureState::NotChecked { keyid: keyid(envelope) },
                 found => {

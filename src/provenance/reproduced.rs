@@ -1,7 +1,7 @@
 //! That a program was rebuilt: a statement of its own, apart from the record of its build.
 //!
 //! in-toto's test-result predicate says what was tried with what and how it ended. Who says so is
-//! told by the signature around it and by nothing inside.
+//! stated by the signature around it and by nothing inside.
 
 use serde_json::{Value, json};
 

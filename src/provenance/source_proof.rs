@@ -1,9 +1,11 @@
-//! How each crate of a program is tied to the sources that its record names.
+//! For each crate of a program: how strongly its record can claim that it was compiled from the
+//! listed sources.
 //!
-//! Cargo decides by dates, so "fresh" says nothing of contents. A record claims of each crate no
+//! Cargo decides by mtimes, so "fresh" says nothing of contents. A record claims of each crate no
 //! more than was seen: compiled by the build that wrote the record, proven by contents, or neither.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use cargo_metadata::TargetKind;
 
@@ -21,10 +23,10 @@ use crate::provenance::fs::HashedFile;
 use crate::provenance::slsa::Provenance;
 use crate::provenance::statement::Statement;
 
-/// The internal parameter that holds the ties.
+/// The internal parameter that holds the proofs.
 pub const COMPILED: &str = "compiled";
 
-/// How a crate is tied to its sources; the better comes first.
+/// How strongly it is shown that a crate was compiled from its sources; the strongest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceProof {
     /// The build that wrote the record compiled it, and its sources were not written to since.
@@ -114,20 +116,53 @@ impl EarlierRecord {
     }
 }
 
-/// How each crate of the program is tied to the sources.
+/// Evidence that a program was compiled from other sources than those that lie there: a record of
+/// it would be false.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OtherSources {
+    /// The program is not the output of the build that is recorded.
+    #[error("the program is not what cargo made, which is {}", output.display())]
+    OtherProgram {
+        /// Cargo's own output.
+        output: PathBuf,
+    },
+    /// A source was written after its crate was compiled.
+    #[error("{file} was written after {crate_name} was compiled")]
+    WrittenLater {
+        /// The source.
+        file: String,
+        /// The crate.
+        crate_name: String,
+    },
+    /// Cargo calls a crate fresh that other evidence shows to be stale.
+    #[error("cargo calls {crate_name} fresh, yet {evidence}")]
+    Stale {
+        /// The crate.
+        crate_name: String,
+        /// What contradicts Cargo.
+        evidence: String,
+    },
+    /// The program's own earlier record names other contents.
+    #[error("an earlier record of the same program names other contents of {path}")]
+    OtherRecord {
+        /// The source.
+        path: String,
+    },
+}
+
+/// How strongly a record can claim of each crate that it was compiled from the listed sources.
 ///
 /// # Errors
-/// In words, where the evidence says that the program was compiled from other sources: a record
-/// of it would be false.
+/// The evidence says that the program was compiled from other sources.
 pub fn prove_sources(
     build: &Build,
     files: &[HashedFile],
     seen: &ProofInputs,
-) -> Result<SourceProofs, String> {
+) -> Result<SourceProofs, OtherSources> {
     let freshness = &build.freshness;
     let mut proofs = SourceProofs::from([(format!("bin {}", build.bin), SourceProof::Open)]);
     if let ProgramOrigin::Differs { same_build_id: Some(false), output, .. } = &freshness.origin {
-        return Err(format!("it is not what cargo made, which is {}", output.display()));
+        return Err(OtherSources::OtherProgram { output: output.clone() });
     }
     let found = freshness.crates.iter().filter(|state| state.unit.is_some());
     for state in found {
@@ -152,10 +187,7 @@ pub fn prove_sources(
         } else if let Some(file) = earlier.other(files)
             && anchor.is_some_and(|anchor| earlier.written > anchor)
         {
-            let path = &file.path;
-            return Err(format!(
-                "its own earlier record says that it was built from another {path}"
-            ));
+            return Err(OtherSources::OtherRecord { path: file.path.clone() });
         }
     }
     Ok(proofs)
@@ -171,20 +203,22 @@ fn of_crate(
     state: &CrateFreshness,
     build: &Build,
     seen: &ProofInputs,
-) -> Result<SourceProof, String> {
-    let what = fix_commands::name(state);
+) -> Result<SourceProof, OtherSources> {
+    let crate_name = fix_commands::name(state);
     if let Some((file, _)) = state.mtime_after.first() {
-        return Err(format!("{file} was written after {what} was compiled"));
+        return Err(OtherSources::WrittenLater { file: file.clone(), crate_name });
     }
     if in_this_build(state, build, &seen.crates) {
         return Ok(SourceProof::InThisBuild);
     }
-    if let Some(contradiction) = state.mismatches.first() {
-        return Err(format!("cargo calls {what} fresh, yet {}", contradiction.describe()));
+    if let Some(mismatch) = state.mismatches.first() {
+        return Err(OtherSources::Stale { crate_name, evidence: mismatch.describe() });
     }
     let verdict = state.unit.as_ref().and_then(|unit| seen.units.get(&freshen_state::key(unit)));
     match verdict {
-        Some(UnitVerdict::Changed(why)) => Err(format!("cargo calls {what} fresh, yet {why}")),
+        Some(UnitVerdict::Changed(why)) => {
+            Err(OtherSources::Stale { crate_name, evidence: why.clone() })
+        }
         Some(UnitVerdict::Matches(_)) => Ok(SourceProof::Proven),
         _ if state.proven => Ok(SourceProof::Proven),
         Some(UnitVerdict::CargoSees(_) | UnitVerdict::Unproven(_)) | None => Ok(SourceProof::Open),
@@ -249,7 +283,7 @@ mod tests {
         HashedFile { path: "src/main.rs".into(), sha256: sha256.into() }
     }
 
-    fn of(state: CrateFreshness, seen: &ProofInputs) -> Result<Vec<SourceProof>, String> {
+    fn of(state: CrateFreshness, seen: &ProofInputs) -> Result<Vec<SourceProof>, OtherSources> {
         let proofs = prove_sources(&build_of(vec![state]), &[file("a")], seen)?;
         Ok(proofs.into_values().collect())
     }
@@ -293,11 +327,11 @@ mod tests {
         let unproven = known(&program(), UnitVerdict::Unproven("test".into()));
         assert_eq!(of(program(), &unproven), Ok(vec![SourceProof::Open]));
         let changed = known(&program(), UnitVerdict::Changed("src/main.rs changed".into()));
-        assert!(of(program(), &changed).unwrap_err().contains("src/main.rs changed"));
+        assert!(of(program(), &changed).unwrap_err().to_string().contains("src/main.rs changed"));
     }
 
     #[test]
-    fn what_cargo_just_compiled_is_tied_to_what_lies_there() {
+    fn what_cargo_just_compiled_is_in_this_build() {
         let package = cargo_metadata::PackageId { repr: "app".into() };
         let made = |fresh| BuiltCrate {
             package: package.clone(),
@@ -320,7 +354,9 @@ mod tests {
         assert_eq!(of(vec![made(true)], state(CrateRole::Program)), Ok(SourceProof::Open));
         let mut edited = state(CrateRole::Program);
         edited.mtime_after.push(("src/main.rs".into(), FileTime::new(9, 0)));
-        assert!(of(vec![made(false)], edited).unwrap_err().contains("was written after"));
+        assert!(
+            of(vec![made(false)], edited).unwrap_err().to_string().contains("was written after")
+        );
     }
 
     #[test]
@@ -328,7 +364,9 @@ mod tests {
         let mut stub = state(CrateRole::Program);
         let kind = MismatchKind::NotCompiled;
         stub.mismatches.push(Mismatch { path: "src/server.rs".into(), line: None, kind });
-        assert!(of(stub, &ProofInputs::default()).unwrap_err().contains("src/server.rs"));
+        assert!(
+            of(stub, &ProofInputs::default()).unwrap_err().to_string().contains("src/server.rs")
+        );
         let mut foreign = build_of(vec![state(CrateRole::Program)]);
         let differs = |same: bool| ProgramOrigin::Differs {
             same_build_id: Some(same),
@@ -347,7 +385,7 @@ mod tests {
         let program = || state(CrateRole::Program);
         // The unit of the tests was compiled in second 5.
         assert_eq!(of(program(), &earlier("a", 9)), Ok(vec![SourceProof::InThisBuild]));
-        assert!(of(program(), &earlier("b", 9)).unwrap_err().contains("src/main.rs"));
+        assert!(of(program(), &earlier("b", 9)).unwrap_err().to_string().contains("src/main.rs"));
         // Written before the compilation, it may be about one that gave the same bytes.
         assert_eq!(of(program(), &earlier("b", 3)), Ok(vec![SourceProof::Open]));
     }

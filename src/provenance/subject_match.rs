@@ -22,7 +22,7 @@ const WITHOUT_SCRIPTS: &str = "loadedWithoutScripts";
 /// The annotation that says what the digest covers.
 pub const DIGEST_COVERS: &str = "digestCovers";
 
-/// The judged program as the record knows it.
+/// The linted program as the record knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchedProgram {
     /// SHA-256 of the program without its embedded record: what a record's digest covers.
@@ -35,8 +35,8 @@ pub struct MatchedProgram {
     pub state: SubjectMatch,
     /// What was compared, in numbers.
     pub evidence: Vec<String>,
-    /// What the build left in the program that is judged.
-    pub fingerprints: Fingerprints,
+    /// What identifies the build in the linted program.
+    pub fingerprints: BinaryFingerprints,
 }
 
 /// What became of the program that the record is about.
@@ -68,7 +68,7 @@ impl MatchedProgram {
         let bytes = original.as_deref().unwrap_or(program);
         let sha256 = sha256_hex(bytes);
         let without_record = original.is_some();
-        let now = Fingerprints::of(bytes);
+        let now = BinaryFingerprints::of(bytes);
         let subject = |recorded: Option<&ResourceDescriptor>, state, evidence| MatchedProgram {
             sha256: sha256.clone(),
             without_record,
@@ -84,11 +84,11 @@ impl MatchedProgram {
             let evidence = vec!["the file carries UPX's mark `UPX!` and its stub".to_owned()];
             return subject(subjects.first(), SubjectMatch::Packed, evidence);
         }
-        let fates = subjects.iter().map(|recorded| {
-            let (state, evidence) = now.compared_with(&Fingerprints::recorded(recorded));
+        let matches = subjects.iter().map(|recorded| {
+            let (state, evidence) = now.compared_with(&BinaryFingerprints::recorded(recorded));
             (recorded, state, evidence)
         });
-        match fates.min_by_key(|(_, state, _)| rank(*state)) {
+        match matches.min_by_key(|(_, state, _)| rank(*state)) {
             Some((recorded, state, evidence)) => subject(Some(recorded), state, evidence),
             None => subject(None, SubjectMatch::Unknown, Vec::new()),
         }
@@ -96,7 +96,7 @@ impl MatchedProgram {
 }
 
 impl MatchedProgram {
-    /// What the record notes of its subject, beside what is true of the judged program: field,
+    /// What the record notes of its subject, beside what is true of the linted program: field,
     /// recorded, now. Only meaningful where the two are the same bytes.
     pub fn annotations(&self) -> Vec<(String, Option<Value>, Option<Value>)> {
         let Some(recorded) = &self.recorded else { return Vec::new() };
@@ -133,7 +133,7 @@ const fn rank(state: SubjectMatch) -> u8 {
 
 /// What a build leaves in its program and later tools leave alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fingerprints {
+pub struct BinaryFingerprints {
     /// `NT_GNU_BUILD_ID`, lower-case hex.
     pub build_id: Option<String>,
     /// SHA-256 of each of the kept sections.
@@ -144,19 +144,19 @@ pub struct Fingerprints {
     pub loaded_without_scripts: Option<String>,
 }
 
-impl Fingerprints {
+impl BinaryFingerprints {
     /// The traces of a program: those of an ELF file with sections; of a Mach-O file its
     /// `LC_UUID`, of a PE file the GUID and age of its PDB.
-    pub fn of(program: &[u8]) -> Fingerprints {
+    pub fn of(program: &[u8]) -> BinaryFingerprints {
         let Some(elf) = ElfLayout::read(program) else {
             let binary = Binary::quick("", std::io::Cursor::new(program));
             let build_id = binary.ok().and_then(|binary| binary.build_id);
-            return Fingerprints { build_id, ..Fingerprints::default() };
+            return BinaryFingerprints { build_id, ..BinaryFingerprints::default() };
         };
         let kept = KEPT_SECTIONS
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), sha256_hex(elf.section(name)?))));
-        Fingerprints {
+        BinaryFingerprints {
             build_id: elf.section(".note.gnu.build-id").and_then(build_id),
             kept: kept.collect(),
             loaded: loaded(&elf),
@@ -180,14 +180,14 @@ impl Fingerprints {
     }
 
     /// The traces that a record keeps of its subject.
-    fn recorded(subject: &ResourceDescriptor) -> Fingerprints {
+    fn recorded(subject: &ResourceDescriptor) -> BinaryFingerprints {
         let text = |name: &str| Some(subject.annotations.get(name)?.as_str()?.to_owned());
         let sections = subject.annotations.get("sections").and_then(|value| value.as_object());
         let kept = sections
             .into_iter()
             .flatten()
             .filter_map(|(name, digest)| Some((name.clone(), digest.as_str()?.to_owned())));
-        Fingerprints {
+        BinaryFingerprints {
             build_id: text("buildId"),
             kept: kept.collect(),
             loaded: text(LOADED),
@@ -195,7 +195,7 @@ impl Fingerprints {
         }
     }
 
-    fn compared_with(&self, recorded: &Fingerprints) -> (SubjectMatch, Vec<String>) {
+    fn compared_with(&self, recorded: &BinaryFingerprints) -> (SubjectMatch, Vec<String>) {
         let mut evidence = Vec::new();
         let build_id = match (&self.build_id, &recorded.build_id) {
             (Some(now), Some(then)) if now == then => {
@@ -265,7 +265,7 @@ mod tests {
     use crate::binary::elf::append_section::tests::sample;
 
     fn recorded(program: &[u8], build_id: &str) -> ResourceDescriptor {
-        let fingerprints = Fingerprints::of(program);
+        let fingerprints = BinaryFingerprints::of(program);
         let mut subject = ResourceDescriptor::named("app", sha256_hex(program));
         subject.annotations.insert("buildId".into(), json!(build_id));
         subject.annotations.insert("sections".into(), json!(fingerprints.kept));
@@ -373,7 +373,7 @@ mod tests {
         let subject = recorded(&mach_o(1, 1), &"01".repeat(16));
         let state =
             |program: &[u8]| MatchedProgram::read(std::slice::from_ref(&subject), program).state;
-        assert_eq!(Fingerprints::of(&mach_o(1, 1)).build_id, Some("01".repeat(16)));
+        assert_eq!(BinaryFingerprints::of(&mach_o(1, 1)).build_id, Some("01".repeat(16)));
         assert_eq!(state(&mach_o(1, 1)), SubjectMatch::Same);
         assert_eq!(state(&mach_o(1, 2)), SubjectMatch::Changed);
         assert_eq!(state(&mach_o(2, 1)), SubjectMatch::Rebuilt);

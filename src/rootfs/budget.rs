@@ -53,7 +53,7 @@ impl Charge {
         let Budget { limit, used } = &*self.budget;
         let sum = |used: usize| used.checked_add(bytes).filter(|sum| sum <= limit);
         if used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_err() {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "the paths of its files need more than {limit} bytes of memory"
             )));
         }

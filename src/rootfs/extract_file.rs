@@ -4,14 +4,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::rootfs::document::config::Platform;
-use crate::rootfs::error::ImageError;
 use crate::rootfs::error::LoadError;
 use crate::rootfs::layer::{FileSelector, Member, Retention};
 use crate::rootfs::load;
-use crate::rootfs::reference::{ImageReference, TRANSPORTS};
-use crate::rootfs::source::local_path;
+use crate::rootfs::reference;
+use crate::rootfs::source::{OpenedImage, local_path};
 use crate::rootfs::spill::Spill;
-use crate::rootfs::tree::host_directory::HostRoot;
 use crate::rootfs::{MAX_CONTENTS, name};
 
 /// The bytes of each path of the image, links already resolved; `None` where no regular file is.
@@ -23,47 +21,47 @@ pub fn read(
     platform: Option<&Platform>,
     paths: &[&str],
 ) -> Result<Vec<Option<Vec<u8>>>, LoadError> {
-    let fail = |failure: LoadError| failure.with_reference(reference);
-    match ImageReference::parse(reference).map_err(|why| fail(ImageError::new(why).into()))? {
-        ImageReference::Directory(path) => {
-            let root = HostRoot::open(&path).map_err(|error| fail(error.into()))?;
-            Ok(paths.iter().map(|path| root.read(path.as_bytes(), MAX_CONTENTS).ok()).collect())
-        }
-        parsed => {
-            // By name alone: a layer may write the same file through another directory's link.
-            let is_wanted = |member: &Member<'_>| {
-                paths.iter().any(|path| name(path.as_bytes()) == name(member.path))
-            };
-            let wanted = |member: &Member<'_>, _: &[u8]| match is_wanted(member) {
-                true => Retention::Look(MAX_CONTENTS),
-                false => Retention::Nothing,
-            };
-            let spill = Spill::default();
-            let reduce = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
-            let interest = FileSelector::new(&wanted, &reduce);
-            let files = load::load(&parsed, platform, &interest, &mut |_| Ok(()))
-                .map_err(fail)?
-                .image
-                .files;
-            let contents = |path: &&str| {
-                let node = files.nodes.get(path.as_bytes());
-                node.and_then(|node| node.contents).map(|kept| spill.get(kept)).transpose()
-            };
-            let all = paths.iter().map(contents).collect::<Result<_, _>>();
-            all.map_err(|error| fail(error.into()))
-        }
-    }
+    read_files(reference, platform, paths).map_err(|error| error.with_reference(reference))
 }
 
-/// Whether the words name an image and no program: a transport, a directory, or a file that
+fn read_files(
+    reference: &OsStr,
+    platform: Option<&Platform>,
+    paths: &[&str],
+) -> Result<Vec<Option<Vec<u8>>>, LoadError> {
+    // By name alone: a layer may write the same file through another directory's link.
+    let is_wanted =
+        |member: &Member<'_>| paths.iter().any(|path| name(path.as_bytes()) == name(member.path));
+    let wanted = |member: &Member<'_>, _: &[u8]| match is_wanted(member) {
+        true => Retention::Look(MAX_CONTENTS),
+        false => Retention::Nothing,
+    };
+    let spill = Spill::default();
+    let reduce = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
+    let selector = FileSelector::new(&wanted, &reduce);
+    let (store, tag) = match reference::parse(reference)?.open(&selector)? {
+        OpenedImage::Root(root) => {
+            let file = |path: &&str| root.read(path.as_bytes(), MAX_CONTENTS).ok();
+            return Ok(paths.iter().map(file).collect());
+        }
+        OpenedImage::Blobs { store, tag } => (store, tag),
+    };
+    let loaded = load::load_blobs(store, tag.as_deref(), platform, &selector, &mut |_| Ok(()))?;
+    let files = loaded.image.files;
+    let contents = |path: &&str| {
+        let node = files.nodes.get(path.as_bytes());
+        node.and_then(|node| node.contents).map(|kept| spill.get(kept)).transpose()
+    };
+    Ok(paths.iter().map(contents).collect::<Result<_, _>>()?)
+}
+
+/// Whether an argument names an image and not a binary: a transport, a directory, or a file that
 /// begins like an archive.
-pub fn is_image(words: &OsStr) -> bool {
-    let text = words.to_string_lossy();
-    let mut prefixes = TRANSPORTS.iter().map(|(prefix, _)| *prefix).chain(["docker://"]);
-    if prefixes.any(|prefix| text.starts_with(prefix)) {
+pub fn is_image(argument: &OsStr) -> bool {
+    if reference::has_transport(&argument.to_string_lossy()) {
         return true;
     }
-    let path = Path::new(words);
+    let path = Path::new(argument);
     local_path::is_directory(path) || local_path::head(path).is_ok_and(|head| is_archive(&head))
 }
 

@@ -126,9 +126,11 @@ pub fn read_span(
 ) -> Result<Layer, ImageError> {
     let size = span.remaining();
     if let Some(want) = expected.size.filter(|want| *want != size) {
-        return Err(ImageError::new(format!(
-            "the blob has {size} bytes, its descriptor says {want}"
-        )));
+        return Err(ImageError::SizeMismatch {
+            blob: "the blob".to_owned(),
+            found: size,
+            stated: want,
+        });
     }
     let mut head = [0; 8];
     let count = span.head(&mut head)?;
@@ -171,11 +173,12 @@ pub fn read_stream(
                     read_ahead(scope, Chunked(Decoder::zstd(ChunkReader::new(blob), inflated())));
                 read_hashed(scope, plain, plain_like, interest)
             }
-            Compression::Other(name) => Err(ImageError::new(format!(
+            Compression::Other(name) => Err(ImageError::Unsupported(format!(
                 "the layer is compressed with {name}, which is not read here"
             ))),
         };
-        let hashed = hashing.join().map_err(|_| ImageError::new("the thread that hashes died"))?;
+        let hashed =
+            hashing.join().map_err(|_| ImageError::Internal("the thread that hashes died"))?;
         let blob = hashed.finish();
         // A blob that is not the one that was meant says more than what is wrong inside it.
         if let Ok(blob) = &blob {
@@ -196,23 +199,31 @@ pub fn verify(layer: &Layer, expected: &ExpectedBlob) -> Result<(), ImageError> 
         verify_blob(blob, expected)?;
     }
     match (&layer.diff_id, &expected.diff_id) {
-        (Some(got), Some(want)) if got != want => Err(ImageError::new(format!(
-            "the layer's diff id is {got}, the image's configuration says {want}"
-        ))),
+        (Some(got), Some(want)) if got != want => Err(ImageError::DigestMismatch {
+            what: "the layer's diff id",
+            found: got.to_string().into(),
+            stated_by: "the image's configuration",
+            stated: want.to_string().into(),
+        }),
         _ => Ok(()),
     }
 }
 
 fn verify_blob((digest, size): &(Digest, u64), expected: &ExpectedBlob) -> Result<(), ImageError> {
     if let Some(want) = expected.size.filter(|want| want != size) {
-        return Err(ImageError::new(format!(
-            "the blob has {size} bytes, its descriptor says {want}"
-        )));
+        return Err(ImageError::SizeMismatch {
+            blob: "the blob".to_owned(),
+            found: *size,
+            stated: want,
+        });
     }
     match &expected.digest {
-        Some(want) if want != digest => Err(ImageError::new(format!(
-            "the blob's digest is {digest}, its descriptor says {want}"
-        ))),
+        Some(want) if want != digest => Err(ImageError::DigestMismatch {
+            what: "the blob's digest",
+            found: digest.to_string().into(),
+            stated_by: "its descriptor",
+            stated: want.to_string().into(),
+        }),
         _ => Ok(()),
     }
 }
@@ -227,7 +238,7 @@ fn read_hashed<'scope>(
     let (chunks, hashing) = read_ahead(scope, HashedChunks::new(chunks, like));
     let changes = read_pieces(chunks, interest)?;
     // What follows the archive's end is part of the stream and of its digest.
-    let hashed = hashing.join().map_err(|_| ImageError::new("the thread that hashes died"))?;
+    let hashed = hashing.join().map_err(|_| ImageError::Internal("the thread that hashes died"))?;
     Ok((changes, Some(hashed.finish()?.0)))
 }
 
@@ -250,7 +261,9 @@ pub fn read_changes<S: TarSource>(
     while let Some(header) = reader.next_entry()? {
         entries += 1;
         if entries > MAX_ENTRIES {
-            return Err(ImageError::new(format!("the layer has more than {MAX_ENTRIES} entries")));
+            return Err(ImageError::LimitExceeded(format!(
+                "the layer has more than {MAX_ENTRIES} entries"
+            )));
         }
         if let Some((path, change)) = change_of(reader, &header, interest, &mut kept, &mut buffer)?
         {
@@ -269,8 +282,8 @@ fn change_of<S: TarSource>(
 ) -> Result<Option<PathChange>, ImageError> {
     let shown = || header.name.escape_ascii().to_string();
     if header.name.len() >= MAX_PATH || header.link.len() >= MAX_PATH {
-        return Err(ImageError::new(format!(
-            "a path of {} bytes",
+        return Err(ImageError::LimitExceeded(format!(
+            "a path has {} bytes, more than the {MAX_PATH} that a kernel takes",
             header.name.len().max(header.link.len())
         )));
     }
@@ -279,7 +292,7 @@ fn change_of<S: TarSource>(
         EntryKind::Global => return Ok(None),
         EntryKind::Unknown(flag) => {
             let flag = flag.escape_ascii();
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Unsupported(format!(
                 "{}: entry type '{flag}' is not one of a layer",
                 shown()
             )));
@@ -287,7 +300,7 @@ fn change_of<S: TarSource>(
         EntryKind::Directory => FileKind::Directory,
         // A root that is no directory would redirect every path (CVE-2021-29136).
         _ if path == b"/" => {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Damaged(format!(
                 "'{}' stands for the root and is no directory",
                 shown()
             )));
@@ -302,7 +315,7 @@ fn change_of<S: TarSource>(
         return match hidden {
             b".wh..opq" => Ok(Some((directory.to_vec(), PathAction::Opaque))),
             b"" | b"." | b".." => {
-                Err(ImageError::new(format!("{}: a whiteout of nothing", shown())))
+                Err(ImageError::Damaged(format!("{}: the whiteout names nothing", shown())))
             }
             hidden => {
                 let hidden = normalise(&join(&[directory.get(1..).unwrap_or_default(), hidden]));
@@ -368,7 +381,7 @@ impl RetainedBytes {
             Retention::Keep(most) => {
                 self.needed += most.min(size);
                 if self.needed > MAX_KEPT {
-                    return Err(ImageError::new(format!(
+                    return Err(ImageError::LimitExceeded(format!(
                         "the layer's configuration files are longer than {MAX_KEPT} bytes"
                     )));
                 }

@@ -1,9 +1,10 @@
 //! From a reference to one image: which of several is meant, its documents, and its layers laid over one another.
 
+mod choose;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::Path;
 
 use crate::rootfs::document::config::{ImageConfig, Platform};
 use crate::rootfs::document::digest::Digest;
@@ -13,10 +14,10 @@ use crate::rootfs::error::LoadError;
 use crate::rootfs::layer::apply::MergedLayers;
 use crate::rootfs::layer::ordered_parallel::map_ordered_parallel;
 use crate::rootfs::layer::{ExpectedBlob, FileSelector, Layer, verify};
-use crate::rootfs::reference::{ImageReference, complete_name};
+use crate::rootfs::load::choose::{Candidate, choose};
+use crate::rootfs::reference::complete_name;
 use crate::rootfs::source::blob_store::BlobStore;
-use crate::rootfs::source::daemon;
-use crate::rootfs::source::oci_layout::LayoutBlobs;
+use crate::rootfs::source::{ImageSource, OpenedImage};
 use crate::rootfs::{
     MAX_DOCUMENT, MAX_DOCUMENTS, MAX_INDEX_DEPTH, MAX_LAYERS, MAX_MANIFESTS, MAX_STATEMENT,
 };
@@ -56,44 +57,55 @@ pub struct ImageParts {
 /// Gets the same image for other platforms, one at a time, as far as their blobs are there.
 pub type OnOtherPlatform<'a> = &'a mut dyn FnMut(ImageParts) -> Result<(), ImageError>;
 
-/// Reads the image that a reference names. A directory is no image with layers: see `Root`.
+/// Reads an image with layers.
+///
+/// # Errors
+/// It is not there, it is damaged, or it is a root file system, which has no layers.
 pub fn load(
-    reference: &ImageReference,
+    source: &dyn ImageSource,
     wish: Option<&Platform>,
     interest: &FileSelector<'_>,
     other_platforms: OnOtherPlatform<'_>,
 ) -> Result<LoadedImage, LoadError> {
-    match reference {
-        ImageReference::Directory(_) => Err(ImageError::new("a directory has no layers").into()),
-        ImageReference::Layout { path, tag } => {
-            let blobs =
-                LayoutBlobs::open(path).map_err(|why| why.if_absent(path, "an OCI layout"))?;
-            let store = BlobStore::Directory(blobs);
-            ImageLoader::new(store, wish, interest, other_platforms).oci(tag.as_deref())
+    match source.open(interest)? {
+        OpenedImage::Root(_) => {
+            Err(ImageError::NotAnImage("a directory has no layers".to_owned()).into())
         }
-        ImageReference::Archive { path, tag } => {
-            let store =
-                BlobStore::open_archive(path, interest).map_err(|why| why.of_archive(path))?;
-            ImageLoader::new(store, wish, interest, other_platforms).archive(path, tag.as_deref())
-        }
-        ImageReference::Daemon(name) => {
-            load_stream(daemon::save(name)?, wish, interest, other_platforms)
-        }
-        ImageReference::Name(name) => {
-            load_stream(daemon::save_by_name(name)?, wish, interest, other_platforms)
+        OpenedImage::Blobs { store, tag } => {
+            load_blobs(store, tag.as_deref(), wish, interest, other_platforms)
         }
     }
 }
 
 /// Reads the one image of an archive that passes by.
+///
+/// # Errors
+/// As for [`load`].
 pub fn load_stream(
     archive: Box<dyn Read + Send>,
     wish: Option<&Platform>,
     interest: &FileSelector<'_>,
     other_platforms: OnOtherPlatform<'_>,
 ) -> Result<LoadedImage, LoadError> {
-    let store = BlobStore::pass(archive, interest)?;
-    ImageLoader::new(store, wish, interest, other_platforms).archive(Path::new("-"), None)
+    load_blobs(BlobStore::pass(archive, interest)?, None, wish, interest, other_platforms)
+}
+
+/// Reads an image from where its blobs lie.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_blobs(
+    store: BlobStore,
+    tag: Option<&str>,
+    wish: Option<&Platform>,
+    interest: &FileSelector<'_>,
+    other_platforms: OnOtherPlatform<'_>,
+) -> Result<LoadedImage, LoadError> {
+    let loader = ImageLoader::new(store, wish, interest, other_platforms);
+    match loader.store {
+        BlobStore::Directory(_) => loader.oci(tag),
+        BlobStore::Archive(_) | BlobStore::Stream(_) => loader.archive(tag),
+    }
 }
 
 struct ImageLoader<'a> {
@@ -104,12 +116,6 @@ struct ImageLoader<'a> {
     interest: &'a FileSelector<'a>,
     other_platforms: OnOtherPlatform<'a>,
     notes: Vec<String>,
-}
-
-/// An image that an index lists.
-struct Candidate {
-    descriptor: Descriptor,
-    platform: Platform,
 }
 
 impl<'a> ImageLoader<'a> {
@@ -123,7 +129,7 @@ impl<'a> ImageLoader<'a> {
         ImageLoader { store, left, wish, interest, other_platforms, notes: Vec::new() }
     }
 
-    fn archive(mut self, path: &Path, tag: Option<&str>) -> Result<LoadedImage, LoadError> {
+    fn archive(mut self, tag: Option<&str>) -> Result<LoadedImage, LoadError> {
         if self.store.has("index.json") && self.store.has("oci-layout") {
             return self.oci(tag);
         }
@@ -131,11 +137,11 @@ impl<'a> ImageLoader<'a> {
             return self.docker(tag);
         }
         let packed_root = match tag {
-            None if path != Path::new("-") => self.store.as_root(path, self.interest)?,
-            _ => None,
+            None => self.store.as_root(self.interest)?,
+            Some(_) => None,
         };
         let Some(layer) = packed_root else {
-            return Err(ImageError::new("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside; save the image with `docker save NAME -o FILE`").into());
+            return Err(ImageError::NotAnImage("neither an OCI layout (oci-layout, index.json) nor a Docker archive (manifest.json) is inside; save the image with `docker save NAME -o FILE`".to_owned()).into());
         };
         let mut files = MergedLayers::new(self.interest.budget.clone());
         files.apply(0, layer.changes)?;
@@ -149,8 +155,9 @@ impl<'a> ImageLoader<'a> {
 
     fn docker(self, tag: Option<&str>) -> Result<LoadedImage, LoadError> {
         let bytes = self.store.document("manifest.json", MAX_DOCUMENT)?.unwrap_or_default();
-        let entries: Vec<DockerEntry> = serde_json::from_slice(&bytes)
-            .map_err(|error| ImageError::new(format!("manifest.json is not readable: {error}")))?;
+        let entries: Vec<DockerEntry> = serde_json::from_slice(&bytes).map_err(|error| {
+            ImageError::Damaged(format!("manifest.json is not readable: {error}"))
+        })?;
         let names = |entry: &DockerEntry| entry.repo_tags.clone().unwrap_or_default();
         let wanted: Vec<&DockerEntry> = match tag {
             None => entries.iter().collect(),
@@ -166,24 +173,26 @@ impl<'a> ImageLoader<'a> {
         let config = self
             .store
             .document(&entry.config, MAX_DOCUMENT)?
-            .ok_or_else(|| ImageError::new(format!("the blob {} is missing", entry.config)))?;
+            .ok_or_else(|| ImageError::MissingBlob { blob: entry.config.clone() })?;
         // The name is the digest: `<hex>.json`, or a blob's path.
         let hex = entry.config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
         if let Some(digest) =
             Digest::parse(&format!("sha256:{hex}")).filter(|digest| !digest.fits(&config))
         {
-            return Err(ImageError::new(format!(
-                "the configuration {} does not have the digest {digest}",
-                entry.config
-            ))
+            return Err(ImageError::DigestMismatch {
+                what: "the digest of the configuration",
+                found: digest.of_same_kind(&config).to_string().into(),
+                stated_by: "its name",
+                stated: digest.to_string().into(),
+            }
             .into());
         }
-        let config = ImageConfig::parse(&config).map_err(ImageError::new)?;
+        let config = ImageConfig::parse(&config)?;
         if let Some(wish) = self.wish.filter(|wish| config.platform.answers(wish).is_none()) {
-            return Err(ImageError::new(format!(
-                "the image is for {}, not for {wish}",
-                config.platform
-            ))
+            return Err(ImageError::NoSuchPlatform {
+                platform: wish.to_string(),
+                known: vec![config.platform.to_string()],
+            }
             .into());
         }
         let layers = entry.layers.clone().unwrap_or_default();
@@ -205,9 +214,9 @@ impl<'a> ImageLoader<'a> {
         let bytes = self
             .store
             .document("index.json", MAX_DOCUMENT)?
-            .ok_or_else(|| ImageError::new("index.json is missing"))?;
+            .ok_or_else(|| ImageError::Damaged("index.json is missing".to_owned()))?;
         let ManifestDocument::Index(top) = ManifestDocument::parse(&bytes, "")? else {
-            return Err(ImageError::new("index.json is not an index").into());
+            return Err(ImageError::Damaged("index.json is not an index".to_owned()).into());
         };
         let named = self.by_tag(&top, tag)?;
         let mut descriptors = Vec::new();
@@ -233,7 +242,7 @@ impl<'a> ImageLoader<'a> {
             }
         }
         self.notes.extend(absent.iter().map(|failure| failure.source.to_string()));
-        let chosen = match self.choose(&candidates) {
+        let chosen = match choose(self.wish, &candidates) {
             Ok(chosen) => chosen,
             Err(_) if candidates.is_empty() && !absent.is_empty() => {
                 return Err(absent.swap_remove(0));
@@ -270,7 +279,7 @@ impl<'a> ImageLoader<'a> {
                 .collect();
             if names.len() > 1 && digests.len() > 1 {
                 let names: Vec<&str> = names.into_iter().collect();
-                return Err(ImageError::new(format!(
+                return Err(ImageError::Ambiguous(format!(
                     "there are several images: {}; name one, as in REFERENCE:TAG",
                     names.join(", ")
                 )));
@@ -286,11 +295,8 @@ impl<'a> ImageLoader<'a> {
             found = top.iter().filter(full).cloned().collect();
         }
         if found.is_empty() {
-            let known: Vec<&str> = top.iter().flat_map(Descriptor::names).collect();
-            return Err(ImageError::new(format!(
-                "there is no image {tag}; there is {}",
-                known.join(", ")
-            )));
+            let known = top.iter().flat_map(Descriptor::names).map(str::to_owned).collect();
+            return Err(ImageError::NoSuchName { name: tag.to_owned(), known });
         }
         Ok(found)
     }
@@ -307,7 +313,7 @@ impl<'a> ImageLoader<'a> {
             return Ok(());
         }
         if seen.len() > MAX_MANIFESTS {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "an index lists more than {MAX_MANIFESTS} manifests"
             )));
         }
@@ -316,12 +322,12 @@ impl<'a> ImageLoader<'a> {
             return Ok(());
         }
         if depth == MAX_INDEX_DEPTH {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "indexes lie more than {MAX_INDEX_DEPTH} deep in one another"
             )));
         }
         let ManifestDocument::Index(manifests) = self.manifest(&descriptor)? else {
-            return Err(ImageError::new(format!("{} is not an index", descriptor.digest)));
+            return Err(ImageError::Damaged(format!("{} is not an index", descriptor.digest)));
         };
         for inner in manifests {
             self.flatten(inner, depth + 1, seen, out)?;
@@ -334,16 +340,21 @@ impl<'a> ImageLoader<'a> {
         let bytes = self
             .store
             .document(&digest.blob_path(), limit)?
-            .ok_or_else(|| ImageError::new(format!("the blob {digest} is missing")))?;
+            .ok_or_else(|| ImageError::MissingBlob { blob: digest.to_string() })?;
         if bytes.len() as u64 != descriptor.size {
-            return Err(ImageError::new(format!(
-                "the blob {digest} has {} bytes, its descriptor says {}",
-                bytes.len(),
-                descriptor.size
-            )));
+            return Err(ImageError::SizeMismatch {
+                blob: format!("the blob {digest}"),
+                found: bytes.len() as u64,
+                stated: descriptor.size,
+            });
         }
         if !digest.fits(&bytes) {
-            return Err(ImageError::new(format!("the blob {digest} has another digest")));
+            return Err(ImageError::DigestMismatch {
+                what: "the digest of a document",
+                found: digest.of_same_kind(&bytes).to_string().into(),
+                stated_by: "its descriptor",
+                stated: digest.to_string().into(),
+            });
         }
         Ok(bytes)
     }
@@ -351,7 +362,9 @@ impl<'a> ImageLoader<'a> {
     /// A manifest, an index or a configuration.
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
         let left = self.left.get().checked_sub(descriptor.size).ok_or_else(|| {
-            ImageError::new(format!("the image's documents are longer than {MAX_DOCUMENTS} bytes"))
+            ImageError::LimitExceeded(format!(
+                "the image's documents are longer than {MAX_DOCUMENTS} bytes"
+            ))
         })?;
         self.left.set(left);
         self.blob(descriptor, MAX_DOCUMENT)
@@ -375,13 +388,13 @@ impl<'a> ImageLoader<'a> {
                 descriptor.digest, descriptor.media_type
             );
             if only {
-                return Err(ImageError::new(what).into());
+                return Err(ImageError::NotAnImage(what).into());
             }
             self.notes.push(what);
             return Ok(None);
         }
         let ManifestDocument::Manifest(manifest) = self.manifest(descriptor)? else {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Damaged(format!(
                 "{} is an index that is listed as an image",
                 descriptor.digest
             ))
@@ -394,7 +407,7 @@ impl<'a> ImageLoader<'a> {
                 descriptor.digest
             );
             if only {
-                return Err(ImageError::new(what).into());
+                return Err(ImageError::NotAnImage(what).into());
             }
             self.notes.push(what);
             return Ok(None);
@@ -403,58 +416,9 @@ impl<'a> ImageLoader<'a> {
         let platform =
             match descriptor.platform().filter(|platform| !platform.architecture.is_empty()) {
                 Some(index_platform) => index_platform,
-                None => {
-                    ImageConfig::parse(&self.document(&manifest.config)?)
-                        .map_err(ImageError::new)?
-                        .platform
-                }
+                None => ImageConfig::parse(&self.document(&manifest.config)?)?.platform,
             };
         Ok(Some(Candidate { descriptor: descriptor.clone(), platform }))
-    }
-
-    fn choose(&self, candidates: &[Candidate]) -> Result<usize, LoadError> {
-        let own = Platform::own();
-        let best = |wish: &Platform| {
-            candidates
-                .iter()
-                .enumerate()
-                .filter_map(|(index, candidate)| Some((candidate.platform.answers(wish)?, index)))
-                .min()
-                .map(|(_, index)| index)
-        };
-        let list = || {
-            let mut all: Vec<String> =
-                candidates.iter().map(|candidate| candidate.platform.to_string()).collect();
-            all.dedup();
-            all.join(", ")
-        };
-        match (self.wish, candidates) {
-            (_, []) => Err(ImageError::new("there is no image in it").into()),
-            (Some(wish), _) => best(wish).ok_or_else(|| {
-                ImageError::new(format!("there is no image for {wish}; there is {}", list())).into()
-            }),
-            (None, [_]) => Ok(0),
-            (None, many) => {
-                let platforms: BTreeSet<&Platform> =
-                    many.iter().map(|candidate| &candidate.platform).collect();
-                if platforms.len() < many.len() {
-                    let digests: Vec<&str> =
-                        many.iter().map(|one| one.descriptor.digest.as_str()).collect();
-                    return Err(ImageError::new(format!(
-                        "there are several images for one platform ({}); name one, as in REFERENCE:TAG",
-                        digests.join(", ")
-                    ))
-                    .into());
-                }
-                best(&own).ok_or_else(|| {
-                    ImageError::new(format!(
-                        "there is an image for each of {}; choose with `--platform`",
-                        list()
-                    ))
-                    .into()
-                })
-            }
-        }
     }
 
     /// Statements are additions: one that cannot be read costs a note, not the image.
@@ -499,14 +463,13 @@ impl<'a> ImageLoader<'a> {
 
     fn read(&self, candidate: &Candidate) -> Result<ImageParts, LoadError> {
         let ManifestDocument::Manifest(manifest) = self.manifest(&candidate.descriptor)? else {
-            return Err(ImageError::new("an index that is listed as an image").into());
+            return Err(ImageError::Damaged("an index is listed as an image".to_owned()).into());
         };
-        let config =
-            ImageConfig::parse(&self.document(&manifest.config)?).map_err(ImageError::new)?;
+        let config = ImageConfig::parse(&self.document(&manifest.config)?)?;
         let mut layers = Vec::new();
         for layer in &manifest.layers {
             if MediaKind::of(&layer.media_type) != MediaKind::Layer {
-                return Err(ImageError::new(format!(
+                return Err(ImageError::Unsupported(format!(
                     "the layer {} is of type '{}', which is no layer's",
                     layer.digest, layer.media_type
                 ))
@@ -534,12 +497,11 @@ impl<'a> ImageLoader<'a> {
         config: &ImageConfig,
     ) -> Result<(MergedLayers, usize), LoadError> {
         if layers.len() > MAX_LAYERS {
-            return Err(
-                ImageError::new(format!("the image has more than {MAX_LAYERS} layers")).into()
-            );
+            let text = format!("the image has more than {MAX_LAYERS} layers");
+            return Err(ImageError::LimitExceeded(text).into());
         }
         if layers.len() != config.diff_ids.len() {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Damaged(format!(
                 "the manifest has {} layers, the configuration has {}",
                 layers.len(),
                 config.diff_ids.len()
@@ -568,7 +530,7 @@ impl<'a> ImageLoader<'a> {
         let is_last = |index: usize| places(index).is_some_and(|it| it.last() == Some(&index));
         let expected = |index: usize| -> Result<ExpectedBlob, ImageError> {
             let (_, digest, size) =
-                layers.get(index).ok_or_else(|| ImageError::new("there is no such layer"))?;
+                layers.get(index).ok_or(ImageError::Internal("there is no such layer"))?;
             let diff_id = config.diff_ids.get(index).cloned();
             Ok(ExpectedBlob { digest: digest.clone(), size: *size, diff_id })
         };
@@ -583,7 +545,7 @@ impl<'a> ImageLoader<'a> {
         let mut lay = |index: usize, layer: Result<Option<Layer>, ImageError>| {
             let path = layers.get(index).map_or("", |(path, ..)| path.as_str());
             let known =
-                || again.get(path).cloned().ok_or_else(|| ImageError::new("it was not read"));
+                || again.get(path).cloned().ok_or(ImageError::Internal("the layer was not read"));
             let layer = layer.and_then(|layer| layer.map_or_else(known, Ok));
             let layer = layer.and_then(|layer| verify(&layer, &expected(index)?).map(|()| layer));
             let layer = layer.map_err(|why| failed(index, why))?;

@@ -44,8 +44,8 @@ impl Spill {
         let at = regions.length();
         let length = bytes.len() as u64;
         if at + length > MAX_BYTES {
-            return Err(ImageError::new(format!(
-                "more than {MAX_BYTES} bytes of it would have to be kept"
+            return Err(ImageError::LimitExceeded(format!(
+                "more than {MAX_BYTES} bytes of the image would have to be kept"
             )));
         }
         if at + length <= ROOM as u64 {
@@ -53,8 +53,8 @@ impl Spill {
         } else if regions.no_file || regions.write(bytes).is_err() {
             regions.no_file = true;
             if regions.last.len() + bytes.len() > MAX_WITHOUT_FILE {
-                return Err(ImageError::new(format!(
-                    "more than {MAX_WITHOUT_FILE} bytes of it have to be put aside, and no temporary file can be written"
+                return Err(ImageError::LimitExceeded(format!(
+                    "more than {MAX_WITHOUT_FILE} bytes of the image have to be put aside, and no temporary file can be written"
                 )));
             }
             regions.last.extend_from_slice(bytes);

@@ -1,7 +1,8 @@
-//! The image's files as a process whose root it is would see them, and how such a process finds one.
+//! The image's files as a process inside a chroot of it would see them, and how a path is resolved.
 
 pub mod arena;
 pub mod host_directory;
+pub mod os_release;
 pub mod users;
 
 use std::fmt;
@@ -26,15 +27,15 @@ pub trait Tree: fmt::Debug + Send + Sync {
     /// The names in a directory, sorted; empty for what is none.
     fn children(&self, directory: &[u8]) -> Vec<Vec<u8>>;
     /// A small configuration file (`/etc/ld.so.conf`, `/etc/passwd`, scripts, …), cut off at
-    /// [`TEXT_LIMIT`]; `None` for what is no such file, and for one whose bytes were not kept.
+    /// [`MAX_TEXT`]; `None` for what is no such file, and for one whose bytes were not kept.
     fn text(&self, path: &[u8]) -> Option<Vec<u8>>;
-    /// Whether who looks is refused these permission bits on an entry; root is refused nothing.
+    /// Whether the user whose view this is lacks these permission bits on an entry.
     fn refuses(&self, _entry: &FileEntry, _bits: u32) -> bool {
         false
     }
 }
 
-/// A tree with the eyes of one of the image's users.
+/// A tree filtered by one user's permissions.
 #[derive(Debug)]
 pub struct UserView<'a, T: ?Sized + 'a> {
     /// The tree.
@@ -93,7 +94,7 @@ pub struct Unresolved {
     pub links: Vec<FollowedLink>,
 }
 
-/// The kernel's reasons for not finding a path.
+/// The kernel's reasons for not resolving a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Errno {
     /// `ENOENT`
@@ -109,7 +110,7 @@ pub enum Errno {
 }
 
 impl Errno {
-    /// The C library's words (`strerror`).
+    /// As the C library prints it (`strerror`).
     pub const fn text(self) -> &'static str {
         match self {
             Errno::Missing => "No such file or directory",
@@ -127,8 +128,8 @@ impl fmt::Display for Unresolved {
     }
 }
 
-/// Finds a path as a process whose root the tree is would: absolute links start again at the
-/// root, `..` stops there, the last name's link is followed too. A relative path starts at the
+/// Resolves `path` as the kernel would inside a chroot of this tree: absolute links start again at
+/// the root, `..` stops there, the last name's link is followed too. A relative path starts at the
 /// root; give it the working directory first.
 pub fn resolve(tree: &dyn Tree, path: &[u8]) -> Result<Resolved, Unresolved> {
     walk(tree, path, true)

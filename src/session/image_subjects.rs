@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::rootfs::document::config::Platform;
-use crate::rootfs::reference::ImageReference;
+use crate::rootfs::reference;
 use crate::session::Error;
 use crate::start::image::{Image, ImageQuery};
 use crate::start::loader::StartPrediction;
@@ -17,7 +17,7 @@ use crate::subject::{Facts, Origin, Subject};
 /// The runtime image that a check is about; without a reference there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageOptions {
-    /// `dir:PATH`, `docker-archive:FILE[:TAG]`, `oci:DIR[:TAG]`, … or a path.
+    #[doc = concat!(crate::rootfs::source::image_forms!(), ", a path or a name.")]
     pub reference: Option<OsString>,
     /// Where in the image the program lies or will lie.
     pub at: Option<String>,
@@ -33,7 +33,8 @@ impl ImageOptions {
     pub fn is_directory(&self) -> bool {
         let reference = self.reference.as_deref();
         reference
-            .is_some_and(|it| matches!(ImageReference::parse(it), Ok(ImageReference::Directory(_))))
+            .and_then(|it| reference::parse(it).ok())
+            .is_some_and(|source| source.root_directory().is_some())
     }
 
     /// Reads the image. `seen` gets the bytes of every Rust program in it.
@@ -77,13 +78,8 @@ pub fn platform(text: &str) -> Result<Platform, Error> {
 
 /// The one file of this machine that the image is, if it is one.
 pub fn archive_of(options: &ImageOptions) -> Option<PathBuf> {
-    match ImageReference::parse(options.reference.as_ref()?).ok()? {
-        ImageReference::Archive { path, .. } => Some(path),
-        ImageReference::Directory(_)
-        | ImageReference::Layout { .. }
-        | ImageReference::Daemon(_)
-        | ImageReference::Name(_) => None,
-    }
+    let source = reference::parse(options.reference.as_ref()?).ok()?;
+    source.archive_file().map(Path::to_owned)
 }
 
 /// The image's own programs as subjects: what its commands run first, then every other one.

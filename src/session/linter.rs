@@ -159,9 +159,8 @@ impl Linter {
         self
     }
 
-    /// The image that carries the program: `dir:PATH`, `docker-archive:FILE[:TAG]`,
-    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-daemon:NAME` or a path. Its own Rust
-    /// programs are linted where none is named or built here for it.
+    /// The image that carries the program, as [`open_image`](crate::open_image) takes it. Its own
+    /// Rust programs are linted where none is named or built here for it.
     ///
     /// ```no_run
     /// let report = binlint::Linter::new().image("docker-archive:server.tar").lint()?;

@@ -211,7 +211,8 @@ impl<'a> RecordInputs<'a> {
     }
 
     fn proofs(&self, seen: &ProofInputs) -> Result<SourceProofs, String> {
-        let proofs = source_proof::prove_sources(&self.build, &self.sources.files, seen)?;
+        let proofs = source_proof::prove_sources(&self.build, &self.sources.files, seen)
+            .map_err(|error| error.to_string())?;
         if self.sources.files.is_empty() {
             let why = self.sources.notes.first().map_or("cargo lists none", String::as_str);
             return Err(format!("none of its sources is known: {why}"));
@@ -362,7 +363,7 @@ pub fn find(
         let attestation = attestation::read(&bytes);
         let record =
             attestation.and_then(|it| RecordFacts::read(origin.clone(), &it, keys, program));
-        record.map_err(|error| Error::Usage(format!("{origin} {error}")))
+        record.map_err(|error| Error::Usage(format!("{origin}: {error}")))
     };
     if let Some(named) = named {
         return read(named).map(Some);

@@ -92,7 +92,7 @@ pub enum CommandTarget {
     Program(String),
     /// It does not start.
     Fails(StartFailure),
-    /// Everything that was looked at is there; what runs in the end cannot be told, and why.
+    /// Every file on the way is there; what runs in the end is unknown, and why.
     Unknown(String),
     /// There is no command.
     Nothing,
@@ -173,7 +173,7 @@ impl ResolvedCommand {
         }
     }
 
-    /// Why it cannot be told what runs in the end.
+    /// Why it is unknown what runs in the end.
     pub fn unknown(&self) -> Option<&str> {
         match &self.end {
             CommandTarget::Unknown(why) => Some(why),
@@ -250,7 +250,9 @@ fn command(
         .variables
         .iter()
         .find(|(name, it)| name.starts_with("LD_") && it.value.is_none())
-        .map(|(name, _)| format!("a script sets {name} to what cannot be told"));
+        .map(|(name, _)| {
+            format!("a script sets {name} to a value that is known only when it runs")
+        });
     let hides = hides.map(|it| format!("{it} may change what the loader finds"));
     let value =
         |(name, it): (&String, &ShellVariable)| Some(format!("{name}={}", it.value.as_ref()?));

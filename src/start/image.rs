@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::binary::Binary;
 use crate::rootfs::document::config::{ImageConfig, Platform};
 use crate::rootfs::layer::apply::EngineDifference;
-use crate::rootfs::tree::users::{OsRelease, UserDatabase};
+use crate::rootfs::tree::os_release::OsRelease;
+use crate::rootfs::tree::users::UserDatabase;
 use crate::rootfs::tree::{Resolved, Unresolved};
 use crate::start::command::ResolvedCommand;
 use crate::start::image::elf_tree::{ElfTree, InMemoryTree};
@@ -141,7 +142,7 @@ impl Image {
         };
     }
 
-    /// Why rules about what the image runs have nothing to judge; `None` where they have.
+    /// Why rules about what the image runs do not apply; `None` where they do.
     pub fn nothing_to_run(&self) -> Option<&'static str> {
         if self.config.is_none() {
             return Some("a root file system says nothing of what it will run");
@@ -199,7 +200,7 @@ impl Image {
             .find(|command| command.role == crate::start::command::CommandRole::Start)
     }
 
-    /// Whether the command at start runs this subject, where that can be told.
+    /// Whether the command at start runs this subject, where that is known.
     pub fn starts(&self, subject: &Binary) -> Option<bool> {
         let path = self.subject_at.as_deref().unwrap_or(&subject.path);
         let program = self.start()?.program()?;

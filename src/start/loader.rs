@@ -28,7 +28,7 @@ pub use prediction::{
 pub struct ExecContext {
     /// The path that is given to the kernel, absolute in the image.
     pub path: String,
-    /// What the program is told that its name is; loaders print it.
+    /// The program's `argv[0]`; loaders print it.
     pub argv0: String,
     /// `NAME=VALUE`.
     pub environment: Vec<String>,
@@ -64,9 +64,9 @@ impl ExecContext {
     }
 }
 
-/// What happens when the image's kernel is told to start the subject.
+/// Predicts what happens when the image's kernel starts the subject.
 ///
-/// The subject need not lie in the image yet: its mode and machine are judged by what is there.
+/// The subject need not lie in the image yet: its mode and machine are those of the given binary.
 pub fn predict_start(
     subject: &DynamicInfo,
     start: &ExecContext,
@@ -81,14 +81,14 @@ pub fn predict_start(
         kernel::ExecResult::Static => {
             if !subject.needed.is_empty() {
                 draft.warn(format!(
-                    "{}: has no loader, so the {} libraries that it names are never loaded",
+                    "{} has no loader, so the {} libraries that it names are never loaded",
                     start.path,
                     subject.needed.len()
                 ));
             }
         }
         kernel::ExecResult::Unread(path) => {
-            draft.open = Some(format!("{path}: its bytes were not looked at"));
+            draft.open = Some(format!("{path}: its bytes were not read"));
         }
         kernel::ExecResult::Loader { path, real, linking } => {
             load(&mut draft, subject, start, tree, path, real, linking);
@@ -97,7 +97,7 @@ pub fn predict_start(
     if let Some(why) = open_library::describe_truncation(subject) {
         draft.open.get_or_insert_with(|| format!("{} is {why}", start.path));
     }
-    // An engine that keeps no capabilities looks at the program with the user's eyes.
+    // An engine that keeps no capabilities opens the program with the user's permissions.
     if let (true, kernel::ExecResult::Refused(_, _, line)) =
         (start.may_be_first, kernel::exec(subject, start, tree))
     {

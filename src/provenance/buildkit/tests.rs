@@ -1,4 +1,4 @@
-//! Two stages on two images, told by both versions of the predicate.
+//! Two stages on two images, described by both versions of the predicate.
 
 use serde_json::{Value, json};
 

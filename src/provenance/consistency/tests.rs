@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::binary::elf::append_section::tests::sample;
 use crate::provenance::attestation;
 use crate::provenance::consistency::*;
-use crate::provenance::subject_match::Fingerprints;
+use crate::provenance::subject_match::BinaryFingerprints;
 
 fn whole() -> Value {
     let digest = "ab".repeat(32);
@@ -16,7 +16,7 @@ fn whole() -> Value {
         "subject": [{
             "name": "app",
             "digest": { "sha256": crate::digest::sha256_hex(&program) },
-            "annotations": Fingerprints::of(&program).annotations(),
+            "annotations": BinaryFingerprints::of(&program).annotations(),
         }],
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {

@@ -39,7 +39,7 @@ impl RecordedFrom {
     }
 }
 
-/// What a build was told beside its Dockerfile.
+/// The inputs of a build beside its Dockerfile.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildInputs<'a> {
     /// The values of `--build-arg`.
@@ -76,7 +76,7 @@ struct FromStage {
 }
 
 /// The stages that pull an image, in order.
-pub fn from_lines(text: &str, told: BuildInputs<'_>) -> Vec<RecordedFrom> {
+pub fn from_lines(text: &str, inputs: BuildInputs<'_>) -> Vec<RecordedFrom> {
     let mut variables: BTreeMap<String, Option<String>> = BTreeMap::new();
     variables.extend(PLATFORMS.map(|name| (name.to_owned(), None)));
     let mut stages: Vec<FromStage> = Vec::new();
@@ -87,7 +87,7 @@ pub fn from_lines(text: &str, told: BuildInputs<'_>) -> Vec<RecordedFrom> {
                 for word in &words {
                     let (name, default) = word.split_once('=').unwrap_or((word, ""));
                     let default = substituted(default, &variables);
-                    let given = told.arguments.get(name).cloned();
+                    let given = inputs.arguments.get(name).cloned();
                     // A declaration alone leaves what is known of a platform as it is.
                     if given.is_some() || !variables.contains_key(name) || word.contains('=') {
                         variables.insert(name.to_owned(), given.or(default));
@@ -109,7 +109,8 @@ pub fn from_lines(text: &str, told: BuildInputs<'_>) -> Vec<RecordedFrom> {
                         written.clone()
                     }
                 };
-                if told.contexts.iter().any(|context| *context == image || *context == stage.name) {
+                if inputs.contexts.iter().any(|context| *context == image || *context == stage.name)
+                {
                     stage.open = true;
                 }
                 match stage_of(&image, &stages) {
@@ -142,7 +143,7 @@ pub fn from_lines(text: &str, told: BuildInputs<'_>) -> Vec<RecordedFrom> {
             _ => {}
         }
     }
-    mark(&mut pulled, &stages, told.target);
+    mark(&mut pulled, &stages, inputs.target);
     pulled
 }
 
@@ -230,12 +231,12 @@ fn substituted(word: &str, variables: &BTreeMap<String, Option<String>>) -> Opti
 mod tests {
     use super::*;
 
-    fn told(arguments: &BTreeMap<String, String>) -> BuildInputs<'_> {
+    fn inputs(arguments: &BTreeMap<String, String>) -> BuildInputs<'_> {
         BuildInputs { arguments, contexts: &[], target: None }
     }
 
     fn all(text: &str) -> Vec<RecordedFrom> {
-        from_lines(text, told(&BTreeMap::new()))
+        from_lines(text, inputs(&BTreeMap::new()))
     }
 
     fn of(text: &str) -> Vec<(u32, String, bool)> {
@@ -264,8 +265,8 @@ mod tests {
     #[test]
     fn arguments_and_targets_are_obeyed() {
         let arguments = BTreeMap::from([("V".to_owned(), "2".to_owned())]);
-        let told = BuildInputs { target: Some("X"), ..told(&arguments) };
-        let all = from_lines("ARG V=1\nFROM a:$V AS x\nFROM b\n", told);
+        let inputs = BuildInputs { target: Some("X"), ..inputs(&arguments) };
+        let all = from_lines("ARG V=1\nFROM a:$V AS x\nFROM b\n", inputs);
         assert_eq!((all[0].image.as_str(), all[0].last, all[1].last), ("a:2", true, false));
         assert!(all[0].needed && !all[1].needed);
     }
@@ -287,11 +288,11 @@ mod tests {
         let text = "ARG TARGETARCH\nARG FULL=x-$TARGETARCH\nFROM $FULL\n";
         assert!(super::tests::all(text)[0].open);
         let arguments = BTreeMap::from([("TARGETARCH".to_owned(), "arm64".to_owned())]);
-        assert_eq!(from_lines(text, told(&arguments))[0].image, "x-arm64");
+        assert_eq!(from_lines(text, inputs(&arguments))[0].image, "x-arm64");
         assert!(super::tests::all("ARG V=1.2\nFROM a:${V#1.}\n")[0].open);
         let contexts = ["rust:1".to_owned()];
-        let told = BuildInputs { contexts: &contexts, ..told(&arguments) };
-        let all = from_lines("FROM rust:1 AS b\nFROM rust:2\n", told);
+        let inputs = BuildInputs { contexts: &contexts, ..inputs(&arguments) };
+        let all = from_lines("FROM rust:1 AS b\nFROM rust:2\n", inputs);
         assert!(all[0].open && !all[1].open);
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::rootfs::document::digest::Digest;
+use crate::rootfs::error::ImageError;
 
 /// An operating system and a machine, as images name them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,16 +182,20 @@ struct WireStep {
 }
 
 impl ImageConfig {
-    /// Reads the document; errors are the reason in words.
-    pub fn parse(bytes: &[u8]) -> Result<ImageConfig, String> {
-        let wire: WireImage = serde_json::from_slice(bytes)
-            .map_err(|error| format!("the image's configuration is not readable: {error}"))?;
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// It is not a configuration, or a layer's digest in it is not one.
+    pub fn parse(bytes: &[u8]) -> Result<ImageConfig, ImageError> {
+        let wire: WireImage = serde_json::from_slice(bytes).map_err(|error| {
+            ImageError::Damaged(format!("the image's configuration is not readable: {error}"))
+        })?;
         let config = wire.config.unwrap_or_default();
         let diff_ids = wire.rootfs.and_then(|root| root.diff_ids).unwrap_or_default();
         let diff_ids = diff_ids
             .iter()
-            .map(|text| Digest::parse(text).ok_or(format!("'{text}' is no digest")))
-            .collect::<Result<Vec<Digest>, String>>()?;
+            .map(|text| Digest::parse_stated(text))
+            .collect::<Result<Vec<Digest>, ImageError>>()?;
         Ok(ImageConfig {
             platform: Platform {
                 os: wire.os.unwrap_or_default(),

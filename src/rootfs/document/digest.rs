@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::digest::hex;
+use crate::rootfs::error::ImageError;
 
 /// A digest by one of the algorithms that the OCI image specification registers and that is in
 /// use for images. Kept valid by its constructors, so it can stand in a path.
@@ -43,6 +44,14 @@ impl Digest {
             .then(|| Digest { algorithm, hex: hex.to_owned() })
     }
 
+    /// A digest that a document states.
+    ///
+    /// # Errors
+    /// It is not one of those that [`Digest::parse`] reads.
+    pub fn parse_stated(text: &str) -> Result<Digest, ImageError> {
+        Digest::parse(text).ok_or_else(|| ImageError::Damaged(format!("'{text}' is no digest")))
+    }
+
     /// The SHA-256 of these bytes.
     pub fn sha256(bytes: &[u8]) -> Digest {
         let mut hasher = Hasher::new(None);
@@ -68,9 +77,14 @@ impl Digest {
 
     /// Whether the bytes have this digest.
     pub fn fits(&self, bytes: &[u8]) -> bool {
+        self.of_same_kind(bytes) == *self
+    }
+
+    /// The digest of these bytes by the algorithm of this one.
+    pub fn of_same_kind(&self, bytes: &[u8]) -> Digest {
         let mut hasher = Hasher::new(Some(self));
         hasher.update(bytes);
-        hasher.finish() == *self
+        hasher.finish()
     }
 }
 

@@ -125,8 +125,7 @@ struct WirePlatform {
 impl Descriptor {
     /// The digest, if it is one.
     pub fn blob(&self) -> Result<Digest, ImageError> {
-        Digest::parse(&self.digest)
-            .ok_or_else(|| ImageError::new(format!("'{}' is no digest", self.digest)))
+        Digest::parse_stated(&self.digest)
     }
 
     /// What the image is for, where the descriptor says so.
@@ -205,17 +204,18 @@ impl ManifestDocument {
     /// (CVE-2021-41190), and so is one that is not what its descriptor says.
     pub fn parse(bytes: &[u8], said: &str) -> Result<ManifestDocument, ImageError> {
         let wire: WireManifest = serde_json::from_slice(bytes)
-            .map_err(|error| ImageError::new(format!("a manifest is not readable: {error}")))?;
+            .map_err(|error| ImageError::Damaged(format!("a manifest is not readable: {error}")))?;
         let own = wire.media_type.unwrap_or_default();
         if !own.is_empty() && !said.is_empty() && own != said {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Damaged(format!(
                 "a document calls itself {own}, its descriptor calls it {said}"
             )));
         }
         let media = MediaKind::of(if own.is_empty() { said } else { &own });
         match (wire.manifests, wire.config, wire.layers) {
-            (Some(_), None, Some(_)) | (Some(_), Some(_), _) => Err(ImageError::new(
-                "a document is both an index and a manifest, so that two readers can see two images",
+            (Some(_), None, Some(_)) | (Some(_), Some(_), _) => Err(ImageError::Damaged(
+                "a document is both an index and a manifest, so that two readers can see two images"
+                    .to_owned(),
             )),
             (Some(manifests), None, None)
                 if matches!(media, MediaKind::Index | MediaKind::Other) =>
@@ -232,7 +232,7 @@ impl ManifestDocument {
                     subject: wire.subject,
                 })))
             }
-            _ => Err(ImageError::new(format!(
+            _ => Err(ImageError::Damaged(format!(
                 "a document of type '{own}' is neither an index nor an image manifest"
             ))),
         }
@@ -260,12 +260,11 @@ impl DockerEntry {
     ) -> Result<&'a DockerEntry, ImageError> {
         match (wanted, tag) {
             ([one], _) => Ok(one),
-            ([], Some(tag)) => Err(ImageError::new(format!(
-                "there is no image {tag}; there is {}",
-                known.join(", ")
-            ))),
-            ([], None) => Err(ImageError::new("there is no image in it")),
-            (many, _) => Err(ImageError::new(format!(
+            ([], Some(tag)) => {
+                Err(ImageError::NoSuchName { name: tag.to_owned(), known: known.to_vec() })
+            }
+            ([], None) => Err(ImageError::NotAnImage("there is no image in it".to_owned())),
+            (many, _) => Err(ImageError::Ambiguous(format!(
                 "there are {} images: {}; name one, as in REFERENCE:TAG",
                 many.len(),
                 known.join(", ")

@@ -10,7 +10,7 @@ use crate::rootfs::error::ImageError;
 use crate::rootfs::layer::changes::{LayerChanges, PathAction};
 use crate::rootfs::tree::arena::{Arena, FileNode, NodeId, ROOT};
 use crate::rootfs::{
-    FileEntry, FileKind, MAX_ENTRIES, MAX_PATH, MAX_WALKED, Payload, name, parent,
+    FileEntry, FileKind, MAX_ENTRIES, MAX_LINKS, MAX_PATH, MAX_WALKED, Payload, name, parent,
 };
 
 /// The tree that a container would see.
@@ -104,10 +104,13 @@ impl MergedLayers {
 
     /// Lays one more layer on top.
     pub fn apply(&mut self, layer: usize, changes: LayerChanges) -> Result<(), ImageError> {
-        let layer = u16::try_from(layer).map_err(|_| ImageError::new("too many layers"))?;
+        let layer = u16::try_from(layer)
+            .map_err(|_| ImageError::LimitExceeded("the image has too many layers".to_owned()))?;
         self.entries += changes.len();
         if self.entries > MAX_ENTRIES {
-            return Err(ImageError::new(format!("the image has more than {MAX_ENTRIES} entries")));
+            return Err(ImageError::LimitExceeded(format!(
+                "the image has more than {MAX_ENTRIES} entries"
+            )));
         }
         let hidden = Arena::new(self.budget.clone());
         let mut work = LayerMerge { tree: self, layer, directory: None, hidden, walked: 0 };
@@ -197,7 +200,7 @@ impl LayerMerge<'_> {
             return self.hide(path);
         }
         let Some(node) = node.filter(|node| !node.entry.is_directory()) else {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Damaged(format!(
                 "{}: a hard link to {}, which is not there",
                 path.escape_ascii(),
                 target.escape_ascii()
@@ -206,7 +209,10 @@ impl LayerMerge<'_> {
         let ResolvedDirectory { path: above, directory } = self.place(path)?;
         let at = child(&above, name(path));
         if from.as_deref() == Some(at.as_slice()) {
-            return Err(ImageError::new(format!("{}: a hard link to itself", path.escape_ascii())));
+            return Err(ImageError::Damaged(format!(
+                "{}: a hard link to itself",
+                path.escape_ascii()
+            )));
         }
         if node.layer != self.layer {
             self.note(path, DifferencePattern::LinkToLowerLayer);
@@ -295,8 +301,8 @@ impl LayerMerge<'_> {
             self.note(path, DifferencePattern::WriteThroughLink);
         }
         let Some(place) = self.directory_of(parent(path), true)? else {
-            return Err(ImageError::new(format!(
-                "{}: no directory to lie in",
+            return Err(ImageError::Damaged(format!(
+                "{}: its directory cannot be made",
                 path.escape_ascii()
             )));
         };
@@ -325,13 +331,16 @@ impl LayerMerge<'_> {
             }
             let here = child(&at, &next);
             if here.len() >= MAX_PATH {
-                return Err(ImageError::new(format!("{}: the path is too long", shown())));
+                return Err(ImageError::LimitExceeded(format!(
+                    "{}: the path is too long",
+                    shown()
+                )));
             }
             // Each name is looked up by the whole path before it, here and among the links.
             self.walked += 2 * here.len() as u64;
             if self.walked > MAX_WALKED {
-                return Err(ImageError::new(
-                    "its directories lie too deep in one another, too often",
+                return Err(ImageError::LimitExceeded(
+                    "its directories lie too deep in one another, too often".to_owned(),
                 ));
             }
             let directory = open.last().copied().unwrap_or(ROOT);
@@ -345,8 +354,11 @@ impl LayerMerge<'_> {
                 }
                 Some(FileKind::Symlink(target)) => {
                     links += 1;
-                    if links > crate::rootfs::MAX_LINKS {
-                        return Err(ImageError::new(format!("{}: links without an end", shown())));
+                    if links > MAX_LINKS {
+                        return Err(ImageError::Damaged(format!(
+                            "{}: more than {MAX_LINKS} links on the way",
+                            shown()
+                        )));
                     }
                     if target.first() == Some(&b'/') {
                         at = b"/".to_vec();
@@ -371,7 +383,7 @@ impl LayerMerge<'_> {
                 }
                 Some(_) => {
                     let file = here.escape_ascii();
-                    return Err(ImageError::new(format!(
+                    return Err(ImageError::Damaged(format!(
                         "{}: {file} is a file of the same layer",
                         shown()
                     )));

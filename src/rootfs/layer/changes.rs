@@ -172,7 +172,7 @@ impl Iterator for IntoIter {
             (self.at, self.chunk) = (0, None);
         }
         let records = self.chunk.as_ref().map_or(&self.open, |chunk| &chunk.records);
-        let mut reader = TarReader(records.get(self.at..)?);
+        let mut reader = RecordReader(records.get(self.at..)?);
         let before = reader.0.len();
         let change = reader.change(&mut self.path)?;
         self.at += before - reader.0.len();
@@ -181,9 +181,9 @@ impl Iterator for IntoIter {
 }
 
 /// Takes off the front what was pushed.
-struct TarReader<'a>(&'a [u8]);
+struct RecordReader<'a>(&'a [u8]);
 
-impl<'a> TarReader<'a> {
+impl<'a> RecordReader<'a> {
     fn change(&mut self, path: &mut Vec<u8>) -> Option<PathAction> {
         path.truncate(self.length()?);
         path.extend_from_slice(self.text()?);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use crate::rootfs::error::ImageError;
 use crate::rootfs::{FREE_INFLATION, MAX_INFLATED, MAX_RATIO};
 
 const BUFFER: usize = 128 << 10;
@@ -40,12 +41,13 @@ impl Compression {
 
 /// The plain bytes of a compressed stream, up to the limits on inflation.
 pub struct Decoder<R> {
-    stream: ChunkReader<CountedReader<R>>,
+    stream: Codec<CountedReader<R>>,
     inflated: u64,
     total: Arc<AtomicU64>,
 }
 
-enum ChunkReader<R> {
+/// The decoder of one format.
+enum Codec<R> {
     Gzip(Box<MultiGzDecoder<R>>),
     Zstd(Box<ZstdFrames<R>>),
 }
@@ -54,20 +56,20 @@ impl<R: BufRead> Decoder<R> {
     /// Every member of a gzip stream. `total` is what all streams of an image have inflated to.
     pub fn gzip(reader: R, total: Arc<AtomicU64>) -> Decoder<R> {
         let reader = CountedReader { reader, count: 0 };
-        let stream = ChunkReader::Gzip(Box::new(MultiGzDecoder::new(reader)));
+        let stream = Codec::Gzip(Box::new(MultiGzDecoder::new(reader)));
         Decoder { stream, inflated: 0, total }
     }
 
     /// Every frame of a zstd stream. `total` is what all streams of an image have inflated to.
     pub fn zstd(reader: R, total: Arc<AtomicU64>) -> Decoder<R> {
         let reader = CountedReader { reader, count: 0 };
-        Decoder { stream: ChunkReader::Zstd(Box::new(ZstdFrames::new(reader))), inflated: 0, total }
+        Decoder { stream: Codec::Zstd(Box::new(ZstdFrames::new(reader))), inflated: 0, total }
     }
 
     fn compressed(&self) -> u64 {
         match &self.stream {
-            ChunkReader::Gzip(decoder) => decoder.get_ref().count,
-            ChunkReader::Zstd(frames) => frames.reader.count,
+            Codec::Gzip(decoder) => decoder.get_ref().count,
+            Codec::Zstd(frames) => frames.reader.count,
         }
     }
 }
@@ -75,21 +77,36 @@ impl<R: BufRead> Decoder<R> {
 impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.stream {
-            ChunkReader::Gzip(decoder) => decoder.read(buffer)?,
-            ChunkReader::Zstd(frames) => frames.read(buffer)?,
+            Codec::Gzip(decoder) => decoder.read(buffer).map_err(damaged_gzip)?,
+            Codec::Zstd(frames) => frames.read(buffer)?,
         };
         self.inflated += count as u64;
         let total = self.total.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
         let too_dense =
             self.inflated > FREE_INFLATION && self.inflated / MAX_RATIO > self.compressed();
         if too_dense || total > MAX_INFLATED {
-            return Err(io::Error::other(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "{} bytes inflate to more than {}, {total} in all: a decompression bomb",
                 self.compressed(),
                 self.inflated
-            )));
+            ))
+            .into());
         }
         Ok(count)
+    }
+}
+
+fn damaged(text: String) -> io::Error {
+    ImageError::Damaged(text).into()
+}
+
+/// What the decoder says of the bytes is damage; all else is the stream's own error.
+fn damaged_gzip(error: io::Error) -> io::Error {
+    match (error.kind(), error.get_ref().and_then(|it| it.downcast_ref::<ImageError>())) {
+        (io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData, None) => {
+            damaged(error.to_string())
+        }
+        _ => error,
     }
 }
 
@@ -149,7 +166,7 @@ impl<R: BufRead> ZstdFrames<R> {
                 continue;
             }
             let frame = magic.as_slice().chain(&mut self.reader);
-            self.decoder.init(frame).map_err(|error| io::Error::other(format!("zstd: {error}")))?;
+            self.decoder.init(frame).map_err(|error| damaged(format!("zstd: {error}")))?;
             self.in_frame = true;
             return Ok(true);
         }
@@ -169,7 +186,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
                 let step = BlockDecodingStrategy::UptoBytes(BUFFER);
                 self.decoder
                     .decode_blocks(&mut self.reader, step)
-                    .map_err(|error| io::Error::other(format!("zstd: {error}")))?;
+                    .map_err(|error| damaged(format!("zstd: {error}")))?;
             }
             let count = self.decoder.read(buffer)?;
             if count > 0 {
@@ -179,7 +196,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
                 let (want, got) =
                     (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
                 if want.is_some() && want != got {
-                    return Err(io::Error::other("zstd: the checksum of a frame does not fit"));
+                    return Err(damaged("zstd: the checksum of a frame does not fit".to_owned()));
                 }
                 self.in_frame = false;
             }

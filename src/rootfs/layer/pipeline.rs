@@ -6,6 +6,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::rootfs::MAX_TRAILING;
 use crate::rootfs::document::digest::{Digest, Hasher};
+use crate::rootfs::error::ImageError;
 use crate::rootfs::layer::tar::TarSource;
 
 /// Bytes of a piece. zlib keeps a copy of its last 32 KiB after each, so that long pieces are
@@ -67,9 +68,10 @@ impl<F: ChunkSource> HashedChunks<F> {
             self.fill(&mut chunk)?;
             trailing += chunk.len() as u64;
             if trailing > MAX_TRAILING {
-                return Err(io::Error::other(format!(
+                return Err(ImageError::LimitExceeded(format!(
                     "more than {MAX_TRAILING} bytes follow the archive's end"
-                )));
+                ))
+                .into());
             }
             if chunk.is_empty() {
                 let size = self.hasher.size();

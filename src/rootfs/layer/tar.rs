@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use crate::rootfs::error::TarError;
+use crate::rootfs::error::{ImageError, TarError};
 
 /// Bytes of an extension header in a tar stream; Go's own limit.
 pub const MAX_SPECIAL_HEADER: u64 = 1 << 20;
@@ -343,7 +343,7 @@ impl<S: TarSource> Read for Contents<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read_contents(buffer).map_err(|error| match error {
             TarError::Read(error) => error,
-            other => io::Error::new(io::ErrorKind::UnexpectedEof, other.to_string()),
+            other => io::Error::new(io::ErrorKind::UnexpectedEof, ImageError::from(other)),
         })
     }
 }

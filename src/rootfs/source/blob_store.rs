@@ -15,7 +15,7 @@ use crate::rootfs::layer::{
     ExpectedBlob, FileSelector, HEAD, Layer, read_changes, read_span, read_stream, verify,
 };
 use crate::rootfs::source::byte_range::ByteRange;
-use crate::rootfs::source::oci_layout::LayoutBlobs;
+use crate::rootfs::source::layout_blobs::LayoutBlobs;
 use crate::rootfs::spill::Spill;
 use crate::rootfs::{MAX_MEMBERS, MAX_STATEMENT, MAX_TRAILING, Payload, join, normalise, parent};
 
@@ -108,8 +108,9 @@ impl BlobStore {
             let (chunks, _) = read_ahead(scope, Chunked(reader));
             let mut stream = ChunkReader::new(chunks);
             if stream.fill_buf()?.is_empty() {
-                return Err(ImageError::new(
-                    "the archive is empty: 0 bytes were read; pipe `docker save NAME` into `--image -`",
+                return Err(ImageError::NotAnImage(
+                    "the archive is empty: 0 bytes were read; pipe `docker save NAME` into `--image -`"
+                        .to_owned(),
                 ));
             }
             let spill = Spill::default();
@@ -130,7 +131,7 @@ impl BlobStore {
                     take_members(ChunkReader::new(plain), interest, &spill)?
                 }
                 Compression::Other(name) => {
-                    return Err(ImageError::new(format!(
+                    return Err(ImageError::Unsupported(format!(
                         "the archive is compressed with {name}; unpack it first: `{name} -dc FILE | … --image -`"
                     )));
                 }
@@ -166,15 +167,15 @@ impl BlobStore {
                     Some(StreamMember::Document(bytes, length)) if *length <= limit => {
                         Ok(Some(stock.spill.get(*bytes)?))
                     }
-                    Some(StreamMember::Document(..)) => {
-                        Err(ImageError::new(format!("{path} has more than {limit} bytes")))
-                    }
-                    Some(_) => Err(ImageError::new(format!("{path} is no JSON document"))),
+                    Some(StreamMember::Document(..)) => Err(ImageError::LimitExceeded(format!(
+                        "{path} has more than {limit} bytes"
+                    ))),
+                    Some(_) => Err(ImageError::Damaged(format!("{path} is not a JSON document"))),
                 };
             }
         };
         if span.remaining() > limit {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "{path} has {} bytes, more than a document has",
                 span.remaining()
             )));
@@ -184,7 +185,7 @@ impl BlobStore {
         let mut span = span;
         span.read_to_end(&mut bytes)?;
         if bytes.len() as u64 != size {
-            return Err(ImageError::new(format!("{path} is cut off")));
+            return Err(ImageError::Damaged(format!("{path} is cut off")));
         }
         Ok(Some(bytes))
     }
@@ -196,7 +197,7 @@ impl BlobStore {
         expected: &ExpectedBlob,
         interest: &FileSelector<'_>,
     ) -> Result<Layer, ImageError> {
-        let missing = || ImageError::new(format!("the blob {path} is missing"));
+        let missing = || ImageError::MissingBlob { blob: path.to_owned() };
         match self {
             BlobStore::Directory(blobs) => {
                 read_span(blobs.find(path)?.ok_or_else(missing)?, expected, interest)
@@ -209,26 +210,21 @@ impl BlobStore {
                     verify(layer, expected)?;
                     Ok(layer.clone())
                 }
-                StreamMember::Neither(why) => Err(ImageError::new(why.to_string())),
+                StreamMember::Neither(error) => Err(error.clone()),
                 // A packed layer can be as short as a document.
                 StreamMember::Document(bytes, _) => {
                     let bytes = stock.spill.get(*bytes)?;
                     read_stream(&bytes[..], Compression::of(&bytes), expected, interest)
                 }
-                StreamMember::Link(_) => Err(ImageError::new(format!("{path} is no layer"))),
+                StreamMember::Link(_) => Err(ImageError::Damaged(format!("{path} is not a layer"))),
             },
         }
     }
 
     /// The whole archive as one layer: a root file system that was packed without an image around it.
-    pub fn as_root(
-        &self,
-        path: &Path,
-        interest: &FileSelector<'_>,
-    ) -> Result<Option<Layer>, ImageError> {
+    pub fn as_root(&self, interest: &FileSelector<'_>) -> Result<Option<Layer>, ImageError> {
         let BlobStore::Archive(archive) = self else { return Ok(None) };
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
+        let length = archive.file.metadata()?.len();
         let looks_like_root = ["etc", "usr", "bin", "dev", "lib"].iter().any(|name| {
             archive.members.keys().any(|path| {
                 path.get(1..).is_some_and(|rest| {
@@ -240,7 +236,7 @@ impl BlobStore {
         if !looks_like_root {
             return Ok(None);
         }
-        let mut reader = TarReader::new(ByteRange::new(Arc::new(file), 0, length));
+        let mut reader = TarReader::new(ByteRange::new(archive.file.clone(), 0, length));
         let changes = read_changes(&mut reader, interest)?;
         Ok(Some(Layer { changes, blob: None, diff_id: None }))
     }
@@ -259,14 +255,14 @@ impl ArchiveBlobs {
                 EntryKind::Symlink => MemberLocation::Link(follow(parent(&path), &header.link)),
                 EntryKind::HardLink => MemberLocation::Link(normalise(&header.link)),
                 EntryKind::Directory => {
-                    // Only so that a packed root file system can be told from an empty archive.
+                    // Only to distinguish a packed root file system from an empty archive.
                     MemberLocation::Link(b"/".to_vec())
                 }
                 _ if entries < 2 * MAX_MEMBERS => continue,
                 _ => break,
             };
             if header.sparse {
-                return Err(ImageError::new(format!(
+                return Err(ImageError::Unsupported(format!(
                     "{} is stored with holes",
                     path.escape_ascii()
                 )));
@@ -327,21 +323,25 @@ fn take_members(
                 let into = (spill, &mut kept);
                 take_member(&mut reader, &path, header.size, interest, into)?
             }
-            _ => StreamMember::Neither(ImageError::new("it is no file")),
+            _ => StreamMember::Neither(ImageError::Damaged("it is not a file".to_owned())),
         };
         // What is passed over unread has an end, whatever its header says.
         if reader.remaining() > MAX_TRAILING {
-            let path = path.escape_ascii();
+            let path = path.escape_ascii().to_string();
             return Err(match passed {
-                StreamMember::Neither(why) => ImageError::new(format!("{path}: {why}")),
-                _ => ImageError::new(format!("{path} goes on for more than {MAX_TRAILING} bytes")),
+                StreamMember::Neither(error) => {
+                    ImageError::Member { path, source: Box::new(error) }
+                }
+                _ => ImageError::LimitExceeded(format!(
+                    "{path} goes on for more than {MAX_TRAILING} bytes"
+                )),
             });
         }
         if matches!(header.kind, EntryKind::File | EntryKind::Symlink | EntryKind::HardLink) {
             members.insert(path, passed);
         }
         if entries > 2 * MAX_MEMBERS || members.len() > MAX_MEMBERS {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "the archive has more than {MAX_MEMBERS} members"
             )));
         }
@@ -350,9 +350,9 @@ fn take_members(
     let rest = &mut reader.into_source().take(MAX_TRAILING + 1);
     match io::copy(rest, &mut io::sink())? {
         0..=MAX_TRAILING => Ok(members),
-        _ => {
-            Err(ImageError::new(format!("more than {MAX_TRAILING} bytes follow the archive's end")))
-        }
+        _ => Err(ImageError::LimitExceeded(format!(
+            "more than {MAX_TRAILING} bytes follow the archive's end"
+        ))),
     }
 }
 
@@ -370,7 +370,7 @@ fn take_member(
     if size <= MAX_STATEMENT && (matches!(first, Some(b'{' | b'[')) || size < HEAD as u64) {
         *kept += size;
         if *kept > MAX_KEPT {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "the archive's documents are longer than {MAX_KEPT} bytes"
             )));
         }
@@ -387,6 +387,6 @@ fn take_member(
     // A member that is cut off is an error of the archive, which the next header will tell.
     Ok(match read_stream(contents, compression, &expected, interest) {
         Ok(layer) => StreamMember::Layer(layer),
-        Err(why) => StreamMember::Neither(why),
+        Err(error) => StreamMember::Neither(error),
     })
 }

@@ -1,4 +1,4 @@
-//! An image of the running engine, over the engine's own socket.
+//! `docker-daemon:NAME`: an image of the running engine, over the engine's own socket.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -6,29 +6,64 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::rootfs::error::ImageError;
+use crate::rootfs::layer::FileSelector;
+use crate::rootfs::source::blob_store::BlobStore;
+use crate::rootfs::source::local_path::BarePath;
+use crate::rootfs::source::{ImageSource, OpenedImage, required};
 
 /// An engine that does not begin to answer for this long is taken for gone: Podman packs the whole
 /// image first.
 const MAX_SILENCE_AT_START: Duration = Duration::from_secs(60);
-/// As long as this, an engine that has begun may send less than [`LEAST`].
+/// As long as this, an engine that has begun may send less than [`MIN_PACE_BYTES`].
 const MAX_SLOW_TIME: Duration = Duration::from_secs(10);
 /// In bytes.
 const MIN_PACE_BYTES: u64 = 16 << 10;
 /// Lines of an answer's head, and of what may follow its body.
 const MAX_HEADERS: usize = 100;
 
-/// As [`save`], for a name that could have been a file's.
+/// An image that the engine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineImage {
+    /// As the engine takes it.
+    pub name: String,
+    /// It was written without the transport, so that a file could have been meant.
+    pub is_bare: bool,
+}
+
+impl ImageSource for EngineImage {
+    fn open(&self, selector: &FileSelector<'_>) -> Result<OpenedImage, ImageError> {
+        let archive = save(&self.name).map_err(|error| match self.is_bare {
+            true => {
+                ImageError::NoSuchFileOrImage { name: self.name.clone(), source: Box::new(error) }
+            }
+            false => error,
+        })?;
+        Ok(OpenedImage::Blobs { store: BlobStore::pass(archive, selector)?, tag: None })
+    }
+}
+
+/// Reads `NAME`.
 ///
 /// # Errors
-/// As for [`save`], with what to write instead.
-pub fn save_by_name(name: &str) -> Result<Box<dyn Read + Send>, ImageError> {
-    save(name).map_err(|why| {
-        ImageError::new(format!(
-            "there is no such file, and as the name of an image: {why}; write \
-             `docker-daemon:{name}` to ask the engine, or save it with `docker save {name} -o \
-             image.tar` and name `image.tar`"
-        ))
-    })
+/// It is empty, or not UTF-8.
+pub fn parse(rest: &[u8]) -> Result<Box<dyn ImageSource>, ImageError> {
+    let name = std::str::from_utf8(required(rest, "docker-daemon", "an image's name")?)
+        .map_err(|_| ImageError::Reference("an image's name is not UTF-8".to_owned()))?;
+    Ok(Box::new(EngineImage { name: name.to_owned(), is_bare: false }))
+}
+
+/// A name that could be an image's, where no file is.
+pub fn detect(bare: &BarePath<'_>) -> Option<Box<dyn ImageSource>> {
+    let name = bare.path.to_str().filter(|name| bare.is_missing() && is_image_name(name))?;
+    Some(Box::new(EngineImage { name: name.to_owned(), is_bare: true }))
+}
+
+/// Whether an engine could have an image of this name, such as `app`, `app:latest` or
+/// `registry:5000/team/app@sha256:…`; what ends as archives do is meant as a file.
+fn is_image_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    let is_file = [".tar", ".gz", ".tgz", ".zst"].iter().any(|it| text.ends_with(it));
+    text.starts_with(|it: char| it.is_ascii_alphanumeric()) && text.bytes().all(is_part) && !is_file
 }
 
 /// The archive that `docker save NAME` would write (`GET /images/NAME/get`, Docker Engine API
@@ -41,7 +76,7 @@ pub fn save(name: &str) -> Result<Box<dyn Read + Send>, ImageError> {
             Err(error) => refused.push(format!("{}: {error}", socket.display())),
         }
     }
-    Err(ImageError::new(format!(
+    Err(ImageError::Daemon(format!(
         "no container engine answers ({}); start one, or let this user connect to its socket",
         refused.join("; ")
     )))
@@ -51,7 +86,7 @@ pub fn save(name: &str) -> Result<Box<dyn Read + Send>, ImageError> {
 fn sockets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<PathBuf>, ImageError> {
     if let Some(host) = variable("DOCKER_HOST").filter(|host| !host.is_empty()) {
         let Some(path) = host.strip_prefix("unix://") else {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::Unsupported(format!(
                 "DOCKER_HOST={host}: only unix:// sockets are spoken to; pipe `docker save NAME` into `--image -`"
             )));
         };
@@ -104,7 +139,7 @@ fn ask(stream: UnixStream, name: &str) -> Result<Box<dyn Read + Send>, ImageErro
         .and_then(|json| Some(json.get("message")?.as_str()?.to_owned()))
         .unwrap_or(status);
     let hint = if code == "404" { "; `docker images` lists what it has" } else { "" };
-    Err(ImageError::new(format!("the container engine says: {message}{hint}")))
+    Err(ImageError::Daemon(format!("the container engine says: {message}{hint}")))
 }
 
 /// A name in a URL's path. Slashes stay: the engine's route takes the rest of the path.
@@ -134,10 +169,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut bytes = Vec::new();
     reader.by_ref().take(16 << 10).read_until(b'\n', &mut bytes)?;
     if bytes.pop() != Some(b'\n') {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the container engine's answer is no HTTP",
-        ));
+        return Err(protocol_error("the container engine's answer is not HTTP"));
     }
     if bytes.last() == Some(&b'\r') {
         bytes.pop();
@@ -154,8 +186,11 @@ fn headers(reader: &mut impl BufRead) -> io::Result<Vec<String>> {
             header => headers.push(header),
         }
     }
-    let what = "the container engine's answer has a head without an end";
-    Err(io::Error::new(io::ErrorKind::InvalidData, what))
+    Err(protocol_error("the container engine's answer has a head without an end"))
+}
+
+fn protocol_error(text: &str) -> io::Error {
+    ImageError::Daemon(text.to_owned()).into()
 }
 
 /// What an engine sends, for as long as it sends anything to speak of.
@@ -169,7 +204,8 @@ struct PacedStream {
 
 impl Read for PacedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let late = |what: String| Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        let late =
+            |what: String| Err(io::Error::new(io::ErrorKind::TimedOut, ImageError::Daemon(what)));
         let begun = Instant::now();
         let count = match self.stream.read(buffer) {
             Ok(count) => count,
@@ -212,9 +248,8 @@ impl<R: BufRead> Read for HttpChunks<R> {
         if self.left == 0 {
             let size = line(&mut self.reader)?;
             let digits = size.split(';').next().unwrap_or_default().trim();
-            self.left = u64::from_str_radix(digits, 16).map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "a chunk without a size")
-            })?;
+            self.left = u64::from_str_radix(digits, 16)
+                .map_err(|_| protocol_error("the container engine sends a chunk without a size"))?;
             if self.left == 0 {
                 self.ended = true;
                 headers(&mut self.reader)?;
@@ -228,7 +263,7 @@ impl<R: BufRead> Read for HttpChunks<R> {
         }
         self.left -= count as u64;
         if self.left == 0 && !line(&mut self.reader)?.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk without an end"));
+            return Err(protocol_error("the container engine sends a chunk without an end"));
         }
         Ok(count)
     }

@@ -117,7 +117,7 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn too_many() -> ImageError {
-    ImageError::new("there are more names than can be counted")
+    ImageError::LimitExceeded("there are more names than can be counted".to_owned())
 }
 
 impl Arena {

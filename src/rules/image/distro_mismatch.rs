@@ -1,7 +1,7 @@
 use crate::binary::Binary;
 use crate::provenance::record::RecordFacts;
 use crate::provenance::subject_match::SubjectMatch;
-use crate::rootfs::tree::users::OsRelease;
+use crate::rootfs::tree::os_release::OsRelease;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status,
     Symptom, same_release,

@@ -34,7 +34,7 @@ fn check(_: &Binary, record: &RecordFacts) -> Outcome {
         SignatureState::Good { .. } => Outcome::pass("the signature is valid for the given key"),
         SignatureState::Bad { why } => {
             let place = Location::File { path: record.origin.clone(), line: None };
-            Finding::new(place, format!("the record {why}"))
+            Finding::new(place, format!("the record is not accepted: {why}"))
                 .fix("cargo binlint record --key key.pem # where the binary was built")
                 .into()
         }

@@ -23,7 +23,7 @@ pub(super) struct CommandResolver<'a> {
     tree: &'a dyn ElfTree,
     users: UserDatabase,
     /// The engine has not yet executed anything, and some keep the superuser's capabilities until
-    /// then (containerd's defaults; runc 1.1.4 and 1.1.5 look with the user's eyes).
+    /// then (containerd's defaults; runc 1.1.4 and 1.1.5 open it with the user's permissions).
     executed: bool,
     /// Where the next command runs, and what it gets.
     pub(super) context: ProcessContext,
@@ -46,7 +46,7 @@ impl<'a> CommandResolver<'a> {
         CommandResolver { tree, users, executed, context, left, steps: Vec::new(), hides: None }
     }
 
-    /// The tree with the eyes of whoever looks now.
+    /// The tree filtered by the permissions of the process so far.
     fn user_view(&self) -> UserView<'a, dyn ElfTree> {
         let identity =
             if self.executed { self.context.identity.clone() } else { Identity::default() };
@@ -63,7 +63,9 @@ impl<'a> CommandResolver<'a> {
         }
         let path = self.context.variables.get("PATH");
         if !name.contains('/') && path.is_some_and(|it| it.value.is_none()) {
-            return CommandTarget::Unknown("a script sets PATH to what cannot be told".to_owned());
+            return CommandTarget::Unknown(
+                "a script sets PATH to a value that is known only when it runs".to_owned(),
+            );
         }
         let path = match self.find(&by, &name) {
             Ok(path) => path,
@@ -185,7 +187,7 @@ impl<'a> CommandResolver<'a> {
         match wrapper.command(&words, &mut self.context, &self.users) {
             Ok(rest) if !rest.is_empty() => self.run(Requester::Wrapper { name, path }, rest),
             Ok(_) => CommandTarget::Program(path),
-            Err(why) => CommandTarget::Unknown(why),
+            Err(error) => CommandTarget::Unknown(error.to_string()),
         }
     }
 
@@ -279,7 +281,7 @@ impl<'a> CommandResolver<'a> {
     }
 
     /// Whether somebody runs a file without a format as a shell's script: shells do, and what calls
-    /// glibc's `execvp`, but not musl's. `None` where that cannot be told.
+    /// glibc's `execvp`, but not musl's. `None` where that is unknown.
     fn reads_what_is_no_program(&self, by: &Requester) -> Option<bool> {
         let Requester::Wrapper { name, path } = by else { return Some(*by == Requester::Shell) };
         if matches!(name.as_str(), "gosu" | "chpst" | "s6-setuidgid") {

@@ -37,7 +37,7 @@ pub enum ScriptResult {
     Runs(ExecCall),
     /// Nothing at all.
     Nothing,
-    /// Not to be told without running it, and why.
+    /// Unknown without running the script, and why.
     Unknown(String),
 }
 
@@ -242,7 +242,9 @@ impl Shell {
             "cd" => {
                 let to = rest.first().cloned().unwrap_or_else(|| self.value("HOME"));
                 if self.guarded || to.open.is_some() || to.text.starts_with('-') {
-                    return unknown("the script goes to a directory that cannot be told");
+                    return unknown(
+                        "the script changes to a directory that is known only when it runs",
+                    );
                 }
                 self.spend(self.directory.as_ref().map_or(0, String::len))?;
                 self.directory = Some(match self.directory.take() {
@@ -319,7 +321,7 @@ impl Shell {
         });
     }
 
-    /// A command that is started under this name, as far as that can be told.
+    /// A command that is started under this name, as far as that is known.
     fn ran(
         &mut self,
         assignments: &[ExpandedWord],

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::rootfs::tree::users::UserDatabase;
+use crate::rootfs::tree::users::{UserDatabase, UserError};
 use crate::start::command::process_context::ProcessContext;
 use crate::start::command::shell::ShellVariable;
 
@@ -19,6 +19,31 @@ pub(super) struct Wrapper {
     pub(super) error_format: (&'static str, u8, u8),
 }
 
+/// Why the command that a wrapper starts is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WrapperError {
+    /// An option that this program does not know changes what is started.
+    #[error("`{wrapper}` has options that are not known here")]
+    UnknownOptions {
+        /// Its name.
+        wrapper: &'static str,
+    },
+    /// It changes the user, which only the superuser may.
+    #[error("`{wrapper}` changes the user, and only the superuser may do that")]
+    NotSuperuser {
+        /// Its name.
+        wrapper: &'static str,
+    },
+    /// The image does not have the user.
+    #[error("`{wrapper}`: {source}")]
+    User {
+        /// Its name.
+        wrapper: &'static str,
+        /// The reason.
+        source: UserError,
+    },
+}
+
 /// The word that a wrapper takes before its command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Positional {
@@ -29,16 +54,18 @@ enum Positional {
 }
 
 impl Wrapper {
-    /// The command that it starts, or why that cannot be told.
+    /// The command that it starts.
+    ///
+    /// # Errors
+    /// It is not known what the wrapper starts, or the wrapper starts nothing.
     pub(super) fn command(
         &self,
         words: &[String],
         context: &mut ProcessContext,
         users: &UserDatabase,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Vec<String>, WrapperError> {
         if self.name == "env" {
-            let unknown = || format!("`{}` with options that are not known", self.name);
-            return env(words, context).ok_or_else(unknown);
+            return env(words, context).ok_or(WrapperError::UnknownOptions { wrapper: self.name });
         }
         let mut rest = words.get(1..).unwrap_or_default();
         while let Some((word, after)) = rest.split_first() {
@@ -71,12 +98,13 @@ impl Wrapper {
         user: &str,
         context: &mut ProcessContext,
         users: &UserDatabase,
-    ) -> Result<(), String> {
+    ) -> Result<(), WrapperError> {
+        let wrapper = self.name;
         if context.identity.uid != 0 {
-            return Err(format!("`{}` is no use to who is not the superuser", self.name));
+            return Err(WrapperError::NotSuperuser { wrapper });
         }
-        let identity = users.resolve_user(user).map_err(|why| format!("`{}`: {why}", self.name))?;
-        context.identity = identity;
+        context.identity =
+            users.resolve_user(user).map_err(|source| WrapperError::User { wrapper, source })?;
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ impl ExtractedTable {
             Extracted::Elf(Ok(linking)) | Extracted::Program(linking, _) => linking.memory(),
         };
         if all.linking + linking > MAX_LINKING_BYTES {
-            return Err(ImageError::new(format!(
+            return Err(ImageError::LimitExceeded(format!(
                 "what loaders read of its libraries needs more than {MAX_LINKING_BYTES} bytes of memory"
             )));
         }

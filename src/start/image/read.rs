@@ -1,4 +1,4 @@
-//! From a reference to the facts: layers reduced as they pass, or a root that is looked into where it is asked.
+//! From a reference to the facts: layers reduced as they pass, or a root that is read where a path is looked up.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use crate::binary::Binary;
 use crate::rootfs::FileKind;
 use crate::rootfs::MAX_CONTENTS;
-use crate::rootfs::error::ImageError;
 use crate::rootfs::error::LoadError;
 use crate::rootfs::layer::{FileSelector, Member};
-use crate::rootfs::load;
-use crate::rootfs::load::{ImageParts, LoadedImage};
-use crate::rootfs::reference::ImageReference;
+use crate::rootfs::load::{self, ImageParts, LoadedImage};
+use crate::rootfs::reference;
+use crate::rootfs::source::OpenedImage;
+use crate::rootfs::source::blob_store::BlobStore;
 use crate::rootfs::tree::host_directory::{HostRoot, is_own_root};
-use crate::rootfs::tree::users::OsRelease;
+use crate::rootfs::tree::os_release::OsRelease;
 use crate::rootfs::tree::{HostTree, Tree, resolve};
 use crate::start::image::elf_tree::ElfTree;
 use crate::start::image::extract;
@@ -33,15 +33,9 @@ pub fn read(
     query: &ImageQuery,
     seen: OnProgram<'_>,
 ) -> Result<Image, LoadError> {
-    let shown = reference.to_string_lossy().into_owned();
-    let fail = |failure: LoadError| failure.with_reference(reference);
-    let parsed =
-        ImageReference::parse(reference).map_err(|why| fail(ImageError::new(why).into()))?;
-    let mut image = match &parsed {
-        ImageReference::Directory(path) => directory(path, query, seen).map_err(fail)?,
-        _ => layers(&parsed, query, seen).map_err(fail)?,
-    };
-    image.reference = shown;
+    let mut image =
+        read_files(reference, query, seen).map_err(|error| error.with_reference(reference))?;
+    image.reference = reference.to_string_lossy().into_owned();
     image.subject_at.clone_from(&query.at);
     if let Some(at) = &query.at {
         let lies_at =
@@ -66,8 +60,25 @@ fn text(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }
 
-fn directory(path: &Path, query: &ImageQuery, seen: OnProgram<'_>) -> Result<Image, LoadError> {
-    let root = HostRoot::open(path)?;
+fn read_files(
+    reference: &OsStr,
+    query: &ImageQuery,
+    seen: OnProgram<'_>,
+) -> Result<Image, LoadError> {
+    // The copy at the subject's path is wanted for its digest.
+    let find_programs = query.find_programs || query.at.is_some();
+    let extractor = Extractor::new(find_programs, seen);
+    let reduce = |member: &Member<'_>, bytes: &[u8]| extractor.reduce(member, bytes);
+    let selector = FileSelector::new(&extract::select_file, &reduce);
+    match reference::parse(reference)?.open(&selector)? {
+        OpenedImage::Root(root) => Ok(directory(root, query, seen)),
+        OpenedImage::Blobs { store, tag } => {
+            layers(store, tag.as_deref(), query, &extractor, &selector)
+        }
+    }
+}
+
+fn directory(root: HostRoot, query: &ImageQuery, seen: OnProgram<'_>) -> Image {
     let mut image = Image::default();
     if is_own_root(root.path()) {
         image.notes.push(
@@ -85,7 +96,7 @@ fn directory(path: &Path, query: &ImageQuery, seen: OnProgram<'_>) -> Result<Ima
         image.programs = programs(&tree, seen, &mut image.notes);
     }
     image.files = SharedTree::new(tree);
-    Ok(image)
+    image
 }
 
 /// Every Rust executable of a root, in the order of its paths.
@@ -134,21 +145,18 @@ fn program(tree: &HostTree, path: &[u8], seen: OnProgram<'_>) -> Option<Arc<Bina
 }
 
 fn layers(
-    reference: &ImageReference,
+    store: BlobStore,
+    tag: Option<&str>,
     query: &ImageQuery,
-    seen: OnProgram<'_>,
+    extractor: &Extractor<'_>,
+    selector: &FileSelector<'_>,
 ) -> Result<Image, LoadError> {
-    // The copy at the subject's path is wanted for its digest.
-    let find_programs = query.find_programs || query.at.is_some();
-    let reducer = Extractor::new(find_programs, seen);
-    let reduce = |member: &Member<'_>, bytes: &[u8]| reducer.reduce(member, bytes);
-    let interest = FileSelector::new(&extract::select_file, &reduce);
     let mut other_platforms = Vec::new();
     let mut add = |parts| {
-        other_platforms.push(other_platform(parts, &reducer));
+        other_platforms.push(other_platform(parts, extractor));
         Ok(())
     };
-    let loaded = load::load(reference, query.platform.as_ref(), &interest, &mut add)?;
+    let loaded = load::load_blobs(store, tag, query.platform.as_ref(), selector, &mut add)?;
     let LoadedImage { image: parts, statements, mut notes } = loaded;
     if parts.unverified > 0 {
         notes.push(match parts.unverified {
@@ -161,7 +169,7 @@ fn layers(
     let ImageParts { digest, index_platform, config, mut files, .. } = parts;
     let ambiguous = std::mem::take(&mut files.ambiguous);
     let ambiguous_in_all = files.ambiguous_in_all;
-    let (tree, programs) = reducer.finish(files);
+    let (tree, programs) = extractor.finish(files);
     Ok(Image {
         config,
         index_platform,
@@ -177,10 +185,10 @@ fn layers(
     })
 }
 
-fn other_platform(parts: ImageParts, reducer: &Extractor<'_>) -> OtherPlatform {
+fn other_platform(parts: ImageParts, extractor: &Extractor<'_>) -> OtherPlatform {
     let config = parts.config.unwrap_or_default();
     let platform = config.platform.clone();
-    let (tree, programs) = reducer.finish(parts.files);
+    let (tree, programs) = extractor.finish(parts.files);
     let mut image =
         Image { config: Some(config), files: SharedTree::new(tree), ..Image::default() };
     image.derive();

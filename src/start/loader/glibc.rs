@@ -94,7 +94,7 @@ enum SearchResult {
     /// What was met on the way.
     Nowhere(SearchTrace),
     Broken(String, &'static str),
-    /// It cannot be told, and why.
+    /// Unknown, and why.
     Open(String),
 }
 

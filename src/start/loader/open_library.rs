@@ -24,7 +24,7 @@ pub(super) enum OpenResult {
     Unread,
 }
 
-/// Looks at an absolute path with the eyes of a loader.
+/// Opens an absolute path as a loader does.
 pub(super) fn open(tree: &dyn ElfTree, path: &str, loader: &DynamicInfo) -> OpenResult {
     let resolved = match resolve(tree, path.as_bytes()) {
         Ok(resolved) => resolved,

@@ -493,6 +493,27 @@ fn rules_neither_read_nor_wait_nor_print_nor_know_the_clock() {
     );
 }
 
+#[test]
+fn errors_have_types() {
+    let texts = [
+        "fn f() -> Result<u8, String> { g() }",
+        "fn f(g: &dyn Fn() -> std::result::Result<(), &'static str>) {}",
+        "struct S { a: Vec<Option<Result<u8, std::string::String>>> }",
+        "fn f() { let all = g().collect::<Result<Vec<u8>, String>>(); }",
+    ];
+    for part in table::TYPED_ERRORS {
+        red(&format!("src/{part}/thing.rs"), "an error that is a text", &texts);
+        green(
+            &format!("src/{part}/thing.rs"),
+            &[
+                "fn f() -> Result<String, Error> { g() }",
+                "fn f() -> BTreeMap<u8, String> { g() }",
+                "#[cfg(test)] mod tests { fn t() -> Result<u8, String> { g() } }",
+            ],
+        );
+    }
+}
+
 // Sizes, and the lint that knows types.
 
 #[test]

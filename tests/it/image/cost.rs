@@ -11,7 +11,7 @@ use crate::support::digest::Digest;
 use binlint::internals::rootfs::error::LoadError;
 use binlint::internals::rootfs::layer::{FileSelector, Member, Retention};
 use binlint::internals::rootfs::load::{LoadedImage, load, load_stream};
-use binlint::internals::rootfs::reference::ImageReference;
+use binlint::internals::rootfs::reference;
 use binlint::internals::rootfs::spill::Spill;
 use binlint::internals::rootfs::{MAX_CONTENTS, VERIFY_PLAIN};
 use binlint::internals::start::image::extracted::MAX_LINKING_BYTES;
@@ -289,8 +289,8 @@ fn read(reference: &str) -> Result<LoadedImage, String> {
     let spill = Spill::default();
     let keep = |_: &Member<'_>, bytes: &[u8]| spill.put(bytes);
     let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
-    let reference = ImageReference::parse(OsStr::new(reference)).unwrap();
-    load(&reference, None, &interest, &mut |_| Ok(())).map_err(said)
+    let reference = reference::parse(OsStr::new(reference)).unwrap();
+    load(&*reference, None, &interest, &mut |_| Ok(())).map_err(said)
 }
 
 fn read_stream(archive: Vec<u8>) -> Result<LoadedImage, String> {

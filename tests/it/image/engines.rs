@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use binlint::internals::rootfs::MAX_CONTENTS;
 use binlint::internals::rootfs::layer::{FileSelector, Retention};
 use binlint::internals::rootfs::load::load;
-use binlint::internals::rootfs::reference::ImageReference;
+use binlint::internals::rootfs::source::oci_layout::OciLayout;
 
 use crate::support::layers::archive;
 use crate::support::newer_engine::{Engine, Keeps, root, run};
@@ -88,7 +88,7 @@ fn cases() -> Vec<Case> {
         let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
         let layout = layout_of(directory.path(), &layers);
         let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
-        let reference = ImageReference::Layout { path: layout.clone(), tag: None };
+        let reference = OciLayout { path: layout.clone(), tag: None };
         let ours =
             load(&reference, None, &interest, &mut |_| Ok(())).map(|loaded| loaded.image.files);
         Case {

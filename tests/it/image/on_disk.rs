@@ -13,7 +13,8 @@ use binlint::internals::rootfs::error::LoadError;
 use binlint::internals::rootfs::layer::tar::TarReader;
 use binlint::internals::rootfs::layer::{FileSelector, Retention};
 use binlint::internals::rootfs::load::{ImageParts, LoadedImage, load};
-use binlint::internals::rootfs::reference::ImageReference;
+use binlint::internals::rootfs::reference;
+use binlint::internals::rootfs::source::oci_layout::OciLayout;
 
 use crate::support::layers::*;
 
@@ -30,11 +31,10 @@ fn read_beside(
     wish: Option<&str>,
     see: &mut dyn FnMut(ImageParts),
 ) -> Result<LoadedImage, LoadError> {
-    let reference = ImageReference::parse(OsStr::new(reference))
-        .map_err(binlint::internals::rootfs::error::ImageError::new)?;
+    let reference = reference::parse(OsStr::new(reference))?;
     let wish = wish.map(|wish| Platform::parse(wish).unwrap());
     let interest = FileSelector::new(&|_, _| Retention::Look(MAX_CONTENTS), &keep);
-    load(&reference, wish.as_ref(), &interest, &mut |parts| {
+    load(&*reference, wish.as_ref(), &interest, &mut |parts| {
         see(parts);
         Ok(())
     })
@@ -654,7 +654,7 @@ fn paths_beyond_the_budget_are_refused_with_their_layer() {
     let files: Vec<Vec<u8>> =
         (0..5000).map(|number| file(&format!("directory/{number:05}"), b"")).collect();
     let layout = layout_of(directory.path(), &[archive(&[file("a", b"")]), archive(&files)]);
-    let reference = ImageReference::Layout { path: layout, tag: None };
+    let reference = OciLayout { path: layout, tag: None };
     // What waits to be applied takes less than the finished tree, so that each has its own end.
     for (limit, fits) in [(1_000_000, true), (200_000, false), (30_000, false)] {
         let mut interest = FileSelector::new(&|_, _| Retention::Nothing, &keep);

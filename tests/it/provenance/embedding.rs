@@ -8,7 +8,9 @@ use crate::support::slow::{self, Need};
 use binlint::internals::binary::elf::record_section;
 use binlint::internals::digest::sha256_hex;
 use binlint::internals::provenance::statement::ResourceDescriptor;
-use binlint::internals::provenance::subject_match::{Fingerprints, MatchedProgram, SubjectMatch};
+use binlint::internals::provenance::subject_match::{
+    BinaryFingerprints, MatchedProgram, SubjectMatch,
+};
 
 const RECORD: &[u8] = br#"{"_type":"https://in-toto.io/Statement/v1"}"#;
 
@@ -32,7 +34,7 @@ fn text(path: &Path) -> &str {
 /// What a record keeps of a program.
 fn recorded(program: &[u8]) -> Vec<ResourceDescriptor> {
     let mut subject = ResourceDescriptor::named("app", sha256_hex(program));
-    subject.annotations = Fingerprints::of(program).annotations();
+    subject.annotations = BinaryFingerprints::of(program).annotations();
     vec![subject]
 }
 
@@ -214,5 +216,8 @@ fn very_many_sections_and_none_are_carried_or_refused_in_words() {
     // More than the header can count in its own field.
     let more = fs::read(program(66_000)).unwrap();
     assert_eq!(record_section::embed(&more, RECORD), None);
-    assert!(Fingerprints::of(&more).loaded.is_none() || Fingerprints::of(&more).build_id.is_none());
+    assert!(
+        BinaryFingerprints::of(&more).loaded.is_none()
+            || BinaryFingerprints::of(&more).build_id.is_none()
+    );
 }

@@ -260,7 +260,7 @@ fn what_cannot_be_verified_is_said_in_one_line() {
         (&["target/release/shop"][..], "no provenance record"),
         (&["missing"], "missing"),
         (&["src"], "--at"),
-        (&["target/release/shop", "--record", "Cargo.toml"], "Cargo.toml is not"),
+        (&["target/release/shop", "--record", "Cargo.toml"], "Cargo.toml: this is not"),
         (&["target/release/shop", "--record", "missing.json"], "missing.json"),
     ] {
         let verified = shop.verify(words);

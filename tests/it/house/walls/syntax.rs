@@ -20,6 +20,8 @@ pub struct Source {
     /// Methods called without arguments.
     pub methods: Vec<(String, usize)>,
     pub macros: Vec<(String, usize)>,
+    /// Lines with a `Result` whose error is a bare text.
+    pub text_errors: Vec<usize>,
     /// Lints that an attribute lifts.
     pub lifted: Vec<(String, usize)>,
     /// What each module of the file names, by the module's path.
@@ -260,6 +262,20 @@ fn plain(ident: &syn::Ident) -> String {
     text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
 }
 
+/// `Result<_, String>`, `Result<_, &str>`: an error that nobody can match on.
+fn has_text_error(segment: &syn::PathSegment) -> bool {
+    let syn::PathArguments::AngleBracketed(arguments) = &segment.arguments else { return false };
+    let error = match arguments.args.iter().nth(1) {
+        Some(syn::GenericArgument::Type(syn::Type::Reference(inner))) => &*inner.elem,
+        Some(syn::GenericArgument::Type(error)) => error,
+        _ => return false,
+    };
+    let is_text = |path: &syn::Path| {
+        path.segments.last().is_some_and(|it| it.ident == "String" || it.ident == "str")
+    };
+    segment.ident == "Result" && matches!(error, syn::Type::Path(it) if is_text(&it.path))
+}
+
 /// The attributes of an item, of whichever kind.
 fn attributes(item: &Item) -> &[Attribute] {
     match item {
@@ -322,6 +338,9 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
+        if path.segments.last().is_some_and(has_text_error) {
+            self.source.text_errors.push(path.span().start().line);
+        }
         let segments = path.segments.iter().map(|it| plain(&it.ident)).collect();
         self.mention(segments, path.leading_colon.is_some(), path.span().start().line);
         // Generic arguments are paths of their own.
