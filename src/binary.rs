@@ -131,8 +131,19 @@ pub struct Binary {
     pub linking: Option<DynamicInfo>,
     /// The slices of a universal Mach-O, each a binary of its own.
     pub slices: Vec<Binary>,
+    /// The sections that take bytes of the file, the largest first and not all of very many.
+    pub sections: Vec<SectionSize>,
     /// What was damaged or cut off.
     pub notes: Vec<String>,
+}
+
+/// One section of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SectionSize {
+    /// As the section header names it.
+    pub name: String,
+    /// In bytes of the file.
+    pub size: u64,
 }
 
 impl Binary {

@@ -3,6 +3,8 @@
 //! Lowest first: a rule's own level, `[workspace.metadata.binlint]`, `[package.metadata.binlint]`,
 //! `binlint.toml`, then `-A`, `-W` and `-D` in the order they were typed.
 
+use std::collections::BTreeMap;
+
 use crate::rule::{Group, Level, Rule};
 use crate::rules;
 use crate::similar_name::suggest;
@@ -21,6 +23,8 @@ pub struct Config {
     /// Where `rebuild = true` stands, as `binlint.toml:2`. It only reminds of `--rebuild`: whoever
     /// writes a checkout's configuration cannot make a lint run that checkout's build scripts.
     pub wants_rebuild: Option<String>,
+    /// What is expected besides of programs for single targets, by Rust's name of the target.
+    pub expectations_by_target: BTreeMap<String, Expectations>,
     /// Findings that the user accepts.
     pub waivers: Vec<Waiver>,
     /// What would be a warning is denied: `-D warnings`.
@@ -101,6 +105,25 @@ impl Config {
             table::read(source, &mut config)?;
         }
         Ok(config)
+    }
+
+    /// What is expected of a program for this target; `None`: for one that is not known.
+    pub fn expectations_for(&self, triple: Option<&str>) -> Expectations {
+        let targets = || self.expectations_by_target.keys().map(|it| format!("`[expect.{it}]`"));
+        match triple {
+            Some(triple) => match self.expectations_by_target.get(triple) {
+                Some(own) => self.expectations.with(own),
+                None => self.expectations.clone(),
+            },
+            None if self.expectations_by_target.is_empty() => self.expectations.clone(),
+            None => Expectations {
+                unclear: Some(format!(
+                    "the target of the program is not known, so neither is whether {} counts",
+                    targets().collect::<Vec<_>>().join(" or ")
+                )),
+                ..self.expectations.clone()
+            },
+        }
     }
 
     /// Applies one `-A`, `-W` or `-D`, over everything that came before.
@@ -248,6 +271,11 @@ mod tests {
             ("[level]\n", "binlint.toml:1", "`levels`"),
             ("[expect]\nlibc = \"newlib\"", "binlint.toml:2", "musl-static"),
             ("[expect]\ncpu-level = 9", "binlint.toml:2", "1 to 4"),
+            ("[expect]\nmax-glibc = 2.28", "binlint.toml:2", "in quotes"),
+            ("[expect]\nmax-glibc = \"new\"", "binlint.toml:2", "\"2.28\""),
+            ("[expect]\nmax-glib = \"2.28\"", "binlint.toml:2", "`max-glibc`"),
+            ("[expect.a-b-c]\nlibrary = []", "binlint.toml:2", "`libraries`"),
+            ("[expect.linux]\n", "binlint.toml:1", "there is no key `linux`"),
             ("[[waivers]]\nrule = \"relro-not-full\"", "binlint.toml:1", "reason"),
             ("[[waivers]]\nreason = \"x\"", "binlint.toml:1", "rule"),
             (
@@ -261,6 +289,30 @@ mod tests {
             assert_eq!(error.place, place, "{text}: {error}");
             assert!(error.message.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_expected_of_one_target_goes_over_what_is_expected_of_all() {
+        let config = own("[expect]\nmax-glibc = \"2.28\"\nlibraries = [\"libc.so.6\"]\n\
+             [expect.x86_64-unknown-linux-gnu]\nmax-glibc = \"2.17\"\nmax-glibcxx = \"3.4.19\"\n")
+        .unwrap();
+        let version = |triple: Option<&str>, name: &str| {
+            let expectations = config.expectations_for(triple);
+            expectations
+                .maxima
+                .iter()
+                .find(|(it, _)| it == name)
+                .map(|(_, version)| version.clone())
+        };
+        let (own, other) = (Some("x86_64-unknown-linux-gnu"), Some("aarch64-unknown-linux-gnu"));
+        assert_eq!(version(own, "GLIBC").as_deref(), Some("2.17"));
+        assert_eq!(version(own, "GLIBCXX").as_deref(), Some("3.4.19"));
+        assert_eq!(version(other, "GLIBC").as_deref(), Some("2.28"));
+        assert_eq!(version(other, "GLIBCXX"), None);
+        assert!(config.expectations_for(own).libraries.is_some());
+        // Nobody can tell which of them counts for a target that is not known.
+        let unclear = |triple| config.expectations_for(triple).unclear.is_some();
+        assert_eq!([unclear(own), unclear(other), unclear(None)], [false, false, true]);
     }
 
     /// Every old name, wherever a name can stand: a renamed rule breaks nobody's configuration.

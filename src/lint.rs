@@ -16,7 +16,8 @@ pub fn lint(subjects: Vec<(String, Facts)>, config: &Config, today: Date) -> Rep
     let subjects: Vec<SubjectReport> = subjects
         .into_iter()
         .map(|(name, mut facts)| {
-            facts.expectations = config.expectations.clone();
+            let triple = facts.binary.as_ref().and_then(|it| it.triple.value.as_deref());
+            facts.expectations = config.expectations_for(triple);
             let mut results = run_rules(&name, &facts, config, today, &mut used);
             if config.warnings_denied {
                 results.iter_mut().for_each(deny);

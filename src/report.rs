@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod found;
 pub mod github;
 pub mod gitlab;
+pub mod html;
 pub mod inspect;
 pub mod json;
 pub mod junit;

@@ -122,7 +122,9 @@ pub mod linkage {
     pub mod dynamic_openssl_on_musl;
     pub mod dynamic_std;
     pub mod foreign_interpreter;
+    pub mod glibc_above_maximum;
     pub mod glibc_too_new;
+    pub mod library_not_allowed;
     pub mod missing_interpreter;
     pub mod missing_library;
     pub mod mixed_libc;
@@ -287,7 +289,9 @@ pub static ALL: &[&Rule] = &[
     &linkage::dynamic_openssl_on_musl::RULE,
     &linkage::dynamic_std::RULE,
     &linkage::foreign_interpreter::RULE,
+    &linkage::glibc_above_maximum::RULE,
     &linkage::glibc_too_new::RULE,
+    &linkage::library_not_allowed::RULE,
     &linkage::missing_interpreter::RULE,
     &linkage::missing_library::RULE,
     &linkage::mixed_libc::RULE,

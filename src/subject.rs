@@ -74,4 +74,33 @@ pub struct Expectations {
     pub cpu_level: Option<u8>,
     /// Builder identities that a record may name.
     pub builders: Vec<String>,
+    /// The highest version of each set of symbol versions: `("GLIBC", "2.28")`, from `max-glibc`.
+    pub maxima: Vec<(String, String)>,
+    /// The only libraries that may be needed.
+    pub libraries: Option<Vec<String>>,
+    /// Why it is not known what is expected: there is more for single targets, and the subject's
+    /// is not known.
+    pub unclear: Option<String>,
+}
+
+impl Expectations {
+    /// These expectations with those of another laid over them.
+    pub fn with(&self, over: &Expectations) -> Expectations {
+        let or = |over: &Option<String>, under: &Option<String>| over.clone().or(under.clone());
+        let is_set = |name: &str| over.maxima.iter().any(|(over, _)| over == name);
+        let kept = self.maxima.iter().filter(|(name, _)| !is_set(name));
+        Expectations {
+            triple: or(&over.triple, &self.triple),
+            libc: or(&over.libc, &self.libc),
+            allocator: or(&over.allocator, &self.allocator),
+            cpu_level: over.cpu_level.or(self.cpu_level),
+            builders: match over.builders.is_empty() {
+                true => self.builders.clone(),
+                false => over.builders.clone(),
+            },
+            maxima: kept.chain(&over.maxima).cloned().collect(),
+            libraries: over.libraries.clone().or(self.libraries.clone()),
+            unclear: or(&over.unclear, &self.unclear),
+        }
+    }
 }

@@ -265,6 +265,7 @@ impl Binary {
         self.kernel_required = linux.map(|tag| tag.kernel);
         const BUILD_ID: u32 = 3;
         self.build_id = headers.note("GNU", BUILD_ID).map(|note| hex(&note.desc));
+        self.sections = headers.sizes();
         self.notes.extend(headers.damage.iter().cloned());
         self.notes.extend(linking.notes.iter().cloned());
     }

@@ -213,7 +213,7 @@ pub struct LintArgs {
     /// Do not fail on findings that this report in JSON has, too
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     baseline: Option<PathBuf>,
-    /// Format of the report: table, json, sarif, github, gitlab, junit or markdown
+    /// Format of the report: table, json, sarif, github, gitlab, junit, markdown or html
     #[arg(
         long,
         value_name = "FORMAT",

@@ -28,6 +28,8 @@ pub enum ReportFormat {
     Junit,
     /// Markdown, for job summaries
     Markdown,
+    /// A page that needs nothing else
+    Html,
 }
 
 impl ReportFormat {
@@ -45,6 +47,7 @@ impl ReportFormat {
             ReportFormat::Gitlab => report::gitlab::write(report, to),
             ReportFormat::Junit => report::junit::write(report, strict, to),
             ReportFormat::Markdown => report::markdown::write(report, strict, to),
+            ReportFormat::Html => report::html::write(report, strict, to),
         }
     }
 }

@@ -12,11 +12,22 @@ use crate::config::{
 };
 use crate::rule::Level;
 use crate::similar_name::suggest;
+use crate::subject::Expectations;
 use jiff::civil::Date;
 
 const KEYS: &[&str] = &["check", "levels", "expect", "waivers"];
 const CHECK_KEYS: &[&str] = &["rebuild"];
-const EXPECTATIONS: &[&str] = &["triple", "libc", "allocator", "cpu-level", "builders"];
+const EXPECTATIONS: &[&str] = &[
+    "triple",
+    "libc",
+    "allocator",
+    "cpu-level",
+    "builders",
+    "max-glibc",
+    "max-glibcxx",
+    "max-cxxabi",
+    "libraries",
+];
 const WAIVER_KEYS: &[&str] = &["rule", "subject", "reason", "expires"];
 const LIBCS: &[&str] = &["glibc-dynamic", "glibc-static", "musl-dynamic", "musl-static"];
 
@@ -53,7 +64,7 @@ impl TableReader<'_> {
             match key.get_ref().as_ref() {
                 "check" => self.check(self.table(key, value)?, config)?,
                 "levels" => self.levels(self.table(key, value)?, config)?,
-                "expect" => self.expectations(self.table(key, value)?, config)?,
+                "expect" => self.all_expectations(self.table(key, value)?, config)?,
                 "waivers" => {
                     for waiver in self.array(key, value)? {
                         let waiver = self.waiver(waiver)?;
@@ -110,38 +121,88 @@ impl TableReader<'_> {
         Ok(())
     }
 
-    fn expectations(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
-        let expectations = &mut config.expectations;
+    /// `[expect]`, and in it `[expect.TRIPLE]`.
+    fn all_expectations(
+        &self,
+        table: &DeTable<'_>,
+        config: &mut Config,
+    ) -> Result<(), ConfigError> {
         for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "triple" => expectations.triple = Some(self.string(key, value)?),
-                "allocator" => expectations.allocator = Some(self.string(key, value)?),
-                "libc" => {
-                    let libc = self.string(key, value)?;
-                    if !LIBCS.contains(&libc.as_str()) {
-                        let message = format!("`libc` is one of {}", LIBCS.join(", "));
-                        return Err(self.error(value.span(), &message));
-                    }
-                    expectations.libc = Some(libc);
+            match value.get_ref() {
+                // A target has at least three parts, and no key of ours has.
+                DeValue::Table(own) if key.get_ref().matches('-').count() >= 2 => {
+                    let expectations =
+                        config.expectations_by_target.entry(key.get_ref().to_string()).or_default();
+                    own.iter()
+                        .try_for_each(|(key, value)| self.expectation(key, value, expectations))?;
                 }
-                "cpu-level" => {
-                    let level = match value.get_ref() {
-                        DeValue::Integer(number) => {
-                            number.as_str().parse().ok().filter(|it| (1..=4).contains(it))
-                        }
-                        _ => None,
-                    };
-                    let message = "`cpu-level` is an x86-64 level, 1 to 4";
-                    expectations.cpu_level =
-                        Some(level.ok_or_else(|| self.error(value.span(), message))?);
-                }
-                "builders" => {
-                    for builder in self.array(key, value)? {
-                        expectations.builders.push(self.string(key, builder)?);
-                    }
-                }
-                _ => return Err(self.unknown_key(key, EXPECTATIONS)),
+                _ => self.expectation(key, value, &mut config.expectations)?,
             }
+        }
+        Ok(())
+    }
+
+    /// `2.28`, as the symbol versions of glibc and libstdc++ are counted.
+    fn version(
+        &self,
+        key: &SpannedKey<'_>,
+        value: &SpannedValue<'_>,
+    ) -> Result<String, ConfigError> {
+        let text = self.string(key, value)?;
+        let is_version = text.split('.').all(|part| part.parse::<u32>().is_ok());
+        match is_version && text.contains('.') {
+            true => Ok(text),
+            false => {
+                let message = format!("`{}` is a version, as in \"2.28\"", key.get_ref());
+                Err(self.error(value.span(), &message))
+            }
+        }
+    }
+
+    fn expectation(
+        &self,
+        key: &SpannedKey<'_>,
+        value: &SpannedValue<'_>,
+        expectations: &mut Expectations,
+    ) -> Result<(), ConfigError> {
+        match key.get_ref().as_ref() {
+            "triple" => expectations.triple = Some(self.string(key, value)?),
+            "allocator" => expectations.allocator = Some(self.string(key, value)?),
+            "libc" => {
+                let libc = self.string(key, value)?;
+                if !LIBCS.contains(&libc.as_str()) {
+                    let message = format!("`libc` is one of {}", LIBCS.join(", "));
+                    return Err(self.error(value.span(), &message));
+                }
+                expectations.libc = Some(libc);
+            }
+            "cpu-level" => {
+                let level = match value.get_ref() {
+                    DeValue::Integer(number) => {
+                        number.as_str().parse().ok().filter(|it| (1..=4).contains(it))
+                    }
+                    _ => None,
+                };
+                let message = "`cpu-level` is an x86-64 level, 1 to 4";
+                expectations.cpu_level =
+                    Some(level.ok_or_else(|| self.error(value.span(), message))?);
+            }
+            "builders" => {
+                for builder in self.array(key, value)? {
+                    expectations.builders.push(self.string(key, builder)?);
+                }
+            }
+            "max-glibc" | "max-glibcxx" | "max-cxxabi" => {
+                let name = key.get_ref()["max-".len()..].to_ascii_uppercase();
+                let version = self.version(key, value)?;
+                expectations.maxima.retain(|(known, _)| *known != name);
+                expectations.maxima.push((name, version));
+            }
+            "libraries" => {
+                let names = self.array(key, value)?.map(|it| self.string(key, it));
+                expectations.libraries = Some(names.collect::<Result<_, _>>()?);
+            }
+            _ => return Err(self.unknown_key(key, EXPECTATIONS)),
         }
         Ok(())
     }

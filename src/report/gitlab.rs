@@ -1,5 +1,5 @@
-//! GitLab's Code Quality report: a list of issues, as the subset of Code Climate's format that
-//! GitLab documents ("Code quality report format").
+//! GitLab's Code Quality report: a list of issues with the keys that GitLab documents ("Code Quality
+//! report format"); of Code Climate's others it reads none.
 
 use std::io::{self, Write};
 
@@ -11,35 +11,21 @@ use crate::report::{Report, lines};
 use crate::rule::Level;
 
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Issue<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    check_name: &'static str,
     description: String,
-    content: Content,
-    categories: [&'static str; 1],
+    check_name: &'static str,
     fingerprint: &'a str,
-    #[cfg_attr(test, schemars(extend("enum" = ["info", "minor", "major", "critical", "blocker"])))]
     severity: &'static str,
     location: Location<'a>,
 }
 
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Content {
-    body: String,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Location<'a> {
     path: &'a str,
     lines: Lines,
 }
 
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Lines {
     begin: u32,
 }
@@ -56,20 +42,17 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
 
 fn issue<'a>(it: &'a Found<'a>) -> Issue<'a> {
     let message = &it.finding.message;
-    let description = match it.place.is_manifest {
+    let mut description = match it.place.is_manifest {
         true => format!("{}: {message}", it.subject.name),
         false => message.clone(),
     };
-    let mut body = vec![escape::line(it.rule.why).into_owned()];
-    body.extend(it.finding.evidence.iter().map(|it| escape::line(it).into_owned()));
-    let fix = it.finding.fix.iter().flat_map(|it| it.lines());
-    body.extend(fix.map(|line| format!("fix: {}", escape::whole(line))));
+    // Nothing else of an issue is shown.
+    if let Some(fix) = it.finding.fix.as_ref().filter(|fix| fix.lines().count() == 1) {
+        description.push_str(&format!("; fix: {fix}"));
+    }
     Issue {
-        kind: "issue",
-        check_name: it.rule.id,
         description: escape::line(&description).into_owned(),
-        content: Content { body: body.join("\n\n") },
-        categories: ["Bug Risk"],
+        check_name: it.rule.id,
         fingerprint: &it.fingerprint,
         severity: if it.level == Level::Deny { "critical" } else { "minor" },
         location: Location { path: &it.place.path, lines: Lines { begin: it.place.line } },

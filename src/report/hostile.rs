@@ -148,6 +148,35 @@ fn junit_has_one_case_a_finding() {
 }
 
 #[test]
+fn the_page_has_the_same_elements_whatever_the_texts_are() {
+    let shape = |text: &str| {
+        let page = written(|to| html::write(&report(text), false, to));
+        is_printable("html", &page);
+        // Elements that have no end.
+        let page = page.replace("<br>", "").replace("<meta ", "<!meta ");
+        elements(&page)
+    };
+    let plain = shape("plain");
+    assert_eq!(plain.iter().filter(|it| *it == "article").count(), 1);
+    assert_eq!(plain.iter().filter(|it| *it == "script").count(), 1);
+    for text in TEXTS {
+        assert_eq!(shape(text), plain, "{text:?}");
+    }
+}
+
+#[test]
+fn the_page_asks_for_nothing_and_runs_nothing_else() {
+    let page = written(|to| html::write(&report("plain"), false, to));
+    for outside in
+        ["src=", "url(", "@import", "<link", "<iframe", "http://", " style=", " onclick="]
+    {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+}
+
+#[test]
 fn markdown_has_one_heading_a_finding() {
     let shape = |page: &str| -> Vec<String> {
         let mut fence: Option<String> = None;

@@ -22,6 +22,7 @@ mod cargo {
 mod cli {
     mod check;
     mod diff;
+    mod formats;
     mod hostile;
     mod inspect;
     mod recorded;

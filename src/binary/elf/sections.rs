@@ -3,6 +3,7 @@
 use object::ReadRef;
 use object::elf;
 
+use crate::binary::SectionSize;
 use crate::binary::elf::reader::ElfBytes;
 use crate::binary::elf::{DynamicInfo, PT_NOTE};
 use crate::binary::encoding::Encoding;
@@ -70,6 +71,18 @@ impl SectionFacts {
     /// The section of this name, where it holds bytes of the file.
     pub fn section(&self, name: &str) -> Option<&NamedSection> {
         self.sections.iter().find(|s| s.name == name && s.kind != elf::SHT_NOBITS.0 && s.size > 0)
+    }
+
+    /// What takes bytes of the file, the largest first.
+    pub fn sizes(&self) -> Vec<SectionSize> {
+        const MOST: usize = 64;
+        let in_file = |it: &&NamedSection| it.kind != elf::SHT_NOBITS.0 && it.size > 0;
+        let sizes = self.sections.iter().filter(in_file);
+        let mut sizes: Vec<_> =
+            sizes.map(|it| SectionSize { name: it.name.clone(), size: it.size }).collect();
+        sizes.sort_by_key(|it| std::cmp::Reverse(it.size));
+        sizes.truncate(MOST);
+        sizes
     }
 
     /// The first note of this owner and type.
