@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::digest::Digest;
 use crate::support::docker::{success, text};
 use crate::support::layers;
 use crate::support::place::{clean, manifest};
@@ -270,8 +271,7 @@ impl Workspace {
             .push(layers::program(&format!("usr/local/bin/{name}"), &fs::read(&program).unwrap()));
         entries.push(layers::file("etc/passwd", b"app:x:1000:1000::/:/bin/false\n"));
         let layer = layers::archive(&entries);
-        let digest =
-            binlint::internals::rootfs::document::digest::Digest::sha256(&layer).to_string();
+        let digest = Digest::sha256(&layer).to_string();
         let config = format!(
             r#"{{"architecture":"{}","os":"linux","config":{{"User":"app","Entrypoint":["/usr/local/bin/{name}"]}},"rootfs":{{"type":"layers","diff_ids":["{digest}"]}}}}"#,
             if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" },
