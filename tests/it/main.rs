@@ -49,6 +49,7 @@ mod freshness {
 
 mod house {
     mod contributing;
+    mod facade;
     mod tidy;
     mod walls;
 }
