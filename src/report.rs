@@ -74,8 +74,8 @@ pub struct SubjectReport {
 ///
 /// ```no_run
 /// let report = binlint::Linter::new().lint()?;
-/// for checked in report.subjects.iter().flat_map(|subject| &subject.checked) {
-///     println!("{}: {}", checked.rule.id, checked.outcome.name());
+/// for result in report.subjects.iter().flat_map(|subject| &subject.results) {
+///     println!("{}: {}", result.rule.id, result.outcome.name());
 /// }
 /// # Ok::<(), binlint::Error>(())
 /// ```
@@ -96,8 +96,8 @@ pub struct RuleResult {
 ///
 /// ```no_run
 /// for subject in &binlint::Linter::new().lint()?.subjects {
-///     for waived in subject.checked.iter().filter_map(|checked| checked.waived.as_ref()) {
-///         println!("{}: {}", waived.place, waived.reason);
+///     for waiver in subject.results.iter().filter_map(|result| result.waiver.as_ref()) {
+///         println!("{}: {}", waiver.place, waiver.reason);
 ///     }
 /// }
 /// # Ok::<(), binlint::Error>(())

@@ -457,3 +457,50 @@ impl<'data, R: ReadRef<'data>> ReadRef<'data> for CachedPart<R> {
         self.data.read_bytes_at_until(start..start + size, delimiter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Cursor, Read};
+
+    use super::*;
+
+    /// These tests' own program, as far as its headers and first tables go: they are at its start.
+    fn head() -> Vec<u8> {
+        let program = File::open(std::env::current_exe().unwrap()).unwrap();
+        let mut head = Vec::new();
+        program.take(64 << 10).read_to_end(&mut head).unwrap();
+        head
+    }
+
+    fn both_readers_agree(bytes: &[u8]) {
+        let quick = Binary::quick("x", Cursor::new(bytes));
+        let full = Binary::full("x", bytes, false);
+        assert_eq!(quick.is_ok(), full.is_ok());
+        if let (Ok(quick), Ok(full)) = (quick, full) {
+            assert_eq!(quick.format, full.format);
+            assert_eq!(quick.kind, full.kind);
+            assert_eq!(quick.needed, full.needed);
+            assert!(quick.crates.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_quick_reader_agrees_with_the_full_one_on_damaged_files() {
+        let mut bytes = head();
+        both_readers_agree(&bytes);
+        for end in (0..bytes.len()).step_by(4093).chain(0..256) {
+            both_readers_agree(&bytes[..end]);
+        }
+        for at in (0..1024).step_by(7) {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let before = std::mem::replace(&mut bytes[at], value);
+                both_readers_agree(&bytes);
+                bytes[at] = before;
+            }
+        }
+        for bytes in [&b""[..], b"!<arch>\nx.o/", b"#!/bin/sh\n", b"\x7f"] {
+            both_readers_agree(bytes);
+        }
+    }
+}

@@ -50,6 +50,7 @@ mod freshness {
 
 mod house {
     mod contributing;
+    mod facade;
     mod tidy;
     mod walls;
 }

@@ -5,16 +5,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 
-use binlint::internals::binary::Binary;
-use binlint::internals::binary::{
-    CrateSource, DebugInfo, Linkage, MainVerdict, PanicStrategy, Relro, SymbolTableState,
-};
-use binlint::internals::report::labels;
+use binlint::{Level, Linter};
+use serde_json::Value;
 
 mod tally;
 
 use crate::support::corpus::{Extent, Row};
-use crate::support::{corpus, slow};
+use crate::support::{corpus, facts, slow};
 use tally::{Explained, Tally};
 
 /// Of these facts, nothing may be wrong, and nothing null, but for what is explained.
@@ -139,12 +136,12 @@ fn facts_of_programs_that_others_built() {
     for row in rows.iter().filter(|row| extent == Extent::Full || row["tier"] == "core") {
         // What is gone was reported by the fetch.
         let Ok(bytes) = std::fs::read(programs.join(&row["id"])) else { continue };
-        match Binary::full(row["id"].as_str(), &bytes, false) {
+        match facts::try_of(&row["id"], &bytes) {
             Ok(binary) => {
                 compare(row, &binary, &mut tally);
                 compare_crates(row, &binary, &mut tally, &mut recall);
             }
-            Err(why) => tally.add("answered", &row["id"], Some(&why.to_string()), "yes"),
+            Err(why) => tally.add("answered", &row["id"], Some(&why), "yes"),
         }
     }
     let (answered, _) = tally.share("answered");
@@ -178,8 +175,7 @@ fn facts_of_placeholders() {
             .find(|path| path.is_file())
             .unwrap_or_else(|| panic!("{} is in the archive", row["file"]));
         let bytes = std::fs::read(path).expect("it can be read");
-        let binary = Binary::full(row["file"].as_str(), &bytes, false).expect("it is a program");
-        compare_placeholder(&row, &binary, &mut tally);
+        compare_placeholder(&row, &facts::of(&row["file"], &bytes), &mut tally);
     }
     let mut section = String::from("## 229 small programs with known sources\n\n");
     tally.page(&mut section);
@@ -198,35 +194,24 @@ fn facts_of_placeholders() {
     assert!(found * 100 >= of * 99, "{found} of {of} placeholders");
 }
 
-fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
+fn compare_placeholder(row: &Row, binary: &Value, tally: &mut Tally) {
     let id = row["file"].as_str();
-    tally.add("Rust", id, binary.rust.value.map(|rust| if rust { "yes" } else { "no" }), "yes");
-    tally.add("triple", id, binary.triple.value.as_deref(), &row["triple"]);
-    let libc = binary.libc.name.value.map(|name| {
-        let linkage =
-            if binary.libc.linkage == Some(Linkage::Static) { "static" } else { "dynamic" };
-        format!("{}, {linkage}", labels::libc(name))
-    });
+    tally.add("Rust", id, yes_or_no(&binary["rust"]), "yes");
+    tally.add("triple", id, binary["triple"].as_str(), &row["triple"]);
+    let libc = &binary["libc"];
+    let libc = libc["name"].as_str().zip(libc["linkage"].as_str());
+    let libc = libc.map(|(name, linkage)| format!("{name}, {linkage}"));
     let linkage = if row["link"].contains("static") { "static" } else { "dynamic" };
     let known = if row["triple"].contains("musl") { "musl" } else { "glibc" };
     tally.add("libc", id, libc.as_deref(), &format!("{known}, {linkage}"));
-    let said = binary
-        .symbols
-        .map(|it| if it == SymbolTableState::Stripped { "stripped" } else { "present" });
-    tally.add("symbols", id, said, "stripped");
+    tally.add("symbols", id, binary["symbols"].as_str(), "stripped");
     let known = match row["rustc"].strip_prefix("nightly ") {
         Some(version) => format!("{version}-nightly"),
         None => row["rustc"].clone(),
     };
-    tally.add("rustc version", id, binary.rustc.version.as_deref(), &known);
-    let said = binary.panic.value.map(PanicStrategy::name);
-    tally.add("panic strategy", id, said, &row["panic"]);
-    let said = binary.main.value.map(|verdict| match verdict {
-        MainVerdict::Real => "real",
-        MainVerdict::Empty => "empty",
-        MainVerdict::HelloWorld => "hello-world",
-        MainVerdict::PlaceholderText => "placeholder-text",
-    });
+    tally.add("rustc version", id, binary["rustc"]["version"].as_str(), &known);
+    tally.add("panic strategy", id, binary["panic"].as_str(), &row["panic"]);
+    let said = binary["main"]["verdict"].as_str();
     match row["main"].as_str() {
         // A null accuses nobody.
         "real" => tally.add(
@@ -239,6 +224,10 @@ fn compare_placeholder(row: &Row, binary: &Binary, tally: &mut Tally) {
         "real-or-empty" => {}
         truth => tally.add("placeholder main", id, said, truth),
     }
+}
+
+fn yes_or_no(fact: &Value) -> Option<&'static str> {
+    fact.as_bool().map(|fact| if fact { "yes" } else { "no" })
 }
 
 /// How much of what is known to be inside is found.
@@ -259,7 +248,7 @@ impl Recall {
 }
 
 /// Crates by path must be on the list; crates by cargo-auditable's record must be the list.
-fn compare_crates(row: &Row, binary: &Binary, tally: &mut Tally, recall: &mut Recall) {
+fn compare_crates(row: &Row, binary: &Value, tally: &mut Tally, recall: &mut Recall) {
     let id = row["id"].as_str();
     let Some(file) = row["crates_file"].rsplit('/').next().filter(|file| !file.is_empty()) else {
         return;
@@ -271,24 +260,20 @@ fn compare_crates(row: &Row, binary: &Binary, tally: &mut Tally, recall: &mut Re
     let plain = |name: &str, version: &str| {
         format!("{}@{}", name.replace('_', "-"), version.split('+').next().unwrap_or_default())
     };
-    let listed: BTreeSet<String> = list["crates"]
-        .as_array()
-        .expect("a list of crates")
-        .iter()
-        .map(|it| {
-            plain(
-                it["name"].as_str().unwrap_or_default(),
-                it["version"].as_str().unwrap_or_default(),
-            )
-        })
-        .collect();
-    let binaries: Vec<&Binary> =
-        if binary.slices.is_empty() { vec![binary] } else { binary.slices.iter().collect() };
-    let of = |source: CrateSource| -> BTreeSet<String> {
-        let crates = binaries.iter().flat_map(|it| &it.crates);
-        crates.filter(|it| it.from == source).map(|it| plain(&it.name, &it.version)).collect()
+    let named = |it: &Value| {
+        plain(it["name"].as_str().unwrap_or_default(), it["version"].as_str().unwrap_or_default())
     };
-    let by_path = of(CrateSource::PanicPath);
+    let crates = list["crates"].as_array().expect("a list of crates");
+    let listed: BTreeSet<String> = crates.iter().map(named).collect();
+    let binaries: Vec<&Value> = match binary["slices"].as_array() {
+        Some(slices) if !slices.is_empty() => slices.iter().collect(),
+        _ => vec![binary],
+    };
+    let of = |source: &str| -> BTreeSet<String> {
+        let crates = binaries.iter().filter_map(|it| it["crates"].as_array()).flatten();
+        crates.filter(|it| it["from"] == source).map(named).collect()
+    };
+    let by_path = of("panic-path");
     for found in &by_path {
         let said = if listed.contains(found) { "inside".to_string() } else { found.clone() };
         tally.add("crates by path: inside", id, Some(&said), "inside");
@@ -302,7 +287,7 @@ fn compare_crates(row: &Row, binary: &Binary, tally: &mut Tally, recall: &mut Re
     counts.0 += by_path.intersection(&listed).count();
     counts.1 += listed.len();
     if file.ends_with(".auditable.json") {
-        let all: BTreeSet<String> = of(CrateSource::DepV0).union(&by_path).cloned().collect();
+        let all: BTreeSet<String> = of("dep-v0").union(&by_path).cloned().collect();
         let missing = listed.difference(&all).count() + all.difference(&listed).count();
         tally.add("crates by record: all", id, Some(&format!("{missing} differ")), "0 differ");
     }
@@ -341,145 +326,93 @@ anything; wrong is what must not be. More programs are kept apart and never deve
 
 ";
 
-fn compare(row: &Row, whole: &Binary, tally: &mut Tally) {
+fn compare(row: &Row, whole: &Value, tally: &mut Tally) {
     let id = row["id"].as_str();
     let truth = |column: &str| row[column].as_str();
     tally.add("answered", id, Some("yes"), "yes");
-    let triples: Option<String> = match whole.slices.as_slice() {
-        [] => whole.triple.value.clone(),
-        slices => slices
-            .iter()
-            .map(|slice| slice.triple.value.clone())
-            .collect::<Option<Vec<String>>>()
-            .map(|triples| triples.join("+")),
-    };
+    let slices = whole["slices"].as_array().map_or(&[][..], Vec::as_slice);
+    let parts = if slices.is_empty() { std::slice::from_ref(whole) } else { slices };
+    let triples: Option<Vec<&str>> = parts.iter().map(|part| part["triple"].as_str()).collect();
+    let triples = triples.map(|triples| triples.join("+"));
     tally.add("triple", id, triples.as_deref(), truth("triple"));
-    let binary = whole.slices.first().unwrap_or(whole);
+    let binary = &parts[0];
 
     let (name, linkage) = libc_truth(truth("libc"));
+    let libc = &binary["libc"];
     if let Some(name) = name {
-        tally.add("libc name", id, binary.libc.name.value.map(labels::libc), name);
+        tally.add("libc name", id, libc["name"].as_str(), name);
     }
     if let Some(linkage) = linkage {
-        let said = binary.libc.linkage.map(|linkage| match linkage {
-            Linkage::Dynamic => "dynamic",
-            Linkage::Static => "static",
-        });
-        tally.add("libc linkage", id, said, linkage);
+        tally.add("libc linkage", id, libc["linkage"].as_str(), linkage);
     }
+    let or_none = |version: &str| libc[version].as_str().unwrap_or("none").to_owned();
+    let required = or_none("version_required");
     if truth("libc") == "glibc-dynamic" {
-        let or_none =
-            |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_string());
-        for (fact, said, column) in [
-            ("required glibc", &binary.libc.version_required, "glibc_strict"),
-            ("named glibc", &binary.libc.version_named, "glibc_named"),
-        ] {
-            tally.add(fact, id, Some(&or_none(said)), truth(column));
-        }
+        tally.add("required glibc", id, Some(&required), truth("glibc_strict"));
+        tally.add("named glibc", id, Some(&or_none("version_named")), truth("glibc_named"));
     } else {
-        let said = binary.libc.version_required.as_deref().unwrap_or("none");
-        tally.add("required glibc", id, Some(said), "none");
+        tally.add("required glibc", id, Some(&required), "none");
     }
     if !truth("stripped").is_empty() {
-        let said = binary.symbols.map(|symbols| match symbols {
-            SymbolTableState::Present => "present",
-            SymbolTableState::Stripped => "stripped",
-        });
         let known = if truth("stripped") == "yes" { "stripped" } else { "present" };
-        tally.add("symbols", id, said, known);
+        tally.add("symbols", id, binary["symbols"].as_str(), known);
     }
     if !truth("debug").is_empty() {
-        let said = binary.debug_info.map(|debug| match debug {
-            DebugInfo::None => "none",
-            DebugInfo::Present => "present",
-            DebugInfo::Separate => "separate",
-        });
         let known = match (truth("debug"), truth("debuglink")) {
             ("dwarf", _) => "present",
             ("pdb-path-only", _) | (_, "True") => "separate",
             _ => "none",
         };
-        tally.add("debug info", id, said, known);
+        tally.add("debug info", id, binary["debug_info"].as_str(), known);
     }
     if truth("format") == "elf" {
-        let word = |said: Option<bool>| said.map(|said| if said { "yes" } else { "no" });
         let yes = |known: bool| if known { "yes" } else { "no" };
-        tally.add(
-            "position independent",
-            id,
-            word(binary.position_independent),
-            yes(truth("elf_type") == "DYN"),
-        );
-        tally.add(
-            "static-pie",
-            id,
-            word(binary.static_pie),
-            yes(truth("libc") == "musl-static-pie"),
-        );
+        let is_dyn = yes(truth("elf_type") == "DYN");
+        tally.add("position independent", id, yes_or_no(&binary["position_independent"]), is_dyn);
+        let static_pie = yes(truth("libc") == "musl-static-pie");
+        tally.add("static-pie", id, yes_or_no(&binary["static_pie"]), static_pie);
         tally.add(
             "interpreter",
             id,
-            Some(binary.interpreter.as_deref().unwrap_or("none")),
+            Some(binary["interpreter"].as_str().unwrap_or("none")),
             or(truth("interp"), "none"),
         );
-        let relro = binary.hardening.relro.map(|relro| relro != Relro::None);
-        tally.add("RELRO", id, word(relro), yes(truth("relro") == "True"));
-        let bind_now = binary.hardening.bind_now.or(Some(false));
-        tally.add("BIND_NOW", id, word(bind_now), yes(truth("bind_now") == "True"));
+        let hardening = &binary["hardening"];
+        let relro = hardening["relro"].as_str().map(|relro| yes(relro != "none"));
+        tally.add("RELRO", id, relro, yes(truth("relro") == "True"));
+        let bind_now = yes_or_no(&hardening["bind_now"]).or(Some("no"));
+        tally.add("BIND_NOW", id, bind_now, yes(truth("bind_now") == "True"));
     }
     let kind = match truth("kind") {
         "exe" => "executable",
         _ => "shared-library",
     };
-    tally.add(
-        "kind",
-        id,
-        Some(
-            &format!("{:?}", binary.kind).to_lowercase().replace("sharedlibrary", "shared-library"),
-        ),
-        kind,
-    );
+    tally.add("kind", id, binary["kind"].as_str(), kind);
     let rust = matches!(truth("language"), "rust" | "mixed");
-    tally.add(
-        "Rust",
-        id,
-        binary.rust.value.map(|rust| if rust { "yes" } else { "no" }),
-        if rust { "yes" } else { "no" },
-    );
+    tally.add("Rust", id, yes_or_no(&binary["rust"]), if rust { "yes" } else { "no" });
     if matches!(truth("panic_confidence"), "certain" | "high") {
-        let said = binary.panic.value.map(PanicStrategy::name);
-        tally.add("panic strategy", id, said, truth("panic"));
+        tally.add("panic strategy", id, binary["panic"].as_str(), truth("panic"));
     }
+    let version = binary["rustc"]["version"].as_str();
     if !truth("rustc").is_empty() {
         let known = truth("rustc").split(' ').next().unwrap_or_default();
-        tally.add("rustc version", id, binary.rustc.version.as_deref(), known);
+        tally.add("rustc version", id, version, known);
     } else if !rust {
-        tally.add(
-            "rustc version",
-            id,
-            Some(binary.rustc.version.as_deref().unwrap_or("none")),
-            "none",
-        );
+        tally.add("rustc version", id, Some(version.unwrap_or("none")), "none");
     }
     let judged = truth("triple").starts_with("x86_64") || truth("triple").starts_with("aarch64");
     // In mixed programs main is C's or C++'s own.
     let whole = truth("language") == "rust" && truth("kind") == "exe";
+    let verdict = binary["main"]["verdict"].as_str();
     if whole && truth("format") == "elf" && judged {
-        let said = binary.main.value.map(|verdict| match verdict {
-            MainVerdict::Real => "real",
-            MainVerdict::Empty | MainVerdict::HelloWorld | MainVerdict::PlaceholderText => {
-                "a placeholder"
-            }
-        });
+        let said = verdict.map(|it| if it == "real" { "real" } else { "a placeholder" });
         tally.add("main (x86_64 and aarch64 ELF)", id, said, "real");
     } else if rust {
-        let said =
-            if binary.main.value.is_none_or(|it| it == MainVerdict::Real) { "no" } else { "yes" };
+        let said = if verdict.is_none_or(|it| it == "real") { "no" } else { "yes" };
         tally.add("main called a placeholder (others)", id, Some(said), "no");
     }
     if !truth("allocator_seen").is_empty() {
-        let said = binary.allocator.value.as_deref();
-        tally.add("allocator", id, said, truth("allocator_seen"));
+        tally.add("allocator", id, binary["allocator"].as_str(), truth("allocator_seen"));
     }
 }
 
@@ -514,16 +447,15 @@ fn libc_truth(column: &str) -> (Option<&'static str>, Option<&'static str>) {
 fn rules_bite_and_spare_real_programs() {
     let Some(folder) = corpus::programs(corpus::extent()) else { return };
     for id in ["musl-allocator"] {
-        let rule =
-            binlint::internals::rules::ALL.iter().find(|rule| rule.id == id).expect("a rule");
         let mut answers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for entry in std::fs::read_dir(&folder).expect("the corpus is there").flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let bytes = std::fs::read(entry.path()).expect("a program");
-            let Ok(binary) = Binary::full(&name, &bytes, false) else { continue };
-            let facts =
-                binlint::internals::subject::Facts { binary: Some(binary), ..Default::default() };
-            answers.entry(rule.check.run(&facts).name()).or_default().push(name);
+            let linter = Linter::new().binary(entry.path()).level(Level::Warn, id);
+            let Ok(report) = linter.lint() else { continue };
+            let results = report.subjects.iter().flat_map(|subject| &subject.results);
+            for result in results.filter(|result| result.rule.id == id) {
+                answers.entry(result.outcome.name()).or_default().push(name.clone());
+            }
         }
         assert!(answers.contains_key("fail"), "{id} bites none of {answers:#?}");
         assert!(answers.contains_key("not-applicable"), "{id} spares none of {answers:#?}");

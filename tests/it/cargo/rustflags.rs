@@ -1,19 +1,18 @@
 //! The flags in effect against those that rustc really gets: `cargo build -v` prints them.
 
-use crate::support::cargo::{cargo, query, write};
-use binlint::internals::cargo::build::Build;
-use binlint::internals::cargo::target_dir::outputs::find_outputs;
-use binlint::internals::cargo::workspace::rustflags::RustFlag;
-use binlint::internals::cargo::workspace::{Query, workspace};
+use std::process::Command;
+
+use crate::support::cargo::{Project, cargo, project, write};
+use serde_json::Value;
 
 /// Configuration in the workspace and above it, then variables.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
-/// The words that rustc got for the binary and that no profile brings.
-fn by_cargo(query: &Query, words: &[&str]) -> Vec<String> {
+/// The flags that rustc got for the binary and that no profile brings.
+fn by_cargo(project: &Project, arguments: &[&str]) -> Vec<String> {
     let mut all = vec!["build", "--offline", "-v"];
-    all.extend(words);
-    let output = cargo(query, &all).output().unwrap();
+    all.extend(arguments);
+    let output = cargo(project, &all).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}");
     let line = text.lines().find(|line| line.contains("--crate-name app ")).unwrap_or_default();
@@ -24,16 +23,27 @@ fn by_cargo(query: &Query, words: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn by_us(query: &Query) -> Vec<RustFlag> {
-    let workspace = workspace(query).unwrap();
-    let outputs = find_outputs(&workspace, query).unwrap();
-    Build::new(&workspace, &outputs, &outputs.built[0]).rustflags
+/// Those that the configuration comes to, as a record of the build has them. What cargo kept of the
+/// flags that it used is taken away, or the record would have that.
+fn by_us(project: &Project) -> Vec<String> {
+    let target = project.cwd.join("target");
+    let target = project.targets.first().map_or(target.clone(), |triple| target.join(triple));
+    std::fs::remove_dir_all(target.join("debug/.fingerprint")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    command.current_dir(&project.cwd).env_clear().envs(&project.env).arg("record");
+    command.args(project.targets.iter().flat_map(|triple| ["--target", triple]));
+    let output = command.args(["--output", "record.json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let record = std::fs::read(project.cwd.join("record.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    let flags = &record["predicate"]["buildDefinition"]["externalParameters"]["rustflags"];
+    flags.as_array().unwrap().iter().map(|flag| flag.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn the_flags_are_those_that_rustc_gets() {
     let host = {
-        let words = std::process::Command::new("rustc").arg("-vV").output().unwrap().stdout;
+        let words = Command::new("rustc").arg("-vV").output().unwrap().stdout;
         let words = String::from_utf8(words).unwrap();
         words.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
     };
@@ -74,17 +84,17 @@ fn the_flags_are_those_that_rustc_gets() {
             write(&root.join("src/main.rs"), "fn main() {}\n");
             write(&root.join(".cargo/config.toml"), config);
             write(&directory.path().join(".cargo/config.toml"), above);
-            let mut query = query(&root, &directory.path().join("home"));
-            query.env.extend(env.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+            let mut project = project(&root, &directory.path().join("home"));
+            project.env.extend(env.iter().map(|(name, value)| ((*name).into(), (*value).into())));
             let mut words = Vec::new();
             if let Some(triple) = triple {
-                query.targets = vec![triple.to_owned()];
+                project.targets = vec![triple.to_owned()];
                 words = vec!["--target", triple];
             }
-            let cargos = by_cargo(&query, &words);
-            let ours: Vec<String> = by_us(&query)
+            let cargos = by_cargo(&project, &words);
+            let ours: Vec<String> = by_us(&project)
                 .into_iter()
-                .map(|flag| flag.word.trim_start_matches("--cfg=").to_owned())
+                .map(|flag| flag.trim_start_matches("--cfg=").to_owned())
                 .collect();
             assert_eq!(ours, cargos, "{config} {above} {env:?} {triple:?}");
         }

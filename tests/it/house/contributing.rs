@@ -97,8 +97,17 @@ fn insert(path: &Path, lines: &[String]) {
 fn copy_of_the_sources() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let copy = home.path();
-    let parts =
-        ["Cargo.toml", "Cargo.lock", "rustfmt.toml", "src", "tests/it/house", "docs", "benches"];
+    let parts = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rustfmt.toml",
+        "src",
+        "tests/it/house",
+        "docs",
+        "benches",
+        // Unit tests include these samples.
+        "testdata/provenance",
+    ];
     for part in parts {
         copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join(part), &copy.join(part));
     }

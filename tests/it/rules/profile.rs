@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::cargo::{build, query, write};
+use crate::support::cargo::{Project, build, project, write};
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::Binary;
 use binlint::internals::binary::PanicStrategy;
@@ -76,17 +76,23 @@ fn sections(path: &Path) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+fn query(project: &Project) -> Query {
+    let Project { cwd, env, profile, .. } = project.clone();
+    Query { cwd, env, profile, ..Query::default() }
+}
+
 /// Builds the program with settings from the environment, `RUSTFLAGS` among them.
-fn program(query: &Query, profile: &str, settings: &[(&str, &str)]) -> Program {
-    let mut query = Query { profile: Some(profile.to_owned()), ..query.clone() };
+fn program(project: &Project, profile: &str, settings: &[(&str, &str)]) -> Program {
+    let mut project = Project { profile: Some(profile.to_owned()), ..project.clone() };
     for (key, value) in settings {
         let name = match *key {
             "RUSTFLAGS" => "RUSTFLAGS".to_owned(),
             key => format!("CARGO_PROFILE_{}_{key}", profile.to_uppercase()),
         };
-        query.env.insert(name, (*value).to_owned());
+        project.env.insert(name, (*value).to_owned());
     }
-    let made = build(&query, &["--profile", profile]);
+    let made = build(&project, &["--profile", profile]);
+    let query = query(&project);
     let workspace = workspace(&query).unwrap();
     let outputs = find_outputs(&workspace, &query).unwrap();
     assert_eq!(made, [outputs.built[0].path.clone()]);
@@ -104,7 +110,7 @@ fn program(query: &Query, profile: &str, settings: &[(&str, &str)]) -> Program {
     }
 }
 
-fn programs(query: &Query) -> Vec<Program> {
+fn programs(project: &Project) -> Vec<Program> {
     let mut programs = Vec::new();
     // Every strategy with every stripping; the other settings go round.
     let few = slow::is_left_out(Need::Time);
@@ -122,14 +128,14 @@ fn programs(query: &Query) -> Vec<Program> {
                 settings.extend(strip.map(|it| ("STRIP", it)));
                 settings.extend(debug.map(|it| ("DEBUG", it)));
                 if !few || turn % 3 == 0 {
-                    programs.push(program(query, "release", &settings));
+                    programs.push(program(project, "release", &settings));
                 }
                 turn += 1;
             }
         }
     }
     for (panic, strip) in [("unwind", "none"), ("abort", "debuginfo"), ("abort", "symbols")] {
-        programs.push(program(query, "dev", &[("PANIC", panic), ("STRIP", strip)]));
+        programs.push(program(project, "dev", &[("PANIC", panic), ("STRIP", strip)]));
     }
     for flags in [
         "-C panic=abort",
@@ -139,11 +145,11 @@ fn programs(query: &Query) -> Vec<Program> {
         "-C opt-level=0",
         "-C link-arg=-s",
     ] {
-        programs.push(program(query, "release", &[("RUSTFLAGS", flags)]));
+        programs.push(program(project, "release", &[("RUSTFLAGS", flags)]));
     }
-    programs.push(program(query, "release", &[("DEBUG_ASSERTIONS", "true")]));
-    programs.push(program(query, "release", &[("OVERFLOW_CHECKS", "true")]));
-    programs.push(program(query, "release", &[("DEBUG", "1"), ("SPLIT_DEBUGINFO", "packed")]));
+    programs.push(program(project, "release", &[("DEBUG_ASSERTIONS", "true")]));
+    programs.push(program(project, "release", &[("OVERFLOW_CHECKS", "true")]));
+    programs.push(program(project, "release", &[("DEBUG", "1"), ("SPLIT_DEBUGINFO", "packed")]));
     programs
 }
 
@@ -159,7 +165,7 @@ fn verdicts_agree_with_readelf_and_the_settings() {
         "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
     );
     write(&root.join("src/main.rs"), MAIN);
-    let programs = programs(&query(&root, &directory.path().join("home")));
+    let programs = programs(&project(&root, &directory.path().join("home")));
 
     let mut wrong = Vec::new();
     let mut counts = [0; 4];
@@ -263,8 +269,9 @@ fn a_finding_names_the_line_that_decides() {
         "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
     );
     write(&root.join("src/main.rs"), "fn main() {}\n");
-    let query = query(&root, &directory.path().join("home"));
-    build(&query, &["--release"]);
+    let project = project(&root, &directory.path().join("home"));
+    build(&project, &["--release"]);
+    let query = query(&project);
     // The setting comes after the build, as it does when somebody forgets to build again.
     write(&root.join(".cargo/config.toml"), "[profile.release]\nstrip = true\npanic = \"abort\"\n");
     let workspace = workspace(&query).unwrap();

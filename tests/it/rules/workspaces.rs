@@ -7,9 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::cargo::{build, cargo, environment, write};
+use crate::support::cargo::{Project, build, cargo, environment, write};
 use crate::support::slow::{self, Need};
-use binlint::internals::cargo::workspace::Query;
 use serde_json::Value;
 
 /// What is fetched; both are published with a lockfile, and the second has a library.
@@ -71,10 +70,10 @@ fn every_verdict_agrees_with_readelf_and_the_unit_graph() {
     let mut wrong = Vec::new();
     let mut judged = 0;
     for way in WAYS {
-        let query = way.query(&top);
-        build(&query, &way.words());
-        let profile = unit_profile(&query, way);
-        let report = check(&query, way, &["-W", "profile", "-W", "target", "-W", "hardening"]);
+        let project = way.project(&top);
+        build(&project, &way.words());
+        let profile = unit_profile(&project, way);
+        let report = check(&project, way, &["-W", "profile", "-W", "target", "-W", "hardening"]);
         let subjects = report.1["subjects"].as_array().unwrap();
         let expected = match (way.bins.len(), way.package) {
             (0, "ripgrep") => 1,
@@ -83,7 +82,7 @@ fn every_verdict_agrees_with_readelf_and_the_unit_graph() {
         };
         assert_eq!(subjects.len(), expected, "{}", way.name());
         for subject in subjects {
-            let file = query.cwd.join(subject["binary"]["path"].as_str().unwrap());
+            let file = project.cwd.join(subject["binary"]["path"].as_str().unwrap());
             let elf = Elf::read(&file);
             for (rule, verdicts) in elf.expectations(&profile) {
                 let outcomes = subject["outcomes"].as_array().unwrap();
@@ -101,7 +100,7 @@ fn every_verdict_agrees_with_readelf_and_the_unit_graph() {
             }
         }
         // A debug build is denied; nothing here denies a release build.
-        let (code, _) = check(&query, way, &[]);
+        let (code, _) = check(&project, way, &[]);
         assert_eq!(code, i32::from(way.profile == "dev"), "{}", way.name());
     }
     assert!(wrong.is_empty(), "{} of {judged} wrong:\n{}", wrong.len(), wrong.join("\n"));
@@ -123,15 +122,15 @@ fn fetch(top: &Path) -> Result<(), String> {
     }
     write(&scratch.join("Cargo.toml"), &manifest);
     write(&scratch.join("src/lib.rs"), "");
-    let query = Query { cwd: scratch, env: environment(&home()), ..Query::default() };
-    let ask = |query: &Query, words: &[&str]| -> Result<Vec<u8>, String> {
-        let output = cargo(query, words).output().map_err(|error| error.to_string())?;
+    let project = Project { cwd: scratch, env: environment(&home()), ..Project::default() };
+    let ask = |project: &Project, words: &[&str]| -> Result<Vec<u8>, String> {
+        let output = cargo(project, words).output().map_err(|error| error.to_string())?;
         match output.status.success() {
             true => Ok(output.stdout),
             false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
     };
-    let metadata = ask(&query, &["metadata", "--format-version=1"])?;
+    let metadata = ask(&project, &["metadata", "--format-version=1"])?;
     let metadata: Value = serde_json::from_slice(&metadata).map_err(|error| error.to_string())?;
     // Cargo leaves packages without a library out of the answer, but all lie in one directory.
     let packages = metadata["packages"].as_array().unwrap();
@@ -140,8 +139,8 @@ fn fetch(top: &Path) -> Result<(), String> {
     for (name, version) in PACKAGES {
         copy(&sources.join(format!("{name}-{version}")), &top.join(name));
         // What its own lockfile names is not what the scratch package needs.
-        let query = Query { cwd: top.join(name), ..query.clone() };
-        ask(&query, &["fetch", "--locked"])?;
+        let project = Project { cwd: top.join(name), ..project.clone() };
+        ask(&project, &["fetch", "--locked"])?;
     }
     Ok(())
 }
@@ -169,10 +168,10 @@ impl Way {
         format!("{} {} {:?}", self.package, self.profile, self.env)
     }
 
-    fn query(&self, top: &Path) -> Query {
+    fn project(&self, top: &Path) -> Project {
         let mut env = environment(&home());
         env.extend(self.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Query { cwd: top.join(self.package), env, ..Query::default() }
+        Project { cwd: top.join(self.package), env, ..Project::default() }
     }
 
     fn words(&self) -> Vec<&'static str> {
@@ -183,18 +182,18 @@ impl Way {
 }
 
 /// The profile of the binaries' unit, in cargo's words.
-fn unit_profile(query: &Query, way: &Way) -> Value {
+fn unit_profile(project: &Project, way: &Way) -> Value {
     let mut words = vec!["build", "--offline", "--unit-graph", "-Zunstable-options"];
     words.extend(way.words());
-    let output = cargo(query, &words).env("RUSTC_BOOTSTRAP", "1").output().unwrap();
+    let output = cargo(project, &words).env("RUSTC_BOOTSTRAP", "1").output().unwrap();
     let graph: Value = serde_json::from_slice(&output.stdout).unwrap();
     let root = usize::try_from(graph["roots"][0].as_u64().unwrap()).unwrap();
     graph["units"][root]["profile"].clone()
 }
 
-fn check(query: &Query, way: &Way, levels: &[&str]) -> (i32, Value) {
+fn check(project: &Project, way: &Way, levels: &[&str]) -> (i32, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
-    command.current_dir(&query.cwd).env_clear().envs(&query.env);
+    command.current_dir(&project.cwd).env_clear().envs(&project.env);
     command.args(["check", "--format", "json", "--profile", way.profile]).args(levels);
     command.args(way.bins.iter().flat_map(|bin| ["--bin", *bin]));
     let output = command.output().unwrap();

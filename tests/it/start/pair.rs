@@ -90,6 +90,10 @@ impl Pair {
         predict_start(&linking, &self.start(), &tree)
     }
 
+    pub fn is_predicted_to_start(&self) -> bool {
+        self.predict().verdict == StartVerdict::Starts
+    }
+
     /// Runs the program with nothing but the root, `/proc` and a harmless argument.
     pub fn observe(&self) -> Observed {
         let argv0 = self.argv0.clone().unwrap_or_else(|| self.path.clone());

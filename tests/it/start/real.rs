@@ -2,8 +2,12 @@
 
 use super::{build, cases, pair, roots};
 use crate::support::slow::{self, Need};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use binlint::{Level, Linter};
+use serde_json::Value;
 
 /// Fewer pairs than this prove too little.
 const FEWEST_PAIRS: usize = 120;
@@ -35,12 +39,7 @@ fn predictions_agree_with_real_starts() {
     let only = std::env::var("BINLINT_PAIR").unwrap_or_default();
     let chosen: Vec<_> = pairs.iter().filter(|pair| pair.name.contains(&only)).collect();
     let wrong: Vec<String> = chosen.iter().filter_map(|pair| pair.compare()).collect();
-    let starts = chosen
-        .iter()
-        .filter(|pair| {
-            pair.predict().verdict == binlint::internals::start::loader::StartVerdict::Starts
-        })
-        .count();
+    let starts = chosen.iter().filter(|pair| pair.is_predicted_to_start()).count();
     println!("{} pairs, {} of them start, {} predicted wrongly", chosen.len(), starts, wrong.len());
     roots::remove_copies();
     assert!(wrong.is_empty(), "{} of {} pairs:\n{}", wrong.len(), chosen.len(), wrong.join("\n"));
@@ -61,18 +60,16 @@ fn static_musl_programs_that_want_libraries() {
     // What `-static-pie` with a dynamic library comes to: no loader, and something to load.
     let wants = build::c("cc", "wants", "int main(void) { return 0; }\n", &["-static-pie"]);
     let wants = build::patched(&wants, "wants-openssl", &["--add-needed", "libssl.so.3"]);
-    let fails = |rule: &str, program: &std::path::Path| {
-        let bytes = std::fs::read(program).expect("it was built");
-        let binary = binlint::internals::binary::Binary::full("app", &bytes, false).expect("ELF");
-        let facts =
-            binlint::internals::subject::Facts { binary: Some(binary), ..Default::default() };
-        let rule = binlint::internals::rules::ALL.iter().find(|it| it.id == rule).expect("a rule");
-        rule.check.run(&facts).name().to_owned()
+    let outcome = |rule: &str, program: &Path| {
+        let report = Linter::new().binary(program).level(Level::Warn, rule).lint();
+        let report = report.expect("it was built");
+        let mut results = report.subjects.iter().flat_map(|subject| &subject.results);
+        results.find(|result| result.rule.id == rule).expect("a rule").outcome.name().to_owned()
     };
-    assert_eq!(fails("dlopen-in-static", &opens), "fail");
-    assert_eq!(fails("dlopen-in-static", &plain), "pass");
-    assert_eq!(fails("dynamic-openssl-on-musl", &wants), "fail");
-    assert_eq!(fails("dynamic-openssl-on-musl", &plain), "pass");
+    assert_eq!(outcome("dlopen-in-static", &opens), "fail");
+    assert_eq!(outcome("dlopen-in-static", &plain), "pass");
+    assert_eq!(outcome("dynamic-openssl-on-musl", &wants), "fail");
+    assert_eq!(outcome("dynamic-openssl-on-musl", &plain), "pass");
 }
 
 /// A dozen of the pairs as images of their own, each read from the engine and run by it.
@@ -93,8 +90,6 @@ fn whole_images_start_as_predicted() {
 
 /// What differs between the prediction and what the engine does, or none.
 fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
-    use binlint::internals::start::image::{Image, ImageQuery};
-    use binlint::internals::start::loader::{StartPrediction, StartStage, StartVerdict};
     let name = format!("binlint-start-{}-{at}", std::process::id());
     let entry = format!("ENTRYPOINT [\"{}\"]", pair.path);
     let root = pair.root.display();
@@ -104,25 +99,29 @@ fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
     }
     roots::run(Command::new("sh").args(["-c", &format!("{import} - {name}")]).env("PATH", path()));
     let reference = format!("docker-daemon:{name}:latest");
-    let query = ImageQuery { at: Some(pair.path.clone()), ..ImageQuery::default() };
-    let image = Image::read(reference.as_ref(), &query, &|_, _| {})
-        .unwrap_or_else(|error| panic!("{}: {error}", pair.name));
-    let bytes =
-        std::fs::read(pair.root.join(pair.path.trim_start_matches('/'))).expect("it is there");
-    let binary = binlint::internals::binary::Binary::full(&pair.path, &bytes, false).expect("ELF");
-    let plan = StartPrediction::for_image(&binary, &image).expect("ELF");
+    let mut checked = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    checked.args(["check", "--format", "json", "--image", &reference, "--at", &pair.path]);
+    // Nothing of a workspace is looked at, and the program need not be Rust's.
+    let nowhere = tempfile::tempdir().expect("a directory");
+    checked.arg("--binary").arg(pair.root.join(pair.path.trim_start_matches('/')));
+    let checked = checked.current_dir(nowhere.path()).env("PATH", path()).output();
+    let report = checked.expect("the linter runs").stdout;
+    let report: Value = serde_json::from_slice(&report).unwrap_or_else(|_| panic!("{}", pair.name));
+    let plan = &report["subjects"][0]["load"];
     let (started, said) = docker(&["run", "--rm", "--network", "none", &name, "--version"]);
     docker(&["rmi", "--force", &name]);
     let lines: Vec<&str> = said.lines().collect();
-    let right = match (plan.verdict, plan.stage) {
-        (StartVerdict::Starts, _) => started,
-        (StartVerdict::Fails, Some(StartStage::Exec | StartStage::Interpreter)) => {
-            !started && plan.errors.iter().all(|line| said.contains(line.as_str()))
+    let errors: Vec<&str> =
+        plan["errors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let right = match (plan["verdict"].as_str(), plan["stage"].as_str()) {
+        (Some("starts"), _) => started,
+        (Some("fails"), Some("exec" | "interpreter")) => {
+            !started && !errors.is_empty() && errors.iter().all(|line| said.contains(line))
         }
-        (StartVerdict::Fails, _) => !started && lines == plan.errors,
-        (StartVerdict::Unknown, _) => false,
+        (Some("fails"), _) => !started && lines == errors,
+        _ => false,
     };
-    (!right).then(|| format!("{}: predicted {plan:#?}\nseen {started} {lines:#?}", pair.name))
+    (!right).then(|| format!("{}: predicted {plan:#}\nseen {started} {lines:#?}", pair.name))
 }
 
 /// Debian's client comes first: another one may speak a newer protocol than its engine.
