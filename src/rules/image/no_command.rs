@@ -42,7 +42,7 @@ fn check(image: &Image) -> Outcome {
         _ => image.subject_at.as_deref(),
     };
     let fix = match only {
-        Some(path) => format!("ENTRYPOINT {}", exec_form(&[path])),
+        Some(path) => format!("ENTRYPOINT {}", exec_form([path])),
         None => {
             "end the last stage with an ENTRYPOINT; is this the image of a build stage?".to_owned()
         }

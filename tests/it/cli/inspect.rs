@@ -57,7 +57,7 @@ fn every_key_of_the_schema_is_printed() {
     let document = json(&inspect(&["--format", "json", &own()]));
     let printed = document["binaries"][0].as_object().expect("a binary");
     let schema = the_schema();
-    let promised = schema["$defs"]["Entry"]["properties"].as_object().expect("properties");
+    let promised = schema["$defs"]["BinaryEntry"]["properties"].as_object().expect("properties");
     let absent: Vec<&String> = promised.keys().filter(|key| !printed.contains_key(*key)).collect();
     assert_eq!(absent, ["slices"], "slices are a universal file's alone");
 }

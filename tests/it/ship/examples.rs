@@ -82,7 +82,7 @@ fn every_example_builds_and_is_denied_when_it_is_broken() {
         let place = Place::new(&bases, name);
         // What cannot be broken is no example: the defect first, while the caches are cold.
         for it in breaks(&place.page) {
-            place.change(&it.file.to_owned(), &it.before, &it.after, &bases);
+            place.change(it.file, &it.before, &it.after, &bases);
             place.ends(&engine, &it.ending);
             place.restore(&bases);
         }

@@ -102,6 +102,13 @@ const COMMANDS: &[(&str, &str, How)] = &[
         Here(0),
     ),
     ("docs/provenance.md", "cargo binlint build --release --embed", Here(0)),
+    (
+        "docs/formats.md",
+        "cargo binlint check --format table --report sarif=binlint.sarif --report junit=binlint.xml",
+        Here(0),
+    ),
+    ("docs/formats.md", "cargo binlint check --format json -o baseline.json", Here(0)),
+    ("docs/formats.md", "cargo binlint check --baseline baseline.json", Here(0)),
     ("docs/provenance.md", "cargo binlint verify target/release/app", Here(0)),
     (
         "docs/provenance.md",
@@ -152,7 +159,9 @@ fn the_commands_of_the_pages_end_as_the_pages_say() {
         return;
     }
     let mut wrong = Vec::new();
-    for page in ["README.md", "docs/ci.md", "docs/freshness.md", "docs/provenance.md"] {
+    let pages =
+        ["README.md", "docs/ci.md", "docs/formats.md", "docs/freshness.md", "docs/provenance.md"];
+    for page in pages {
         let name = if page == "docs/freshness.md" || page == "docs/provenance.md" {
             "app"
         } else {
