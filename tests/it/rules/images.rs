@@ -402,6 +402,8 @@ const SHIPS: &[Ship] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     ("wrong-platform-in-index", "tests/it/image/forms.rs"),
     ("distro-mismatch", "tests/it/image/check.rs"),
+    ("glibc-above-maximum", "tests/it/cli/formats.rs"),
+    ("library-not-allowed", "tests/it/cli/formats.rs"),
 ];
 
 fn is_meant(rule: &binlint::Rule) -> bool {
