@@ -22,7 +22,7 @@ fn read(source: &str) {
     };
     let _ = tokens::starts(source);
     if let Ok(scan) = tokens::scan(source, &cfg) {
-        let texts: Vec<&[u8]> = scan.texts.iter().map(|text| text.bytes.as_slice()).collect();
+        let texts: Vec<&[u8]> = scan.string_literals.iter().map(|text| text.bytes.as_slice()).collect();
         let searched = string_literals::search(&texts, source.as_bytes()).expect("a few texts");
         let presence = searched.of(&texts, |_| true);
         assert_eq!(presence.found + presence.missing.len(), presence.wanted);
