@@ -164,7 +164,7 @@ impl Build {
         let rustflags = crate::cargo::workspace::rustflags::rustflags(sources, cfgs);
         let locked = workspace.lock.as_ref().and_then(|file| {
             crate::cargo::workspace::lockfile::parse(&file.path, &file.text)
-                .map_err(|problem| notes.push(problem))
+                .map_err(|problem| notes.push(problem.to_string()))
                 .ok()
         });
         let target_dir = metadata.target_directory.as_std_path();

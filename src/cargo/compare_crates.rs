@@ -15,6 +15,7 @@ use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence;
 use crate::cargo::evidence::SourceNames;
 use crate::cargo::evidence::compared_strings::StringComparison;
+use crate::cargo::evidence::error::ComparisonError;
 use crate::cargo::evidence::linked::LinkedLibraries;
 use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
 use crate::cargo::freshen_state;
@@ -213,7 +214,7 @@ impl<'a> CrateComparison<'a> {
                 &mut self.reader,
             ) {
                 Ok(string_literals) => against.string_literals = string_literals,
-                Err(why) => against.notes.push(why),
+                Err(why) => against.notes.push(why.to_string()),
             }
         }
         against
@@ -374,8 +375,12 @@ impl<'a> CrateComparison<'a> {
             open.extend(tree.open_ends.iter().cloned());
         }
         if let Some(unit) = &unit {
-            open.extend(unit.fingerprint.as_ref().err().cloned());
-            open.extend(unit.dep_info.as_ref().and_then(|info| info.as_ref().err().cloned()));
+            open.extend(unit.fingerprint.as_ref().err().map(ToString::to_string));
+            open.extend(
+                unit.dep_info
+                    .as_ref()
+                    .and_then(|info| info.as_ref().err().map(ToString::to_string)),
+            );
         }
         CrateFreshness {
             role,
@@ -434,12 +439,14 @@ pub fn mismatched_units(place: &BuildLocation<'_>, units: &[Unit]) -> HashMap<St
 /// Runs what reads sources on a stack that their nesting cannot exhaust.
 ///
 /// # Errors
-/// In words, when there is no such thread, or it stopped.
-pub fn on_a_deep_stack<T: Send>(read: impl FnOnce() -> T + Send) -> Result<T, String> {
+/// There is no such thread, or it stopped.
+pub fn on_a_deep_stack<T: Send>(read: impl FnOnce() -> T + Send) -> Result<T, ComparisonError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(module_tree::STACK);
-        let thread = thread.spawn_scoped(scope, read).map_err(|error| error.to_string())?;
-        thread.join().map_err(|_| "the reader of the sources stopped".to_owned())
+        let thread = thread
+            .spawn_scoped(scope, read)
+            .map_err(|error| ComparisonError::NoThread { reason: error.to_string() })?;
+        thread.join().map_err(|_| ComparisonError::Stopped)
     })
 }
 

@@ -62,8 +62,10 @@ impl<'a> ProgramComparisons<'a> {
             module_tree::forget_spans();
             freshness
         };
-        compare_crates::on_a_deep_stack(read)
-            .unwrap_or_else(|why| Freshness { notes: vec![why], ..Freshness::default() })
+        compare_crates::on_a_deep_stack(read).unwrap_or_else(|why| Freshness {
+            notes: vec![why.to_string()],
+            ..Freshness::default()
+        })
     }
 }
 

@@ -25,6 +25,7 @@ use crate::toolchain::fingerprint::Local;
 pub mod compared_strings;
 pub mod digests;
 pub mod edited_strings;
+pub mod error;
 pub mod linked;
 pub mod mismatch;
 pub mod scripts;

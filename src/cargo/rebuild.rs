@@ -11,6 +11,8 @@ use std::path::PathBuf;
 #[cfg(unix)]
 mod attempt;
 #[cfg(unix)]
+mod error;
+#[cfg(unix)]
 pub mod files;
 #[cfg(unix)]
 mod names;
@@ -95,7 +97,7 @@ pub struct RebuildTarget {
     pub bytes: Option<Vec<u8>>,
     /// Of a program that was built elsewhere: what says that it was built with the flags of the
     /// build here, or what is missing to know.
-    pub same_flags: Option<Result<Recorded, String>>,
+    pub same_flags: Option<Result<Recorded, FlagsUnknown>>,
 }
 
 /// What the record of a program that was built elsewhere says of its build: the words that were
@@ -106,6 +108,40 @@ pub struct Recorded {
     pub record: String,
     /// The flags that its rustc got.
     pub rustflags: Vec<String>,
+}
+
+/// Why it is not known that a program was built with the flags of the build here, as a clause.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlagsUnknown {
+    /// Its record says otherwise.
+    #[error("{record} names another {}: build here as it says", facts.join(", another "))]
+    Different {
+        /// The record, for a person.
+        record: String,
+        /// What differs.
+        facts: Vec<&'static str>,
+    },
+    /// It has no record, and what made the image does not say with which compiler.
+    #[error(
+        "the image's history has `{command}`, which does not say with which compiler; \
+         `cargo binlint record --embed` there would"
+    )]
+    OnlyHistory {
+        /// The last command of cargo that compiles.
+        command: String,
+    },
+    /// It has no record, and no history names cargo.
+    #[error(
+        "nothing says with which compiler, profile, features and RUSTFLAGS the program was built: \
+         it carries no record (`cargo binlint record --embed`), and the image's history has no cargo"
+    )]
+    NoRecord,
+    /// Its record cannot be read.
+    #[error("its record cannot be read: {reason}")]
+    UnreadableRecord {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What a rebuild says of one program.

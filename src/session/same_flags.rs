@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::cargo::build::Build;
-use crate::cargo::rebuild::Recorded;
+use crate::cargo::rebuild::{FlagsUnknown, Recorded};
 use crate::provenance::create;
 use crate::rootfs::document::config::HistoryStep;
 use crate::session::records;
 
 /// The record that says that a program was built with the words and the compiler of the build here;
-/// the error says what is missing to know, or differs, as a clause.
+/// the error says what is missing to know, or differs.
 ///
 /// # Errors
 /// Nothing says it.
-pub fn known(program: &[u8], build: &Build, history: &[HistoryStep]) -> Result<Recorded, String> {
+pub fn known(
+    program: &[u8],
+    build: &Build,
+    history: &[HistoryStep],
+) -> Result<Recorded, FlagsUnknown> {
     match records::find(program, None, || Ok(None), &[]) {
         Ok(Some(record)) => {
             let definition = &record.provenance.build_definition;
@@ -43,30 +47,20 @@ pub fn known(program: &[u8], build: &Build, history: &[HistoryStep]) -> Result<R
                         == Some(&create::resolved(&build.effective_profile)),
                 ),
             ];
-            let others: Vec<&str> =
+            let others: Vec<&'static str> =
                 facts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect();
             match others.is_empty() {
                 true => Ok(Recorded { record: record.origin.clone(), rustflags }),
-                false => Err(format!(
-                    "{} names another {}: build here as it says",
-                    record.origin,
-                    others.join(", another ")
-                )),
+                false => {
+                    Err(FlagsUnknown::Different { record: record.origin.clone(), facts: others })
+                }
             }
         }
         Ok(None) => Err(match built_in(history) {
-            Some(command) => format!(
-                "the image's history has `{command}`, which does not say with which compiler; \
-                 `cargo binlint record --embed` there would"
-            ),
-            None => {
-                "nothing says with which compiler, profile, features and RUSTFLAGS the program \
-                     was built: it carries no record (`cargo binlint record --embed`), and the \
-                     image's history has no cargo"
-                    .to_owned()
-            }
+            Some(command) => FlagsUnknown::OnlyHistory { command },
+            None => FlagsUnknown::NoRecord,
         }),
-        Err(error) => Err(format!("its record cannot be read: {error}")),
+        Err(error) => Err(FlagsUnknown::UnreadableRecord { reason: error.to_string() }),
     }
 }
 
@@ -91,9 +85,12 @@ mod tests {
             let history: Vec<HistoryStep> = history.iter().map(step).collect();
             known(b"\x7fELF", &Build::default(), &history).unwrap_err()
         };
-        assert!(known(&["COPY app /app"]).contains("no cargo"));
+        assert_eq!(known(&["COPY app /app"]), FlagsUnknown::NoRecord);
         let built =
             known(&["RUN /bin/sh -c cargo build --release && cp target/release/a /a # buildkit"]);
-        assert!(built.contains("`cargo build --release`"), "{built}");
+        assert_eq!(
+            built,
+            FlagsUnknown::OnlyHistory { command: "cargo build --release".to_owned() }
+        );
     }
 }

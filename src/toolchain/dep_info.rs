@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::toolchain::error::FormatError;
+
 /// Cargo's `dep-<stem>`: the files whose modification times decide whether the unit is fresh.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DepInfo {
@@ -35,8 +37,8 @@ pub enum PathBase {
 ///
 /// # Errors
 ///
-/// In words: cut off, of a later version, or with bytes left over.
-pub fn parse(bytes: &[u8]) -> Result<DepInfo, String> {
+/// The bytes are cut off, of a later version, or more than the list.
+pub fn parse(bytes: &[u8]) -> Result<DepInfo, FormatError> {
     let mut cursor = Cursor { bytes };
     // The unversioned format starts with the number of files. No list has 2^24 of them, so the
     // fifth byte 0xff after the number 1 marks the versions after it.
@@ -48,11 +50,11 @@ pub fn parse(bytes: &[u8]) -> Result<DepInfo, String> {
         _ => None,
     };
     if let Some(version) = version.filter(|version| *version != 1) {
-        return Err(format!("the dep-info has version {version}, which is not known"));
+        return Err(FormatError::DepInfoVersion { version });
     }
     read(&mut cursor, version.is_some())
         .filter(|_| cursor.bytes.is_empty())
-        .ok_or_else(|| "the dep-info is damaged or cut off".to_owned())
+        .ok_or(FormatError::DepInfo)
 }
 
 fn read(cursor: &mut Cursor<'_>, with_checksums: bool) -> Option<DepInfo> {
@@ -269,7 +271,7 @@ mod tests {
         }
         let mut later = sample.clone();
         later[5] = 2;
-        assert!(parse(&later).unwrap_err().contains("version 2"));
+        assert_eq!(parse(&later), Err(FormatError::DepInfoVersion { version: 2 }));
         let mut longer = sample;
         longer.push(0);
         assert!(parse(&longer).is_err());

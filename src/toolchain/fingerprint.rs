@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::toolchain::error::FormatError;
+
 /// The readable part of `<stem>.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fingerprint {
@@ -60,16 +62,16 @@ pub enum Local {
 ///
 /// # Errors
 ///
-/// In words, when the bytes are no fingerprint: half written, or of a later format.
-pub fn parse(json: &[u8]) -> Result<Fingerprint, String> {
+/// The bytes are no fingerprint: half written, or of a later format.
+pub fn parse(json: &[u8]) -> Result<Fingerprint, FormatError> {
     let raw: Json = serde_json::from_slice(json)
-        .map_err(|error| format!("the fingerprint cannot be read: {error}"))?;
+        .map_err(|error| FormatError::Fingerprint { reason: error.to_string() })?;
     // Both lists are written with Rust's Debug, which is JSON as long as names are plain; a build
     // script's run has an empty text.
     let list = |text: &str| match text {
         "" => Ok(Vec::new()),
         text => serde_json::from_str(text)
-            .map_err(|error| format!("the fingerprint's features cannot be read: {error}")),
+            .map_err(|error| FormatError::Features { reason: error.to_string() }),
     };
     Ok(Fingerprint {
         features: list(&raw.features)?,
@@ -202,7 +204,8 @@ mod tests {
     #[test]
     fn half_written_is_an_error_and_emptied_is_no_hash() {
         for end in [0, 1, 40, BIN.len() - 1] {
-            assert!(parse(&BIN.as_bytes()[..end]).unwrap_err().contains("cannot be read"));
+            let error = parse(&BIN.as_bytes()[..end]).unwrap_err();
+            assert!(matches!(error, FormatError::Fingerprint { .. }), "{error}");
         }
         assert_eq!(parse_hash(b""), None);
         assert_eq!(parse_hash(b"ce148269ec15dc6"), None);

@@ -7,6 +7,7 @@ use memchr::memmem;
 
 use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence::edited_strings;
+use crate::cargo::evidence::error::ComparisonError;
 use crate::cargo::evidence::linked::LinkedLibraries;
 use crate::cargo::evidence::mismatch::MismatchKind;
 use crate::cargo::evidence::{SHOWN, SourceExcerpt, SourceNames, add_mismatch};
@@ -158,14 +159,14 @@ fn all_return(called: &BTreeSet<String>, state: &CrateFreshness) -> bool {
 ///
 /// # Errors
 ///
-/// In words, when they cannot be searched for.
+/// They cannot be searched for.
 pub fn compare_strings(
     states: &mut [CrateFreshness],
     program: &[u8],
     names: SourceNames<'_>,
     libraries: Option<&LinkedLibraries<'_>>,
     reader: &mut SourceReader,
-) -> Result<StringComparison, String> {
+) -> Result<StringComparison, ComparisonError> {
     let of_program = states.iter_mut().find(|state| state.role == CrateRole::Program);
     let unreached = of_program.and_then(|state| printed(state, program, names));
     let of = |role: fn(&CrateFreshness) -> bool| -> Vec<LocatedString<'_>> {
@@ -199,7 +200,7 @@ pub fn compare_strings(
     let parts: Vec<&[u8]> = edited.iter().map(|it| &wanted[it.index][it.part.clone()]).collect();
     let of_others = match libraries {
         Some(libraries) => libraries.hold(&parts, program),
-        None => Err("nothing here tells what it was linked with".to_owned()),
+        None => Err(ComparisonError::UnknownLibraries),
     };
     let is_others = |at: usize| of_others.as_ref().is_ok_and(|held| held.get(at) == Some(&true));
     let edited = edited
@@ -211,7 +212,7 @@ pub fn compare_strings(
             file: missing[it.index].0.to_path_buf(),
             inside: it.inside.clone(),
             whole: it.whole,
-            undecided: of_others.as_ref().err().cloned(),
+            undecided: of_others.as_ref().err().map(ComparisonError::to_string),
         })
         .collect();
     Ok(StringComparison { presence, missing: of_own, edited_strings: edited, unreached })

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::cargo::evidence::MAX_FILES;
 use crate::cargo::evidence::edited_strings::SubstringSearch;
+use crate::cargo::evidence::error::ComparisonError;
+use crate::cargo::source::error::SearchError;
 use crate::cargo::source::files::{files_below, snapshot};
 use crate::toolchain::std_paths::commit_directory;
 
@@ -36,16 +38,16 @@ impl LinkedLibraries<'_> {
     ///
     /// # Errors
     ///
-    /// In words, where not all of the others could be looked through.
-    pub fn hold(&self, parts: &[&[u8]], program: &[u8]) -> Result<Vec<bool>, String> {
+    /// Not all of the others could be looked through.
+    pub fn hold(&self, parts: &[&[u8]], program: &[u8]) -> Result<Vec<bool>, ComparisonError> {
         let mut held = vec![false; parts.len()];
         if parts.is_empty() {
             return Ok(held);
         }
-        let search = SubstringSearch::new(parts).ok_or("the texts cannot be searched for")?;
+        let search = SubstringSearch::new(parts).ok_or(SearchError::Parts)?;
         let standard = self.standard();
         if standard.is_empty() {
-            return Err("the standard library that was linked is not known".to_owned());
+            return Err(ComparisonError::UnknownStandardLibrary);
         }
         let commit = commit_directory(program);
         let mut is_its = commit.is_none();
@@ -53,11 +55,11 @@ impl LinkedLibraries<'_> {
         for (path, is_standard) in
             standard.iter().map(|it| (it, true)).chain(self.others()?.iter().map(|it| (it, false)))
         {
-            let file = snapshot(path, left).map_err(|why| format!("{}: {why}", path.display()))?;
+            let file = snapshot(path, left).map_err(|error| error.at(path))?;
             let Some(file) = file else { continue };
             left = left.saturating_sub(file.bytes.len() as u64);
             if is_only_bitcode(&file.bytes) {
-                return Err(format!("{} holds no machine code yet", path.display()));
+                return Err(ComparisonError::OnlyBitcode { path: path.clone() });
             }
             is_its |= is_standard && commit.is_some_and(|it| contains(&file.bytes, it));
             for (held, is_here) in held.iter_mut().zip(search.mostly_in(&file.bytes)) {
@@ -66,7 +68,7 @@ impl LinkedLibraries<'_> {
         }
         match is_its {
             true => Ok(held),
-            false => Err("it was linked with the standard library of another release".to_owned()),
+            false => Err(ComparisonError::OtherStandardLibrary),
         }
     }
 
@@ -90,14 +92,14 @@ impl LinkedLibraries<'_> {
     }
 
     /// What Cargo compiled and what build scripts wrote, without the crates in directories.
-    fn others(&self) -> Result<Vec<PathBuf>, String> {
+    fn others(&self) -> Result<Vec<PathBuf>, ComparisonError> {
         const LIBRARIES: &[&str] = &["rlib", "so", "dylib", "dll", "lib", "a", "rs", "txt"];
         let mut files = Vec::new();
         let host = self.profile.file_name().map(Path::new);
         for profile in std::iter::once(self.profile).chain(host.filter(|it| *it != self.profile)) {
             let found = files_below(&self.build_dir.join(profile), MAX_FILES);
             if found.len() >= MAX_FILES {
-                return Err(format!("more than {MAX_FILES} files were compiled"));
+                return Err(ComparisonError::TooManyFiles { limit: MAX_FILES });
             }
             files.extend(found.into_iter().filter(|path| {
                 extension(path).is_some_and(|it| LIBRARIES.contains(&it)) && !self.is_own(path)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::error::RebuildError;
 use super::files::{self, Borrowing, Locks, Scratch};
 use super::process::{self, Ended, Janitor, RebuildRun};
 use super::units::{self, BuiltUnits, OwnPackage, Places};
@@ -39,6 +40,12 @@ pub enum AttemptFailure {
     OtherFlags(String),
     /// Nothing else can be tried.
     Final(String),
+}
+
+impl From<RebuildError> for AttemptFailure {
+    fn from(error: RebuildError) -> AttemptFailure {
+        AttemptFailure::Final(error.to_string())
+    }
 }
 
 /// What is compiled again, and what is left as the judged build has it.
@@ -76,8 +83,8 @@ impl<'a> Bench<'a> {
     /// Reads the judged build and makes the directory beside it.
     ///
     /// # Errors
-    /// In words: what is missing, or cannot be written.
-    pub fn new(request: &'a RebuildRequest) -> Result<Bench<'a>, String> {
+    /// Something is missing, or cannot be written.
+    pub fn new(request: &'a RebuildRequest) -> Result<Bench<'a>, RebuildError> {
         let profile = PathBuf::from(&request.profile_directory);
         let mut tops = vec![profile.clone()];
         if let Some((_, directory)) = &request.target {
@@ -85,7 +92,7 @@ impl<'a> Bench<'a> {
         }
         tops.retain(|top| files::is_directory(&request.build_dir.join(top)));
         if tops.is_empty() {
-            return Err(format!("{} holds nothing of this build", request.build_dir.display()));
+            return Err(RebuildError::NothingBuilt { path: request.build_dir.clone() });
         }
         let locks = files::lock_judged(&request.build_dir, &tops)?;
         let units = BuiltUnits::read(&request.build_dir, &tops)?;
@@ -100,7 +107,7 @@ impl<'a> Bench<'a> {
         let old_workspace = old_workspace(request, &old_build_dir);
         // `--remap-path-prefix=FROM=TO` is cut at the last `=`.
         if [&old_build_dir, &old_workspace].iter().any(|it| it.to_string_lossy().contains('=')) {
-            return Err(format!("the path {} has an `=`", old_build_dir.display()));
+            return Err(RebuildError::PathWithEquals { path: old_build_dir });
         }
         let own = units.own(&places, [&request.workspace_root, &old_workspace]);
         let scratch = Scratch::new(
@@ -245,12 +252,12 @@ impl<'a> Bench<'a> {
         let start = Instant::now();
         let request = self.request;
         let number = self.runs.replace_with(|runs| *runs + 1);
-        let run = self.scratch.run(number).map_err(AttemptFailure::Final)?;
+        let run = self.scratch.run(number)?;
         let copy = run.join("target");
         let without = self.without(extent);
         let borrowing =
             Borrowing { build_dir: &request.build_dir, tops: &self.tops, without: &without };
-        borrowing.fill(&copy).map_err(AttemptFailure::Final)?;
+        borrowing.fill(&copy)?;
         let text = |path: &Path| path.to_str().unwrap_or_default().to_owned();
         let (plan, log) = (run.join("plan"), run.join("log"));
         let description = Plan {
@@ -263,7 +270,7 @@ impl<'a> Bench<'a> {
             own: request.packages.iter().map(|(_, _, root)| text(root)).collect(),
             log: text(&log),
         };
-        files::write(&plan, &description.to_bytes()).map_err(AttemptFailure::Final)?;
+        files::write(&plan, &description.to_bytes())?;
         let mut arguments = vec!["build", "--offline", "--locked", "--profile", &request.profile];
         if let Some((target, _)) = &request.target {
             arguments.extend(["--target", target]);
@@ -294,8 +301,7 @@ impl<'a> Bench<'a> {
             environment,
             cwd: &request.cwd,
         };
-        let ended =
-            run.run(&mut self.janitor.borrow_mut(), progress).map_err(AttemptFailure::Final)?;
+        let ended = run.run(&mut self.janitor.borrow_mut(), progress)?;
         self.note_compiled(&log);
         if !ended.success {
             let full = || AttemptFailure::Final("the disk is full".to_owned());

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
+use super::error::RebuildError;
 use super::names;
 
 /// How every directory of a rebuild is called, before the number of the process.
@@ -179,7 +180,7 @@ pub struct Locks {
 ///
 /// # Errors
 /// Another cargo holds one of them.
-pub fn lock_judged(build_dir: &Path, tops: &[PathBuf]) -> Result<Locks, String> {
+pub fn lock_judged(build_dir: &Path, tops: &[PathBuf]) -> Result<Locks, RebuildError> {
     let mut held = Vec::new();
     for top in tops {
         for name in [".cargo-lock", ".cargo-build-lock", ".cargo-artifact-lock"] {
@@ -187,7 +188,7 @@ pub fn lock_judged(build_dir: &Path, tops: &[PathBuf]) -> Result<Locks, String> 
             match file.try_lock_shared() {
                 Ok(()) => held.push(file),
                 Err(fs::TryLockError::WouldBlock) => {
-                    return Err(format!("another cargo works in {}", build_dir.display()));
+                    return Err(RebuildError::Locked { path: build_dir.to_owned() });
                 }
                 // A file system without locks: cargo does without them there, too.
                 Err(fs::TryLockError::Error(_)) => {}
@@ -217,15 +218,15 @@ impl Scratch {
     /// temporary files.
     ///
     /// # Errors
-    /// In words: neither can be written.
+    /// Neither can be written.
     pub fn new(
         build_dir: &Path,
         temporary: &Path,
         number: u32,
         keep: bool,
-    ) -> Result<Scratch, String> {
+    ) -> Result<Scratch, RebuildError> {
         remove_abandoned(build_dir);
-        let mut last = String::new();
+        let mut last = None;
         for parent in [build_dir, temporary] {
             let times = times_before_rebuilds(parent);
             let path = real_path(parent).join(format!("{PREFIX}{number}"));
@@ -243,7 +244,8 @@ impl Scratch {
             match made {
                 Ok(lock) => {
                     if keep {
-                        fs::write(path.join("kept"), b"").map_err(|error| told(&path, &error))?;
+                        fs::write(path.join("kept"), b"")
+                            .map_err(|error| RebuildError::write(&path, &error))?;
                     }
                     return Ok(Scratch {
                         path,
@@ -252,7 +254,7 @@ impl Scratch {
                         _lock: lock,
                     });
                 }
-                Err(error) => last = told(&path, &error),
+                Err(error) => last = Some(RebuildError::write(&path, &error)),
             }
             // The disk may be full just now.
             if is_made {
@@ -260,16 +262,16 @@ impl Scratch {
                 set_times(parent, times);
             }
         }
-        Err(last)
+        Err(last.unwrap_or(RebuildError::NothingBuilt { path: build_dir.to_owned() }))
     }
 
     /// A new directory inside for one run.
     ///
     /// # Errors
-    /// In words.
-    pub fn run(&self, number: usize) -> Result<PathBuf, String> {
+    /// It cannot be written.
+    pub fn run(&self, number: usize) -> Result<PathBuf, RebuildError> {
         let path = self.path.join(number.to_string());
-        fs::create_dir(&path).map_err(|error| told(&path, &error))?;
+        fs::create_dir(&path).map_err(|error| RebuildError::write(&path, &error))?;
         Ok(path)
     }
 }
@@ -365,9 +367,9 @@ impl Borrowing<'_> {
     /// Fills the directory `copy`.
     ///
     /// # Errors
-    /// In words: what could not be written.
-    pub fn fill(&self, copy: &Path) -> Result<(), String> {
-        fs::create_dir_all(copy).map_err(|error| told(copy, &error))?;
+    /// A file could not be written.
+    pub fn fill(&self, copy: &Path) -> Result<(), RebuildError> {
+        fs::create_dir_all(copy).map_err(|error| RebuildError::write(copy, &error))?;
         for name in [".rustc_info.json", "CACHEDIR.TAG"] {
             let from = self.build_dir.join(name);
             if from.is_file() {
@@ -378,7 +380,7 @@ impl Borrowing<'_> {
             let mut pending = vec![PathBuf::new()];
             while let Some(below) = pending.pop() {
                 let into = copy.join(top).join(&below);
-                fs::create_dir_all(&into).map_err(|error| told(&into, &error))?;
+                fs::create_dir_all(&into).map_err(|error| RebuildError::write(&into, &error))?;
                 let from = self.build_dir.join(top).join(&below);
                 let entries = fs::read_dir(&from).into_iter().flatten().flatten();
                 for entry in entries.take(MAX_ENTRIES) {
@@ -454,7 +456,7 @@ fn is_build_script(name: &str) -> bool {
     name.starts_with("build-script-") || name.starts_with("build_script_")
 }
 
-fn copy_with_date(from: &Path, to: &Path) -> Result<(), String> {
+fn copy_with_date(from: &Path, to: &Path) -> Result<(), RebuildError> {
     // Behind a link there may be a pipe, or a device without an end.
     if !fs::metadata(from).is_ok_and(|it| it.is_file() && it.len() <= MAX_COPIED) {
         return Ok(());
@@ -464,42 +466,35 @@ fn copy_with_date(from: &Path, to: &Path) -> Result<(), String> {
         let modified = fs::metadata(from)?.modified()?;
         File::options().write(true).open(to)?.set_modified(modified)
     };
-    copy().map_err(|error| told(to, &error))
+    copy().map_err(|error| RebuildError::write(to, &error))
 }
 
-fn link(from: &Path, to: &Path) -> Result<(), String> {
+fn link(from: &Path, to: &Path) -> Result<(), RebuildError> {
     match std::os::unix::fs::symlink(from, to) {
         Ok(()) => Ok(()),
         // A file system without links.
         Err(error) if error.kind() != io::ErrorKind::StorageFull => copy_with_date(from, to),
-        Err(error) => Err(told(to, &error)),
+        Err(error) => Err(RebuildError::write(to, &error)),
     }
 }
 
 /// An empty file with the date of the program: nothing can run it.
-fn disarm(from: &Path, to: &Path) -> Result<(), String> {
+fn disarm(from: &Path, to: &Path) -> Result<(), RebuildError> {
     let write = || {
         let modified = fs::metadata(from)?.modified()?;
         let file = File::create(to)?;
         file.set_permissions(fs::metadata(from)?.permissions())?;
         file.set_modified(modified)
     };
-    write().map_err(|error| told(to, &error))
-}
-
-fn told(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::StorageFull => format!("the disk is full: {}", path.display()),
-        _ => format!("{}: {error}", path.display()),
-    }
+    write().map_err(|error| RebuildError::write(to, &error))
 }
 
 /// Writes a small file of the scratch directory.
 ///
 /// # Errors
-/// In words.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    fs::write(path, bytes).map_err(|error| told(path, &error))
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), RebuildError> {
+    fs::write(path, bytes).map_err(|error| RebuildError::write(path, &error))
 }
 
 /// Appends a line in one piece; a log that cannot be written is no reason to stop.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::error::RebuildError;
 use super::files::{self, Scratch};
 use super::wrapper::{self, MARK, PLAN};
 
@@ -139,9 +140,16 @@ impl RebuildRun<'_> {
     /// Runs it to its end. Each crate that cargo says it compiles is told while it does.
     ///
     /// # Errors
-    /// In words: there is no cargo.
-    pub fn run(&self, janitor: &mut Janitor, progress: &dyn Fn(&str)) -> Result<Ended, String> {
-        let failed = |error| format!("cannot run {}: {error}", self.cargo.display());
+    /// There is no cargo.
+    pub fn run(
+        &self,
+        janitor: &mut Janitor,
+        progress: &dyn Fn(&str),
+    ) -> Result<Ended, RebuildError> {
+        let failed = |error: std::io::Error| RebuildError::Run {
+            program: self.cargo.to_owned(),
+            reason: error.to_string(),
+        };
         let mut child = Command::new(self.cargo)
             .args(&self.arguments)
             .current_dir(self.cwd)
@@ -191,7 +199,7 @@ pub fn run_hidden(arguments: &[OsString]) -> Option<u8> {
     let call = wrapper::rewrite(Path::new(&plan), arguments, environment.collect());
     let error = match call {
         Ok((arguments, environment)) => become_rustc(&arguments, &environment),
-        Err(why) => why,
+        Err(why) => why.to_string(),
     };
     let _ = writeln!(std::io::stderr(), "{MARK}{error}");
     Some(1)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::error::RebuildError;
 use super::files;
 use super::names::{hash_in_name, is_unit_hash, split_hash};
 use crate::toolchain::dep_info::{self, Makefile};
@@ -126,8 +127,8 @@ impl BuiltUnits {
     /// Reads the units of these directories below the build directory.
     ///
     /// # Errors
-    /// In words: more units than there can be.
-    pub fn read(build_dir: &Path, tops: &[PathBuf]) -> Result<BuiltUnits, String> {
+    /// There are more units than there can be.
+    pub fn read(build_dir: &Path, tops: &[PathBuf]) -> Result<BuiltUnits, RebuildError> {
         let mut units = BuiltUnits::default();
         for top in tops {
             let outputs = outputs_by_hash(build_dir, top);
@@ -153,7 +154,7 @@ impl BuiltUnits {
                 }
             }
             if units.all.len() > MAX_UNITS {
-                return Err(format!("the target directory has more than {MAX_UNITS} units"));
+                return Err(RebuildError::TooManyUnits { limit: MAX_UNITS });
             }
         }
         for (index, unit) in units.all.iter().enumerate() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::attempt::{AttemptFailure, Bench, Extent, RebuiltCopy, is_printed};
+use super::error::RebuildError;
 use super::script::{ScriptDifference, difference_of_runs, unrecorded};
 use super::units::{BuiltUnit, BuiltUnits, is_cargos, other_setting};
 use super::{Rebuild, RebuildOutcome, RebuildRequest, RebuildTarget, Recorded, files};
@@ -29,7 +30,7 @@ pub fn rebuild(request: &RebuildRequest, progress: &dyn Fn(&str)) -> Vec<Rebuild
     let start = Instant::now();
     let mut answers: Vec<Option<Rebuild>> = request.programs.iter().map(|_| None).collect();
     let reason = match check(request).and_then(|()| Bench::new(request)) {
-        Err(reason) => Some(reason),
+        Err(error) => Some(error.to_string()),
         Ok(bench) => {
             all(&bench, &mut answers, progress);
             for answer in answers.iter_mut().flatten() {
@@ -51,12 +52,12 @@ pub fn rebuild(request: &RebuildRequest, progress: &dyn Fn(&str)) -> Vec<Rebuild
 }
 
 /// Whether the paths can be written into arguments and plans.
-fn check(request: &RebuildRequest) -> Result<(), String> {
+fn check(request: &RebuildRequest) -> Result<(), RebuildError> {
     let roots = request.packages.iter().map(|(_, _, root)| root);
     let paths = [&request.executable, &request.workspace_root, &request.build_dir];
     let is_plain = |path: &Path| path.to_str().is_some_and(|it| !it.contains(char::is_control));
     match paths.into_iter().chain(roots).find(|path| !is_plain(path)) {
-        Some(path) => Err(format!("{:?} is not plain UTF-8", path.display().to_string())),
+        Some(path) => Err(RebuildError::PathNotPlain { path: path.clone() }),
         None => Ok(()),
     }
 }
@@ -66,7 +67,7 @@ fn all(bench: &Bench<'_>, answers: &mut [Option<Rebuild>], progress: &dyn Fn(&st
     for (index, program) in bench.request.programs.iter().enumerate() {
         match unit_of(bench, program) {
             Ok(unit) => wanted.push((index, unit)),
-            Err(reason) => answers[index] = Some(Rebuild::not_possible(reason)),
+            Err(error) => answers[index] = Some(Rebuild::not_possible(error.to_string())),
         }
     }
     if !wanted.is_empty() {
@@ -128,7 +129,7 @@ fn sources(bench: &Bench<'_>, wanted: &[(usize, usize)]) -> BTreeSet<PathBuf> {
 /// The unit that made a program: the one that is linked to its file, or has the same bytes, or the
 /// same once it is loaded. Of a program that lies elsewhere, also the one that cargo hands out:
 /// it may have the same sources and flags.
-fn unit_of(bench: &Bench<'_>, program: &RebuildTarget) -> Result<usize, String> {
+fn unit_of(bench: &Bench<'_>, program: &RebuildTarget) -> Result<usize, RebuildError> {
     let RebuildTarget { package, bin, path, bytes, .. } = program;
     let build_dir = &bench.request.build_dir;
     let candidates: Vec<(usize, PathBuf)> = bench
@@ -139,14 +140,14 @@ fn unit_of(bench: &Bench<'_>, program: &RebuildTarget) -> Result<usize, String> 
         .filter(|(_, unit)| unit.bin() == Some(bin) && unit.package == *package)
         .filter_map(|(index, unit)| Some((index, build_dir.join(program_of(unit)?))))
         .collect();
-    let own = files::identity(path).ok_or_else(|| format!("{} is gone", path.display()))?;
+    let own = files::identity(path).ok_or_else(|| RebuildError::Gone { path: path.clone() })?;
     let is_linked = |(_, file): &&(usize, PathBuf)| files::identity(file) == Some(own);
     let linked = candidates.iter().find(is_linked);
     if let (Some((index, _)), None) = (linked, bytes) {
         return Ok(*index);
     }
     let bytes = bytes.clone().or_else(|| files::read(path, MAX_PROGRAM));
-    let bytes = bytes.ok_or("the program cannot be read")?;
+    let bytes = bytes.ok_or(RebuildError::UnreadableProgram)?;
     let reads = |file: &Path| files::read(file, MAX_PROGRAM);
     if let Some((index, _)) =
         candidates.iter().find(|(_, file)| reads(file).as_ref() == Some(&bytes))
@@ -155,9 +156,9 @@ fn unit_of(bench: &Bench<'_>, program: &RebuildTarget) -> Result<usize, String> 
     }
     let is_same = |file: &Path| reads(file).is_some_and(|it| diff::same_code(&bytes, &it));
     let found = candidates.iter().find(|(_, file)| is_same(file)).or(linked);
-    found.map(|(index, _)| *index).ok_or_else(|| {
-        format!("nothing in {} made this file: {}", build_dir.display(), path.display())
-    })
+    found
+        .map(|(index, _)| *index)
+        .ok_or_else(|| RebuildError::NoUnit { build_dir: build_dir.clone(), path: path.clone() })
 }
 
 /// The program among the files that a unit wrote, relative to the build directory.
@@ -206,7 +207,7 @@ impl Comparer<'_> {
                     Ok(recorded) => {
                         format!("{} names other RUSTFLAGS or features", recorded.record)
                     }
-                    Err(missing) => missing.clone(),
+                    Err(missing) => missing.to_string(),
                 });
                 self.of_other_flags(&judged, &rebuilt, missing, made)
             }

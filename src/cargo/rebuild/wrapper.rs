@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::error::RebuildError;
 use super::{files, names};
 
 /// Names the file with the [`Plan`]; where it is set, this program is the wrapper.
@@ -72,7 +73,7 @@ impl Plan {
     }
 
     /// What rustc is to be told instead; an error is why nothing may be compiled.
-    fn rewrite(&self, call: RustcCall) -> Result<RustcCall, String> {
+    fn rewrite(&self, call: RustcCall) -> Result<RustcCall, RebuildError> {
         let RustcCall { mut arguments, mut environment } = call;
         let named = |name: &str| environment.get(name).cloned().unwrap_or_default();
         let crate_name = after(&arguments, "--crate-name");
@@ -88,12 +89,14 @@ impl Plan {
                 files::append(Path::new(&self.log), &format!("{crate_name} {unit}\n"));
             }
             Some(_) if !is_own => {
-                return Err(format!("the dependency {package} would be compiled again"));
+                return Err(RebuildError::Dependency { package });
             }
             Some(unit) => {
-                return Err(format!(
-                    "{crate_name}-{unit} of {package} is not in the target directory: it was built with other flags, features or another toolchain"
-                ));
+                return Err(RebuildError::OtherUnit {
+                    crate_name: crate_name.to_owned(),
+                    unit: unit.to_owned(),
+                    package,
+                });
             }
             // A build script that tries out the compiler, or a library whose file has no hash.
             None => {}
@@ -170,12 +173,12 @@ pub fn rewrite(
     plan: &Path,
     arguments: &[OsString],
     environment: BTreeMap<String, String>,
-) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
+) -> Result<(Vec<String>, BTreeMap<String, String>), RebuildError> {
     let plan = files::read(plan, MAX_FILE).as_deref().and_then(Plan::parse);
-    let plan = plan.ok_or("the plan of the rebuild cannot be read")?;
+    let plan = plan.ok_or(RebuildError::UnreadablePlan)?;
     let text = arguments.iter().map(|it| it.to_str().map(str::to_owned));
     let arguments: Option<Vec<String>> = text.collect();
-    let arguments = arguments.ok_or("rustc's arguments are not UTF-8")?;
+    let arguments = arguments.ok_or(RebuildError::ArgumentsNotUtf8)?;
     let call = plan.rewrite(RustcCall { arguments, environment })?;
     Ok((call.arguments, call.environment))
 }
@@ -210,9 +213,12 @@ mod tests {
         let plan = plan();
         assert!(plan.rewrite(call("/ws", Some("0123456789abcdef"))).is_ok());
         let other = plan.rewrite(call("/ws", Some("fedcba9876543210"))).unwrap_err();
-        assert!(other.contains("other flags"), "{other}");
+        assert!(other.to_string().contains("other flags"), "{other}");
         let foreign = plan.rewrite(call("/registry/itoa", Some("fedcba9876543210"))).unwrap_err();
-        assert!(foreign.contains("the dependency app would be compiled again"), "{foreign}");
+        assert!(
+            foreign.to_string().contains("the dependency app would be compiled again"),
+            "{foreign}"
+        );
         // `rustc -vV` and the like are nobody's compilation.
         let question =
             RustcCall { arguments: vec!["rustc".to_owned(), "-vV".to_owned()], ..call("", None) };

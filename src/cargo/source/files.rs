@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cargo::file_time::FileTime;
+use crate::cargo::source::error::SourceError;
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,7 @@ pub struct Snapshot {
 pub struct SourceReader {
     limits: ReadLimits,
     total: u64,
-    seen: HashMap<PathBuf, Result<Option<Arc<Snapshot>>, String>>,
+    seen: HashMap<PathBuf, Result<Option<Arc<Snapshot>>, SourceError>>,
 }
 
 impl SourceReader {
@@ -58,18 +59,18 @@ impl SourceReader {
     ///
     /// # Errors
     ///
-    /// In words: not a regular file, larger than the limit, or what the system said.
-    pub fn read(&mut self, path: &Path) -> Result<Option<Arc<Snapshot>>, String> {
+    /// It is no regular file, larger than the limit, or cannot be read; the path is in the error.
+    pub fn read(&mut self, path: &Path) -> Result<Option<Arc<Snapshot>>, SourceError> {
         if let Some(known) = self.seen.get(path) {
             return known.clone();
         }
         let answer = if self.seen.len() >= self.limits.files {
-            Err(format!("more than {} source files", self.limits.files))
+            Err(SourceError::TooManyFiles { limit: self.limits.files })
         } else {
             let left = self.limits.total.saturating_sub(self.total);
             snapshot(path, self.limits.file.min(left))
                 .map(|file| file.map(Arc::new))
-                .map_err(|why| format!("{}: {why}", path.display()))
+                .map_err(|error| error.at(path))
         };
         if let Ok(Some(file)) = &answer {
             self.total += file.bytes.len() as u64;
@@ -83,30 +84,28 @@ impl SourceReader {
 ///
 /// # Errors
 ///
-/// In words, without the path.
-pub fn snapshot(path: &Path, limit: u64) -> Result<Option<Snapshot>, String> {
+/// It is no regular file, larger than the limit, or cannot be read; the path is not in the error.
+pub fn snapshot(path: &Path, limit: u64) -> Result<Option<Snapshot>, SourceError> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     // The metadata is asked for before the file is opened: opening a pipe would wait for ever.
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.into()),
     };
     if !metadata.is_file() {
-        return Err("not a regular file".to_owned());
+        return Err(SourceError::NotRegular);
     }
     if metadata.len() > limit {
-        return Err(format!("{} bytes, more than the limit of {limit}", metadata.len()));
+        return Err(SourceError::TooLarge { size: metadata.len(), limit });
     }
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     // It may have grown since: the limit holds for what is read, not for what was promised.
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(format!("more than the limit of {limit} bytes"));
+        return Err(SourceError::Grew { limit });
     }
     Ok(Some(Snapshot {
         bytes,
@@ -192,7 +191,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut reader = SourceReader::default();
         assert!(reader.read(&dir.path().join("absent.rs")).unwrap().is_none());
-        assert!(reader.read(dir.path()).unwrap_err().contains("not a regular file"));
+        assert_eq!(reader.read(dir.path()).unwrap_err(), SourceError::NotRegular.at(dir.path()));
     }
 
     #[test]
@@ -203,7 +202,8 @@ mod tests {
         std::fs::write(&second, "0123456789").unwrap();
         let mut reader = SourceReader::new(ReadLimits { file: 100, total: 15, files: 9 });
         assert_eq!(reader.read(&first).unwrap().unwrap().bytes.len(), 10);
-        assert!(reader.read(&second).unwrap_err().contains("limit of 5"));
+        let too_large = SourceError::TooLarge { size: 10, limit: 5 };
+        assert_eq!(reader.read(&second).unwrap_err(), too_large.at(&second));
         let mut reader = SourceReader::new(ReadLimits { file: 100, total: 100, files: 1 });
         reader.read(&first).unwrap();
         assert!(reader.read(&second).is_err());

@@ -8,6 +8,7 @@ use md5::Digest;
 
 use crate::cargo::file_time::FileTime;
 use crate::cargo::source::cfg::{Cfg, Compiled};
+use crate::cargo::source::error::SourceError;
 use crate::cargo::source::files::Snapshot;
 use crate::cargo::source::tokens::{IncludePath, Scan, scan, starts};
 
@@ -18,7 +19,7 @@ pub const STACK: usize = 512 << 20;
 const MAX_FILES: usize = 50_000;
 
 /// Hands out a file; `None` when there is none.
-pub type ReadFile<'a> = dyn FnMut(&Path) -> Result<Option<Arc<Snapshot>>, String> + 'a;
+pub type ReadFile<'a> = dyn FnMut(&Path) -> Result<Option<Arc<Snapshot>>, SourceError> + 'a;
 
 /// The files of one crate.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +56,7 @@ pub struct ModuleFile {
     /// Of the bytes; what rustc keeps in a library's metadata.
     pub md5: [u8; 16],
     /// What it says, or why it cannot be read; `None` for a file that is included as data.
-    pub scan: Option<Result<Scan, String>>,
+    pub scan: Option<Result<Scan, SourceError>>,
 }
 
 impl ModuleTree {
@@ -70,9 +71,9 @@ impl ModuleTree {
     }
 
     /// The files that are not Rust, each with the reason.
-    pub fn unreadable(&self) -> impl Iterator<Item = (&Path, &str)> {
+    pub fn unreadable(&self) -> impl Iterator<Item = (&Path, &SourceError)> {
         self.files.iter().filter_map(|file| match &file.scan {
-            Some(Err(why)) => Some((file.path.as_path(), why.as_str())),
+            Some(Err(why)) => Some((file.path.as_path(), why)),
             Some(Ok(_)) | None => None,
         })
     }
@@ -125,7 +126,7 @@ pub fn walk(root: &Path, package: &Path, cfg: &Cfg, read: &mut ReadFile<'_>) -> 
                 continue;
             }
             Err(why) => {
-                tree.open_ends.push(why);
+                tree.open_ends.push(why.to_string());
                 continue;
             }
         };
@@ -156,8 +157,8 @@ pub fn forget_spans() {
     proc_macro2::extra::invalidate_current_thread_spans();
 }
 
-fn scan_file(snapshot: &Snapshot, cfg: &Cfg, kind: VisitKind) -> Result<Scan, String> {
-    let text = std::str::from_utf8(&snapshot.bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+fn scan_file(snapshot: &Snapshot, cfg: &Cfg, kind: VisitKind) -> Result<Scan, SourceError> {
+    let text = std::str::from_utf8(&snapshot.bytes).map_err(|_| SourceError::NotUtf8)?;
     match (scan(text, cfg), kind) {
         // An included file may be an expression or a list of arms: no file by itself.
         (Err(_), VisitKind::IncludedCode) => Ok(Scan { tokens: starts(text)?, ..Scan::default() }),

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use proc_macro2::Literal;
 
+use crate::cargo::source::error::SearchError;
+
 /// A text that compiled code carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct StringLiteral {
@@ -171,11 +173,11 @@ impl StringMatches<'_> {
 ///
 /// # Errors
 ///
-/// In words, when there are too many texts to search for at once.
+/// There are too many texts to search for at once.
 pub fn search<'a>(
     string_literals: &[&'a [u8]],
     program: &[u8],
-) -> Result<StringMatches<'a>, String> {
+) -> Result<StringMatches<'a>, SearchError> {
     let mut seen: HashSet<&[u8]> = HashSet::new();
     let distinct: Vec<&'a [u8]> =
         string_literals.iter().copied().filter(|it| seen.insert(it)).collect();
@@ -184,7 +186,7 @@ pub fn search<'a>(
     let automaton = aho_corasick::AhoCorasick::builder()
         .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
         .build(beginnings)
-        .map_err(|error| format!("the texts cannot be searched for: {error}"))?;
+        .map_err(|error| SearchError::TooMany { reason: error.to_string() })?;
     let mut left = MAX_COMPARED + 16 * program.len();
     let mut found = HashSet::new();
     for hit in automaton.find_overlapping_iter(program) {
@@ -193,7 +195,7 @@ pub fn search<'a>(
         let behind = &program[hit.end()..];
         let is_alike = behind.starts_with(&rest[..rest.len().min(MAX_BEGINNING)]);
         let cost = 1 + if is_alike { rest.len() } else { 0 };
-        left = left.checked_sub(cost).ok_or("the texts cannot be searched for: all look alike")?;
+        left = left.checked_sub(cost).ok_or(SearchError::Alike)?;
         if is_alike && behind.starts_with(rest) {
             found.insert(text);
         }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use crate::cargo::source::cfg::{Cfg, Compiled};
+use crate::cargo::source::error::SourceError;
 use crate::cargo::source::string_literals;
 use crate::cargo::source::string_literals::StringLiteral;
 
@@ -66,8 +67,6 @@ const MAX_RECURSION: usize = 20_000;
 /// The same of a tree that is kept and walked.
 const MAX_TREE: usize = 4_000;
 
-const TOO_DEEP: &str = "nested too deeply to be read";
-
 /// A larger source is not read, in bytes: a token takes many times its own length in memory.
 /// Generated bindings of 100,000 lines are smaller.
 const MAX_BYTES: usize = 16 << 20;
@@ -79,8 +78,8 @@ const MAX_TOKENS: usize = 2_300_000;
 ///
 /// # Errors
 ///
-/// In words, when the text is not Rust: it cannot be split into tokens, or not parsed.
-pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
+/// The text is not Rust: it cannot be split into tokens, or not parsed.
+pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, SourceError> {
     let stream = tokens(source)?;
     is_shallow(&stream)?;
     pieces::are_items(stream.clone())?;
@@ -108,8 +107,8 @@ pub fn scan(source: &str, cfg: &Cfg) -> Result<Scan, String> {
 ///
 /// # Errors
 ///
-/// In words, when the text cannot be split into tokens.
-pub fn starts(source: &str) -> Result<TokenStarts, String> {
+/// The text cannot be split into tokens.
+pub fn starts(source: &str) -> Result<TokenStarts, SourceError> {
     let mut spans = Vec::new();
     collect(tokens(source)?, &mut spans);
     Ok(TokenStarts::new(source, &spans))
@@ -119,26 +118,30 @@ pub fn starts(source: &str) -> Result<TokenStarts, String> {
 ///
 /// # Errors
 ///
-/// In words, when the text is not Rust, or more of it than a parser is given.
-pub fn parse(source: &str) -> Result<syn::File, String> {
+/// The text is not Rust, or more of it than a parser is given.
+pub fn parse(source: &str) -> Result<syn::File, SourceError> {
     let stream = tokens(source)?;
     if recursion(stream.clone(), 0) > MAX_TREE {
-        return Err(TOO_DEEP.to_owned());
+        return Err(SourceError::TooDeep);
     }
-    syn::parse2(stream).map_err(|error| error.to_string())
+    syn::parse2(stream).map_err(not_rust)
 }
 
-fn is_shallow(stream: &TokenStream) -> Result<(), String> {
+fn not_rust(error: syn::Error) -> SourceError {
+    SourceError::NotRust { line: error.span().start().line, message: error.to_string() }
+}
+
+fn is_shallow(stream: &TokenStream) -> Result<(), SourceError> {
     match recursion(stream.clone(), 0) {
         0..=MAX_RECURSION => Ok(()),
-        _ => Err(TOO_DEEP.to_owned()),
+        _ => Err(SourceError::TooDeep),
     }
 }
 
-fn tokens(source: &str) -> Result<TokenStream, String> {
+fn tokens(source: &str) -> Result<TokenStream, SourceError> {
     use std::borrow::Cow;
     if source.len() > MAX_BYTES || most_tokens(source) > MAX_TOKENS {
-        return Err(format!("more than {} MB or {MAX_TOKENS} tokens", MAX_BYTES >> 20));
+        return Err(SourceError::TooLong { megabytes: MAX_BYTES >> 20, tokens: MAX_TOKENS });
     }
     // rustc forgets the byte order mark, and reads every line end as `\n`, also inside of a text.
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
@@ -155,10 +158,10 @@ fn tokens(source: &str) -> Result<TokenStream, String> {
         _ => source,
     };
     let stream: TokenStream = source.parse().map_err(|error: proc_macro2::LexError| {
-        format!("line {}: {error}", error.span().start().line)
+        SourceError::NotRust { line: error.span().start().line, message: error.to_string() }
     })?;
     if is_nested_deeper(stream.clone(), MAX_NESTING) {
-        return Err(TOO_DEEP.to_owned());
+        return Err(SourceError::TooDeep);
     }
     Ok(stream)
 }

@@ -6,6 +6,7 @@ use crate::cargo::file_time::FileTime;
 use crate::cargo::target_dir::{OutputFile, RawUnit, TargetDirLayout};
 use crate::toolchain::dep_info;
 use crate::toolchain::dep_info::{DepInfo, Makefile};
+use crate::toolchain::error::FormatError;
 use crate::toolchain::fingerprint;
 use crate::toolchain::fingerprint::{Fingerprint, Local};
 
@@ -27,11 +28,11 @@ pub struct Unit {
     /// The name of the fingerprint files.
     pub stem: String,
     /// What Cargo would compare, or why it cannot be read.
-    pub fingerprint: Result<Fingerprint, String>,
+    pub fingerprint: Result<Fingerprint, FormatError>,
     /// The hash of its own fingerprint; `None` while it is being compiled or after a failure.
     pub own_hash: Option<u64>,
     /// The files whose times Cargo would look at, or why they cannot be read.
-    pub dep_info: Option<Result<DepInfo, String>>,
+    pub dep_info: Option<Result<DepInfo, FormatError>>,
     /// What Cargo compares those times with: when the compilation that made it started.
     pub anchor: Option<FileTime>,
     /// Whether Cargo itself set the anchor, as far as one can tell: to when it began.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cargo::error::WorkspaceError;
 use crate::cargo::workspace::toml_tree::{TomlNode, TomlValue};
 
 /// One package of the lockfile.
@@ -17,9 +18,12 @@ pub struct Locked {
     pub checksum: Option<String>,
 }
 
-/// Reads a lockfile of any version. Errors: the text is no TOML.
-pub fn parse(path: &Path, text: &str) -> Result<Vec<Locked>, String> {
-    let node = TomlNode::parse(path, text).map_err(|error| error.to_string())?;
+/// Reads a lockfile of any version.
+///
+/// # Errors
+/// The text is no TOML.
+pub fn parse(path: &Path, text: &str) -> Result<Vec<Locked>, WorkspaceError> {
+    let node = TomlNode::parse(path, text)?;
     let Some(TomlValue::Array(entries)) = node.get(["package"]).map(|node| &node.value) else {
         return Ok(Vec::new());
     };

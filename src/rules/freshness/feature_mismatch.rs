@@ -41,7 +41,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
         return Outcome::open(NO_UNIT);
     };
     if let Some(Err(why)) = program.unit.as_ref().map(|unit| &unit.fingerprint) {
-        return Outcome::open(why.clone());
+        return Outcome::open(why.to_string());
     }
     let crates = build.freshness.crates.iter();
     let rust = crates.filter(|it| it.is_own() || it.role == CrateRole::Member);

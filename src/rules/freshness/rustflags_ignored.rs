@@ -45,7 +45,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     };
     let compiled = match &unit.fingerprint {
         Ok(fingerprint) => options(fingerprint.rustflags.iter().map(String::as_str)),
-        Err(why) => return Outcome::open(why.clone()),
+        Err(why) => return Outcome::open(why.to_string()),
     };
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(against_those_in_effect(&compiled, build));

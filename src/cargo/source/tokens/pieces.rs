@@ -5,6 +5,9 @@ use std::iter::Peekable;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 
+use crate::cargo::source::error::SourceError;
+use crate::cargo::source::tokens::not_rust;
+
 /// One item of more tokens is not parsed.
 const MAX_TOKENS: usize = 800_000;
 
@@ -12,9 +15,8 @@ const MAX_TOKENS: usize = 800_000;
 ///
 /// # Errors
 ///
-/// In words, with the line.
-pub fn are_items(stream: TokenStream) -> Result<(), String> {
-    let fail = |error: syn::Error| format!("line {}: {error}", error.span().start().line);
+/// They are none, or one of them is too long to be parsed.
+pub fn are_items(stream: TokenStream) -> Result<(), SourceError> {
     let items = |input: ParseStream<'_>| {
         input.call(syn::Attribute::parse_inner)?;
         while !input.is_empty() {
@@ -36,8 +38,8 @@ pub fn are_items(stream: TokenStream) -> Result<(), String> {
         }
         let mut left = MAX_TOKENS;
         let light = light(piece.into_iter(), &mut left);
-        let light = light.ok_or_else(|| format!("an item of more than {MAX_TOKENS} tokens"))?;
-        items.parse2(light).map_err(fail)?;
+        let light = light.ok_or(SourceError::ItemTooLong { limit: MAX_TOKENS })?;
+        items.parse2(light).map_err(not_rust)?;
     }
     Ok(())
 }

@@ -286,7 +286,7 @@ pub const NOT_YET: &[&str] = &["rootfs/source/registry"];
 pub const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// Parts whose errors have a type: a caller can act on a kind, not on a sentence.
-pub const TYPED_ERRORS: &[&str] = &["rootfs", "start", "provenance"];
+pub const TYPED_ERRORS: &[&str] = &["toolchain", "rootfs", "start", "cargo", "provenance"];
 
 /// A longer file wants a second one; tests count.
 pub const MAX_FILE_LINES: usize = 600;
