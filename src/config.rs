@@ -29,6 +29,21 @@ pub struct Config {
     pub waivers: Vec<Waiver>,
     /// What would be a warning is denied: `-D warnings`.
     pub warnings_denied: bool,
+    /// Which Dockerfiles are linted.
+    pub dockerfile: DockerfileConfig,
+}
+
+/// `[dockerfile]`: which Dockerfiles are linted without being named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DockerfileConfig {
+    /// The project's own, relative to the root of the workspace.
+    pub file: Option<String>,
+    /// Where `file` stands: `binlint.toml:2`.
+    pub file_place: String,
+    /// Patterns as in `.gitignore` of those that are not linted.
+    pub exclude: Vec<String>,
+    /// Where `exclude` stands.
+    pub exclude_place: String,
 }
 
 /// What all warnings together are called after `-D`, as rustc calls them.
@@ -283,6 +298,15 @@ mod tests {
                 "binlint.toml:4",
                 "2026",
             ),
+            ("[dockerfile]\nfiles = \"x\"", "binlint.toml:2", "`file`"),
+            ("[dockerfile]\nfile = 3", "binlint.toml:2", "quotes"),
+            (
+                "[dockerfile]\nfile = \"/etc/passwd\"",
+                "binlint.toml:2",
+                "below the workspace's root",
+            ),
+            ("[dockerfile]\nfile = \"a/../../x\"", "binlint.toml:2", "below the workspace's root"),
+            ("[dockerfile]\nexclude = \"x\"", "binlint.toml:2", "array"),
             ("[levels\n", "binlint.toml:1", ""),
         ] {
             let error = own(text).unwrap_err();
@@ -333,6 +357,24 @@ mod tests {
             let waiver = format!("[[waivers]]\nrule = \"{alias}\"\nreason = \"known\"\n");
             assert_eq!(own(&waiver).unwrap().waivers[0].rule.id, rule.id);
         }
+    }
+
+    #[test]
+    fn dockerfiles_are_named_and_set_aside_and_the_later_source_wins() {
+        let manifest = ConfigSource {
+            path: "Cargo.toml",
+            text: "[workspace.metadata.binlint.dockerfile]\nfile = \"Dockerfile\"\nexclude = [\"a\"]\n",
+            table: &["workspace", "metadata", "binlint"],
+        };
+        let own = ConfigSource {
+            path: "binlint.toml",
+            text: "[dockerfile]\nfile = \"docker/api.Dockerfile\"\n",
+            table: &[],
+        };
+        let read = Config::read(&[manifest, own]).unwrap().dockerfile;
+        assert_eq!(read.file.as_deref(), Some("docker/api.Dockerfile"));
+        assert_eq!((&*read.file_place, &*read.exclude_place), ("binlint.toml:2", "Cargo.toml:3"));
+        assert_eq!(read.exclude, ["a"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::path::{Component, Path};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,7 +16,8 @@ use crate::similar_name::suggest;
 use crate::subject::Expectations;
 use jiff::civil::Date;
 
-const KEYS: &[&str] = &["check", "levels", "expect", "waivers"];
+const KEYS: &[&str] = &["check", "dockerfile", "levels", "expect", "waivers"];
+const DOCKERFILE_KEYS: &[&str] = &["file", "exclude"];
 const CHECK_KEYS: &[&str] = &["rebuild"];
 const EXPECTATIONS: &[&str] = &[
     "triple",
@@ -63,6 +65,7 @@ impl TableReader<'_> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "check" => self.check(self.table(key, value)?, config)?,
+                "dockerfile" => self.dockerfile(self.table(key, value)?, config)?,
                 "levels" => self.levels(self.table(key, value)?, config)?,
                 "expect" => self.all_expectations(self.table(key, value)?, config)?,
                 "waivers" => {
@@ -87,6 +90,31 @@ impl TableReader<'_> {
                     return Err(self.error(value.span(), "`rebuild` is true or false"));
                 }
                 _ => return Err(self.unknown_key(key, CHECK_KEYS)),
+            }
+        }
+        Ok(())
+    }
+
+    fn dockerfile(&self, table: &DeTable<'_>, config: &mut Config) -> Result<(), ConfigError> {
+        let own = &mut config.dockerfile;
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "file" => {
+                    let file = self.string(key, value)?;
+                    // Whoever writes a checkout's configuration has no say in what is read outside of it.
+                    let is_below = |it| matches!(it, Component::Normal(_) | Component::CurDir);
+                    if !Path::new(&file).components().all(is_below) {
+                        let message = "`file` is a path below the workspace's root";
+                        return Err(self.error(value.span(), message));
+                    }
+                    (own.file, own.file_place) = (Some(file), self.place(key.span()));
+                }
+                "exclude" => {
+                    let patterns = self.array(key, value)?.map(|it| self.string(key, it));
+                    own.exclude = patterns.collect::<Result<_, _>>()?;
+                    own.exclude_place = self.place(key.span());
+                }
+                _ => return Err(self.unknown_key(key, DOCKERFILE_KEYS)),
             }
         }
         Ok(())

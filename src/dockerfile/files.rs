@@ -64,28 +64,27 @@ impl Context {
 
     /// Whether `.gitignore` names this path: such a file is made, not checked out.
     pub fn git_ignores(&self, path: &str) -> bool {
-        let mut ignored = false;
-        for pattern in &self.git_ignore {
-            let (exception, pattern) = match pattern.strip_prefix('!') {
-                Some(pattern) => (true, pattern),
-                None => (false, pattern.as_str()),
-            };
-            let pattern = pattern.trim_end_matches('/');
-            let anchored =
-                pattern.trim_start_matches('/').contains('/') || pattern.starts_with('/');
-            let pattern = pattern.trim_start_matches('/');
-            let mut parts = path.split('/');
-            let hit = if anchored {
-                matches_or_above(pattern, path)
-            } else {
-                parts.any(|part| matches(pattern, part))
-            };
-            if hit {
-                ignored = !exception;
-            }
-        }
-        ignored
+        git_ignored(&self.git_ignore, path)
     }
+}
+
+/// Whether patterns as in `.gitignore` name a path or a directory above it: the last that does decides.
+/// A slash at the end of a pattern is not looked at.
+pub fn git_ignored(patterns: &[String], path: &str) -> bool {
+    let hits = |pattern: &str| {
+        let pattern = pattern.trim_end_matches('/');
+        let anchored = pattern.contains('/');
+        let pattern = pattern.trim_start_matches('/');
+        if anchored {
+            matches_or_above(pattern, path)
+        } else {
+            path.split('/').any(|part| matches(pattern, part))
+        }
+    };
+    patterns.iter().fold(false, |ignored, pattern| match pattern.strip_prefix('!') {
+        Some(exception) => ignored && !hits(exception),
+        None => ignored || hits(pattern),
+    })
 }
 
 /// The patterns of an ignore file.
@@ -174,6 +173,26 @@ pub fn matches(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_of_git_name_paths_and_what_lies_below_them() {
+        let ignored = |patterns: &[&str], path| {
+            git_ignored(&patterns.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(), path)
+        };
+        for (patterns, path, expected) in [
+            (&["testdata/"] as &[&str], "a/testdata/b/Dockerfile", true),
+            (&["/testdata/"], "a/testdata/Dockerfile", false),
+            (&["/testdata"], "testdata/a/Dockerfile", true),
+            (&["a/*.dockerfile"], "a/x.dockerfile", true),
+            (&["a/*.dockerfile"], "b/a/x.dockerfile", false),
+            (&["**/x"], "b/a/x", true),
+            (&["*", "!b/"], "b/a", false),
+            (&["!b/", "*"], "b/a", true),
+            (&[], "a", false),
+        ] {
+            assert_eq!(ignored(patterns, path), expected, "{patterns:?} {path}");
+        }
+    }
 
     fn context(files: &[&str], ignore: &str) -> Context {
         Context {

@@ -6,7 +6,7 @@ use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
 use crate::cargo::workspace::RequestedFeatures;
-use crate::config::Config;
+use crate::config::{Config, DockerfileConfig};
 use crate::dockerfile::context;
 use crate::lint::lint;
 use crate::provenance::image_build;
@@ -16,6 +16,7 @@ use crate::session::Error;
 use crate::session::baseline;
 use crate::session::clock;
 use crate::session::configuration::{Configuration, configuration};
+use crate::session::dockerfile;
 use crate::session::gather::{
     Here, as_typed, built, built_for, facts, given, look_closer, nameless, selected,
 };
@@ -125,10 +126,11 @@ pub fn check(options: &CheckOptions) -> Result<Report, Error> {
     notes.extend(workspace.as_ref().and_then(|it| unknown_features(it, &options.selection)));
     // A program or an image that was named is what the user asks about, and nothing beside it.
     let named = !options.binaries.is_empty() || options.image.reference.is_some();
-    let dockerfile = workspace.as_ref().filter(|_| !named).and_then(|workspace| {
+    let dockerfile = workspace.as_ref().filter(|_| !named).map(|workspace| {
         let root = workspace.metadata.workspace_root.as_std_path();
-        dockerfile_beside(root, &query.cwd, &mut notes)
+        dockerfile_beside(root, &query.cwd, &config.dockerfile, &mut notes)
     });
+    let dockerfile = dockerfile.transpose()?.flatten();
     let mut report = linted(subjects, dockerfile, options.record.as_deref(), notes, &config)?;
     report.base = base(&query.cwd, workspace.as_ref());
     options.configuration.accept(&mut report)?;
@@ -139,19 +141,30 @@ fn base(cwd: &Path, workspace: Option<&workspace::Workspace>) -> Base {
     baseline::base(cwd, workspace.map(|it| it.metadata.workspace_root.as_std_path()))
 }
 
-/// The workspace's own `Dockerfile`, where it has to do with Rust.
-fn dockerfile_beside(root: &Path, cwd: &Path, notes: &mut Vec<String>) -> Option<(String, Facts)> {
-    let path = root.join("Dockerfile");
+/// The Dockerfile that the configuration names, or the workspace's own `Dockerfile` where it has to do with
+/// Rust.
+fn dockerfile_beside(
+    root: &Path,
+    cwd: &Path,
+    config: &DockerfileConfig,
+    notes: &mut Vec<String>,
+) -> Result<Option<(String, Facts)>, Error> {
+    let configured = dockerfile::configured(config, root)?;
+    let is_configured = configured.is_some();
+    let path = configured.unwrap_or_else(|| root.join("Dockerfile"));
     let name = as_typed(&path, cwd);
-    match context::load_beside(&path, &name)? {
-        Ok(dockerfile) => dockerfile
-            .is_of_rust()
+    if !is_configured && dockerfile::is_set_aside(config, Path::new("Dockerfile")) {
+        return Ok(None);
+    }
+    Ok(match context::load_beside(&path, &name) {
+        Some(Ok(dockerfile)) => (is_configured || dockerfile.is_of_rust())
             .then(|| (name, Facts { dockerfile: Some(dockerfile), ..Facts::default() })),
-        Err(error) => {
+        Some(Err(error)) => {
             notes.push(format!("{name}: {error}"));
             None
         }
-    }
+        None => None,
+    })
 }
 
 /// Lints the programs that a build just made, these and no others.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::config::find_rule;
+use crate::config::{ConfigError, DockerfileConfig, find_rule};
+use crate::dockerfile::files::git_ignored;
 use crate::dockerfile::{Dockerfile, DockerfileOptions, context, patch};
 use crate::lint::lint;
 use crate::report::{Report, SubjectReport};
@@ -13,13 +14,15 @@ use crate::session::Error;
 use crate::session::baseline;
 use crate::session::clock;
 use crate::session::configuration::{Configuration, configuration};
+use crate::session::fs;
 use crate::session::select::Selection;
 use crate::subject::Facts;
 
 /// What is linted, and how.
 #[derive(Debug, Clone, Default)]
 pub struct DockerfileLintOptions {
-    /// Dockerfiles; otherwise every one below the working directory that has to do with Rust.
+    /// Dockerfiles; otherwise the one that is configured, and every one below the working directory that
+    /// has to do with Rust and that no configuration sets aside.
     pub files: Vec<PathBuf>,
     /// The build context; otherwise the folder around the Dockerfile that has what it copies.
     pub context: Option<PathBuf>,
@@ -52,19 +55,16 @@ pub fn lint_dockerfiles(options: &DockerfileLintOptions) -> Result<Linted, Error
         stage: options.stage.clone(),
         build_arguments: options.build_arguments.clone(),
     };
-    let files = match options.files.as_slice() {
-        [] => context::find_dockerfiles(Path::new(".")),
-        files => files.to_vec(),
+    let chosen = match options.files.as_slice() {
+        [] => Chosen::below(&config.dockerfile)?,
+        files => Chosen { files: files.to_vec(), ..Chosen::default() },
     };
-    if files.is_empty() {
-        return Err(Error::Usage("there is no Dockerfile below this directory".to_owned()));
-    }
     let mut subjects = Vec::new();
     let mut errors = Vec::new();
-    for file in &files {
+    for file in &chosen.files {
         let name = file.strip_prefix("./").unwrap_or(file).display().to_string();
         match context::load(file, &name, options.context.as_deref(), &understanding) {
-            Ok(dockerfile) if options.files.is_empty() && !dockerfile.is_of_rust() => {}
+            Ok(dockerfile) if !chosen.is_asked_for(options, file) && !dockerfile.is_of_rust() => {}
             Ok(dockerfile) => {
                 let facts = Facts { dockerfile: Some(dockerfile), ..Facts::default() };
                 subjects.push((name, facts));
@@ -74,10 +74,75 @@ pub fn lint_dockerfiles(options: &DockerfileLintOptions) -> Result<Linted, Error
     }
     let mut report = lint(subjects, &config, clock::today());
     let unheard = unheard_comments(&report);
+    report.notes.extend(chosen.note(&config.dockerfile));
     report.notes.extend(unheard);
     report.base = baseline::base(&query.cwd, None);
     options.configuration.accept(&mut report)?;
     Ok(Linted { report, errors })
+}
+
+/// Which Dockerfiles are linted where none was named.
+#[derive(Debug, Default)]
+struct Chosen {
+    files: Vec<PathBuf>,
+    /// The one that the configuration names.
+    own: Option<PathBuf>,
+    /// How many the configuration sets aside.
+    set_aside: usize,
+}
+
+impl Chosen {
+    fn below(config: &DockerfileConfig) -> Result<Chosen, Error> {
+        let here = Path::new(".");
+        let own = configured(config, here)?;
+        let found = context::find_dockerfiles(here);
+        if found.is_empty() && own.is_none() {
+            return Err(Error::Usage("there is no Dockerfile below this directory".to_owned()));
+        }
+        let others = found.into_iter().filter(|it| own.as_ref() != Some(it));
+        let (aside, mut files): (Vec<PathBuf>, Vec<PathBuf>) =
+            others.partition(|it| is_set_aside(config, it.strip_prefix(here).unwrap_or(it)));
+        files.extend(own.clone());
+        files.sort();
+        Ok(Chosen { files, own, set_aside: aside.len() })
+    }
+
+    fn is_asked_for(&self, options: &DockerfileLintOptions, file: &Path) -> bool {
+        !options.files.is_empty() || self.own.as_deref() == Some(file)
+    }
+
+    fn note(&self, config: &DockerfileConfig) -> Option<String> {
+        let place = &config.exclude_place;
+        match self.set_aside {
+            0 => None,
+            1 => Some(format!("{place} sets 1 Dockerfile aside")),
+            count => Some(format!("{place} sets {count} Dockerfiles aside")),
+        }
+    }
+}
+
+/// Whether `exclude` names a path below the root.
+pub(super) fn is_set_aside(config: &DockerfileConfig, path: &Path) -> bool {
+    git_ignored(&config.exclude, &path.to_string_lossy())
+}
+
+/// The Dockerfile that the configuration names.
+///
+/// # Errors
+/// There is no such file.
+pub(super) fn configured(
+    config: &DockerfileConfig,
+    root: &Path,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let Some(file) = &config.file else { return Ok(None) };
+    let path = root.join(file.strip_prefix("./").unwrap_or(file));
+    match fs::exists(&path) {
+        true => Ok(Some(path)),
+        false => Err(ConfigError {
+            place: config.file_place.clone(),
+            message: format!("there is no Dockerfile `{}`", file.escape_debug()),
+        }),
+    }
 }
 
 /// The text of a Dockerfile with the corrections of findings that nobody waived; `None` where there are

@@ -166,6 +166,71 @@ fn a_hundred_thousand_lines_and_a_context_outside_cost_little() {
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
 
+/// The subjects and notes of a report in JSON.
+fn subjects(answer: &Output) -> (Vec<String>, Vec<String>) {
+    let document: Value = serde_json::from_slice(&answer.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&answer.stderr)));
+    let texts = |of: &Value, key: &str| -> Vec<String> {
+        let all = of.as_array().unwrap().iter();
+        all.map(|it| if key.is_empty() { it } else { &it[key] }.as_str().unwrap().to_owned())
+            .collect()
+    };
+    (texts(&document["subjects"], "name"), texts(&document["notes"], ""))
+}
+
+#[test]
+fn the_configuration_names_one_dockerfile_and_sets_others_aside() {
+    let package = package();
+    let at = package.path();
+    for directory in ["testdata/a", "docker"] {
+        fs::create_dir_all(at.join(directory)).unwrap();
+    }
+    for name in ["testdata/Dockerfile", "testdata/a/x.dockerfile", "docker/recipe.txt"] {
+        fs::write(at.join(name), STUB).unwrap();
+    }
+    let judged = |configuration: &str, words: &[&str]| {
+        fs::write(at.join("binlint.toml"), configuration).unwrap();
+        subjects(&binlint(at, &[&["--format", "json"], words].concat()))
+    };
+    let all = ["Dockerfile", "testdata/Dockerfile", "testdata/a/x.dockerfile"];
+    assert_eq!(judged("", &[]), (all.map(str::to_owned).to_vec(), vec![]));
+    let (names, notes) = judged("[dockerfile]\nexclude = [\"testdata/\"]\n", &[]);
+    assert_eq!(
+        (names, &*notes),
+        (
+            vec!["Dockerfile".to_owned()],
+            &["binlint.toml:2 sets 2 Dockerfiles aside".to_owned()][..]
+        )
+    );
+    // The last pattern that matches decides, and what is named is linted in any case.
+    let (names, _) = judged("[dockerfile]\nexclude = [\"*\", \"!*.dockerfile\"]\n", &[]);
+    assert_eq!(names, ["testdata/a/x.dockerfile"]);
+    let (names, notes) =
+        judged("[dockerfile]\nexclude = [\"testdata\"]\n", &["testdata/Dockerfile"]);
+    assert_eq!((names, notes.len()), (vec!["testdata/Dockerfile".to_owned()], 0));
+    let (names, notes) = judged("[dockerfile]\nexclude = [\"*\"]\n", &[]);
+    assert_eq!((names.len(), notes.len()), (0, 1));
+    let own = "[dockerfile]\nfile = \"docker/recipe.txt\"\nexclude = [\"*\"]\n";
+    assert_eq!(judged(own, &[]).0, ["docker/recipe.txt"]);
+    fs::write(at.join("binlint.toml"), "[dockerfile]\nfile = \"docker/none\"\n").unwrap();
+    let answer = binlint(at, &[]);
+    assert_eq!(answer.status.code(), Some(2));
+    assert_eq!(
+        text(&answer.stderr),
+        "error: binlint.toml:2: there is no Dockerfile `docker/none`\n"
+    );
+}
+
+/// This repository keeps faulty Dockerfiles for its tests; its own are clean.
+#[test]
+fn this_repository_denies_no_dockerfile_of_its_own() {
+    let answer = binlint(Path::new(env!("CARGO_MANIFEST_DIR")), &["--format", "json"]);
+    let (names, notes) = subjects(&answer);
+    assert_eq!(answer.status.code(), Some(0), "{}", text(&answer.stdout));
+    assert!(names.contains(&"Dockerfile".to_owned()) && names.len() > 5, "{names:?}");
+    assert!(notes.iter().any(|it| it.starts_with("binlint.toml:3 sets ")), "{notes:?}");
+}
+
 /// `check` lints the workspace's own Dockerfile behind the programs, and warns at most unless told else.
 #[test]
 fn check_warns_of_the_dockerfile_beside_the_programs() {
@@ -195,4 +260,16 @@ fn check_warns_of_the_dockerfile_beside_the_programs() {
     );
     let (.., level) = check(&["check", "--format", "json", "-D", "dockerfile"]);
     assert_eq!(level, "deny");
+    // The one that the configuration names takes its place, and what is set aside is not linted.
+    fs::rename(at.join("Dockerfile"), at.join("api.txt")).unwrap();
+    fs::write(at.join("Dockerfile"), "FROM rust:1.95\nRUN cargo --version\n").unwrap();
+    fs::write(at.join("binlint.toml"), "[dockerfile]\nfile = \"api.txt\"\n").unwrap();
+    let (name, rule, level) = check(&["check", "--format", "json"]);
+    assert_eq!(
+        (name, rule, level),
+        ("api.txt".into(), "dummy-build-without-touch".into(), "warn".into())
+    );
+    fs::write(at.join("binlint.toml"), "[dockerfile]\nexclude = [\"Dockerfile\"]\n").unwrap();
+    let answer = run(env!("CARGO_BIN_EXE_cargo-binlint"), &["check", "--format", "json"]);
+    assert_eq!(subjects(&answer).0, ["my-app"]);
 }
