@@ -52,21 +52,58 @@ fn integration_tests_stay_outside() {
     files.retain(|(_, text)| looks_inside(text));
     let inside: Vec<&str> =
         files.iter().filter_map(|(path, _)| path.strip_prefix("tests/it/")).collect();
+    let mut examples = Vec::new();
+    read_sources(Path::new("examples"), &mut examples);
+    let shown = examples.iter().find(|(_, text)| looks_inside(text));
+    assert_eq!(shown.map(|(path, _)| path), None, "an example shows what a user has");
     let new: Vec<_> = inside.iter().filter(|it| !table::STILL_INSIDE.contains(it)).collect();
     assert!(new.is_empty(), "{new:?}: test it beside the code, or through the command line");
     let moved: Vec<_> = table::STILL_INSIDE.iter().filter(|it| !inside.contains(it)).collect();
     assert!(moved.is_empty(), "{moved:?} need no exception any more");
 }
 
-/// Whether a test names the door that is for fuzz targets and benches.
+/// Whether a test names the door that is for fuzz targets and benches, as a step of any path.
 fn looks_inside(text: &str) -> bool {
-    text.contains(concat!("binlint::", "internals"))
+    let Ok(tokens) = text.parse::<proc_macro2::TokenStream>() else { return true };
+    names_the_door(tokens)
+}
+
+fn names_the_door(tokens: proc_macro2::TokenStream) -> bool {
+    use proc_macro2::TokenTree;
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let is = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(it)) if it.as_char() == wanted);
+    let named = |at: usize| matches!(&tokens[at], TokenTree::Ident(it) if it == "internals");
+    let in_group = |at: usize| match &tokens[at] {
+        TokenTree::Group(group) => names_the_door(group.stream()),
+        _ => false,
+    };
+    // `binlint::internals`, `internals::binary` behind a glob, `{internals as inside}`.
+    let is_step = |at: usize| {
+        at > 0 && is(at - 1, ':')
+            || is(at + 1, ':') && is(at + 2, ':')
+            || matches!(tokens.get(at + 1), Some(TokenTree::Ident(it)) if it == "as")
+    };
+    (0..tokens.len()).any(|at| named(at) && is_step(at) || in_group(at))
 }
 
 #[test]
 fn a_test_that_looks_inside_is_seen() {
-    assert!(looks_inside(concat!("use binlint::", "internals::binary::Binary;")));
-    assert!(!looks_inside("use binlint::Linter;\nlet internals = &record[\"internals\"];"));
+    for inside in [
+        "use binlint::internals::binary::Binary;",
+        "use binlint::{Linter, internals::binary::Binary};",
+        "use binlint::{internals as inside};",
+        "use binlint as b; #[test] fn t() { b::internals::binary::parse(); }",
+        "use binlint::*; fn t() { internals::binary::parse(); }",
+        "m! { binlint :: internals :: binary }",
+    ] {
+        assert!(looks_inside(inside), "{inside}");
+    }
+    for outside in [
+        "use binlint::Linter;\nlet internals = &record[\"internals\"];",
+        "// binlint::internals\nconst TEXT: &str = \"binlint::internals\";",
+    ] {
+        assert!(!looks_inside(outside), "{outside}");
+    }
 }
 
 fn read_sources(folder: &Path, files: &mut Vec<(String, String)>) {
@@ -224,8 +261,73 @@ fn names_are_followed() {
 }
 
 #[test]
+fn what_attributes_name_is_seen() {
+    red(
+        "src/config.rs",
+        "`config` looks into `session`",
+        &[
+            "struct S { #[serde(with = \"crate::session::hex\")] x: u8 }",
+            "struct S { #[serde(default = \"super::session::limit\")] x: u8 }",
+            "struct S { #[arg(default_value_t = crate::session::LIMIT)] x: u8 }",
+            "#[doc = concat!(\"x\", crate::session::words!())] struct S;",
+            "#[cfg_attr(unix, serde(try_from = \"crate::session::Raw\"))] struct S;",
+        ],
+    );
+    green(
+        "src/config.rs",
+        &[
+            "struct S { #[serde(with = \"crate::fact::hex\", rename = \"session\")] x: u8 }",
+            "#[doc = \"crate::session::check\"] struct S;",
+            "#[error(\"crate::session of {0}\")] struct S;",
+        ],
+    );
+}
+
+#[test]
 fn what_hides_code_is_refused() {
-    red("src/rule.rs", "hides code", &["#[path = \"x.rs\"] mod y;", "include!(\"x.rs\");"]);
+    red(
+        "src/rule.rs",
+        "hides code",
+        &[
+            "#[path = \"x.rs\"] mod y;",
+            "#[cfg_attr(unix, path = \"x.rs\")] mod y;",
+            "m! { #[path = \"x.rs\"] mod y; }",
+            "macro_rules! m { ($name:ident) => { mod $name { use super::super::session; } } }",
+            "macro_rules! m { ($a:ident) => { $a::fs::read(\"x\") } }",
+            "macro_rules! m { ($a:ident) => { use $a::fs; } }",
+            "extern crate self as root;",
+            "macro_rules! m { () => { extern crate self as root; } }",
+            "#[macro_use] mod y;",
+            "#[cfg_attr(all(), macro_use)] mod y;",
+            "fn f() { mod std { pub mod fs {} } } fn g() { std::fs::read(\"x\"); }",
+            "struct core;",
+            "type P = std::path::Path; fn f(p: &P) -> bool { P::exists(p) }",
+        ],
+    );
+    red("src/lib.rs", "hides code", &["macro_rules! m { () => { crate::session::check() } }"]);
+    red(
+        "src/rule.rs",
+        "says code of another file",
+        &[
+            "include!(\"x.rs\");",
+            "std::include!(\"x.rs\");",
+            "m! { include!(\"x.rs\"); }",
+            "macro_rules! m { () => { include!(\"x.rs\"); } }",
+            "use std::include as take; take!(\"x.rs\");",
+        ],
+    );
+    green(
+        "src/rule.rs",
+        &[
+            "const TEXT: &str = include_str!(\"x.txt\");",
+            "macro_rules! m { ($a:ty) => { <$a>::new() } }",
+            "macro_rules! m { ($a:ident) => { $a::parse() } } m!(elf);",
+            "macro_rules! m { ($a:expr) => { $crate::fact::of($a) } }",
+            "mod y { pub struct Standard; } type Names = Vec<String>;",
+            "#[cfg_attr(docsrs, doc = \"a path, macro_use\")] fn f() {}",
+        ],
+    );
+    red("src/lib/inner.rs", "beside the root", &["use crate::session;"]);
     assert_eq!(
         wrong(&[("src/binary/mod.rs", "")]),
         ["src/binary/mod.rs: modules are `foo.rs` beside `foo/`"]
@@ -251,10 +353,12 @@ fn tests_may_do_as_they_like() {
     );
     let tests = [("src/rule.rs", "#[cfg(test)] mod tests;"), ("src/rule/tests.rs", "use std::fs;")];
     assert_eq!(wrong(&tests), [""; 0]);
-    assert_eq!(
-        wrong(&[("src/rule.rs", "mod tests;"), tests[1]]),
-        ["src/rule/tests.rs:1: `std::fs` says files"]
-    );
+    for declared in ["mod tests;", "#[cfg(test)] mod tests; #[cfg(not(test))] mod tests;"] {
+        assert_eq!(
+            wrong(&[("src/rule.rs", declared), tests[1]]),
+            ["src/rule/tests.rs:1: `std::fs` says files"]
+        );
+    }
 }
 
 // The order.

@@ -14,6 +14,9 @@ pub fn broken(files: &[(String, String)]) -> Vec<String> {
     let mut broken = BTreeSet::new();
     let mut sources = Vec::new();
     for (path, text) in files {
+        if ["src/lib/", "src/main/"].iter().any(|root| path.starts_with(root)) {
+            broken.insert(format!("{path}: a module beside the root would look into everything"));
+        }
         if path.ends_with("/mod.rs") {
             broken.insert(format!("{path}: modules are `foo.rs` beside `foo/`"));
         }
@@ -26,8 +29,13 @@ pub fn broken(files: &[(String, String)]) -> Vec<String> {
             Err(error) => drop(broken.insert(error)),
         }
     }
-    let test_modules: Vec<Vec<String>> =
-        sources.iter().flat_map(|source| source.test_modules.clone()).collect();
+    let every_build_has: BTreeSet<Vec<String>> =
+        sources.iter().flat_map(|source| source.modules.clone()).collect();
+    let test_modules: Vec<Vec<String>> = sources
+        .iter()
+        .flat_map(|source| source.test_modules.clone())
+        .filter(|module| !every_build_has.contains(module))
+        .collect();
     let is_test = |source: &Source| {
         source.is_test || test_modules.iter().any(|module| source.module.starts_with(module))
     };

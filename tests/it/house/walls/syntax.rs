@@ -28,6 +28,8 @@ pub struct Source {
     pub scopes: BTreeMap<Vec<String>, Scope>,
     /// Modules in files of their own that are compiled for tests alone.
     pub test_modules: Vec<Vec<String>>,
+    /// Modules in files of their own that every build has.
+    pub modules: Vec<Vec<String>>,
     /// The whole file is for tests alone, by an attribute of its own.
     pub is_test: bool,
     pub lines: usize,
@@ -107,6 +109,9 @@ fn needs_test(meta: &Meta) -> bool {
     }
 }
 
+/// Attributes that bring code from where its module is not, or names from where no path leads.
+const HIDING_ATTRIBUTES: &[&str] = &["path", "macro_use"];
+
 struct Reader {
     source: Source,
     /// The module that is being read.
@@ -169,6 +174,7 @@ impl Reader {
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
             let line = token.span().start().line;
+            self.read_hidden_code(&tokens, at);
             match token {
                 TokenTree::Group(group) => self.read_tokens(group.stream()),
                 TokenTree::Ident(ident) if ident == "use" => {
@@ -220,22 +226,90 @@ impl Reader {
 
     fn read_attribute(&mut self, attribute: &Attribute) {
         let line = attribute.span().start().line;
-        if attribute.path().is_ident("path") {
-            self.source.opaque.push(("#[path]".to_owned(), line));
+        let path = attribute.path();
+        for hiding in HIDING_ATTRIBUTES.iter().filter(|it| path.is_ident(it)) {
+            self.source.opaque.push((format!("#[{hiding}]"), line));
         }
-        let Meta::List(list) = &attribute.meta else { return };
-        let is = |name: &str| list.path.is_ident(name);
-        if is("derive") || is("cfg_attr") {
-            self.read_tokens(list.tokens.clone());
-        }
-        // `cfg_attr(…, allow(…))` lifts a lint too.
-        if is("allow") || is("expect") || is("cfg_attr") {
-            let text: String =
-                list.tokens.to_string().chars().filter(|it| !it.is_whitespace()).collect();
-            let lifts = !is("cfg_attr") || text.contains("allow(") || text.contains("expect(");
-            if lifts && text.contains(super::table::PATH_LINT) {
-                self.source.lifted.push((super::table::PATH_LINT.to_owned(), line));
+        let list = match &attribute.meta {
+            Meta::Path(_) => return,
+            // `#[doc = concat!(…)]`
+            Meta::NameValue(pair) => return self.visit_expr(&pair.value),
+            Meta::List(list) => list,
+        };
+        let is = |name: &str| path.is_ident(name);
+        // `#[arg(default_value_t = crate::…)]`, `#[serde(with = "crate::…")]`
+        self.read_tokens(list.tokens.clone());
+        self.read_quoted_paths(list.tokens.clone());
+        // `cfg_attr(…, allow(…))` lifts a lint too, and `cfg_attr(…, path = "…")` hides a file.
+        let text: String =
+            list.tokens.to_string().chars().filter(|it| !it.is_whitespace()).collect();
+        if is("cfg_attr") {
+            for hiding in HIDING_ATTRIBUTES {
+                let starts = [format!(",{hiding}="), format!(",{hiding},"), format!(",{hiding}(")];
+                if starts.iter().any(|it| text.contains(it))
+                    || text.ends_with(&format!(",{hiding}"))
+                {
+                    self.source.opaque.push((format!("#[{hiding}]"), line));
+                }
             }
+        }
+        let lifts = is("allow")
+            || is("expect")
+            || is("cfg_attr") && (text.contains("allow(") || text.contains("expect("));
+        if lifts && text.contains(super::table::PATH_LINT) {
+            self.source.lifted.push((super::table::PATH_LINT.to_owned(), line));
+        }
+    }
+
+    /// Derived code calls what an attribute names in a text.
+    fn read_quoted_paths(&mut self, tokens: TokenStream) {
+        for token in tokens {
+            let line = token.span().start().line;
+            match token {
+                TokenTree::Group(group) => self.read_quoted_paths(group.stream()),
+                TokenTree::Literal(literal) => {
+                    let text = syn::parse_str::<syn::LitStr>(&literal.to_string());
+                    let Ok(path) = text.and_then(|text| text.parse::<syn::Path>()) else {
+                        continue;
+                    };
+                    if path.segments.len() > 1 {
+                        let names = path.segments.iter().map(|it| plain(&it.ident)).collect();
+                        self.mention(names, path.leading_colon.is_some(), line);
+                    }
+                }
+                TokenTree::Ident(_) | TokenTree::Punct(_) => {}
+            }
+        }
+    }
+
+    /// What a macro makes of tokens has no syntax tree here: it must not declare where code is.
+    fn read_hidden_code(&mut self, tokens: &[TokenTree], at: usize) {
+        let is = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(it)) if it.as_char() == wanted);
+        let line = tokens[at].span().start().line;
+        match &tokens[at] {
+            // `$a::fs::read` and `use $a::fs` are of whatever `$a` is; what `$a::read` is of, the
+            // call of the macro says.
+            TokenTree::Punct(it) if it.as_char() == '$' && is(at + 2, ':') && is(at + 3, ':') => {
+                let is_used =
+                    at > 0 && matches!(&tokens[at - 1], TokenTree::Ident(it) if it == "use");
+                let goes_on = is(at + 5, ':') && is(at + 6, ':');
+                let is_crate =
+                    matches!(tokens.get(at + 1), Some(TokenTree::Ident(it)) if it == "crate");
+                if (is_used || goes_on) && !is_crate {
+                    self.source
+                        .opaque
+                        .push(("a path that begins with a variable".to_owned(), line));
+                }
+            }
+            TokenTree::Ident(it) if it == "mod" => {
+                self.source.opaque.push(("a module in a macro".to_owned(), line));
+            }
+            TokenTree::Ident(it) if it == "extern" => {
+                if matches!(tokens.get(at + 1), Some(TokenTree::Ident(it)) if it == "crate") {
+                    self.source.opaque.push(("`extern crate` in a macro".to_owned(), line));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -252,8 +326,31 @@ impl Reader {
             Item::Union(it) => &it.ident,
             _ => return,
         };
+        self.refuse_name_of_std(name);
+        self.refuse_name_of_path(item);
         let name = plain(name);
         self.scope().items.insert(name);
+    }
+
+    /// A module or an item of this name would make `std::fs` look like one of ours.
+    fn refuse_name_of_std(&mut self, name: &syn::Ident) {
+        if ["std", "core", "alloc"].contains(&plain(name).as_str()) {
+            self.source.opaque.push((format!("the name `{name}`"), name.span().start().line));
+        }
+    }
+
+    /// `type P = Path` would make `P::exists` look like a function of ours.
+    fn refuse_name_of_path(&mut self, item: &Item) {
+        let Item::Type(alias) = item else { return };
+        let syn::Type::Path(of) = &*alias.ty else { return };
+        let is_path = of.path.segments.last().is_some_and(|it| {
+            let name = it.ident.to_string();
+            name.ends_with("Path") || name.ends_with("PathBuf")
+        });
+        if is_path {
+            let line = alias.span().start().line;
+            self.source.opaque.push((format!("the alias `{}`", alias.ident), line));
+        }
     }
 }
 
@@ -317,7 +414,11 @@ impl<'ast> Visit<'ast> for Reader {
 
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
         module.attrs.iter().for_each(|it| self.visit_attribute(it));
-        let Some((_, items)) = &module.content else { return };
+        self.refuse_name_of_std(&module.ident);
+        let Some((_, items)) = &module.content else {
+            let path = [&self.module[..], &[plain(&module.ident)]].concat();
+            return self.source.modules.push(path);
+        };
         self.module.push(plain(&module.ident));
         self.scope();
         items.iter().for_each(|item| self.visit_item(item));
@@ -330,6 +431,11 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
+        if item.ident == "self" {
+            // A second name of the crate, which every module could say.
+            let line = item.span().start().line;
+            return self.source.opaque.push(("extern crate self".to_owned(), line));
+        }
         let path = vec![plain(&item.ident)];
         let name = item.rename.as_ref().map_or(&item.ident, |(_, name)| name);
         let name = plain(name);
@@ -371,8 +477,9 @@ impl<'ast> Visit<'ast> for Reader {
     fn visit_macro(&mut self, it: &'ast syn::Macro) {
         let line = it.span().start().line;
         let name = it.path.segments.last().map(|it| plain(&it.ident)).unwrap_or_default();
-        if name == "include" {
-            self.source.opaque.push(("include!".to_owned(), line));
+        if name == "macro_rules" && self.source.module.is_empty() {
+            // Every module below could call it, without a path.
+            self.source.opaque.push(("a macro of the root".to_owned(), line));
         }
         self.source.macros.push((name, line));
         self.visit_path(&it.path);

@@ -197,6 +197,7 @@ pub const WORDS: &[Word] = &[
         may: &["cli", "rootfs/source", "cargo/build_command", "cargo/rebuild/process"],
         ..WORD
     },
+    Word { what: "code of another file", macros: &["include"], ..WORD },
     Word { what: "a debugging aid", macros: &["dbg", "todo", "unimplemented"], ..WORD },
     Word {
         what: "the object-file library",
