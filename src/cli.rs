@@ -9,10 +9,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub mod args;
 pub mod build;
 pub mod check;
+pub mod completions;
 pub mod diff;
 pub mod dockerfile;
 pub mod formats;
 pub mod freshen;
+pub mod init;
 pub mod inspect;
 pub mod output;
 pub mod rebuilding;
@@ -67,10 +69,17 @@ enum CliCommand {
     Verify(Box<verify::VerifyArgs>),
     /// Say what changed between two programs or images, and what makes their bytes differ
     Diff(diff::DiffArgs),
+    /// Write a first binlint.toml that accepts what is found today
+    Init(init::InitArgs),
     /// List the rules
     Rules(rules::RulesArgs),
     /// Show the page of a rule, or the rules of a group
     Explain(rules::ExplainArgs),
+    /// Print the script that completes the arguments in a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of the program or of a command
+    #[command(hide = true)]
+    Man(completions::ManArgs),
 }
 
 /// Runs the program with these arguments, the program's own name first, and returns its exit code.
@@ -111,8 +120,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Some(CliCommand::Record(arguments)) => record::run(&arguments),
             Some(CliCommand::Verify(arguments)) => verify::run(&arguments, below()),
             Some(CliCommand::Diff(arguments)) => diff::run(&arguments),
+            Some(CliCommand::Init(arguments)) => init::run(&arguments),
             Some(CliCommand::Rules(arguments)) => rules::list(&arguments),
             Some(CliCommand::Explain(arguments)) => rules::explain(&arguments),
+            Some(CliCommand::Completions(arguments)) => {
+                completions::complete(&arguments, Cli::command())
+            }
+            Some(CliCommand::Man(arguments)) => completions::describe(&arguments, Cli::command()),
         }
     });
     answer.unwrap_or_else(|error| {

@@ -15,6 +15,7 @@ pub mod freshen;
 pub mod fs;
 pub mod gather;
 pub mod image_subjects;
+pub mod init;
 pub mod inspect;
 pub mod linter;
 pub mod opened;

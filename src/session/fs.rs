@@ -1,7 +1,7 @@
 //! What a session writes to the disk itself: the ledger of `freshen`, and what it takes away.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::cargo::file_time::FileTime;
@@ -14,6 +14,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<FileTime> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
     fs::write(path, bytes)?;
     Ok(FileTime::modified(&fs::metadata(path)?))
+}
+
+/// Writes a file that is not there yet.
+///
+/// # Errors
+/// The system refuses it; there is something under this path, or a link that leads nowhere.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::File::create_new(path)?.write_all(bytes)
 }
 
 /// Whether something is there under this path.

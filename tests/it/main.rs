@@ -24,6 +24,7 @@ mod cli {
     mod diff;
     mod formats;
     mod hostile;
+    mod init;
     mod inspect;
     mod recorded;
 }
@@ -88,6 +89,7 @@ mod rules {
 
 mod ship {
     mod action;
+    mod book;
     mod compilers;
     mod examples;
     mod linter_image;
@@ -95,6 +97,7 @@ mod ship {
     mod pages;
     mod picture;
     mod release;
+    mod shells;
     mod workflows;
 }
 

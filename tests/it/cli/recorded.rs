@@ -44,6 +44,8 @@ const WORDS: &[Case] = &[
     case("help-verify", "verify --help", 0),
     case("help-diff", "diff --help", 0),
     case("help-dockerfile", "dockerfile --help", 0),
+    case("help-init", "init --help", 0),
+    case("help-completions", "completions --help", 0),
     case("help-rules", "rules --help", 0),
     case("help-explain", "explain --help", 0),
     case("rules", "rules", 0),

@@ -162,7 +162,19 @@ fn the_docs_of_the_rules_are_up_to_date() {
         let path = entry.unwrap().path();
         assert!(pages.contains_key(&path), "{}: no such rule; delete the page", path.display());
     }
+    pages.insert(PathBuf::from("docs/SUMMARY.md"), contents());
     keep_up_to_date(pages);
+}
+
+/// The book's table of contents, which ends with the rules.
+fn contents() -> String {
+    const RULES: &str = "- [The rules](rules/README.md)\n";
+    let text = read(Path::new("docs/SUMMARY.md"));
+    let before = text.split_once(RULES).expect("the rules in the contents").0;
+    let mut ids: Vec<_> = rules().map(|rule| rule.id).collect();
+    ids.sort_unstable();
+    let lines: String = ids.iter().map(|id| format!("  - [{id}](rules/{id}.md)\n")).collect();
+    format!("{before}{RULES}{lines}")
 }
 
 fn rule_page(rule: &Rule) -> String {

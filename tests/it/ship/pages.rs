@@ -1,6 +1,7 @@
 //! Every command of every page: run here in the place that the page speaks of, run by another test, or left
 //! out for a reason that stands in the list.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -58,6 +59,7 @@ const COMMANDS: &[(&str, &str, How)] = &[
     ("docs/ci.md", "docker save backend | cargo binlint --image -", RECIPES),
     ("docs/ci.md", "cargo binlint freshen --release", Here(0)),
     ("docs/compilers.md", "ci/compilers --quick", By("tests/it/ship/compilers.rs", "\"--quick\"")),
+    ("docs/configuration.md", "cargo binlint init", Here(0)),
     ("docs/dockerfile.md", "docker build -t cargo-binlint .", RECIPES),
     ("docs/dockerfile.md", "docker build -t backend .", RECIPES),
     ("docs/dockerfile.md", "docker save backend | cargo binlint --image -", RECIPES),
@@ -89,9 +91,17 @@ const COMMANDS: &[(&str, &str, How)] = &[
     ),
     (
         "docs/install.md",
+        "cargo binlint completions bash -o ~/.local/share/bash-completion/completions/cargo-binlint",
+        By("tests/it/ship/shells.rs", "\"completions\""),
+    ),
+    ("docs/install.md", "cargo binlint man -o cargo-binlint.1", Here(0)),
+    ("docs/install.md", "cargo binlint man verify -o cargo-binlint-verify.1", Here(0)),
+    (
+        "docs/install.md",
         "cargo-binlint verify ./cargo-binlint --key builder.pub",
         By("tests/it/ship/release.rs", "docs/install.md"),
     ),
+    ("docs/start.md", "docker save backend | cargo binlint --image -", RECIPES),
     // The keys first: the page speaks of them before it makes them.
     ("docs/provenance.md", "openssl genpkey -algorithm ed25519 -out builder.pem", Here(0)),
     ("docs/provenance.md", "openssl pkey -in builder.pem -pubout -out builder.pub", Here(0)),
@@ -159,8 +169,8 @@ fn the_commands_of_the_pages_end_as_the_pages_say() {
         return;
     }
     let mut wrong = Vec::new();
-    let pages =
-        ["README.md", "docs/ci.md", "docs/formats.md", "docs/freshness.md", "docs/provenance.md"];
+    let is_here = |(page, _, how): &(&'static str, _, How)| matches!(how, Here(_)).then_some(*page);
+    let pages: BTreeSet<&str> = COMMANDS.iter().filter_map(is_here).collect();
     for page in pages {
         let name = if page == "docs/freshness.md" || page == "docs/provenance.md" {
             "app"
@@ -170,7 +180,7 @@ fn the_commands_of_the_pages_end_as_the_pages_say() {
         let place = Workspace::new(name);
         for (of, command, how) in COMMANDS {
             let Here(code) = how else { continue };
-            if *of != page {
+            if of != &page {
                 continue;
             }
             let output = place.typed(command);
@@ -183,6 +193,88 @@ fn the_commands_of_the_pages_end_as_the_pages_say() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A command in a fence of another name would be tested by nothing.
+#[test]
+fn every_block_has_a_language_that_is_known() {
+    let known = [
+        "sh",
+        "console",
+        "dockerfile",
+        "yaml",
+        "toml",
+        "json",
+        "xml",
+        "rust",
+        "groovy",
+        "diff",
+        "text",
+    ];
+    for page in pages() {
+        let text = fs::read_to_string(root().join(&page)).unwrap();
+        let fences = text.lines().filter_map(|line| line.trim().strip_prefix("```"));
+        for language in fences.step_by(2) {
+            assert!(known.contains(&language), "{}: ```{language}", page.display());
+        }
+    }
+}
+
+/// Also in tables, sentences, workflows and Dockerfiles: what a page names is there.
+#[test]
+fn every_option_that_a_page_names_is_there() {
+    let help = |command: &str| {
+        let mut linter = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        String::from_utf8(linter.args([command, "--help"]).output().unwrap().stdout).unwrap()
+    };
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for page in pages() {
+        // The changes of before may name what is no more.
+        let text = fs::read_to_string(root().join(&page)).unwrap();
+        for (command, option) in options(&text) {
+            seen += 1;
+            let help = help(command);
+            let is_there = help.split(|it: char| it.is_whitespace() || ",=[".contains(it));
+            if !is_there.into_iter().any(|word| word == option) {
+                wrong.push(format!("{}: {command} has no {option}", page.display()));
+            }
+        }
+    }
+    assert!(seen > 50, "{seen} options found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn options_are_found_wherever_they_stand() {
+    let found = options(
+        "`cargo binlint --image x` and RUN /linter/cargo-binlint verify --key=a && b --no\n",
+    );
+    assert_eq!(found, [("check", "--image"), ("verify", "--key")]);
+}
+
+/// Each `--option` behind the linter's name on the same line, and the command that it belongs to.
+fn options(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let calls = line.match_indices("binlint ").filter(|(at, _)| {
+            line[..*at].ends_with("cargo ")
+                || line[..*at].ends_with("/cargo-")
+                || line[..*at].ends_with("`cargo-")
+        });
+        for (at, name) in calls {
+            let rest = &line[at + name.len()..];
+            let end = rest.find(['`', '|', '&', ';', ')', '#', '>']).unwrap_or(rest.len());
+            let mut words = rest[..end].split_whitespace().peekable();
+            let is_command = |word: &&str| word.starts_with(|it: char| it.is_ascii_lowercase());
+            let command = words.next_if(is_command).unwrap_or("check");
+            for option in words.filter(|word| word.starts_with("--") && word.len() > 2) {
+                let option = option.split(['=', ',', '"', ']', '.', ':']).next().unwrap();
+                found.push((command, option));
+            }
+        }
+    }
+    found
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -190,7 +282,7 @@ fn root() -> &'static Path {
 /// The pages, relative to the repository; those that a test writes have no commands.
 fn pages() -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> =
-        ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+        ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"]
             .map(PathBuf::from)
             .into();
     let mut folders = vec![PathBuf::from("docs")];
