@@ -57,8 +57,17 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         "what CMD says never reaches the program behind this shell",
     )
     .evidence(format!("CMD stands in line {}", dockerfile.position(&cmd.span).line))
-    .fix("ENTRYPOINT [\"/app\"]")
+    .fix(exec_form(form).unwrap_or_else(|| "ENTRYPOINT [\"/app\"]".to_owned()))
     .into()
+}
+
+/// The same words without a shell, where it does nothing with them.
+fn exec_form(form: &Form) -> Option<String> {
+    let Form::Shell(text) = form else { return None };
+    let text = text.text.trim();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " /._-:,@%+".contains(c);
+    let words: Vec<String> = text.split_whitespace().map(|it| format!("\"{it}\"")).collect();
+    text.chars().all(is_plain).then(|| format!("ENTRYPOINT [{}]", words.join(", ")))
 }
 
 #[cfg(test)]

@@ -45,8 +45,13 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
                 .filter_map(|it| dockerfile.instruction(it))
                 .any(|it| {
                     let text = dockerfile.text(&it.span);
-                    !matches!(it.kind, InstructionKind::Other(_))
-                        && text.contains(path.trim_end_matches('/'))
+                    !matches!(
+                        it.kind,
+                        InstructionKind::Cmd(_)
+                            | InstructionKind::Entrypoint(_)
+                            | InstructionKind::Healthcheck(_)
+                            | InstructionKind::Other(_)
+                    ) && text.contains(path.trim_end_matches('/'))
                 })
         });
         if let Some(instruction) = dockerfile.instruction(*index).filter(|_| own && !spoken) {
@@ -74,6 +79,11 @@ mod tests {
             |text: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{text}\n")));
         assert_eq!(found("USER 1000\nVOLUME /data"), [(3, Level::Warn)]);
         assert_eq!(found("VOLUME [\"/data\"]\nUSER app:app"), [(2, Level::Warn)]);
+        // What runs in the container gives nothing away: it is not root there.
+        assert_eq!(
+            found("USER 1000\nVOLUME /data\nCMD [\"app\", \"/data/x\"]"),
+            [(3, Level::Warn)]
+        );
         for good in [
             "VOLUME /data",
             "RUN mkdir -p /data && chown app /data\nVOLUME /data\nUSER app",
