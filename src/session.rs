@@ -14,6 +14,7 @@ pub mod error;
 pub mod freshen;
 pub mod fs;
 pub mod gather;
+pub mod image_history;
 pub mod image_subjects;
 pub mod init;
 pub mod inspect;

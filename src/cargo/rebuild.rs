@@ -108,6 +108,8 @@ pub struct Recorded {
     pub record: String,
     /// The flags that its rustc got.
     pub rustflags: Vec<String>,
+    /// The variables that the build had, where that is what tells; the directory then is another.
+    pub environment: Option<BTreeMap<String, String>>,
 }
 
 /// Why it is not known that a program was built with the flags of the build here, as a clause.
@@ -121,14 +123,21 @@ pub enum FlagsUnknown {
         /// What differs.
         facts: Vec<&'static str>,
     },
-    /// It has no record, and what made the image does not say with which compiler.
+    /// It has no record, and the command that built it in the image does not say all.
     #[error(
-        "the image's history has `{command}`, which does not say with which compiler; \
-         `cargo binlint record --embed` there would"
+        "the image's history has `{command}`, {gap}; `cargo binlint record --embed` there says all"
     )]
     OnlyHistory {
-        /// The last command of cargo that compiles.
+        /// The command of cargo that compiles.
         command: String,
+        /// What it leaves open, as a clause.
+        gap: String,
+    },
+    /// It has no record, and the image's history cannot be followed.
+    #[error("{reason}")]
+    UnclearHistory {
+        /// Which step, and why.
+        reason: String,
     },
     /// It has no record, and no history names cargo.
     #[error(

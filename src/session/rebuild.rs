@@ -96,9 +96,10 @@ fn program(subject: &Subject, image: Option<&OsStr>) -> Option<RebuildTarget> {
         (binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str())).then_some(bytes)
     });
     let image = subject.facts.image.as_ref().and_then(|image| image.config.as_ref());
-    let history = image.map(|config| config.history.as_slice()).unwrap_or_default();
     Some(RebuildTarget {
-        same_flags: bytes.as_ref().map(|bytes| same_flags::known(bytes, build, history)),
+        same_flags: bytes
+            .as_ref()
+            .map(|bytes| same_flags::known(bytes, build, image, &binary.rustc)),
         package: build.package.name.clone(),
         spec: format!("{}@{}", build.package.name, build.package.version),
         bin: build.bin.clone(),

@@ -1,16 +1,20 @@
-//! Whether a program that was built elsewhere was built as the build here: what its record says.
+//! Whether a program that was built elsewhere was built as the build here: what its record says, or
+//! the history of its image.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::binary::RustcEvidence;
 use crate::cargo::build::Build;
 use crate::cargo::rebuild::{FlagsUnknown, Recorded};
+use crate::dockerfile::cargo_command::{self, NamedProfile};
 use crate::provenance::create;
-use crate::rootfs::document::config::HistoryStep;
+use crate::rootfs::document::config::ImageConfig;
+use crate::session::image_history::{self, HistoryBuild, HistoryError};
 use crate::session::records;
 
-/// The record that says that a program was built with the words and the compiler of the build here;
+/// What says that a program was built with the words and the compiler of the build here;
 /// the error says what is missing to know, or differs.
 ///
 /// # Errors
@@ -18,7 +22,8 @@ use crate::session::records;
 pub fn known(
     program: &[u8],
     build: &Build,
-    history: &[HistoryStep],
+    image: Option<&ImageConfig>,
+    binary: &RustcEvidence,
 ) -> Result<Recorded, FlagsUnknown> {
     match records::find(program, None, || Ok(None), &[]) {
         Ok(Some(record)) => {
@@ -50,47 +55,105 @@ pub fn known(
             let others: Vec<&'static str> =
                 facts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect();
             match others.is_empty() {
-                true => Ok(Recorded { record: record.origin.clone(), rustflags }),
+                true => {
+                    Ok(Recorded { record: record.origin.clone(), rustflags, environment: None })
+                }
                 false => {
                     Err(FlagsUnknown::Different { record: record.origin.clone(), facts: others })
                 }
             }
         }
-        Ok(None) => Err(match built_in(history) {
-            Some(command) => FlagsUnknown::OnlyHistory { command },
-            None => FlagsUnknown::NoRecord,
-        }),
+        Ok(None) => told(build, image, binary),
         Err(error) => Err(FlagsUnknown::UnreadableRecord { reason: error.to_string() }),
     }
 }
 
-/// The last command of cargo that compiles, among the steps that made an image.
-fn built_in(history: &[HistoryStep]) -> Option<String> {
-    let commands = history.iter().flat_map(|step| step.created_by.split(['&', ';', '|']));
-    let mut found = commands.filter_map(|command| {
-        let at = ["cargo build", "cargo install"].iter().find_map(|it| command.find(it))?;
-        Some(command[at..].split('#').next().unwrap_or_default().trim().to_owned())
-    });
-    found.next_back()
+/// The same of a program without a record: the image's history tells the words and the variables,
+/// the program itself its compiler.
+fn told(
+    build: &Build,
+    image: Option<&ImageConfig>,
+    binary: &RustcEvidence,
+) -> Result<Recorded, FlagsUnknown> {
+    let unclear = |error: HistoryError| FlagsUnknown::UnclearHistory { reason: error.to_string() };
+    let told = image.map(image_history::find).transpose().map_err(unclear)?.flatten();
+    let HistoryBuild { command, cargo, environment } = told.ok_or(FlagsUnknown::NoRecord)?;
+    let says =
+        |what: &str| FlagsUnknown::OnlyHistory { command: command.clone(), gap: what.to_owned() };
+    let asked: Vec<Option<String>> = ["build".to_owned()]
+        .into_iter()
+        .chain(build.requested_features.words())
+        .map(Some)
+        .collect();
+    let setting = environment.keys().find(|name| image_history::is_setting(name));
+    let commits = (binary.commit.as_ref(), build.rustc.commit.as_ref());
+    let is_same_compiler = match commits {
+        (Some(there), Some(here)) => there == here,
+        _ => false,
+    };
+    let targets: Vec<Option<String>> = build.target.iter().cloned().map(Some).collect();
+    if !is_same_compiler {
+        return Err(says("and another compiler, or one that the program does not name"));
+    }
+    if cargo.profile != NamedProfile::Named(build.profile.name.clone())
+        || cargo.targets != targets
+        || cargo.features != cargo_command::read(&asked).features
+    {
+        return Err(says(
+            "which is another profile, target or set of features: build here as it says",
+        ));
+    }
+    if !cargo.complete || !cargo.further.is_empty() || !cargo.packages.is_empty() || cargo.workspace
+    {
+        return Err(says("whose options may change what is built"));
+    }
+    if !cargo.locked {
+        return Err(says("without `--locked`, so that its dependencies may be others"));
+    }
+    if let Some(name) = setting {
+        return Err(says(&format!("where {name} is set, which may change what is built")));
+    }
+    let rustflags = environment.get("RUSTFLAGS").map(String::as_str).unwrap_or_default();
+    Ok(Recorded {
+        record: "the image's history".to_owned(),
+        rustflags: rustflags.split_whitespace().map(str::to_owned).collect(),
+        environment: Some(environment),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rootfs::document::config::HistoryStep;
+
+    fn known_of(history: &[&str], env: &[&str], commit: &str) -> Result<Recorded, FlagsUnknown> {
+        let step = |it: &&str| HistoryStep { created_by: (*it).to_owned(), empty_layer: false };
+        let image = ImageConfig {
+            history: history.iter().map(step).collect(),
+            env: env.iter().map(|it| (*it).to_owned()).collect(),
+            ..ImageConfig::default()
+        };
+        let mut build = Build::default();
+        build.profile.name = "release".to_owned();
+        build.rustc.commit = Some("c0ffee".to_owned());
+        let binary = RustcEvidence { commit: Some(commit.to_owned()), ..RustcEvidence::default() };
+        known(b"\x7fELF", &build, Some(&image), &binary)
+    }
 
     #[test]
     fn a_program_without_a_record_says_what_is_missing() {
-        let known = |history: &[&str]| {
-            let step = |it: &&str| HistoryStep { created_by: (*it).to_owned(), empty_layer: false };
-            let history: Vec<HistoryStep> = history.iter().map(step).collect();
-            known(b"\x7fELF", &Build::default(), &history).unwrap_err()
+        let missing = |history: &[&str], env: &[&str], commit: &str, reason: &str| {
+            let said = known_of(history, env, commit).unwrap_err().to_string();
+            assert!(said.contains(reason), "{said}");
         };
-        assert_eq!(known(&["COPY app /app"]), FlagsUnknown::NoRecord);
-        let built =
-            known(&["RUN /bin/sh -c cargo build --release && cp target/release/a /a # buildkit"]);
-        assert_eq!(
-            built,
-            FlagsUnknown::OnlyHistory { command: "cargo build --release".to_owned() }
-        );
+        let run =
+            "RUN /bin/sh -c cargo build --release --locked && cp target/release/a /a # buildkit";
+        missing(&["COPY app /app"], &[], "c0ffee", "no cargo");
+        missing(&[run], &[], "decade", "another compiler");
+        missing(&["RUN /bin/sh -c cargo build --locked"], &[], "c0ffee", "another profile");
+        missing(&["RUN /bin/sh -c cargo build --release"], &[], "c0ffee", "without `--locked`");
+        missing(&[run], &["CARGO_PROFILE_RELEASE_LTO=fat"], "c0ffee", "CARGO_PROFILE_RELEASE_LTO");
+        let told = known_of(&[run], &["RUSTFLAGS=-C target-cpu=native"], "c0ffee").unwrap();
+        assert_eq!(told.rustflags, ["-C", "target-cpu=native"]);
     }
 }

@@ -198,6 +198,22 @@ impl<'a> Bench<'a> {
         words
     }
 
+    /// Whether all that a program's own crates read beside their files is these variables: no build
+    /// script, no directory, and no variable with another value.
+    pub fn reads_only(&self, unit: usize, variables: &BTreeMap<String, String>) -> bool {
+        let root = self.request.workspace_root.to_string_lossy();
+        let own = self.own_graph(unit);
+        let is_free = |index: &usize| {
+            let unit = &self.units.all[*index];
+            let mut read = unit.makefile.iter().flat_map(|it| &it.environment);
+            !unit.is_build_script()
+                && !read.any(|(_, value)| value.as_ref().is_some_and(|it| it.contains(&*root)))
+        };
+        let all = own.iter().map(|index| &self.units.all[*index]);
+        let read = units::environment(all, &|_| true, &|_| Vec::new());
+        own.iter().all(is_free) && read.iter().all(|(name, it)| variables.get(name) == it.as_ref())
+    }
+
     /// The environment that the judged build had, as far as anything tells.
     fn environment(&self, programs: &[(usize, usize)]) -> BTreeMap<String, String> {
         let mut environment = self.request.env.clone();

@@ -22,6 +22,10 @@ const MAX_SOURCE: u64 = 256 << 20;
 const MAX_REPEATING: Duration = Duration::from_secs(20);
 /// How often then.
 const MAX_REPEATS: usize = 5;
+/// Variables that cargo or the machine sets, each time as it likes: another build of the same
+/// sources has others.
+const OF_THE_MACHINE: [&str; 7] =
+    ["NUM_JOBS", "HOME", "PATH", "TMPDIR", "CARGO_HOME", "CARGO_MAKEFLAGS", "RUSTUP_HOME"];
 /// More differences are not told.
 const MAX_TOLD: usize = 6;
 
@@ -195,7 +199,10 @@ impl Comparer<'_> {
         let is_output = of_unit.is_some_and(|it| it == judged || diff::same_code(&it, &judged));
         match same_flags {
             _ if is_output => self.other(&judged, &rebuilt, made),
-            Some(Ok(recorded)) if self.is_as_recorded(recorded, made) => {
+            Some(Ok(recorded))
+                if self.is_as_recorded(recorded, made)
+                    && !(recorded.environment.is_some() && holds_paths(&judged, &rebuilt)) =>
+            {
                 let mut answer = self.other(&judged, &rebuilt, made);
                 answer
                     .differences
@@ -204,6 +211,11 @@ impl Comparer<'_> {
             }
             same_flags => {
                 let missing = same_flags.as_ref().map(|it| match it {
+                    Ok(recorded) if recorded.environment.is_some() => format!(
+                        "{} names other flags, or leaves open what a build script, a variable or \
+                         the directory adds: `cargo binlint record --embed` there would tell",
+                        recorded.record
+                    ),
                     Ok(recorded) => {
                         format!("{} names other RUSTFLAGS or features", recorded.record)
                     }
@@ -216,7 +228,9 @@ impl Comparer<'_> {
 
     /// Whether the unit here was made of the words that were typed and with the flags of a record.
     fn is_as_recorded(&self, recorded: &Recorded, made: &RebuiltCopy) -> bool {
-        made.words.typed && self.unit().rustflags().as_ref() == Some(&recorded.rustflags)
+        made.words.typed
+            && self.unit().rustflags().as_ref() == Some(&recorded.rustflags)
+            && recorded.environment.as_ref().is_none_or(|it| self.bench.reads_only(self.unit, it))
     }
 
     /// Another build made the program, and nobody says that it was made as the one here.
@@ -418,7 +432,9 @@ impl Comparer<'_> {
         }
         let watched: BTreeSet<String> =
             units.iter().flat_map(|it| it.watched()).map(|(name, _)| name).collect();
-        let is_known = |name: &str| is_cargos(name) || watched.contains(name);
+        let is_known = |name: &str| {
+            is_cargos(name) && !OF_THE_MACHINE.contains(&name) || watched.contains(name)
+        };
         let sources = script.makefile.as_ref()?.sources.iter();
         sources.into_iter().find_map(|source| {
             let bytes = files::read(&request.workspace_root.join(source), MAX_SOURCE)?;
@@ -515,6 +531,12 @@ fn has_commit(text: &str) -> bool {
             && word.bytes().any(|it| it.is_ascii_digit())
             && word.bytes().any(|it| it.is_ascii_alphabetic())
     })
+}
+
+/// Whether two programs hold paths of two places: what follows from them is no other code.
+fn holds_paths(judged: &[u8], rebuilt: &[u8]) -> bool {
+    let causes = diff::compare(judged, rebuilt).causes;
+    causes.iter().any(|it| matches!(it, DifferenceCause::Path | DifferenceCause::OutDir))
 }
 
 /// The proof, where there is one.

@@ -201,6 +201,28 @@ fn a_variable_that_nobody_recorded_accuses_nobody() {
     rebuild(&place, &[]).is_denied();
 }
 
+/// How many jobs cargo was allowed, and where a home is, are of the machine and of no source.
+#[test]
+fn what_the_machine_tells_a_build_script_accuses_nobody() {
+    let place = package("");
+    place.copy(
+        "build.rs",
+        "fn main() {\n    let jobs = std::env::var(\"NUM_JOBS\").unwrap();\n    \
+         println!(\"cargo:rustc-env=JOBS={jobs}\");\n}\n",
+    );
+    edit(&place, "src/main.rs", "println!(\"", "println!(\"{} ");
+    edit(&place, "src/main.rs", "text::greeting()", "env!(\"JOBS\"), text::greeting()");
+    place.build(&["-j", "17"]);
+    let answer = rebuild(&place, &[]);
+    answer.is("not-repeatable", "NUM_JOBS");
+    assert_eq!((answer.code, answer.denied.len()), (0, 0));
+    edit(&place, "build.rs", "JOBS={jobs}", "JOBS={jobs}!");
+    rebuild(&place, &[]).is_denied();
+    edit(&place, "build.rs", "JOBS={jobs}!", "JOBS={jobs}");
+    edit(&place, "src/main.rs", "9090", "9091");
+    rebuild(&place, &[]).is_denied();
+}
+
 #[test]
 fn other_flags_are_recovered_or_inconclusive() {
     let features = "[features]\nloud = []\nquiet = []\n";

@@ -228,6 +228,11 @@ fn a_terminal_is_told_which_crate_and_how_long() {
 
 /// An archive of an image with the program in it, as `skopeo copy` writes one.
 fn archive(place: &Place, program: &[u8]) -> PathBuf {
+    archive_of(place, program, r#"{"Cmd":["/usr/bin/my-app"]}"#, &[])
+}
+
+/// The same with a configuration and a history of its own.
+fn archive_of(place: &Place, program: &[u8], config: &str, steps: &[&str]) -> PathBuf {
     let layer = layers::archive(&[
         layers::directory("usr"),
         layers::directory("usr/bin"),
@@ -236,8 +241,13 @@ fn archive(place: &Place, program: &[u8]) -> PathBuf {
     let layout = place.path("layout");
     let _ = fs::remove_dir_all(&layout);
     let platform = ("linux", if std::env::consts::ARCH == "x86_64" { "amd64" } else { "arm64" });
-    let config = r#"{"Cmd":["/usr/bin/my-app"]}"#;
-    let image = layers::image(&layout, platform, config, &[layer]);
+    let step = |(index, text): (usize, &&str)| {
+        format!(r#"{{"created_by":"{text}","empty_layer":{}}}"#, index > 0)
+    };
+    let history: Vec<String> = steps.iter().enumerate().map(step).collect();
+    // The history stands beside the configuration.
+    let config = format!(r#"{config},"history":[{}]"#, history.join(","));
+    let image = layers::image(&layout, platform, &config, &[layer]);
     layers::index(&layout, &[layers::named(&image, "latest")]);
     let archive = place.path("app.tar");
     let tar = Command::new("tar").arg("-C").arg(&layout).arg("-cf").arg(&archive).arg(".").status();
@@ -284,4 +294,31 @@ fn the_program_of_an_image_is_held_against_a_rebuild_here() {
     place.cargo(&["clean"]);
     place.cargo_with(&["build", "--release"], &[("RUSTFLAGS", "-C target-cpu=x86-64-v2")]);
     tar(&place).is("not-possible", "names other RUSTFLAGS");
+}
+
+/// No record, and the history tells: the words, the variables, and the program its own compiler.
+#[test]
+fn the_history_of_an_image_tells_how_its_program_was_built() {
+    const RUN: &str = "RUN /bin/sh -c cargo build --release --locked # buildkit";
+    let place = package("");
+    edit(&place, "src/main.rs", "{} {}", "{} {:?} {}");
+    edit(&place, "src/main.rs", "text::greeting()", "text::greeting(), option_env!(\"SHA\")");
+    place.build(&[]);
+    let program = fs::read(place.path("target/release/my-app")).unwrap();
+    let image = |env: &str, step: &str| {
+        let config = format!(r#"{{"Cmd":["/usr/bin/my-app"],"Env":[{env}]}}"#);
+        let archive = archive_of(&place, &program, &config, &["COPY . .", step]);
+        rebuild(&place, &["--image", archive.to_str().unwrap()])
+    };
+    image("", RUN).is("equal", "");
+    edit(&place, "src/main.rs", "9090", "9091");
+    place.touch("src/main.rs");
+    place.build(&[]);
+    image("", RUN).is_denied();
+    image("", &RUN.replace(" --locked", "")).is("not-possible", "without `--locked`");
+    image("", &RUN.replace("--release", "--profile dist")).is("not-possible", "another profile");
+    image("", "COPY app /app").is("not-possible", "it carries no record");
+    image("\"RUSTFLAGS=-C opt-level=1\"", RUN).is("not-possible", "names other flags");
+    // What the program reads of the environment was another text there.
+    image("\"SHA=1b2c\"", RUN).is("not-possible", "a variable");
 }
