@@ -57,6 +57,14 @@ fn the_list_of_examples_is_whole() {
         for it in breaks {
             let text = fs::read_to_string(source().join(name).join(it.file)).unwrap();
             assert_eq!(text.matches(&it.before).count(), 1, "{name}: {}", it.before);
+            let (rule, of_image) = match it.ending {
+                Ending::Builds => continue,
+                Ending::BuildIsDenied(rule) => (rule, false),
+                Ending::ImageIsDenied(rule) => (rule, true),
+            };
+            let rule = binlint::rules().find(|it| it.id == rule).expect(rule);
+            // A saved image has no Dockerfile.
+            assert!(!of_image || rule.group != binlint::Group::Dockerfile, "{name}: {}", rule.id);
         }
     }
 }

@@ -207,15 +207,42 @@ fn every_block_has_a_language_that_is_known() {
         "rust",
         "groovy",
         "diff",
+        "markdown",
         "text",
     ];
     for page in pages() {
         let text = fs::read_to_string(root().join(&page)).unwrap();
-        let fences = text.lines().filter_map(|line| line.trim().strip_prefix("```"));
-        for language in fences.step_by(2) {
+        for language in languages(&text) {
             assert!(known.contains(&language), "{}: ```{language}", page.display());
         }
     }
+}
+
+#[test]
+fn a_block_ends_with_as_many_marks_as_it_begins_with() {
+    assert_eq!(
+        languages("````markdown\n```text\n```\n````\n ```bash\nx\n ```\n"),
+        ["markdown", "bash"]
+    );
+}
+
+/// The language of each outermost block.
+fn languages(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut open: Option<usize> = None;
+    for line in text.lines().map(str::trim) {
+        let language = line.trim_start_matches('`');
+        let marks = line.len() - language.len();
+        match open {
+            None if marks >= 3 => {
+                found.push(language);
+                open = Some(marks);
+            }
+            Some(begun) if marks >= begun && language.is_empty() => open = None,
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Also in tables, sentences, workflows and Dockerfiles: what a page names is there.
