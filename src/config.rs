@@ -92,6 +92,24 @@ pub struct ConfigError {
     pub message: String,
 }
 
+/// Why a name stands for no rule and no group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing has this name.
+    #[error("there is no {what} `{name}`{suggestion}")]
+    Unknown {
+        /// What it was to be: a rule, a group, either.
+        what: &'static str,
+        /// As typed.
+        name: String,
+        /// The nearest name, or where the names are listed; the end of a sentence.
+        suggestion: String,
+    },
+    /// The name of all warnings takes one level.
+    #[error("all warnings together can only be denied")]
+    OnlyDenied,
+}
+
 /// One line of configuration about levels: the later one wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ScopedLevel {
@@ -148,18 +166,20 @@ impl Config {
     pub fn set(&mut self, option: &str, name: &str, level: Level) -> Result<(), ConfigError> {
         let place = format!("{option} {name}");
         if name == WARNINGS {
-            self.deny_warnings(level).map_err(|message| ConfigError { place, message })?;
+            self.deny_warnings(level)
+                .map_err(|error| ConfigError { place, message: error.to_string() })?;
             return Ok(());
         }
-        let scope = find_rule_or_group(name).map_err(|message| ConfigError { place, message })?;
+        let scope = find_rule_or_group(name)
+            .map_err(|error| ConfigError { place, message: error.to_string() })?;
         self.settings.push(ScopedLevel { scope, level });
         Ok(())
     }
 
-    fn deny_warnings(&mut self, level: Level) -> Result<(), String> {
+    fn deny_warnings(&mut self, level: Level) -> Result<(), NameError> {
         match level {
             Level::Deny => self.warnings_denied = true,
-            _ => return Err("all warnings together can only be denied".to_owned()),
+            _ => return Err(NameError::OnlyDenied),
         }
         Ok(())
     }
@@ -186,7 +206,7 @@ impl Config {
 ///
 /// # Errors
 /// There is none; the message suggests the nearest.
-pub fn find_rule(name: &str) -> Result<&'static Rule, String> {
+pub fn find_rule(name: &str) -> Result<&'static Rule, NameError> {
     rules::ALL.iter().find(|rule| rule.is_named(name)).copied().ok_or_else(|| unknown("rule", name))
 }
 
@@ -194,7 +214,7 @@ pub fn find_rule(name: &str) -> Result<&'static Rule, String> {
 ///
 /// # Errors
 /// There is none; the message suggests the nearest.
-pub fn find_rule_or_group(name: &str) -> Result<Scope, String> {
+pub fn find_rule_or_group(name: &str) -> Result<Scope, NameError> {
     if let Some(group) = Group::ALL.iter().find(|group| group.name() == name) {
         return Ok(Scope::Group(*group));
     }
@@ -205,19 +225,21 @@ pub fn find_rule_or_group(name: &str) -> Result<Scope, String> {
 ///
 /// # Errors
 /// There is none; the message lists them.
-pub fn find_group(name: &str) -> Result<Group, String> {
+pub fn find_group(name: &str) -> Result<Group, NameError> {
     let group = Group::ALL.iter().find(|group| group.name() == name).copied();
     group.ok_or_else(|| {
         let names = || Group::ALL.iter().map(|group| group.name());
         let others = || format!("; there is {}", names().collect::<Vec<_>>().join(", "));
-        format!("there is no group `{name}`{}", suggest(name, names(), others))
+        let suggestion = suggest(name, names(), others);
+        NameError::Unknown { what: "group", name: name.to_owned(), suggestion }
     })
 }
 
-fn unknown(what: &str, name: &str) -> String {
+fn unknown(what: &'static str, name: &str) -> NameError {
     let names = rules::ALL.iter().map(|rule| rule.id).chain(Group::ALL.iter().map(|it| it.name()));
     let others = || "; `cargo binlint rules` lists them".to_owned();
-    format!("there is no {what} `{name}`{}", suggest(name, names, others))
+    let suggestion = suggest(name, names, others);
+    NameError::Unknown { what, name: name.to_owned(), suggestion }
 }
 
 #[cfg(test)]

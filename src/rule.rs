@@ -323,16 +323,19 @@ pub enum CheckFn {
     Facts(Needs, fn(&Facts) -> Outcome),
 }
 
+/// An input that the check needs and nobody gave: why the rule is not applicable.
+struct MissingInput(&'static str);
+
 impl CheckFn {
     /// Runs the check. The one place where a missing input becomes *not applicable*.
     pub fn run(&self, facts: &Facts) -> Outcome {
-        let binary = || facts.binary.as_ref().ok_or(NO_BINARY);
-        let build = || facts.build.as_ref().ok_or(NO_BUILD);
-        let image = || facts.image.as_ref().ok_or(NO_IMAGE);
-        let load = || facts.load.as_ref().ok_or(NO_IMAGE);
-        let record = || facts.record.as_ref().ok_or(NO_RECORD);
-        let dockerfile = || facts.dockerfile.as_ref().ok_or(NO_DOCKERFILE);
-        let answer = || -> Result<Outcome, &'static str> {
+        let binary = || facts.binary.as_ref().ok_or(MissingInput(NO_BINARY));
+        let build = || facts.build.as_ref().ok_or(MissingInput(NO_BUILD));
+        let image = || facts.image.as_ref().ok_or(MissingInput(NO_IMAGE));
+        let load = || facts.load.as_ref().ok_or(MissingInput(NO_IMAGE));
+        let record = || facts.record.as_ref().ok_or(MissingInput(NO_RECORD));
+        let dockerfile = || facts.dockerfile.as_ref().ok_or(MissingInput(NO_DOCKERFILE));
+        let answer = || -> Result<Outcome, MissingInput> {
             Ok(match self {
                 CheckFn::Binary(check) => check(binary()?),
                 CheckFn::Build(check) => check(binary()?, build()?),
@@ -351,13 +354,13 @@ impl CheckFn {
                 CheckFn::Dockerfile(check) => dockerfile_outcome(dockerfile()?, *check),
                 CheckFn::Facts(needs, check) => {
                     match needs.required.iter().find_map(|need| need.missing(facts)) {
-                        Some(why) => return Err(why),
+                        Some(why) => return Err(MissingInput(why)),
                         None => check(facts),
                     }
                 }
             })
         };
-        let outcome = answer().unwrap_or_else(Outcome::not_applicable);
+        let outcome = answer().unwrap_or_else(|MissingInput(why)| Outcome::not_applicable(why));
         match outcome {
             Outcome::Fail(mut findings) if is_of_image(facts) => {
                 for fix in findings.iter_mut().filter_map(|it| it.fix.as_mut()) {

@@ -89,10 +89,11 @@ pub fn of(memory: &AddressSpace<'_>) -> MainFacts {
 }
 
 impl MainFacts {
-    fn unknown(why: &'static str) -> MainFacts {
+    fn unknown(why: impl std::fmt::Display) -> MainFacts {
+        let why = why.to_string();
         MainFacts {
-            main: Fact::unknown(why),
-            lto: Fact::unknown(why),
+            main: Fact::unknown(why.clone()),
+            lto: Fact::unknown(why.clone()),
             optimisation: Fact::unknown(why),
             ..MainFacts::default()
         }

@@ -315,7 +315,7 @@ impl Binary {
         let seen = crates::from_paths(places.iter().map(|it| it.path.as_str()));
         let recorded = record.map(crates::from_record).unwrap_or(Ok(Vec::new()));
         let recorded = recorded.unwrap_or_else(|why| {
-            self.notes.push(why);
+            self.notes.push(why.to_string());
             Vec::new()
         });
         self.crates = crates::merge(seen, recorded);

@@ -62,7 +62,7 @@ pub fn run(arguments: &InspectArgs) -> Result<u8, CliError> {
     let errors = answers.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
     let failed = errors.clone().next().is_some();
     for (path, error) in errors.filter(|_| arguments.format == InspectFormat::Table) {
-        match error.contains(path.as_str()) {
+        match error.to_string().contains(path.as_str()) {
             true => output::say(format_args!("error: {error}"))?,
             false => output::say(format_args!("error: {path}: {error}"))?,
         }
@@ -80,7 +80,7 @@ fn entries(answers: &[inspect::InspectResult]) -> Vec<InspectEntry<'_>> {
     fn entry((path, answer): &inspect::InspectResult) -> InspectEntry<'_> {
         match answer {
             Ok(binary) => InspectEntry::Binary(Box::new(BinaryEntry::from(binary))),
-            Err(error) => InspectEntry::Error { path, error },
+            Err(error) => InspectEntry::Error { path, error: error.to_string() },
         }
     }
     answers.iter().map(entry).collect()

@@ -47,7 +47,7 @@ enum RulesFormat {
 /// There is no such group, or the output refuses it.
 pub fn list(arguments: &RulesArgs) -> Result<u8, CliError> {
     let group = arguments.group.as_deref().map(find_group).transpose();
-    let group = group.map_err(CliError::Arguments)?;
+    let group = group.map_err(|error| CliError::Arguments(error.to_string()))?;
     let is_listed = |rule: &Rule| group.is_none_or(|group| group == rule.group);
     arguments.destination.write(|to, style| match arguments.format {
         RulesFormat::Table => by_group(&is_listed, style, to),
@@ -91,7 +91,8 @@ fn heading(text: &str, style: Style) -> String {
 /// # Errors
 /// There is no such rule or group, or the output refuses it.
 pub fn explain(arguments: &ExplainArgs) -> Result<u8, CliError> {
-    let scope = find_rule_or_group(&arguments.name).map_err(CliError::Arguments)?;
+    let scope = find_rule_or_group(&arguments.name)
+        .map_err(|error| CliError::Arguments(error.to_string()))?;
     arguments.destination.write(|to, style| match scope {
         Scope::Rule(rule) => page(rule, style, to),
         Scope::Group(group) => by_group(&|rule| rule.group == group, style, to),

@@ -136,11 +136,11 @@ impl TableReader<'_> {
                 .ok_or_else(|| self.error(value.span(), "a level is `allow`, `warn` or `deny`"))?;
             if key.get_ref() == WARNINGS {
                 let denied = config.deny_warnings(level);
-                denied.map_err(|message| self.error(value.span(), &message))?;
+                denied.map_err(|error| self.error(value.span(), &error.to_string()))?;
                 continue;
             }
             let scope = find_rule_or_group(key.get_ref())
-                .map_err(|message| self.error(key.span(), &message))?;
+                .map_err(|error| self.error(key.span(), &error.to_string()))?;
             settings.push(ScopedLevel { scope, level });
         }
         // Keys of a table have no order that counts, so the finer word goes last and wins.
@@ -245,7 +245,8 @@ impl TableReader<'_> {
                 "rule" => {
                     let name = self.string(key, value)?;
                     rule = Some(
-                        find_rule(&name).map_err(|message| self.error(value.span(), &message))?,
+                        find_rule(&name)
+                            .map_err(|error| self.error(value.span(), &error.to_string()))?,
                     );
                 }
                 "subject" => subject = Some(self.string(key, value)?),

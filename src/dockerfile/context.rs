@@ -282,13 +282,30 @@ fn text(path: &Path) -> Option<String> {
     fs::read_to_string(path).ok()
 }
 
-/// What cargo says of the workspace in a context; `None` where there is none, or `Err` why it cannot be
-/// told. The Dockerfile's text decides between several.
+/// Why the workspace of a context is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DockerWorkspaceError {
+    /// There is no cargo, or it refuses the workspace.
+    #[error("{message}")]
+    Cargo {
+        /// Cargo's own words, on one line.
+        message: String,
+    },
+    /// The manifest belongs to a workspace that the engine does not see.
+    #[error("the workspace's root lies outside of the context")]
+    OutsideOfContext,
+}
+
+/// What cargo says of the workspace in a context; `None` where there is none. The Dockerfile's text
+/// decides between several.
+///
+/// # Errors
+/// Cargo refuses the workspace, or its root lies outside of the context.
 pub fn load_workspace(
     root: &Path,
     context: &Context,
     source: &SourceText,
-) -> Result<Option<DockerWorkspace>, String> {
+) -> Result<Option<DockerWorkspace>, DockerWorkspaceError> {
     let Some(manifest) = choose_manifest(context, source) else { return Ok(None) };
     let path = root.join(&manifest);
     // Started at the root of the disk, cargo reads no configuration of the checkout and rustup follows no
@@ -297,10 +314,12 @@ pub fn load_workspace(
     command.manifest_path(&path).current_dir("/").no_deps();
     command.other_options(["--offline".to_owned()]);
     command.env("RUSTUP_AUTO_INSTALL", "0").env("CARGO_CACHE_RUSTC_INFO", "0");
-    let metadata = command.exec().map_err(|error| first_line(&error.to_string()))?;
+    let metadata = command
+        .exec()
+        .map_err(|error| DockerWorkspaceError::Cargo { message: first_line(&error.to_string()) })?;
     match workspace(root, &metadata) {
         Some(workspace) => Ok(Some(workspace)),
-        None => Err("the workspace's root lies outside of the context".to_owned()),
+        None => Err(DockerWorkspaceError::OutsideOfContext),
     }
 }
 

@@ -25,7 +25,7 @@ pub enum InspectEntry<'a> {
         /// As the user named it.
         path: &'a str,
         /// One line.
-        error: &'a str,
+        error: String,
     },
 }
 

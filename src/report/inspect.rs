@@ -19,8 +19,8 @@ const SHEETS: usize = 4;
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(
-    answers: &[(String, Result<Binary, String>)],
+pub fn write<E>(
+    answers: &[(String, Result<Binary, E>)],
     style: Style,
     to: &mut dyn Write,
 ) -> io::Result<()> {

@@ -58,14 +58,27 @@ pub fn accept(report: &mut Report, baseline: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Why a document is no baseline.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum BaselineError {
+    #[error("it is no JSON: {reason}")]
+    NotJson { reason: String },
+    #[error("it is a `{schema}`, not a `{}`", json::SCHEMA)]
+    OtherSchema { schema: String },
+    #[error("it is not a `{}`", json::SCHEMA)]
+    NoSchema,
+    #[error("a finding has no fingerprint")]
+    NoFingerprint,
+}
+
 /// The fingerprints of every finding of a report.
-fn fingerprints(text: &str) -> Result<BTreeSet<String>, String> {
-    let document: Value =
-        serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
+fn fingerprints(text: &str) -> Result<BTreeSet<String>, BaselineError> {
+    let document: Value = serde_json::from_str(text)
+        .map_err(|error| BaselineError::NotJson { reason: error.to_string() })?;
     match document["schema"].as_str() {
         Some(json::SCHEMA) => {}
-        Some(other) => return Err(format!("it is a `{other}`, not a `{}`", json::SCHEMA)),
-        None => return Err(format!("it is not a `{}`", json::SCHEMA)),
+        Some(other) => return Err(BaselineError::OtherSchema { schema: other.to_owned() }),
+        None => return Err(BaselineError::NoSchema),
     }
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
     let mut known = BTreeSet::new();
@@ -73,7 +86,7 @@ fn fingerprints(text: &str) -> Result<BTreeSet<String>, String> {
         for outcome in list(&subject, "outcomes") {
             for finding in list(&outcome, "findings") {
                 let fingerprint = finding["fingerprint"].as_str();
-                known.insert(fingerprint.ok_or("a finding has no fingerprint")?.to_owned());
+                known.insert(fingerprint.ok_or(BaselineError::NoFingerprint)?.to_owned());
             }
         }
     }
@@ -154,7 +167,7 @@ mod tests {
                 "no fingerprint",
             ),
         ] {
-            assert!(fingerprints(text).unwrap_err().contains(why), "{text}");
+            assert!(fingerprints(text).unwrap_err().to_string().contains(why), "{text}");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::binary::Binary;
+use crate::binary::parse::ParseError;
 use crate::cargo::error::WorkspaceError;
 use crate::cargo::fs;
 
@@ -21,8 +22,40 @@ pub struct InspectOptions {
     pub no_digest: bool,
 }
 
+/// Why a file has no facts. Only [`InspectError::Found`] names the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InspectError {
+    /// Nothing is at the path.
+    #[error("there is no such file")]
+    NotFound,
+    /// The system refuses it.
+    #[error("cannot be read: {reason}")]
+    Unreadable {
+        /// What the system said.
+        reason: String,
+    },
+    /// A directory without any program.
+    #[error("there is no binary in this directory (ELF, Mach-O, PE or wasm)")]
+    NoBinary,
+    /// A file that was found in a directory cannot be read, or one is too large.
+    #[error("{message}")]
+    Found {
+        /// With the path.
+        message: String,
+    },
+    /// It is no program.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
+
+impl From<WorkspaceError> for InspectError {
+    fn from(error: WorkspaceError) -> InspectError {
+        InspectError::Found { message: error.to_string() }
+    }
+}
+
 /// A path as it was named or found, and the facts of the file or why there are none.
-pub type InspectResult = (String, Result<Binary, String>);
+pub type InspectResult = (String, Result<Binary, InspectError>);
 
 /// One file to answer for.
 struct Job {
@@ -33,7 +66,7 @@ struct Job {
 
 /// The facts of one file, why there are none, or nothing for a file of a folder that is no
 /// program.
-type FileFacts = Option<Result<Binary, String>>;
+type FileFacts = Option<Result<Binary, InspectError>>;
 
 /// Reads every file, in order. `progress` hears ten times a second how many of how many are read.
 pub fn inspect(
@@ -43,15 +76,14 @@ pub fn inspect(
     let mut answers = answers(&jobs(&options.files), options, progress);
     for path in options.files.iter().filter(|path| fs::is_directory(path)) {
         if !answers.iter().any(|(found, _)| Path::new(found).starts_with(path)) {
-            let why = "there is no binary in this directory (ELF, Mach-O, PE or wasm)";
-            answers.push((path.display().to_string(), Err(why.to_owned())));
+            answers.push((path.display().to_string(), Err(InspectError::NoBinary)));
         }
     }
     answers
 }
 
 /// The files that were named and those of the folders that were named, in order.
-fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
+fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, InspectError)>> {
     let mut jobs = Vec::new();
     for path in named {
         if !fs::is_directory(path) {
@@ -61,9 +93,9 @@ fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
         match fs::walk(path) {
             Ok(found) => jobs.extend(found.into_iter().map(|one| match one {
                 Ok(path) => Ok(Job { path, named: false }),
-                Err(error) => Err((path.clone(), error.to_string())),
+                Err(error) => Err((path.clone(), error.into())),
             })),
-            Err(error) => jobs.push(Err((path.clone(), error.to_string()))),
+            Err(error) => jobs.push(Err((path.clone(), error.into()))),
         }
     }
     jobs
@@ -71,7 +103,7 @@ fn jobs(named: &[PathBuf]) -> Vec<Result<Job, (PathBuf, String)>> {
 
 /// Reads the files on every processor, and hands the answers back in the order of the jobs.
 fn answers(
-    jobs: &[Result<Job, (PathBuf, String)>],
+    jobs: &[Result<Job, (PathBuf, InspectError)>],
     options: &InspectOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Vec<InspectResult> {
@@ -120,7 +152,7 @@ fn facts(job: &Job, options: &InspectOptions) -> FileFacts {
         match fs::looks_like_a_program(&job.path) {
             Ok(true) => {}
             Ok(false) => return None,
-            Err(error) => return Some(Err(error.to_string())),
+            Err(error) => return Some(Err(error.into())),
         }
     }
     Some(read(&job.path, options).map(|mut binary| {
@@ -131,22 +163,24 @@ fn facts(job: &Job, options: &InspectOptions) -> FileFacts {
 }
 
 /// The error without the path, which the answer bears already.
-fn reason(error: &WorkspaceError) -> String {
+fn of_named(error: WorkspaceError) -> InspectError {
     match error {
         WorkspaceError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            "there is no such file".to_owned()
+            InspectError::NotFound
         }
-        WorkspaceError::Read { source, .. } => format!("cannot be read: {source}"),
-        other => other.to_string(),
+        WorkspaceError::Read { source, .. } => {
+            InspectError::Unreadable { reason: source.to_string() }
+        }
+        other => other.into(),
     }
 }
 
-fn read(path: &Path, options: &InspectOptions) -> Result<Binary, String> {
+fn read(path: &Path, options: &InspectOptions) -> Result<Binary, InspectError> {
     let shown = path.display().to_string();
     if options.quick {
-        let file = fs::open(path).map_err(|error| reason(&error))?;
-        return Binary::quick(shown, file).map_err(|error| error.to_string());
+        let file = fs::open(path).map_err(of_named)?;
+        return Binary::quick(shown, file).map_err(InspectError::from);
     }
-    let bytes = fs::read(path).map_err(|error| reason(&error))?;
-    Binary::full(shown, &bytes, !options.no_digest).map_err(|error| error.to_string())
+    let bytes = fs::read(path).map_err(of_named)?;
+    Binary::full(shown, &bytes, !options.no_digest).map_err(InspectError::from)
 }

@@ -130,7 +130,7 @@ impl Recorder {
         let path = to.map_or_else(|| beside(path), Path::to_owned);
         Ok(match gathered.record(&self.crates, &self.units, &path, writing)? {
             Ok(notes) => RecordOutcome::Written { path, notes },
-            Err(why) => RecordOutcome::Refused(why),
+            Err(why) => RecordOutcome::Refused(why.to_string()),
         })
     }
 

@@ -84,6 +84,30 @@ pub struct ProgramFile<'a> {
     pub binary: &'a Binary,
 }
 
+/// Why there is no record of a program: it was not compiled from these sources.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no record of {}: {why}; `cargo binlint build --ensure-fresh` builds and records it",
+    path.display()
+)]
+pub struct RecordRefused {
+    /// The program.
+    path: PathBuf,
+    /// The evidence.
+    why: Unproven,
+}
+
+/// Why sources are not those of a program.
+#[derive(Debug, thiserror::Error)]
+enum Unproven {
+    #[error("{reason}")]
+    Contradicted { reason: String },
+    #[error("none of its sources is known: {why}")]
+    NoSources { why: String },
+    #[error("{path} was written after it was built")]
+    Newer { path: String },
+}
+
 impl<'a> RecordInputs<'a> {
     /// Asks cargo, the machine, git and the sources. `recorded` are the sources that a record to
     /// compare with names.
@@ -185,18 +209,15 @@ impl<'a> RecordInputs<'a> {
         units: &BTreeMap<String, UnitVerdict>,
         to: &Path,
         words: &RecordOptions,
-    ) -> Result<Result<Vec<String>, String>, Error> {
+    ) -> Result<Result<Vec<String>, RecordRefused>, Error> {
         let seen =
             ProofInputs { crates: crates.to_vec(), units: units.clone(), earlier: self.earlier() };
         let proofs = match self.proofs(&seen) {
             Ok(proofs) => proofs,
             Err(why) => {
                 self.put_aside(to)?;
-                let path = self.build.executable.display();
-                return Ok(Err(format!(
-                    "no record of {path}: {why}; `cargo binlint build --ensure-fresh` builds and \
-                     records it"
-                )));
+                let path = self.build.executable.clone();
+                return Ok(Err(RecordRefused { path, why }));
             }
         };
         self.write(&proofs, to, words)?;
@@ -210,15 +231,15 @@ impl<'a> RecordInputs<'a> {
         Ok(Ok(notes))
     }
 
-    fn proofs(&self, seen: &ProofInputs) -> Result<SourceProofs, String> {
+    fn proofs(&self, seen: &ProofInputs) -> Result<SourceProofs, Unproven> {
         let proofs = source_proof::prove_sources(&self.build, &self.sources.files, seen)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Unproven::Contradicted { reason: error.to_string() })?;
         if self.sources.files.is_empty() {
             let why = self.sources.notes.first().map_or("cargo lists none", String::as_str);
-            return Err(format!("none of its sources is known: {why}"));
+            return Err(Unproven::NoSources { why: why.to_owned() });
         }
         match self.sources.newer.first() {
-            Some(newer) => Err(format!("{newer} was written after it was built")),
+            Some(newer) => Err(Unproven::Newer { path: newer.to_string() }),
             None => Ok(proofs),
         }
     }

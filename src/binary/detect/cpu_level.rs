@@ -57,7 +57,7 @@ pub fn of(memory: &AddressSpace<'_>, user_main: Option<u64>, has_glibc: bool) ->
             }
         }
         Ok(_) => Fact::unknown("the levels are those of x86-64"),
-        Err(why) => Fact::unknown(why),
+        Err(why) => Fact::unknown(why.to_string()),
     }
 }
 

@@ -129,19 +129,36 @@ struct AuditedPackage {
     version: String,
 }
 
+/// Why a `.dep-v0` section is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AuditRecordError {
+    /// It cannot be unpacked.
+    #[error(".dep-v0 is no zlib stream")]
+    NotZlib,
+    /// It unpacks to more than any record has.
+    #[error(".dep-v0 unpacks to more than {MAX_RECORD} bytes")]
+    TooLarge,
+    /// It unpacks to something else.
+    #[error(".dep-v0 is no record: {reason}")]
+    NotARecord {
+        /// What the parser expected.
+        reason: String,
+    },
+}
+
 /// The packages of a `.dep-v0` section, build dependencies too.
 ///
 /// # Errors
-/// One line, when the section is none: damaged, or unpacking to more than any record.
-pub(crate) fn from_record(section: &[u8]) -> Result<Vec<NamedCrate>, String> {
+/// The section is no record: damaged, or unpacking to more than any.
+pub(crate) fn from_record(section: &[u8]) -> Result<Vec<NamedCrate>, AuditRecordError> {
     let mut json = Vec::new();
     let unpacked = ZlibDecoder::new(section).take(MAX_RECORD + 1).read_to_end(&mut json);
-    unpacked.map_err(|_| ".dep-v0 is no zlib stream".to_string())?;
+    unpacked.map_err(|_| AuditRecordError::NotZlib)?;
     if json.len() as u64 > MAX_RECORD {
-        return Err(format!(".dep-v0 unpacks to more than {MAX_RECORD} bytes"));
+        return Err(AuditRecordError::TooLarge);
     }
-    let record: AuditRecord =
-        serde_json::from_slice(&json).map_err(|error| format!(".dep-v0 is no record: {error}"))?;
+    let record: AuditRecord = serde_json::from_slice(&json)
+        .map_err(|error| AuditRecordError::NotARecord { reason: error.to_string() })?;
     let crates: BTreeSet<NamedCrate> = record
         .packages
         .into_iter()
@@ -280,6 +297,6 @@ mod tests {
         assert!(from_record(b"").is_err());
         let bomb = packed(&vec![b' '; 9 << 20]);
         assert!(bomb.len() < 20_000);
-        assert!(from_record(&bomb).unwrap_err().contains("more than"));
+        assert_eq!(from_record(&bomb), Err(AuditRecordError::TooLarge));
     }
 }

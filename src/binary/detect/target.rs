@@ -303,7 +303,7 @@ pub(crate) fn triple(
     let (system, evidence) = system(headers, linking);
     let arch = match arch(headers, linking, system, barriers) {
         Ok(arch) => arch,
-        Err(why) => return Fact::unknown(why),
+        Err(why) => return Fact::unknown(why.to_string()),
     };
     let arm = linking.machine == elf::EM_ARM.0;
     let hard = if arm_hard_float(linking) { "hf" } else { "" };
@@ -352,13 +352,24 @@ fn abi_suffix(headers: &SectionFacts, linking: &DynamicInfo) -> &'static str {
     }
 }
 
+/// Why the first word of a triple is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum UnknownArch {
+    #[error("Rust has no target for this machine")]
+    NoTarget,
+    #[error("on ARM only the code tells the version, and it was not looked at")]
+    ArmCodeNotRead,
+    #[error("neither build attributes nor memory barriers tell the ARM version")]
+    ArmVersion,
+}
+
 /// The triple's first word.
 fn arch(
     headers: &SectionFacts,
     linking: &DynamicInfo,
     system: System,
     barriers: Option<ArmBarriers>,
-) -> Result<String, &'static str> {
+) -> Result<String, UnknownArch> {
     let little = linking.is_little_endian();
     let flags = FileFlags(linking.flags);
     let has = |flag: FileFlags| flags.0 & flag.0 == flag.0;
@@ -396,7 +407,7 @@ fn arch(
         elf::EM_HEXAGON => "hexagon",
         elf::EM_CSKY if has(FileFlags(0x8000)) => "csky",
         elf::EM_CSKY => "csky",
-        _ => return Err("Rust has no target for this machine"),
+        _ => return Err(UnknownArch::NoTarget),
     };
     Ok(name.to_string())
 }
@@ -409,14 +420,14 @@ fn arm_arch(
     linking: &DynamicInfo,
     system: System,
     barriers: Option<ArmBarriers>,
-) -> Result<String, &'static str> {
+) -> Result<String, UnknownArch> {
     if system == System::Android {
         // Rust's other Android target for ARM (armv5te) left with NDK 17.
         return Ok("armv7".to_string());
     }
     let attribute = cpu_arch_attribute(&headers.arm_attributes);
     let Some(barriers) = barriers else {
-        return Err("on ARM only the code tells the version, and it was not looked at");
+        return Err(UnknownArch::ArmCodeNotRead);
     };
     /// musl alone has three of each kind, for the machine it finds itself on.
     const MORE_THAN_LIBC: u64 = 16;
@@ -430,7 +441,7 @@ fn arm_arch(
         Some(3..=5) if !arm_hard_float(linking) => "armv5te",
         Some(3..=9) => "arm",
         Some(10..) => "armv7",
-        _ => return Err("neither build attributes nor memory barriers tell the ARM version"),
+        _ => return Err(UnknownArch::ArmVersion),
     };
     Ok(if be.is_empty() { name.to_string() } else { name.replacen("arm", "armeb", 1) })
 }

@@ -38,8 +38,19 @@ pub(crate) enum MainShape {
     Whole,
 }
 
+/// Why the user's `main` is not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoUserMain {
+    #[error("no entry point: a library")]
+    Library,
+    #[error(
+        "no function has the shape of the main that rustc writes (no_main, a packer, or not Rust)"
+    )]
+    NoSuchShape,
+}
+
 /// Finds the user's `main`, or says why not.
-pub(crate) fn user_main(program: &WalkableProgram<'_, '_>) -> Result<UserMain, &'static str> {
+pub(crate) fn user_main(program: &WalkableProgram<'_, '_>) -> Result<UserMain, NoUserMain> {
     let mut queue = VecDeque::from([(program.elf.entry, 0)]);
     let mut seen = HashSet::new();
     let mut saw_libc_start = false;
@@ -84,9 +95,9 @@ pub(crate) fn user_main(program: &WalkableProgram<'_, '_>) -> Result<UserMain, &
         }
     }
     Err(if program.memory.elf.as_ref().is_some_and(|elf| elf.entry == 0) {
-        "no entry point: a library"
+        NoUserMain::Library
     } else {
-        "no function has the shape of the main that rustc writes (no_main, a packer, or not Rust)"
+        NoUserMain::NoSuchShape
     })
 }
 

@@ -41,24 +41,37 @@ pub(super) struct FunctionTable<'a> {
     entries: &'a [u8],
 }
 
+/// Why the code of a program is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotWalkable {
+    #[error("only ELF programs are looked into")]
+    NotElf,
+    #[error("only x86_64 and aarch64 code is looked into")]
+    Machine,
+    #[error("only 64-bit little-endian code is looked into")]
+    Encoding,
+    #[error("the table of functions (.eh_frame_hdr) is missing or of an unknown form")]
+    NoFunctionTable,
+}
+
 impl<'m, 'a> WalkableProgram<'m, 'a> {
     /// The program in this memory, or why it cannot be walked.
     pub(crate) fn new(
         memory: &'m AddressSpace<'a>,
-    ) -> Result<WalkableProgram<'m, 'a>, &'static str> {
-        let elf = memory.elf.as_ref().ok_or("only ELF programs are looked into")?;
+    ) -> Result<WalkableProgram<'m, 'a>, NotWalkable> {
+        let elf = memory.elf.as_ref().ok_or(NotWalkable::NotElf)?;
         let machine = match elf.machine {
             crate::binary::address_space::elf::X86_64 => InstructionSet::X86_64,
             crate::binary::address_space::elf::AARCH64 => InstructionSet::Aarch64,
-            _ => return Err("only x86_64 and aarch64 code is looked into"),
+            _ => return Err(NotWalkable::Machine),
         };
         if !memory.encoding().wide || !memory.encoding().little_endian {
-            return Err("only 64-bit little-endian code is looked into");
+            return Err(NotWalkable::Encoding);
         }
-        let functions =
-            elf.eh_frame_hdr
-                .and_then(|address| FunctionTable::read(memory, address))
-                .ok_or("the table of functions (.eh_frame_hdr) is missing or of an unknown form")?;
+        let functions = elf
+            .eh_frame_hdr
+            .and_then(|address| FunctionTable::read(memory, address))
+            .ok_or(NotWalkable::NoFunctionTable)?;
         Ok(WalkableProgram {
             memory,
             elf,

@@ -286,9 +286,6 @@ pub const NOT_YET: &[&str] = &["rootfs/source/registry"];
 /// no line begins with is refused.
 pub const EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// Parts whose errors have a type: a caller can act on a kind, not on a sentence.
-pub const TYPED_ERRORS: &[&str] = &["toolchain", "rootfs", "start", "cargo", "provenance"];
-
 /// A longer file wants a second one; tests count.
 pub const MAX_FILE_LINES: usize = 600;
 /// A longer rule wants a fact; its tests do not count.
