@@ -20,10 +20,11 @@ use crate::cargo::evidence::linked::LinkedLibraries;
 use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
 use crate::cargo::freshen_state;
 use crate::cargo::freshen_state::FreshenState;
-use crate::cargo::fs;
+use crate::cargo::fs::SourceFs;
+use crate::cargo::fs::disk::Disk;
 use crate::cargo::source::cfg::Cfg;
 use crate::cargo::source::files;
-use crate::cargo::source::files::{SourceReader, snapshot};
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::source::module_tree;
 use crate::cargo::target_dir::units::{Unit, UnitKind, made_of};
 use crate::cargo::workspace::features::Declared;
@@ -91,9 +92,10 @@ pub struct ProgramComparison {
 
 impl<'a> CrateComparison<'a> {
     /// Nothing is compared yet.
-    pub fn new(place: BuildLocation<'a>) -> CrateComparison<'a> {
+    pub fn new(place: BuildLocation<'a>, fs: Arc<dyn SourceFs>) -> CrateComparison<'a> {
         let packages = place.metadata.packages.iter().filter(|it| it.source.is_none()).collect();
-        let state_file = snapshot(&freshen_state::path(&place.build_dir), freshen_state::MAX_BYTES)
+        let state_file = fs
+            .snapshot(&freshen_state::path(&place.build_dir), freshen_state::MAX_BYTES)
             .ok()
             .flatten();
         CrateComparison {
@@ -101,7 +103,7 @@ impl<'a> CrateComparison<'a> {
             packages,
             state_file: state_file.and_then(|file| FreshenState::parse(&file.bytes)),
             known: HashMap::new(),
-            reader: SourceReader::new(files::ReadLimits::default()),
+            reader: SourceReader::over(fs, files::ReadLimits::default()),
         }
     }
 
@@ -205,7 +207,8 @@ impl<'a> CrateComparison<'a> {
         if !packed {
             let profile =
                 states.first().and_then(|state| Some(state.unit.as_ref()?.profile.clone()));
-            let libraries = profile.as_deref().map(|profile| self.libraries(&place, profile));
+            let fs = Arc::clone(&self.reader.fs);
+            let libraries = profile.as_deref().map(|profile| self.libraries(&*fs, &place, profile));
             match evidence::compared_strings::compare_strings(
                 states,
                 mapped,
@@ -223,11 +226,13 @@ impl<'a> CrateComparison<'a> {
     /// The libraries that programs of this profile are linked with.
     fn libraries<'p>(
         &self,
+        fs: &'p dyn SourceFs,
         place: &'p BuildLocation<'_>,
         profile: &'p Path,
     ) -> LinkedLibraries<'p> {
         let targets = self.packages.iter().flat_map(|package| &package.targets);
         LinkedLibraries {
+            fs,
             build_dir: &place.build_dir,
             profile,
             triples: place.triple.iter().chain(&place.host).map(String::as_str).collect(),
@@ -249,7 +254,8 @@ impl<'a> CrateComparison<'a> {
     /// The crates of a program that Cargo made here, against its bytes.
     fn of_program(&mut self, units: &[Unit], index: usize) -> Vec<CrateFreshness> {
         let program = units[index].program();
-        let program = program.and_then(|it| snapshot(&it.path, MAX_PROGRAM).ok().flatten());
+        let program =
+            program.and_then(|it| self.reader.fs.snapshot(&it.path, MAX_PROGRAM).ok().flatten());
         let mut states = self.crates(units, index);
         let (Some(program), Some(_)) = (program, states.first()) else { return states };
         self.against(&mut states, &program.bytes, false);
@@ -295,7 +301,9 @@ impl<'a> CrateComparison<'a> {
         // Two packages of one name: the one whose root rustc names, or whose files the unit lists.
         let several: Vec<&MetadataPackage> = std::iter::once(first).chain(named).collect();
         let is_root = |package: &&MetadataPackage| self.is_root_of(unit, package);
-        let lists = |package: &&MetadataPackage| evidence::lists_files_of(unit, directory(package));
+        let lists = |package: &&MetadataPackage| {
+            evidence::lists_files_of(unit, directory(package), &*self.reader.fs)
+        };
         let found = several.iter().copied().find(is_root);
         Some(found.or_else(|| several.iter().copied().find(lists)).unwrap_or(first))
     }
@@ -325,7 +333,7 @@ impl<'a> CrateComparison<'a> {
     fn add_evidence(&mut self, state: &mut CrateFreshness) {
         let place = Arc::clone(&self.place);
         let (names, build_dir) = (place.names(), place.build_dir.as_path());
-        evidence::lists(state, names);
+        evidence::lists(state, names, &*self.reader.fs);
         evidence::digests::of_cargo(state, names, &mut self.reader);
         evidence::digests::of_rustc(state, names, &mut self.reader);
         if place.made_at.is_none() {
@@ -334,7 +342,7 @@ impl<'a> CrateComparison<'a> {
         if state.role == CrateRole::BuildScript {
             follow_main(std::slice::from_mut(state));
         }
-        evidence::scripts::build_script(state, names);
+        evidence::scripts::build_script(state, names, &mut self.reader);
         if let Some(state_file) = &self.state_file {
             evidence::remembered(state, names, state_file, &mut self.reader);
         }
@@ -416,7 +424,7 @@ pub fn mismatched_units(place: &BuildLocation<'_>, units: &[Unit]) -> HashMap<St
                 let triple = unit.profile.parent().and_then(Path::to_str);
                 let triple = triple.filter(|it| !it.is_empty()).map(str::to_owned);
                 let triple = triple.or_else(|| place.host.clone());
-                CrateComparison::new(BuildLocation { triple, ..place.clone() })
+                CrateComparison::new(BuildLocation { triple, ..place.clone() }, Arc::new(Disk))
             });
             let states = match unit.kind {
                 UnitKind::Bin(_) => comparison.of_program(units, index),
@@ -453,7 +461,12 @@ pub fn on_a_deep_stack<T: Send>(read: impl FnOnce() -> T + Send) -> Result<T, Co
 /// The workspace root at the time of the compilation, when it was another directory than this
 /// one: rustc's makefile says where it wrote the program to. The makefile beside what Cargo hands
 /// out would say so too, but `cargo test` builds programs without writing it anew.
-pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf> {
+pub fn made_at(
+    fs: &dyn SourceFs,
+    unit: &Unit,
+    workspace: &Path,
+    built_in: &Path,
+) -> Option<PathBuf> {
     let written = PathBuf::from(unit.makefile.as_ref()?.target.as_ref()?);
     let here = unit.program()?.path.parent()?.to_path_buf();
     let inside = here.strip_prefix(built_in).ok()?;
@@ -462,7 +475,7 @@ pub fn made_at(unit: &Unit, workspace: &Path, built_in: &Path) -> Option<PathBuf
         path.ends_with(below).then(|| above.to_path_buf())
     };
     let build_dir = above(written.parent()?, inside)?;
-    if fs::is_same_place(&build_dir, built_in) {
+    if fs.is_same_place(&build_dir, built_in) {
         return None;
     }
     // A directory of its own for what is built says nothing of where the sources were.

@@ -14,7 +14,8 @@ use crate::cargo::compared::ProgramBytes;
 use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence;
 use crate::cargo::freshness::{FileLocation, Freshness, NewerOutput, ProgramOrigin};
-use crate::cargo::fs;
+use crate::cargo::fs::SourceFs;
+use crate::cargo::fs::disk::Disk;
 use crate::cargo::source::files::SourceReader;
 use crate::cargo::source::module_tree;
 use crate::cargo::target_dir;
@@ -29,8 +30,10 @@ pub struct ProgramComparisons<'a> {
     inner: Mutex<Inner<'a>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner<'a> {
+    /// Where the files lie.
+    fs: Arc<dyn SourceFs>,
     /// By where the programs are handed out and where the rest is kept.
     directories: Vec<((PathBuf, PathBuf), Arc<ScannedTargetDir>)>,
     /// One of each place.
@@ -46,7 +49,13 @@ struct ScannedTargetDir {
 impl<'a> ProgramComparisons<'a> {
     /// Nothing is looked at yet.
     pub fn new(workspace: &'a Workspace) -> ProgramComparisons<'a> {
-        ProgramComparisons { metadata: &workspace.metadata, inner: Mutex::default() }
+        ProgramComparisons::over(Arc::new(Disk), &workspace.metadata)
+    }
+
+    /// As [`ProgramComparisons::new`], of these files.
+    pub fn over(fs: Arc<dyn SourceFs>, metadata: &'a Metadata) -> ProgramComparisons<'a> {
+        let inner = Inner { fs, directories: Vec::new(), comparisons: Vec::new() };
+        ProgramComparisons { metadata, inner: Mutex::new(inner) }
     }
 
     /// Compares one subject with the workspace's sources and target directory.
@@ -78,7 +87,7 @@ impl<'a> Inner<'a> {
         let packages = metadata.packages.iter().filter(|package| package.source.is_none());
         let names: Vec<&str> = packages.map(|package| package.name.as_str()).collect();
         let limits = target_dir::ScanLimits::default();
-        let target = target_dir::read(&key.0, &key.1, &names, limits);
+        let target = target_dir::read(&*self.fs, &key.0, &key.1, &names, limits);
         let units = target.units.iter().cloned().map(Unit::new).collect();
         let directory = Arc::new(ScannedTargetDir { target, units });
         self.directories.push((key, Arc::clone(&directory)));
@@ -89,7 +98,7 @@ impl<'a> Inner<'a> {
         let known = self.comparisons.iter().position(|it| it.place.is_same(&place));
         let index = known.unwrap_or(self.comparisons.len());
         if known.is_none() {
-            self.comparisons.push(CrateComparison::new(place));
+            self.comparisons.push(CrateComparison::new(place, Arc::clone(&self.fs)));
         }
         &mut self.comparisons[index]
     }
@@ -103,18 +112,19 @@ fn read<'a>(
 ) -> Freshness {
     let mut freshness = Freshness { read: true, ..Freshness::default() };
     let directory = inner.directory(metadata, build);
+    let fs = &*Arc::clone(&inner.fs);
     let ScannedTargetDir { target, units } = &*directory;
     freshness.notes.extend(target.notes.iter().cloned());
-    freshness.newer_output = newer_output(target, build, subject);
-    freshness.nameless = nameless(metadata, build, subject);
-    let elsewhere = subject.path.filter(|it| !fs::is_same_place(it, &build.executable));
+    freshness.newer_output = newer_output(fs, target, build, subject);
+    freshness.nameless = nameless(fs, metadata, build, subject);
+    let elsewhere = subject.path.filter(|it| !fs.is_same_place(it, &build.executable));
     freshness.elsewhere = elsewhere.map(Path::to_path_buf);
-    let (first, origin) = choose(units, build, subject);
+    let (first, origin) = choose(fs, units, build, subject);
     let first = first.filter(|_| !origin.is_foreign());
     freshness.origin = origin;
     freshness.made_at = first.and_then(|first| {
         let root = &build.workspace_root;
-        compare_crates::made_at(&units[first], root, &build.build_dir)
+        compare_crates::made_at(fs, &units[first], root, &build.build_dir)
     });
 
     let comparison = inner.comparison(BuildLocation {
@@ -147,6 +157,7 @@ fn read<'a>(
 
 /// The unit whose output the subject is, or else the one that Cargo handed out last.
 fn choose(
+    fs: &dyn SourceFs,
     units: &[Unit],
     build: &Build,
     subject: ProgramBytes<'_>,
@@ -161,7 +172,8 @@ fn choose(
             format!("{} holds no unit of `{}` that is known", build.build_dir.display(), build.bin);
         return (None, ProgramOrigin::NoUnit(why));
     }
-    let inode = subject.path.and_then(target_dir::output).and_then(|output| output.inode);
+    let inode =
+        subject.path.and_then(|path| target_dir::output(fs, path)).and_then(|output| output.inode);
     let is_linked = |index: &usize| {
         inode.is_some() && units[*index].program().is_some_and(|it| it.inode == inode)
     };
@@ -171,7 +183,7 @@ fn choose(
     let size = subject.bytes.len() as u64;
     let is_equal = |index: &usize| {
         units[*index].program().is_some_and(|output| {
-            output.size == size && fs::has_contents(&output.path, subject.bytes)
+            output.size == size && fs.has_contents(&output.path, subject.bytes)
         })
     };
     if let Some(index) = candidates.iter().copied().find(is_equal) {
@@ -180,7 +192,7 @@ fn choose(
     // Not an output: what Cargo handed out last is what it should have been. Who writes to the very
     // file that was handed out, as `strip` does, cuts its link to the unit; its build-id tells then,
     // and where there is none the directory that it lies in.
-    let handed_out = target_dir::output(&build.executable);
+    let handed_out = target_dir::output(fs, &build.executable);
     let rank = |index: &usize| {
         let unit = &units[*index];
         let inode = handed_out.as_ref().and_then(|output| output.inode);
@@ -192,7 +204,7 @@ fn choose(
     candidates.sort_by_key(|index| std::cmp::Reverse(rank(index)));
     let same_build_id = |index: &usize| {
         let output = units[*index].program()?;
-        evidence::same_build_id(&output.path, subject, MAX_PROGRAM)
+        evidence::same_build_id(fs, &output.path, subject, MAX_PROGRAM)
     };
     let is_same = |index: &usize| same_build_id(index) == Some(true);
     let index = candidates.iter().copied().find(is_same).or(candidates.first().copied());
@@ -202,7 +214,7 @@ fn choose(
             same_build_id: index.as_ref().and_then(same_build_id),
             output: output.path.clone(),
             location: match subject.path {
-                Some(path) if fs::is_inside(path, &build.target_dir) => FileLocation::InTargetDir,
+                Some(path) if fs.is_inside(path, &build.target_dir) => FileLocation::InTargetDir,
                 Some(_) => FileLocation::OnThisMachine,
                 None => FileLocation::InAnImage,
             },
@@ -213,11 +225,16 @@ fn choose(
 }
 
 /// The subject's name when it lies where Cargo hands programs out and no target has this name.
-fn nameless(metadata: &Metadata, build: &Build, subject: ProgramBytes<'_>) -> Option<String> {
+fn nameless(
+    fs: &dyn SourceFs,
+    metadata: &Metadata,
+    build: &Build,
+    subject: ProgramBytes<'_>,
+) -> Option<String> {
     let path = subject.path?;
     let name = path.file_name()?.to_str()?;
     let handed_out =
-        path.parent().is_some_and(|directory| fs::is_same_place(directory, &build.profile_dir));
+        path.parent().is_some_and(|directory| fs.is_same_place(directory, &build.profile_dir));
     let stem = name.strip_suffix(".exe").unwrap_or(name);
     let packages = metadata.packages.iter().filter(|package| package.source.is_none());
     let is_known = packages.flat_map(|package| &package.targets).any(|target| {
@@ -228,15 +245,16 @@ fn nameless(metadata: &Metadata, build: &Build, subject: ProgramBytes<'_>) -> Op
 
 /// The newest file of the subject's name and profile in another target's directory.
 fn newer_output(
+    fs: &dyn SourceFs,
     target: &TargetDir,
     build: &Build,
     subject: ProgramBytes<'_>,
 ) -> Option<NewerOutput> {
     let path = subject.path?;
-    let own = target_dir::output(path)?;
+    let own = target_dir::output(fs, path)?;
     let is_subject = |output: &OutputFile| output.inode.is_some() && output.inode == own.inode;
     let home = target.profiles.iter().find(|it| {
-        it.uplifted.iter().any(|output| is_subject(output) && fs::is_same_place(&output.path, path))
+        it.uplifted.iter().any(|output| is_subject(output) && fs.is_same_place(&output.path, path))
     })?;
     let name = build.executable.file_name()?;
     target
@@ -281,3 +299,6 @@ fn is_chef_stub(state: &CrateFreshness, reader: &mut SourceReader) -> bool {
     };
     stub && bins.is_some_and(|bins| bins.iter().all(is_spelled_out))
 }
+
+#[cfg(test)]
+mod tests;

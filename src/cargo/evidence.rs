@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memchr::memmem;
 
@@ -10,10 +11,9 @@ use crate::cargo::compared::{EnvInBinary, MatchCount, ProgramBytes};
 use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence::mismatch::{Mismatch, MismatchKind};
 use crate::cargo::freshen_state::FreshenState;
-use crate::cargo::fs::{self, is_directory, is_regular};
+use crate::cargo::fs::SourceFs;
 use crate::cargo::source::cfg::Compiled;
-use crate::cargo::source::files;
-use crate::cargo::source::files::{SourceReader, snapshot};
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::source::module_tree::{ModuleTree, normalized};
 use crate::cargo::source::tokens::positions::TokenStarts;
 use crate::cargo::source::tokens::starts;
@@ -85,12 +85,11 @@ fn add_mismatch(state: &mut CrateFreshness, path: String, line: Option<u32>, kin
 }
 
 /// Whether the unit lists a file that is there under this directory.
-pub fn lists_files_of(unit: &Unit, directory: &Path) -> bool {
+pub fn lists_files_of(unit: &Unit, directory: &Path, fs: &dyn SourceFs) -> bool {
     match &unit.dep_info {
-        Some(Ok(info)) => info
-            .files
-            .iter()
-            .any(|file| file.base == PathBase::Package && is_regular(&directory.join(&file.path))),
+        Some(Ok(info)) => info.files.iter().any(|file| {
+            file.base == PathBase::Package && fs.is_regular(&directory.join(&file.path))
+        }),
         _ => false,
     }
 }
@@ -108,7 +107,7 @@ pub fn listed_files(unit: &Unit, directory: &Path, build_dir: &Path) -> Vec<Path
 }
 
 /// The list of files that the crate was compiled from, against the module tree.
-pub fn lists(state: &mut CrateFreshness, names: SourceNames<'_>) {
+pub fn lists(state: &mut CrateFreshness, names: SourceNames<'_>, fs: &dyn SourceFs) {
     let (Some(unit), Some(tree)) = (&state.unit, &state.tree) else { return };
     let Some(Ok(info)) = &unit.dep_info else { return };
     if info.files.is_empty() || !is_readable(tree) {
@@ -139,8 +138,8 @@ pub fn lists(state: &mut CrateFreshness, names: SourceNames<'_>) {
         // Cargo lists where links lead, rustc and the tree how they are called.
         let absolute = info.files.iter().map(|it| &it.path).filter(|path| path.is_absolute());
         let all = listed.iter().chain(absolute);
-        let led_to: HashSet<PathBuf> = all.filter_map(|path| files::real_path(path)).collect();
-        absent.retain(|path| files::real_path(path).is_none_or(|real| !led_to.contains(&real)));
+        let led_to: HashSet<PathBuf> = all.filter_map(|path| fs.real_path(path)).collect();
+        absent.retain(|path| fs.real_path(path).is_none_or(|real| !led_to.contains(&real)));
     }
     let absent: Vec<String> = absent.into_iter().map(|path| names.given(path)).collect();
     let gone: Vec<String> = info
@@ -149,7 +148,7 @@ pub fn lists(state: &mut CrateFreshness, names: SourceNames<'_>) {
         .filter(|file| file.base == PathBase::Package)
         .map(|file| normalized(&state.directory.join(&file.path)))
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))
-        .filter(|path| matches!(snapshot(path, u64::MAX), Ok(None)))
+        .filter(|path| matches!(fs.snapshot(path, u64::MAX), Ok(None)))
         .map(|path| names.given(&path))
         .collect();
     state.matches += usize::from(absent.is_empty() && gone.is_empty());
@@ -170,6 +169,7 @@ pub fn times(
 ) {
     let Some(unit) = &state.unit else { return };
     let Some(anchor) = unit.anchor else { return };
+    let fs = Arc::clone(&reader.fs);
     let rerun = unit.fingerprint.iter().flat_map(|it| &it.local).filter_map(|local| match local {
         Local::RerunIfChanged { paths } => Some(paths),
         _ => None,
@@ -177,9 +177,9 @@ pub fn times(
     let watched: Vec<PathBuf> = rerun.flatten().map(|path| state.directory.join(path)).collect();
     // A run that named no file may have read any of its package.
     if unit.kind == UnitKind::BuildScriptRun && unit.is_compared_by_all_files() {
-        let files = files::files_below(&state.directory, MAX_FILES);
+        let files = fs.files_below(&state.directory, MAX_FILES);
         let late = files.iter().filter(|path| !path.starts_with(build_dir)).find(|path| {
-            let times = files::newest(path);
+            let times = fs.newest(path);
             times.is_some_and(|(modified, changed)| {
                 modified <= anchor && changed.is_some_and(|changed| changed > anchor)
             })
@@ -190,7 +190,7 @@ pub fn times(
     let listed = listed_files(unit, &state.directory, build_dir);
     let mut since = listed
         .iter()
-        .map(|path| unchanged_since(path, &state.directory, names.workspace, build_dir));
+        .map(|path| unchanged_since(&*fs, path, &state.directory, names.workspace, build_dir));
     state.unchanged_inodes = unit.anchor_is_cargos
         && !listed.is_empty()
         && since.all(|since| since.is_some_and(|since| since < anchor));
@@ -200,7 +200,7 @@ pub fn times(
         }
     }
     for path in watched {
-        if let Some((modified, changed)) = files::newest(&path) {
+        if let Some((modified, changed)) = fs.newest(&path) {
             seen.push((path, modified, changed));
         }
     }
@@ -262,7 +262,7 @@ pub fn positions(
     let mut compared = MatchCount::default();
     for (path, places) in by_path {
         let Some((file, owner)) = find(&path, &places, states, names, reader) else {
-            if let Some(owner) = owner_of_missing(&path, states, names) {
+            if let Some(owner) = owner_of_missing(&path, states, names, &*reader.fs) {
                 compared.checked += places.len();
                 add_mismatch(&mut states[owner], path, Some(places[0].0), MismatchKind::NoFile);
             }
@@ -379,6 +379,7 @@ fn owner_of_missing(
     path: &str,
     states: &[CrateFreshness],
     names: SourceNames<'_>,
+    fs: &dyn SourceFs,
 ) -> Option<usize> {
     let path = normalized(&names.workspace.join(path));
     let owner = owner_of(&path, states)?;
@@ -386,9 +387,9 @@ fn owner_of_missing(
     // A path that was mapped to another by the build lies in no directory of the package.
     let first = path.strip_prefix(&state.directory).ok()?.components().next()?;
     let among_sources =
-        is_directory(&state.directory.join(first)) || path == state.directory.join(first);
+        fs.is_directory(&state.directory.join(first)) || path == state.directory.join(first);
     let is_there = state.tree.as_ref().is_some_and(|tree| is_readable(tree));
-    (is_there && among_sources && !fs::is_there(&path)).then_some(owner)
+    (is_there && among_sources && !fs.is_there(&path)).then_some(owner)
 }
 
 /// What the environment of the build left in the mapped part of the program: each variable, and the
@@ -434,9 +435,14 @@ fn is_cargos_own(variable: &str) -> bool {
 }
 
 /// Whether a file of this machine has the subject's build-id.
-pub fn same_build_id(output: &Path, subject: ProgramBytes<'_>, limit: u64) -> Option<bool> {
+pub fn same_build_id(
+    fs: &dyn SourceFs,
+    output: &Path,
+    subject: ProgramBytes<'_>,
+    limit: u64,
+) -> Option<bool> {
     let wanted = subject.build_id?;
-    let file = snapshot(output, limit).ok().flatten()?;
+    let file = fs.snapshot(output, limit).ok().flatten()?;
     let bytes = std::io::Cursor::new(&file.bytes);
     let other = crate::binary::Binary::quick("", bytes).ok()?.build_id?;
     Some(other == wanted)

@@ -13,8 +13,85 @@ use rustix::fs::OFlags;
 
 use crate::cargo::error::WorkspaceError;
 use crate::cargo::file_time::FileTime;
+use crate::cargo::source::error::SourceError;
 
+pub mod disk;
+#[cfg(test)]
+pub mod in_memory;
 pub mod inode_time;
+
+/// What the comparison of a program with its sources asks of files, so that its answer follows from
+/// what it read alone: the real disk is [`disk::Disk`], and tests have files in memory.
+pub trait SourceFs: std::fmt::Debug + Send + Sync {
+    /// Reads one regular file of at most `limit` bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// It is no regular file, larger than the limit, or cannot be read; the path is not in the error.
+    fn snapshot(&self, path: &Path, limit: u64) -> Result<Option<Snapshot>, SourceError>;
+
+    /// A regular file by its metadata, links followed; `None` where there is none.
+    fn stat(&self, path: &Path) -> Option<FileStat>;
+
+    /// Whether a path leads to a directory.
+    fn is_directory(&self, path: &Path) -> bool;
+
+    /// Whether anything is at this path, links followed.
+    fn is_there(&self, path: &Path) -> bool;
+
+    /// The first `limit` entries of a directory, in no order; none where it cannot be listed.
+    fn entries(&self, directory: &Path, limit: usize) -> Vec<DirectoryEntry>;
+
+    /// Every regular file below a directory, sorted, but for caches (`CACHEDIR.TAG`: target
+    /// directories among them) and `.git`; links to directories are not followed. At most `limit`.
+    fn files_below(&self, root: &Path, limit: usize) -> Vec<PathBuf>;
+
+    /// The times of a file, or of the newest file below a directory, as Cargo takes them for
+    /// `rerun-if-changed`: when it was last written, and when an inode last changed.
+    fn newest(&self, path: &Path) -> Option<(FileTime, Option<FileTime>)>;
+
+    /// Where a path leads once every link on its way is followed; `None` when it leads nowhere.
+    fn real_path(&self, path: &Path) -> Option<PathBuf>;
+
+    /// As [`inode_time::latest_ctime`].
+    fn latest_ctime(&self, path: &Path, root: &Path, beside: &Path) -> Option<FileTime>;
+
+    /// Whether a file has these contents.
+    fn has_contents(&self, path: &Path, contents: &[u8]) -> bool;
+
+    /// Whether a regular file is at this path, links followed.
+    fn is_regular(&self, path: &Path) -> bool {
+        self.stat(path).is_some()
+    }
+
+    /// Whether a file lies below a directory, links resolved.
+    fn is_inside(&self, path: &Path, directory: &Path) -> bool {
+        match (self.real_path(path), self.real_path(directory)) {
+            (Some(path), Some(directory)) => path.starts_with(directory),
+            _ => false,
+        }
+    }
+
+    /// Whether two paths lead to one file or directory.
+    fn is_same_place(&self, one: &Path, other: &Path) -> bool {
+        match (self.real_path(one), self.real_path(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => one == other,
+        }
+    }
+}
+
+/// A file as it was when it was read.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The whole of it.
+    pub bytes: Vec<u8>,
+    /// When the contents were last written, as anyone may set it.
+    pub modified: FileTime,
+    /// When the inode last changed, which nobody can set.
+    pub changed: Option<FileTime>,
+    /// The file system it lies on; 0 where there is no such number.
+    pub device: u64,
+}
 
 /// The largest program that is read whole, in bytes. The largest known to ship is a browser's
 /// library with its debug information, about 1 GB.
@@ -259,22 +336,6 @@ pub fn has_contents(path: &Path, contents: &[u8]) -> bool {
             },
             Err(_) => return false,
         }
-    }
-}
-
-/// Whether a file lies below a directory, links resolved.
-pub fn is_inside(path: &Path, directory: &Path) -> bool {
-    match (std::fs::canonicalize(path), std::fs::canonicalize(directory)) {
-        (Ok(path), Ok(directory)) => path.starts_with(directory),
-        _ => false,
-    }
-}
-
-/// Whether two paths lead to one file or directory.
-pub fn is_same_place(one: &Path, other: &Path) -> bool {
-    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
     }
 }
 

@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::file_time::FileTime;
-use crate::cargo::fs::{FileStat, entries, is_there, stat};
-use crate::cargo::source::files::snapshot;
+use crate::cargo::fs::{FileStat, SourceFs};
 
 /// How much is read at most.
 #[derive(Debug, Clone, Copy)]
@@ -110,17 +109,18 @@ pub struct OutputFile {
 /// most of the time they are one. Nothing that is missing or unreadable stops the reading: it is
 /// a note.
 pub fn read(
+    fs: &dyn SourceFs,
     target_dir: &Path,
     build_dir: &Path,
     packages: &[&str],
     limits: ScanLimits,
 ) -> TargetDir {
     let mut target = TargetDir { build_dir: build_dir.to_path_buf(), ..TargetDir::default() };
-    for name in profile_names(target_dir, build_dir, limits) {
+    for name in profile_names(fs, target_dir, build_dir, limits) {
         let place = build_dir.join(&name);
-        let mut units = shared_units(&place, &name, packages, limits);
-        units.extend(per_unit_units(&place, &name, packages, limits));
-        target.profiles.push(profile(target_dir, name, limits));
+        let mut units = shared_units(fs, &place, &name, packages, limits);
+        units.extend(per_unit_units(fs, &place, &name, packages, limits));
+        target.profiles.push(profile(fs, target_dir, name, limits));
         target.units.extend(units);
         if target.units.len() > limits.units {
             target.notes.push(format!("more than {} units: the rest was not read", limits.units));
@@ -128,7 +128,8 @@ pub fn read(
             break;
         }
     }
-    let is_filled = || subdirectories(build_dir, limits).iter().any(|name| !name.starts_with('.'));
+    let is_filled =
+        || subdirectories(fs, build_dir, limits).iter().any(|name| !name.starts_with('.'));
     if target.profiles.is_empty() && is_filled() {
         target.notes.push(format!(
             "{} holds no profile directory of a layout that is known",
@@ -139,20 +140,25 @@ pub fn read(
 }
 
 /// The profile directories, one or two levels down, recognised by what Cargo puts into them.
-fn profile_names(target_dir: &Path, build_dir: &Path, limits: ScanLimits) -> Vec<PathBuf> {
+fn profile_names(
+    fs: &dyn SourceFs,
+    target_dir: &Path,
+    build_dir: &Path,
+    limits: ScanLimits,
+) -> Vec<PathBuf> {
     let is_profile = |path: &Path| {
         [".fingerprint", "deps", ".cargo-lock", "build"]
             .iter()
-            .any(|name| is_there(&path.join(name)))
+            .any(|name| fs.is_there(&path.join(name)))
     };
     let mut names = Vec::new();
     for root in [build_dir, target_dir] {
-        for name in subdirectories(root, limits) {
+        for name in subdirectories(fs, root, limits) {
             if is_profile(&root.join(&name)) {
                 names.push(PathBuf::from(&name));
                 continue;
             }
-            for inner in subdirectories(&root.join(&name), limits) {
+            for inner in subdirectories(fs, &root.join(&name), limits) {
                 if is_profile(&root.join(&name).join(&inner)) {
                     names.push(Path::new(&name).join(inner));
                 }
@@ -164,13 +170,13 @@ fn profile_names(target_dir: &Path, build_dir: &Path, limits: ScanLimits) -> Vec
     names
 }
 
-fn profile(target_dir: &Path, name: PathBuf, limits: ScanLimits) -> ProfileDir {
+fn profile(fs: &dyn SourceFs, target_dir: &Path, name: PathBuf, limits: ScanLimits) -> ProfileDir {
     let place = target_dir.join(&name);
     let mut profile = ProfileDir { name, ..ProfileDir::default() };
-    for entry in entries(&place, limits.entries) {
-        let Some(output) = output(&entry.path) else { continue };
+    for entry in fs.entries(&place, limits.entries) {
+        let Some(output) = output(fs, &entry.path) else { continue };
         if output.path.extension().is_some_and(|extension| extension == "d") {
-            if let Ok(Some(file)) = snapshot(&output.path, limits.file) {
+            if let Ok(Some(file)) = fs.snapshot(&output.path, limits.file) {
                 profile.dep_info.push((output.path, file.bytes));
             }
         } else if !entry.name.as_encoded_bytes().starts_with(b".") {
@@ -182,14 +188,15 @@ fn profile(target_dir: &Path, name: PathBuf, limits: ScanLimits) -> ProfileDir {
 
 /// `.fingerprint/<package>-<hash>/…`, outputs in `deps/` and `build/`.
 fn shared_units(
+    fs: &dyn SourceFs,
     place: &Path,
     profile: &Path,
     packages: &[&str],
     limits: ScanLimits,
 ) -> Vec<RawUnit> {
     let mut units = Vec::new();
-    let mut outputs = outputs_by_hash(&place.join("deps"), limits);
-    for name in subdirectories(&place.join(".fingerprint"), limits) {
+    let mut outputs = outputs_by_hash(fs, &place.join("deps"), limits);
+    for name in subdirectories(fs, &place.join(".fingerprint"), limits) {
         let Some((package, hash)) = split_hash(&name) else { continue };
         if !packages.contains(&package) || units.len() > limits.units {
             continue;
@@ -197,11 +204,12 @@ fn shared_units(
         let directory = place.join(".fingerprint").join(&name);
         let mut files = outputs.remove(hash).unwrap_or_default();
         // A build script's program and what its run printed lie in a directory of their own.
-        for entry in entries(&place.join("build").join(&name), limits.entries) {
-            files.extend(output(&entry.path));
+        for entry in fs.entries(&place.join("build").join(&name), limits.entries) {
+            files.extend(output(fs, &entry.path));
         }
-        units.extend(fingerprints(&directory, limits).into_iter().map(|stem| {
+        units.extend(fingerprints(fs, &directory, limits).into_iter().map(|stem| {
             raw_unit(
+                fs,
                 package,
                 hash,
                 stem,
@@ -218,6 +226,7 @@ fn shared_units(
 
 /// `build/<package>/<hash>/fingerprint/…`, outputs in `out/` and `run/`.
 fn per_unit_units(
+    fs: &dyn SourceFs,
     place: &Path,
     profile: &Path,
     packages: &[&str],
@@ -226,20 +235,20 @@ fn per_unit_units(
     let mut units = Vec::new();
     for package in packages {
         let home = place.join("build").join(package);
-        for hash in subdirectories(&home, limits) {
+        for hash in subdirectories(fs, &home, limits) {
             let directory = home.join(&hash).join("fingerprint");
-            let stems = fingerprints(&directory, limits);
+            let stems = fingerprints(fs, &directory, limits);
             if stems.is_empty() || !is_unit_hash(&hash) || units.len() > limits.units {
                 continue;
             }
             let files: Vec<OutputFile> = ["out", "run"]
                 .iter()
-                .flat_map(|part| entries(&home.join(&hash).join(part), limits.entries))
-                .filter_map(|entry| output(&entry.path))
+                .flat_map(|part| fs.entries(&home.join(&hash).join(part), limits.entries))
+                .filter_map(|entry| output(fs, &entry.path))
                 .collect();
             units.extend(stems.into_iter().map(|stem| {
                 let layout = TargetDirLayout::PerUnit;
-                raw_unit(package, &hash, stem, profile, layout, &directory, &files, limits)
+                raw_unit(fs, package, &hash, stem, profile, layout, &directory, &files, limits)
             }));
         }
     }
@@ -248,6 +257,7 @@ fn per_unit_units(
 
 #[allow(clippy::too_many_arguments, reason = "each is one field of the unit")]
 fn raw_unit(
+    fs: &dyn SourceFs,
     package: &str,
     hash: &str,
     stem: String,
@@ -257,7 +267,7 @@ fn raw_unit(
     outputs: &[OutputFile],
     limits: ScanLimits,
 ) -> RawUnit {
-    let read = |name: &str| snapshot(&directory.join(name), limits.file).ok().flatten();
+    let read = |name: &str| fs.snapshot(&directory.join(name), limits.file).ok().flatten();
     let dep_info = read(&format!("dep-{stem}"));
     let is =
         |output: &&OutputFile, wanted: &str| output.path.extension().is_some_and(|e| e == wanted);
@@ -274,7 +284,7 @@ fn raw_unit(
         dep_info: dep_info.map(|file| file.bytes),
         invoked: read("invoked.timestamp").map(|file| file.modified),
         rustc_dep_info: makefile
-            .and_then(|output| snapshot(&output.path, limits.file).ok().flatten())
+            .and_then(|output| fs.snapshot(&output.path, limits.file).ok().flatten())
             .map(|file| file.bytes),
         outputs: outputs.iter().filter(|output| !is(output, "d")).cloned().collect(),
         stem,
@@ -282,8 +292,10 @@ fn raw_unit(
 }
 
 /// The stems of the fingerprints in one directory: every `<stem>.json`.
-fn fingerprints(directory: &Path, limits: ScanLimits) -> Vec<String> {
-    let mut stems: Vec<String> = entries(directory, limits.entries)
+fn fingerprints(fs: &dyn SourceFs, directory: &Path, limits: ScanLimits) -> Vec<String> {
+    let mut stems: Vec<String> = fs
+        .entries(directory, limits.entries)
+        .into_iter()
         .filter_map(|entry| {
             entry.name.to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned)
         })
@@ -293,13 +305,17 @@ fn fingerprints(directory: &Path, limits: ScanLimits) -> Vec<String> {
 }
 
 /// The regular files of `deps/` by the unit hash in their name.
-fn outputs_by_hash(deps: &Path, limits: ScanLimits) -> HashMap<String, Vec<OutputFile>> {
+fn outputs_by_hash(
+    fs: &dyn SourceFs,
+    deps: &Path,
+    limits: ScanLimits,
+) -> HashMap<String, Vec<OutputFile>> {
     let mut outputs: HashMap<String, Vec<OutputFile>> = HashMap::new();
-    for entry in entries(deps, limits.entries) {
+    for entry in fs.entries(deps, limits.entries) {
         let Some(name) = entry.name.to_str() else { continue };
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         let Some((_, hash)) = split_hash(stem) else { continue };
-        if let Some(output) = output(&entry.path) {
+        if let Some(output) = output(fs, &entry.path) {
             outputs.entry(hash.to_owned()).or_default().push(output);
         }
     }
@@ -319,13 +335,15 @@ fn is_unit_hash(text: &str) -> bool {
 }
 
 /// One file by its metadata; `None` when it is not a regular file.
-pub fn output(path: &Path) -> Option<OutputFile> {
-    let FileStat { size, inode, modified } = stat(path)?;
+pub fn output(fs: &dyn SourceFs, path: &Path) -> Option<OutputFile> {
+    let FileStat { size, inode, modified } = fs.stat(path)?;
     Some(OutputFile { path: path.to_path_buf(), size, inode, modified })
 }
 
-fn subdirectories(directory: &Path, limits: ScanLimits) -> Vec<String> {
-    let mut names: Vec<String> = entries(directory, limits.entries)
+fn subdirectories(fs: &dyn SourceFs, directory: &Path, limits: ScanLimits) -> Vec<String> {
+    let mut names: Vec<String> = fs
+        .entries(directory, limits.entries)
+        .into_iter()
         .filter(|entry| entry.is_directory)
         .filter_map(|entry| entry.name.into_string().ok())
         .collect();
@@ -336,6 +354,7 @@ fn subdirectories(directory: &Path, limits: ScanLimits) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::fs::disk::Disk;
     use std::fs;
 
     fn write(root: &Path, path: &str, text: &str) {
@@ -360,7 +379,7 @@ mod tests {
         write(root, &format!("{unit}/out/my_app"), "elf");
         write(root, "release/my-app", "elf");
 
-        let target = read(root, root, &["my-app"], ScanLimits::default());
+        let target = read(&Disk, root, root, &["my-app"], ScanLimits::default());
         let names: Vec<_> = target.profiles.iter().map(|p| p.name.clone()).collect();
         assert_eq!(names, [PathBuf::from("musl/debug"), PathBuf::from("release")]);
         assert_eq!(target.units.len(), 2, "{target:#?}");
@@ -376,10 +395,14 @@ mod tests {
     fn an_unknown_layout_is_a_note() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "v3/units/app.bin", "");
-        let target = read(dir.path(), dir.path(), &["app"], ScanLimits::default());
+        let target = read(&Disk, dir.path(), dir.path(), &["app"], ScanLimits::default());
         assert!(target.units.is_empty());
         assert!(target.notes[0].contains("of a layout that is known"), "{:?}", target.notes);
         let empty = tempfile::tempdir().unwrap();
-        assert!(read(empty.path(), empty.path(), &["app"], ScanLimits::default()).notes.is_empty());
+        assert!(
+            read(&Disk, empty.path(), empty.path(), &["app"], ScanLimits::default())
+                .notes
+                .is_empty()
+        );
     }
 }

@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use crate::cargo::error::WorkspaceError;
 use crate::cargo::file_time::FileTime;
 use crate::cargo::fs;
+use crate::cargo::fs::disk::files_below;
 use crate::cargo::fs::read_text;
-use crate::cargo::source::files::files_below;
 
 /// A record larger than this is none, in bytes.
 const RECORD_LIMIT: u64 = 64 << 20;

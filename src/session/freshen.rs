@@ -9,9 +9,10 @@ use crate::cargo::evidence;
 use crate::cargo::file_time::FileTime;
 use crate::cargo::freshen_state;
 use crate::cargo::freshen_state::{CurrentFile, FreshenState, KnownUnit, UnitVerdict};
+use crate::cargo::fs::disk::{Disk, files_below, snapshot};
 use crate::cargo::fs::is_directory;
 use crate::cargo::source::files;
-use crate::cargo::source::files::{SourceReader, files_below, snapshot};
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::target_dir;
 use crate::cargo::target_dir::TargetDir;
 use crate::cargo::target_dir::outputs;
@@ -143,7 +144,7 @@ impl FreshenPaths {
         let mut names: Vec<&str> = self.packages.iter().map(|(name, _)| name.as_str()).collect();
         names.dedup();
         let limits = target_dir::ScanLimits::default();
-        target_dir::read(&self.target_dir, &self.build_dir, &names, limits)
+        target_dir::read(&Disk, &self.target_dir, &self.build_dir, &names, limits)
     }
 
     /// Whether a unit is of the packages, profiles and targets that were named, if any: which of
@@ -219,7 +220,8 @@ impl FreshenPaths {
     /// that watches none.
     fn files(&self, unit: &Unit, reader: &mut SourceReader) -> Option<Vec<CurrentFile>> {
         let named = || self.packages.iter().filter(|(name, _)| *name == unit.package);
-        let listing = named().find(|(_, directory)| evidence::lists_files_of(unit, directory));
+        let listing =
+            named().find(|(_, directory)| evidence::lists_files_of(unit, directory, &Disk));
         let (_, directory) = listing.or_else(|| named().next())?;
         let mut paths = evidence::listed_files(unit, directory, &self.build_dir);
         for local in unit.fingerprint.iter().flat_map(|it| &it.local) {
@@ -251,6 +253,7 @@ impl FreshenPaths {
             digests: file.as_ref().map(|file| Algorithm::digests(&file.bytes)).unwrap_or_default(),
             modified: file.as_ref().map_or(FileTime(0), |file| file.modified),
             unchanged_since: evidence::unchanged_inodes::unchanged_since(
+                &Disk,
                 path,
                 package,
                 &self.workspace,

@@ -9,6 +9,8 @@ use crate::cargo::build::Build;
 use crate::cargo::compare_program::ProgramComparisons;
 use crate::cargo::compared;
 use crate::cargo::error;
+use crate::cargo::fs::SourceFs as _;
+use crate::cargo::fs::disk::Disk;
 use crate::cargo::target_dir::outputs;
 use crate::cargo::target_dir::outputs::{BuiltBinary, Outputs};
 use crate::cargo::workspace::{Query, Workspace};
@@ -73,7 +75,7 @@ impl<'a> Here<'a> {
         let target = self.workspace.metadata.target_directory.as_std_path();
         let directory = path.parent()?;
         let directory_name = directory.file_name().and_then(|name| name.to_str());
-        if !crate::cargo::fs::is_inside(path, target) {
+        if !Disk.is_inside(path, target) {
             return self.named(&file_name(path));
         }
         // Cargo's directories say which profile it is, whichever was built last. What it does not

@@ -7,7 +7,7 @@ use memchr::memmem;
 use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::evidence::mismatch::MismatchKind;
 use crate::cargo::evidence::{MAX_METADATA, SourceNames, add_mismatch};
-use crate::cargo::source::files::{SourceReader, snapshot};
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::source::module_tree::normalized;
 use crate::cargo::source::tokens;
 use crate::digest::{hex, sha256_hex};
@@ -49,7 +49,7 @@ pub fn of_rustc(state: &mut CrateFreshness, names: SourceNames<'_>, reader: &mut
         return;
     }
     let Some(output) = unit.metadata_file() else { return };
-    let Ok(Some(metadata)) = snapshot(&output.path, MAX_METADATA) else { return };
+    let Ok(Some(metadata)) = reader.fs.snapshot(&output.path, MAX_METADATA) else { return };
     let is_rusts_own = output.path.extension().is_some_and(|it| it == "rmeta" || it == "rlib");
     let mut other = Vec::new();
     let mut same = 0;

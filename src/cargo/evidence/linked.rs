@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::cargo::evidence::MAX_FILES;
 use crate::cargo::evidence::edited_strings::SubstringSearch;
 use crate::cargo::evidence::error::ComparisonError;
+use crate::cargo::fs::SourceFs;
 use crate::cargo::source::error::SearchError;
-use crate::cargo::source::files::{files_below, snapshot};
 use crate::toolchain::std_paths::commit_directory;
 
 /// Bytes that are looked through for one program; the libraries of a program of a thousand crates
@@ -23,6 +23,8 @@ const MAX_INFO: u64 = 4 << 20;
 /// Where the libraries lie that a program was linked with and that are not its own.
 #[derive(Debug, Clone)]
 pub struct LinkedLibraries<'a> {
+    /// Where the files lie.
+    pub fs: &'a dyn SourceFs,
     /// Cargo's build directory.
     pub build_dir: &'a Path,
     /// The unit's profile directory below it: `release`, `x86_64-unknown-linux-musl/release`.
@@ -55,7 +57,7 @@ impl LinkedLibraries<'_> {
         for (path, is_standard) in
             standard.iter().map(|it| (it, true)).chain(self.others()?.iter().map(|it| (it, false)))
         {
-            let file = snapshot(path, left).map_err(|error| error.at(path))?;
+            let file = self.fs.snapshot(path, left).map_err(|error| error.at(path))?;
             let Some(file) = file else { continue };
             left = left.saturating_sub(file.bytes.len() as u64);
             if is_only_bitcode(&file.bytes) {
@@ -74,7 +76,8 @@ impl LinkedLibraries<'_> {
 
     /// The libraries of the toolchain that Cargo asked last, by what it remembers of the answer.
     fn standard(&self) -> Vec<PathBuf> {
-        let info = snapshot(&self.build_dir.join(".rustc_info.json"), MAX_INFO).ok().flatten();
+        let info =
+            self.fs.snapshot(&self.build_dir.join(".rustc_info.json"), MAX_INFO).ok().flatten();
         let info = info.and_then(|it| serde_json::from_slice::<Value>(&it.bytes).ok());
         let outputs = info.as_ref().and_then(|it| it.get("outputs")?.as_object());
         let said = outputs.into_iter().flatten().filter_map(|(_, it)| it.get("stdout")?.as_str());
@@ -83,7 +86,7 @@ impl LinkedLibraries<'_> {
         roots.sort_unstable();
         roots.dedup();
         let of_triple = |root: &Path, triple: &&str| {
-            files_below(&root.join("lib/rustlib").join(triple).join("lib"), MAX_FILES)
+            self.fs.files_below(&root.join("lib/rustlib").join(triple).join("lib"), MAX_FILES)
         };
         let libraries = roots.iter().flat_map(|root| {
             self.triples.iter().flat_map(|triple| of_triple(root, triple)).collect::<Vec<_>>()
@@ -97,7 +100,7 @@ impl LinkedLibraries<'_> {
         let mut files = Vec::new();
         let host = self.profile.file_name().map(Path::new);
         for profile in std::iter::once(self.profile).chain(host.filter(|it| *it != self.profile)) {
-            let found = files_below(&self.build_dir.join(profile), MAX_FILES);
+            let found = self.fs.files_below(&self.build_dir.join(profile), MAX_FILES);
             if found.len() >= MAX_FILES {
                 return Err(ComparisonError::TooManyFiles { limit: MAX_FILES });
             }
@@ -184,6 +187,7 @@ mod tests {
             std::fs::write(path, bytes).unwrap();
         };
         let libraries = |profile| LinkedLibraries {
+            fs: &crate::cargo::fs::disk::Disk,
             build_dir: home.path(),
             profile: Path::new(profile),
             triples: vec!["host"],

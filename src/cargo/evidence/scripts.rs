@@ -9,11 +9,11 @@ use crate::cargo::evidence::mismatch::MismatchKind;
 use crate::cargo::evidence::{
     MAX_METADATA, SourceNames, add_mismatch, compared_strings, positions,
 };
-use crate::cargo::source::files::{SourceReader, snapshot};
+use crate::cargo::source::files::SourceReader;
 use crate::cargo::target_dir::units::Unit;
 
 /// What a build script's program would print and where it would panic, against its source.
-pub fn build_script(state: &mut CrateFreshness, names: SourceNames<'_>) {
+pub fn build_script(state: &mut CrateFreshness, names: SourceNames<'_>, reader: &mut SourceReader) {
     if state.role != CrateRole::BuildScript {
         return;
     }
@@ -21,7 +21,7 @@ pub fn build_script(state: &mut CrateFreshness, names: SourceNames<'_>) {
         .unit
         .as_ref()
         .and_then(Unit::program)
-        .and_then(|output| snapshot(&output.path, MAX_METADATA).ok().flatten())
+        .and_then(|output| reader.fs.snapshot(&output.path, MAX_METADATA).ok().flatten())
     else {
         return;
     };
@@ -31,5 +31,5 @@ pub fn build_script(state: &mut CrateFreshness, names: SourceNames<'_>) {
     }
     let places =
         panic_locations::read(&program.bytes, panic_locations::PanicLocationLimits::default());
-    let _ = positions(std::slice::from_mut(state), &places, names, &mut SourceReader::default());
+    let _ = positions(std::slice::from_mut(state), &places, names, reader);
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use crate::cargo::file_time::FileTime;
-use crate::cargo::fs::inode_time::latest_ctime;
+use crate::cargo::fs::SourceFs;
 
 /// The latest change of an inode on the way from the package to a file; `None` where that is not
 /// known, or says nothing beside a build directory that lies elsewhere.
 pub fn unchanged_since(
+    fs: &dyn SourceFs,
     path: &Path,
     package: &Path,
     workspace: &Path,
@@ -18,5 +19,5 @@ pub fn unchanged_since(
         true => package,
         false => package.parent().unwrap_or(package),
     };
-    build_dir.starts_with(workspace).then(|| latest_ctime(path, root, build_dir))?
+    build_dir.starts_with(workspace).then(|| fs.latest_ctime(path, root, build_dir))?
 }

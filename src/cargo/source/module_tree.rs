@@ -7,9 +7,9 @@ use std::sync::Arc;
 use md5::Digest;
 
 use crate::cargo::file_time::FileTime;
+use crate::cargo::fs::Snapshot;
 use crate::cargo::source::cfg::{Cfg, Compiled};
 use crate::cargo::source::error::SourceError;
-use crate::cargo::source::files::Snapshot;
 use crate::cargo::source::tokens::{IncludePath, Scan, scan, starts};
 
 /// The stack that a thread needs to read sources: deep nesting is refused only far below it.

@@ -137,8 +137,6 @@ pub const FILES: Word = Word {
     methods: PATH_METHODS,
     may: &[
         "cargo/fs",
-        // Sources, each once, under limits on their number and size.
-        "cargo/source/files",
         "dockerfile/context",
         "cargo/rebuild/files",
         "rootfs/source",
