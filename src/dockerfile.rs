@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 pub mod base_images;
 pub mod cargo_command;
+pub mod compose;
 pub mod context;
 pub mod files;
 mod guess;
@@ -102,6 +103,11 @@ impl Dockerfile {
             notes,
             advisory: false,
         })
+    }
+
+    /// What could not be learnt, each beside the path of the Dockerfile.
+    pub fn notes_with_path(&self) -> impl Iterator<Item = String> {
+        self.notes.iter().map(|note| format!("{}: {note}", self.path))
     }
 
     /// The line and column of a place.

@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "it asks the disk")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use cargo_metadata::{Metadata, MetadataCommand, Package as MetadataPackage, Targ
 
 use crate::cargo::workspace::git::tracked_files;
 
+use super::compose;
+use super::compose::ComposeBuild;
 use super::files::{Context, ignore_patterns};
 use super::parse::{InstructionKind, ParsedDockerfile};
 use super::source::{DockerfileError, MAX_BYTES, SourceText};
@@ -20,6 +22,10 @@ use super::workspace::{DockerWorkspace, WorkspacePackage, join};
 pub const MAX_FILES: usize = 200_000;
 /// Bytes of one manifest, lockfile or ignore file that is read.
 const MAX_TEXT: u64 = 32 << 20;
+/// Folders above a Dockerfile in which Compose and bake files are looked for.
+const MAX_ABOVE: usize = 6;
+/// Builds of one such file that are looked at.
+const MAX_BUILDS: usize = 200;
 /// Bytes of sources in which processes are looked for.
 const MAX_SOURCES: u64 = 32 << 20;
 
@@ -64,12 +70,17 @@ pub fn load(
 ) -> Result<super::Dockerfile, DockerfileError> {
     let source = read(file)?;
     let parsed = super::parse::parse(&source)?;
-    let (root, certain) = find_context(file, &parsed, given);
+    let composed = composed(file, &parsed, options);
+    let (root, certain) = find_context(file, &parsed, given.or(composed.context.as_deref()));
     if !root.is_dir() {
         return Err(DockerfileError::whole("the context is no directory"));
     }
     let context = load_context(&root, file, certain);
-    let mut notes = Vec::new();
+    let mut options = options.clone();
+    for (name, value) in composed.arguments {
+        options.build_arguments.entry(name).or_insert(value);
+    }
+    let mut notes = composed.notes;
     let workspace = match load_workspace(&root, &context, &source) {
         Ok(workspace) => workspace,
         Err(why) => {
@@ -77,7 +88,7 @@ pub fn load(
             None
         }
     };
-    let mut dockerfile = super::Dockerfile::new(name, source, Some(context), workspace, options)?;
+    let mut dockerfile = super::Dockerfile::new(name, source, Some(context), workspace, &options)?;
     // The sources are read only where it matters.
     if dockerfile.asks_for_processes() {
         dockerfile.workspace.spawns_processes =
@@ -85,6 +96,96 @@ pub fn load(
     }
     dockerfile.notes = notes;
     Ok(dockerfile)
+}
+
+/// What the Compose and bake files around a Dockerfile say of its build, as far as they agree.
+#[derive(Debug, Default)]
+struct Composed {
+    context: Option<PathBuf>,
+    /// Values of arguments that have no default: what a plain `docker build` does is not changed.
+    arguments: BTreeMap<String, String>,
+    notes: Vec<String>,
+}
+
+fn composed(
+    file: &Path,
+    parsed: &ParsedDockerfile,
+    options: &super::DockerfileOptions,
+) -> Composed {
+    let found = compose_builds(file);
+    let mut composed = Composed::default();
+    let contexts: BTreeSet<&PathBuf> = found.iter().map(|it| &it.context).collect();
+    match contexts.len() {
+        0 => return composed,
+        1 => composed.context = contexts.first().map(|it| (*it).clone()),
+        count => composed.notes.push(format!(
+            "{} and others name {count} contexts for it; `--context` chooses",
+            found[0].place
+        )),
+    }
+    let stated = found.iter().flat_map(|it| &it.build.arguments);
+    let is_agreed = |name: &str, value: &str| {
+        found.iter().all(|it| it.build.arguments.get(name).is_some_and(|it| it == value))
+    };
+    composed.arguments = stated
+        .filter(|(name, value)| is_agreed(name, value) && is_without_default(parsed, name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let last = parsed.instructions.iter().rev().find_map(|it| match &it.kind {
+        InstructionKind::From { alias, .. } => Some(alias.as_ref().map(|it| it.value.as_str())),
+        _ => None,
+    });
+    for ComposedBuild { place, build, .. } in found.iter().filter(|_| options.stage.is_none()) {
+        if let Some(target) = build.target.as_deref().filter(|it| last.flatten() != Some(it)) {
+            let target = target.escape_debug();
+            composed.notes.push(format!("{place} builds the stage `{target}`; `--stage` lints it"));
+        }
+    }
+    composed
+}
+
+fn is_without_default(parsed: &ParsedDockerfile, name: &str) -> bool {
+    let pairs = parsed.instructions.iter().filter_map(|it| match &it.kind {
+        InstructionKind::Arg(pairs) => Some(pairs),
+        _ => None,
+    });
+    pairs.flatten().filter(|(it, _)| it == name).all(|(_, default)| default.is_none())
+}
+
+/// A build of a Compose or bake file, with the context on this machine.
+struct ComposedBuild {
+    /// `compose.yaml:4`.
+    place: String,
+    context: PathBuf,
+    build: ComposeBuild,
+}
+
+/// Builds that name this Dockerfile, in the folders above it up to the top of the checkout.
+fn compose_builds(file: &Path) -> Vec<ComposedBuild> {
+    let Ok(file) = fs::canonicalize(file) else { return Vec::new() };
+    let mut found = Vec::new();
+    for directory in file.ancestors().skip(1).take(MAX_ABOVE) {
+        for name in compose::NAMES {
+            let Some(text) = text(&directory.join(name)) else { continue };
+            for build in compose::builds(&text).into_iter().take(MAX_BUILDS) {
+                let Ok(context) = fs::canonicalize(directory.join(&build.context)) else {
+                    continue;
+                };
+                let named = fs::canonicalize(context.join(&build.dockerfile));
+                if named.is_ok_and(|it| it == file) {
+                    found.push(ComposedBuild {
+                        place: format!("{name}:{}", build.line),
+                        context,
+                        build,
+                    });
+                }
+            }
+        }
+        if directory.join(".git").exists() {
+            break;
+        }
+    }
+    found
 }
 
 /// Writes a corrected Dockerfile: beside it first, so that the old one stays whole.

@@ -157,8 +157,11 @@ fn dockerfile_beside(
         return Ok(None);
     }
     Ok(match context::load_beside(&path, &name) {
-        Some(Ok(dockerfile)) => (is_configured || dockerfile.is_of_rust())
-            .then(|| (name, Facts { dockerfile: Some(dockerfile), ..Facts::default() })),
+        Some(Ok(dockerfile)) if is_configured || dockerfile.is_of_rust() => {
+            notes.extend(dockerfile.notes_with_path());
+            Some((name, Facts { dockerfile: Some(dockerfile), ..Facts::default() }))
+        }
+        Some(Ok(_)) => None,
         Some(Err(error)) => {
             notes.push(format!("{name}: {error}"));
             None

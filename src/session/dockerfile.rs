@@ -59,7 +59,7 @@ pub fn lint_dockerfiles(options: &DockerfileLintOptions) -> Result<Linted, Error
         [] => Chosen::below(&config.dockerfile)?,
         files => Chosen { files: files.to_vec(), ..Chosen::default() },
     };
-    let mut subjects = Vec::new();
+    let mut subjects: Vec<(String, Facts)> = Vec::new();
     let mut errors = Vec::new();
     for file in &chosen.files {
         let name = file.strip_prefix("./").unwrap_or(file).display().to_string();
@@ -72,7 +72,10 @@ pub fn lint_dockerfiles(options: &DockerfileLintOptions) -> Result<Linted, Error
             Err(error) => errors.push(format!("{}: {error}", name.escape_debug())),
         }
     }
+    let dockerfiles = subjects.iter().filter_map(|(_, facts)| facts.dockerfile.as_ref());
+    let notes: Vec<String> = dockerfiles.flat_map(Dockerfile::notes_with_path).collect();
     let mut report = lint(subjects, &config, clock::today());
+    report.notes.extend(notes);
     let unheard = unheard_comments(&report);
     report.notes.extend(chosen.note(&config.dockerfile));
     report.notes.extend(unheard);

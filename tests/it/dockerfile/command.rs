@@ -138,6 +138,23 @@ fn what_is_no_dockerfile_is_said_in_one_line_and_the_others_are_judged() {
     }
 }
 
+/// An engine looks for `../x` at the root of the context, and for a stage among the earlier ones.
+#[test]
+fn names_that_leave_the_context_and_stages_in_a_circle_are_judged() {
+    let package = package();
+    let at = package.path();
+    let escaping = "FROM rust:1.95\nCOPY ../../etc/passwd /x\nCOPY ../src /y\n";
+    fs::write(at.join("Dockerfile"), escaping).unwrap();
+    let said = text(&binlint(at, &["Dockerfile"]).stdout);
+    assert!(said.contains("`etc/passwd` is not in the context\n    at Dockerfile:2:6\n"), "{said}");
+    assert!(!said.contains("Dockerfile:3"), "{said}");
+    let circle =
+        "FROM b AS a\nFROM a AS b\nFROM b AS a\nCOPY --from=a /x /x\nRUN cargo --version\n";
+    fs::write(at.join("Dockerfile"), circle).unwrap();
+    let answer = binlint(at, &["Dockerfile"]);
+    assert_eq!((answer.status.code(), text(&answer.stderr)), (Some(0), String::new()));
+}
+
 /// What a name or a line holds reaches no terminal as control bytes.
 #[test]
 fn nothing_of_a_file_controls_the_terminal() {
@@ -219,6 +236,80 @@ fn the_configuration_names_one_dockerfile_and_sets_others_aside() {
         text(&answer.stderr),
         "error: binlint.toml:2: there is no Dockerfile `docker/none`\n"
     );
+}
+
+#[test]
+fn compose_and_bake_files_name_the_context_and_the_arguments() {
+    let package = package();
+    let at = package.path();
+    fs::create_dir(at.join("docker")).unwrap();
+    fs::write(at.join("docker/recipe.txt"), "").unwrap();
+    fs::remove_file(at.join("Dockerfile")).unwrap();
+    let judged = |dockerfile: &str, compose: &str, words: &[&str]| {
+        fs::write(at.join("docker/Dockerfile"), dockerfile).unwrap();
+        let (name, other) = match compose.starts_with('{') {
+            true => ("docker-bake.json", "compose.yaml"),
+            false => ("compose.yaml", "docker-bake.json"),
+        };
+        fs::write(at.join(name), compose).unwrap();
+        let _ = fs::remove_file(at.join(other));
+        let answer = binlint(at, &[&["--format", "json", "docker/Dockerfile"], words].concat());
+        let document: Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let outcomes = document["subjects"][0]["outcomes"].as_array().unwrap().clone();
+        let denied = outcomes.iter().filter(|it| it["outcome"] == "fail" && it["level"] == "deny");
+        let denied = denied.map(|it| it["rule"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        (denied, subjects(&answer).1)
+    };
+    let compose = |rest: &str| {
+        format!("services:\n  api:\n    build: {{dockerfile: docker/Dockerfile{rest}}}\n")
+    };
+    let bin =
+        "FROM rust:1.95\nWORKDIR /app\nCOPY . .\nARG BIN\nRUN cargo build --release --bin $BIN\n";
+    for (compose, words, denied) in [
+        ("", &[] as &[&str], &[] as &[&str]),
+        (&*compose(", args: {BIN: my-ap}"), &[], &["bin-not-in-metadata"]),
+        (&compose(", args: [BIN=my-ap]"), &["--build-arg", "BIN=my-app"], &[]),
+        (&compose(", args: {BIN: my-app}"), &[], &[]),
+        (&compose(", args: {BIN: \"${BIN}\"}"), &[], &[]),
+        (
+            &(compose(", args: {BIN: my-ap}") + "  b: {build: {dockerfile: docker/Dockerfile}}\n"),
+            &[],
+            &[],
+        ),
+        (
+            "{\"target\": {\"a\": {\"dockerfile\": \"docker/Dockerfile\", \"args\": {\"BIN\": \"my-ap\"}}}}",
+            &[],
+            &["bin-not-in-metadata"],
+        ),
+    ] {
+        assert_eq!(judged(bin, compose, words).0, denied, "{compose}");
+    }
+    // An argument with a default keeps it: somebody builds without Compose, too.
+    let kept = bin.replace("ARG BIN", "ARG BIN=my-app");
+    assert_eq!(judged(&kept, &compose(", args: {BIN: my-ap}"), &[]).0, [""; 0]);
+
+    let recipe = "FROM debian:bookworm-slim\nCOPY recipe.txt /x\n";
+    for (compose, denied, note) in [
+        ("", &[] as &[&str], None),
+        (&*compose(", context: ."), &["copy-source-missing"], None),
+        ("services: {api: {build: docker}}\n", &[], None),
+        (
+            &*(compose("") + "  b: {build: docker}\n"),
+            &[],
+            Some("compose.yaml:3 and others name 2 contexts for it; `--context` chooses"),
+        ),
+        (
+            "services: {api: {build: {context: docker, target: dev}}}\n",
+            &[],
+            Some("compose.yaml:1 builds the stage `dev`; `--stage` lints it"),
+        ),
+    ] {
+        let (said, notes) = judged(recipe, compose, &[]);
+        assert_eq!(said, denied, "{compose}");
+        let note: Vec<String> =
+            note.map(|it| format!("docker/Dockerfile: {it}")).into_iter().collect();
+        assert_eq!(notes, note, "{compose}");
+    }
 }
 
 /// This repository keeps faulty Dockerfiles for its tests; its own are clean.
