@@ -305,6 +305,63 @@ fn options(text: &str) -> Vec<(&str, &str)> {
     found
 }
 
+/// The jobs of other services, as far as they are the linter's: each line that calls it.
+#[test]
+fn the_lines_of_the_jobs_for_ci_run() {
+    if slow::is_left_out(Need::Time) {
+        return;
+    }
+    let page = fs::read_to_string(root().join("docs/ci.md")).unwrap();
+    let place = Workspace::new("backend");
+    let lines: Vec<&str> = blocks(&page, &["yaml", "groovy"])
+        .flat_map(str::lines)
+        .filter(|line| line.contains("cargo binlint"))
+        .collect();
+    assert!(lines.len() >= 5, "{lines:?}");
+    for line in lines {
+        let line = line.trim().trim_start_matches("- ").trim_start_matches("run: ");
+        let line = line.trim_start_matches("sh '").trim_end_matches('\'').replace("$$", "$");
+        place.succeeds(&line);
+    }
+}
+
+/// Buildkite's job annotates its build with the verdict, and ends with the linter's code.
+#[test]
+fn the_job_for_buildkite_says_the_verdict_and_keeps_the_code() {
+    if slow::is_left_out(Need::Time) {
+        return;
+    }
+    let page = fs::read_to_string(root().join("docs/ci.md")).unwrap();
+    let job = blocks(&page, &["yaml"]).find(|it| it.contains("buildkite-agent")).unwrap();
+    let commands = job.split_once("command:\n").unwrap().1.lines();
+    let commands: Vec<&str> = commands.map(|line| line.trim().trim_start_matches("- ")).collect();
+    let agent = "buildkite-agent() { echo \"$@\" >style; cat >annotation; }\nset -e\n";
+    let script = format!("{agent}{}", commands.join("\n").replace("$$", "$"));
+    let place = Workspace::new("backend");
+    let honest = place.typed(&script);
+    assert_eq!(honest.status.code(), Some(0), "{}", text(&honest));
+    let style = || fs::read_to_string(place.path("style")).unwrap();
+    assert_eq!(style(), "annotate --style success\n");
+    fs::write(
+        place.path("binlint.toml"),
+        "[levels]\nwarnings = \"deny\"\n[expect]\nlibc = \"musl-static\"\n",
+    )
+    .unwrap();
+    let denied = place.typed(&script);
+    assert_eq!(denied.status.code(), Some(1), "{}", text(&denied));
+    assert_eq!(style(), "annotate --style error\n");
+    assert!(fs::read_to_string(place.path("annotation")).unwrap().contains("musl"));
+}
+
+/// The blocks in one of these languages.
+fn blocks<'a>(page: &'a str, languages: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    // Text and blocks take turns.
+    page.split("```").skip(1).step_by(2).filter_map(|block| {
+        let (language, inside) = block.split_once('\n')?;
+        languages.contains(&language).then_some(inside)
+    })
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
