@@ -96,9 +96,45 @@ pub fn unrecorded(source: &str, is_known: &dyn Fn(&str) -> bool) -> Option<Strin
     })
 }
 
+/// What a source asks outside of its package: another program, or a file by its absolute path. What
+/// they answer is another thing on another machine or day, and nobody records it.
+pub fn asked_outside(source: &str) -> Option<String> {
+    if source.contains("Command::new(") {
+        return Some("it starts another program, whose answer nobody records".to_owned());
+    }
+    let texts = source.split('"').skip(1).step_by(2);
+    let is_path = |text: &&str| {
+        let rest = text.strip_prefix('/').unwrap_or_default();
+        rest.starts_with(|first: char| first.is_ascii_alphanumeric())
+    };
+    let path = texts.into_iter().find(is_path)?;
+    let shown: String = path.chars().take(80).collect();
+    Some(format!("it names {shown}, which lies outside of its package"))
+}
+
+impl ScriptDifference {
+    /// Whether it is in what a compiler made, whose sources a script hands to it.
+    pub fn is_compiled(&self) -> bool {
+        let extension = self.file.as_ref().and_then(|it| it.extension()?.to_str());
+        matches!(extension, Some("o" | "a" | "so" | "obj" | "lib"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::unrecorded;
+    use super::{asked_outside, unrecorded};
+
+    #[test]
+    fn only_what_lies_outside_of_the_package_is_named() {
+        let said = |source: &str| asked_outside(source).unwrap_or_default();
+        assert!(said("Command::new(\"git\").output()").contains("another program"));
+        assert!(said("fs::read_to_string(\"/etc/hostname\")").contains("/etc/hostname"));
+        for inside in
+            ["fs::read(\"grammar.txt\")", "format!(\"{out}/gen.rs\")", "a / \"b\"", "// a"]
+        {
+            assert_eq!(asked_outside(inside), None, "{inside}");
+        }
+    }
 
     #[test]
     fn only_variables_that_are_not_recorded_are_named() {

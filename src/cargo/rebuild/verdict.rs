@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{AttemptFailure, Bench, Extent, RebuiltCopy, is_printed};
 use super::error::RebuildError;
-use super::script::{ScriptDifference, difference_of_runs, unrecorded};
+use super::script::{ScriptDifference, asked_outside, difference_of_runs, unrecorded};
 use super::units::{BuiltUnit, BuiltUnits, is_cargos, other_setting};
 use super::{Rebuild, RebuildOutcome, RebuildRequest, RebuildTarget, Recorded, files};
 use crate::binary::diff::cause::{self, changed_part};
@@ -397,13 +397,12 @@ impl Comparer<'_> {
         let is_of_the_day = [cause::is_moment, has_commit]
             .iter()
             .any(|is| changed_part(old, new).is_some_and(|(old, new)| is(&old) && is(&new)));
-        let unrecorded = self.unrecorded_variable(&script.package, &made.copy);
+        let unrecorded = self.unrecorded_input(script, &made.copy);
         let mut answer = match (repeats && !is_of_the_day, unrecorded) {
             (true, None) => Rebuild::new(RebuildOutcome::Different, what),
-            (true, Some(name)) => Rebuild::new(
-                RebuildOutcome::NotRepeatable,
-                format!("{what}; it reads {name}, and cargo records no value of it"),
-            ),
+            (true, Some(input)) => {
+                Rebuild::new(RebuildOutcome::NotRepeatable, format!("{what}; {input}"))
+            }
             (false, _) => Rebuild::new(
                 RebuildOutcome::NotRepeatable,
                 format!("its own crates are what the sources compile to, but {what}"),
@@ -413,14 +412,16 @@ impl Comparer<'_> {
         answer
     }
 
-    /// What the unedited build script of a package reads of the environment and does not let cargo
-    /// watch: with another value it writes something else.
-    fn unrecorded_variable(&self, package: &str, copy: &Path) -> Option<String> {
+    /// What the unedited build script of a package asks of the environment, of other programs or of
+    /// files outside, and does not let cargo watch: where that answers otherwise it writes something
+    /// else. As a clause.
+    fn unrecorded_input(&self, difference: &ScriptDifference, copy: &Path) -> Option<String> {
+        let package = &difference.package;
         let (all, request) = (&self.bench.units.all, self.bench.request);
         let graph = self.bench.own_graph(self.unit);
         let units = graph.iter().map(|index| &all[*index]);
         let units: Vec<&BuiltUnit> =
-            units.filter(|it| it.package == package && it.is_build_script()).collect();
+            units.filter(|it| it.package == *package && it.is_build_script()).collect();
         let script = units.iter().find(|it| !it.is_run())?;
         let is_edited = script.outputs.iter().filter(|path| is_compiled(path)).any(|path| {
             let read = |top: &Path| files::read(&top.join(path), MAX_PROGRAM);
@@ -438,7 +439,10 @@ impl Comparer<'_> {
         let sources = script.makefile.as_ref()?.sources.iter();
         sources.into_iter().find_map(|source| {
             let bytes = files::read(&request.workspace_root.join(source), MAX_SOURCE)?;
-            unrecorded(&String::from_utf8_lossy(&bytes), &is_known)
+            let text = String::from_utf8_lossy(&bytes);
+            let variable = unrecorded(&text, &is_known)
+                .map(|it| format!("it reads {it}, and cargo records no value of it"));
+            variable.or_else(|| asked_outside(&text).filter(|_| !difference.is_compiled()))
         })
     }
 

@@ -223,6 +223,54 @@ fn what_the_machine_tells_a_build_script_accuses_nobody() {
     rebuild(&place, &[]).is_denied();
 }
 
+/// A branch, a host name: what a script asks outside of its package is no edit of a source. What it
+/// lets a compiler make of a source is.
+#[test]
+fn what_a_build_script_asks_outside_accuses_nobody() {
+    let outside = Place::new();
+    outside.copy("name", "machine-one");
+    let place = package("");
+    let script = |text: &str| {
+        format!(
+            "fn main() {{\n    println!(\"cargo:rerun-if-changed=build.rs\");\n    {text}\n}}\n"
+        )
+    };
+    let name = outside.path("name");
+    place.copy(
+        "build.rs",
+        &script(&format!(
+            "let name = std::fs::read_to_string({name:?}).unwrap();\n    \
+             println!(\"cargo:rustc-env=NAME={{name}}\");"
+        )),
+    );
+    edit(&place, "src/main.rs", "println!(\"", "println!(\"{} ");
+    edit(&place, "src/main.rs", "text::greeting()", "env!(\"NAME\"), text::greeting()");
+    place.build(&[]);
+    rebuild(&place, &[]).is_proven();
+    outside.copy("name", "machine-two");
+    let answer = rebuild(&place, &[]);
+    answer.is("not-repeatable", "outside of its package");
+    assert_eq!((answer.code, answer.denied.len()), (0, 0));
+    edit(&place, "src/main.rs", "9090", "9091");
+    rebuild(&place, &[]).is_denied();
+    edit(&place, "src/main.rs", "9091", "9090");
+
+    place.write(
+        "build.rs",
+        &script(&format!(
+            "let said = std::process::Command::new(\"cat\").arg({name:?}).output().unwrap();\n    \
+             println!(\"cargo:rustc-env=NAME={{}}\", String::from_utf8(said.stdout).unwrap());"
+        )),
+    );
+    place.build(&[]);
+    rebuild(&place, &[]).is_proven();
+    outside.copy("name", "main-branch");
+    rebuild(&place, &[]).is("not-repeatable", "starts another program");
+    // An edit of the script itself is one.
+    edit(&place, "build.rs", "NAME={}", "NAME={}!");
+    rebuild(&place, &[]).is_denied();
+}
+
 #[test]
 fn other_flags_are_recovered_or_inconclusive() {
     let features = "[features]\nloud = []\nquiet = []\n";
