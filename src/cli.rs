@@ -16,6 +16,7 @@ pub mod formats;
 pub mod freshen;
 pub mod init;
 pub mod inspect;
+pub mod options;
 pub mod output;
 pub mod rebuilding;
 pub mod record;
@@ -110,6 +111,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let answer = Cli::from_arg_matches(&matches).map_err(CliError::from).and_then(|cli| {
         let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
+        let name = matches.subcommand_name().unwrap_or("check");
+        // Our options may stand among those of `cargo build`: the command finds them itself.
+        if name != "build" {
+            options::refuse_ignored(name, below())?;
+        }
         match cli.command {
             None => check::run(&cli.check, &matches),
             Some(CliCommand::Check(arguments)) => check::run_with_files(&arguments, below()),

@@ -52,6 +52,14 @@ pub enum WorkspaceError {
         /// What the parser expected.
         message: String,
     },
+    /// What was given as one of Cargo's settings is none, and no file either.
+    #[error(
+        "Cargo's setting `{text}` is neither a file nor KEY=VALUE; give the path of a TOML file, or a pair such as profile.release.lto=true"
+    )]
+    NotASetting {
+        /// As typed.
+        text: String,
+    },
     /// There is no `cargo` to ask.
     #[error(
         "cannot run {}: {source}; run this where the program was built, or name the program with `--binary PATH`",

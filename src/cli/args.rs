@@ -150,7 +150,7 @@ pub struct RecordWritingArgs {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Also write a Sigstore bundle beside the record
-    #[arg(long, requires = "key")]
+    #[arg(long)]
     pub bundle: bool,
 }
 

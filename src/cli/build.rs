@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::args::{LintArgs, RecordWritingArgs};
 use crate::cli::freshen;
+use crate::cli::options;
 use crate::cli::output;
 use crate::cli::output::CliError;
 use crate::cli::rebuilding::RebuildArgs;
@@ -124,9 +125,14 @@ fn sorted_out(words: &BuildArgs) -> Result<(BuildArgs, Vec<String>), CliError> {
             word => cargo.push(word.to_owned()),
         }
     }
-    if own.writing.bundle && own.writing.key.is_none() {
-        return Err(CliError::Arguments("--bundle needs a --key to sign with".to_owned()));
-    }
+    options::refuse_ignored_of("build", &|option| match option {
+        "bundle" => own.writing.bundle,
+        "key" => own.writing.key.is_some(),
+        "keep" => own.rebuilding.keep,
+        "rebuild" => own.rebuilding.rebuild,
+        "no_check" => own.no_check,
+        _ => false,
+    })?;
     Ok((own, cargo))
 }
 
@@ -213,6 +219,15 @@ mod tests {
         assert_eq!(cargo, words("--release -p app --locked"));
         let taken = BuildArgs { cargo: words("--message-format json"), ..BuildArgs::default() };
         assert!(sorted_out(&taken).is_err());
+        for (alone, together) in [
+            ("--keep", "--rebuild --keep"),
+            ("--bundle", "--key k --bundle"),
+            ("--rebuild --no-check", "--rebuild"),
+        ] {
+            let of = |text| sorted_out(&BuildArgs { cargo: words(text), ..BuildArgs::default() });
+            assert!(of(alone).unwrap_err().to_string().contains("effect"), "{alone}");
+            assert!(of(together).is_ok(), "{together}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct DockerfileArgs {
     #[arg(long, help_heading = "Dockerfile")]
     fix: bool,
     /// Print the corrections as a patch instead
-    #[arg(long, requires = "fix", help_heading = "Dockerfile")]
+    #[arg(long, help_heading = "Dockerfile")]
     dry_run: bool,
     #[command(flatten)]
     linting: LintArgs,

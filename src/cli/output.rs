@@ -233,10 +233,11 @@ impl ColourChoice {
     }
 }
 
-/// The terminal's width; a pipe has none, and 100 columns are what a log viewer shows.
+/// The terminal's width, of which fewer than 40 columns hold no column of text; a pipe has none, and 100
+/// columns are what a log viewer shows.
 fn width(terminal: bool) -> u16 {
     let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
     let asked = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
     let width = if terminal { asked().filter(|it| *it > 0) } else { None };
-    width.or_else(columns).unwrap_or(100).clamp(40, 160)
+    width.or_else(columns).unwrap_or(100).max(40)
 }

@@ -75,7 +75,8 @@ fn by_group(is_listed: &dyn Fn(&Rule) -> bool, style: Style, to: &mut dyn Write)
             if width >= row.len() + 40 {
                 writeln!(to, "{row}{}", wrap(rule.summary, row.len(), row.len(), width))?;
             } else {
-                writeln!(to, "{}\n    {}", row.trim_end(), wrap(rule.summary, 4, 4, width))?;
+                writeln!(to, "  {}  {}", rule.id, rule.level.name())?;
+                writeln!(to, "    {}", wrap(rule.summary, 4, 4, width))?;
             }
         }
     }
@@ -101,6 +102,7 @@ pub fn explain(arguments: &ExplainArgs) -> Result<u8, CliError> {
 }
 
 fn page(rule: &Rule, style: Style, to: &mut dyn Write) -> io::Result<()> {
+    // Prose in longer lines is hard to read, however wide the terminal is.
     let width = usize::from(style.width).min(90);
     let title = wrap(&format!("{}: {}", rule.id, rule.summary), 0, 2, width);
     writeln!(to, "{}", heading(&title, style))?;

@@ -34,7 +34,15 @@ const MAX_SOURCES: u64 = 32 << 20;
 /// # Errors
 /// It cannot be read, or is no text.
 pub fn read(path: &Path) -> Result<SourceText, DockerfileError> {
-    let failed = |error: std::io::Error| DockerfileError::whole(format!("cannot read it: {error}"));
+    let failed = |error: std::io::Error| {
+        DockerfileError::whole(match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "there is no such file; name a Dockerfile, or none for every one below this directory"
+                    .to_owned()
+            }
+            _ => format!("cannot read it: {error}"),
+        })
+    };
     let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(DockerfileError::whole("it is not a regular file"));

@@ -15,7 +15,8 @@ use crate::rule::{Finding, Level, Location, Outcome};
 pub struct Style {
     /// Columns of the terminal; lines to paste are never broken.
     pub width: u16,
-    /// Whether a terminal shows it. In a log each note stays on one line, where a search finds it.
+    /// Whether a terminal shows it. In a log each note, and the summary, stays on one line, where a search
+    /// finds it.
     pub terminal: bool,
     /// Whether escape sequences are welcome.
     pub colour: bool,
@@ -245,7 +246,9 @@ fn write_summary(report: &Report, style: Style, to: &mut dyn Write) -> io::Resul
         Verdict::Clean => Colour::Green,
     };
     write_inconclusive(report, style, to)?;
-    writeln!(to, "{}: {}", bold(word.name(), colour, style), escape::line(&rest))
+    let width = if style.terminal { usize::from(style.width) } else { usize::MAX };
+    let rest = wrap(&escape::line(&format!(": {rest}")), word.name().len(), 2, width);
+    writeln!(to, "{}{rest}", bold(word.name(), colour, style))
 }
 
 /// How many rules were inconclusive and how to read why; under `--strict`, which.

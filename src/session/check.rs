@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::cargo::build::Build;
 use crate::cargo::error;
 use crate::cargo::workspace;
-use crate::cargo::workspace::RequestedFeatures;
 use crate::config::{Config, DockerfileConfig};
 use crate::dockerfile::context;
 use crate::lint::lint;
@@ -45,6 +44,28 @@ pub struct CheckOptions {
     pub configuration: Configuration,
 }
 
+impl CheckOptions {
+    /// The first option that says something of a workspace's build, as it is typed.
+    fn workspace_option(&self) -> Option<&'static str> {
+        let Selection { packages, bins, profile, targets, target_dir, .. } = &self.selection;
+        let Selection { features, all_features, no_default_features, config, .. } = &self.selection;
+        [
+            (!packages.is_empty(), "--package"),
+            (!bins.is_empty(), "--bin"),
+            (profile.is_some(), "--profile` or `--release"),
+            (!targets.is_empty(), "--target"),
+            (target_dir.is_some(), "--target-dir"),
+            (!features.is_empty(), "--features"),
+            (*all_features, "--all-features"),
+            (*no_default_features, "--no-default-features"),
+            (!config.is_empty(), "--cargo-config"),
+            (self.rebuild.rebuild, "--rebuild"),
+        ]
+        .into_iter()
+        .find_map(|(is_given, option)| is_given.then_some(option))
+    }
+}
+
 /// Lints.
 ///
 /// # Errors
@@ -53,6 +74,13 @@ pub fn check(options: &CheckOptions) -> Result<Report, Error> {
     let query = options.selection.query()?;
     let mut notes = Vec::new();
     let workspace = workspace(options, &query, &mut notes)?;
+    if let (None, Some(option)) = (&workspace, options.workspace_option()) {
+        let why = notes.first().map(|note| format!(" ({note})")).unwrap_or_default();
+        return Err(Error::Usage(format!(
+            "`{option}` has an effect only in a workspace, and there is none here{why}; name it with \
+             `--manifest-path`"
+        )));
+    }
     let mut config =
         configuration(options.configuration.file.as_deref(), &query, workspace.as_ref())?;
     options.configuration.apply(&mut config)?;
@@ -109,13 +137,6 @@ pub fn check(options: &CheckOptions) -> Result<Report, Error> {
                 notes.push(format!("`{name}` is on the mount {mount}, not in the image"));
             }
         }
-    }
-    if here.is_none() && options.selection.requested_features() != RequestedFeatures::default() {
-        notes.push(
-            "--features, --all-features and --no-default-features have no effect: there is no \
-             workspace to compare with"
-                .to_owned(),
-        );
     }
     notes.extend(here.and_then(|here| nameless(here, &subjects)));
     if let Some(workspace) = &workspace {

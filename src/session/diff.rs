@@ -59,7 +59,8 @@ fn empty(options: &DiffOptions) -> Diff {
 
 fn of_programs(options: &DiffOptions) -> Result<Diff, Error> {
     let read = |path: &OsStr| -> Result<(Vec<u8>, Binary), Error> {
-        let bytes = fs::read(Path::new(path))?;
+        let read = fs::read(Path::new(path)).map_err(Error::from);
+        let bytes = read.map_err(|it| it.expecting("", "a binary, or an image such as oci:DIR"))?;
         let binary = binary(&path.to_string_lossy(), &bytes)?;
         Ok((bytes, binary))
     };

@@ -89,7 +89,10 @@ pub fn freshen(selection: &Selection, only_check: bool) -> Result<Freshened, Err
         for StaleUnit { unit, .. } in &stale {
             invalidate(unit)?;
         }
-        place.remember(units, &mut reader)?;
+        // A directory that was named and is not there may be a slip: none is made for it.
+        if query.target_dir.is_none() || is_directory(&place.target_dir) {
+            place.remember(units, &mut reader)?;
+        }
     }
     Ok(Freshened { stale, fresh, only_checked: only_check, unreadable })
 }

@@ -54,6 +54,12 @@ impl ImageOptions {
                 )),
             };
         };
+        if self.platform.is_some() && self.is_directory() {
+            return Err(Error::Usage(format!(
+                "`--platform` has no effect on {}: a directory has one platform only",
+                reference.display()
+            )));
+        }
         let platform = self.platform.as_deref().map(platform).transpose()?;
         let at = self
             .at

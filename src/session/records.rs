@@ -351,7 +351,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// # Errors
 /// A file that holds no usable key.
 pub fn secret_key(path: &Path) -> Result<SecretKey, Error> {
-    SecretKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
+    SecretKey::from_pem(&pem(path)?).map_err(|error| unusable(path, &error))
 }
 
 /// Reads the keys that a signature may be by.
@@ -359,10 +359,13 @@ pub fn secret_key(path: &Path) -> Result<SecretKey, Error> {
 /// # Errors
 /// A file that holds no usable key.
 pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Error> {
-    let read = |path: &PathBuf| {
-        PublicKey::from_pem(&key_file::key(path)?).map_err(|error| unusable(path, &error))
-    };
+    let read =
+        |path: &PathBuf| PublicKey::from_pem(&pem(path)?).map_err(|error| unusable(path, &error));
     paths.iter().map(read).collect()
+}
+
+fn pem(path: &Path) -> Result<String, Error> {
+    key_file::key(path).map_err(|error| Error::from(error).expecting("--key", "a key in PEM"))
 }
 
 fn unusable(path: &Path, error: &crate::provenance::error::ProvenanceError) -> Error {
@@ -457,5 +460,7 @@ pub fn load_records(subjects: &mut [Subject], named: Option<&Path>) -> Result<()
 /// # Errors
 /// No regular file, or one that may not be read.
 pub fn file_of_this_machine(path: &Path) -> Result<(String, Vec<u8>), Error> {
-    Ok((path.display().to_string(), files::attestation(path)?))
+    let read = files::attestation(path).map_err(Error::from);
+    let bytes = read.map_err(|it| it.expecting("--record", "a provenance record"))?;
+    Ok((path.display().to_string(), bytes))
 }

@@ -85,9 +85,7 @@ pub fn verify(options: &VerifyOptions) -> Result<Report, Error> {
         None => None,
     };
     if options.rebuild.rebuild && workspace.is_none() {
-        return Err(Error::Usage(
-            "--rebuild wants the workspace: name it with --manifest-path".to_owned(),
-        ));
+        return Err(Error::Usage("a rebuild needs the workspace: name its manifest".to_owned()));
     }
     let mut notes =
         vec![format!("record: {}", record.origin), format!("built from: {}", record.summary())];

@@ -77,6 +77,9 @@ impl CargoConfig {
             let path = cwd.join(argument);
             let node = match is_regular(&path) {
                 true => load_file(&path, 0)?,
+                false if !argument.contains('=') => {
+                    return Err(WorkspaceError::NotASetting { text: argument.clone() });
+                }
                 false => TomlNode::parse_argument(argument)?,
             };
             command_line.overlay(node);

@@ -19,7 +19,8 @@ pub struct RootDirectory {
 
 impl ImageSource for RootDirectory {
     fn open(&self, _: &FileSelector<'_>) -> Result<OpenedImage, ImageError> {
-        Ok(OpenedImage::Root(HostRoot::open(&self.path)?))
+        let root = HostRoot::open(&self.path).map_err(ImageError::from);
+        Ok(OpenedImage::Root(root.map_err(|it| it.expecting(&self.path, "a root file system"))?))
     }
 
     fn root_directory(&self) -> Option<&Path> {

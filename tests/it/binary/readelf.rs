@@ -41,7 +41,7 @@ fn segment<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
 /// The facts that the command line gives of the headers alone.
 fn quick(path: &Path) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
-    command.args(["inspect", "--quick", "--no-digest", "--format", "json"]).arg(path);
+    command.args(["inspect", "--quick", "--format", "json"]).arg(path);
     let output = command.output().expect("it runs");
     let mut document: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
     document["binaries"][0].take()

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::support::{program, schema, slow};
 use serde_json::Value;
@@ -83,6 +83,12 @@ fn the_work_that_cannot_be_done_is_one_line_that_says_what_to_do() {
     refuses(&binlint(at, &["--config", "none.toml"]), &["none.toml", "no such file"]);
     refuses(&binlint(at, &["-D", "relro-not-ful"]), &["did you mean `relro-not-full`?"]);
 
+    refuses(&binlint(at, &["--cargo-config", "none"]), &["`none`", "neither a file nor KEY=VALUE"]);
+    refuses(&binlint(at, &["record", "--key", "none.pem"]), &["--key none.pem", "a key in PEM"]);
+    refuses(&binlint(at, &["--rootfs", "none"]), &["nothing is at none", "a root file system"]);
+    refuses(&binlint(at, &["dockerfile", "none"]), &["none: there is no such file", "Dockerfile"]);
+    refuses(&binlint(at, &["diff", "none", "none"]), &["none: there is no such file", "a binary"]);
+
     fs::write(at.join("binlint.toml"), "[levels]\nhardning = \"deny\"\n").unwrap();
     refuses(&binlint(at, &[]), &["binlint.toml:2", "did you mean `hardening`?"]);
     fs::write(at.join("binlint.toml"), "[levels\n").unwrap();
@@ -93,6 +99,49 @@ fn the_work_that_cannot_be_done_is_one_line_that_says_what_to_do() {
     refuses(&binlint(at, &[]), &["Cargo.toml:7", "`allow`, `warn` or `deny`"]);
     fs::write(at.join("Cargo.toml"), "[package\n").unwrap();
     refuses(&binlint(at, &[]), &["Cargo.toml:1"]);
+}
+
+#[test]
+fn an_option_that_would_be_ignored_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let program = env!("CARGO_BIN_EXE_cargo-binlint");
+    // Without a workspace nothing gives Cargo's options a meaning; without any, a program is linted.
+    for option in [
+        &["--package", "a"][..],
+        &["--bin", "a"],
+        &["--release"],
+        &["--profile", "a"],
+        &["--target", "a"],
+        &["--target-dir", "a"],
+        &["--features", "a"],
+        &["--all-features"],
+        &["--no-default-features"],
+        &["--cargo-config", "a=1"],
+        &["--rebuild"],
+    ] {
+        let words = [&["--binary", program][..], option].concat();
+        refuses(&binlint(at, &words), &[option[0], "only in a workspace", "--manifest-path"]);
+    }
+    assert_eq!(binlint(at, &["--binary", program, "--exit-zero"]).status.code(), Some(0));
+    // On both sides of the command's name.
+    for words in [["-q", "--format=json", "check"], ["check", "-q", "--format=json"]] {
+        refuses(&binlint(at, &words), &["`--quiet`", "only with `--format table`"]);
+    }
+    fs::create_dir(at.join("root")).unwrap();
+    let platform = ["--image", "dir:root", "--platform", "linux/amd64"];
+    refuses(&binlint(at, &platform), &["`--platform`", "dir:root"]);
+    let at_path = ["verify", program, "--at", "/a"];
+    refuses(&binlint(at, &at_path), &["--at", "need an image"]);
+
+    fresh(at, "");
+    refuses(&binlint(at, &["freshen", "--bin", "nope"]), &["no binary `nope`"]);
+    let named = binlint(at, &["freshen", "--target-dir", "nope"]);
+    assert_eq!(text(&named.stdout), "no build artifacts found; nothing to check\n");
+    assert!(!at.join("nope").exists(), "a slip of the finger makes no directory");
+    // The first build of a workspace is remembered, in the directory that Cargo will make.
+    assert_eq!(binlint(at, &["freshen"]).status.code(), Some(0));
+    assert!(at.join("target").exists());
 }
 
 #[test]
@@ -319,6 +368,48 @@ fn colours_and_width_follow_the_words_and_the_environment() {
     let widest = breakable.map(|line| line.chars().count()).max();
     assert!(widest.is_some_and(|width| width <= 60), "{narrow}");
     assert!(narrow.trim_end().lines().last().unwrap().contains("passed"), "{narrow}");
+}
+
+#[test]
+fn every_text_keeps_to_the_width_of_the_terminal() {
+    let at = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = program::small().display().to_string();
+    let commands = [
+        "rules".to_owned(),
+        "explain stale-sources".to_owned(),
+        "explain hardening".to_owned(),
+        "--help".to_owned(),
+        "check --help".to_owned(),
+        format!("check --binary {program}"),
+        format!("check -v --strict --binary {program}"),
+        format!("inspect -v {program}"),
+    ];
+    // What cannot be broken: a path, a digest; and what is to be pasted, or looked for.
+    let is_whole = |line: &str| {
+        let longest = line.split(' ').map(|word| word.chars().count()).max();
+        ["fix:", "see:", "Usage:", "/"].iter().any(|it| line.contains(it)) || longest > Some(30)
+    };
+    for width in [40, 80, 200] {
+        let mut widest = 0;
+        for words in &commands {
+            let typed = format!(
+                "stty rows 24 cols {width}; {} {words} --color never",
+                env!("CARGO_BIN_EXE_cargo-binlint")
+            );
+            let typed = typed.replace("--help --color never", "--help");
+            let mut terminal = scrubbed("script", at);
+            terminal.args(["-qec", &typed, "/dev/null"]).env("TERM", "dumb");
+            let shown = text(&terminal.stdin(Stdio::null()).output().unwrap().stdout);
+            assert!(shown.lines().count() > 3, "{words}: {shown}");
+            for line in shown.lines().map(str::trim_end).filter(|line| !is_whole(line)) {
+                let length = line.chars().count();
+                assert!(length <= width, "{words} at {width}: {line}");
+                widest = widest.max(length);
+            }
+        }
+        // The room that is there is used, too.
+        assert!(widest > width.min(160) * 3 / 4, "{width}: {widest}");
+    }
 }
 
 #[test]
