@@ -165,6 +165,7 @@ mod tests {
              exit_zero baseline format report output color",
         ),
         ("diff", "ignore format output color"),
+        ("init", "manifest_path package bin release profile target target_dir"),
         ("rules", "format output color"),
         ("explain", "output color"),
     ];

@@ -45,7 +45,7 @@ pub fn write<E>(
 fn sheet(binary: &Binary, style: Style, indent: &str, to: &mut dyn Write) -> io::Result<()> {
     let rows = rows(binary, style.detail == Detail::Verbose);
     let widest = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let room = usize::from(style.width).saturating_sub(indent.len() + widest + 2).max(30);
+    let room = usize::from(style.width).saturating_sub(indent.len() + widest + 2).max(20);
     for (name, value) in rows {
         let mut name = name;
         for line in wrap(&value, 0, 0, room).lines() {
