@@ -168,6 +168,8 @@ mod tests {
         ("init", "manifest_path package bin release profile target target_dir"),
         ("rules", "format output color"),
         ("explain", "output color"),
+        ("completions", "output color"),
+        ("man", "output color"),
     ];
 
     fn is_always(command: &str, option: &str) -> bool {
