@@ -604,7 +604,7 @@ fn check(directory: &Path, shape: Shape, container: &str, files: &Files) -> (Str
         "-" => Stdio::from(std::fs::File::open(&at).unwrap()),
         _ => Stdio::null(),
     };
-    let output = Command::new("bash")
+    let output = Command::new("sh")
         .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cargo-binlint")])
         .args(["check", "--format", "json", "--image", &reference])
         .current_dir(directory)

