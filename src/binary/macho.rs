@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use object::ReadRef;
+use object::macho;
+use object::read::macho::FatArch;
+use object::{BigEndian, ReadRef};
 
 use crate::binary::detect::language::RustMarks;
 use crate::binary::string_scan::FoundStrings;
@@ -25,26 +27,24 @@ const MAX_NAME: usize = 4096;
 
 /// Where the slices of a universal file lie: `(offset, size)`; `None` when it is none.
 pub(crate) fn slices<'data, R: ReadRef<'data>>(data: R) -> Option<Vec<(u64, u64)>> {
-    let head = data.read_bytes_at(0, 8).ok()?;
-    let wide = match head.first_chunk::<4>()? {
-        [0xca, 0xfe, 0xba, 0xbe] => false,
-        [0xca, 0xfe, 0xba, 0xbf] => true,
-        _ => return None,
-    };
     // The universal header is big-endian whatever it holds.
-    let count = u32::from_be_bytes(*head.get(4..)?.first_chunk()?);
+    let header = data.read_at::<macho::FatHeader>(0).ok()?;
+    let count = header.nfat_arch.get(BigEndian);
     // Java classes start alike; their version stands here and is 45 or more.
     if count == 0 || count > MAX_SLICES {
         return None;
     }
-    let size: u64 = if wide { 32 } else { 20 };
-    let table = data.read_bytes_at(8, size * u64::from(count)).ok()?;
-    let slice = |entry: &[u8]| {
-        let word = |at: usize| Some(u32::from_be_bytes(*entry.get(at..)?.first_chunk()?));
-        let long = |at: usize| Some(u64::from_be_bytes(*entry.get(at..)?.first_chunk()?));
-        if wide { Some((long(8)?, long(16)?)) } else { Some((word(8)?.into(), word(12)?.into())) }
-    };
-    table.chunks_exact(size as usize).map(slice).collect()
+    match header.magic.get(BigEndian) {
+        macho::FAT_MAGIC => slices_of::<macho::FatArch32, R>(data, count),
+        macho::FAT_MAGIC_64 => slices_of::<macho::FatArch64, R>(data, count),
+        _ => None,
+    }
+}
+
+fn slices_of<'data, A: FatArch, R: ReadRef<'data>>(data: R, count: u32) -> Option<Vec<(u64, u64)>> {
+    let at = size_of::<macho::FatHeader>() as u64;
+    let slices = data.read_slice_at::<A>(at, usize::try_from(count).ok()?).ok()?;
+    Some(slices.iter().map(|slice| (slice.offset().into(), slice.size().into())).collect())
 }
 
 /// What the load commands say.

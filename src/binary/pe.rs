@@ -1,6 +1,9 @@
 //! PE: the headers, the import table and the debug directory of a Windows program.
 
-use object::ReadRef;
+use object::pe;
+use object::pod::Pod;
+use object::read::pe::{ImageNtHeaders, ImageOptionalHeader};
+use object::{LittleEndian as LE, ReadRef, U16, U32, U64};
 
 use crate::binary::detect::language::RustMarks;
 use crate::binary::elf::sections::c_string;
@@ -15,6 +18,8 @@ use crate::fact::Fact;
 
 /// The loader itself takes no more than 96 sections.
 const MAX_SECTIONS: u64 = 96;
+/// All data directories that there are.
+const MAX_DIRECTORIES: u64 = pe::IMAGE_NUMBEROF_DIRECTORY_ENTRIES as u64;
 /// Imported libraries: hundreds in the largest programs.
 const MAX_LIBRARIES: u64 = 4096;
 /// Debug directory entries; linkers write up to five.
@@ -233,60 +238,65 @@ fn identify(binary: &mut Binary, headers: &PeHeaders, debug: bool, text: Option<
     binary.libc = library;
 }
 
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
 /// Microsoft's "PE Format": the DOS header's `e_lfanew`, signature, COFF header, optional header,
 /// section table.
 fn headers<'data, R: ReadRef<'data>>(data: R) -> Option<PeHeaders> {
-    let at = u64::from(word(data.read_bytes_at(0x3c, 4).ok()?, 0)?);
-    let coff = data.read_bytes_at(at, 24).ok()?;
-    if !coff.starts_with(b"PE\0\0") {
+    let dos = data.read_at::<pe::ImageDosHeader>(0).ok()?;
+    let at = u64::from(dos.e_lfanew.get(LE));
+    let optional_at = at.checked_add(size_of::<pe::ImageNtHeaders32>() as u64)?
+        - size_of::<pe::ImageOptionalHeader32>() as u64;
+    match data.read_at::<U16<LE>>(optional_at).ok()?.get(LE) {
+        pe::IMAGE_NT_OPTIONAL_HDR32_MAGIC => headers_of::<pe::ImageNtHeaders32, R>(data, at),
+        pe::IMAGE_NT_OPTIONAL_HDR64_MAGIC => headers_of::<pe::ImageNtHeaders64, R>(data, at),
+        _ => None,
+    }
+}
+
+/// The headers of one width, which begin at `at`.
+fn headers_of<'data, H: ImageNtHeaders, R: ReadRef<'data>>(data: R, at: u64) -> Option<PeHeaders> {
+    let mut rest = at;
+    let nt = data.read::<H>(&mut rest).ok()?;
+    if nt.signature() != pe::IMAGE_NT_SIGNATURE {
         return None;
     }
-    let optional_size = u64::from(half(coff, 20)?);
-    let optional = data.read_bytes_at(at.checked_add(24)?, optional_size).ok()?;
-    let wide = match half(optional, 0)? {
-        0x10b => false,
-        0x20b => true,
-        _ => return None,
-    };
-    let (count, directories) = if wide { (108, 112) } else { (92, 96) };
-    let count = word(optional, count).unwrap_or(0).min(16) as usize;
-    let table = optional.get(directories..).unwrap_or_default();
+    let (coff, optional) = (nt.file_header(), nt.optional_header());
+    // What the optional header is longer than its fixed part are the data directories.
+    let fixed = size_of::<H::ImageOptionalHeader>() as u64;
+    let variable = u64::from(coff.size_of_optional_header.get(LE)).checked_sub(fixed)?;
+    let room = variable / size_of::<pe::ImageDataDirectory>() as u64;
+    let count = u64::from(optional.number_of_rva_and_sizes()).min(MAX_DIRECTORIES).min(room);
     let directories =
-        table.chunks_exact(8).take(count).filter_map(|it| Some((word(it, 0)?, word(it, 4)?)));
-    let sections = u64::from(half(coff, 6)?).min(MAX_SECTIONS);
-    let sections_at = at.checked_add(24)?.checked_add(optional_size)?;
-    let there = data.len().ok()?.saturating_sub(sections_at);
-    let table = data.read_bytes_at(sections_at, (sections * 40).min(there)).unwrap_or_default();
-    let section = |it: &[u8]| {
-        Some(PeSection {
-            name: c_string(it.get(..8)?),
-            memory_size: word(it, 8)?,
-            address: word(it, 12)?,
-            file_size: word(it, 16)?,
-            offset: word(it, 20)?,
-            characteristics: word(it, 36)?,
-        })
+        data.read_slice_at::<pe::ImageDataDirectory>(rest, usize::try_from(count).ok()?).ok()?;
+    let sections =
+        (0..u64::from(coff.number_of_sections.get(LE)).min(MAX_SECTIONS)).map_while(|number| {
+            let at = rest.checked_add(variable)?;
+            let size = size_of::<pe::ImageSectionHeader>() as u64;
+            data.read_at::<pe::ImageSectionHeader>(at.checked_add(number * size)?).ok()
+        });
+    let section = |it: &pe::ImageSectionHeader| PeSection {
+        name: c_string(&it.name),
+        memory_size: it.virtual_size.get(LE),
+        address: it.virtual_address.get(LE),
+        file_size: it.size_of_raw_data.get(LE),
+        offset: it.pointer_to_raw_data.get(LE),
+        characteristics: it.characteristics.get(LE).0,
     };
-    let stub = data.read_bytes_at(0x40, at.saturating_sub(0x40).min(1024)).unwrap_or_default();
+    let stub_at = size_of::<pe::ImageDosHeader>() as u64;
+    let stub = data.read_bytes_at(stub_at, at.saturating_sub(stub_at).min(1024));
     Some(PeHeaders {
-        machine: half(coff, 4)?,
-        symbols: word(coff, 16)?,
-        characteristics: half(coff, 22)?,
-        wide,
-        linker: (*optional.get(2)?, *optional.get(3)?),
-        subsystem: half(optional, 68)?,
-        dll_characteristics: half(optional, 70)?,
-        directories: directories.collect(),
-        sections: table.chunks_exact(40).filter_map(section).collect(),
-        rich: memchr::memmem::find(stub, b"Rich").is_some(),
+        machine: coff.machine.get(LE).0,
+        symbols: coff.number_of_symbols.get(LE),
+        characteristics: coff.characteristics.get(LE).0,
+        wide: nt.is_type_64(),
+        linker: (optional.major_linker_version(), optional.minor_linker_version()),
+        subsystem: optional.subsystem().0,
+        dll_characteristics: optional.dll_characteristics().0,
+        directories: directories
+            .iter()
+            .map(|it| (it.virtual_address.get(LE), it.size.get(LE)))
+            .collect(),
+        sections: sections.map(section).collect(),
+        rich: memchr::memmem::find(stub.unwrap_or_default(), b"Rich").is_some(),
     })
 }
 
@@ -310,26 +320,41 @@ fn imports<'data, R: ReadRef<'data>>(
     headers: &PeHeaders,
     of_runtime: &mut Vec<String>,
 ) -> Vec<String> {
-    const IMPORTS: usize = 1;
-    const DELAYED: usize = 13;
     let mut names = Vec::new();
-    for (index, size, name_at) in [(IMPORTS, 20, 12), (DELAYED, 32, 4)] {
-        let Some(start) = headers.directory(index).and_then(|it| headers.offset(it.0)) else {
-            continue;
-        };
-        for at in (0..MAX_LIBRARIES).map(|number| start.saturating_add(number * size)) {
-            let Ok(descriptor) = data.read_bytes_at(at, size) else { break };
-            let Some(name) = word(descriptor, name_at).filter(|&name| name != 0) else { break };
-            let Some(at) = headers.offset(name) else { break };
-            let Some(name) = string(data, at) else { break };
-            if name.to_ascii_lowercase().starts_with("vcruntime") && index == IMPORTS {
-                let table = word(descriptor, 0).unwrap_or(0);
-                of_runtime.extend(symbols(data, headers, table));
-            }
-            names.push(name);
+    let imported = table(data, headers, pe::IMAGE_DIRECTORY_ENTRY_IMPORT, MAX_LIBRARIES).map_while(
+        |it: &pe::ImageImportDescriptor| {
+            Some((library(data, headers, it.name.get(LE))?, it.original_first_thunk.get(LE)))
+        },
+    );
+    for (name, table) in imported {
+        if name.to_ascii_lowercase().starts_with("vcruntime") {
+            of_runtime.extend(symbols(data, headers, table));
         }
+        names.push(name);
     }
+    let delayed = table(data, headers, pe::IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT, MAX_LIBRARIES);
+    names.extend(delayed.map_while(|it: &pe::ImageDelayloadDescriptor| {
+        library(data, headers, it.dll_name_rva.get(LE))
+    }));
     names
+}
+
+/// The first `limit` entries of a data directory's table; none where there is no such directory.
+fn table<'data, T: Pod, R: ReadRef<'data>>(
+    data: R,
+    headers: &PeHeaders,
+    index: usize,
+    limit: u64,
+) -> impl Iterator<Item = &'data T> {
+    let start = headers.directory(index).and_then(|it| headers.offset(it.0));
+    let at = |start: u64, number: u64| start.checked_add(number * size_of::<T>() as u64);
+    let entries = start.into_iter().flat_map(move |start| (0..limit).map(move |it| at(start, it)));
+    entries.map_while(move |at| data.read_at::<T>(at?).ok())
+}
+
+/// The name of an imported library; `None` at the end of the table.
+fn library<'data, R: ReadRef<'data>>(data: R, headers: &PeHeaders, name: u32) -> Option<String> {
+    string(data, headers.offset(Some(name).filter(|&name| name != 0)?)?)
 }
 
 fn string<'data, R: ReadRef<'data>>(data: R, at: u64) -> Option<String> {
@@ -340,13 +365,20 @@ fn string<'data, R: ReadRef<'data>>(data: R, at: u64) -> Option<String> {
 /// The names of one library's import lookup table.
 fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &PeHeaders, table: u32) -> Vec<String> {
     const MAX_SYMBOLS: u64 = 512;
-    let size: u64 = if headers.wide { 8 } else { 4 };
     let Some(start) = headers.offset(table) else { return Vec::new() };
     let entry = |number: u64| {
-        let bytes = data.read_bytes_at(start.checked_add(number * size)?, size).ok()?;
         // The highest bit says that an ordinal stands here and no name.
-        let by_name = bytes.last().is_some_and(|last| last & 0x80 == 0);
-        word(bytes, 0).filter(|&address| address != 0 && by_name)
+        let (address, by_name) = match headers.wide {
+            true => {
+                let entry = data.read_at::<U64<LE>>(start.checked_add(number * 8)?).ok()?.get(LE);
+                (entry as u32, entry & pe::IMAGE_ORDINAL_FLAG64 == 0)
+            }
+            false => {
+                let entry = data.read_at::<U32<LE>>(start.checked_add(number * 4)?).ok()?.get(LE);
+                (entry, entry & pe::IMAGE_ORDINAL_FLAG32 == 0)
+            }
+        };
+        Some(address).filter(|&address| address != 0 && by_name)
     };
     (0..MAX_SYMBOLS)
         .map_while(entry)
@@ -356,21 +388,16 @@ fn symbols<'data, R: ReadRef<'data>>(data: R, headers: &PeHeaders, table: u32) -
 
 /// The GUID and age of the PDB that the debug directory names.
 fn debug<'data, R: ReadRef<'data>>(data: R, headers: &PeHeaders) -> Option<String> {
-    const DEBUG: usize = 6;
-    const CODE_VIEW: u32 = 2;
-    let (address, size) = headers.directory(DEBUG)?;
-    let start = headers.offset(address)?;
-    for number in 0..(u64::from(size) / 28).min(MAX_DEBUG) {
-        let entry = data.read_bytes_at(start.checked_add(number * 28)?, 28).ok()?;
-        if word(entry, 12)? != CODE_VIEW {
-            continue;
+    let (_, size) = headers.directory(pe::IMAGE_DIRECTORY_ENTRY_DEBUG)?;
+    let count = u64::from(size) / size_of::<pe::ImageDebugDirectory>() as u64;
+    let mut entries = table(data, headers, pe::IMAGE_DIRECTORY_ENTRY_DEBUG, count.min(MAX_DEBUG));
+    entries.find_map(|entry: &pe::ImageDebugDirectory| {
+        if entry.typ.get(LE) != pe::IMAGE_DEBUG_TYPE_CODEVIEW {
+            return None;
         }
-        let record = data.read_bytes_at(word(entry, 24)?.into(), 24).ok()?;
-        if record.starts_with(b"RSDS") {
-            return Some(guid(record.get(4..20)?));
-        }
-    }
-    None
+        let record = data.read_bytes_at(entry.pointer_to_raw_data.get(LE).into(), 24).ok()?;
+        record.starts_with(b"RSDS").then(|| guid(&record[4..20]))
+    })
 }
 
 /// As debuggers write it: the first three fields are little-endian numbers.
