@@ -410,3 +410,63 @@ fn guid(bytes: &[u8]) -> String {
     }
     hex(&bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Headers, one section and an import table, with the offsets of Microsoft's "PE Format".
+    fn program(wide: bool) -> Vec<u8> {
+        let mut bytes = vec![0; 0x300];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, b"MZ");
+        put(0x3c, &[0x40]);
+        put(0x40, b"PE\0\0");
+        put(0x44, if wide { &[0x64, 0x86] } else { &[0x4c, 0x01] });
+        put(0x46, &[1]);
+        let (size, magic, directories) = if wide { (240, 0x20b, 112) } else { (224, 0x10b, 96) };
+        put(0x54, &u16::to_le_bytes(size));
+        let optional = 0x58;
+        put(optional, &u16::to_le_bytes(magic));
+        put(optional + 2, &[14, 2]);
+        put(optional + 68, &[3]);
+        put(optional + 70, &[0x40, 0x01]);
+        put(optional + directories - 4, &[16]);
+        put(optional + directories + 8, &u32::to_le_bytes(0x1000));
+        let section = optional + usize::from(size);
+        put(section, b".idata");
+        for (at, value) in [(8, 0x100), (12, 0x1000), (16, 0x100), (20, 0x200)] {
+            put(section + at, &u32::to_le_bytes(value));
+        }
+        put(0x200 + 12, &u32::to_le_bytes(0x1040));
+        put(0x240, b"KERNEL32.dll");
+        bytes
+    }
+
+    #[test]
+    fn headers_of_both_widths_are_read() {
+        for (wide, machine) in [(true, 0x8664), (false, 0x14c)] {
+            let bytes = program(wide);
+            let found = headers(bytes.as_slice()).unwrap();
+            assert_eq!((found.machine, found.wide, found.linker), (machine, wide, (14, 2)));
+            assert_eq!((found.subsystem, found.dll_characteristics), (3, 0x140));
+            assert_eq!(found.sections[0].name, ".idata");
+            let libraries = imports(bytes.as_slice(), &found, &mut Vec::new());
+            assert_eq!(libraries, ["KERNEL32.dll"]);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_names_no_more_than_is_there() {
+        let bytes = program(true);
+        for end in 0..bytes.len() {
+            let cut = &bytes[..end];
+            let Some(found) = headers(cut) else { continue };
+            let libraries = imports(cut, &found, &mut Vec::new());
+            assert!(libraries.is_empty() || end >= 0x240, "{end}: {libraries:?}");
+        }
+        let mut other = bytes;
+        other[0x58] = 0x07;
+        assert!(headers(other.as_slice()).is_none(), "a ROM image is no program");
+    }
+}
