@@ -29,10 +29,15 @@ const PASS: &str = "every source of COPY is in the context";
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let context = &dockerfile.context;
     if context.incomplete {
-        return Outcome::open("not all files of the context are known");
+        return Outcome::open(
+            "not all files of the build context are known; build the image to see what COPY finds",
+        );
     }
     if !context.certain && dockerfile.workspace.guessed {
-        return Outcome::open("which directory is the context is not known");
+        return Outcome::open(
+            "which directory is the build context is not known; name it with \
+             `cargo binlint dockerfile --context DIR`",
+        );
     }
     let mut findings = Vec::new();
     for (stage, _, instruction) in dockerfile.instructions() {

@@ -64,9 +64,15 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
     };
     if let Some((_, why)) = script.unclear {
-        return Outcome::open(format!("the health check is not understood: {why}"));
+        return Outcome::open(format!(
+            "the health check is not understood: {why}; run it in a container of the image"
+        ));
     }
-    let Some(image) = image else { return Outcome::open("the base image is not known") };
+    let Some(image) = image else {
+        return Outcome::open(
+            "the base image is not known; build the image and lint it with `--image`",
+        );
+    };
     let Some(first) = script.commands.first() else { return Outcome::pass(PASS) };
     let program = first.program();
     let path = first.arguments.first().and_then(|it| it.value.as_deref()).unwrap_or_default();

@@ -47,7 +47,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             word(2)
         }
     };
-    let Ok(nodes) = parse(&text) else { return Outcome::open("the command is not understood") };
+    let Ok(nodes) = parse(&text) else {
+        return Outcome::open(
+            "the command is not understood; see whether `docker stop` ends a container at once",
+        );
+    };
     // One command alone is what a shell becomes by itself, in most shells.
     let several =
         nodes.len() > 1 || matches!(nodes.first(), Some(ShellNode::AndOr(..) | ShellNode::Pipe(_)));

@@ -42,7 +42,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
-    let Some(image) = image else { return Outcome::open("the base image is not known") };
+    let Some(image) = image else {
+        return Outcome::open(
+            "the base image is not known; build the image and lint it with `--image`",
+        );
+    };
     let shipped = dockerfile.shipped();
     let brought = image.certificates
         || state.unknown_installs

@@ -46,7 +46,11 @@ const NEEDS: &[(&str, &str, &str, &[&str])] = &[
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let locked = &dockerfile.workspace.locked;
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
-    let Some(image) = image else { return Outcome::open("the base image is not known") };
+    let Some(image) = image else {
+        return Outcome::open(
+            "the base image is not known; build the image and lint it with `--image`",
+        );
+    };
     let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;
     let mut findings = Vec::new();

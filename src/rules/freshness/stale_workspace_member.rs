@@ -53,7 +53,12 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if stale.is_empty() {
         let undecided = members.iter().find_map(|state| undecided(state, &build.freshness));
         return undecided.map_or_else(
-            || Outcome::pass(format!("{} local crates match their sources", members.len())),
+            || {
+                Outcome::pass(match members.len() {
+                    1 => "1 local crate matches its sources".to_owned(),
+                    many => format!("{many} local crates match their sources"),
+                })
+            },
             Outcome::open,
         );
     }

@@ -37,7 +37,9 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable("`[expect] libraries` is not set");
     };
     if binary.format.is_none() {
-        return Outcome::open("the format of the file is not known, so its libraries are not");
+        return Outcome::open(
+            "the format of the file is not known, so its libraries are not; look at the output of file(1)",
+        );
     }
     let loader = binary.interpreter.as_deref().and_then(|it| it.rsplit('/').next());
     let is_allowed = |name: &&String| allowed.contains(name) || loader == Some(name.as_str());
