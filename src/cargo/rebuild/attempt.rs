@@ -85,6 +85,7 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// Something is missing, or cannot be written.
     pub fn new(request: &'a RebuildRequest) -> Result<Bench<'a>, RebuildError> {
+        check_paths(request)?;
         let profile = PathBuf::from(&request.profile_directory);
         let mut tops = vec![profile.clone()];
         if let Some((_, directory)) = &request.target {
@@ -375,6 +376,17 @@ fn old_workspace(request: &RebuildRequest, old_build_dir: &Path) -> PathBuf {
         old_build_dir.ends_with(inside).then(|| old_build_dir.ancestors().nth(depth)).flatten()
     });
     old.unwrap_or(&request.workspace_root).to_owned()
+}
+
+/// Whether the paths can be written into arguments and plans.
+fn check_paths(request: &RebuildRequest) -> Result<(), RebuildError> {
+    let roots = request.packages.iter().map(|(_, _, root)| root);
+    let paths = [&request.executable, &request.workspace_root, &request.build_dir];
+    let is_plain = |path: &Path| path.to_str().is_some_and(|it| !it.contains(char::is_control));
+    match paths.into_iter().chain(roots).find(|path| !is_plain(path)) {
+        Some(path) => Err(RebuildError::PathNotPlain { path: path.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Why cargo made nothing, in one line.

@@ -33,7 +33,7 @@ const MAX_TOLD: usize = 6;
 pub fn rebuild(request: &RebuildRequest, progress: &dyn Fn(&str)) -> Vec<Rebuild> {
     let start = Instant::now();
     let mut answers: Vec<Option<Rebuild>> = request.programs.iter().map(|_| None).collect();
-    let reason = match check(request).and_then(|()| Bench::new(request)) {
+    let reason = match Bench::new(request) {
         Err(error) => Some(error.to_string()),
         Ok(bench) => {
             all(&bench, &mut answers, progress);
@@ -53,17 +53,6 @@ pub fn rebuild(request: &RebuildRequest, progress: &dyn Fn(&str)) -> Vec<Rebuild
         answer.milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     }
     answers
-}
-
-/// Whether the paths can be written into arguments and plans.
-fn check(request: &RebuildRequest) -> Result<(), RebuildError> {
-    let roots = request.packages.iter().map(|(_, _, root)| root);
-    let paths = [&request.executable, &request.workspace_root, &request.build_dir];
-    let is_plain = |path: &Path| path.to_str().is_some_and(|it| !it.contains(char::is_control));
-    match paths.into_iter().chain(roots).find(|path| !is_plain(path)) {
-        Some(path) => Err(RebuildError::PathNotPlain { path: path.clone() }),
-        None => Ok(()),
-    }
 }
 
 fn all(bench: &Bench<'_>, answers: &mut [Option<Rebuild>], progress: &dyn Fn(&str)) {
