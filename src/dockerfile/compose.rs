@@ -199,7 +199,10 @@ fn scalar(text: &str, style: ScalarStyle) -> Kind {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Vec<(String, String, Option<String>, Vec<(String, String)>)> {
+    /// Context, Dockerfile, target and arguments.
+    type Build = (String, String, Option<String>, Vec<(String, String)>);
+
+    fn of(text: &str) -> Vec<Build> {
         let all = builds(text).into_iter();
         all.map(|it| (it.context, it.dockerfile, it.target, it.arguments.into_iter().collect()))
             .collect()

@@ -79,9 +79,12 @@ pub fn is_setting(name: &str) -> bool {
         || tools.iter().any(|it| is_of_tool(&it))
 }
 
+/// The values of a step's ARGs by name, and its script.
+type Step<'a> = (BTreeMap<String, String>, &'a str);
+
 /// The ARG values and the script of a step that names cargo, as BuildKit and the older builder
 /// write both: `RUN |1 NAME=VALUE /bin/sh -c SCRIPT # buildkit`.
-fn step_of(created_by: &str) -> Result<Option<(BTreeMap<String, String>, &str)>, HistoryError> {
+fn step_of(created_by: &str) -> Result<Option<Step<'_>>, HistoryError> {
     let text = created_by.trim().trim_end_matches("# buildkit").trim();
     let text = text.strip_prefix("RUN ").unwrap_or(text);
     if !text.contains("cargo") || text.contains("#(nop)") || is_instruction(text) {
