@@ -76,7 +76,7 @@ pub fn is_setting(name: &str) -> bool {
     };
     (name.starts_with("CARGO_") && !harmless.iter().any(|it| name.starts_with(it)))
         || name.starts_with("RUSTC")
-        || tools.iter().any(|it| is_of_tool(&it))
+        || tools.iter().any(is_of_tool)
 }
 
 /// The values of a step's ARGs by name, and its script.
