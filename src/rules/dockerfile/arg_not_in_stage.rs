@@ -11,9 +11,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "an argument of the platform is used in a stage that does not declare it",
-    what: "Looks for TARGETPLATFORM, TARGETARCH and their like in mounts and RUN lines of stages without `ARG` of that name.",
-    why: "It is empty there: all platforms share one cache, or the wrong branch runs.",
-    fix: "Declare it in the stage: `ARG TARGETPLATFORM`.",
+    what: "The rule looks at each RUN and its mounts for TARGETPLATFORM, TARGETARCH and the other \
+           arguments of the platform. It fails if the stage does not declare the argument with \
+           `ARG` and nothing else sets it there.",
+    why: "Without `ARG` the argument is empty: all platforms share one cache, or the wrong branch \
+           of a script runs.",
+    fix: "Declare the argument in the stage: `ARG TARGETPLATFORM`.",
     no_fix_line: None,
     symptoms: &[],
     references: &[

@@ -12,9 +12,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "cargo is asked for a binary or package that the workspace does not have",
-    what: "Compares `--bin` and `-p` of every build with what cargo says of the workspace.",
-    why: "Cargo refuses the build: `no bin target named`.",
-    fix: "Use a name that `cargo metadata` has.",
+    what: "The rule compares `--bin` and `-p` of every build with the binaries and packages of the \
+           workspace. For `-p` it also reads the packages of Cargo.lock.",
+    why: "Cargo refuses the build, for example with `no bin target named`.",
+    fix: "Use the name of a binary or package that `cargo metadata` lists.",
     no_fix_line: Some("a name that is like none of several could mean any of them"),
     symptoms: &[Symptom::Stderr("no bin target named")],
     references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html"],

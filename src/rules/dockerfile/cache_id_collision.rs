@@ -10,8 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "two cache mounts of one RUN are one directory",
-    what: "Looks for cache mounts of one RUN with the same id and different targets.",
-    why: "Mounts of one id are one directory: the registry, the git checkouts and the target directory are mixed.",
+    what: "The rule looks for two cache mounts of one RUN that have the same id and different \
+           targets.",
+    why: "Mounts with one id are one directory, so the files of the registry, of the git checkouts \
+           and of the target directory are mixed.",
     fix: "Give each mount an id of its own.",
     no_fix_line: Some("which of the mounts keeps its id is the user's choice"),
     symptoms: &[],

@@ -11,9 +11,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the program lies in a cache mount that is not there any more",
-    what: "Looks for paths in a target directory that a RUN had as a cache mount, read by another RUN without the mount or by COPY --from.",
-    why: "A cache mount is no part of the stage: outside of its RUN the directory is empty, and the step fails. Where an older layer has a file there, that one is taken.",
-    fix: "Copy the program out in the same RUN: `RUN --mount=type=cache,target=/app/target cargo build --release && cp target/release/app /app/app`.",
+    what: "The rule looks at paths in a target directory that was a cache mount of the RUN that \
+           built. It fails if another RUN without this mount, or COPY --from, reads such a path.",
+    why: "A cache mount is not part of the stage. Outside its RUN the directory is empty, and the \
+           step fails. If an older layer has a file at the path, the step takes that file.",
+    fix: "Copy the program to another directory in the same RUN: `RUN \
+           --mount=type=cache,target=/app/target cargo build --release && cp target/release/app \
+           /app/app`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#run---mounttypecache"],

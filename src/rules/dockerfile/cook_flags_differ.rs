@@ -10,9 +10,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the dependencies are cooked with other flags than they are built with",
-    what: "Compares profile, target, target directory, features and flags for rustc of `cargo chef cook` with those of the builds behind it.",
-    why: "Cargo keeps what was compiled under other flags apart: every dependency is compiled twice, and the cook is for nothing.",
-    fix: "Say the same to both: `cargo chef cook --release --features x` and `cargo build --release --features x`; set RUSTFLAGS by ENV before the cook.",
+    what: "The rule compares the profile, the target, the target directory, the features and the \
+           flags for rustc of `cargo chef cook` with those of the builds after it. It also fails \
+           if the cook has `--check`.",
+    why: "Cargo keeps outputs of different flags apart. The build compiles the dependencies again, \
+           and the cook is useless.",
+    fix: "Give both commands the same options: `cargo chef cook --release --features x` and `cargo \
+           build --release --features x`. Set RUSTFLAGS with ENV before the cook.",
     no_fix_line: Some("which of the two is meant is not known"),
     symptoms: &[],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],

@@ -10,9 +10,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "what was cooked lies in the layer, and the build looks into a cache mount",
-    what: "Looks for builds whose target directory is a cache mount that the cook before it did not have, or the other way round.",
-    why: "A mount hides the directory of the layer below it: every dependency is compiled again into the mount.",
-    fix: "Use one of the two: cargo-chef without a mount on target, or the mount without cargo-chef.",
+    what: "The rule compares the target directory of a build with that of the cook before it. It \
+           fails if only one of them is a cache mount, or if they are different cache mounts.",
+    why: "The build does not see the dependencies that were cooked: a mount hides the directory of \
+           the layer below it, and a layer does not contain what is in a mount. Cargo compiles \
+           every dependency again.",
+    fix: "Use cargo-chef without a mount on the target directory, or the mount without cargo-chef.",
     no_fix_line: Some("either the cook or the mount goes"),
     symptoms: &[],
     references: &[

@@ -11,9 +11,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the program is taken from where no build writes it",
-    what: "Compares paths in a target directory that COPY --from, cp or strip take with the directories that the builds before it write into: profile, `--target`, `--target-dir`, the working directory.",
-    why: "The step fails. Where an older program lies at the path, that one is shipped.",
-    fix: "Take it from where cargo writes it: `target/PROFILE/NAME`, or `target/TRIPLE/PROFILE/NAME` with `--target`.",
+    what: "The rule looks at paths in a target directory that COPY --from, cp or strip read. It \
+           compares them with the paths that the builds before it write. These follow from the \
+           profile, `--target`, `--target-dir`, the working directory and the names of the \
+           binaries.",
+    why: "The step fails. If an older program is at the path, that program is shipped.",
+    fix: "Take the program from the path that cargo writes: `target/PROFILE/NAME`, or \
+           `target/TRIPLE/PROFILE/NAME` with `--target`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/build-cache.html"],

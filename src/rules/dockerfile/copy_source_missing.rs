@@ -11,9 +11,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "COPY names a file that the builder does not get",
-    what: "Looks for each source of COPY and ADD in the build context, behind `.dockerignore`, and among the files that git tracks.",
-    why: "The step fails with `not found`: always, or wherever the repository was checked out anew.",
-    fix: "Name the file as it is called, commit it, or take it out of `.dockerignore`.",
+    what: "The rule looks for each source of COPY and ADD in the build context. It fails if the \
+           file does not exist, if `.dockerignore` excludes it, or if git does not track it. It \
+           does not check patterns, variables and URLs.",
+    why: "The step fails with `not found`. If git does not track the file, the step fails only in \
+           a fresh checkout.",
+    fix: "Correct the name of the file, commit the file, or remove it from `.dockerignore`.",
     no_fix_line: Some("only the user knows what the file is called"),
     symptoms: &[Symptom::Stderr("failed to compute cache key")],
     references: &[

@@ -10,9 +10,15 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the real sources are older than the stub that was compiled, so cargo ships the stub",
-    what: "Follows which file cargo compiled each crate from, and whether anything makes it younger before the build that counts: a build of a stub, a COPY of the sources, and a build that calls the crate fresh.",
-    why: "Cargo compares times. A file that COPY brings keeps the time of the checkout, which is older than the stub's build: cargo prints Finished, compiles nothing, and the image ships an empty program that exits 0.",
-    fix: "Touch the sources behind their COPY: `RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
+    what: "The rule follows three steps: a build compiles a stub, a COPY brings the sources, and a \
+           later build considers the crate fresh because no step gives the sources a newer \
+           modification time. It also fails if the stub of cargo-chef is shipped and no build \
+           compiles the sources.",
+    why: "Cargo compares modification times. A file that COPY brings keeps the time of the \
+           checkout, which is older than the build of the stub. Cargo prints `Finished` and \
+           compiles nothing, and the image ships an empty program that exits with code 0.",
+    fix: "Touch the sources after their COPY: `RUN find . -name '*.rs' -not -path './target/*' \
+           -exec touch {} + && cargo build --release`.",
     no_fix_line: Some("no one line touches more than six files, or files of unknown names"),
     symptoms: &[Symptom::Silence, Symptom::ExitCode(0)],
     references: &[

@@ -10,9 +10,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a base image gets no security fixes any more",
-    what: "Looks up the end of life of the images of the built stages.",
-    why: "What is found in it from now on stays open, and its package archive moves away: `apt-get update` fails.",
-    fix: "Take a newer release.",
+    what: "The rule looks up the base images of the stages that the build uses in its table of \
+           base images. It fails if the end of life in the table is before the day of the last \
+           update of the table.",
+    why: "Vulnerabilities that are found after the end of life are not fixed in the image. Its \
+           package archive moves, and `apt-get update` fails.",
+    fix: "Use a newer release of the base image.",
     no_fix_line: Some("which newer release fits is not known"),
     symptoms: &[],
     references: &["https://endoflife.date/debian"],

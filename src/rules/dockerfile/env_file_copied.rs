@@ -10,9 +10,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a file of secrets is copied into the image",
-    what: "Looks for `.env` files among the sources of COPY.",
-    why: "Whoever has the image has the secrets; and the file is not in the repository, so that another machine cannot build.",
-    fix: "Give the values when the container starts: `docker run --env-file .env`.",
+    what: "The rule looks for `.env` and `.env.*` files among the sources of COPY and ADD. It \
+           leaves out files whose name contains example, sample, template, dist or test.",
+    why: "Everybody who has the image that the file is copied into has the secrets. Such a file is \
+           usually not in the repository, so another machine cannot build the image.",
+    fix: "Set the values when the container starts: `docker run --env-file .env`.",
     no_fix_line: Some("where the values come from is the user's choice"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/secrets/"],

@@ -12,9 +12,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the whole command line is one element of the exec form",
-    what: "Looks at the first element of the last CMD or ENTRYPOINT in JSON form: a blank in it, and no such file.",
-    why: "The exec form runs no shell: the element is the file's name. The container ends at once: `executable file not found`.",
-    fix: "One element for each word: `CMD [\"app\", \"--help\"]`.",
+    what: "The rule looks at the first element of the last CMD or ENTRYPOINT in JSON form. It \
+           fails if the element contains a space and no file has this name.",
+    why: "The exec form runs no shell, so the whole element is the name of a file. The container \
+           ends at once: `executable file not found`.",
+    fix: "Write one element for each word: `CMD [\"app\", \"--help\"]`.",
     no_fix_line: Some("where there are quotes, only the user knows where a word ends"),
     symptoms: &[Symptom::ExitCode(127), Symptom::Stderr("executable file not found in $PATH")],
     references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],

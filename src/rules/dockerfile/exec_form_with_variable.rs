@@ -11,9 +11,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the exec form names its program by a variable that nobody expands",
-    what: "Looks for `$NAME` in the first element of the last CMD or ENTRYPOINT in JSON form.",
-    why: "The exec form runs no shell: the file is looked for under the name `${APP}` itself. The container ends at once with 127.",
-    fix: "Write the program's name, or ask a shell: `CMD [\"sh\", \"-c\", \"exec ./$APP\"]`.",
+    what: "The rule looks for a variable such as `$NAME` in the first element of the last CMD or \
+           ENTRYPOINT in JSON form.",
+    why: "The exec form runs no shell, so the engine looks for a file with the name `${APP}`. The \
+           container ends at once with exit code 127.",
+    fix: "Write the name of the program, or use a shell: `CMD [\"sh\", \"-c\", \"exec ./$APP\"]`.",
     no_fix_line: Some("where the variable is not known, neither is the program"),
     symptoms: &[Symptom::ExitCode(127)],
     references: &["https://docs.docker.com/reference/dockerfile/#exec-form"],

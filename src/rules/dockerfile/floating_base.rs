@@ -11,9 +11,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the builder's image has no version of Rust in its tag",
-    what: "Looks for images of Rust and cargo-chef whose tag follows new releases.",
-    why: "The same commit builds with another compiler, and on another release of Debian, from one day to the next.",
-    fix: "Name both: `FROM rust:1.95-bookworm`.",
+    what: "The rule looks at images of Rust and cargo-chef. It fails if the image has no digest \
+           and its tag does not contain a version such as 1.95.",
+    why: "A later build of the same commit uses another compiler or another release of Debian.",
+    fix: "Write the versions of Rust and of Debian in the tag: `FROM rust:1.95-bookworm`.",
     no_fix_line: Some("which version was tested is not known"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],

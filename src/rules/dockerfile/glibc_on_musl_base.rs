@@ -10,9 +10,14 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a program for glibc is shipped on an image without glibc",
-    what: "Looks which C library the shipped program needs (the builder's image, the target, `crt-static`) and which one the runtime image has: alpine, scratch, busybox and distroless/static have no glibc.",
-    why: "The kernel finds no `/lib64/ld-linux-x86-64.so.2`: the container ends at once with `no such file or directory`, though the file is there.",
-    fix: "Ship on an image with glibc (`debian:bookworm-slim`, `gcr.io/distroless/cc-debian12`), or build with `--target x86_64-unknown-linux-musl`.",
+    what: "The rule finds out which C library the shipped program needs (from the builder's image, \
+           the target and `crt-static`) and which one the runtime image has. It fails if the \
+           program needs glibc and the image has none (alpine, scratch, busybox, \
+           distroless/static), unless a step adds a loader of glibc or a package such as gcompat.",
+    why: "The kernel does not find the interpreter `/lib64/ld-linux-x86-64.so.2`. The container \
+           ends at once with `no such file or directory`, although the program is there.",
+    fix: "Use a runtime image with glibc (`debian:bookworm-slim`, \
+           `gcr.io/distroless/cc-debian12`), or build with `--target x86_64-unknown-linux-musl`.",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("no such file or directory")],
     references: &["https://doc.rust-lang.org/rustc/platform-support.html"],

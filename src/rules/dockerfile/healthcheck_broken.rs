@@ -12,9 +12,14 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the health check cannot run in its image",
-    what: "Looks at the last HEALTHCHECK: a shell where there is none, a tool that neither the base image nor a package brings, a whole command line as one element, a file that nothing copies.",
-    why: "The container runs and is called unhealthy; who waits for it waits for ever, or starts it again and again.",
-    fix: "Install the tool, or ask the program itself: `HEALTHCHECK CMD [\"/app\", \"healthcheck\"]`.",
+    what: "The rule looks at the last HEALTHCHECK. It fails in four cases: the check is in shell \
+           form and the image has no shell; neither the base image nor a package brings the tool, \
+           or Python for a script; the first element of the exec form is a whole command line; \
+           nothing copies the file that the check runs.",
+    why: "The container runs, but is reported as unhealthy. Whatever waits for a healthy container \
+           waits forever or restarts it again and again.",
+    fix: "Install the tool, or let the program check itself: `HEALTHCHECK CMD [\"/app\", \
+           \"healthcheck\"]`.",
     no_fix_line: Some("a file that is missing is the user's to make"),
     symptoms: &[Symptom::Behaviour("the container is unhealthy")],
     references: &["https://docs.docker.com/reference/dockerfile/#healthcheck"],

@@ -10,9 +10,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a program that was built outside of the image is copied into it",
-    what: "Looks for COPY from the context of a path in a target directory.",
-    why: "Nothing in the image's build says what the program was built from, and a program of this machine may need another C library or processor than the image has.",
-    fix: "Build it in a stage, and copy it with `COPY --from=builder`.",
+    what: "The rule looks for a COPY from the build context of a target directory or of a path in \
+           `target/release`, `target/debug` or `target/<triple>`.",
+    why: "Nothing in the build of the image says which sources the program was compiled from. A \
+           program of the host can need another C library or processor than the image has.",
+    fix: "Build the program in a stage, and copy it with `COPY --from=builder`.",
     no_fix_line: Some("a stage that builds is more than a line"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#copy"],

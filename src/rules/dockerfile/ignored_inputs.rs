@@ -12,9 +12,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "`.dockerignore` keeps from the builder what cargo reads",
-    what: "Looks for Cargo.lock, build scripts, rust-toolchain files, `.cargo`, `.sqlx`, migrations and the workspace's own manifests and root files that a COPY of their directory would bring if `.dockerignore` let them.",
-    why: "Another toolchain, other versions of the dependencies, other flags: the image holds another build than the one that was tested, or the build stops.",
-    fix: "Take them out of `.dockerignore`, e.g. by `!Cargo.lock`.",
+    what: "The rule looks for files that cargo reads, that a COPY of their directory would bring, \
+           and that `.dockerignore` excludes: Cargo.lock, the manifests, root files and build \
+           scripts of the workspace, rust-toolchain files, the configuration in `.cargo`, and \
+           `.sqlx`. It reports the first COPY only.",
+    why: "The build fails, or it uses another toolchain, other versions of the dependencies or \
+           other flags than the build that was tested.",
+    fix: "Remove the files from `.dockerignore`, or add an exception such as `!Cargo.lock`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],

@@ -10,9 +10,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a step that should make cargo compile again takes away the wrong files",
-    what: "Looks at `rm` in a target directory and at `cargo clean` between the build of a stub and the build that counts, and whether a crate stays stale all the same.",
-    why: "Cargo names files after crates (`my_app-…`), not packages (`my-app-…`), cleans the debug profile unless `--release` is said, and looks at neither the program itself nor the sources that were removed: it ships the stub.",
-    fix: "Say `cargo clean --release -p NAME`, or touch the sources behind their COPY.",
+    what: "The rule looks at `rm` in a target directory and at `cargo clean` between the build of \
+           a stub and a later build. It fails if a crate is still stale after this step.",
+    why: "Such a step can miss the files that cargo compares. Cargo names files after crates \
+           (`my_app-…`), not after packages (`my-app-…`). `cargo clean -p` cleans the debug \
+           profile unless `--release` is given. If only the program or the sources are removed, \
+           cargo does not compile again. The image then ships the stub.",
+    fix: "Use `cargo clean --release -p NAME`, or touch the sources after their COPY.",
     no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &[

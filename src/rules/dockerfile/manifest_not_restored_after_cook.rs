@@ -12,9 +12,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "after `cargo chef cook` the manifests stay cargo-chef's own",
-    what: "Looks for builds after a `cook` in the same stage under the manifests that cargo-chef wrote, while the sources came back.",
-    why: "cargo-chef writes every version as 0.0.1. The program says 0.0.1 wherever it says its version, and a package without a library is not compiled again at all: its empty stub is shipped, without a word.",
-    fix: "Copy everything back behind the cook: `COPY . .`, or `COPY Cargo.toml Cargo.lock build.rs ./` beside `COPY src ./src`.",
+    what: "The rule looks for builds after `cargo chef cook` that have the real sources, but still \
+           the manifests that cargo-chef wrote.",
+    why: "cargo-chef sets every version to 0.0.1, so the program reports version 0.0.1. Cargo does \
+           not compile a package without a library again: its empty stub is shipped, without any \
+           message.",
+    fix: "Copy all files back after the cook: `COPY . .`, or `COPY Cargo.toml Cargo.lock build.rs \
+           ./` and `COPY src ./src`.",
     no_fix_line: None,
     symptoms: &[Symptom::Silence, Symptom::Behaviour("the program says that it is version 0.0.1")],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],

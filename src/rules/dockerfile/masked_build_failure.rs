@@ -11,9 +11,14 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "nobody notices when the build fails, and an older program is shipped in its place",
-    what: "Looks for builds whose failure is hidden (`|| true`, a pipe without `pipefail`, a following command without `set -e`) while a stub or a program of cargo-chef lies where the program is copied from.",
-    why: "When the code does not compile, the image is built all the same, with the stub in it.",
-    fix: "Let the build fail: no `|| true` behind it, `SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]` before a pipe, `&&` or `set -e` between commands.",
+    what: "The rule looks for builds whose failure is hidden: `|| true`, a pipe without \
+           `pipefail`, or a following command without `set -e`. It fails if an earlier build has \
+           written a program, such as a stub, to the path that is copied.",
+    why: "If the code does not compile, the image is built nevertheless, with the program of the \
+           earlier build.",
+    fix: "Let the step fail when the build fails: remove `|| true`, put `SHELL [\"/bin/bash\", \
+           \"-o\", \"pipefail\", \"-c\"]` before a pipe, and use `&&` or `set -e` between \
+           commands.",
     no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &["https://docs.docker.com/build/building/best-practices/#using-pipes"],

@@ -12,9 +12,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a member's manifest is not there when cargo reads the workspace",
-    what: "Compares the manifests that a build finds with those that the root manifest and path dependencies name.",
-    why: "Cargo reads the manifest of every member, whatever it builds: `failed to load manifest for workspace member`.",
-    fix: "Copy every member's manifest (and a stub of its root file) before the first build.",
+    what: "The rule compares the manifests that are in the stage at a build with those that the \
+           root manifest and the path dependencies name.",
+    why: "Cargo reads the manifest of every member for every build. If one is missing, it stops: \
+           `failed to load manifest for workspace member`.",
+    fix: "Copy the manifest of every member, and a stub of its root file, before the first build.",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("failed to load manifest for workspace member")],
     references: &["https://doc.rust-lang.org/cargo/reference/workspaces.html"],

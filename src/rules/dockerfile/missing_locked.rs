@@ -10,9 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "cargo may build with other versions of the dependencies than Cargo.lock says",
-    what: "Looks for builds without `--locked` or `--frozen`.",
-    why: "Where Cargo.lock does not fit the manifests, cargo writes another one and builds with it: the image holds versions that nobody tested.",
-    fix: "Say `cargo build --release --locked`.",
+    what: "The rule looks for builds without `--locked` or `--frozen`.",
+    why: "If Cargo.lock does not match the manifests, cargo changes it and builds with the result. \
+           The image then contains versions that nobody tested.",
+    fix: "Add the option: `cargo build --release --locked`.",
     no_fix_line: Some("a build through another tool has its own way"),
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/commands/cargo-build.html#manifest-options"],

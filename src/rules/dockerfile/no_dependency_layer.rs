@@ -10,9 +10,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "each change of a source compiles every dependency again",
-    what: "Looks for builds right behind a COPY of the whole context, without a cook, a stub build or a cache mount before.",
-    why: "A build of minutes where seconds would do.",
-    fix: "Use cargo-chef, or `RUN --mount=type=cache,target=/usr/local/cargo/registry` with a target directory of its own.",
+    what: "The rule looks at the first build of each stage. It fails if no cook or other build is \
+           before it, its RUN has no cache mount, and no step before it runs `cargo vendor`. It \
+           reports only the first such build.",
+    why: "After each change of a source file, cargo compiles all dependencies again. The build \
+           takes minutes instead of seconds.",
+    fix: "Use cargo-chef, or `RUN --mount=type=cache,target=/usr/local/cargo/registry` with \
+           another cache mount for the target directory.",
     no_fix_line: Some("there are several ways, each of several lines"),
     symptoms: &[],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],

@@ -10,9 +10,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "only some of the stubbed crates are compiled again",
-    what: "As `dummy-build-without-touch`, where the build compiles some of the crates again and calls others fresh.",
-    why: "The program is the real one, but a library of the workspace in it is still the stub: missing functions at best, old behaviour without a word at worst.",
-    fix: "Touch the sources of every member: `RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
+    what: "The rule looks for the same defect as `dummy-build-without-touch`, in builds that \
+           compile some crates again and consider others fresh.",
+    why: "The program is compiled from the real sources, but a library of the workspace in it is \
+           still the stub. Functions are missing, or the program behaves as before without any \
+           message.",
+    fix: "Touch the sources of every member: `RUN find . -name '*.rs' -not -path './target/*' \
+           -exec touch {} + && cargo build --release`.",
     no_fix_line: Some("no one line touches more than six files, or files of unknown names"),
     symptoms: &[],
     references: &[

@@ -10,9 +10,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a secret is given as a build argument or written into ENV",
-    what: "Looks for names of ARG and ENV that say secret, token, password or access key.",
-    why: "Arguments and ENV stay in the image's history: `docker history` shows them to everybody who has the image.",
-    fix: "Mount it: `RUN --mount=type=secret,id=NAME,env=NAME cargo build --release`.",
+    what: "The rule looks for an ARG or ENV whose name contains SECRET, TOKEN, PASSWORD, PASSWD, \
+           ACCESS_KEY, API_KEY, PRIVATE_KEY, CREDENTIALS or DATABASE_URL. It leaves out empty \
+           values, names that end in _FILE, _PATH, _ID, _NAME, _TTL or _EXPIRY, and an address of \
+           a database without `@` and `$`.",
+    why: "The values of ARG and ENV of a stage are in the history of its image. `docker history` \
+           shows them to everybody who has that image.",
+    fix: "Mount the secret: `RUN --mount=type=secret,id=NAME,env=NAME cargo build --release`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/secrets/"],

@@ -10,9 +10,15 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "all branches and architectures share one target directory in a cache mount",
-    what: "Looks for builds whose target directory is a cache mount without an `id`, or with one that holds no argument of its own, and that touch no sources first.",
-    why: "Cargo compares times, and a checkout of another branch may be older than what the mount holds: the build of branch A ships branch B, without a word. Two architectures overwrite each other.",
-    fix: "Give the mount an id of the branch and the platform, or touch the sources in the same RUN: `find . -name '*.rs' -not -path './target/*' -exec touch {} + && cargo build --release`.",
+    what: "The rule looks for builds whose target directory is a cache mount. It fails if the `id` \
+           of the mount is missing or contains no argument other than those of the platform, and \
+           if the RUN does not touch the sources before the build.",
+    why: "Cargo compares modification times. The files of another branch can be older than the \
+           outputs in the mount: the build of branch A then ships the program of branch B, without \
+           any message. Builds for two architectures overwrite the files of each other.",
+    fix: "Put an argument for the branch and one for the platform in the id of the mount, or touch \
+           the sources in the same RUN: `find . -name '*.rs' -not -path './target/*' -exec touch \
+           {} + && cargo build --release`.",
     no_fix_line: None,
     symptoms: &[],
     references: &[

@@ -11,9 +11,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a shell form stands in an image without a shell",
-    what: "Looks for RUN, CMD and ENTRYPOINT in shell form in stages of scratch and distroless images, where nothing copies a shell.",
-    why: "`/bin/sh` is not there: the build stops, or the container ends at once.",
-    fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`; run what needs a shell in an earlier stage.",
+    what: "The rule looks for RUN, CMD and ENTRYPOINT in shell form in stages whose image has no \
+           shell (scratch, distroless). It passes if a step copies a shell or `SHELL` sets another \
+           one.",
+    why: "The image has no `/bin/sh`: the build stops, or the container ends at once.",
+    fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`. Run commands that need a shell in an earlier \
+           stage.",
     no_fix_line: Some("where there are signs of the shell, another program must read them"),
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#shell-form"],

@@ -10,9 +10,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "`set` takes the command as its own arguments",
-    what: "Looks for `set` with options and then a program's name: a `;` or `&&` is missing.",
-    why: "`set -eux cargo build` sets the shell's arguments and succeeds. Nothing is built.",
-    fix: "Put a `;` behind the options: `RUN set -eux; cargo build --release`.",
+    what: "The rule looks for `set` with options that is followed by the name of a common program, \
+           because `;` or `&&` is missing.",
+    why: "`set -eux cargo build` only sets the arguments of the shell, and succeeds. Nothing is \
+           built.",
+    fix: "Put `;` after the options: `RUN set -eux; cargo build --release`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#set"],

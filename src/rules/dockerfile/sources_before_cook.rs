@@ -10,9 +10,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "`cargo chef cook` writes its stubs over the sources",
-    what: "Looks for a `cook` in a directory that holds the sources already, and whether a COPY brings them back before the build that counts.",
-    why: "cargo-chef replaces every manifest and every root file by a stub. What is built next is the stub: the image ships an empty program.",
-    fix: "Cook before the sources are copied: `COPY --from=planner /app/recipe.json .`, `RUN cargo chef cook --release`, then `COPY . .`.",
+    what: "The rule looks for a `cargo chef cook` in a directory that already contains the \
+           sources. It fails if no COPY restores the sources before the last build.",
+    why: "cargo-chef replaces every manifest and every root file with a stub. The build compiles \
+           the stub, and the image ships an empty program.",
+    fix: "Run the cook before the sources are copied: `COPY --from=planner /app/recipe.json .`, \
+           `RUN cargo chef cook --release`, then `COPY . .`.",
     no_fix_line: None,
     symptoms: &[Symptom::Silence],
     references: &["https://github.com/LukeMathWalker/cargo-chef"],

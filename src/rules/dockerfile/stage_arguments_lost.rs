@@ -10,8 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the arguments of CMD and of `docker run` never reach the program",
-    what: "Looks for an ENTRYPOINT in shell form, or of `sh -c`, beside a CMD.",
-    why: "`sh -c 'app'` takes what follows for its own: the program starts without the arguments, and nobody says so.",
+    what: "The rule looks for an image with a CMD and an ENTRYPOINT in shell form or with `sh -c`. \
+           A script of `sh -c` that uses its arguments, such as `\"$@\"`, passes.",
+    why: "`sh -c 'app'` keeps the words after the script as its own arguments. The program starts \
+           without them, and there is no message.",
     fix: "Use the exec form: `ENTRYPOINT [\"/app\"]`.",
     no_fix_line: None,
     symptoms: &[],

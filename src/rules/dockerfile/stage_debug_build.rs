@@ -10,9 +10,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the shipped program is built without optimisation",
-    what: "Looks for the profile of the build whose program the last stage takes.",
-    why: "A debug build is many times slower and larger, and checks what a release does not.",
-    fix: "Say `cargo build --release`, and take the program from target/release.",
+    what: "The rule looks at the profile of the build whose program the last stage takes. It fails \
+           for the profile `dev`, unless the name of the stage or the path of the Dockerfile \
+           contains dev, debug or test.",
+    why: "A debug build is many times slower and larger, and contains checks that a release build \
+           does not have.",
+    fix: "Use `cargo build --release`, and copy the program from target/release.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html"],

@@ -11,8 +11,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a shell stays in front of the program, and keeps its signals",
-    what: "Looks for a shell form of CMD or ENTRYPOINT, or `sh -c`, that runs more than one command and does not end in `exec`.",
-    why: "The shell is process 1: it takes SIGTERM for itself, the program is killed after ten seconds, and loses what it had not written.",
+    what: "The rule looks for a CMD or ENTRYPOINT in shell form, or with `sh -c`, that runs more \
+           than one command. It fails if the last command does not start with `exec`, `tini` or \
+           `dumb-init`.",
+    why: "The shell is process 1 and does not pass SIGTERM on. The program is killed after ten \
+           seconds and loses the data that it has not written.",
     fix: "Put `exec` before the last command: `CMD prepare && exec /app`.",
     no_fix_line: Some("which command is the program is not known"),
     symptoms: &[],

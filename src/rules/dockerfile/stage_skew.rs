@@ -10,9 +10,15 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the runtime image's glibc is older than what the program was built with",
-    what: "Compares the base images of the stage that builds and of the stage that ships, where the table of base images knows both.",
-    why: "A program that was linked against glibc 2.34 or later asks for it by version: on an older one the loader refuses it with `GLIBC_2.34 not found`. Between newer versions only what uses their functions fails: std asks for 2.39 where it starts processes.",
-    fix: "Build and ship on one release, e.g. `FROM rust:1-bookworm` and `FROM debian:bookworm-slim`.",
+    what: "The rule compares the glibc of the builder's image with that of the runtime image. It \
+           needs both images in its table of base images, and passes if the runtime image has \
+           glibc 2.39 or newer.",
+    why: "A program that was linked with glibc 2.34 or later requires that version. With an older \
+           glibc the loader refuses the program: `GLIBC_2.34 not found`. If both images have 2.34 \
+           or later, only a program that uses newer functions fails: std uses those of 2.39 to \
+           start processes.",
+    fix: "Build and ship on the same release, for example `FROM rust:1-bookworm` and `FROM \
+           debian:bookworm-slim`.",
     no_fix_line: Some("only for Debian's images is the release's name the tag"),
     symptoms: &[Symptom::Stderr("version `GLIBC_2.34' not found"), Symptom::ExitCode(1)],
     references: &["https://sourceware.org/glibc/wiki/Release/2.34"],

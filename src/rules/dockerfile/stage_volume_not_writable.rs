@@ -11,9 +11,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the program may not write into its volume",
-    what: "Looks for VOLUME in stages that end under a user of their own, where no step makes the directory or gives it to that user.",
-    why: "A new volume takes the owner of the directory in the image: root, where nothing made it. The program ends with `Permission denied`.",
-    fix: "Make it before VOLUME: `RUN mkdir -p /data && chown app:app /data`.",
+    what: "The rule looks for VOLUME in a last stage whose user is not root. It fails if no other \
+           instruction names the directory, for example to create it or to give it to the user.",
+    why: "A new volume has the owner of the directory in the image. If no step created the \
+           directory, that is root, and the program ends with `Permission denied`.",
+    fix: "Create the directory before VOLUME: `RUN mkdir -p /data && chown app:app /data`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/reference/dockerfile/#volume"],

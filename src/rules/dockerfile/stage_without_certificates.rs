@@ -10,9 +10,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the program asks the system for certificates, and the image has none",
-    what: "Looks in Cargo.lock for crates that read the system's certificates, and in the last stage for an image or package that brings them.",
+    what: "The rule looks in Cargo.lock for crates that read the certificates of the system, and \
+           for a client of HTTPS; `native-tls` counts without one. It fails if neither the image \
+           of the last stage, a package nor a copied file brings certificates.",
     why: "Every HTTPS connection fails: `unable to get local issuer certificate`.",
-    fix: "Install them: `RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*`.",
+    fix: "Install the certificates: `RUN apt-get update && apt-get install -y \
+           --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*`.",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("unable to get local issuer certificate")],
     references: &["https://docs.rs/openssl-probe"],

@@ -10,8 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the last stage says nothing of what it runs",
-    what: "Looks for a last stage without CMD and ENTRYPOINT that takes a program from another stage.",
-    why: "The container starts the base image's command, a shell, and ends at once.",
+    what: "The rule looks for a last stage that takes a program from another stage and has neither \
+           CMD nor ENTRYPOINT. A stage from scratch passes, because it can be meant for \
+           `--output`.",
+    why: "The container starts the command of the base image, usually a shell, and ends at once.",
     fix: "Add `ENTRYPOINT [\"/app\"]`.",
     no_fix_line: Some("where the program is to lie is not known"),
     symptoms: &[],

@@ -10,9 +10,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the program needs a library that the image does not have",
-    what: "Looks in Cargo.lock for crates that link OpenSSL or libpq of the system, and in the last stage for an image or package that brings the library.",
+    what: "The rule looks in Cargo.lock for crates that link the OpenSSL or libpq of the system. \
+           It fails if a dynamic program for glibc is shipped and neither the image of the last \
+           stage, a package nor a copied file brings the library.",
     why: "The loader refuses the program: `error while loading shared libraries`.",
-    fix: "Install it in the last stage: `libssl3`, `libpq5`; or build it in (the feature `vendored`).",
+    fix: "Install the library in the last stage (`libssl3`, `libpq5`), or link it statically with \
+           the feature `vendored`.",
     no_fix_line: Some("the package's name differs from release to release"),
     symptoms: &[Symptom::Stderr("error while loading shared libraries")],
     references: &["https://docs.rs/openssl/latest/openssl/#vendored"],

@@ -12,9 +12,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the target directory of this machine is sent into the image",
-    what: "Looks for COPY of a directory that holds a `target` now which `.dockerignore` lets through.",
-    why: "Gigabytes are sent at each build. Where the machine's rustc is the image's, cargo calls this machine's programs fresh, and ships them.",
-    fix: "Write `target` into `.dockerignore`.",
+    what: "The rule looks for a COPY of a directory that has a Cargo.toml and contains a `target` \
+           directory now, if `.dockerignore` does not exclude `target`.",
+    why: "Each build sends gigabytes to the builder. If the host and the image have the same \
+           rustc, cargo considers the programs of the host fresh and ships them.",
+    fix: "Add `target` to `.dockerignore`.",
     no_fix_line: None,
     symptoms: &[],
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files"],

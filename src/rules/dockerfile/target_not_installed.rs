@@ -11,9 +11,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "cargo is asked for a target that no step installs",
-    what: "Looks for `--target` and CARGO_BUILD_TARGET of builds on Rust's own images without a `rustup target add`, where the target is not the image's own.",
-    why: "rustc ends with `can't find crate for std` (E0463).",
-    fix: "Install it first: `RUN rustup target add x86_64-unknown-linux-musl`.",
+    what: "The rule looks for `--target` and CARGO_BUILD_TARGET of builds on images of Rust. It \
+           fails if neither `rustup target add` nor the toolchain file installs the target and it \
+           cannot be the target of the image.",
+    why: "rustc stops with `can't find crate for std` (E0463).",
+    fix: "Install the target before the build: `RUN rustup target add x86_64-unknown-linux-musl`.",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("can't find crate for `std`")],
     references: &["https://rust-lang.github.io/rustup/cross-compilation.html"],

@@ -10,9 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the shipped image carries the compiler",
-    what: "Looks whether the last stage comes from an image of Rust and starts a program.",
-    why: "Gigabytes more to store and to send, and a compiler for whoever breaks in.",
-    fix: "Copy the program into a stage of its own: `FROM debian:bookworm-slim`.",
+    what: "The rule fails if the last stage begins from an image of Rust and has a CMD or \
+           ENTRYPOINT.",
+    why: "The image is gigabytes larger to store and to send, and gives an attacker a compiler.",
+    fix: "Copy the program into a separate stage: `FROM debian:bookworm-slim`.",
     no_fix_line: Some("a stage of its own is more than a line"),
     symptoms: &[],
     references: &["https://docs.docker.com/build/building/multi-stage/"],

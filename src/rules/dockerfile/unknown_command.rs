@@ -11,9 +11,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a command is mistyped",
-    what: "Looks for programs of RUN that no known program is called, that differ in one letter from one that such lines use, and that nothing before installs or copies.",
-    why: "The step fails with 127, or, where the failure is hidden, does nothing.",
-    fix: "Write the program's name as it is.",
+    what: "The rule looks at the names of programs in RUN. It fails if a name is not known, is one \
+           typing error away from the name of a common program, and no step before installs or \
+           copies a program of this name.",
+    why: "The step fails with exit code 127. If the failure is hidden, the step does nothing.",
+    fix: "Correct the name of the program.",
     no_fix_line: None,
     symptoms: &[Symptom::ExitCode(127)],
     references: &[

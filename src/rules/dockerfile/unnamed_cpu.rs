@@ -10,9 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the program is compiled for the processor of whatever machine builds it",
-    what: "Looks for `target-cpu=native` in RUSTFLAGS of ENV, ARG and RUN.",
-    why: "On an older processor it ends with SIGILL at some instruction.",
-    fix: "Name a level: `-C target-cpu=x86-64-v2`.",
+    what: "The rule looks for `target-cpu=native` in ENV, ARG and RUN.",
+    why: "On an older processor the program ends with SIGILL at an instruction that the processor \
+           does not have.",
+    fix: "Name a CPU level: `-C target-cpu=x86-64-v2`.",
     no_fix_line: None,
     symptoms: &[Symptom::ExitCode(132)],
     references: &["https://doc.rust-lang.org/rustc/codegen-options/index.html#target-cpu"],

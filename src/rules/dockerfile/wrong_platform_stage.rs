@@ -10,9 +10,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the last stage is of the builder's platform, not of the one that is asked for",
-    what: "Looks for `--platform=$BUILDPLATFORM` at the last stage.",
-    why: "With `--platform linux/arm64` the image says arm64 and holds programs of the machine that built it: `exec format error`.",
-    fix: "Leave `--platform` to stages that only build.",
+    what: "The rule looks for `--platform=$BUILDPLATFORM` at the last stage, or at the stage that \
+           it begins from. It fails only if the image has a CMD or ENTRYPOINT.",
+    why: "With `--platform linux/arm64` the image is marked as arm64, but contains programs for \
+           the platform of the machine that built it: `exec format error`.",
+    fix: "Use `--platform` only in stages that are not shipped.",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("exec format error")],
     references: &["https://docs.docker.com/build/building/multi-platform/"],

@@ -16,7 +16,8 @@ pub static RULE: Rule = Rule {
            package whose Cargo.toml says otherwise, or if the sources in this directory are such \
            stubs.",
     why: "If `COPY . .` comes before `cargo chef cook`, the stubs overwrite the real sources. The \
-           build that follows is consistent: it prints `Finished`, and the binary does nothing.",
+           build that follows compiles the stubs without an error: it prints `Finished`, and the \
+           binary does nothing.",
     fix: "In the build stage: `COPY --from=planner /app/recipe.json .`, then `RUN cargo chef cook \
            --release`, then `COPY . .`, then `RUN cargo build --release`.",
     no_fix_line: None,

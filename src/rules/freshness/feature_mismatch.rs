@@ -17,11 +17,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary was compiled with other features than the manifest or the command line asks for",
-    what: "Cargo's fingerprint of the build lists the features that the binary was compiled with. \
-           The rule compares them with what those features enable in today's Cargo.toml, and with \
-           `--features`, `--no-default-features` and `--all-features` if you give these options to \
-           `check`. The finding is only a warning if a default feature is missing and no such \
-           option was given, or if the binary is not exactly the file that cargo wrote.",
+    what: "Cargo's fingerprint of the build lists the features that the binary and the local \
+           libraries were compiled with. The rule compares them with what those features enable in \
+           today's Cargo.toml, and with `--features`, `--no-default-features` and `--all-features` \
+           if you give these options to `check`. The finding is only a warning if a default \
+           feature is missing and no such option was given, or if the binary is not exactly the \
+           file that cargo wrote.",
     why: "Somebody enabled a feature and did not build again. Or two builds with different \
            features share one target directory: cargo keeps both outputs and leaves the last one \
            at the usual path, so a later `COPY` can take the wrong one. The binary starts, but \

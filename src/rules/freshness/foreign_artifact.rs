@@ -17,13 +17,13 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary is not an output of this target directory, or was built in another directory",
     what: "The rule compares the binary with every output in the target directory: first all \
-           bytes, then the build-id, which survives `strip`. The binary of another build is denied \
-           if it lies inside the target directory, and elsewhere on this machine if it contradicts \
-           the sources. In an image the outcome is inconclusive, because the stages of the image \
-           have target directories of their own. The dep-info file beside an output names the \
-           directory it was built in. Another directory is a warning, because one directory can be \
-           mounted at two paths; it is denied if the compiler differs too or the sources \
-           contradict the binary.",
+           bytes, then the build-id, which survives `strip`. If another build made the binary, the \
+           rule denies it in two cases: the binary is inside the target directory, or it is \
+           elsewhere on this machine and contradicts the sources. In an image the outcome is \
+           inconclusive, because the stages of the image have target directories of their own. The \
+           dep-info file beside an output names the directory it was built in. Another directory \
+           is a warning, because one directory can be mounted at two paths; it is denied if the \
+           compiler differs too or the sources contradict the binary.",
     why: "Without `target` in `.dockerignore`, `COPY . .` copies the host's target directory into \
            the build stage. Cargo then considers those files fresh, and the image gets a binary \
            that was built for another system, from another state of the sources or by another \

@@ -13,16 +13,17 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the sources, compiled again as the binary was, make another binary",
-    what: "With `--rebuild`, the crates that lie in directories are compiled once more beside the \
-           build, with the flags, features and variables that the target directory records, \
-           against the same compiled dependencies. Equal binaries pass, also where only the \
-           build-id, symbols, debug information or an embedded record differ. Another binary \
-           fails, if a second rebuild shows that the build repeats itself.",
+    what: "With `--rebuild`, the rule compiles the local crates once more, in another directory, \
+           with the flags, features and variables that the target directory records and with the \
+           same compiled dependencies. It passes if both binaries are equal, or differ only in the \
+           build-id, symbols, debug information or an embedded record. It fails if they differ in \
+           more and a second rebuild gives the same result as the first.",
     why: "The binary that ships was not built from the code that you see: cargo did not notice an \
-          edit, because the file kept an older modification time, or the file was replaced.",
+           edit, because the edited file kept an older modification time, or another file replaced \
+           the binary.",
     fix: "Build again so that cargo sees the change: `cargo binlint freshen`, then `cargo build`. \
-          If the build differs every time (a date, a random order), make it repeat itself: \
-          `SOURCE_DATE_EPOCH`, `BTreeMap` in procedural macros and build scripts.",
+           If each build gives another binary (a date, a random order), make the build repeatable: \
+           `SOURCE_DATE_EPOCH`, and `BTreeMap` in procedural macros and build scripts.",
     no_fix_line: None,
     symptoms: &[
         Symptom::Behaviour("the program behaves as before the last edit"),

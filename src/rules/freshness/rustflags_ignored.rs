@@ -17,11 +17,12 @@ pub static RULE: Rule = Rule {
     what: "Cargo's fingerprint lists the flags that the binary was compiled with. The rule \
            compares them with the flags that cargo uses here, from the first of these sources that \
            is set: `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.<triple>.rustflags`, \
-           `build.rustflags`. It denies a configured flag that was not used, an extra flag if an \
-           environment variable sets the flags here, and a flag at a place that cargo does not \
-           read (`[build]` in Cargo.toml, `[env] RUSTFLAGS`). Flags that the \
-           build got from a variable of its own are no finding. It warns about configured flags that \
-           a variable overrides.",
+           `build.rustflags`. It denies a configured flag that was not used, also one at a place \
+           that cargo does not read (`[build]` in Cargo.toml, `[env] RUSTFLAGS`). It denies an \
+           extra flag only if an environment variable or an argument sets the flags here, because \
+           the build can have had a variable of its own. It warns about configured flags that a \
+           variable overrides. Every finding is a warning if the binary is not exactly the file \
+           that cargo wrote.",
     why: "An environment variable replaces the flags of `.cargo/config.toml` completely. Cargo \
            does not read `[env] RUSTFLAGS`, nor `[build] rustflags` in Cargo.toml. Or `.cargo` was \
            not copied into the stage, or the copied binary is from an earlier build. Then the \

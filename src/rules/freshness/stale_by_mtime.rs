@@ -16,16 +16,16 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "cargo considers the binary fresh, but it was not compiled from these sources",
-    what: "Every file that cargo lists for the binary has a modification time before the build, so \
-           cargo does not compile it again. But the contents prove that something else was \
-           compiled: a source file is not on cargo's list, a panic location in the binary does not \
-           exist in the sources, a text that `main` prints is not in the binary, or the metadata \
-           of the package's library has another digest.",
+    what: "None of the files that cargo lists for the binary is newer than the build, so cargo \
+           does not compile it again. But the contents prove that something else was compiled: a \
+           source file is not on cargo's list, a panic location in the binary does not exist in \
+           the sources, a text that `main` prints is not in the binary, or the metadata of the \
+           package's library has another digest.",
     why: "Cargo compares modification times, not contents. `COPY` keeps the times of the host, \
            which are older than a placeholder that an earlier layer compiled; `cp -p`, \
            `git-restore-mtime` and shared cache mounts have the same effect. The build prints \
-           `Finished` and ships the old binary. `--no-cache` does not help: it makes the earlier \
-           layer newer.",
+           `Finished` and ships the old binary. `--no-cache` does not help: it compiles the \
+           placeholder again, so the placeholder is still newer than the sources.",
     fix: "In the build stage, put `cargo binlint freshen` before `cargo build`: it touches exactly \
            the crates that are stale. Or touch the root files of the stale crates there (`touch \
            src/main.rs`). `cargo clean -p` works only with the same `--release`, `--profile` and \

@@ -19,9 +19,9 @@ pub static RULE: Rule = Rule {
     what: "The rule looks at every local crate that is linked into the binary: the MD5 of each \
            source file, which rustc keeps in the metadata of the crate; the list of files that the \
            crate was compiled from; and the panic locations in these files. For a build script it \
-           compares what its program has to print, and where it can panic. What its run read is known \
-           where `rerun-if-changed` lists it or `freshen` kept its digest; anything else is \
-           inconclusive.",
+           compares the source with the texts and the panic locations in its compiled program. The \
+           rule knows what a run of the build script read if `rerun-if-changed` lists it or \
+           `freshen` kept its digest. Otherwise the outcome is inconclusive.",
     why: "A placeholder was compiled for the whole workspace, and then only `main.rs` of the \
            binary was touched. The new `main` is linked with the old library. That compiles if the \
            names are the same, and the library behaves as before. A build script that does not run \

@@ -12,11 +12,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "this build does not write the binary to this path",
-    what: "The rule looks for files of the same name and profile in the directories of all \
-           targets. It fails if one of them is newer than the binary and for the same machine, or \
-           is in the directory that the configuration tells cargo to write to. It also fails if \
-           the workspace no longer has a binary target of this name. The finding is only a warning \
-           if all times and contents say that both files come from the same sources.",
+    what: "The rule looks for newer files of the same name and profile in the directories of all \
+           targets. It fails if such a file is for the same machine, or is in the directory that \
+           the configuration tells cargo to write to. It also fails if the workspace no longer has \
+           a binary target of this name. The finding is only a warning if the configuration does \
+           not name that directory and all times and contents say that both files come from the \
+           same sources.",
     why: "With `--target`, `build.target` or `CARGO_BUILD_TARGET`, cargo writes to \
            `target/<triple>/release`. The output of an earlier build without it stays in \
            `target/release`, and a `COPY` of that path ships it in every later image.",

@@ -17,8 +17,8 @@ pub static RULE: Rule = Rule {
     why: "With `panic = \"abort\"` no panic is ever caught. A panic that such a package would turn \
            into an error response, an exception of the host language or a retried query ends the \
            whole process.",
-    fix: "Remove `panic = \"abort\"` at the place that the finding names, or remove the package's \
-           layer.",
+    fix: "Remove `panic = \"abort\"` at the place that the finding names, or remove the package or \
+           its feature that catches panics.",
     no_fix_line: None,
     symptoms: &[
         Symptom::ExitCode(134),

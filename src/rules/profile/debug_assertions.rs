@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
            compiles in (`unsafe precondition(s) violated`), and compares the result with the \
            resolved profile and the flags in effect.",
     why: "Every `debug_assert!` of every dependency can end the process, and each costs time. \
-           Authors put checks there that they do not expect in production.",
-    fix: "Set `debug-assertions = false` at the place that the finding names, and build again.",
+           Their authors do not expect these checks in production.",
+    fix: "If the finding names a place that enables debug assertions, set `debug-assertions = \
+           false` there. Build again.",
     no_fix_line: None,
     symptoms: &[
         Symptom::Stderr("unsafe precondition(s) violated"),

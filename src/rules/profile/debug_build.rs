@@ -12,14 +12,15 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary is a debug build",
-    what: "The rule fails if the resolved profile compiles without optimisation. It also fails if \
-           the binary has all signs of a debug build (debug assertions, overflow checks, debug \
-           information) and the profile has none of them.",
-    why: "A debug build is about ten times slower, and its `debug_assert!`s panic in production. \
-           Crates such as `rust-embed` then read their assets from the source tree, which the \
-           image does not have.",
-    fix: "Build with `--release` and copy from `target/release`. If you mean a profile of your \
-           own, set `opt-level = 3` in it.",
+    what: "The rule fails if the resolved profile compiles without optimisation; this is only a \
+           warning if the profile turns debug assertions off. It also fails if the binary has all \
+           signs of a debug build (debug assertions, overflow checks, debug information) and the \
+           profile enables neither debug assertions nor overflow checks.",
+    why: "A debug build is about ten times slower, and a `debug_assert!` that fails panics in \
+           production. In a debug build, crates such as `rust-embed` read their assets from the \
+           source tree, which the image does not have.",
+    fix: "Build with `--release` and copy from `target/release`. If the build uses a profile of \
+           its own, set `opt-level = 3` in that profile.",
     no_fix_line: None,
     symptoms: &[
         Symptom::Behaviour("ten times slower than expected"),

@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     why: "The binary is larger or slower than intended, or the build takes minutes for nothing. \
            Either way it is not what this configuration builds.",
     fix: "Build again with the environment and options that you lint with. Look for \
-           `CARGO_PROFILE_<NAME>_LTO` in both environments.",
+           `CARGO_PROFILE_<NAME>_LTO` in the environment of the build and in that of the linter.",
     no_fix_line: None,
     symptoms: &[Symptom::Behaviour("the binary is larger or slower than the same code elsewhere")],
     references: &["https://doc.rust-lang.org/cargo/reference/profiles.html#lto"],

@@ -14,9 +14,10 @@ pub static RULE: Rule = Rule {
     what: "The standard library takes the function names of a backtrace from the symbol table. The \
            rule fails if the binary has none.",
     why: "With `RUST_BACKTRACE=1` such a binary prints no frame at all, and with `full` it prints \
-           `<unknown>`. A panic in production cannot be explained.",
-    fix: "`strip = \"debuginfo\"` keeps the names and removes the rest. `debug = \
-           \"line-tables-only\"` with `strip = \"none\"` adds files and lines.",
+           `<unknown>`. The backtrace of a panic in production does not show which functions were \
+           called.",
+    fix: "Set `strip = \"debuginfo\"`: it removes the debug information and keeps the names. \
+           `debug = \"line-tables-only\"` with `strip = \"none\"` adds files and lines.",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("<unknown>"), Symptom::Stderr("stack backtrace:")],
     references: &[

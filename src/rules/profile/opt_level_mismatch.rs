@@ -12,9 +12,9 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary was compiled with another opt-level than its profile sets",
     what: "The compiler never inlines the standard library's start code into `main` at `opt-level` \
-           0 and z. If it is inlined, the rule compares that with `opt-level` in the resolved \
-           profile and with the flags in effect. Start code that is not inlined proves nothing: \
-           several codegen units have the same effect, and fat link-time optimisation hides it.",
+           0 and z. If the start code is inlined, the rule fails where the resolved profile and \
+           the flags in effect say 0 or z. Start code that is not inlined proves nothing: several \
+           codegen units have the same effect, and fat link-time optimisation hides it.",
     why: "The binary is slower or larger than intended. It is not what this configuration builds.",
     fix: "Build again with the environment and options that you lint with. Look for \
            `CARGO_PROFILE_<NAME>_OPT_LEVEL`, and for `-C opt-level` in RUSTFLAGS.",

@@ -12,12 +12,12 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "arithmetic overflow is checked, but the profile turns the checks off",
     what: "The rule looks for the symbols of the functions that checked arithmetic panics with, \
-           and for the texts `attempt to add/subtract/multiply with overflow`, and compares them \
-           with `overflow-checks` in the resolved profile and with the flags in effect. Texts \
-           without symbols may be data, and a binary without them proves nothing: the compiler may \
-           have shown that no operation overflows.",
-    why: "Arithmetic that should wrap panics, or the reverse. The binary is not what this \
-           configuration builds.",
+           and for the texts `attempt to add/subtract/multiply with overflow`. It compares the \
+           result with `overflow-checks` in the resolved profile and with the flags in effect. It \
+           fails only if the binary has checks that the profile turns off. Texts without symbols \
+           are inconclusive, because they can be data. A binary without both proves nothing: the \
+           compiler may have shown that no operation overflows.",
+    why: "Arithmetic that should wrap panics. The binary is not what this configuration builds.",
     fix: "Build again with the environment and options that you lint with, or set \
            `overflow-checks` in the profile.",
     no_fix_line: None,

@@ -11,10 +11,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary has another panic strategy than its profile sets",
-    what: "Only unwinding code uses a certain text of the standard library, which shows the panic \
-           strategy of the binary. The rule compares it with `panic` in the resolved profile \
-           (manifest, `inherits`, configuration, environment), and with `-C panic` in the flags in \
-           effect.",
+    what: "A certain text of the standard library is only in binaries that unwind, so it shows the \
+           panic strategy of the binary. The rule compares the strategy with `panic` in the \
+           resolved profile (manifest, `inherits`, configuration, environment), and with `-C \
+           panic` in the flags in effect.",
     why: "With `abort`, a panic in one request ends the whole process, and `catch_unwind` and the \
            `JoinError` of a task never see it. With `unwind`, a service that should die and \
            restart keeps running half broken. The difference also shows that the binary is not \

@@ -16,9 +16,9 @@ pub static RULE: Rule = Rule {
            the resolved profile, `-C strip`, and the linker's options `-s` and `-S`. If nothing is \
            set, cargo strips the debug information of the standard library from a binary that has \
            none of its own; the rule checks this default too.",
-    why: "Names that should be in backtraces and profiles are gone, or the image carries megabytes \
-           that should have been removed. Either way the binary is not what this configuration \
-           builds.",
+    why: "Names that should be in backtraces and profiles are missing, or the image contains \
+           megabytes that should have been removed. In both cases the binary is not what this \
+           configuration builds.",
     fix: "Strip in one place. Let cargo do it (`strip = \"symbols\"` in the profile), and remove \
            `strip` commands from Dockerfiles and scripts. If the profile was changed after the \
            build, build again.",
