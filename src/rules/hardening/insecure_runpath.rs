@@ -12,7 +12,8 @@ pub static RULE: Rule = Rule {
     summary: "the loader searches a directory that other users can write to",
     what: "Every entry of `DT_RPATH` and `DT_RUNPATH` must be an absolute path or begin with \
            `$ORIGIN`, and must not be in a directory that everybody can write to (`/tmp`, \
-           `/var/tmp`, `/dev/shm`). An empty entry means the current directory.",
+           `/var/tmp`, `/dev/shm`). An empty entry means the directory in which the process \
+           starts, so it fails too.",
     why: "Whoever can put a file into that directory decides which code the process loads.",
     fix: "Remove the entry (`patchelf --remove-rpath FILE`), or change it to `$ORIGIN/../lib`.",
     no_fix_line: None,

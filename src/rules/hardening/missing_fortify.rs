@@ -10,9 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "C code in the binary does not use the checked functions of the C library",
-    what: "If the symbol table names objects made from C or C++, the rule looks for the checked \
-           functions of the C library (`__memcpy_chk` and its like) among the imported symbols. \
-           Rust code calls none of the functions that have a checked variant.",
+    what: "The rule fails if the symbol table names a source file in C, C++, Objective-C or \
+           assembly, and no checked function of the C library (`__memcpy_chk` and its like) is \
+           among the imported symbols. It can decide only for a dynamically linked ELF binary that \
+           has a symbol table. Rust code never calls the checked functions.",
     why: "A buffer overflow that glibc could detect at run time is not detected.",
     fix: "Set the flags for the C compiler in the build stage: `CFLAGS=\"-O2 \
            -D_FORTIFY_SOURCE=2\"`.",

@@ -10,10 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary is not position independent, so its address is not randomised",
-    what: "An ELF executable must be position independent (`ET_DYN`), a Mach-O must have `MH_PIE`, \
-           and a PE a dynamic base.",
-    why: "Address space layout randomisation (ASLR) moves everything but such a binary. An \
-           attacker knows where its code is.",
+    what: "An ELF executable must be position independent (`ET_DYN`), a Mach-O executable must \
+           have the flag `MH_PIE`, and a PE executable must have a dynamic base.",
+    why: "Address space layout randomisation (ASLR) cannot move such a binary, so an attacker \
+           knows the address of its code.",
     fix: "Position independence is rustc's default wherever the target supports it. Look for `-C \
            relocation-model=static`, `-no-pie` or an old musl toolchain, or request it: `-C \
            relocation-model=pie`.",

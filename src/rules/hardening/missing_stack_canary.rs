@@ -10,10 +10,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "C code in the binary has no stack canaries",
-    what: "If the symbol table names objects made from C, C++ or assembly, the rule looks for \
-           `__stack_chk_fail` among the imported symbols. Rust code has no canaries and needs \
-           none, because it checks bounds. There is no such rule for CET and BTI: the linker marks \
-           a binary only if every object is marked, and rustc's objects are not.",
+    what: "The rule fails if the symbol table names a source file in C, C++, Objective-C or \
+           assembly, and `__stack_chk_fail` is not among the imported symbols. It can decide only \
+           for a dynamically linked ELF binary that has a symbol table. Rust code has no canaries \
+           and needs none, because it checks bounds. There is no such rule for CET and BTI: the \
+           linker marks a binary only if every object is marked, and rustc's objects are not.",
     why: "A buffer overflow on the stack of a C function is not noticed until it is exploited.",
     fix: "Set the flag for the C compiler in the build stage: `CFLAGS=-fstack-protector-strong`.",
     no_fix_line: None,

@@ -13,9 +13,9 @@ pub static RULE: Rule = Rule {
         reason: "the rule also fails when there is no RELRO at all",
     },
     summary: "RELRO is missing or partial: the global offset table stays writable",
-    what: "A dynamically linked or static-pie binary must have a segment `PT_GNU_RELRO`, and must \
-           bind every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`; linkers \
-           differ in which of the three they set, and any counts).",
+    what: "An ELF binary must have a segment `PT_GNU_RELRO`. If it has a dynamic section, it must \
+           also bind every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`). \
+           Linkers differ in which of the three they set; any of them counts.",
     why: "With a writable global offset table, one stray write controls the next call of a library \
            function.",
     fix: "Full RELRO is rustc's default on Linux. Look for `-C relro-level`, `-z lazy` or `-z \

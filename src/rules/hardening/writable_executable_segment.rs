@@ -10,7 +10,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a segment of the binary is both writable and executable",
-    what: "No loaded segment may have the write flag and the execute flag at once.",
+    what: "No loaded segment may have both the write flag and the execute flag. In a PE file, the \
+           same holds for the sections.",
     why: "An attacker can overwrite such code and run it. Hardened kernels and SELinux refuse to \
            load such a segment.",
     fix: "Find what requested it: a linker script, `-Wl,-N`, `-Wl,--omagic`, or a packer. Ship an \

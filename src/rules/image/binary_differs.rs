@@ -12,9 +12,10 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the image contains another file than the binary that was built",
     what: "The rule compares the SHA-256 of the binary that was built with the SHA-256 of the file \
-           at its path in the image.",
-    why: "The container runs something else than what was just built and tested: the file of an \
-           old layer, of another target directory, or of the host.",
+           at its path in the image. If the digests differ but the build-id is the same, the \
+           finding is a warning.",
+    why: "The container does not run what was just built and tested, but the file of an old layer, \
+           of another target directory, or of the host.",
     fix: "Copy the file that this build wrote. If the image strips the binary on purpose, strip it \
            in the build instead (`strip = true`).",
     no_fix_line: None,

@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     what: "For the scripts that Entrypoint, Cmd and the health check run, the rule reads the first \
            line (`#!`). It fails if the line ends with a carriage return, if the line is missing, \
            or if its interpreter is not in the image.",
-    why: "The engine reports that the script does not exist, although it does, or `exec format \
-           error`.",
+    why: "The engine reports that the script does not exist, although it does, or reports `exec \
+           format error`.",
     fix: "Check out the script with line feeds (`*.sh text eol=lf` in .gitattributes), and begin \
            it with an interpreter that the image has.",
     no_fix_line: None,

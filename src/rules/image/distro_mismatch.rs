@@ -20,9 +20,10 @@ pub static RULE: Rule = Rule {
     },
     summary: "the binary was built on another distribution release than the image has",
     what: "For a binary that uses libraries of the image, the rule compares the distribution that \
-           built it with that of the image: /etc/os-release of this machine if the binary is an \
-           output of the target directory here, else the record of the build, else the name that \
-           the C compiler left in `.comment`.",
+           built it with the distribution of the image. The first of these that is known names the \
+           distribution that built it: /etc/os-release of this machine, if the binary is an output \
+           of the target directory here; the record of the build; the name that the C compiler \
+           left in `.comment`.",
     why: "Libraries of another release have other versions, names and paths. What works today can \
            break with the next update of either base image.",
     fix: "Use one release in both stages: `FROM rust:1-bookworm` with `FROM debian:bookworm-slim`.",

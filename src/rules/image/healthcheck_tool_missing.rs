@@ -10,7 +10,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the health check runs a program that the image does not have",
-    what: "The rule resolves the command of the health check as the engine does.",
+    what: "The rule resolves the command of the health check as the engine does. It fails if a \
+           program that the command starts is missing or is not executable. `missing-shell` covers \
+           a missing shell, and `broken-script` covers scripts.",
     why: "The container runs, but never becomes healthy. Orchestrators restart it or send it no \
            traffic.",
     fix: "Install the tool in the last stage (for example `RUN apt-get install -y curl`), or \

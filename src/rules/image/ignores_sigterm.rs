@@ -14,10 +14,11 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary is process 1 and does not handle SIGTERM",
     what: "The rule looks at images that expose a port and run the binary without an init process. \
-           It fails if no crate of the binary handles signals.",
-    why: "The kernel does not deliver a signal to process 1 unless the process handles it. Every \
-           stop waits ten seconds and then kills the process, together with requests and data in \
-           flight.",
+           It fails if the binary contains no crate that is known to handle signals, such as \
+           `ctrlc`, `nix` or `signal-hook-registry` (which `tokio::signal` uses).",
+    why: "The kernel delivers SIGTERM to process 1 only if the process handles it. Otherwise the \
+           engine waits ten seconds at every stop and then kills the process, together with \
+           requests and data in flight.",
     fix: "Handle the signal (`tokio::signal::unix`, `ctrlc`), or start the binary through an init \
            process (`docker run --init`, or `tini` from the package `tini`).",
     no_fix_line: None,

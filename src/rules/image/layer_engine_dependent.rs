@@ -11,8 +11,9 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "container engines disagree about a path of the image",
     what: "The rule looks for layer contents from which engines build different file trees: files \
-           below a link or a file of a lower layer, hard links to lower layers, and paths that one \
-           layer adds twice, or both adds and deletes.",
+           and whiteouts below a link of a lower layer, files below a file of a lower layer, hard \
+           links to files of lower layers, a whiteout of the whole tree, and paths that one layer \
+           adds or deletes twice, or both adds and deletes.",
     why: "The image that was tested is not the image that runs. For example, below `lib -> \
            usr/lib` one engine writes through the link, and another hides every library, including \
            the loader.",

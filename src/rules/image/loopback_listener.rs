@@ -11,8 +11,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary contains a loopback address with the port that the image exposes",
-    what: "The rule looks in the binary for `127.0.0.1:PORT`, `localhost:PORT` and `[::1]:PORT` \
-           with a PORT of EXPOSE. It also looks for Rocket, which binds 127.0.0.1 by default.",
+    what: "The rule looks in the binary for `127.0.0.1:PORT`, `localhost:PORT` and `[::1]:PORT`, \
+           where PORT is a port that the image exposes. It also looks for Rocket, which binds \
+           127.0.0.1 by default, in images that have neither ROCKET_ADDRESS in Env nor a \
+           Rocket.toml in WorkingDir.",
     why: "A server that binds the loopback address of its container cannot be reached from \
            outside.",
     fix: "Bind `0.0.0.0` or `[::]`, for example from a variable: `ENV HOST=0.0.0.0`.",

@@ -11,10 +11,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary loads templates from a directory that the image does not have",
-    what: "The rule looks in the binary for the pattern of a template engine (`templates/**/*`), \
-           and for that directory below WorkingDir in the image.",
-    why: "The process ends at start, or answers every request with an error. The directory stayed \
-           in the build stage.",
+    what: "The rule looks in the binary for the pattern of a template engine (`templates/**/*` or \
+           `views/**/*`). It fails if the image does not have that directory below WorkingDir.",
+    why: "The process ends at start, or answers every request with an error. The usual cause is \
+           that the directory was not copied from the build stage.",
     fix: "Copy the directory beside the binary, or embed the files (`include_str!`, `rust-embed`).",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr(

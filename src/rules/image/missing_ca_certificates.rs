@@ -14,7 +14,9 @@ pub static RULE: Rule = Rule {
     summary: "the binary trusts the system's CA certificates, but the image has none",
     what: "The rule looks in the binary for TLS that reads the system's root certificates \
            (rustls-native-certs, rustls-platform-verifier, native-tls, openssl), and in the image \
-           for the files that these read, including SSL_CERT_FILE and SSL_CERT_DIR.",
+           for the files that these read, including SSL_CERT_FILE and SSL_CERT_DIR. The finding is \
+           a warning unless the binary contains one of these crates and a known client (such as \
+           reqwest or ureq), and has no root certificates of its own.",
     why: "Every TLS connection fails. reqwest 0.13 panics when it creates a client, even for plain \
            HTTP.",
     fix: "Install the certificates in the last stage (`RUN apt-get install -y ca-certificates`, \

@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
     summary: "the command that the image runs is not in the image",
     what: "The rule resolves Entrypoint and Cmd as the engine does: PATH of Env, WorkingDir, links \
            in the image, init wrappers, and `exec` in short scripts. It fails if a file on the way \
-           is missing.",
-    why: "The container does not start. The binary was renamed, copied to another path, or is \
-           searched relative to another directory.",
+           is missing, or is found only through a relative directory in PATH.",
+    why: "The container does not start. The binary was renamed or copied to another path, or the \
+           command is relative to another directory.",
     fix: "Copy the binary to the path that the command names, or change the command to the path of \
            the binary.",
     no_fix_line: None,

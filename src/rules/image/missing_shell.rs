@@ -11,8 +11,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a command is in shell form, but the image has no shell",
-    what: "The rule looks at commands and health checks that run a shell with a command line, and \
-           for that shell in the image.",
+    what: "If the command or the health check runs a shell with a command line, the image must \
+           have that shell.",
     why: "Images from scratch and distroless images have no shell. The container does not start.",
     fix: "Write the command in exec form, as a JSON array: `ENTRYPOINT [\"/usr/local/bin/app\", \
            \"--port\", \"8080\"]`.",

@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary creates temporary files, but the image has no /tmp",
-    what: "The rule looks for crates that create temporary files, and for /tmp (or TMPDIR) in the \
-           image.",
+    what: "The rule fails if the binary contains a crate that creates temporary files, and the \
+           image does not have the directory for them: the one that TMPDIR in Env names, otherwise \
+           /tmp.",
     why: "An image from scratch has no /tmp, so the first temporary file fails.",
     fix: "Create it in the last stage (`WORKDIR /tmp`, then the original WORKDIR), or mount one \
            (`docker run --tmpfs /tmp`).",

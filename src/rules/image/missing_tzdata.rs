@@ -11,10 +11,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary reads time zones, but the image has no time zone data",
-    what: "The rule fails if the binary reads /usr/share/zoneinfo, the image has no such \
-           directory, and something says that a time zone is needed: TZ in Env, or a crate that \
-           looks up zones by name and has no data of its own.",
-    why: "The time zone is not found, or all times are silently in UTC.",
+    what: "The rule fails if the image has no time zone data, and the binary needs it. The binary \
+           needs it if it contains a crate that looks up zones by name, or if it reads \
+           /usr/share/zoneinfo and TZ in Env names another zone than UTC. A binary with time zone \
+           data of its own needs no data in the image.",
+    why: "The time zone is not found, or all times are in UTC without an error.",
     fix: "Install tzdata in the last stage, or use the data that the crate can embed (`jiff` with \
            `tzdb-bundle-always`, `chrono-tz`).",
     no_fix_line: None,

@@ -9,8 +9,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the image runs as a user that it does not define",
-    what: "The rule looks up the names in User in the image's own /etc/passwd and /etc/group. \
-           Numbers need no entry there.",
+    what: "The rule looks up the names in User in the image's own /etc/passwd and /etc/group. A \
+           number does not need an entry in these files.",
     why: "The engine does not start the container.",
     fix: "Name the user by number (`USER 10001:10001`), or create it in the last stage.",
     no_fix_line: None,

@@ -12,7 +12,8 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the image has no command, or only a shell that it inherited",
     what: "The rule looks at Entrypoint and Cmd of an image that contains the binary. It fails if \
-           both are empty, or if the only command is a bare shell, the Cmd of a base image.",
+           both are empty, or if the only command is a bare shell, usually the Cmd of the base \
+           image.",
     why: "A container that inherits `CMD [\"bash\"]` from Debian starts a shell without a \
            terminal, which ends at once: exit code 0 and no output, exactly like a binary whose \
            `main` is empty.",

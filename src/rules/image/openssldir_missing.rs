@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
     what: "The rule reads OPENSSLDIR from the OpenSSL that is linked into the binary, and looks \
            for `cert.pem` and `certs` there. It passes if SSL_CERT_FILE or SSL_CERT_DIR names an \
            existing path, or if the binary contains openssl-probe.",
-    why: "Certificates cannot be verified, although the image has them. A vendored OpenSSL looks \
-           in /usr/local/ssl, or in a directory of the build machine.",
+    why: "OpenSSL cannot verify certificates, even if the image has CA certificates in another \
+           directory. A vendored OpenSSL looks in /usr/local/ssl, or in a directory of the build \
+           machine.",
     fix: "Set `ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt`, or call \
            `openssl_probe::init_openssl_env_vars`.",
     no_fix_line: None,

@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a user other than root has to bind a port below 1024",
-    what: "The rule compares EXPOSE with User.",
+    what: "The rule fails if the image exposes a port below 1024 and its User is not root.",
     why: "Docker 20.10 and later allow every user to bind every port in a container. Kubernetes on \
            older nodes, rootless Podman and host networking do not.",
     fix: "Listen on a port above 1023, and publish it under the low number: `-p 80:8080`.",

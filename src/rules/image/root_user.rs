@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the image runs as root",
-    what: "The rule fails if User is empty, `root` or 0.",
+    what: "The rule fails if User is empty, `root`, 0, or another name of user 0.",
     why: "An attacker who takes over the process is root in the container.",
     fix: "Add `USER 10001:10001` to the last stage.",
     no_fix_line: None,

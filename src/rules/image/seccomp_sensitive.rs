@@ -13,9 +13,9 @@ pub static RULE: Rule = Rule {
     summary: "the binary uses system calls that container engines block",
     what: "The rule looks for crates that use io_uring, which the default seccomp filters of \
            Docker and containerd block.",
-    why: "In a container the calls fail with `Operation not permitted`, although they work on the \
-           same machine outside.",
-    fix: "Disable the feature that uses io_uring, or run the container with a filter of its own \
+    why: "In a container the calls fail with `Operation not permitted`, although they work outside \
+           of it on the same machine.",
+    fix: "Disable the feature that uses io_uring, or run the container with another seccomp filter \
            (`--security-opt seccomp=PROFILE`).",
     no_fix_line: None,
     symptoms: &[Symptom::Stderr("Operation not permitted (os error 1)")],

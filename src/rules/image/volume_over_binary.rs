@@ -9,9 +9,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a volume of the image covers the binary",
-    what: "The rule compares VOLUME with the files that the command runs.",
-    why: "A volume that an older image filled hides the binary of the new image: updates have no \
-           effect. A volume that is mounted empty hides the binary completely.",
+    what: "The rule fails if a file that the command or the health check runs is below a path of \
+           VOLUME.",
+    why: "A volume that an older image filled hides the binary of the new image, so updates have \
+           no effect. If an empty directory is mounted there, the container does not find the \
+           binary.",
     fix: "Keep binaries and data apart: binaries in /usr/local/bin, volumes below /var/lib.",
     no_fix_line: None,
     symptoms: &[

@@ -10,11 +10,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the value of a build-time environment variable is embedded in the binary",
-    what: "Cargo records which variables the workspace's code reads with `env!` or `option_env!`. \
-           The rule fails if the value of such a variable is in the binary. Variables that cargo \
-           or a build script sets do not count.",
-    why: "A build argument or secret becomes a constant that everybody can read with `strings`, \
-           and that no setting of the container can change.",
+    what: "Cargo records which variables the code of the workspace reads with `env!` or \
+           `option_env!`. The rule fails if the value of such a variable has at least four bytes \
+           and is in the binary. Variables that cargo or a build script sets do not count.",
+    why: "A build argument or secret becomes a constant. Everybody can read it with `strings`, and \
+           no setting of the container can change it.",
     fix: "Read the variable at run time (`env::var`). Pass secrets to a build with `RUN \
            --mount=type=secret`.",
     no_fix_line: None,

@@ -10,10 +10,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a home directory of the build machine is embedded in the binary",
-    what: "The rule looks for directories below `/home`, `/Users` or `C:\\Users` in the source \
-           paths that panic messages print. Stripping does not remove them.",
-    why: "They reveal who built the binary and where, and they make two builds of the same sources \
-           differ.",
+    what: "The rule fails if a source path that panic messages print is in a home directory: below \
+           `/home`, `/Users` or `C:\\Users`. Stripping does not remove these paths.",
+    why: "The paths reveal who built the binary and where, and they make two builds of the same \
+           sources differ.",
     fix: "Remap the paths: `RUSTFLAGS=\"--remap-path-prefix=$HOME=~\" cargo build --release`. On \
            nightly, set `trim-paths` in the profile. C code needs its own flag: \
            `-ffile-prefix-map`.",

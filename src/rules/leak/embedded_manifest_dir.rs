@@ -12,12 +12,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "CARGO_MANIFEST_DIR embeds the path of the source tree in the binary",
-    what: "Rustc's dep-info lists the variables that the workspace's code reads. The rule fails if \
-           the code uses `env!(\"CARGO_MANIFEST_DIR\")` and the path is in the binary. It passes \
-           if the image has that directory.",
-    why: "Such a path serves to open files of the source tree: templates, migrations, assets. The \
-           runtime image has no source tree, so the first access ends with `No such file or \
-           directory`.",
+    what: "Rustc's dep-info lists the variables that the code of the workspace reads. The rule \
+           fails if the code uses `env!(\"CARGO_MANIFEST_DIR\")`, the path is in the binary, and \
+           no image is given or the image does not have that directory.",
+    why: "Programs use such a path to open files of the source tree: templates, migrations, \
+           assets. The runtime image has no source tree, so the first access ends with `No such \
+           file or directory`.",
     fix: "Embed the files (`include_str!`, `include_bytes!`), or read the path of the directory \
            from an argument or a variable at run time.",
     no_fix_line: None,

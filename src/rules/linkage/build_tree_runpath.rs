@@ -10,12 +10,14 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the loader searches a directory of the build machine",
-    what: "No entry of `DT_RPATH` or `DT_RUNPATH` may be in a build tree: cargo's `target`, a home \
-           directory, the directories of rustup and cargo, or the store of Nix or Conda. The rule \
-           fails even if the binary needs no library from there, because the loader still searches \
-           it.",
-    why: "The binary works on the build machine and nowhere else. In the image the libraries are \
-           not found, or wrong ones are found, if somebody can create the path.",
+    what: "No entry of `DT_RPATH` or `DT_RUNPATH` may be in a directory of a build machine: \
+           cargo's `target`, a home directory, a build directory of CI (`/builds`, `/build`, \
+           `/__w`), the directories of rustup and cargo, or the store of Nix or Conda. Entries \
+           that begin with `$ORIGIN` pass. The rule fails even if the binary needs no library from \
+           the directory, because the loader still searches it.",
+    why: "If the binary needs a library from that directory, it works on the build machine and \
+           nowhere else. In the image the loader does not find the library, or finds a wrong one \
+           if somebody can create the path.",
     fix: "Copy the libraries beside the binary and link with `-C \
            link-arg=-Wl,-rpath,$ORIGIN/../lib`, or use `patchelf --set-rpath`.",
     no_fix_line: None,

@@ -13,7 +13,8 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "a static musl binary calls `dlopen`, which always fails there",
     what: "In a static musl binary `dlopen` is a stub that only returns an error. The linker adds \
-           the stub only if something calls it, and the rule finds it by its error message.",
+           the stub only if something calls `dlopen`. The rule recognises the stub by its error \
+           message.",
     why: "The call fails with \"Dynamic loading not supported\". Plug-ins, `libloading`, \
            `load-dynamic` features and SQLite extensions do not work.",
     fix: "Link musl dynamically (`RUSTFLAGS=\"-C target-feature=-crt-static\"`), or link the \

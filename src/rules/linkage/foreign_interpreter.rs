@@ -13,11 +13,12 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary names a loader that only the build machine has",
-    what: "`PT_INTERP` must be the path that the distributions agree on. The toolchains of Nix, \
-           Guix, Conda and Linuxbrew, and sysroots in build trees, write a path of their own that \
-           exists only there. The rule passes if the image has the file.",
-    why: "On another machine the kernel finds no loader, and reports \"no such file or directory\" \
-           for a binary that exists.",
+    what: "`PT_INTERP` must not be a path that only a build machine has. The toolchains of Nix, \
+           Guix, Conda and Linuxbrew, and sysroots in build trees, write such a path. The rule \
+           also fails for a path in a home directory, `/workspace` or `/tmp`. It passes if the \
+           image has the file.",
+    why: "On another machine the kernel does not find the loader, and reports \"no such file or \
+           directory\" for a binary that exists.",
     fix: "Build outside that toolchain, or set the usual path: `patchelf --set-interpreter \
            /lib64/ld-linux-x86-64.so.2 FILE`.",
     no_fix_line: Some("for some architectures no usual loader path is known"),

@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
            `[expect.TRIPLE]`, no `GLIBC_`, `GLIBCXX_` or `CXXABI_` version that the binary \
            requires without the WEAK flag may be higher. A finding names the symbols that need it.",
     why: "On an older system the loader prints \"version `GLIBC_2.39' not found\" and exits. The \
-           build machine's glibc decides which versions are required, so that a new runner image \
-           or one call in a dependency raises them without any change of yours.",
-    fix: "Build against an old glibc: `cargo zigbuild --target x86_64-unknown-linux-gnu.2.17`, or in \
-           an image of the oldest release that must run it. Link libstdc++ statically, or do \
-           without it.",
+           build machine's glibc decides which versions are required. A new runner image, or one \
+           call in a dependency, can raise them without any change of yours.",
+    fix: "Build against an old glibc: `cargo zigbuild --target x86_64-unknown-linux-gnu.2.17`, or \
+           in an image of the oldest release that must run the binary. Link libstdc++ statically, \
+           or remove the dependency that needs it.",
     no_fix_line: Some("which libstdc++ is linked is decided by the build script that links it"),
     symptoms: &[Symptom::Stderr("version `GLIBC_"), Symptom::ExitCode(1)],
     references: &["ld.so(8)", "https://github.com/gravitational/teleport/issues/13524"],

@@ -14,11 +14,12 @@ pub static RULE: Rule = Rule {
     what: "If binlint.toml has `libraries` under `[expect]` or `[expect.TRIPLE]`, the binary may \
            need no other library. Names are compared as they stand in the binary. The loader that \
            the binary names as its interpreter is always allowed.",
-    why: "A released program starts only where all its libraries are. A dependency, or a feature \
-           that somebody turns on, can add one, and the build machine has it.",
+    why: "A released program starts only on a system that has all its libraries. A dependency, or \
+           a feature that somebody turns on, can add a library. Tests do not show this if the \
+           build machine has the library.",
     fix: "Turn off the feature that links the library, or turn on the one that compiles it into \
-           the program (often called `vendored`, `bundled` or `static`). If the library may be \
-           needed, add it to `libraries`.",
+           the program (often called `vendored`, `bundled` or `static`). If the program may need \
+           the library, add it to `libraries`.",
     no_fix_line: Some("which feature of which crate links a library differs from crate to crate"),
     symptoms: &[],
     references: &["https://github.com/axodotdev/cargo-dist/issues/520", "ld.so(8)"],

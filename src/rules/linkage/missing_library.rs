@@ -19,7 +19,9 @@ pub static RULE: Rule = Rule {
     what: "The image's own loader must find every library that the binary needs, directly or \
            through another library (`DT_NEEDED`). The rule follows the loader's order: `DT_RPATH` \
            and `DT_RUNPATH`, the image's `LD_LIBRARY_PATH`, the loader's cache, and its default \
-           directories. A file that exists but cannot be loaded counts as missing.",
+           directories. A file that exists but cannot be read or loaded counts as missing. \
+           `wrong-class-library` covers files for another machine, and `dynamic-std` covers Rust's \
+           standard library.",
     why: "The loader stops before `main`: \"error while loading shared libraries\", exit code 127.",
     fix: "Install the package of the library in the runtime stage, use a base image that has it, \
            or link the library statically (a `vendored` or `bundled` feature of the -sys crate).",

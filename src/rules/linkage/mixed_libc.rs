@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     summary: "glibc and musl are mixed in one process",
     what: "A binary that was linked with glibc must not be loaded by musl's loader (through \
            `gcompat`, `libc6-compat` or a link with glibc's name), and no library that it loads \
-           may come from the other C library. The finding is a warning if all symbols are found \
-           nevertheless.",
+           may come from the other C library. The finding is a warning if the loader starts the \
+           binary nevertheless.",
     why: "musl takes the place of `libc.so.6`, but it lacks symbols and behaves differently: \
            \"Error relocating /app: __res_init: symbol not found\", or a crash later.",
     fix: "Build for musl (`--target x86_64-unknown-linux-musl`), or use a base image with glibc.",

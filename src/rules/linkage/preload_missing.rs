@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the image preloads a library that the loader cannot load",
-    what: "Every library that the image's `LD_PRELOAD` or `/etc/ld.so.preload` names must be one \
-           that the loader finds, for the machine of the binary.",
+    what: "The loader must find every library that the image's `LD_PRELOAD` or \
+           `/etc/ld.so.preload` names, and the library must be for the machine of the binary.",
     why: "glibc prints \"cannot be preloaded: ignored\" at every start; musl prints nothing. The \
            binary runs without the library, for example with the system's allocator instead of \
            jemalloc. A path that contains the architecture is wrong on the other platforms of a \

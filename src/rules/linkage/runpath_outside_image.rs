@@ -11,7 +11,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the loader searches a directory that the image does not have",
-    what: "Each absolute entry of `DT_RPATH` and `DT_RUNPATH` must be a directory in the image.",
+    what: "The image must have the directory of each absolute entry of `DT_RPATH` and \
+           `DT_RUNPATH`. Entries that contain a token such as `$ORIGIN` are not checked.",
     why: "The entry was written for another machine. Libraries that should come from that \
            directory are missing, or come from another one.",
     fix: "Remove the entry (`patchelf --remove-rpath FILE`), or copy the libraries to that \

@@ -15,7 +15,9 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "a library in the image does not define a symbol version that the binary needs",
     what: "The file that the loader finds must define each version that the binary and its \
-           libraries require of it without the WEAK flag. `glibc-too-new` does the same for glibc.",
+           libraries require of it without the WEAK flag. `glibc-too-new` does the same for the \
+           versions of glibc. The rule also fails if the loader stops in a check of its own \
+           (`Inconsistency detected by ld.so`).",
     why: "The loader prints \"version `OPENSSL_3.2.0' not found\" and exits. The image has an \
            older build of the library, or one that was built without versions.",
     fix: "Use the same release of the distribution in both stages, or link the library statically \

@@ -9,11 +9,11 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary contains text relocations: the loader writes to its code",
-    what: "The binary must not have `DT_TEXTREL` or `DF_TEXTREL`, with which the loader makes \
-           read-only segments writable. The cause is an assembly or C object that was compiled \
-           without `-fPIC`.",
-    why: "Kernels with SELinux or PaX refuse it, musl makes the segments writable and executable, \
-           and processes cannot share the code.",
+    what: "The binary must not have `DT_TEXTREL` or `DF_TEXTREL`: with them the loader makes \
+           read-only segments writable and changes them. The cause is an assembly or C object that \
+           was compiled without `-fPIC`. On RISC-V the outcome is inconclusive.",
+    why: "Kernels with SELinux or PaX refuse such changes, musl makes the segments writable and \
+           executable, and processes cannot share the code.",
     fix: "Compile the C and assembly objects with `-fPIC`. On RISC-V, an old binutils sets the tag \
            without need.",
     no_fix_line: None,

@@ -15,10 +15,10 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "no library in the image defines a symbol that the binary needs",
     what: "Each symbol that a relocation of the binary or of its libraries requires, by name and \
-           version, must be defined in a loaded file, unless it is weak. A symbol that is resolved \
-           at its first call only is a warning.",
-    why: "The loader stops (\"symbol lookup error\", \"Error relocating\"): at start, or with lazy \
-           binding in the middle of the work.",
+           version, must be defined in a loaded file, unless it is weak. The finding is a warning \
+           if the loader resolves the symbol only at its first call.",
+    why: "The loader stops the process (\"symbol lookup error\", \"Error relocating\"): at start, \
+           or with lazy binding at the first call of the symbol.",
     fix: "Use the same release of the distribution in both stages. For a glibc binary on musl see \
            `mixed-libc`.",
     no_fix_line: None,

@@ -13,13 +13,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary is linked with another C library than expected",
-    what: "If binlint.toml has `libc` under `[expect]`, the binary must be linked that way: \
-           `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
-    why: "A static binary runs in any image, a dynamic one only where its loader and libraries \
-           are. Some targets and distributions have other defaults: Alpine's own rustc builds \
-           dynamic musl binaries, and rustc's default for musl will change.",
-    fix: "Set it explicitly: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or `-crt-static`, \
-           together with `--target`.",
+    what: "If binlint.toml has `libc` under `[expect]` or `[expect.TRIPLE]`, the binary must be \
+           linked that way: `glibc-dynamic`, `glibc-static`, `musl-dynamic` or `musl-static`.",
+    why: "A static binary runs in any image, a dynamic one only in an image that has its loader \
+           and libraries. Some targets and distributions have other defaults: Alpine's own rustc \
+           builds dynamic musl binaries, and rustc's default for musl will change.",
+    fix: "Set the linkage explicitly: `RUSTFLAGS=\"-C target-feature=+crt-static\"` or \
+           `-crt-static`, together with `--target`.",
     no_fix_line: None,
     symptoms: &[],
     references: &[

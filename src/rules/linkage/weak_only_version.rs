@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
            Without the flag the loader requires the version, although the binary would run without \
            the function. GNU ld and rust-lld do not set the flag. The rule fails if such a version \
            is the highest that the binary requires.",
-    why: "The binary does not start on a release on which it would run. For example, \
-           `pidfd_spawnp` in std raises the requirement to glibc 2.39, although all else needs \
-           2.34.",
+    why: "The binary does not start on a release on which it could run. For example, \
+           `pidfd_spawnp` in std raises the requirement to glibc 2.39, although everything else \
+           needs 2.34.",
     fix: "Link against an older glibc (`cargo zigbuild --target x86_64-unknown-linux-gnu.2.34`), \
            or build in an image of the oldest release that must run it.",
     no_fix_line: None,

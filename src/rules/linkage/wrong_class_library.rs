@@ -12,8 +12,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the only file of a needed library is for another machine",
-    what: "A loader skips libraries of another ELF class or machine (musl loads the latter and \
-           fails at their relocations). The rule fails if a needed library has only such files.",
+    what: "The rule fails if every file of a needed library that the loader looks at is for \
+           another ELF class or machine. glibc's loader skips both kinds of files. musl's loader \
+           skips files of another class only; it loads a file for another machine and fails at its \
+           relocations.",
     why: "The file exists, but the loader reports that it does not: \"cannot open shared object \
            file\" or \"wrong ELF class\".",
     fix: "Copy the library for the machine of the binary, from a stage with the same `--platform`.",

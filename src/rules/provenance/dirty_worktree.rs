@@ -11,9 +11,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary was built with uncommitted changes",
-    what: "The record says what git reported when the binary was built: uncommitted changes, files \
-           that are neither tracked nor ignored, or source files that are ignored.",
-    why: "Nobody can get the sources of this binary back by a checkout of the recorded commit.",
+    what: "The record says what git reported when the binary was built. The rule fails if git \
+           reported uncommitted changes, files that are neither tracked nor ignored, or source \
+           files that are ignored.",
+    why: "A checkout of the recorded commit does not give the sources of this binary.",
     fix: "Commit or discard what `git status` lists, then build and record again.",
     no_fix_line: None,
     symptoms: &[],

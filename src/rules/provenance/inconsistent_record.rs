@@ -11,9 +11,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the record contradicts itself, its subject or its specification",
-    what: "The build type must be known, and the parameters and fields must be those that it \
-           defines. The digest of all sources must match the listed files, no dependency may be \
-           listed twice, and what the record says of its subject must be true.",
+    what: "The build type must be known, and the record must have the parameters and fields that \
+           the build type defines. The digest of all sources must match the listed files, no \
+           dependency may be listed twice, and what the record says of its subject must be true.",
     why: "The tool that writes records cannot have written this one. Somebody changed it by hand, \
            or another tool uses the same words with another meaning.",
     fix: "Write the record again: `cargo binlint record`.",

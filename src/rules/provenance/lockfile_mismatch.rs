@@ -12,10 +12,10 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the locked packages are not those that the record lists",
     what: "If a workspace is given, the rule compares the record's packages and its digest of \
-           Cargo.lock with the workspace's Cargo.lock. It always compares the packages with the \
-           list that cargo-auditable wrote into the binary.",
-    why: "The binary was linked with other versions than Cargo.lock says. It may be affected by an \
-           advisory that does not apply to the lockfile.",
+           Cargo.lock with the workspace's Cargo.lock. If the binary has a list of packages that \
+           cargo-auditable wrote, every package of that list must be in the record.",
+    why: "The binary was linked with other versions than Cargo.lock or the record says. An \
+           advisory can apply to the binary that does not apply to the lockfile.",
     fix: "Build with the committed lockfile, and record again: `cargo binlint build --release \
            --locked`.",
     no_fix_line: None,

@@ -11,7 +11,8 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary has no list of its crates for vulnerability scanners",
     what: "cargo-auditable writes the list of packages into the section `.dep-v0`, where \
-           vulnerability scanners read it. The rule fails if the binary does not have the section.",
+           vulnerability scanners read it. The rule fails if the binary does not have the section, \
+           or the section cannot be read.",
     why: "Without the list, a scanner of images sees a Rust binary as one unknown file, and finds \
            no advisory for it.",
     fix: "Build with cargo-auditable: `cargo auditable build --release`.",

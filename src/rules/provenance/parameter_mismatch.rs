@@ -12,9 +12,9 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the record's build parameters are not those of this binary or this workspace",
     what: "The record lists the parameters of the build: package, binary, profile, target, \
-           features, configuration, flags, the resolved profile and times. The rule compares them \
-           with what the same options mean in the workspace now. It also compares target and panic \
-           strategy with the binary.",
+           features, configuration, flags, the resolved profile and times. If a workspace is \
+           given, the rule compares them with what the same options mean there now. It also \
+           compares target and panic strategy with the binary.",
     why: "The binary was built for another purpose, or the record was changed by hand.",
     fix: "Give `verify` the options of the build (`--release`, `--target`, `--features`, …), or \
            build and record again: `cargo binlint build --release`.",

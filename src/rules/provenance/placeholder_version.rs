@@ -17,10 +17,10 @@ pub static RULE: Rule = Rule {
     summary: "the version in the binary is a placeholder, because the build saw no repository",
     what: "The rule looks at values that should name a commit: variables of `env!` and \
            `option_env!`, and constants of generated files (shadow-rs, built). It fails if such a \
-           value is empty, `unknown` or zero. From the binary alone it recognises the text that \
-           vergen writes for a value that it could not find.",
-    why: "`.git` is not in the build context, so the binary cannot say what it was built from, and \
-           a bug report names no commit.",
+           value is empty, zero, or a word such as `unknown`. It also fails if the binary contains \
+           the text that vergen writes for a value that it could not find.",
+    why: "The binary cannot say what it was built from, and a bug report names no commit. The \
+           usual cause is that `.git` is not in the build context.",
     fix: "Copy `.git` into the stage (remove it from `.dockerignore`), and if git reports dubious \
            ownership, run `git config --global --add safe.directory DIR` first. If no build script \
            sets the value, pass it: `--build-arg VERGEN_GIT_SHA=$(git rev-parse HEAD)` and an \

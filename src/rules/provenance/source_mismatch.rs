@@ -12,8 +12,8 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the sources of the workspace are not those that the record lists",
     what: "The record lists the source files with their digests. The rule compares this list with \
-           the files of the workspace: changed, removed and new files are findings. If all files \
-           match but the commit differs, the finding is a warning.",
+           the files of the workspace: changed, removed and new files are findings. It also \
+           compares the commit; another commit is only a warning.",
     why: "The binary was built from other sources than these. What is reviewed here is not what \
            ships.",
     fix: "Check out the recorded commit, or build and record again: `cargo binlint build \

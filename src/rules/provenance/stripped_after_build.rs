@@ -11,9 +11,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary was stripped after it was recorded",
-    what: "The digest differs from the record, but the entry point, the program headers and the \
-           bytes of every loaded segment are the same. Only parts that are never loaded were \
-           removed.",
+    what: "The rule fails if the digest differs from the record, but the entry point, the program \
+           headers and the bytes of every loaded segment are the same. In that case only parts \
+           that are never loaded were removed.",
     why: "What runs is what was recorded, but a comparison of digests does not show that. The \
            names that a backtrace needs are gone.",
     fix: "Let cargo strip, so that the record is about the file that ships: `strip = true` in \

@@ -13,10 +13,10 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the record was made by a builder that you do not trust",
     what: "The builder in the record must be one of `builders` under `[expect]` in binlint.toml. \
-           If that is not set, the rule accepts only the identity that this tool itself writes: a \
-           build that attests itself.",
-    why: "The value of a record depends on who built. A builder that nobody agreed on proves \
-           nothing.",
+           If that is not set, the rule accepts only the identity that this tool itself writes. \
+           That identity stands for a build that attests itself.",
+    why: "A record is worth as much as the builder that wrote it. A record of a builder that you \
+           do not trust proves nothing.",
     fix: "List the builders that you trust: `builders = [\"…\"]` under `[expect]` in binlint.toml.",
     no_fix_line: Some("whether to trust a builder is your decision"),
     symptoms: &[],

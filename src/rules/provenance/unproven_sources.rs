@@ -11,12 +11,13 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "nothing proves that the binary was compiled from the recorded sources",
-    what: "For each local crate the record says how its sources are known: the recorded build \
-           compiled it; or cargo considered it fresh, and its contents prove the sources; or cargo \
-           considered it fresh, and nothing else is known. The rule fails in the third case.",
+    what: "For each local crate the record says how its sources are known. Either the recorded \
+           build compiled the crate; or cargo considered it fresh, and contents prove the sources; \
+           or cargo considered it fresh, and nothing else is known. The rule fails in the third \
+           case.",
     why: "Cargo compares modification times. A crate that it considers fresh may have been \
-           compiled from other sources with the same times. Then the recorded list is not what is \
-           in the binary.",
+           compiled from other sources with the same times. Then the record lists sources that are \
+           not in the binary.",
     fix: "Let cargo compile the unproven crates: `cargo binlint build --release --ensure-fresh`.",
     no_fix_line: None,
     symptoms: &[],

@@ -10,7 +10,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the record is not signed",
-    what: "A record is either a plain statement, or it is in an envelope with a signature.",
+    what: "The rule fails if the record is a plain statement, and not in an envelope with a \
+           signature.",
     why: "Whoever can replace the binary can also replace an unsigned record. Such a record \
            documents the build, but proves nothing.",
     fix: "Sign the record: `openssl genpkey -algorithm ed25519 -out key.pem`, then `cargo binlint \

@@ -14,10 +14,11 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary needs CPU instructions that the target machines may not have",
     what: "The rule compares the x86-64 level (v1 to v4) that the binary needs with the expected \
-           one (`[expect] cpu-level`, else a level that the build names, such as `-C \
-           target-cpu=x86-64-v2`, else 1). `native` or a CPU model in the flags that cargo passed \
-           to rustc is proof. Vector code that runs without first \
-           checking the CPU is a warning.",
+           one: `[expect] cpu-level`, otherwise a level that the build names, such as `-C \
+           target-cpu=x86-64-v2`, otherwise 1. It fails if the flags that rustc got name a higher \
+           level. If level 1 is expected, it also fails if they name `native` or a CPU model. If \
+           no flag does, but vector code that needs a higher level runs without first checking the \
+           CPU, the finding is a warning.",
     why: "On an older machine the first such instruction ends the process with SIGILL: exit code \
            132, no message. `target-cpu=native` uses the CPU of the machine that builds, so the \
            same Dockerfile makes another binary on another runner.",

@@ -11,9 +11,9 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary does not start on kernels that are still in use",
-    what: "The start code of the C library accepts kernels from a certain version on \
-           (`NT_GNU_ABI_TAG`). The rule compares it with 4.18, the kernel of RHEL 8, the oldest \
-           distribution that is still widely used.",
+    what: "The note `NT_GNU_ABI_TAG` names the oldest kernel that the start code of the C library \
+           accepts. The rule compares it with 4.18, the kernel of RHEL 8, the oldest distribution \
+           that is still widely used.",
     why: "On an older kernel the loader prints `FATAL: kernel too old`, and the process never \
            reaches `main`. Containers share the kernel of the host, so no base image helps.",
     fix: "Build on a distribution whose glibc supports the older kernel, or link musl statically: \

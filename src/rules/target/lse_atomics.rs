@@ -13,9 +13,9 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary needs atomic instructions that older arm64 CPUs do not have",
     what: "The rule looks for `-C target-feature=+lse`, and for a `-C target-cpu` newer than the \
-           first arm64 CPUs, in the flags that rustc got. The default checks the CPU at run time \
-           and passes. Without the build the outcome is inconclusive: code that checks first has \
-           the same instructions as code that does not.",
+           first arm64 CPUs, in the flags that rustc got. Without these flags the code checks the \
+           CPU at run time, and the rule passes. Without the build the outcome is inconclusive: \
+           code that checks first has the same instructions as code that does not.",
     why: "On a Cortex-A53 or A72 (Raspberry Pi 3 and 4, many servers) the first such instruction \
            ends the process with SIGILL: exit code 132, no message.",
     fix: "Remove `-C target-feature=+lse` and `-C target-cpu=native` (or a CPU newer than Armv8.0) \

@@ -10,8 +10,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary cannot be loaded where memory pages are 64 KiB",
-    what: "On arm64 every loaded segment must be aligned to 64 KiB (`p_align`), because arm64 \
-           kernels have pages of 4, 16 or 64 KiB.",
+    what: "On arm64 Linux, except Android, every loaded segment must be aligned to 64 KiB \
+           (`p_align`), because arm64 kernels have pages of 4, 16 or 64 KiB.",
     why: "A kernel with pages larger than the alignment does not load the binary (`ELF load \
            command alignment not page-aligned`), or maps its segments over each other.",
     fix: "Link with `-C link-arg=-Wl,-z,max-page-size=65536`. This is the default of GNU ld and \

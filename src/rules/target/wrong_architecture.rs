@@ -15,9 +15,11 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary is for another machine than the image",
     what: "The rule compares the machine in the ELF header of the binary with the platform of the \
-           image's configuration; without one, with the programs of the image.",
-    why: "The kernel does not start the binary. On a machine with emulation it works for the \
-           person who tests it there, and for nobody else.",
+           image's configuration. If the configuration names none, it compares the machine with \
+           that of another program in the image. A 32-bit x86 binary in an amd64 image, and a \
+           32-bit Arm binary in an arm64 image, are warnings.",
+    why: "The kernel does not start the binary. On a machine with emulation it starts, so a test \
+           there does not show the fault.",
     fix: "Compile for the platform of the image (`cargo build --target TRIPLE`, chosen by \
            TARGETARCH), copy from `target/TRIPLE/release`, and do not write \
            `--platform=$BUILDPLATFORM` on the last stage.",
