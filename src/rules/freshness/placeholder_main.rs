@@ -18,11 +18,13 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "`main` does nothing, or prints a placeholder",
     what: "The rule decodes the machine code of the binary's own `main`, also if it is stripped. It \
-           fails if `main` returns at once, prints `Hello, world!`, or stops at a placeholder. The \
-           rule denies if a second sign says that more was meant: `main` in the sources, followed \
-           through the local crates, certainly does something; other evidence contradicts the \
-           sources; or the image exposes a port. A `main` that only calls code that is not at hand, \
-           or that the enabled features leave empty, is a warning.",
+           fails if `main` returns at once, prints `Hello, world!`, or panics with the text \
+           of a placeholder, such as `not yet implemented`, unless `main` in the sources does the \
+           same. The finding is denied if other evidence says that the sources do more: their \
+           `main`, followed through the local crates, certainly does something; other evidence of \
+           freshness contradicts them; or the image exposes a port. If `main` only calls code of \
+           crates whose sources are not available, or if the enabled features leave it empty, the \
+           finding is a warning.",
     why: "Many Dockerfiles compile `fn main() {}` first, to cache the dependencies. If cargo keeps \
            that binary, the container starts, prints nothing and exits with code 0.",
     fix: "Compile the real sources: put `cargo binlint freshen` before the last `cargo build` of \

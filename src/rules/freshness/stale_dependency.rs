@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let Some(locked) = &build.locked else {
         return Outcome::open(
-            "Cargo.lock is missing or cannot be read; run `cargo generate-lockfile`",
+            "Cargo.lock is missing or cannot be read; restore the one of the build",
         );
     };
     if locked.iter().all(|it| it.source.is_none()) {

@@ -20,9 +20,11 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary was compiled from other sources than these",
     what: "Every call that can panic leaves its file, line and column in the binary, even in a \
-           stripped one; at each such place the sources must have the start of a token. The texts \
-           that `main` prints must be in the binary. A text that is missing must not be there in \
-           another form that no other code of the binary brought along. The metadata of the package's own library has an MD5 of every file.",
+           stripped one; the rule fails if no token of the sources begins there. It also fails if a \
+           text that `main` prints is not in the binary, unless a call before it may never return, \
+           and if the binary contains an edited form of a text of the sources that neither the \
+           sources nor a linked library have. It compares every source file of the package's own \
+           library with the digest in the library's metadata.",
     why: "What ships is not what was reviewed, and nothing in the image says so.",
     fix: "Build again. If cargo does not compile the crate, see the finding of `stale-by-mtime`.",
     no_fix_line: None,

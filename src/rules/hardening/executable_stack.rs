@@ -9,9 +9,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the stack is executable",
-    what: "The rule fails if the segment `PT_GNU_STACK` has the execute flag. On architectures \
-           whose kernel makes the stack executable when the segment is missing, a missing segment \
-           fails too.",
+    what: "The rule fails if the binary allows code on the stack: by the execute flag of the \
+           segment `PT_GNU_STACK` in ELF, by a flag of the header in Mach-O, and by the missing flag \
+           `NX_COMPAT` in PE. On MIPS the finding is a warning. On architectures whose kernel makes the stack executable when the segment is missing, a \
+           missing segment fails too.",
     why: "Data that an attacker writes to the stack can run as code. The cause is nearly always \
            one assembly file without a section `.note.GNU-stack`.",
     fix: "Find the object without `.note.GNU-stack`, usually assembly that a build script \

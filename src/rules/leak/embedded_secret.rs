@@ -11,8 +11,10 @@ pub static RULE: Rule = Rule {
     summary: "a secret of the build machine is in the binary as plain text",
     what: "The rule looks for complete private keys in PEM form, and for the values of environment \
            variables whose names mean a secret (TOKEN, SECRET, PASSWORD, PRIVATE_KEY, API_KEY, …). \
-           A value counts if it has at least 12 bytes and is not a plain word. The report names \
-           the variable, never its value.",
+           A value counts if it has at least 12 bytes, six of them different, a letter and a \
+           digit, and does not begin like a path; a URL with a password counts under any name. The \
+           variables are those of the environment that the linter runs in. The report names the \
+           variable, never its value.",
     why: "Everybody who can pull the image can read the secret with `strings`. A layer that was \
            published once stays published.",
     fix: "Revoke the secret first. Then read it at run time, or in the build through `RUN \
