@@ -19,12 +19,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "the binary was compiled from other sources than these",
-    what: "Every call that can panic leaves its file, line and column in the binary, even in a \
-           stripped one; the rule fails if no token of the sources begins there. It also fails if a \
-           text that `main` prints is not in the binary, unless a call before it may never return, \
-           and if the binary contains an edited form of a text of the sources that neither the \
-           sources nor a linked library have. It compares every source file of the package's own \
-           library with the digest in the library's metadata.",
+    what: "A call that can panic leaves its file, line and column in the binary, stripped or not. The \
+           rule fails if no token of the sources begins there, if the binary lacks a text that \
+           `main` certainly prints or has an edited form of one, or if a source of the package's \
+           own library has not the digest in the library's metadata.",
     why: "What ships is not what was reviewed, and nothing in the image says so.",
     fix: "Build again. If cargo does not compile the crate, see the finding of `stale-by-mtime`.",
     no_fix_line: None,

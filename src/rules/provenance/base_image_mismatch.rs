@@ -14,10 +14,8 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the image was built on other base images than the Dockerfile or the record says",
     what: "BuildKit's provenance of the image lists every base image with its digest. The rule \
-           compares this list with the `FROM` lines of the Dockerfile, the text of the Dockerfile \
-           in the provenance with the given one, and the image of the build stage with the \
-           distribution and compiler in the record of the build. It also fails if the provenance \
-           is about another image.",
+           compares it with the `FROM` lines, its Dockerfile and its subject with those given, and \
+           the build stage's image with the distribution and compiler in the record.",
     why: "A tag can move, so the image that was pulled can differ from the one that was reviewed. \
            A binary that was linked on one distribution may not start on another.",
     fix: "Pin base images by digest: `FROM rust:1.95-bookworm@sha256:…`, and build with \
