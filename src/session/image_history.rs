@@ -117,10 +117,15 @@ fn is_instruction(text: &str) -> bool {
 type SetCommand = (BTreeMap<String, String>, CargoCommand);
 
 fn cargo_of(command: &str) -> Result<Option<SetCommand>, HistoryError> {
-    if !command.contains("cargo") && !command.starts_with("export ") {
+    let unclear = || HistoryError::Command(command.to_owned());
+    // What these leave behind, the build behind them has: another directory, variables, a manifest.
+    let before = ["export", "cd", "pushd", "source", ".", "sed", "patch"];
+    if command.split_whitespace().next().is_some_and(|it| before.contains(&it)) {
+        return Err(unclear());
+    }
+    if !command.contains("cargo") {
         return Ok(None);
     }
-    let unclear = || HistoryError::Command(command.to_owned());
     let mut words = command.split_whitespace().peekable();
     let mut set = BTreeMap::new();
     while let Some((name, value)) = words.peek().and_then(|it| it.split_once('=')) {
@@ -128,9 +133,6 @@ fn cargo_of(command: &str) -> Result<Option<SetCommand>, HistoryError> {
         words.next();
     }
     let program = words.next().unwrap_or_default();
-    if program == "export" {
-        return Err(unclear());
-    }
     if program.rsplit('/').next() != Some("cargo") {
         return Ok(None);
     }
@@ -228,6 +230,10 @@ mod tests {
             "after its build",
         );
         open(&[], &["RUN |2 A=x y /bin/sh -c cargo build"], "ARG values are unclear");
+        for before in ["cd api", "export A=1", "sed -i s/a/b/ Cargo.toml", ". ./env"] {
+            let step = format!("RUN /bin/sh -c {before} && cargo build --release --locked");
+            open(&[], &[&step], "may build in another way");
+        }
     }
 
     #[test]
