@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::cargo::error::WorkspaceError;
 use crate::escape;
 use crate::report::Report;
-use crate::rule::Group;
+use crate::rule::{Group, Level, Rule};
 use crate::session::Error;
 use crate::session::check::{CheckOptions, check};
 use crate::session::fs;
@@ -28,7 +28,8 @@ pub struct FirstConfiguration {
 }
 
 /// Lints, and writes `binlint.toml` at the workspace's root with a waiver for each finding. A finding
-/// that the program is not what was written, or has no honest record, is no taste: it is left.
+/// that the program is not what was written, has no honest record, or will be wrong by its Dockerfile,
+/// is no taste: it is left.
 ///
 /// # Errors
 /// There is a configuration already; those of [`check`]; the file cannot be written.
@@ -46,6 +47,16 @@ pub fn init(selection: Selection) -> Result<FirstConfiguration, Error> {
     fs::create(&path, text.as_bytes())
         .map_err(|source| WorkspaceError::Write { path: path.clone(), source })?;
     Ok(FirstConfiguration { path: as_typed(&path, &report.base.cwd), waivers, left })
+}
+
+/// Whether today's findings of a rule are a matter of taste: not that the program is, or will be,
+/// something else than its sources, nor that its build fails.
+fn may_be_accepted(rule: &Rule) -> bool {
+    match rule.group {
+        Group::Freshness | Group::Provenance => false,
+        Group::Dockerfile => rule.level != Level::Deny,
+        _ => true,
+    }
 }
 
 /// The text, the number of its waivers, and what it does not accept.
@@ -66,7 +77,7 @@ fn first_configuration(report: &Report) -> (String, usize, Vec<String>) {
         for failed in subject.failures() {
             let messages = failed.outcome.findings().iter().map(|it| escape::line(&it.message));
             let (id, level) = (failed.rule.id, failed.level);
-            if matches!(failed.rule.group, Group::Freshness | Group::Provenance) {
+            if !may_be_accepted(failed.rule) {
                 let name = &subject.name;
                 left.extend(messages.map(|it| format!("{name}: {level} {id}: {it}")));
                 continue;

@@ -1,6 +1,7 @@
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::InstructionKind;
 use crate::dockerfile::workspace::join;
+use crate::fix_line::shell_command;
 use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
 
 pub static RULE: Rule = Rule {
@@ -17,7 +18,7 @@ pub static RULE: Rule = Rule {
     why: "The step fails with `not found`. If git does not track the file, the step fails only in \
            a fresh checkout.",
     fix: "Correct the name of the file, commit the file, or remove it from `.dockerignore`.",
-    no_fix_line: Some("only the user knows what the file is called"),
+    no_fix_line: Some("only you know the name or the step that is meant"),
     symptoms: &[Symptom::Stderr("failed to compute cache key")],
     references: &[
         "https://docs.docker.com/reference/dockerfile/#copy",
@@ -82,8 +83,11 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let sure = context.certain && if there { tracked } else { !is_made };
             let mut finding = Finding::in_dockerfile(dockerfile, &source.span, message)
                 .sure_only(sure && dockerfile.stages.goes_on_to_last(stage));
-            if path == "Cargo.lock" {
-                finding = finding.fix("git add -f Cargo.lock");
+            // What is there and only untracked. Where git ignores Cargo.lock, that is the slip.
+            if there && !tracked && context.sends(&path) && !is_made {
+                let force = made.then_some("-f");
+                finding = finding
+                    .fix(shell_command(["git", "add"].into_iter().chain(force).chain([&*path])));
             }
             findings.push(finding);
         }
@@ -131,5 +135,22 @@ mod tests {
             context.tracked = Some(std::iter::once("Cargo.toml".to_owned()).collect());
         });
         assert_eq!(RULE.of_dockerfile(&untracked), [(2, Level::Warn)]);
+    }
+
+    #[test]
+    fn only_what_git_lacks_is_added_to_git() {
+        let fixes = |ignored: &str, kept_out: &str| {
+            let text = "FROM rust:1.95\nCOPY Cargo.lock /x/\n";
+            let dockerfile = testing::changed(text, |_, context| {
+                context.tracked = Some(std::iter::once("Cargo.toml".to_owned()).collect());
+                context.git_ignore = vec![ignored.to_owned()];
+                context.ignore = Some(crate::dockerfile::files::ignore_patterns(kept_out));
+            });
+            let outcome = check(&dockerfile);
+            outcome.findings().iter().flat_map(|it| it.fix.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(fixes("dist/", ""), ["git add Cargo.lock"]);
+        assert_eq!(fixes("Cargo.lock", ""), ["git add -f Cargo.lock"]);
+        assert_eq!(fixes("dist/", "Cargo.lock"), [""; 0]);
     }
 }

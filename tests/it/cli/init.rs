@@ -70,3 +70,21 @@ fn a_placeholder_is_not_accepted() {
     assert!(!written.contains("placeholder-main"), "{written}");
     assert_eq!(run(&place, "check --release").status.code(), Some(1));
 }
+
+#[test]
+fn a_dockerfile_that_ships_a_placeholder_is_not_accepted() {
+    let place = Place::honest();
+    place.write(
+        "Dockerfile",
+        "FROM rust:1.95\nWORKDIR /app\nCOPY Cargo.toml ./\nRUN mkdir src && echo 'fn main() {}' > src/main.rs \
+         && cargo build --release\nCOPY . .\nRUN cargo build --release\n",
+    );
+    let output = run(&place, "init --release");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let not = "not accepted: Dockerfile: warn dummy-build-without-touch: ";
+    assert!(text(&output).contains(not), "{}", text(&output));
+    // What is a matter of taste in the same file is.
+    let written = fs::read_to_string(place.path("binlint.toml")).unwrap();
+    assert!(!written.contains("dummy-build-without-touch"), "{written}");
+    assert!(written.contains("subject = \"Dockerfile\""), "{written}");
+}
