@@ -28,7 +28,7 @@ pub struct DockerfileArgs {
     /// Correct what has exactly one right correction
     #[arg(long, help_heading = "Dockerfile")]
     fix: bool,
-    /// Print the corrections as a patch instead
+    /// With --fix: print the corrections as a patch, and write nothing
     #[arg(long, help_heading = "Dockerfile")]
     dry_run: bool,
     #[command(flatten)]

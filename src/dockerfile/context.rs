@@ -171,6 +171,7 @@ struct ComposedBuild {
 /// Builds that name this Dockerfile, in the folders above it up to the top of the checkout.
 fn compose_builds(file: &Path) -> Vec<ComposedBuild> {
     let Ok(file) = fs::canonicalize(file) else { return Vec::new() };
+    let top = file.ancestors().skip(1).find(|it| it.join(".git").exists());
     let mut found = Vec::new();
     for directory in file.ancestors().skip(1).take(MAX_ABOVE) {
         for name in compose::NAMES {
@@ -179,6 +180,10 @@ fn compose_builds(file: &Path) -> Vec<ComposedBuild> {
                 let Ok(context) = fs::canonicalize(directory.join(&build.context)) else {
                     continue;
                 };
+                // Whoever writes a checkout's Compose file has no say in what is read outside of it.
+                if !context.starts_with(top.unwrap_or(directory)) {
+                    continue;
+                }
                 let named = fs::canonicalize(context.join(&build.dockerfile));
                 if named.is_ok_and(|it| it == file) {
                     found.push(ComposedBuild {
@@ -189,7 +194,7 @@ fn compose_builds(file: &Path) -> Vec<ComposedBuild> {
                 }
             }
         }
-        if directory.join(".git").exists() {
+        if top == Some(directory) {
             break;
         }
     }

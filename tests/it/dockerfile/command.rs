@@ -289,9 +289,15 @@ fn compose_and_bake_files_name_the_context_and_the_arguments() {
     assert_eq!(judged(&kept, &compose(", args: {BIN: my-ap}"), &[]).0, [""; 0]);
 
     let recipe = "FROM debian:bookworm-slim\nCOPY recipe.txt /x\n";
+    // What a checkout names outside of itself is not looked at.
+    let name = at.file_name().unwrap().to_str().unwrap();
+    let outside = format!(
+        "services: {{api: {{build: {{context: .., dockerfile: {name}/docker/Dockerfile, target: dev}}}}}}\n"
+    );
     for (compose, denied, note) in [
         ("", &[] as &[&str], None),
         (&*compose(", context: ."), &["copy-source-missing"], None),
+        (&*outside, &[], None),
         ("services: {api: {build: docker}}\n", &[], None),
         (
             &*(compose("") + "  b: {build: docker}\n"),
