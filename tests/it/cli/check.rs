@@ -17,6 +17,10 @@ const SCRUBBED: &[&str] = &[
     "CARGO_ENCODED_RUSTFLAGS",
     "NO_COLOR",
     "CARGO_TERM_COLOR",
+    // What a service sets; clap colours its help for it, even on a dumb terminal.
+    "CI",
+    "CLICOLOR_FORCE",
+    "FORCE_COLOR",
 ];
 
 fn scrubbed(program: &str, at: &Path) -> Command {
