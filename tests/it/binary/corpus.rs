@@ -11,6 +11,7 @@ use serde_json::Value;
 mod tally;
 
 use crate::support::corpus::{Extent, Row};
+use crate::support::run;
 use crate::support::{corpus, facts, slow};
 use tally::{Explained, Tally};
 
@@ -161,11 +162,8 @@ fn facts_of_placeholders() {
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let archive = corpus::data().join("placeholders-open.tar.xz");
-    let unpacked = std::process::Command::new("tar")
-        .arg("-xJf")
-        .arg(&archive)
-        .current_dir(folder.path())
-        .status();
+    let unpacked =
+        run::command("tar").arg("-xJf").arg(&archive).current_dir(folder.path()).status();
     assert!(unpacked.is_ok_and(|status| status.success()), "tar unpacks it");
     let mut tally = Tally::default();
     for row in corpus::rows("placeholders-open.csv") {

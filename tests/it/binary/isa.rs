@@ -4,10 +4,10 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::facts;
 use crate::support::noise::Noise;
+use crate::support::run;
 
 /// A program with 250 functions that a compiler turns into vector code, none of them `main`.
 fn of_some_size() -> String {
@@ -59,7 +59,7 @@ fn level(directory: &Path, name: &str, text: &str, flags: &[&str]) -> Level {
     let source = directory.join(format!("{name}.rs"));
     let program = directory.join(name);
     std::fs::write(&source, text).unwrap();
-    let mut rustc = Command::new("rustc");
+    let mut rustc = run::command("rustc");
     rustc.args(["--edition=2024", "-Copt-level=3", "-Cstrip=symbols", "--crate-name", name, "-o"]);
     let output = rustc.arg(&program).arg(&source).args(flags).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use binlint::internals::binary::elf::DynamicInfo;
 use binlint::internals::binary::elf::ElfError;
 
+use crate::support::run;
 use crate::support::{program, slow};
 
 /// Files a directory: enough to meet every shape of table.
@@ -24,7 +24,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 fn readelf(path: &Path, options: &[&str]) -> String {
-    let output = Command::new("readelf").env("LC_ALL", "C").args(options).arg(path).output();
+    let output = run::command("readelf").env("LC_ALL", "C").args(options).arg(path).output();
     String::from_utf8_lossy(&output.expect("readelf is installed").stdout).into_owned()
 }
 
@@ -142,7 +142,7 @@ fn this_machine_s_loader_says_where_it_looks() {
     let file = std::fs::File::open(&interpreter).expect("it runs, so its loader is there");
     let loader = DynamicInfo::read_from(file).expect("ELF").loader.expect("glibc's loader");
     // The loader's own words: the lines that end in "(system search path)".
-    let help = Command::new(&interpreter).arg("--help").output().expect("a loader runs");
+    let help = run::command(&interpreter).arg("--help").output().expect("a loader runs");
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let said: Vec<String> = help
         .lines()

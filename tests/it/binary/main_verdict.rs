@@ -2,11 +2,11 @@
 //! that only look like one must never be called so.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::facts;
 use crate::support::noise::Noise;
 use crate::support::program;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// Ways to build, chosen so that every two choices meet: optimisation, LTO, panic, linking.
@@ -115,7 +115,7 @@ fn compile(
     let source = directory.join(format!("{stem}.rs"));
     let program = directory.join(&stem);
     std::fs::write(&source, text).unwrap();
-    let mut rustc = Command::new("rustc");
+    let mut rustc = run::command("rustc");
     rustc.args(toolchain).args(["--edition=2024", "-Cstrip=symbols", "--crate-name", &stem, "-o"]);
     rustc.arg(&program).arg(&source).args(WAYS[way].1);
     let output = rustc.output().unwrap();

@@ -4,20 +4,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
 use crate::support::corpus;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 fn unpack(archive: &Path, into: &Path) {
-    let status = Command::new("tar").arg("-xJf").arg(archive).current_dir(into).status();
+    let status = run::command("tar").arg("-xJf").arg(archive).current_dir(into).status();
     assert!(status.is_ok_and(|status| status.success()), "tar unpacks {}", archive.display());
 }
 
 fn linter(arguments: &[&str], directory: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+    run::command(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(arguments)
         .current_dir(directory)
         .output()
@@ -128,9 +129,8 @@ fn target_directories_of_their_cargos() {
     }
     // A key of a profile that is not known leaves the profile's rules open.
     let tree = Tree::unpack("nightly-profile-rustflags");
-    let output = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+    let output = run::command(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(["check", "--release", "-v"])
-        .env_remove("CARGO")
         .env("RUSTUP_TOOLCHAIN", "nightly")
         .current_dir(&tree.0)
         .output()

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::run;
 use crate::support::{corpus, facts, program, slow};
 
 fn files() -> Vec<PathBuf> {
@@ -22,7 +22,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 fn readelf(path: &Path, options: &str) -> String {
-    let output = Command::new("readelf").env("LC_ALL", "C").arg(options).arg(path).output();
+    let output = run::command("readelf").env("LC_ALL", "C").arg(options).arg(path).output();
     String::from_utf8_lossy(&output.expect("readelf is installed").stdout).into_owned()
 }
 
@@ -40,7 +40,7 @@ fn segment<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
 
 /// The facts that the command line gives of the headers alone.
 fn quick(path: &Path) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
     command.args(["inspect", "--quick", "--format", "json"]).arg(path);
     let output = command.output().expect("it runs");
     let mut document: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");

@@ -1,8 +1,7 @@
 //! The flags in effect against those that rustc really gets: `cargo build -v` prints them.
 
-use std::process::Command;
-
 use crate::support::cargo::{Project, cargo, project, write};
+use crate::support::run;
 use serde_json::Value;
 
 /// Configuration in the workspace and above it, then variables.
@@ -29,7 +28,7 @@ fn by_us(project: &Project) -> Vec<String> {
     let target = project.cwd.join("target");
     let target = project.targets.first().map_or(target.clone(), |triple| target.join(triple));
     std::fs::remove_dir_all(target.join("debug/.fingerprint")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
     command.current_dir(&project.cwd).env_clear().envs(&project.env).arg("record");
     command.args(project.targets.iter().flat_map(|triple| ["--target", triple]));
     let output = command.args(["--output", "record.json"]).output().unwrap();
@@ -43,7 +42,7 @@ fn by_us(project: &Project) -> Vec<String> {
 #[test]
 fn the_flags_are_those_that_rustc_gets() {
     let host = {
-        let words = Command::new("rustc").arg("-vV").output().unwrap().stdout;
+        let words = run::command("rustc").arg("-vV").output().unwrap().stdout;
         let words = String::from_utf8(words).unwrap();
         words.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
     };

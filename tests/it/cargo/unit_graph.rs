@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::support::cargo::{environment, write};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 use binlint::internals::cargo::build::Build;
 use binlint::internals::cargo::target_dir::outputs::{BuiltBinary, Outputs};
@@ -123,7 +123,7 @@ impl Workspace {
     /// What cargo says of the binary's unit, or its refusal.
     fn by_cargo(&self) -> Result<Value, String> {
         let query = &self.query;
-        let mut command = Command::new(query.cargo());
+        let mut command = run::command(query.cargo());
         command
             .current_dir(&query.cwd)
             .env_clear()

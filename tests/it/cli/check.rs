@@ -4,36 +4,18 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::run;
 use crate::support::{program, schema, slow};
 use serde_json::Value;
 
-/// What another run of cargo around this test may leave in the environment.
-const SCRUBBED: &[&str] = &[
-    "CARGO_TARGET_DIR",
-    "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_TARGET_DIR",
-    "CARGO_BUILD_BUILD_DIR",
-    "RUSTFLAGS",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "NO_COLOR",
-    "CARGO_TERM_COLOR",
-    // What a service sets; clap colours its help for it, even on a dumb terminal.
-    "CI",
-    "CLICOLOR_FORCE",
-    "FORCE_COLOR",
-];
-
-fn scrubbed(program: &str, at: &Path) -> Command {
-    let mut command = Command::new(program);
+fn at_work(program: &str, at: &Path) -> Command {
+    let mut command = run::command(program);
     command.current_dir(at);
-    for name in SCRUBBED {
-        command.env_remove(name);
-    }
     command
 }
 
 fn binlint(at: &Path, words: &[&str]) -> Output {
-    scrubbed(env!("CARGO_BIN_EXE_cargo-binlint"), at).args(words).output().unwrap()
+    at_work(env!("CARGO_BIN_EXE_cargo-binlint"), at).args(words).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -43,7 +25,7 @@ fn text(bytes: &[u8]) -> String {
 /// A package with two bins, built by the real cargo.
 fn built(at: &Path, profile: &str) {
     fresh(at, "");
-    let status = scrubbed(env!("CARGO"), at)
+    let status = at_work(env!("CARGO"), at)
         .args(["build", "--quiet", "--offline", "--profile", profile])
         .status();
     assert!(status.unwrap().success());
@@ -174,7 +156,7 @@ fn a_file_that_is_no_program_is_one_line_too() {
     }
     #[cfg(unix)]
     {
-        let made = Command::new("mkfifo").arg(at.join("pipe")).status().unwrap();
+        let made = run::command("mkfifo").arg(at.join("pipe")).status().unwrap();
         assert!(made.success());
         refuses(&binlint(at, &["--binary", "pipe"]), &["pipe", "not a regular file"]);
     }
@@ -212,7 +194,7 @@ fn the_newest_build_is_judged_and_named_and_nothing_is_written() {
 
 /// Every file below, with its size and its time.
 fn listing(at: &Path) -> Vec<String> {
-    let output = scrubbed("find", at).args([".", "-printf", "%p %s %T@ %i\n"]).output().unwrap();
+    let output = at_work("find", at).args([".", "-printf", "%p %s %T@ %i\n"]).output().unwrap();
     let mut lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
     lines.sort();
     lines
@@ -233,10 +215,10 @@ fn a_secret_of_the_environment_is_found_in_the_program_and_never_printed() {
     let leaky = "fn main() { println!(\"{}\", env!(\"SHOP_API_TOKEN\")); }\n";
     fs::write(at.join("src/bin/server.rs"), leaky).unwrap();
     let secret = ("SHOP_API_TOKEN", "tok_4f9a8b7c6d5e");
-    let mut cargo = scrubbed(env!("CARGO"), at);
+    let mut cargo = at_work(env!("CARGO"), at);
     let status = cargo.args(["build", "-q", "--offline"]).envs([secret]).status();
     assert!(status.unwrap().success());
-    let mut lint = scrubbed(env!("CARGO_BIN_EXE_cargo-binlint"), at);
+    let mut lint = at_work(env!("CARGO_BIN_EXE_cargo-binlint"), at);
     let output = lint.args(["--format", "json"]).envs([secret]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let report = text(&output.stdout);
@@ -254,7 +236,7 @@ fn a_processor_named_in_the_build_is_found_in_its_fingerprint() {
     let at = home.path();
     fresh(at, "");
     let outcome = |flags: Option<&str>| {
-        let mut cargo = scrubbed(env!("CARGO"), at);
+        let mut cargo = at_work(env!("CARGO"), at);
         let status = cargo
             .args(["build", "-q", "--offline", "--release"])
             .envs(flags.map(|it| ("RUSTFLAGS", it)));
@@ -277,7 +259,7 @@ fn levels_decide_the_exit_code_and_the_last_word_wins() {
     let home = tempfile::tempdir().unwrap();
     let at = home.path();
     fresh(at, "");
-    let mut cargo = scrubbed(env!("CARGO"), at);
+    let mut cargo = at_work(env!("CARGO"), at);
     let lazy = "-Crelro-level=partial -Clink-arg=-Wl,-z,lazy";
     let status =
         cargo.args(["build", "-q", "--offline", "--release"]).env("RUSTFLAGS", lazy).status();
@@ -358,7 +340,7 @@ fn every_rule_explains_itself() {
 fn colours_and_width_follow_the_words_and_the_environment() {
     let at = Path::new(env!("CARGO_MANIFEST_DIR"));
     let run = |words: &[&str], environment: &[(&str, &str)]| {
-        let mut command = scrubbed(env!("CARGO_BIN_EXE_cargo-binlint"), at);
+        let mut command = at_work(env!("CARGO_BIN_EXE_cargo-binlint"), at);
         command.args(["check", "--binary"]).arg(program::small()).args(words);
         command.envs(environment.iter().copied());
         text(&command.output().unwrap().stdout)
@@ -405,7 +387,7 @@ fn every_text_keeps_to_the_width_of_the_terminal() {
                 env!("CARGO_BIN_EXE_cargo-binlint")
             );
             let typed = typed.replace("--help --color never", "--help");
-            let mut terminal = scrubbed("script", at);
+            let mut terminal = at_work("script", at);
             terminal.args(["-qec", &typed, "/dev/null"]).env("TERM", "dumb");
             let shown = text(&terminal.stdin(Stdio::null()).output().unwrap().stdout);
             assert!(!shown.is_empty(), "{words}");

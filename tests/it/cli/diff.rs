@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-use crate::support::place::{Place, clean, manifest};
+use crate::support::place::{Place, manifest};
+use crate::support::run;
 
 fn build(place: &Place, main: &str) -> Vec<u8> {
     place.write("src/main.rs", main);
@@ -16,7 +17,7 @@ fn build(place: &Place, main: &str) -> Vec<u8> {
 }
 
 fn diff(directory: &Path, more: &[&str]) -> Output {
-    clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .arg("diff")
         .args(more)
         .current_dir(directory)
@@ -89,7 +90,7 @@ fn builds_are_equal_differ_in_ways_that_are_allowed_or_differ() {
     );
 
     fs::copy(place.path("old"), place.path("stripped")).unwrap();
-    let stripped = Command::new("strip").arg(place.path("stripped")).status();
+    let stripped = run::command("strip").arg(place.path("stripped")).status();
     if stripped.is_ok_and(|it| it.success()) {
         assert_eq!(code(&["old", "stripped"]), 1);
         assert_eq!(code(&["old", "stripped", "--ignore", "strip"]), 0);

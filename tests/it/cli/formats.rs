@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::support::cache;
-use crate::support::place;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 const DOCKERFILE: &str = "FROM rust:1.95-bookworm AS builder\nWORKDIR /app\nCOPY Cargo.toml Cargo.lock ./\n\
@@ -35,7 +35,7 @@ fn package() -> tempfile::TempDir {
 fn built() -> tempfile::TempDir {
     let package = package();
     let at = package.path();
-    let mut cargo = place::clean(Command::new(env!("CARGO")));
+    let mut cargo = run::offline(env!("CARGO"));
     cargo.args(["build", "-q", "--offline", "--release"]).current_dir(at);
     assert!(cargo.status().unwrap().success());
     let source = "fn main() { println!(\"{:?}\", std::env::args()); }\n";
@@ -47,7 +47,7 @@ fn built() -> tempfile::TempDir {
 }
 
 fn binlint(at: &Path, words: &[&str]) -> Output {
-    let mut command = place::clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
+    let mut command = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"));
     command.current_dir(at).args(words).output().unwrap()
 }
 
@@ -229,7 +229,7 @@ fn of_npm(package: &str, program: &str) -> PathBuf {
     let kept = cache::directory("npm-validators");
     let path = kept.join("node_modules/.bin").join(program);
     if !path.exists() {
-        let mut npm = Command::new("npm");
+        let mut npm = run::command("npm");
         success(
             npm.args(["install", "--no-fund", "--no-audit", "--prefix"]).arg(&kept).arg(package),
         );
@@ -242,8 +242,8 @@ fn of_pypi(program: &str) -> PathBuf {
     let kept = cache::directory("python-validators");
     let path = kept.join("bin").join(program);
     if !path.exists() {
-        success(Command::new("python3").args(["-m", "venv"]).arg(&kept));
-        let mut pip = Command::new(kept.join("bin/pip"));
+        success(run::command("python3").args(["-m", "venv"]).arg(&kept));
+        let mut pip = run::command(kept.join("bin/pip"));
         success(pip.args(["install", "-q", "check-jsonschema", "xmlschema"]));
     }
     path
@@ -279,14 +279,14 @@ fn what_others_wrote_to_validate_the_formats_has_nothing_against_them() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
 
     let multitool = of_npm("@microsoft/sarif-multitool", "sarif-multitool");
-    let said = success(Command::new(&multitool).current_dir(at).args([
+    let said = success(run::command(&multitool).current_dir(at).args([
         "validate",
         "a.sarif",
         "--rule-kind",
         "Ghas",
     ]));
     assert!(!said.contains("error"), "{said}");
-    let said = success(Command::new(&multitool).current_dir(at).args(["validate", "a.sarif"]));
+    let said = success(run::command(&multitool).current_dir(at).args(["validate", "a.sarif"]));
     // The one thing it misses is the address of a home page, which there is none of yet.
     let warnings: Vec<&str> = said.lines().filter(|it| it.contains(": warning ")).collect();
     assert!(warnings.iter().all(|it| it.contains("SARIF2005")), "{said}");
@@ -296,7 +296,7 @@ fn what_others_wrote_to_validate_the_formats_has_nothing_against_them() {
         .unwrap()
         .replace("\"startLine\": ", "\"startLine\": -");
     fs::write(at.join("broken.sarif"), broken).unwrap();
-    let output = Command::new(&multitool)
+    let output = run::command(&multitool)
         .current_dir(at)
         .args(["validate", "broken.sarif"])
         .output()
@@ -305,7 +305,7 @@ fn what_others_wrote_to_validate_the_formats_has_nothing_against_them() {
     assert!(said.contains("error"), "{said}");
 
     let validates = |schema: PathBuf, file: &str| {
-        let mut check = Command::new(of_pypi("check-jsonschema"));
+        let mut check = run::command(of_pypi("check-jsonschema"));
         check.arg("--schemafile").arg(schema).arg(at.join(file)).output().unwrap().status.success()
     };
     let gitlab = || schemas.join("gitlab-code-quality.json");
@@ -316,7 +316,7 @@ fn what_others_wrote_to_validate_the_formats_has_nothing_against_them() {
     assert!(validates(docs.join("report.json"), "a.json"));
 
     let validates = |file: &str| {
-        let mut check = Command::new(of_pypi("xmlschema-validate"));
+        let mut check = run::command(of_pypi("xmlschema-validate"));
         check.arg("--schema").arg(schemas.join("junit.xsd")).arg(at.join(file));
         check.output().unwrap().status.success()
     };
@@ -328,7 +328,7 @@ fn what_others_wrote_to_validate_the_formats_has_nothing_against_them() {
     let page = of_npm("html-validate", "html-validate");
     let rules = r#"{"extends":["html-validate:standard"],"root":true}"#;
     fs::write(at.join(".htmlvalidate.json"), rules).unwrap();
-    success(Command::new(page).current_dir(at).arg("a.html"));
+    success(run::command(page).current_dir(at).arg("a.html"));
 }
 
 /// Both themes at the width of a phone and of a desk, for somebody to look at.
@@ -348,7 +348,7 @@ fn the_page_is_there_to_be_looked_at() {
     for width in ["390", "1280"] {
         for (theme, number) in [("light", 1), ("dark", 0)] {
             let shot = folder.join(format!("report-{width}-{theme}.png"));
-            let mut chromium = Command::new("chromium");
+            let mut chromium = run::command("chromium");
             chromium.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]);
             chromium.arg(format!("--blink-settings=preferredColorScheme={number}"));
             chromium.arg(format!("--window-size={width},2400"));

@@ -8,12 +8,13 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::support::layers::{archive, file, image, index, named, program};
+use crate::support::run;
 use crate::support::{place, slow};
 
 use place::Place;
 
 fn binlint(at: &Path, words: &[&str]) -> Command {
-    let mut command = place::clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
+    let mut command = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"));
     command.args(words).current_dir(at).stdin(Stdio::null());
     command
 }
@@ -158,7 +159,7 @@ fn to_paste(output: &Output) -> Vec<String> {
 /// A program whose loader's tables hold this instead of a library's name.
 fn tampered(at: &Path) -> Vec<u8> {
     fs::write(at.join("main.rs"), "fn main() { println!(\"{:?}\", std::env::args()); }").unwrap();
-    let mut rustc = Command::new("rustc");
+    let mut rustc = run::command("rustc");
     rustc.args(["--edition=2024", "-o", "app", "main.rs"]).current_dir(at);
     assert!(rustc.status().unwrap().success());
     let mut bytes = fs::read(at.join("app")).unwrap();
@@ -304,7 +305,7 @@ fn no_text_of_a_workspace_is_more_than_a_part_of_a_line() {
 fn bounded(at: &Path, words: &[&str], kib: u32, seconds: u64, input: Stdio) -> Output {
     let limited = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
     let started = std::time::Instant::now();
-    let mut command = place::clean(Command::new("timeout"));
+    let mut command = run::offline("timeout");
     command.args([&(2 * seconds).to_string(), "sh", "-c", &limited]);
     command.arg(env!("CARGO_BIN_EXE_cargo-binlint")).args(words).current_dir(at).stdin(input);
     let output = command.output().unwrap();
@@ -398,11 +399,11 @@ fn what_has_no_end_is_refused_in_one_line() {
     let made = image(&layout, ("linux", "amd64"), r#"{"Cmd":["/app"]}"#, &[layer]);
     index(&layout, &[made]);
     let tar =
-        Command::new("tar").args(["-C", "image", "-cf", "image.tar", "."]).current_dir(at).status();
+        run::command("tar").args(["-C", "image", "-cf", "image.tar", "."]).current_dir(at).status();
     assert!(tar.unwrap().success());
     for (behind, code) in [("head -c 3000000 /dev/zero", None), ("cat /dev/zero", Some(2))] {
         let feed = format!("cat image.tar; exec {behind}");
-        let mut feed = Command::new("sh")
+        let mut feed = run::command("sh")
             .args(["-c", &feed])
             .current_dir(at)
             .stdout(Stdio::piped())
@@ -443,7 +444,7 @@ fn a_report_never_replaces_what_is_read_and_is_whole_or_the_old_one() {
     let report = at.join("out/report.json");
     fs::write(&report, "old").unwrap();
     let limited = "ulimit -f 1; trap '' XFSZ; exec \"$0\" \"$@\"";
-    let mut full = place::clean(Command::new("sh"));
+    let mut full = run::offline("sh");
     full.args(["-c", limited, env!("CARGO_BIN_EXE_cargo-binlint"), "inspect", "app", "-v"]);
     full.args(["--format", "json", "-o", "out/report.json"]).current_dir(at);
     let output = full.output().unwrap();
@@ -463,7 +464,7 @@ fn a_report_to_standard_output_by_name_leaves_the_log_before_it() {
     for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let log = at.join("log");
         let line = "echo before; \"$0\" inspect app --format json -o \"$1\"; echo after";
-        let mut shell = place::clean(Command::new("sh"));
+        let mut shell = run::offline("sh");
         shell.args(["-c", line, env!("CARGO_BIN_EXE_cargo-binlint"), name]).current_dir(at);
         // As a shell's `>>` has it.
         let to = fs::File::options().create(true).append(true).open(&log).unwrap();
@@ -480,7 +481,7 @@ fn a_question_executes_nothing_of_the_checkout() {
     let place = Place::honest();
     let at = place.directory.path();
     let marker = place.path("executed");
-    let real = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+    let real = run::command("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
     let real = String::from_utf8(real).unwrap().trim().to_owned();
     for name in ["tool", "path/bin/rustc", "path/bin/cargo"] {
         let program = name.rsplit('/').next().unwrap().replace("tool", "rustc");
@@ -497,9 +498,7 @@ fn a_question_executes_nothing_of_the_checkout() {
     let run = |words: &[&str], home: Option<&Path>| {
         let mut command = binlint(at, words);
         // As it is started by itself, and not by cargo.
-        for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER"] {
-            command.env_remove(name);
-        }
+        command.env_remove("RUSTUP_TOOLCHAIN");
         if let Some(home) = home {
             command.env("CARGO_HOME", home);
         }
@@ -554,7 +553,7 @@ fn a_question_executes_nothing_of_the_checkout() {
     ] {
         place.write(".cargo/config.toml", text);
         let mut command = binlint(at, &["check"]);
-        command.env_remove("CARGO").env_remove("RUSTC").env("PATH", &path);
+        command.env("PATH", &path);
         let output = command.output().unwrap();
         assert_eq!(fs::remove_file(&marker).is_ok(), may_ask, "{text}: {}", said(&output));
     }

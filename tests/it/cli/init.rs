@@ -2,13 +2,14 @@
 //! accept a program that is not what was written.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::support::docker::text;
-use crate::support::place::{Place, clean};
+use crate::support::place::Place;
+use crate::support::run;
 
 fn run(place: &Place, line: &str) -> Output {
-    let mut linter = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
+    let mut linter = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"));
     linter.args(line.split(' ')).current_dir(place.directory.path()).output().unwrap()
 }
 

@@ -1,14 +1,15 @@
 //! `inspect` as run: its formats, its schema, its order and its exit code.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::support::run;
 use crate::support::{corpus, program, schema};
 use serde_json::Value;
 
 fn inspect(words: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_cargo-binlint");
-    Command::new(program).arg("inspect").args(words).output().expect("it runs")
+    run::command(program).arg("inspect").args(words).output().expect("it runs")
 }
 
 fn json(output: &Output) -> Value {
@@ -132,7 +133,7 @@ fn a_quick_look_reads_no_contents_and_no_digest() {
 #[test]
 fn the_digest_is_sha256s() {
     let document = json(&inspect(&["--format", "json", &own()]));
-    let peer = Command::new("sha256sum").arg(own()).output().expect("coreutils are there");
+    let peer = run::command("sha256sum").arg(own()).output().expect("coreutils are there");
     let peer = String::from_utf8_lossy(&peer.stdout).into_owned();
     assert_eq!(document["binaries"][0]["sha256"].as_str(), peer.split_whitespace().next());
     let without = json(&inspect(&["--format", "json", "--no-digest", &own()]));

@@ -10,6 +10,7 @@
 //! verdict on each. Those of `corpus-open.csv` have to be fetched: `docs/accuracy.md`, which
 //! `tests/corpus.rs` writes, is their record, with every answer that differs from the truth.
 
+use crate::support::run;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -277,11 +278,8 @@ impl Names for [&[Case]; 3] {
 
 /// The program in a directory, with an environment that configures nothing and no terminal.
 fn binlint(cwd: &Path) -> Command {
-    // What cargo and rustup need to be found.
-    let needed = ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
-    command.current_dir(cwd).env_clear();
-    command.envs(needed.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
+    command.current_dir(cwd);
     command.env("CARGO_HOME", cwd.join(".cargo-home")).env("COLUMNS", "100");
     command
 }
@@ -462,7 +460,7 @@ fn files_below(root: &Path) -> Vec<PathBuf> {
 fn unpack_corpus() -> Option<tempfile::TempDir> {
     let place = tempfile::tempdir().unwrap();
     let archive = repository().join("testdata/corpus/placeholders-open.tar.xz");
-    let tar = Command::new("tar").arg("-C").arg(place.path()).arg("-xJf").arg(archive).output();
+    let tar = run::command("tar").arg("-C").arg(place.path()).arg("-xJf").arg(archive).output();
     if tar.as_ref().is_ok_and(|it| it.status.success()) {
         return Some(place);
     }

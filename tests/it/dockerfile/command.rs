@@ -1,8 +1,9 @@
 //! `cargo binlint dockerfile` as run.
 
+use crate::support::run;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -31,9 +32,8 @@ fn package() -> tempfile::TempDir {
 }
 
 fn binlint(at: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+    run::command(env!("CARGO_BIN_EXE_cargo-binlint"))
         .current_dir(at)
-        .env_remove("NO_COLOR")
         .arg("dockerfile")
         .args(words)
         .output()
@@ -334,12 +334,7 @@ fn check_warns_of_the_dockerfile_beside_the_programs() {
     let package = package();
     let at = package.path();
     let run = |program: &str, words: &[&str]| {
-        Command::new(program)
-            .current_dir(at)
-            .env_remove("CARGO_TARGET_DIR")
-            .args(words)
-            .output()
-            .unwrap()
+        run::command(program).current_dir(at).args(words).output().unwrap()
     };
     assert!(run("cargo", &["build", "--offline"]).status.success());
     let check = |words: &[&str]| {

@@ -3,17 +3,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::docker::{self, Engine, text};
+use crate::support::run;
 
 const TWINS: &str = "testdata/dockerfiles";
 
 /// The rules that fail, each with whether it is denied.
 fn failures(file: &Path) -> Vec<(String, bool)> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
     command.args(["dockerfile", "--format", "json"]).arg(file.file_name().unwrap());
     let output = command.current_dir(file.parent().unwrap()).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
@@ -154,7 +154,7 @@ fn the_fix_of_a_twin_is_in_its_corrected_form() {
             |twin: &str| fs::read_to_string(folder.join(format!("Dockerfile.{twin}"))).unwrap();
         let (faulty, right) = (read(&twin), read(&corrected));
         let run = |words: &[&str]| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+            let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
             command.arg("dockerfile").args(words).arg(format!("Dockerfile.{twin}"));
             command.current_dir(&folder).output().unwrap()
         };

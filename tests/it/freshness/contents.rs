@@ -3,17 +3,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::support::place::{MAIN, Place, SERVER, STUB, compiled, freshen, heals, manifest};
+use crate::support::run;
 
 /// Copies a tree so that every file is written anew, and puts the copy in its place: sources
 /// first, so that cargo finds none of them later than what it compiled.
 fn rewrite(place: &Place) {
     let aside = tempfile::tempdir().unwrap();
     let run = |words: &[&str], from: &Path, to: &Path| {
-        let done = Command::new("cp").args(words).arg(from).arg(to).status();
+        let done = run::command("cp").args(words).arg(from).arg(to).status();
         assert!(done.unwrap().success());
         std::thread::sleep(Duration::from_millis(20));
     };
@@ -76,7 +76,7 @@ fn what_freshen_once_took_for_fresh_it_gives_up_when_contents_contradict() {
 }
 
 fn sha256(path: &Path) -> String {
-    let output = Command::new("sha256sum").arg(path).output().unwrap();
+    let output = run::command("sha256sum").arg(path).output().unwrap();
     String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::docker;
 use crate::support::docker::{Engine, Image, success, text};
+use crate::support::run;
 
 const DOCKERFILE: &str = include_str!("docker_stage/Dockerfile");
 
@@ -282,7 +283,7 @@ impl Context<'_> {
         fs::create_dir(context.path("tools")).unwrap();
         docker::linter(&context.path("tools"));
         context.write("tools/judge", include_str!("docker_stage/judge"));
-        success(Command::new("chmod").arg("755").arg(context.path("tools/judge")));
+        success(run::command("chmod").arg("755").arg(context.path("tools/judge")));
         fs::write(context.path("Dockerfile"), context.dockerfile()).unwrap();
         context
     }
@@ -348,7 +349,7 @@ impl Context<'_> {
     fn stripped(&self, program: &Path) -> PathBuf {
         let to = self.path("alone/my-app");
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        success(Command::new("strip").arg("-o").arg(&to).arg(program));
+        success(run::command("strip").arg("-o").arg(&to).arg(program));
         to
     }
 }
@@ -359,8 +360,8 @@ fn judge_program(program: &Path, words: &[String]) -> String {
 }
 
 fn check() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
-    command.args(["check", "--format", "json"]).env_remove("CARGO_TARGET_DIR");
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
+    command.args(["check", "--format", "json"]);
     command
 }
 
@@ -371,7 +372,7 @@ fn report(command: &mut Command) -> String {
 }
 
 fn cargo(directory: &Path, words: &[&str]) {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(directory).args(words).env_remove("RUSTFLAGS");
-    success(cargo.env_remove("CARGO_TARGET_DIR"));
+    let mut cargo = run::command("cargo");
+    cargo.current_dir(directory).args(words);
+    success(&mut cargo);
 }

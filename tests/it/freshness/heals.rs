@@ -3,12 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::support::place::{
-    MAIN, Place, SERVER, STUB, clean, compiled, heals, host, judge, manifest,
-};
+use crate::support::place::{MAIN, Place, SERVER, STUB, compiled, heals, host, judge, manifest};
+use crate::support::run;
 
 /// A program in a member, its library, and a build script: each compiled as a placeholder, each
 /// come after it and dated before.
@@ -87,7 +85,7 @@ fn other_way(findings: &serde_json::Value) -> String {
 
 fn type_in(cwd: &Path, line: &str, env: &[(&str, &str)]) {
     std::thread::sleep(Duration::from_millis(20));
-    let done = clean(Command::new("sh"))
+    let done = run::offline("sh")
         .args(["-c", line])
         .envs(env.iter().copied())
         .current_dir(cwd)
@@ -164,7 +162,7 @@ fn a_build_that_failed_is_healed_with_its_build_script() {
     for path in ["Cargo.toml", "Cargo.lock"] {
         place.date(path, SystemTime::now() - Duration::from_secs(3600));
     }
-    let built = clean(Command::new("cargo"))
+    let built = run::offline("cargo")
         .args(["build", "--release"])
         .current_dir(place.directory.path())
         .output()

@@ -1,9 +1,9 @@
 //! Honest builds whose code looks as if it were another's: no rule of freshness accuses them.
 
 use std::fs;
-use std::process::Command;
 
 use crate::support::place::{Place, manifest};
+use crate::support::run;
 
 /// Builds these sources, of the day before, in both profiles and finds nothing against them.
 fn is_never_accused(files: &[(&str, &str)]) {
@@ -212,7 +212,7 @@ fn a_main_that_comes_to_nothing_was_meant_where_it_is_untouched() {
     let root = place.directory.path();
     let main = root.join("src/main.rs");
     // Where an overlay may bring a file of another time, the time of its inode proves nothing.
-    let stat = Command::new("stat").args(["-f", "-c", "%T"]).arg(root).output().unwrap();
+    let stat = run::command("stat").args(["-f", "-c", "%T"]).arg(root).output().unwrap();
     if !String::from_utf8_lossy(&stat.stdout).contains("overlay") {
         place.check(&[]).is_fresh();
     }

@@ -2,17 +2,16 @@
 //! that were moved, programs that were copied, crates that only the command's other programs need.
 
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::support::place::{MAIN, Place, SERVER, STUB, clean, heals, host, judge, manifest};
+use crate::support::place::{MAIN, Place, SERVER, STUB, heals, host, judge, manifest};
+use crate::support::run;
 
 /// Runs a line; what it answers does not matter, only that it works.
 #[track_caller]
 fn type_in(place: &Place, line: &str) {
     std::thread::sleep(Duration::from_millis(20));
-    let shell =
-        clean(Command::new("sh")).args(["-c", line]).current_dir(place.directory.path()).output();
+    let shell = run::offline("sh").args(["-c", line]).current_dir(place.directory.path()).output();
     let done = shell.unwrap();
     assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
 }
@@ -21,7 +20,7 @@ fn type_in(place: &Place, line: &str) {
 fn moved(from: &Place) -> Place {
     let to = Place { directory: tempfile::tempdir().unwrap() };
     let tree = format!("{}/.", from.directory.path().display());
-    let done = Command::new("cp").args(["-a", &tree]).arg(to.directory.path()).status();
+    let done = run::command("cp").args(["-a", &tree]).arg(to.directory.path()).status();
     assert!(done.unwrap().success());
     to
 }
@@ -266,7 +265,7 @@ fn a_renamed_copy_is_held_against_the_only_program_when_its_workspace_is_named()
     // Of two it may be either: that is said, and nobody is accused.
     place.copy("src/bin/other.rs", "fn main() {\n    println!(\"the other program\");\n}\n");
     judge(elsewhere.path(), &words, &[]).is_fresh();
-    let said = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    let said = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .arg("check")
         .args(&words)
         .output()

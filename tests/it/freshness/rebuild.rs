@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::support::place::{Place, clean, host, manifest};
+use crate::support::place::{Place, host, manifest};
 use crate::support::rebuilding::{MAIN, TEXT, answer, edit, package, rebuild, rebuild_with};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// Real packages: each is built, proven, edited in a number, and denied.
@@ -31,7 +32,7 @@ fn packages_of_the_registry_are_proven() {
         let registries = fs::read_dir(home.join("registry/src")).unwrap();
         let from = registries.map(|it| it.unwrap().path().join(format!("{name}-{version}")));
         let from = from.into_iter().find(|it| it.is_dir()).unwrap();
-        let copied = Command::new("cp").arg("-rT").args([&from, package.directory.path()]).status();
+        let copied = run::command("cp").arg("-rT").args([&from, package.directory.path()]).status();
         assert!(copied.unwrap().success());
         package.cargo_with(&["fetch"], &[("CARGO_NET_OFFLINE", "false")]);
         package.build(&[]);
@@ -295,14 +296,14 @@ fn a_program_that_was_stripped_or_carries_its_record_is_the_same() {
     fs::remove_file(&program).unwrap();
     fs::write(&program, &bytes).unwrap();
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let stripped = Command::new("strip").arg(&program).status();
+    let stripped = run::command("strip").arg(&program).status();
     if stripped.is_ok_and(|it| it.success()) {
         let answer = rebuild(&place, &[]);
         answer.is("same-code", "strip");
         assert_eq!(answer.code, 0);
     }
     fs::write(&program, &bytes).unwrap();
-    let record = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    let record = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(["record", "--release", "--embed"])
         .current_dir(place.directory.path())
         .output()
@@ -312,7 +313,7 @@ fn a_program_that_was_stripped_or_carries_its_record_is_the_same() {
     answer.is("same-code", "record");
     // `verify` asks the same of a program and its record.
     let verify = |place: &Place| {
-        clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
             .args(["verify", "target/release/my-app", "--manifest-path", "Cargo.toml"])
             .args(["--rebuild", "--format", "json"])
             .current_dir(place.directory.path())
@@ -322,7 +323,7 @@ fn a_program_that_was_stripped_or_carries_its_record_is_the_same() {
     answer_of_verify(&verify(&place), "same-code");
     // What a rebuild said is a statement of its own, which `verify` finds beside the program.
     let record = |place: &Place| {
-        clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
             .args(["record", "--release", "--embed", "--rebuild"])
             .current_dir(place.directory.path())
             .output()
@@ -361,7 +362,7 @@ fn only_the_option_compiles_and_inferred_answers_name_it() {
     );
     place.build(&[]);
     let report = |place: &Place, options: &[&str]| {
-        let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        let output = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
             .args(["check", "--format", "json"])
             .args(options)
             .current_dir(place.directory.path())
@@ -466,7 +467,7 @@ fn workspaces_targets_and_foreign_packages_are_proven() {
         let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
         let directory = other.directory.path();
         let git =
-            Command::new("git").args(identity).args(arguments).current_dir(directory).status();
+            run::command("git").args(identity).args(arguments).current_dir(directory).status();
         assert!(git.unwrap().success());
     };
     git(&["init", "-q"]);

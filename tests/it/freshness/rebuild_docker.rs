@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::support::docker::{self, Engine};
-use crate::support::place::{clean, manifest};
+use crate::support::place::manifest;
 use crate::support::rebuilding::{MAIN, TEXT};
+use crate::support::run;
 
 /// A stage for each state of the sources. `edited` is dated as a clone's files are: before every
 /// layer, so that cargo sees nothing.
@@ -43,7 +44,7 @@ fn a_build_stage_proves_and_denies() {
     write("app/Cargo.toml", &manifest("my-app", "[dependencies]\nitoa = \"1\"\n[workspace]\n"));
     write("app/src/main.rs", &MAIN.replace("mod text;", "mod text;\nuse itoa as _;"));
     write("app/src/text.rs", TEXT);
-    let lock = clean(std::process::Command::new("cargo"))
+    let lock = run::offline("cargo")
         .args(["generate-lockfile", "--offline"])
         .current_dir(context.path().join("app"))
         .output()

@@ -3,14 +3,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::layers;
-use crate::support::place::{Place, clean};
+use crate::support::place::Place;
 use crate::support::rebuilding::{
     Answer, MAIN, answer, changed, edit, linter, package, rebuild, snapshot, wait_until,
 };
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 #[test]
@@ -39,7 +40,7 @@ fn a_rebuild_that_is_killed_leaves_the_build_as_it_was() {
         wait_until(is_there);
         std::thread::sleep(Duration::from_millis(700));
         let id = child.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &id]).status().unwrap();
+        let sent = run::command("kill").args(["-s", signal, &id]).status().unwrap();
         assert!(sent.success());
         child.wait().unwrap();
         wait_until(|| !is_there());
@@ -79,7 +80,7 @@ fn mounted(place: &Place, mount: &str, more: &[(&str, &str)]) -> Answer {
     let run = linter(place, &[]);
     let words: Vec<_> = std::iter::once(run.get_program()).chain(run.get_args()).collect();
     let before = snapshot(&target);
-    let output = clean(Command::new("unshare"))
+    let output = run::offline("unshare")
         .args(["-m", "sh", "-c", &format!("set -e; {mount}; exec \"$@\""), "sh"])
         .args(words)
         .current_dir(place.directory.path())
@@ -151,7 +152,7 @@ fn a_target_directory_on_a_full_disk_of_its_own_is_left_alone() {
                   \"$@\" > report.json; \
                   find target -exec stat -c '%n %i %Y %Z %s' {} + | sort > after";
     let run = linter(&place, &[]);
-    let output = clean(Command::new("unshare"))
+    let output = run::offline("unshare")
         .args(["-m", "sh", "-c", script, "sh"])
         .arg(run.get_program())
         .args(run.get_args())
@@ -213,7 +214,7 @@ fn a_terminal_is_told_which_crate_and_how_long() {
     }
     let words = std::iter::once(run.get_program()).chain(run.get_args());
     let words: Vec<String> = words.map(|it| format!("'{}'", it.to_str().unwrap())).collect();
-    let shown = clean(Command::new("script"))
+    let shown = run::offline("script")
         .args(["-qec", &format!("{} >/dev/null", words.join(" ")), "/dev/null"])
         .env("SLEEP", "1500")
         .current_dir(place.directory.path())
@@ -250,7 +251,7 @@ fn archive_of(place: &Place, program: &[u8], config: &str, steps: &[&str]) -> Pa
     let image = layers::image(&layout, platform, &config, &[layer]);
     layers::index(&layout, &[layers::named(&image, "latest")]);
     let archive = place.path("app.tar");
-    let tar = Command::new("tar").arg("-C").arg(&layout).arg("-cf").arg(&archive).arg(".").status();
+    let tar = run::command("tar").arg("-C").arg(&layout).arg("-cf").arg(&archive).arg(".").status();
     assert!(tar.unwrap().success());
     archive
 }
@@ -275,7 +276,7 @@ fn the_program_of_an_image_is_held_against_a_rebuild_here() {
     edit(&place, "src/main.rs", "9091", "9090");
     place.touch("src/main.rs");
     let record = |place: &Place| {
-        let done = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+        let done = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
             .args(["record", "--release", "--embed"])
             .current_dir(place.directory.path())
             .output()

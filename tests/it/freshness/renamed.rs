@@ -1,10 +1,10 @@
 //! A program that is shipped under another name than cargo gave it, and who says which it is.
 
 use std::fs;
-use std::process::Command;
 
 use crate::support::layers;
-use crate::support::place::{Judged, Place, clean};
+use crate::support::place::{Judged, Place};
+use crate::support::run;
 
 /// The rules that hold a program against sources.
 const AGAINST_SOURCES: &[&str] = &["placeholder-main", "stale-sources"];
@@ -51,7 +51,7 @@ fn nothing_is_compared_that_nobody_named() {
     let judged = place.check(&["--binary", stranger]);
     assert_eq!(judged.outcome("stale-sources"), "not-applicable");
     assert!(!judged.is_denied("placeholder-main"));
-    let said = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    let said = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(["check", "--binary", stranger])
         .current_dir(place.directory.path())
         .output()

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::support::place::{
-    FRESHNESS, MAIN, Place, SERVER, STUB, clean, compiled, freshen, heals, host, manifest,
+    FRESHNESS, MAIN, Place, SERVER, STUB, compiled, freshen, heals, host, manifest,
 };
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 #[test]
@@ -264,7 +264,7 @@ fn an_older_twin_beside_the_targets_directory_is_denied() {
 fn the_hosts_target_directory_is_denied_when_the_sources_are_others() {
     let host = Place::honest();
     let stage = Place { directory: tempfile::tempdir().unwrap() };
-    let copied = Command::new("cp")
+    let copied = run::command("cp")
         .arg("-a")
         .arg(format!("{}/.", host.directory.path().display()))
         .arg(stage.directory.path())
@@ -296,7 +296,7 @@ fn what_is_no_output_of_the_build_is_denied() {
     if !slow::has("strip") {
         return;
     }
-    let done = Command::new("strip").arg("-o").arg(to).arg(from).status();
+    let done = run::command("strip").arg("-o").arg(to).arg(from).status();
     assert!(done.is_ok_and(|status| status.success()));
     let judged = place.check(&["--binary", stripped.to_str().unwrap()]);
     assert_eq!(judged.outcome("foreign-artifact"), "pass");
@@ -308,7 +308,7 @@ fn another_pinned_compiler_is_named() {
     place.check(&[]).is_fresh();
     place.write("rust-toolchain", "1.2.3\n");
     // Asking a toolchain that is not installed fails; the program is judged from outside.
-    let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    let output = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(["check", "--format", "json"])
         .env("RUSTUP_TOOLCHAIN", "stable")
         .current_dir(place.directory.path())
@@ -406,7 +406,7 @@ fn a_target_directory_of_an_unknown_layout_is_open_with_the_reason() {
     }
     // The contents are compared as ever.
     assert_eq!(judged.outcome("stale-sources"), "pass", "{judged:#?}");
-    let mut asked = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
+    let mut asked = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"));
     let asked = asked.args(["freshen", "--check"]).current_dir(place.directory.path());
     let asked = asked.output().unwrap();
     assert_eq!(asked.status.code(), Some(2));
@@ -416,7 +416,7 @@ fn a_target_directory_of_an_unknown_layout_is_open_with_the_reason() {
 
 /// A directory per downloaded package that needs no other, of those that this repository uses.
 fn packages_without_dependencies() -> Vec<(String, PathBuf)> {
-    let output = Command::new("cargo")
+    let output = run::command("cargo")
         // What other platforms need was never downloaded here.
         .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &host()])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -496,7 +496,7 @@ fn no_fresh_build_of_real_code_is_accused() {
         }
         let place = Place::new();
         let copied =
-            Command::new("cp").arg("-rL").arg(source).arg(place.path("dependency")).status();
+            run::command("cp").arg("-rL").arg(source).arg(place.path("dependency")).status();
         assert!(copied.unwrap().success());
         without_tests(&place.path("dependency/Cargo.toml"));
         let dependency = format!(
@@ -507,7 +507,7 @@ fn no_fresh_build_of_real_code_is_accused() {
         place.write("Cargo.toml", &manifest("my-app", &dependency));
         place.copy("src/main.rs", &format!("#[allow(unused_imports)]\nuse it as _;\n{MAIN}"));
         place.copy("src/server.rs", SERVER);
-        let built = clean(Command::new("cargo"))
+        let built = run::offline("cargo")
             .args(["build", "--release", "--offline"])
             .current_dir(place.directory.path())
             .output()
@@ -637,7 +637,7 @@ fn freshen_compiles_what_changed_and_nothing_else() {
     let (_, said) = freshen(&place, &[]);
     assert!(said.contains("library/src/lib.rs changed"), "{said}");
     assert_eq!(sorted(place.build(&[])), ["library", "my-app"], "and nothing of `second`, `itoa`");
-    let run = Command::new(place.path("target/release/my-app")).output().unwrap();
+    let run = run::command(place.path("target/release/my-app")).output().unwrap();
     assert!(String::from_utf8_lossy(&run.stdout).starts_with("hello from the first 2 22"));
     // What a build script reads, dated back.
     place.copy("data/greeting.txt", "hello from the second\n");
@@ -645,7 +645,7 @@ fn freshen_compiles_what_changed_and_nothing_else() {
     let (_, said) = freshen(&place, &[]);
     assert!(said.contains("data/greeting.txt changed"), "{said}");
     assert_eq!(place.build(&[]), ["my-app"]);
-    let run = Command::new(place.path("target/release/my-app")).output().unwrap();
+    let run = run::command(place.path("target/release/my-app")).output().unwrap();
     assert!(String::from_utf8_lossy(&run.stdout).starts_with("hello from the second 2 22"));
     // Dates alone.
     freshen(&place, &[]);

@@ -1,9 +1,8 @@
 //! Programs that name the commit they were built from, built with the real cargo in a directory
 //! without a repository, as a container's stage is, and beside each its twin with one.
 
-use std::process::Command;
-
-use crate::support::place::{Place, clean, manifest};
+use crate::support::place::{Place, manifest};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 const PRINTS: &str = "fn main() {\n    println!(\"commit {}\", env!(\"GIT_SHA\"));\n}\n";
@@ -23,7 +22,7 @@ fn in_a_repository(place: &Place) {
         &["add", "."],
         &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "first"],
     ] {
-        let done = Command::new("git").args(words).current_dir(place.directory.path()).status();
+        let done = run::command("git").args(words).current_dir(place.directory.path()).status();
         assert!(done.unwrap().success());
     }
 }
@@ -98,7 +97,7 @@ fn what_vergen_and_shadow_leave_without_a_repository_is_named() {
             place.copy("build.rs", script);
             place.copy("src/main.rs", &main);
             place.write(".gitignore", "target\n");
-            let fetched = clean(Command::new("cargo"))
+            let fetched = run::offline("cargo")
                 .arg("fetch")
                 .env_remove("CARGO_NET_OFFLINE")
                 .current_dir(place.directory.path())

@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 #[test]
@@ -145,7 +145,7 @@ fn tidy(copy: &Path) -> String {
 
 /// What cargo prints, on either stream.
 fn cargo(copy: &Path, words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO"))
+    let output = run::command(env!("CARGO"))
         .current_dir(copy)
         .args(words)
         .env("CARGO_TARGET_DIR", copy.join("target"))
@@ -164,9 +164,9 @@ fn lend_dependencies(copy: &Path) {
     let libraries = fs::read_dir(profile.join("deps")).unwrap().map(|entry| entry.unwrap().path());
     let libraries =
         libraries.filter(|path| path.extension().is_some_and(|it| it != "d" && it != "exe"));
-    let _ = Command::new("cp").arg("-a").args(libraries).arg(to.join("deps")).status();
+    let _ = run::command("cp").arg("-a").args(libraries).arg(to.join("deps")).status();
     for part in [".fingerprint", "build"] {
-        let _ = Command::new("cp").arg("-a").args([profile.join(part), to.join(part)]).status();
+        let _ = run::command("cp").arg("-a").args([profile.join(part), to.join(part)]).status();
     }
 }
 

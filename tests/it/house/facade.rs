@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 use syn::{Attribute, Item, UseTree, Visibility};
 
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// Every item that `cargo doc` lists. What is public is a promise, so it is added here on purpose.
@@ -71,7 +71,7 @@ fn the_pages_list_the_facade() {
     }
     let own = std::env::current_exe().unwrap();
     let target = own.ancestors().nth(3).unwrap();
-    let done = Command::new(env!("CARGO"))
+    let done = run::command(env!("CARGO"))
         .args(["doc", "--no-deps", "--lib", "--offline", "--quiet", "--target-dir"])
         .arg(target)
         .status();

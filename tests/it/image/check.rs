@@ -2,12 +2,13 @@
 //! can lie in, and damaged images.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
 use crate::support::docker::Engine;
 use crate::support::layers::*;
+use crate::support::run;
 use crate::support::slow;
 
 /// A program of rustc's own, as `cargo build --release` with `strip = true` makes it.
@@ -15,7 +16,7 @@ fn compile(directory: &Path, source: &str) -> Vec<u8> {
     let path = directory.join("main.rs");
     std::fs::write(&path, source).unwrap();
     let program = directory.join("backend");
-    let rustc = Command::new("rustc")
+    let rustc = run::command("rustc")
         .args(["--edition=2024", "-Copt-level=3", "-Cstrip=symbols", "-o"])
         .arg(&program)
         .arg(&path)
@@ -30,7 +31,7 @@ fn check(words: &[&str], input: Option<&Path>, cwd: &Path) -> Output {
         Some(path) => Stdio::from(std::fs::File::open(path).unwrap()),
         None => Stdio::null(),
     };
-    Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+    run::command(env!("CARGO_BIN_EXE_cargo-binlint"))
         .arg("check")
         .args(words)
         .args(["--format", "json"])
@@ -198,13 +199,13 @@ fn an_engines_image_is_the_same_from_everywhere() {
             ),
         ] {
             let from = format!("docker-archive:{}", saved.display());
-            let made = Command::new(tool)
+            let made = run::command(tool)
                 .args(words)
                 .args(["--insecure-policy", &from, &to])
                 .output()
                 .unwrap();
             if !made.status.success() {
-                let made = Command::new(tool)
+                let made = run::command(tool)
                     .args(["--insecure-policy", "copy", "-q", &from, &to])
                     .output()
                     .unwrap();
@@ -230,9 +231,8 @@ fn an_image_of_another_release_than_the_build_is_told() {
     };
     write("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
     write("src/main.rs", "fn main() { println!(\"{:?}\", std::env::args()) }");
-    let built = Command::new("cargo")
+    let built = run::command("cargo")
         .args(["build", "--release", "--offline", "--quiet"])
-        .env_remove("CARGO_TARGET_DIR")
         .current_dir(directory.path())
         .status();
     assert!(built.unwrap().success());

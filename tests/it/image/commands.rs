@@ -4,13 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use binlint::internals::start::command::{CommandTarget, ResolvedCommand as Resolved};
 use binlint::internals::start::image::{Image, ImageQuery};
 
 use crate::support::docker;
 use crate::support::docker::Engine;
+use crate::support::run;
 
 /// The rests of Dockerfiles.
 const CASES: &[&str] = &[
@@ -232,7 +232,7 @@ fn fill_for_users(root: &Path) {
 /// A program that needs nothing of the root, and does nothing.
 fn static_program(root: &Path, at: &str) {
     fs::write(root.join("app.rs"), "fn main() {}").unwrap();
-    let mut rustc = Command::new("rustc");
+    let mut rustc = run::command("rustc");
     rustc.args(["-Ctarget-feature=+crt-static", "-Cstrip=symbols", "app.rs", "-o", at]);
     assert!(rustc.current_dir(root).status().unwrap().success());
 }
@@ -246,9 +246,9 @@ fn texts(root: &Path, files: &[(&str, u32, &str)]) {
 }
 
 fn busybox() -> Option<String> {
-    let found = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
+    let found = run::command("sh").args(["-c", "command -v busybox"]).output().unwrap();
     let path = String::from_utf8(found.stdout).unwrap();
-    let needed = Command::new("ldd").arg(path.trim()).output().ok()?;
+    let needed = run::command("ldd").arg(path.trim()).output().ok()?;
     (found.status.success() && !needed.status.success()).then_some(path)
 }
 

@@ -5,9 +5,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::support::digest::Digest;
+use crate::support::run;
 use binlint::internals::rootfs::error::LoadError;
 use binlint::internals::rootfs::layer::{FileSelector, Member, Retention};
 use binlint::internals::rootfs::load::{LoadedImage, load, load_stream};
@@ -39,7 +40,7 @@ fn peak(reference: &str, input: Option<&Path>, says: &str) -> Option<u64> {
     if !slow::has("python3") {
         return None;
     }
-    let output = Command::new("python3")
+    let output = run::command("python3")
         .args(["-c", measure, env!("CARGO_BIN_EXE_cargo-binlint"), "check", "--image", reference])
         .current_dir(directory.path())
         .stdin(stdin)
@@ -248,7 +249,7 @@ fn library_of(functions: usize, directory: &Path) -> Vec<u8> {
         (0..functions).map(|number| format!("int function_{number}(void) {{ return 0; }}\n"));
     let (c, so) = (directory.join("library.c"), directory.join("library.so"));
     std::fs::write(&c, source.collect::<String>()).unwrap();
-    let done = Command::new("cc").args(["-shared", "-s", "-o"]).arg(&so).arg(&c).status().unwrap();
+    let done = run::command("cc").args(["-shared", "-s", "-o"]).arg(&so).arg(&c).status().unwrap();
     assert!(done.success());
     std::fs::read(so).unwrap()
 }
@@ -265,7 +266,7 @@ fn write_saved(path: &Path, size: u64, small: &[u8]) {
     // The digest of the long layer would take longer than everything else: what is read from the
     // file is not verified, what passes through standard input is.
     let zeros = {
-        let mut command = Command::new("sh");
+        let mut command = run::command("sh");
         command.args(["-c", "{ cat; head -c \"$1\" /dev/zero; } | sha256sum", "sh"]);
         command.arg((size + 1024).to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -413,7 +414,7 @@ fn a_digest_of_the_other_algorithm_is_verified_too() {
 }
 
 fn sha512(bytes: &[u8]) -> String {
-    let mut child = Command::new("sha512sum")
+    let mut child = run::command("sha512sum")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

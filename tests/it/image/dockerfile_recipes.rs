@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::support::bases::{Bases, Linter, as_typed};
 use crate::support::docker::{Engine, Image, success, text};
+use crate::support::run;
 
 const PAGE: &str = include_str!("../../../docs/dockerfile.md");
 
@@ -36,9 +36,9 @@ impl Backend {
                         [dependencies]\nitoa = \"1\"\n";
         backend.write("Cargo.toml", manifest);
         backend.write("src/main.rs", MAIN);
-        let mut lock = Command::new("cargo");
+        let mut lock = run::command("cargo");
         lock.args(["generate-lockfile", "--offline"]).current_dir(backend.path());
-        success(lock.env_remove("CARGO_TARGET_DIR"));
+        success(&mut lock);
         backend
     }
 
@@ -154,7 +154,7 @@ fn in_ci(engine: &Engine, image: &Image, repository: &Path) {
     let commands = page.split("```sh\n").skip(1).take(2).map(|it| it.split("```").next().unwrap());
     let archive = image.save(repository);
     fs::rename(archive, repository.join("backend.tar")).unwrap();
-    let mut copy = Command::new("skopeo");
+    let mut copy = run::command("skopeo");
     copy.args(["copy", "--quiet", "docker-archive:backend.tar", "oci:layout"]);
     success(copy.current_dir(repository));
     let mut run = 0;

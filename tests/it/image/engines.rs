@@ -2,7 +2,7 @@
 //! they do not we say so.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use binlint::internals::rootfs::MAX_CONTENTS;
 use binlint::internals::rootfs::layer::{FileSelector, Retention};
@@ -11,6 +11,7 @@ use binlint::internals::rootfs::source::oci_layout::OciLayout;
 
 use crate::support::layers::archive;
 use crate::support::newer_engine::{Engine, Keeps, root, run};
+use crate::support::run;
 use crate::support::squash_corpus::squash_corpus;
 use crate::support::trees::{keep, layout_of, shown, umoci};
 
@@ -124,7 +125,7 @@ fn archive_for_engines(layout: &Path, case: &str) -> Vec<u8> {
     ]);
     std::fs::write(layout.join("index.json"), index.to_string()).unwrap();
     std::fs::write(layout.join("manifest.json"), entry.to_string()).unwrap();
-    run(Command::new("tar").arg("-C").arg(layout).args(["-cf", "-", "."]), b"").stdout
+    run(run::command("tar").arg("-C").arg(layout).args(["-cf", "-", "."]), b"").stdout
 }
 
 /// The words that were printed, or the reason.
@@ -149,7 +150,7 @@ podman load -q >"$0/out" || exit
 at=$(podman image mount "$1")
 tar -C "$at" --ignore-failed-read -cf - .
 "#;
-    let mut command = Command::new("unshare");
+    let mut command = run::command("unshare");
     command.args(["-m", "bash", "-ec", LOAD_AND_PACK]).arg(storage).arg(image_name(case.name));
     Ok(listed(&answer(run(&mut command, &case.archive))?))
 }
@@ -168,7 +169,7 @@ for member in tar:
     elif member.isdir(): print(f"{name}/")
     else: print(f"{name}=" + tar.extractfile(member).read().decode())
 "#;
-    let output = run(Command::new("python3").args(["-c", LIST]), tar);
+    let output = run(run::command("python3").args(["-c", LIST]), tar);
     let text = String::from_utf8(answer(output).expect("an archive that Python reads")).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();

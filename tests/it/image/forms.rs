@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::newer_engine::{Engine, Keeps, inside, root, run};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// The machine's own engine; another client of the same name may come first in `PATH`.
@@ -51,7 +52,7 @@ impl Workshop {
     /// `PROGRAM WORDS…`, in the workshop.
     fn run(&self, words: &str) -> Vec<u8> {
         let mut words = words.split(' ');
-        let mut command = Command::new(words.next().unwrap());
+        let mut command = run::command(words.next().unwrap());
         self.tool(
             command.args(words).env("BUILDAH_ISOLATION", "chroot").env("DOCKER_BUILDKIT", "1"),
         )
@@ -59,7 +60,7 @@ impl Workshop {
 
     /// The subjects and the image's platform, as `check --format json` says them.
     fn answers(&self, reference: &str, host: Option<&Path>) -> Result<(Value, Value), String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
         let piped = reference.strip_prefix("< ");
         command.args(["check", "--format", "json", "--image", piped.map_or(reference, |_| "-")]);
         if let Some(socket) = host {
@@ -113,7 +114,7 @@ impl Workshop {
 
     /// What a loader would do in an unpacked root, which says nothing of what it will run.
     fn compare_root(&mut self, what: &str, root: &str) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
         command.args(["check", "--format", "json", "--binary", "backend", "--rootfs", root]);
         command.args(["--at", "/usr/local/bin/backend"]);
         let output = run(command.current_dir(self.directory.path()), b"");
@@ -201,7 +202,7 @@ fn every_tools_image_gives_the_same_answers() {
     assert_eq!(truth.0[0]["name"], "/usr/local/bin/backend");
     assert_eq!(truth.0[0]["load"]["verdict"], "starts");
     let facts = workshop.tool(
-        Command::new(env!("CARGO_BIN_EXE_cargo-binlint"))
+        run::command(env!("CARGO_BIN_EXE_cargo-binlint"))
             .args(["inspect", "--format", "json", "backend"]),
     );
     let mut facts: Value = serde_json::from_slice(&facts).unwrap();
@@ -243,7 +244,7 @@ fn with_podman(workshop: &mut Workshop, name: &str) {
     // Its service, as `systemctl start podman.socket` has it listen.
     let socket = workshop.at("podman.sock");
     let mut words = podman.split(' ');
-    let mut service = Command::new(words.next().unwrap())
+    let mut service = run::command(words.next().unwrap())
         .args(words)
         .args(["system", "service", "--time", "60"])
         .arg(format!("unix://{}", socket.display()))

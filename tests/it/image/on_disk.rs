@@ -17,6 +17,7 @@ use binlint::internals::rootfs::reference;
 use binlint::internals::rootfs::source::oci_layout::OciLayout;
 
 use crate::support::layers::*;
+use crate::support::run;
 
 use crate::support::slow::has;
 use crate::support::trees::*;
@@ -216,9 +217,9 @@ fn archives_that_others_take_have_the_same_members() {
         let path = directory.path().join("a.tar");
         std::fs::write(&path, &tar).unwrap();
         let ours = names(&tar);
-        let theirs = output(Command::new("python3").args(["-c", python]).arg(&path));
+        let theirs = output(run::command("python3").args(["-c", python]).arg(&path));
         let gnu = output(
-            Command::new("tar").env("LC_ALL", "C").arg("--numeric-owner").arg("-tf").arg(&path),
+            run::command("tar").env("LC_ALL", "C").arg("--numeric-owner").arg("-tf").arg(&path),
         );
         if other.contains(&name) {
             continue;
@@ -262,13 +263,13 @@ fn archives_that_gnu_tar_and_python_write_are_read() {
     for format in ["gnu", "posix", "oldgnu", "python 1", "python 2"] {
         let path = directory.path().join("a.tar");
         let status = match format.strip_prefix("python ") {
-            Some(number) => Command::new("python3")
+            Some(number) => run::command("python3")
                 .args(["-c", python])
                 .arg(&path)
                 .arg(&root)
                 .arg(number)
                 .status(),
-            None => Command::new("tar")
+            None => run::command("tar")
                 .arg(format!("--format={format}"))
                 .arg("-C")
                 .arg(&root)
@@ -614,7 +615,7 @@ fn damaged_archives_are_never_more_than_refused() {
     let path = directory.path().join("a.tar");
     let layout = layout_of(directory.path(), &[archive(&[file("a", b"1"), directory_and_link()])]);
     let packed =
-        Command::new("tar").arg("-C").arg(&layout).args(["-cf", "-", "."]).output().unwrap().stdout;
+        run::command("tar").arg("-C").arg(&layout).args(["-cf", "-", "."]).output().unwrap().stdout;
     let corpus =
         [packed.clone(), gzip(&packed), zstd(&packed), docker_archive(&[("demo", "one", b"")])];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use binlint::internals::rootfs::FileKind;
 use binlint::internals::rootfs::tree::host_directory::HostRoot;
@@ -16,6 +16,7 @@ use binlint::internals::start::image::ImageQuery;
 
 use crate::support::layers;
 use crate::support::noise::Noise;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// What the kernel says of a path: what it is, or why it is nothing.
@@ -43,7 +44,7 @@ for path in paths:
 "#;
 
 fn kernel(root: &Path, paths: &[Vec<u8>]) -> Vec<[Answer; 2]> {
-    let mut child = Command::new("python3")
+    let mut child = run::command("python3")
         .args(["-c", ASK])
         .arg(root)
         .stdin(Stdio::piped())
@@ -175,13 +176,13 @@ fn plant(root: &Path) {
         link(format!("chain-{number}").as_bytes(), target.as_bytes());
     }
     std::fs::hard_link(at(b"file"), at(b"hard")).unwrap();
-    let status = Command::new("ln").args(["-P"]).arg(at(b"lib")).arg(at(b"hard-to-link")).status();
+    let status = run::command("ln").args(["-P"]).arg(at(b"lib")).arg(at(b"hard-to-link")).status();
     assert!(status.unwrap().success());
     let nodes = [("pipe", &["p"][..]), ("null", &["c", "1", "3"]), ("loop", &["b", "7", "0"])];
     // The nodes of devices are for the superuser to make.
     let made = if std::fs::metadata("/proc/self").unwrap().uid() == 0 { 3 } else { 1 };
     for (name, words) in nodes.into_iter().take(made) {
-        let status = Command::new("mknod").arg(root.join(name)).args(words).status();
+        let status = run::command("mknod").arg(root.join(name)).args(words).status();
         assert!(status.unwrap().success());
     }
     link(b"to-pipe", b"pipe");
@@ -259,7 +260,7 @@ fn paths(names: &BTreeMap<Vec<u8>, u64>) -> Vec<Vec<u8>> {
 /// The directory as two layers: the lower one has more, which the upper one hides again.
 fn as_layers(top: &Path, root: &Path) -> PathBuf {
     let pack = |names: &[&str]| {
-        let output = Command::new("tar")
+        let output = run::command("tar")
             .args(["--format=posix", "--exclude=./op/new", "-C"])
             .arg(root)
             .args(["-cf", "-"])

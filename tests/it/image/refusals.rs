@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::digest::Digest;
+use crate::support::run;
 
 use crate::support::layers::*;
 use crate::support::slow::{self, Need};
@@ -604,7 +605,7 @@ fn check(directory: &Path, shape: Shape, container: &str, files: &Files) -> (Str
         "-" => Stdio::from(std::fs::File::open(&at).unwrap()),
         _ => Stdio::null(),
     };
-    let output = Command::new("sh")
+    let output = run::command("sh")
         .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cargo-binlint")])
         .args(["check", "--format", "json", "--image", &reference])
         .current_dir(directory)

@@ -1,11 +1,11 @@
 //! Other people's verifiers read our envelopes, bundles and statements; damaged ones are refused.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::support::recorded::{ALGORITHMS, Shop, Trixie, python, success};
+use crate::support::run;
 use crate::support::slow::has;
 
 /// A Sigstore trust root that trusts nobody, so that cosign asks nobody.
@@ -93,7 +93,7 @@ fn securesystemslib_and_in_toto_accept_what_is_written() {
         let (secret, public) = shop.keys(name, algorithm);
         let (_, stranger) = shop.keys("stranger", algorithm);
         shop.build(&["--key", &secret]);
-        let mut command = Command::new(python);
+        let mut command = run::command(python);
         command.args(["-c", REFERENCE]).arg(shop.record()).args([&public, &stranger]);
         success(&mut command);
         let verified = shop.verify(&["target/release/shop", "--key", &public]);

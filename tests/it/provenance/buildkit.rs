@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::newer_engine::{Engine, Keeps, root};
 use crate::support::recorded::{Shop, success};
+use crate::support::run;
 use crate::support::slow::has;
 
 /// An archive of a directory.
 fn packed(directory: &Path) -> Vec<u8> {
-    success(Command::new("tar").arg("-C").arg(directory).args(["-c", "."])).stdout
+    success(run::command("tar").arg("-C").arg(directory).args(["-c", "."])).stdout
 }
 
 /// An engine of Debian's next release, which has the first BuildKit that writes SLSA v1, and a
@@ -64,7 +64,7 @@ impl Bench {
         }
         fs::write(root.path().join("role"), name).unwrap();
         fs::copy(self.shop.program(), root.path().join("src/shop")).unwrap();
-        let busybox = success(Command::new("sh").args(["-c", "command -v busybox"])).stdout;
+        let busybox = success(run::command("sh").args(["-c", "command -v busybox"])).stdout;
         let busybox = String::from_utf8(busybox).unwrap();
         for program in ["sh", "cp", "mkdir"] {
             fs::copy(busybox.trim(), root.path().join("bin").join(program)).unwrap();

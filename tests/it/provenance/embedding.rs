@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::support::run;
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::elf::record_section;
 use binlint::internals::digest::sha256_hex;
@@ -18,7 +19,7 @@ const PROGRAM: &str = "fn main() { let left = std::panic::catch_unwind(|| panic!
     println!(\"{left} {}\", std::env::args().count()); }";
 
 fn run(program: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> Option<Output> {
-    let output = Command::new(program).args(words).output().ok()?;
+    let output = run::command(program).args(words).output().ok()?;
     output.status.success().then_some(output)
 }
 
@@ -193,7 +194,7 @@ fn other_machines_and_byte_orders_carry_it_too() {
         must("llvm-mc", &["-triple", triple, "-filetype=obj", "-o", to, text(&source)]);
         must("ld.lld", &[to, "-o", text(&program)]);
         let exit = |path: &Path| {
-            let ran = Command::new(qemu).arg(path).output().ok();
+            let ran = run::command(qemu).arg(path).output().ok();
             ran.and_then(|output| output.status.code())
         };
         assert_eq!(exit(&program), Some(7), "{triple}");

@@ -8,10 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::recorded::{Shop, Trixie, success};
+use crate::support::run;
 use crate::support::slow::{has, is_there};
 
 fn runs(program: &Path) {
-    let output = success(&mut Command::new(program));
+    let output = success(&mut run::command(program));
     assert_eq!(output.stdout, b"shop 41\n");
 }
 

@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
 use crate::support::recorded::{Shop, success};
+use crate::support::run;
 
 /// Writes a file and dates it before everything.
 fn write_old(path: &Path, text: &str) {
@@ -76,7 +77,7 @@ fn a_placeholder_is_not_recorded_as_the_sources_that_came_later() {
     assert!(said(&output).1.contains("(built)"));
     assert_eq!(compiled(&shop), json!({ "bin shop": "in-this-build", "lib till": "proven" }));
     assert!(sources(&shop).contains(&"src/shelf.rs".to_owned()));
-    assert_eq!(success(&mut Command::new(shop.program())).stdout, b"shop 41\n");
+    assert_eq!(success(&mut run::command(shop.program())).stdout, b"shop 41\n");
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn what_no_trace_shows_is_shown_by_the_earlier_record() {
     write_old(&shelf, "pub const LEN: usize = 50;\n");
     let (_, words) = said(&shop.build(&["--ensure-fresh"]));
     assert!(words.contains("Compiling shop") && words.contains("(built)"), "{words}");
-    assert_eq!(success(&mut Command::new(shop.program())).stdout, b"shop 51\n");
+    assert_eq!(success(&mut run::command(shop.program())).stdout, b"shop 51\n");
     let left: Vec<_> = fs::read_dir(shop.root.join("target/release")).unwrap().collect();
     assert!(!left.iter().flatten().any(|it| it.file_name() == "shop.intoto.earlier.jsonl"));
 }

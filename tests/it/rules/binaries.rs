@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::support::run;
 use crate::support::slow;
 use binlint::{Level, Linter, Outcome, Rule, rules};
 
@@ -356,7 +356,7 @@ fn ask_for_linux_9_9(program: &Path) {
     std::fs::write(&note, words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>())
         .unwrap();
     let section = format!(".note.ABI-tag={}", note.display());
-    let status = Command::new("objcopy").arg("--update-section").arg(section).arg(program).status();
+    let status = run::command("objcopy").arg("--update-section").arg(section).arg(program).status();
     assert!(status.expect("objcopy is part of every linker's package").success());
 }
 
@@ -366,7 +366,7 @@ fn compile_c(home: &Path) {
     let bare = ["-fno-stack-protector", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0"];
     let guarded = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"];
     for (object, flags) in [("c.o", bare), ("guarded.o", guarded)] {
-        let mut cc = Command::new("cc");
+        let mut cc = run::command("cc");
         let status =
             cc.current_dir(home).args(["-O2", "-c", "shout.c", "-o", object]).args(flags).status();
         assert!(status.expect("rustc links by cc").success());
@@ -387,7 +387,7 @@ fn breed(animal: &Animal, cage: &Path) -> PathBuf {
         compile_c(&home);
     }
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc)
+    let output = run::command(rustc)
         .current_dir(&home)
         // For the one program without a library; the others ask for nothing unstable.
         .env("RUSTC_BOOTSTRAP", "1")

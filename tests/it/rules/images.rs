@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::support::layers;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 use binlint::{Group, rules};
 use serde_json::{Value, json};
@@ -460,7 +460,7 @@ fn sail(ship: &Ship, home: &Path) -> BTreeMap<String, String> {
     std::fs::create_dir_all(home).unwrap();
     build(ship, home);
     let layout = image(ship, home);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
     let words = ship.words.iter().map(|word| word.replace("PROGRAM", "program"));
     let output = command
         .args(["check", "--format", "json", "--image"])
@@ -488,7 +488,7 @@ fn sail(ship: &Ship, home: &Path) -> BTreeMap<String, String> {
 fn build(ship: &Ship, home: &Path) {
     let tool = |program: &str, words: &str| {
         let output =
-            Command::new(program).args(words.split(' ')).current_dir(home).output().unwrap();
+            run::command(program).args(words.split(' ')).current_dir(home).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {program} {words}: {stderr}", ship.name);
     };

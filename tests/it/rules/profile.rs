@@ -2,9 +2,9 @@
 //! and each under the profile of every other, where `readelf` and the settings say what differs.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::cargo::{Project, build, project, write};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 use binlint::internals::binary::Binary;
 use binlint::internals::binary::PanicStrategy;
@@ -72,7 +72,7 @@ fn main() {
 "#;
 
 fn sections(path: &Path) -> Option<String> {
-    let output = Command::new("readelf").args(["-SW"]).arg(path).output().ok()?;
+    let output = run::command("readelf").args(["-SW"]).arg(path).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

@@ -5,9 +5,9 @@
 //! second run finds them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::support::cargo::{Project, build, cargo, environment, write};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 use serde_json::Value;
 
@@ -192,7 +192,7 @@ fn unit_profile(project: &Project, way: &Way) -> Value {
 }
 
 fn check(project: &Project, way: &Way, levels: &[&str]) -> (i32, Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
     command.current_dir(&project.cwd).env_clear().envs(&project.env);
     command.args(["check", "--format", "json", "--profile", way.profile]).args(levels);
     command.args(way.bins.iter().flat_map(|bin| ["--bin", *bin]));
@@ -215,7 +215,7 @@ struct Elf {
 impl Elf {
     fn read(file: &Path) -> Elf {
         let list = |option: &str| {
-            let output = Command::new("readelf").args(["-W", option]).arg(file).output().unwrap();
+            let output = run::command("readelf").args(["-W", option]).arg(file).output().unwrap();
             assert!(output.status.success(), "{}", file.display());
             String::from_utf8_lossy(&output.stdout).into_owned()
         };

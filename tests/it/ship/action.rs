@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::docker::{success, text};
-use crate::support::place::{MAIN, Place, SERVER, clean};
+use crate::support::place::{MAIN, Place, SERVER};
+use crate::support::run;
 use crate::support::slow;
 use crate::support::tools;
 
@@ -27,7 +27,7 @@ impl<'a> Job<'a> {
 
     fn run(&self, tools: &Path, path: &Path, inputs: &[String]) -> Value {
         let script = Path::new(ROOT).join("tests/it/ship/run_action.py");
-        let mut action = clean(Command::new(tools.join("python")));
+        let mut action = run::offline(tools.join("python"));
         action.arg(script).arg(Path::new(ROOT).join("action.yml")).args(inputs);
         let paths = format!("{}:{}", path.display(), std::env::var("PATH").unwrap());
         action.env("PATH", paths).env("RUNNER_TEMP", self.temp.path());
@@ -128,11 +128,11 @@ fn the_release_that_was_asked_for_is_fetched_and_its_digest_verified() {
     let folder = releases.path().join(format!("v{version}"));
     fs::create_dir_all(folder.join(&name)).unwrap();
     success(
-        Command::new("strip").arg("-o").arg(folder.join(&name).join("cargo-binlint")).arg(LINTER),
+        run::command("strip").arg("-o").arg(folder.join(&name).join("cargo-binlint")).arg(LINTER),
     );
     let pack =
         format!("tar -czf {name}.tar.gz {name} && sha256sum {name}.tar.gz >{name}.tar.gz.sha256");
-    success(Command::new("sh").args(["-c", &pack]).current_dir(&folder));
+    success(run::command("sh").args(["-c", &pack]).current_dir(&folder));
 
     let mut job = Job::new();
     job.env.push(("RELEASES", format!("file://{}", releases.path().display())));

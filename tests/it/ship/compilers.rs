@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::corpus::Row;
 use crate::support::docker::{success, text};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 const LINTER: &str = env!("CARGO_BIN_EXE_cargo-binlint");
@@ -45,8 +45,8 @@ fn answers(truth: &str) -> &[&str] {
 
 fn measure(archive: &Path, rows: Vec<Row>, to: &mut BTreeMap<Vec<u32>, (String, Tally)>) {
     let unpacked = tempfile::tempdir().unwrap();
-    success(Command::new("tar").arg("-xJf").arg(archive).arg("-C").arg(unpacked.path()));
-    let mut inspect = Command::new(LINTER);
+    success(run::command("tar").arg("-xJf").arg(archive).arg("-C").arg(unpacked.path()));
+    let mut inspect = run::command(LINTER);
     inspect.args(["inspect", "--format", "jsonl"]).current_dir(unpacked.path());
     inspect.args(rows.iter().map(|row| &row["file"]));
     let said = text(&success(&mut inspect));
@@ -110,7 +110,7 @@ fn the_compiler_watch_passes_on_the_compilers_of_this_machine() {
     if slow::is_left_out(Need::Toolchains) {
         return;
     }
-    let mut watch = Command::new("ci/compilers");
+    let mut watch = run::command("ci/compilers");
     watch.arg("--quick").env("BINLINT", LINTER);
     let output = watch.output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
@@ -128,10 +128,10 @@ fn the_compiler_watch_fails_on_a_wrong_fact() {
         "#!/bin/sh\n'{LINTER}' \"$@\" | sed 's/\"verdict\":\"hello-world\"/\"verdict\":\"real\"/g'\n"
     );
     fs::write(&liar, script).unwrap();
-    success(Command::new("chmod").arg("+x").arg(&liar));
-    let toolchain = text(&success(Command::new("rustup").args(["show", "active-toolchain"])));
+    success(run::command("chmod").arg("+x").arg(&liar));
+    let toolchain = text(&success(run::command("rustup").args(["show", "active-toolchain"])));
     let toolchain = toolchain.split_whitespace().next().unwrap();
-    let mut watch = Command::new("ci/compilers");
+    let mut watch = run::command("ci/compilers");
     watch.args(["--quick", toolchain]).env("BINLINT", &liar);
     let output = watch.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::support::bases::{Bases, Linter, as_typed};
 use crate::support::docker::{Engine, success, text};
+use crate::support::run;
 
 /// Each example, and what its program prints by the page's commands.
 const EXAMPLES: &[(&str, &str)] = &[
@@ -72,7 +72,7 @@ fn the_list_of_examples_is_whole() {
 #[test]
 fn every_dockerfile_of_an_example_is_clean() {
     for (name, _) in EXAMPLES {
-        let mut lint = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        let mut lint = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
         let output = lint.arg("dockerfile").current_dir(source().join(name)).output().unwrap();
         assert!(text(&output).starts_with("clean: "), "{name}: {}", text(&output));
     }
@@ -121,7 +121,7 @@ impl Place {
         let page = fs::read_to_string(source().join(name).join("README.md")).unwrap();
         let place = Place { name, page, directory: tempfile::tempdir().unwrap() };
         fs::create_dir_all(place.path("").parent().unwrap()).unwrap();
-        success(Command::new("cp").arg("-a").arg(source().join(name)).arg(place.path("")));
+        success(run::command("cp").arg("-a").arg(source().join(name)).arg(place.path("")));
         place.restore(bases);
         place
     }

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::support::bases::{Bases, Linter, as_typed};
 use crate::support::docker::{self, Engine, success, text};
+use crate::support::run;
 
 /// In bytes.
 const LIMIT: u64 = 12_000_000;
@@ -66,8 +67,7 @@ fn the_image_holds_one_small_program_that_runs_in_every_image() {
 
     // Nothing but the program.
     let archive = linter.save(context.path());
-    let layers =
-        success(std::process::Command::new("sh").args(["-c", LIST]).arg("list").arg(archive));
+    let layers = success(run::command("sh").args(["-c", LIST]).arg("list").arg(archive));
     assert_eq!(text(&layers).trim(), "cargo-binlint");
 }
 

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::docker::{success, text};
-use crate::support::place::clean;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// What cargo says of a package without an address, which is the case until one is known.
@@ -18,7 +17,7 @@ fn the_package_is_whole_and_cargo_does_not_warn() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let scratch = tempfile::tempdir().unwrap();
-    let mut package = clean(Command::new("cargo"));
+    let mut package = run::offline("cargo");
     // Unpacking and building it is the next step, without the optimiser and with what is built here.
     package.args(["package", "--allow-dirty", "--no-verify", "--offline", "--target-dir"]);
     let packed = success(package.arg(scratch.path()).current_dir(root));
@@ -36,7 +35,7 @@ fn the_package_is_whole_and_cargo_does_not_warn() {
     let size = fs::metadata(&archive).unwrap().len();
     // crates.io takes 10 MB.
     assert!(size < 2_000_000, "{size} bytes");
-    success(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(scratch.path()));
+    success(run::command("tar").arg("-xzf").arg(&archive).arg("-C").arg(scratch.path()));
     let unpacked = scratch.path().join(name);
     for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "docs/report-light.svg", "src/lib.rs"]
     {
@@ -45,7 +44,7 @@ fn the_package_is_whole_and_cargo_does_not_warn() {
     for folder in ["testdata", "tests", "fuzz", ".github", "docs/examples/plain"] {
         assert!(!unpacked.join(folder).exists(), "{folder} is in the package");
     }
-    let mut check = clean(Command::new("cargo"));
+    let mut check = run::offline("cargo");
     // Unit tests read inputs that stay in the repository.
     let targets = ["--lib", "--bins", "--examples", "--bench", "*"];
     check.args(["check", "--locked", "--offline"]).args(targets).arg("--target-dir");

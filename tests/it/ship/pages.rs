@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::support::digest::Digest;
 use crate::support::docker::{success, text};
 use crate::support::layers;
-use crate::support::place::{clean, manifest};
+use crate::support::place::manifest;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 /// How a command of a page is tested.
@@ -249,7 +250,7 @@ fn languages(text: &str) -> Vec<&str> {
 #[test]
 fn every_option_that_a_page_names_is_there() {
     let help = |command: &str| {
-        let mut linter = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        let mut linter = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
         String::from_utf8(linter.args([command, "--help"]).output().unwrap().stdout).unwrap()
     };
     let mut wrong = Vec::new();
@@ -451,7 +452,7 @@ impl Workspace {
     /// A saved image of the program with the libraries that it runs with here.
     fn image(&self, name: &str) -> Vec<u8> {
         let program = self.path("target/release").join(name);
-        let ldd = text(&success(Command::new("ldd").arg(&program)));
+        let ldd = text(&success(run::command("ldd").arg(&program)));
         let libraries = ldd.split_whitespace().filter(|word| word.starts_with('/'));
         let mut entries: Vec<Vec<u8>> =
             libraries.map(|path| layers::program(&path[1..], &fs::read(path).unwrap())).collect();
@@ -478,7 +479,7 @@ impl Workspace {
     fn typed(&self, line: &str) -> Output {
         let linter = Path::new(env!("CARGO_BIN_EXE_cargo-binlint")).parent().unwrap();
         let path = format!("{}:{}", linter.display(), std::env::var("PATH").unwrap());
-        let mut shell = clean(Command::new("bash"));
+        let mut shell = run::offline("bash");
         shell.args(["-o", "pipefail", "-c", line]).current_dir(self.directory.path());
         shell.env("PATH", path).output().unwrap()
     }

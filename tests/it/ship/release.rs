@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::docker::{host, success, text};
-use crate::support::place::clean;
+use crate::support::run;
 use crate::support::slow::{self, Need};
 
 const LINTER: &str = env!("CARGO_BIN_EXE_cargo-binlint");
@@ -24,24 +23,24 @@ fn a_release_has_a_signed_record_inside_and_verifies() {
         "git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c";
     let unpack = format!("{pack} | tar -x -C '{}'", clone.display());
     success(
-        Command::new("bash")
+        run::command("bash")
             .args(["-o", "pipefail", "-c", &unpack])
             .current_dir(env!("CARGO_MANIFEST_DIR")),
     );
     let commit =
         "git init -q && git add . && git -c user.name=a -c user.email=a@b commit -q -m all";
-    success(Command::new("sh").args(["-c", commit]).current_dir(&clone));
+    success(run::command("sh").args(["-c", commit]).current_dir(&clone));
 
     let key = here.join("builder.pem");
-    success(Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&key));
+    success(run::command("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&key));
     let public = here.join("builder.pub");
     success(
-        Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(&key).arg("-out").arg(&public),
+        run::command("openssl").args(["pkey", "-pubout", "-in"]).arg(&key).arg("-out").arg(&public),
     );
 
     let host = host();
     let dist = here.join("dist");
-    let mut release = clean(Command::new("ci/release"));
+    let mut release = run::offline("ci/release");
     release.arg(&host).arg(&dist).current_dir(&clone);
     // The optimiser would take minutes, and changes no step.
     release.env("CARGO_PROFILE_DIST_OPT_LEVEL", "0").env("CARGO_PROFILE_DIST_LTO", "off");
@@ -54,17 +53,17 @@ fn a_release_has_a_signed_record_inside_and_verifies() {
 
     let name = format!("cargo-binlint-{host}");
     let digest = format!("{name}.tar.gz.sha256");
-    success(Command::new("sha256sum").args(["--check", &digest]).current_dir(&dist));
+    success(run::command("sha256sum").args(["--check", &digest]).current_dir(&dist));
     for file in [".intoto.jsonl", ".sigstore.json"] {
         assert!(dist.join(format!("{name}{file}")).is_file(), "{file}");
     }
-    success(Command::new("tar").arg("-xzf").arg(format!("{name}.tar.gz")).current_dir(&dist));
+    success(run::command("tar").arg("-xzf").arg(format!("{name}.tar.gz")).current_dir(&dist));
     let program = dist.join(&name).join("cargo-binlint");
-    success(Command::new(&program).arg("--version"));
+    success(run::command(&program).arg("--version"));
 
     // As docs/install.md says it.
     let verify = |program: &Path| {
-        let mut verify = Command::new(LINTER);
+        let mut verify = run::command(LINTER);
         verify
             .arg("verify")
             .arg(program)

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::docker::{success, text};
+use crate::support::run;
 use crate::support::slow;
 
 const LINTER: &str = env!("CARGO_BIN_EXE_cargo-binlint");
@@ -27,7 +27,7 @@ const SHELLS: &[(&str, &str)] = &[
 ];
 
 fn script(shell: &str, to: &Path) {
-    let output = success(Command::new(LINTER).args(["completions", shell]));
+    let output = success(run::command(LINTER).args(["completions", shell]));
     fs::write(to.join("script"), output.stdout).unwrap();
 }
 
@@ -39,7 +39,7 @@ fn the_shells_complete_a_command() {
         }
         let place = tempfile::tempdir().unwrap();
         script(shell, place.path());
-        let mut typed = Command::new(shell);
+        let mut typed = run::command(shell);
         typed.args(["-c", line]).current_dir(place.path()).env("HOME", place.path());
         let said = text(&success(&mut typed));
         let words: Vec<&str> = said.split_whitespace().collect();
@@ -62,7 +62,7 @@ fn the_script_for_powershell_has_the_commands() {
 
 #[test]
 fn a_shell_that_is_unknown_is_an_error_in_one_line() {
-    let output = Command::new(LINTER).args(["completions", "tcsh"]).output().unwrap();
+    let output = run::command(LINTER).args(["completions", "tcsh"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output);
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -76,11 +76,11 @@ fn man_shows_the_pages() {
     }
     let place = tempfile::tempdir().unwrap();
     for (command, words) in [(None, "freshen"), (Some("verify"), "--manifest-path")] {
-        let mut linter = Command::new(LINTER);
+        let mut linter = run::command(LINTER);
         let page = success(linter.arg("man").args(command));
         let path = place.path().join("cargo-binlint.1");
         fs::write(&path, page.stdout).unwrap();
-        let mut man = Command::new("man");
+        let mut man = run::command("man");
         // `--warnings` makes groff say what it does not understand.
         man.args(["--warnings=w", "--local-file"]).arg(&path).env("MANPAGER", "cat");
         let shown = success(man.env("LC_ALL", "C").env("MANWIDTH", "100"));
@@ -89,6 +89,6 @@ fn man_shows_the_pages() {
         assert!(said.contains("NAME") && said.contains("OPTIONS"), "{said}");
         assert_eq!(String::from_utf8_lossy(&shown.stderr), "", "{command:?}");
     }
-    let none = Command::new(LINTER).args(["man", "verfy"]).output().unwrap();
+    let none = run::command(LINTER).args(["man", "verfy"]).output().unwrap();
     assert_eq!(none.status.code(), Some(2));
 }

@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::docker::{success, text};
-use crate::support::place::{Place, clean};
+use crate::support::place::Place;
+use crate::support::run;
 use crate::support::tools;
 
 fn root() -> &'static Path {
@@ -35,7 +35,7 @@ fn every_file_fits_the_schema_of_its_service() {
     files.push(("vendor.gitlab-ci", component));
     for (schema, path) in files {
         let fits = |path: &Path| {
-            let mut check = Command::new(tools.join("check-jsonschema"));
+            let mut check = run::command(tools.join("check-jsonschema"));
             check.args(["--builtin-schema", schema]).arg(path).output().unwrap()
         };
         let output = fits(&path);
@@ -52,7 +52,7 @@ fn every_file_fits_the_schema_of_its_service() {
         .unwrap();
         assert!(!fits(&broken).status.success(), "{schema} accepts anything");
     }
-    let mut validate = Command::new(tools.join("pre-commit"));
+    let mut validate = run::command(tools.join("pre-commit"));
     success(validate.arg("validate-manifest").arg(root().join(".pre-commit-hooks.yaml")));
 }
 
@@ -117,7 +117,7 @@ fn the_script_of_the_component_writes_the_report_that_it_names() {
     let args = component.split_once("    args:\n").unwrap().1.split_once("default: ").unwrap().1;
     let program = Path::new(env!("CARGO_BIN_EXE_cargo-binlint")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let mut job = clean(Command::new("sh"));
+    let mut job = run::offline("sh");
     job.args(["-e", "-c", &script.join("\n")]).current_dir(place.directory.path());
     job.env("PATH", path).env("BINLINT_ARGS", args.lines().next().unwrap());
     success(&mut job);
@@ -133,14 +133,14 @@ fn the_hook_lints_the_dockerfiles_that_it_is_given() {
         |key: &str| hooks.lines().find_map(|it| it.trim().strip_prefix(key)).unwrap().trim();
     let entry: Vec<&str> = value("entry: cargo-binlint ").split(' ').collect();
     let run = |file: &Path| {
-        let mut hook = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        let mut hook = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
         hook.args(&entry).arg(file).current_dir(file.parent().unwrap()).output().unwrap()
     };
     let example = root().join("docs/examples/placeholder");
     let good = run(&example.join("Dockerfile"));
     assert_eq!(good.status.code(), Some(0), "{}", text(&good));
     let place = tempfile::tempdir().unwrap();
-    success(Command::new("cp").arg("-a").arg(&example).arg(place.path().join("app")));
+    success(run::command("cp").arg("-a").arg(&example).arg(place.path().join("app")));
     let dockerfile = place.path().join("app/Dockerfile");
     let lines = fs::read_to_string(&dockerfile).unwrap();
     let bad = lines.replace("    /linter/cargo-binlint freshen && \\\n", "");

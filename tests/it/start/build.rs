@@ -1,9 +1,9 @@
 //! Small programs and libraries that the tests build, each for one habit of a loader.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::roots::{cache, run};
+use crate::support::run;
 
 /// A directory for what this run builds.
 pub fn directory() -> PathBuf {
@@ -19,7 +19,7 @@ pub fn c(compiler: &str, name: &str, source: &str, arguments: &[&str]) -> PathBu
     let file = at.with_extension("c");
     std::fs::write(&file, source).expect("a source can be written");
     let directory = directory();
-    run(Command::new(compiler)
+    run(run::command(compiler)
         .arg("-o")
         .arg(&at)
         .arg(&file)
@@ -42,7 +42,7 @@ pub fn rust(name: &str, source: &str, arguments: &[&str]) -> PathBuf {
     let at = directory().join(name);
     let file = at.with_extension("rs");
     std::fs::write(&file, source).expect("a source can be written");
-    run(Command::new("rustc")
+    run(run::command("rustc")
         .args(["--edition=2021", "-O"])
         .args(arguments)
         .arg("-o")
@@ -55,6 +55,6 @@ pub fn rust(name: &str, source: &str, arguments: &[&str]) -> PathBuf {
 pub fn patched(file: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let at = directory().join(name);
     std::fs::copy(file, &at).expect("a copy");
-    run(Command::new("patchelf").args(arguments).arg(&at));
+    run(run::command("patchelf").args(arguments).arg(&at));
     at
 }

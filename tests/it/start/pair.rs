@@ -1,7 +1,7 @@
 //! One program in one root: predicted, run for real, compared.
 
+use crate::support::run;
 use std::path::PathBuf;
-use std::process::Command;
 
 use binlint::internals::binary::elf::DynamicInfo;
 use binlint::internals::rootfs::tree::host_directory::HostRoot;
@@ -97,7 +97,7 @@ impl Pair {
     /// Runs the program with nothing but the root, `/proc` and a harmless argument.
     pub fn observe(&self) -> Observed {
         let argv0 = self.argv0.clone().unwrap_or_else(|| self.path.clone());
-        let mut command = Command::new("unshare");
+        let mut command = run::command("unshare");
         command
             .args(["--mount", "sh", "-c"])
             .arg(r#"mount --bind /proc "$1/proc" && exec timeout 60 python3 -c "$0" "$@""#)

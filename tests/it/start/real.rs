@@ -1,9 +1,9 @@
 //! Will it start? Each prediction against the real kernel and the real loader in the same root.
 
 use super::{build, cases, pair, roots};
+use crate::support::run;
 use crate::support::slow::{self, Need};
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use binlint::{Level, Linter};
@@ -97,9 +97,9 @@ fn in_engine(at: usize, pair: &pair::Pair) -> Option<String> {
     for variable in &pair.environment {
         import.push_str(&format!(" --change 'ENV {variable}'"));
     }
-    roots::run(Command::new("sh").args(["-c", &format!("{import} - {name}")]).env("PATH", path()));
+    roots::run(run::command("sh").args(["-c", &format!("{import} - {name}")]).env("PATH", path()));
     let reference = format!("docker-daemon:{name}:latest");
-    let mut checked = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+    let mut checked = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
     checked.args(["check", "--format", "json", "--image", &reference, "--at", &pair.path]);
     // Nothing of a workspace is looked at, and the program need not be Rust's.
     let nowhere = tempfile::tempdir().expect("a directory");
@@ -131,7 +131,7 @@ fn path() -> String {
 
 /// Whether the engine did it, and what it said on standard error.
 fn docker(words: &[&str]) -> (bool, String) {
-    let output = Command::new("sh")
+    let output = run::command("sh")
         .args(["-c", "exec docker \"$@\"", "docker"])
         .args(words)
         .env("PATH", path())

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::support::cache::directory;
 use crate::support::debian;
+use crate::support::run;
 
 /// Where roots are kept between runs.
 pub fn cache() -> PathBuf {
@@ -45,7 +46,7 @@ pub fn copy_of(base: &Path, name: &str) -> Root {
     let top = cache().join(format!("copies-{}", std::process::id())).join(name);
     let _ = fs::remove_dir_all(&top);
     fs::create_dir_all(top.parent().expect("a copy has a parent")).expect("a directory");
-    run(Command::new("cp").args(["-al"]).arg(base).arg(&top));
+    run(run::command("cp").args(["-al"]).arg(base).arg(&top));
     Root { top }
 }
 
@@ -118,7 +119,7 @@ impl Root {
 
     /// Writes it in one of the three formats that loaders read.
     pub fn ldconfig_as(self, format: &str) -> Root {
-        run(Command::new("ldconfig").args(["-c", format, "-r"]).arg(&self.top));
+        run(run::command("ldconfig").args(["-c", format, "-r"]).arg(&self.top));
         self
     }
 }

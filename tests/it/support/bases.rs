@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use super::docker::{self, Engine, Image, success};
+use super::run;
 
 /// How the linter's Dockerfile is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ fn image_of_the_linter<'engine>(
     for part in ["Cargo.toml", "Cargo.lock", "src", "benches", "docs", "README.md", ".dockerignore"]
     {
         let from = repository.join(part);
-        success(Command::new("cp").arg("-a").arg(from).arg(clone.path().join(part)));
+        success(run::command("cp").arg("-a").arg(from).arg(clone.path().join(part)));
     }
     let mut dockerfile = renamed(include_str!("../../../Dockerfile"), names);
     if linter == Linter::Quick {
@@ -96,12 +97,12 @@ pub fn as_typed(engine: &Engine, line: &str, directory: &Path) -> Output {
     );
     let docker = tools.path().join("docker");
     fs::write(&docker, wrapper).unwrap();
-    success(Command::new("chmod").arg("+x").arg(&docker));
+    success(run::command("chmod").arg("+x").arg(&docker));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let paths = [tools.path().to_path_buf()].into_iter().chain(std::env::split_paths(&path));
     let path = std::env::join_paths(paths.collect::<Vec<_>>()).unwrap();
-    let mut shell = Command::new("bash");
+    let mut shell = run::command("bash");
     shell.args(["-o", "pipefail", "-c", line]).current_dir(directory).env("PATH", path);
     shell.env("DOCKER_BUILDKIT", "1").env("BUILDKIT_PROGRESS", "plain");
-    shell.env_remove("CARGO_TARGET_DIR").output().unwrap()
+    shell.output().unwrap()
 }

@@ -1,16 +1,15 @@
 //! Small workspaces, written and built in directories of their own.
 
+use super::run;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What cargo and rustc need of the environment and nothing that configures them, with a home
-/// that holds no configuration of the machine's owner.
+/// What every program gets, with a home that holds no configuration of the machine's owner.
 pub fn environment(cargo_home: &Path) -> BTreeMap<String, String> {
-    let needed = ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO", "TMPDIR"];
     let mut env: BTreeMap<String, String> =
-        std::env::vars().filter(|(name, _)| needed.contains(&name.as_str())).collect();
+        std::env::vars().filter(|(name, _)| run::is_allowed(name.as_ref())).collect();
     env.insert("CARGO_HOME".to_owned(), cargo_home.to_str().unwrap().to_owned());
     env
 }
@@ -31,7 +30,7 @@ pub struct Project {
 impl Project {
     /// The linter, checking this project; the report is JSON.
     pub fn check(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-binlint"));
+        let mut command = run::command(env!("CARGO_BIN_EXE_cargo-binlint"));
         command.current_dir(&self.cwd).env_clear().envs(&self.env);
         command.args(["check", "--format", "json"]);
         let mut option = |name: &str, value: &OsStr| _ = command.arg(name).arg(value);
@@ -60,7 +59,7 @@ pub fn write(path: &Path, text: &str) {
 
 /// A command of the cargo that runs the tests, or of the first in `PATH`, in the project.
 pub fn cargo(project: &Project, arguments: &[&str]) -> Command {
-    let mut command = Command::new(project.env.get("CARGO").map_or("cargo", String::as_str));
+    let mut command = run::command("cargo");
     command.current_dir(&project.cwd).env_clear().envs(&project.env).args(arguments);
     command
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+use super::run;
 use super::slow::{self, Need};
 
 /// One row of a manifest: column to value.
@@ -65,7 +65,7 @@ pub fn programs(extent: Extent) -> Option<PathBuf> {
     // Several tests want the same files.
     static FETCHING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut fetch = Command::new("python3");
+    let mut fetch = run::command("python3");
     fetch.arg(data().join("fetch.py")).arg(data().join("corpus-open.csv")).arg(&root);
     if extent == Extent::Core {
         fetch.arg("--core");

@@ -1,5 +1,6 @@
 //! Debian root file systems, made of the mirror's packages.
 
+use super::run;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,7 +14,7 @@ pub fn mmdebstrap(
     to: &Path,
     more: &[&str],
 ) -> Command {
-    let mut command = Command::new("mmdebstrap");
+    let mut command = run::command("mmdebstrap");
     command.args(["--quiet", &format!("--variant={variant}"), "--mode=root"]);
     // The mirror's copy of a moving suite may be some days old.
     command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
@@ -27,7 +28,7 @@ pub fn mmdebstrap(
 /// The mirror that this machine's own packages come from. Without one mmdebstrap asks for a suite's
 /// security archive too, which old suites no longer have for every architecture.
 fn mirror() -> Option<String> {
-    let mut command = Command::new("apt-get");
+    let mut command = run::command("apt-get");
     command.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
     let output = command.output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
 use super::digest::Digest;
+use super::run;
 
 use super::slow::{self, Need};
 use super::{cache, debian};
@@ -34,14 +35,14 @@ impl Engine {
         }
         // Debian's client speaks to Debian's engine; another of the same name may come first.
         let clients = [PathBuf::from("/usr/bin/docker"), PathBuf::from("docker")];
-        let answers = |client: &PathBuf| succeeds(Command::new(client).arg("info"));
+        let answers = |client: &PathBuf| succeeds(run::command(client).arg("info"));
         let client = clients.into_iter().find(answers).expect("no container engine answers");
         slow::has("mmdebstrap").then_some(Engine { client })
     }
 
     /// The client with these words; builds go through BuildKit.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.client);
+        let mut command = run::command(&self.client);
         command.args(words).env("DOCKER_BUILDKIT", "1").env("BUILDKIT_PROGRESS", "plain");
         command
     }
@@ -95,7 +96,7 @@ impl Engine {
     /// This machine's compiler, cargo and cargo-chef on Debian, with a linker, git and the crates of
     /// our lockfiles where cargo keeps what it has downloaded: what `rust:…` stands for.
     pub fn rust(&self) -> String {
-        let compiler = said(Command::new("rustc").arg("-vV"));
+        let compiler = said(run::command("rustc").arg("-vV"));
         let lockfile = include_str!("../../../Cargo.lock");
         let packages = ["gcc", "libc6-dev", "git", "ca-certificates"];
         let environment = [
@@ -123,7 +124,7 @@ impl Engine {
     /// A root file system from a directory, kept under what it is made of.
     pub fn root(&self, directory: &Path) -> Image<'_> {
         let image = self.image();
-        let mut tar = Command::new("tar");
+        let mut tar = run::command("tar");
         tar.arg("-C").arg(directory).args(["-c", "."]);
         self.import(&mut tar, &[], &image.name);
         image
@@ -190,7 +191,7 @@ impl Drop for Image<'_> {
 /// This machine's compiler and cargo, without what a build for this machine does not read, laid out
 /// as the official images have them.
 fn toolchain(local: &Path) {
-    let sysroot = said(Command::new("rustc").args(["--print", "sysroot"]));
+    let sysroot = said(run::command("rustc").args(["--print", "sysroot"]));
     let sysroot = PathBuf::from(sysroot.trim());
     let to = local.join("rust");
     for directory in ["rust/bin", "rust/lib/rustlib", "cargo/bin"] {
@@ -209,7 +210,7 @@ fn toolchain(local: &Path) {
         }
     }
     let target = Path::new("lib/rustlib").join(host());
-    success(Command::new("cp").arg("-a").arg(sysroot.join(&target)).arg(to.join(&target)));
+    success(run::command("cp").arg("-a").arg(sysroot.join(&target)).arg(to.join(&target)));
 }
 
 /// The lockfiles of the examples.
@@ -237,7 +238,7 @@ fn registry(cargo_home: &Path) {
     }
     fs::create_dir_all(cargo_home.join("registry")).expect("a directory");
     for part in ["registry/index", "registry/cache"] {
-        success(Command::new("cp").arg("-a").arg(kept.join(part)).arg(cargo_home.join(part)));
+        success(run::command("cp").arg("-a").arg(kept.join(part)).arg(cargo_home.join(part)));
     }
 }
 
@@ -255,14 +256,14 @@ fn cargo_chef() -> PathBuf {
 
 /// Cargo without what the cargo around this test put into the environment.
 fn cargo(words: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    command.args(words).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    let mut command = run::command("cargo");
+    command.args(words);
     command
 }
 
 /// The triple of this machine.
 pub fn host() -> String {
-    let version = said(Command::new("rustc").arg("-vV"));
+    let version = said(run::command("rustc").arg("-vV"));
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.expect("rustc says its host").to_owned()
 }
@@ -271,7 +272,7 @@ pub fn host() -> String {
 pub fn linter(to: &Path) -> PathBuf {
     let to = to.join("cargo-binlint");
     let from = env!("CARGO_BIN_EXE_cargo-binlint");
-    success(Command::new("strip").arg("-o").arg(&to).arg(from));
+    success(run::command("strip").arg("-o").arg(&to).arg(from));
     to
 }
 

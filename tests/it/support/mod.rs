@@ -15,6 +15,7 @@ pub mod place;
 pub mod program;
 pub mod rebuilding;
 pub mod recorded;
+pub mod run;
 pub mod schema;
 pub mod slow;
 pub mod squash_corpus;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::run;
 use super::slow::{self, Need};
 use super::{cache, debian};
 
@@ -101,7 +102,7 @@ impl Engine {
         );
         fs::write(own.join("daemon.json"), configuration).expect("written");
         let log = fs::File::create(own.join("log")).expect("a log");
-        let daemon = Command::new("unshare")
+        let daemon = run::command("unshare")
             .args(["-m", "-n", "-p", "-f", "--kill-child", "bash", "-ec", START])
             .arg(root)
             .arg(&name)
@@ -158,7 +159,7 @@ impl Drop for Engine {
 
 /// A program of the root.
 pub fn inside(root: &Path, program: &str) -> Command {
-    let mut command = Command::new("chroot");
+    let mut command = run::command("chroot");
     command.arg(root).arg(program).env("HOME", "/tmp").env("PATH", "/usr/bin:/usr/sbin:/bin:/sbin");
     command
 }

@@ -1,9 +1,10 @@
 //! Workspaces built by the real cargo and judged by the program as it is run.
 
+use super::run;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, SystemTime};
 
 pub const STUB: &str = "fn main() {}\n";
@@ -84,7 +85,7 @@ impl Place {
     }
 
     pub fn cargo_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> Output {
-        let output = clean(Command::new("cargo"))
+        let output = run::offline("cargo")
             .args(arguments)
             .envs(env.iter().copied())
             .current_dir(self.directory.path())
@@ -120,17 +121,6 @@ pub fn compiled(output: &Output) -> Vec<String> {
         .collect()
 }
 
-/// Without what this test's own cargo and CI put into the environment, and without the network:
-/// what a build needs of the registry is in our own lockfile.
-pub fn clean(mut command: Command) -> Command {
-    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
-        command.env_remove(name);
-    }
-    command.env("CARGO_TERM_COLOR", "never").env("CARGO_INCREMENTAL", "0");
-    command.env("CARGO_NET_OFFLINE", "true");
-    command
-}
-
 pub fn manifest(name: &str, more: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"0.3.0\"\nedition = \"2021\"\n{more}")
 }
@@ -158,7 +148,7 @@ pub fn judge(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> Judged {
 }
 
 fn report(directory: &Path, more: &[&str], env: &[(&str, &str)]) -> serde_json::Value {
-    let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    let output = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .args(["check", "--format", "json"])
         .args(more)
         .envs(env.iter().copied())
@@ -233,11 +223,8 @@ impl Judged {
 #[track_caller]
 pub fn heals(place: &Place, line: &str, check: &[&str]) {
     std::thread::sleep(Duration::from_millis(20));
-    let done = clean(Command::new("sh"))
-        .args(["-c", line])
-        .current_dir(place.directory.path())
-        .output()
-        .unwrap();
+    let done =
+        run::offline("sh").args(["-c", line]).current_dir(place.directory.path()).output().unwrap();
     assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
     assert!(!compiled(&done).is_empty(), "{line} compiled nothing");
     place.check(check).is_fresh();
@@ -245,7 +232,7 @@ pub fn heals(place: &Place, line: &str, check: &[&str]) {
 
 /// Runs `freshen`; its words.
 pub fn freshen(place: &Place, more: &[&str]) -> (bool, String) {
-    let output = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")))
+    let output = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"))
         .arg("freshen")
         .args(more)
         .current_dir(place.directory.path())
@@ -259,7 +246,7 @@ pub fn freshen(place: &Place, more: &[&str]) -> (bool, String) {
 
 /// The triple of this machine.
 pub fn host() -> String {
-    let said = Command::new("rustc").arg("-vV").output().unwrap();
+    let said = run::command("rustc").arg("-vV").output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }

@@ -1,7 +1,7 @@
 //! A small program of this machine's compiler; the tests' own is fifty megabytes.
 
+use super::run;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 const SOURCE: &str = r#"
@@ -21,7 +21,7 @@ pub fn small() -> &'static Path {
         // Another run may be at it as well: each writes its own and renames it.
         let unfinished = directory.join(std::process::id().to_string());
         std::fs::write(&source, SOURCE).expect("the source is written");
-        let mut rustc = Command::new("rustc");
+        let mut rustc = run::command("rustc");
         rustc.args(["--edition=2021", "-Copt-level=1", "-o"]).arg(&unfinished).arg(&source);
         assert!(rustc.status().expect("rustc runs").success());
         std::fs::rename(&unfinished, &program).expect("a finished program takes its name");

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::place::{Place, clean, manifest};
+use super::place::{Place, manifest};
+use super::run;
 
 pub const MAIN: &str = "mod text;
 
@@ -44,7 +45,7 @@ pub fn edit(place: &Place, path: &str, from: &str, to: &str) {
 }
 
 pub fn linter(place: &Place, more: &[&str]) -> Command {
-    let mut command = clean(Command::new(env!("CARGO_BIN_EXE_cargo-binlint")));
+    let mut command = run::offline(env!("CARGO_BIN_EXE_cargo-binlint"));
     // Only what freshness says counts for the exit code.
     let groups = ["profile", "leak", "hardening", "linkage", "provenance", "target"];
     let groups = groups.iter().flat_map(|group| ["-A", group]);

@@ -8,21 +8,9 @@ use std::{env, fs};
 
 use serde_json::Value;
 
+use super::run;
 use super::slow::{self, Need};
 use super::{cache, debian};
-
-/// What another run of cargo around this test may leave in the environment.
-const SCRUBBED: &[&str] = &[
-    "CARGO_TARGET_DIR",
-    "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_TARGET_DIR",
-    "CARGO_BUILD_BUILD_DIR",
-    "RUSTFLAGS",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "NO_COLOR",
-    "CARGO_TERM_COLOR",
-    "SOURCE_DATE_EPOCH",
-];
 
 /// A workspace in a directory of its own.
 pub struct Shop {
@@ -86,11 +74,8 @@ impl Shop {
     }
 
     pub fn command(&self, program: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(program);
+        let mut command = run::command(program);
         command.current_dir(&self.root).args(words);
-        SCRUBBED.iter().for_each(|name| {
-            command.env_remove(name);
-        });
         command.env("SOURCE_DATE_EPOCH", "1700000000");
         command
     }
@@ -209,7 +194,7 @@ impl Trixie {
     /// A program of that root, run by its own loader and libraries.
     pub fn command(&self, program: &str) -> Command {
         let libraries = self.0.join("usr/lib/x86_64-linux-gnu");
-        let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+        let mut command = run::command(libraries.join("ld-linux-x86-64.so.2"));
         command.arg("--library-path").arg(&libraries).arg(self.0.join("usr/bin").join(program));
         command
     }
@@ -227,7 +212,7 @@ pub fn python() -> Option<&'static Path> {
         let python = home.join("bin/python");
         if !home.join("complete").is_file() {
             let run = |program: &Path, words: &[&str]| {
-                let output = Command::new(program).args(words).output();
+                let output = run::command(program).args(words).output();
                 output.is_ok_and(|output| output.status.success())
             };
             let packages =

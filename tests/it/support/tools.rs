@@ -1,11 +1,11 @@
 //! Tools from PyPI, installed once into a directory of the cache.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use super::cache;
 use super::docker::success;
+use super::run;
 use super::slow::{self, Need};
 
 /// Versions are named, so that a new one cannot fail an old commit.
@@ -22,8 +22,8 @@ pub fn python() -> Option<PathBuf> {
     let tools = directory.join("bin");
     let done = directory.join(PACKAGES.join(","));
     if !done.exists() {
-        success(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory));
-        let mut install = Command::new(tools.join("pip"));
+        success(run::command("python3").args(["-m", "venv", "--clear"]).arg(&directory));
+        let mut install = run::command(tools.join("pip"));
         success(install.args(["install", "--quiet"]).args(PACKAGES));
         std::fs::write(done, "").expect("the mark is written");
     }

@@ -1,7 +1,6 @@
 //! Trees in one line each: of an image as it is read here, as umoci unpacks it, and of a directory.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 
 use binlint::internals::rootfs::error::ImageError;
@@ -12,6 +11,7 @@ use binlint::internals::rootfs::tree::arena::FileNode;
 use binlint::internals::rootfs::{FileKind, Payload};
 
 use super::layers::{image, index, named};
+use super::run;
 
 /// The contents of the files of every image that a test reads.
 static CONTENTS: LazyLock<Spill> = LazyLock::new(Spill::default);
@@ -74,7 +74,7 @@ pub fn shown_on_disk(root: &Path) -> String {
 /// What umoci makes of a layout's image, or its refusal.
 pub fn umoci(layout: &Path) -> Result<String, String> {
     let bundle = layout.with_extension("bundle");
-    let output = Command::new("umoci")
+    let output = run::command("umoci")
         .args(["unpack", "--rootless", "--image"])
         .arg(format!("{}:latest", layout.display()))
         .arg(&bundle)
