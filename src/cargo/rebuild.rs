@@ -139,6 +139,12 @@ pub enum FlagsUnknown {
         /// Which step, and why.
         reason: String,
     },
+    /// It has no record, and a setting beside its history may have changed what was compiled.
+    #[error("{setting} may change what is compiled, and the image's history does not name it")]
+    Setting {
+        /// The setting, and where it stands.
+        setting: String,
+    },
     /// It has no record, and no history names cargo.
     #[error(
         "nothing says with which compiler, profile, features and RUSTFLAGS the program was built: \

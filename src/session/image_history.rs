@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::cargo::workspace::config::compiling;
+use crate::cargo::workspace::toml_tree::TomlNode;
 use crate::dockerfile::cargo_command::{self, CargoCommand, Verb};
 use crate::rootfs::document::config::ImageConfig;
+
+mod steps;
 
 /// A build among the steps that made an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,17 @@ pub enum HistoryError {
         /// The last one.
         last: String,
     },
+    /// A step before the build that may change what it compiles.
+    #[error("the image's history has `{0}` before its build, which may change what it compiles")]
+    Before(String),
+    /// A step behind the build that may change or replace the program.
+    #[error(
+        "the image's history has `{0}` after its build, which may change or replace the program"
+    )]
+    After(String),
+    /// No step copies sources to where the build runs.
+    #[error("the image's history copies no sources to {0}, where it builds")]
+    NoSources(String),
     /// A variable whose value at the time of the build is gone.
     #[error("the image's history sets {0} after its build")]
     Later(String),
@@ -46,6 +61,7 @@ pub enum HistoryError {
 /// What the history leaves open.
 pub fn find(config: &ImageConfig) -> Result<Option<HistoryBuild>, HistoryError> {
     let mut builds: Vec<HistoryBuild> = Vec::new();
+    let mut at = 0;
     for (index, step) in config.history.iter().enumerate() {
         let Some((arguments, script)) = step_of(&step.created_by)? else { continue };
         for command in script.split(['&', ';', '\n']).map(str::trim) {
@@ -54,6 +70,7 @@ pub fn find(config: &ImageConfig) -> Result<Option<HistoryBuild>, HistoryError> 
             environment.extend(arguments.clone());
             environment.extend(set);
             builds.push(HistoryBuild { command: command.to_owned(), cargo, environment });
+            at = index;
         }
     }
     let Some(last) = builds.pop() else { return Ok(None) };
@@ -63,13 +80,39 @@ pub fn find(config: &ImageConfig) -> Result<Option<HistoryBuild>, HistoryError> 
         Some(other) => {
             Err(HistoryError::Several { first: other.command.clone(), last: last.command })
         }
-        None => Ok(Some(last)),
+        None => steps::check(&config.history, at).map(|()| Some(last)),
+    }
+}
+
+/// Where cargo would look for its configuration in an image, whatever directory built there.
+pub fn configurations(config: &ImageConfig) -> Vec<String> {
+    let home = config.env.iter().find_map(|it| it.strip_prefix("CARGO_HOME="));
+    let mut directories = vec![home.unwrap_or("/root/.cargo").trim_end_matches('/').to_owned()];
+    for place in steps::directories(&config.history) {
+        let above = std::path::Path::new(&place).ancestors();
+        let above = above.map(|it| it.join(".cargo").to_string_lossy().into_owned());
+        directories.extend(above.filter(|it| !directories.contains(it)).collect::<Vec<_>>());
+    }
+    let names = |directory: String| ["config", "config.toml"].map(|it| format!("{directory}/{it}"));
+    directories.into_iter().flat_map(names).collect()
+}
+
+/// The setting of an image's configuration of cargo that may change what is compiled.
+pub fn setting_of(path: &str, contents: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(contents);
+    match TomlNode::parse(std::path::Path::new(path), &text) {
+        Ok(node) => compiling(&node).map(|(key, _)| format!("`{key}` of the image's {path}")),
+        Err(_) => Some(format!("what cannot be read in the image's {path}")),
     }
 }
 
 /// Whether a variable changes what cargo or rustc make, beside the RUSTFLAGS.
 pub fn is_setting(name: &str) -> bool {
     let harmless = ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_TERM_", "CARGO_NET_", "CARGO_HTTP_"];
+    // A shell reads the file of this name before its script.
+    if name == "BASH_ENV" {
+        return true;
+    }
     let tools = ["CC", "CXX", "AR", "LD", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"];
     let is_of_tool = |tool: &&str| {
         name.strip_prefix(*tool).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
@@ -85,26 +128,42 @@ type Step<'a> = (BTreeMap<String, String>, &'a str);
 /// The ARG values and the script of a step that names cargo, as BuildKit and the older builder
 /// write both: `RUN |1 NAME=VALUE /bin/sh -c SCRIPT # buildkit`.
 fn step_of(created_by: &str) -> Result<Option<Step<'_>>, HistoryError> {
-    let text = created_by.trim().trim_end_matches("# buildkit").trim();
-    let text = text.strip_prefix("RUN ").unwrap_or(text);
-    if !text.contains("cargo") || text.contains("#(nop)") || is_instruction(text) {
+    let text = instruction(created_by);
+    if !text.contains("cargo") || created_by.contains("#(nop)") || is_instruction(text) {
         return Ok(None);
     }
-    let unreadable = || HistoryError::Arguments(text.to_owned());
+    parts_of(text).map(Some).ok_or_else(|| HistoryError::Arguments(text.to_owned()))
+}
+
+/// A step without what its builder adds.
+fn instruction(created_by: &str) -> &str {
+    let text = created_by.trim().trim_end_matches("# buildkit").trim();
+    text.split_once("#(nop)").map_or(text, |(_, it)| it.trim())
+}
+
+/// The script of a step that runs in a shell; `None` where it cannot be told from the ARGs.
+fn shell_script(created_by: &str) -> Option<String> {
+    let text = instruction(created_by);
+    let runs = text.starts_with("RUN ") || text.starts_with("/bin/");
+    runs.then(|| parts_of(text)).flatten().map(|(_, script)| script.to_owned())
+}
+
+fn parts_of(text: &str) -> Option<Step<'_>> {
+    let text = text.strip_prefix("RUN ").unwrap_or(text);
     let mut arguments = BTreeMap::new();
     let mut script = text;
     if let Some(rest) = text.strip_prefix('|') {
-        let at = rest.find(" /").ok_or_else(unreadable)?;
+        let at = rest.find(" /")?;
         let mut words = rest[..at].split_whitespace();
         let count = words.next().and_then(|it| it.parse::<usize>().ok());
         let values: Option<Vec<(&str, &str)>> = words.map(|it| it.split_once('=')).collect();
-        let values = values.filter(|it| Some(it.len()) == count).ok_or_else(unreadable)?;
+        let values = values.filter(|it| Some(it.len()) == count)?;
         arguments.extend(values.into_iter().map(|(name, it)| (name.to_owned(), it.to_owned())));
         script = rest[at..].trim();
     }
     // The shell before it: `/bin/sh -c`, `/bin/bash -o pipefail -c`.
     let behind = script.starts_with('/').then(|| script.split_once(" -c ")).flatten();
-    Ok(Some((arguments, behind.map_or(script, |(_, it)| it))))
+    Some((arguments, behind.map_or(script, |(_, it)| it)))
 }
 
 fn is_instruction(text: &str) -> bool {
@@ -204,10 +263,10 @@ mod tests {
         assert_eq!(value("RUSTFLAGS"), Some("-C target-cpu=x86-64-v2"));
         // As the older builder writes it, twice with the same words.
         let old = "/bin/sh -c cargo build --release";
-        assert_eq!(
-            of(&[], &[old, "/bin/sh -c #(nop) COPY file", old]).unwrap().unwrap().command,
-            "cargo build --release"
-        );
+        let twice = of(&[], &["COPY . .", old, "/bin/sh -c #(nop) CMD [\"/a\"]", old]);
+        assert_eq!(twice.unwrap().unwrap().command, "cargo build --release");
+        let said = of(&[], &[old, "/bin/sh -c #(nop) COPY dir:1b2c in /app", old]).unwrap_err();
+        assert!(said.to_string().contains("copies no sources"), "{said}");
     }
 
     #[test]
@@ -244,5 +303,26 @@ mod tests {
         for name in ["CARGO_HOME", "CARGO_TERM_COLOR", "PATH", "CCACHE", "RUST_VERSION", "LDAP"] {
             assert!(!is_setting(name), "{name}");
         }
+    }
+
+    #[test]
+    fn the_configurations_of_an_image_are_looked_for_and_read() {
+        let steps = ["WORKDIR /srv/app", "COPY . ."]
+            .map(|it| HistoryStep { created_by: it.to_owned(), empty_layer: false });
+        let config = ImageConfig {
+            env: vec!["CARGO_HOME=/usr/local/cargo".to_owned()],
+            history: steps.to_vec(),
+            ..ImageConfig::default()
+        };
+        let found = configurations(&config);
+        for path in
+            ["/usr/local/cargo/config.toml", "/srv/app/.cargo/config", "/.cargo/config.toml"]
+        {
+            assert!(found.iter().any(|it| it == path), "{path}: {found:?}");
+        }
+        let setting = |text: &str| setting_of("/.cargo/config.toml", text.as_bytes());
+        assert!(setting("[profile.release]\nlto = true\n").unwrap().contains("profile"));
+        assert!(setting("]").unwrap().contains("cannot be read"));
+        assert_eq!(setting("[net]\noffline = true\n"), None);
     }
 }

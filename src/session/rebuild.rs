@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::digest::sha256_hex;
 use crate::rootfs::extract_file;
 use crate::session::Error;
-use crate::session::same_flags;
+use crate::session::{image_history, same_flags};
 use crate::subject::Subject;
 
 /// Whether and how programs are compiled again.
@@ -61,8 +61,10 @@ impl RebuildOptions {
                 build.is_some_and(|build| build.profile_dir == directory)
             };
             let members: Vec<usize> = (0..subjects.len()).filter(is_here).collect();
-            let programs: Vec<RebuildTarget> =
-                members.iter().filter_map(|index| program(&subjects[*index], image)).collect();
+            let programs: Vec<RebuildTarget> = members
+                .iter()
+                .filter_map(|index| program(&subjects[*index], workspace, image))
+                .collect();
             let build = members.first().and_then(|index| subjects[*index].facts.build.as_ref());
             let Some(build) = build else { continue };
             let request = RebuildRequest {
@@ -85,21 +87,35 @@ impl RebuildOptions {
 }
 
 /// The program of a subject: its file on this machine, or its bytes out of an image.
-fn program(subject: &Subject, image: Option<&OsStr>) -> Option<RebuildTarget> {
+fn program(
+    subject: &Subject,
+    workspace: &Workspace,
+    image: Option<&OsStr>,
+) -> Option<RebuildTarget> {
     let build = subject.facts.build.as_ref()?;
     let binary = subject.facts.binary.as_ref()?;
     let here = subject.origin.on_this_machine();
+    let config = subject.facts.image.as_ref().and_then(|image| image.config.as_ref());
+    let mut same_flags = None;
     let bytes = image.filter(|_| here.is_none()).and_then(|reference| {
-        let found = extract_file::read(reference, None, &[&binary.path]).ok()?;
-        let bytes = found.into_iter().next().flatten()?;
+        let settings = config.map(image_history::configurations).unwrap_or_default();
+        let paths: Vec<&str> =
+            [binary.path.as_str()].into_iter().chain(settings.iter().map(String::as_str)).collect();
+        let mut found = extract_file::read(reference, None, &paths).ok()?.into_iter();
+        let bytes = found.next().flatten()?;
+        let mut there = settings.iter().zip(found).filter_map(|(path, it)| Some((path, it?)));
+        let setting = workspace
+            .config
+            .first_setting()
+            .or_else(|| there.find_map(|(path, it)| image_history::setting_of(path, &it)));
         // Of an image for several platforms it may be another one's.
-        (binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str())).then_some(bytes)
+        let is_it = binary.sha256.as_deref() == Some(sha256_hex(&bytes).as_str());
+        same_flags =
+            is_it.then(|| same_flags::known(&bytes, build, config, &binary.rustc, setting));
+        is_it.then_some(bytes)
     });
-    let image = subject.facts.image.as_ref().and_then(|image| image.config.as_ref());
     Some(RebuildTarget {
-        same_flags: bytes
-            .as_ref()
-            .map(|bytes| same_flags::known(bytes, build, image, &binary.rustc)),
+        same_flags,
         package: build.package.name.clone(),
         spec: format!("{}@{}", build.package.name, build.package.version),
         bin: build.bin.clone(),

@@ -15,7 +15,8 @@ use crate::session::image_history::{self, HistoryBuild, HistoryError};
 use crate::session::records;
 
 /// What says that a program was built with the words and the compiler of the build here;
-/// the error says what is missing to know, or differs.
+/// the error says what is missing to know, or differs. `setting` is one of a configuration here or
+/// in the image, which no history names.
 ///
 /// # Errors
 /// Nothing says it.
@@ -24,6 +25,7 @@ pub fn known(
     build: &Build,
     image: Option<&ImageConfig>,
     binary: &RustcEvidence,
+    setting: Option<String>,
 ) -> Result<Recorded, FlagsUnknown> {
     match records::find(program, None, || Ok(None), &[]) {
         Ok(Some(record)) => {
@@ -63,7 +65,7 @@ pub fn known(
                 }
             }
         }
-        Ok(None) => told(build, image, binary),
+        Ok(None) => told(build, image, binary, setting),
         Err(error) => Err(FlagsUnknown::UnreadableRecord { reason: error.to_string() }),
     }
 }
@@ -74,6 +76,7 @@ fn told(
     build: &Build,
     image: Option<&ImageConfig>,
     binary: &RustcEvidence,
+    configured: Option<String>,
 ) -> Result<Recorded, FlagsUnknown> {
     let unclear = |error: HistoryError| FlagsUnknown::UnclearHistory { reason: error.to_string() };
     let told = image.map(image_history::find).transpose().map_err(unclear)?.flatten();
@@ -103,8 +106,8 @@ fn told(
             "which is another profile, target or set of features: build here as it says",
         ));
     }
-    if !cargo.complete || !cargo.further.is_empty() || !cargo.packages.is_empty() || cargo.workspace
-    {
+    let is_plain = cargo.complete && cargo.further.is_empty() && cargo.manifest_path.is_none();
+    if !is_plain || !cargo.packages.is_empty() || cargo.workspace {
         return Err(says("whose options may change what is built"));
     }
     if !cargo.locked {
@@ -112,6 +115,9 @@ fn told(
     }
     if let Some(name) = setting {
         return Err(says(&format!("where {name} is set, which may change what is built")));
+    }
+    if let Some(setting) = configured {
+        return Err(FlagsUnknown::Setting { setting });
     }
     let rustflags = environment.get("RUSTFLAGS").map(String::as_str).unwrap_or_default();
     Ok(Recorded {
@@ -137,7 +143,7 @@ mod tests {
         build.profile.name = "release".to_owned();
         build.rustc.commit = Some("c0ffee".to_owned());
         let binary = RustcEvidence { commit: Some(commit.to_owned()), ..RustcEvidence::default() };
-        known(b"\x7fELF", &build, Some(&image), &binary)
+        known(b"\x7fELF", &build, Some(&image), &binary, None)
     }
 
     #[test]
@@ -149,11 +155,16 @@ mod tests {
         let run =
             "RUN /bin/sh -c cargo build --release --locked && cp target/release/a /a # buildkit";
         missing(&["COPY app /app"], &[], "c0ffee", "no cargo");
-        missing(&[run], &[], "decade", "another compiler");
-        missing(&["RUN /bin/sh -c cargo build --locked"], &[], "c0ffee", "another profile");
-        missing(&["RUN /bin/sh -c cargo build --release"], &[], "c0ffee", "without `--locked`");
-        missing(&[run], &["CARGO_PROFILE_RELEASE_LTO=fat"], "c0ffee", "CARGO_PROFILE_RELEASE_LTO");
-        let told = known_of(&[run], &["RUSTFLAGS=-C target-cpu=native"], "c0ffee").unwrap();
+        let copied = |run: &'static str| ["WORKDIR /app", "COPY . .", run];
+        missing(&[run], &[], "c0ffee", "copies no sources");
+        missing(&copied(run), &[], "decade", "another compiler");
+        let dev = copied("RUN /bin/sh -c cargo build --locked");
+        missing(&dev, &[], "c0ffee", "another profile");
+        let free = copied("RUN /bin/sh -c cargo build --release");
+        missing(&free, &[], "c0ffee", "without `--locked`");
+        let lto = "CARGO_PROFILE_RELEASE_LTO=fat";
+        missing(&copied(run), &[lto], "c0ffee", "CARGO_PROFILE_RELEASE_LTO");
+        let told = known_of(&copied(run), &["RUSTFLAGS=-C target-cpu=native"], "c0ffee").unwrap();
         assert_eq!(told.rustflags, ["-C", "target-cpu=native"]);
     }
 }

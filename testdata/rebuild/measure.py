@@ -48,12 +48,12 @@ PACKAGES = [
     ("itoa", "1.0.15", "", {"members": ["itoa"], "git": "ryu", "main": """
 fn main() {
     let n = std::env::args().count();
-    println!("{} {}", itoa::Buffer::new().format(n * 17), ryu::Buffer::new().format(n as f64 * 1.5));
+    println!("the numbers {} {}", itoa::Buffer::new().format(n * 17), ryu::Buffer::new().format(n as f64 * 1.5));
 }
 """}),
     ("lipsum", "0.9.1", "", {"members": ["lipsum"], "main": """
 fn main() {
-    println!("{} {}", lipsum::lipsum(std::env::args().count() * 9), lipsum::LOREM_IPSUM.len());
+    println!("some words: {} {}", lipsum::lipsum(std::env::args().count() * 9), lipsum::LOREM_IPSUM.len());
 }
 """}),
     ("serde", "1.0.228", 'lto = "thin"\npanic = "abort"', {
@@ -224,7 +224,7 @@ def edits(kind, text, drawn):
         found = at(r" (?:\+|-|==|!=|&&|\|\||>=|<=|\*) ", lambda it: other[it[0]])
     elif kind == "text":
         end = len(code)
-        plain = r'"[A-Za-z][A-Za-z ,.:-]{5,}"'
+        plain = r'"[A-Za-z][A-Za-z ,.:-]{5,}[^"\\\n]*"'
         kept = re.sub(r"//[^\n]*|#!?\[[^\]]*\]", lambda it: " " * len(it[0]), text[:end])
         found = at(plain, lambda it: it[0][:3] + ("q" if it[0][3] != "q" else "z") + it[0][4:], kept)
     elif kind == "line":

@@ -136,6 +136,39 @@ impl CargoConfig {
         words
     }
 
+    /// The first setting that may change what is compiled, as a person finds it. RUSTFLAGS and the
+    /// target are left out: they are compared by themselves.
+    pub fn first_setting(&self) -> Option<String> {
+        let from_node = |node: &TomlNode| {
+            let (key, place) = compiling(node)?;
+            Some(match place {
+                TomlPlace::File { path, .. } => format!("`{key}` of {path}"),
+                TomlPlace::CommandLine => format!("`{key}` of --config"),
+            })
+        };
+        let is_other = |(name, value): &(&String, &String)| {
+            let apart =
+                ["RUSTFLAGS", "TARGET", "TARGET_DIR", "BUILD_DIR", "JOBS", "DEP_INFO_BASEDIR"];
+            let is_apart = |rest: &str| apart.contains(&rest);
+            match name.as_str() {
+                // As a build for release is without it.
+                "CARGO_INCREMENTAL" => *value != "0",
+                name if name.starts_with("CARGO_PROFILE_") => true,
+                name if name.starts_with("CARGO_UNSTABLE_") => true,
+                name => {
+                    match (name.strip_prefix("CARGO_BUILD_"), name.strip_prefix("CARGO_TARGET_")) {
+                        (Some(rest), _) => !is_apart(rest),
+                        (_, Some(rest)) => !matches!(rest, "DIR" | "TMPDIR"),
+                        _ => name.starts_with("RUSTC"),
+                    }
+                }
+            }
+        };
+        from_node(&self.command_line)
+            .or_else(|| self.env.iter().find(is_other).map(|(name, _)| name.clone()))
+            .or_else(|| from_node(&self.files))
+    }
+
     /// The names under a path of keys, of every file and of `--config`.
     pub fn names(&self, keys: &[&str]) -> Vec<String> {
         let mut names: Vec<String> = [&self.files, &self.command_line]
@@ -147,6 +180,32 @@ impl CargoConfig {
         names.dedup();
         names
     }
+}
+
+/// The first key of a configuration that may change what is compiled, and where it stands.
+pub fn compiling(node: &TomlNode) -> Option<(String, &TomlPlace)> {
+    const HARMLESS: &[&str] = &[
+        "alias",
+        "cache",
+        "cargo-new",
+        "credential-alias",
+        "future-incompat-report",
+        "http",
+        "net",
+        "registries",
+        "registry",
+        "source",
+        "term",
+    ];
+    const OF_BUILD: &[&str] = &["build-dir", "jobs", "rustflags", "target", "target-dir"];
+    let mut others = node.table()?.iter().filter(|(key, _)| !HARMLESS.contains(&key.as_str()));
+    others.find_map(|(key, node)| match (key.as_str(), node.table()) {
+        ("build", Some(build)) => {
+            let (inner, node) = build.iter().find(|(it, _)| !OF_BUILD.contains(&it.as_str()))?;
+            Some((format!("build.{inner}"), &node.place))
+        }
+        _ => Some((key.clone(), &node.place)),
+    })
 }
 
 /// The environment variable of a setting: `CARGO_`, then the keys in capitals, with `_` for `-`
@@ -312,5 +371,37 @@ mod tests {
             env_name(&["profile", "my-release", "split-debuginfo"]),
             "CARGO_PROFILE_MY_RELEASE_SPLIT_DEBUGINFO"
         );
+    }
+
+    #[test]
+    fn a_setting_that_changes_what_is_compiled_is_told_from_others() {
+        let first = |file: &str, pairs: &[(&str, &str)]| {
+            let files = TomlNode::parse(Path::new("c.toml"), file).unwrap();
+            CargoConfig { files, env: env(pairs), ..CargoConfig::default() }.first_setting()
+        };
+        for (file, key) in [
+            ("[profile.release]\nlto = true\n", "`profile` of c.toml"),
+            ("[build]\njobs = 2\nrustc = \"/r\"\n", "`build.rustc` of c.toml"),
+            ("[target.x86_64-unknown-linux-gnu]\nlinker = \"l\"\n", "`target` of c.toml"),
+            ("[env]\nA = \"1\"\n", "`env` of c.toml"),
+            ("include = \"more.toml\"\n", "`include` of c.toml"),
+            ("[later-than-this]\n", "`later-than-this` of c.toml"),
+        ] {
+            assert_eq!(first(file, &[]).as_deref(), Some(key), "{file}");
+        }
+        let harmless = "[build]\njobs = 2\nrustflags = [\"-g\"]\n[net]\noffline = true\n[alias]\n";
+        assert_eq!(first(harmless, &[]), None);
+        for name in
+            ["CARGO_PROFILE_RELEASE_LTO", "CARGO_TARGET_X_LINKER", "CARGO_BUILD_RUSTC", "RUSTC"]
+        {
+            assert_eq!(first("", &[(name, "1")]).as_deref(), Some(name));
+        }
+        for name in
+            ["CARGO_HOME", "CARGO_PKG_NAME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS"]
+        {
+            assert_eq!(first("", &[(name, "1")]), None);
+        }
+        assert_eq!(first("", &[("CARGO_INCREMENTAL", "0")]), None);
+        assert!(first("", &[("CARGO_INCREMENTAL", "1")]).is_some());
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::support::layers;
 use crate::support::place::Place;
 use crate::support::rebuilding::{
-    Answer, MAIN, answer, changed, edit, linter, package, rebuild, snapshot, wait_until,
+    Answer, MAIN, answer, changed, edit, linter, package, rebuild, rebuild_with, snapshot,
+    wait_until,
 };
 use crate::support::run;
 use crate::support::slow::{self, Need};
@@ -234,11 +235,18 @@ fn archive(place: &Place, program: &[u8]) -> PathBuf {
 
 /// The same with a configuration and a history of its own.
 fn archive_of(place: &Place, program: &[u8], config: &str, steps: &[&str]) -> PathBuf {
-    let layer = layers::archive(&[
+    let mut entries = vec![
         layers::directory("usr"),
         layers::directory("usr/bin"),
         layers::program("usr/bin/my-app", program),
-    ]);
+    ];
+    let settings = place.path("settings.toml");
+    let settings = fs::read(&settings).unwrap_or_default();
+    if !settings.is_empty() {
+        entries.extend([layers::directory("opt"), layers::directory("opt/cargo")]);
+        entries.push(layers::program("opt/cargo/config.toml", &settings));
+    }
+    let layer = layers::archive(&entries);
     let layout = place.path("layout");
     let _ = fs::remove_dir_all(&layout);
     let platform = ("linux", if std::env::consts::ARCH == "x86_64" { "amd64" } else { "arm64" });
@@ -322,4 +330,65 @@ fn the_history_of_an_image_tells_how_its_program_was_built() {
     image("\"RUSTFLAGS=-C opt-level=1\"", RUN).is("not-possible", "names other flags");
     // What the program reads of the environment was another text there.
     image("\"SHA=1b2c\"", RUN).is("not-possible", "a variable");
+}
+
+/// Of an honest program, the history does not name each setting that made it: one in cargo's home,
+/// in a variable, or a step that edits the manifest.
+#[test]
+fn a_setting_that_no_history_names_accuses_nobody() {
+    const RUN: &str = "RUN /bin/sh -c cargo build --release --locked # buildkit";
+    const THIN: &str = "[profile.release]\nlto = \"thin\"\n";
+    let place = package("");
+    place.build(&[]);
+    let program = fs::read(place.path("target/release/my-app")).unwrap();
+    let run = |env: &str, steps: &[&str], here: &[(&str, &str)]| {
+        let config = format!(r#"{{"Cmd":["/usr/bin/my-app"],"Env":[{env}]}}"#);
+        let archive = archive_of(&place, &program, &config, steps);
+        rebuild_with(&place, &["--image", archive.to_str().unwrap()], here)
+    };
+    let sources = ["WORKDIR /app", "COPY . ."];
+    let steps = [sources[0], sources[1], RUN];
+    // The image's program is of other optimisation settings than what is built here from now on.
+    let setting = [("CARGO_PROFILE_RELEASE_LTO", "thin"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")];
+    place.cargo(&["clean"]);
+    place.cargo_with(&["build", "--release"], &setting);
+    let answer = run("", &steps, &setting);
+    answer.is("not-possible", "CARGO_PROFILE_RELEASE_LTO may change what is compiled");
+    assert_eq!((answer.code, answer.denied.len()), (0, 0));
+    let home = place.path("home");
+    fs::create_dir_all(&home).unwrap();
+    fs::write(home.join("config.toml"), format!("{THIN}opt-level = 1\n")).unwrap();
+    let home = [("CARGO_HOME", home.to_str().unwrap())];
+    place.cargo(&["clean"]);
+    place.cargo_with(&["build", "--release"], &home);
+    let answer = run("", &steps, &home);
+    answer.is("not-possible", "`profile` of ");
+    assert_eq!((answer.code, answer.denied.len()), (0, 0));
+    // The same on the other side: what was built here is of plain settings.
+    edit(&place, "src/main.rs", "9090", "9091");
+    place.touch("src/main.rs");
+    place.cargo(&["clean"]);
+    place.build(&[]);
+    for (step, reason) in [
+        ("RUN /bin/sh -c sed -i s/3/2/ Cargo.toml # buildkit", "before its build"),
+        ("COPY docker/Cargo.toml Cargo.toml # buildkit", "before its build"),
+        ("RUN /bin/sh -c echo lto=1 >> Cargo.toml # buildkit", "before its build"),
+        ("RUN /bin/sh -c . ./env; cargo fetch # buildkit", "may build in another way"),
+    ] {
+        let answer = run("", &[sources[0], sources[1], step, RUN], &[]);
+        answer.is("not-possible", reason);
+        assert_eq!((answer.code, answer.denied.len()), (0, 0));
+    }
+    run("", &[sources[0], sources[1], RUN, "COPY /a /usr/bin/my-app"], &[])
+        .is("not-possible", "after its build");
+    run("\"BASH_ENV=/env\"", &steps, &[]).is("not-possible", "BASH_ENV is set");
+    run("\"CARGO_PROFILE_RELEASE_LTO=fat\"", &steps, &[]).is("not-possible", "_LTO is set");
+    let argument = "RUN |1 CARGO_PROFILE_RELEASE_LTO=fat /bin/sh -c cargo build --release --locked";
+    run("", &[sources[0], sources[1], argument], &[]).is("not-possible", "_LTO is set");
+    let env = "\"CARGO_HOME=/opt/cargo\"";
+    place.write("settings.toml", THIN);
+    run(env, &steps, &[]).is("not-possible", "`profile` of the image's /opt/cargo/config.toml");
+    // Where nothing of that is so, the edit is denied.
+    place.write("settings.toml", "[net]\noffline = true\n");
+    run(env, &steps, &[]).is_denied();
 }
