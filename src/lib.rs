@@ -60,7 +60,9 @@ pub use crate::config::ConfigError;
 pub use crate::fact::{Confidence, Fact};
 pub use crate::report::{AppliedWaiver, Report, RuleResult, SubjectReport, Summary};
 pub use crate::rootfs::error::{ImageError, LoadError};
-pub use crate::rule::{Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+pub use crate::rule::{
+    Finding, Group, Inconclusive, Level, Location, Outcome, Rule, Status, Symptom,
+};
 pub use crate::session::Error;
 pub use crate::session::linter::{Linter, Verifier};
 pub use crate::session::opened::{Inspection, NamedFact, OpenImage};

@@ -17,11 +17,13 @@ use crate::subject::Facts;
 
 pub mod need;
 pub mod outcome;
+pub mod settle;
 
 pub use need::{
-    NO_BINARY, NO_BUILD, NO_DOCKERFILE, NO_IMAGE, NO_RECORD, NO_UNIT, NOT_COMPARED, Need, Needs,
+    NO_BINARY, NO_BUILD, NO_DOCKERFILE, NO_IMAGE, NO_RECORD, NO_UNIT, NOT_COMPARED, NOT_RUST, Need,
+    Needs,
 };
-pub use outcome::{Edit, Finding, Location, Outcome};
+pub use outcome::{Edit, Finding, Inconclusive, Location, Outcome};
 
 /// One rule: its words and its check. Plain data, so that `explain`, the docs pages and every
 /// report format are folds over the same fields.
@@ -346,7 +348,9 @@ impl CheckFn {
                     let plan = load()?;
                     match (check(binary()?, image()?, plan), &plan.open) {
                         // What the plan did not come to is not in order because of that.
-                        (Outcome::Pass(_), Some(why)) => Outcome::open(why.clone()),
+                        (Outcome::Pass(_), Some(why)) => {
+                            Outcome::open(why.clone(), settle::IN_CONTAINER)
+                        }
                         (outcome, _) => outcome,
                     }
                 }
@@ -395,7 +399,7 @@ fn dockerfile_outcome(dockerfile: &Dockerfile, check: fn(&Dockerfile) -> Outcome
     let unclear = || {
         dockerfile.used().flat_map(|(_, _, it)| &it.unclear).next().map(|(_, place, why)| {
             let line = dockerfile.source.position(*place).line;
-            Outcome::open(format!("line {line} is not understood: {why}"))
+            Outcome::open(format!("line {line} is not understood: {why}"), settle::IN_IMAGE)
         })
     };
     match outcome {
@@ -437,9 +441,10 @@ fn commands(
     };
     let open = image.commands.iter().find_map(|it| it.unknown().filter(|_| would_speak(it)));
     match open.filter(|_| findings.is_empty()) {
-        Some(why) => Outcome::open(format!(
-            "what the image runs is not known: {why}; start the container to settle it"
-        )),
+        Some(why) => Outcome::open(
+            format!("what the image runs is not known: {why}"),
+            "start the container to settle it",
+        ),
         None => Outcome::of(findings, found_of(image)),
     }
 }

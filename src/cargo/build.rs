@@ -262,14 +262,15 @@ impl Build {
     }
 
     /// Why a program that differs from its profile in this key is no finding: another build made it,
-    /// which may have got the value by a variable or an argument. It says how to settle it. `value` is
+    /// which may have got the value by a variable or an argument; and how to settle it. `value` is
     /// as TOML has it. A key of the profile that is not known may do the same.
-    pub fn may_be_inline(&self, key: &str, value: &str) -> Option<String> {
+    pub fn may_be_inline(&self, key: &str, value: &str) -> Option<(String, String)> {
         if let Some(unknown) = self.effective_profile.unknown_keys.first() {
-            return Some(format!(
+            let missing = format!(
                 "profile {} sets `{unknown}`, which is not known here and may change `{key}`",
                 self.profile.name
-            ));
+            );
+            return Some((missing, "look it up in Cargo's documentation of profiles".to_owned()));
         }
         let profile = match self.profile.name.as_str() {
             "" => "release",
@@ -277,13 +278,17 @@ impl Build {
         };
         let variable = |text: &str| text.to_uppercase().replace('-', "_");
         self.freshness.is_of_another_build().then(|| {
-            format!(
-                "{key} = {value} would fit the program, and profile {profile} here is another; another \
-                 build made it, which may have got that by a variable: name it with `--cargo-config \
-                 'profile.{profile}.{key}={value}'` or CARGO_PROFILE_{}_{}",
+            let missing = format!(
+                "the binary fits {key} = {value}, which profile {profile} here does not set, and \
+                 comes from another build, which may have set it with a variable"
+            );
+            let settle = format!(
+                "pass `--cargo-config 'profile.{profile}.{key}={value}'` or set CARGO_PROFILE_{}_{} \
+                 if that build did",
                 variable(profile),
                 variable(key)
-            )
+            );
+            (missing, settle)
         })
     }
 

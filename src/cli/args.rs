@@ -50,7 +50,8 @@ impl SelectionArgs {
             manifest_path: self.manifest_path.clone(),
             packages: self.package.clone(),
             bins: self.bin.clone(),
-            profile: if self.release { Some("release".to_owned()) } else { self.profile.clone() },
+            profile: self.profile.clone(),
+            release: self.release,
             targets: self.target.clone(),
             target_dir: self.target_dir.clone(),
             ..select::Selection::default()
@@ -207,7 +208,7 @@ pub struct LintArgs {
     /// Also fail on inconclusive results
     #[arg(long, help_heading = "Levels")]
     strict: bool,
-    /// Exit with 0 in spite of findings; errors still exit with 2
+    /// Exit with 0 whatever the report says, with --strict too; errors still exit with 2
     #[arg(long, help_heading = "Levels")]
     exit_zero: bool,
     /// Do not fail on findings that this report in JSON has, too

@@ -41,7 +41,7 @@ fn report(text: &str) -> Report {
     let results = vec![
         of(0, finding.into()),
         of(1, Outcome::pass(text.to_owned())),
-        of(2, Outcome::open(text.to_owned())),
+        of(2, Outcome::open(text.to_owned(), text.to_owned())),
         of(3, Outcome::not_applicable(text.to_owned())),
         RuleResult {
             waiver: Some(AppliedWaiver { reason: text.to_owned(), place: text.to_owned() }),

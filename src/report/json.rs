@@ -1,5 +1,6 @@
 //! `binlint.report/2`: the report as a machine reads it. The names are a promise.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -99,7 +100,7 @@ struct OutcomeEntry<'a> {
     level: &'static str,
     #[cfg_attr(test, schemars(extend("enum" = ["pass", "fail", "not-applicable", "open"])))]
     outcome: &'static str,
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     waived: Option<WaivedEntry<'a>>,
     findings: Vec<FindingEntry<'a>>,
 }
@@ -242,7 +243,8 @@ fn outcome<'a>(
         level: result.level.name(),
         outcome: result.outcome.name(),
         reason: match &result.outcome {
-            Outcome::Pass(why) | Outcome::NotApplicable(why) | Outcome::Open(why) => Some(why),
+            Outcome::Pass(why) | Outcome::NotApplicable(why) => Some(why.as_ref().into()),
+            Outcome::Open(why) => Some(why.to_string().into()),
             Outcome::Fail(_) => None,
         },
         waived: result

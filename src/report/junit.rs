@@ -57,7 +57,7 @@ impl<'a> Suite<'a> {
                 }
                 (Outcome::NotApplicable(why), _) => suite.skip(rule, 0, why),
                 (Outcome::Open(why), _) if strict => {
-                    suite.fail(rule, 0, "inconclusive", why, "");
+                    suite.fail(rule, 0, "inconclusive", &why.to_string(), "");
                 }
                 (Outcome::Open(why), _) => suite.skip(rule, 0, &format!("inconclusive: {why}")),
                 (Outcome::Fail(findings), Some(waiver)) => {

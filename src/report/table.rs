@@ -142,7 +142,8 @@ fn write_findings(result: &RuleResult, style: Style, to: &mut dyn Write) -> io::
         write_result((level, colour), rule.id, &finding.message, style, to)?;
         write_evidence(finding, style, to)?;
         if let Some(waiver) = &result.waiver {
-            line(to, format_args!("    waived: {} ({})", waiver.reason, waiver.place))?;
+            let text = format!("waived: {} ({})", waiver.reason, waiver.place);
+            writeln!(to, "    {}", wrap(&escape::line(&text), 4, 4, usize::from(style.width)))?;
         }
         match (&finding.fix, rule.no_fix_line) {
             (Some(fix), _) if fix.lines().count() > 1 => {
@@ -192,7 +193,7 @@ fn write_others(all: &[RuleResult], style: Style, to: &mut dyn Write) -> io::Res
             Outcome::Fail(_) if result.waiver.is_some() => write_findings(result, style, to)?,
             Outcome::Open(why) => {
                 let label = ("inconclusive", Colour::Magenta);
-                write_result(label, result.rule.id, why.as_ref(), style, to)?;
+                write_result(label, result.rule.id, &why.to_string(), style, to)?;
             }
             _ => {}
         }

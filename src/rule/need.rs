@@ -55,14 +55,14 @@ impl Need {
 
 /// Why a rule that needs a binary is not applicable without one.
 pub const NO_BINARY: &str = "no binary was given";
+/// Why a rule about Rust programs is not applicable to another.
+pub const NOT_RUST: &str = "the binary is not a Rust program";
 /// Why a rule that needs an image is not applicable without one.
 pub const NO_IMAGE: &str = "no image was given";
 /// What a rule that needs the binary's build in the target directory is missing.
-pub const NO_UNIT: &str = "no unit of this binary was found in the target directory; lint the \
-                           binary that cargo built here, in the stage that builds it";
+pub const NO_UNIT: &str = "no unit of this binary was found in the target directory";
 /// What a rule that needs the sources is missing.
-pub const NOT_COMPARED: &str = "the sources were not compared with the binary; run the linter in \
-                                the workspace that built it";
+pub const NOT_COMPARED: &str = "the sources were not compared with the binary";
 /// Why a rule that needs a Cargo workspace is not applicable without one.
 pub const NO_BUILD: &str = "no Cargo workspace was given";
 /// Why a rule that needs a Dockerfile is not applicable without one.

@@ -13,7 +13,7 @@ use crate::rule::Level;
 /// never "pass".
 ///
 /// ```
-/// let outcome = binlint::Outcome::open("the image could not be read");
+/// let outcome = binlint::Outcome::open("the image was not read", "pass it with `--image`");
 /// assert_eq!((outcome.name(), outcome.findings().len()), ("open", 0));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub enum Outcome {
     Fail(Vec<Finding>),
     /// The question does not arise for this subject, and why.
     NotApplicable(Cow<'static, str>),
-    /// Inconclusive: the evidence is not enough to decide. What is missing and how to settle it.
-    Open(Cow<'static, str>),
+    /// The evidence is not enough to decide.
+    Open(Inconclusive),
 }
 
 impl Outcome {
@@ -48,9 +48,12 @@ impl Outcome {
         Outcome::NotApplicable(why.into())
     }
 
-    /// Inconclusive, with what is missing and how to settle it.
-    pub fn open(why: impl Into<Cow<'static, str>>) -> Outcome {
-        Outcome::Open(why.into())
+    /// Inconclusive: what is missing, as a clause, and how to settle it, as a command to the reader.
+    pub fn open(
+        missing: impl Into<Cow<'static, str>>,
+        settle: impl Into<Cow<'static, str>>,
+    ) -> Outcome {
+        Outcome::Open(Inconclusive { missing: missing.into(), settle: settle.into() })
     }
 
     /// The outcome's name in every report.
@@ -69,6 +72,22 @@ impl Outcome {
             Outcome::Fail(findings) => findings,
             Outcome::Pass(_) | Outcome::NotApplicable(_) | Outcome::Open(_) => &[],
         }
+    }
+}
+
+/// Why an outcome is inconclusive. Both parts are needed: what only says that it does not know
+/// leaves the reader where they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inconclusive {
+    /// The evidence that is missing.
+    pub missing: Cow<'static, str>,
+    /// What the reader can do to know.
+    pub settle: Cow<'static, str>,
+}
+
+impl fmt::Display for Inconclusive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.missing, self.settle)
     }
 }
 

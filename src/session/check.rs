@@ -47,12 +47,14 @@ pub struct CheckOptions {
 impl CheckOptions {
     /// The first option that says something of a workspace's build, as it is typed.
     fn workspace_option(&self) -> Option<&'static str> {
-        let Selection { packages, bins, profile, targets, target_dir, .. } = &self.selection;
+        let Selection { packages, bins, profile, release, targets, target_dir, .. } =
+            &self.selection;
         let Selection { features, all_features, no_default_features, config, .. } = &self.selection;
         [
             (!packages.is_empty(), "--package"),
             (!bins.is_empty(), "--bin"),
-            (profile.is_some(), "--profile` or `--release"),
+            (profile.is_some(), "--profile"),
+            (*release, "--release"),
             (!targets.is_empty(), "--target"),
             (target_dir.is_some(), "--target-dir"),
             (!features.is_empty(), "--features"),

@@ -17,6 +17,8 @@ pub struct Selection {
     pub bins: Vec<String>,
     /// `--profile`; `None` is the one that was built last.
     pub profile: Option<String>,
+    /// `--release`: the profile of that name.
+    pub release: bool,
     /// `--target`: triples, or paths of target specifications.
     pub targets: Vec<String>,
     /// `--target-dir`.
@@ -43,7 +45,10 @@ impl Selection {
             manifest_path: self.manifest_path.clone(),
             packages: self.packages.clone(),
             bins: self.bins.clone(),
-            profile: self.profile.clone(),
+            profile: match self.release {
+                true => Some("release".to_owned()),
+                false => self.profile.clone(),
+            },
             targets: self.targets.clone(),
             target_dir: self.target_dir.clone(),
             config: self.config.clone(),

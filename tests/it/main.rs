@@ -52,6 +52,7 @@ mod freshness {
 mod house {
     mod contributing;
     mod facade;
+    mod inconclusive;
     mod tidy;
     mod walls;
 }

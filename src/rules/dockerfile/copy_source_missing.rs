@@ -34,13 +34,14 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let context = &dockerfile.context;
     if context.incomplete {
         return Outcome::open(
-            "not all files of the build context are known; build the image to see what COPY finds",
+            "not all files of the build context are known",
+            "build the image to see what COPY finds",
         );
     }
     if !context.certain && dockerfile.workspace.guessed {
         return Outcome::open(
-            "which directory is the build context is not known; name it with \
-             `cargo binlint dockerfile --context DIR`",
+            "which directory is the build context is not known",
+            "pass it with `cargo binlint dockerfile --context DIR`",
         );
     }
     let mut findings = Vec::new();

@@ -2,7 +2,7 @@ use crate::dockerfile::Dockerfile;
 use crate::dockerfile::parse::{Form, InstructionKind};
 use crate::dockerfile::run_commands::{ShellStart, follow, follow_exec};
 use crate::fix_line::exec_form;
-use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom, settle};
 
 pub static RULE: Rule = Rule {
     id: "healthcheck-broken",
@@ -69,14 +69,13 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
     };
     if let Some((_, why)) = script.unclear {
-        return Outcome::open(format!(
-            "the health check is not understood: {why}; run it in a container of the image"
-        ));
+        return Outcome::open(
+            format!("the health check is not understood: {why}"),
+            "run it in a container of the image",
+        );
     }
     let Some(image) = image else {
-        return Outcome::open(
-            "the base image is not known; build the image and lint it with `--image`",
-        );
+        return Outcome::open("the base image is not known", settle::IN_IMAGE);
     };
     let Some(first) = script.commands.first() else { return Outcome::pass(PASS) };
     let program = first.program();

@@ -52,7 +52,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     };
     let Ok(nodes) = parse(&text) else {
         return Outcome::open(
-            "the command is not understood; see whether `docker stop` ends a container at once",
+            "the command is not understood",
+            "see whether `docker stop` ends a container at once",
         );
     };
     // One command alone is what a shell becomes by itself, in most shells.

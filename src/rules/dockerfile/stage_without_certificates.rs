@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom, settle};
 
 pub static RULE: Rule = Rule {
     id: "stage-without-certificates",
@@ -46,9 +46,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let state = &trace.state;
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
     let Some(image) = image else {
-        return Outcome::open(
-            "the base image is not known; build the image and lint it with `--image`",
-        );
+        return Outcome::open("the base image is not known", settle::IN_IMAGE);
     };
     let shipped = dockerfile.shipped();
     let brought = image.certificates

@@ -1,6 +1,6 @@
 use crate::dockerfile::Dockerfile;
 
-use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom};
+use crate::rule::{CheckFn, Finding, Group, Level, Outcome, Rule, Status, Symptom, settle};
 
 pub static RULE: Rule = Rule {
     id: "stage-without-library",
@@ -50,9 +50,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     let locked = &dockerfile.workspace.locked;
     let (_, image) = dockerfile.stages.image(dockerfile.stages.last);
     let Some(image) = image else {
-        return Outcome::open(
-            "the base image is not known; build the image and lint it with `--image`",
-        );
+        return Outcome::open("the base image is not known", settle::IN_IMAGE);
     };
     let Some((_, trace)) = dockerfile.last() else { return Outcome::pass(PASS) };
     let state = &trace.state;

@@ -6,7 +6,7 @@ use crate::cargo::crate_freshness::{CrateFreshness, CrateRole};
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::ProgramOrigin;
 use crate::rule::{
-    CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, Symptom, settle,
 };
 
 pub static RULE: Rule = Rule {
@@ -39,10 +39,10 @@ pub static RULE: Rule = Rule {
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let Some(program) = build.freshness.program().filter(|program| program.unit.is_some()) else {
-        return Outcome::open(NO_UNIT);
+        return Outcome::open(NO_UNIT, settle::AT_BUILD);
     };
     if let Some(Err(why)) = program.unit.as_ref().map(|unit| &unit.fingerprint) {
-        return Outcome::open(why.to_string());
+        return Outcome::open(why.to_string(), settle::BY_REBUILD);
     }
     let crates = build.freshness.crates.iter();
     let rust = crates.filter(|it| it.is_own() || it.role == CrateRole::Member);

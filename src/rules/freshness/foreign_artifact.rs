@@ -6,7 +6,9 @@ use crate::cargo::crate_freshness::CrateFreshness;
 use crate::cargo::evidence::mismatch::Mismatch;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::{FileLocation, ProgramOrigin};
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "foreign-artifact",
@@ -43,19 +45,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
-    let freshness = &build.freshness;
-    match &freshness.origin {
-        ProgramOrigin::NotLookedAt => {
-            Outcome::open("the target directory was not read; run the linter in the workspace")
-        }
-        ProgramOrigin::NoUnit(why) => Outcome::open(why.clone()),
+    match &build.freshness.origin {
+        ProgramOrigin::NotLookedAt => Outcome::open(NOT_COMPARED, settle::IN_WORKSPACE),
+        ProgramOrigin::NoUnit(why) => Outcome::open(why.clone(), settle::AT_BUILD),
         ProgramOrigin::Output | ProgramOrigin::Differs { same_build_id: Some(true), .. } => {
             built_elsewhere(binary, build)
         }
-        ProgramOrigin::Differs { same_build_id: None, output, .. } => Outcome::open(format!(
-            "the binary differs from {}, and without a build-id nothing tells whether it was only stripped; link with `-C link-arg=-Wl,--build-id`",
-            output.display()
-        )),
+        ProgramOrigin::Differs { same_build_id: None, output, .. } => Outcome::open(
+            format!("no build-id tells whether this is {}, stripped", output.display()),
+            "build with `-C link-arg=-Wl,--build-id`",
+        ),
         ProgramOrigin::Differs { same_build_id: Some(false), output, location } => {
             another(build, output, *location)
         }
@@ -72,10 +71,10 @@ fn another(build: &Build, output: &Path, location: FileLocation) -> Outcome {
     if location == FileLocation::InAnImage
         || (location == FileLocation::OnThisMachine && contradicted.is_none())
     {
-        return Outcome::open(format!(
-            "the binary comes from another build than {}; lint it in the stage that builds it",
-            output.display()
-        ));
+        return Outcome::open(
+            format!("the binary comes from another build than {}", output.display()),
+            "lint it in the stage that builds it",
+        );
     }
     let message = format!("the binary is not the `{}` that cargo built here", build.bin);
     let finding = Finding::new(Location::Subject, message)

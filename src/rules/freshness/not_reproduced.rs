@@ -54,7 +54,13 @@ pub fn settle(rule: &str, outcome: Outcome, facts: &Facts) -> Outcome {
     };
     match (&build.rebuild, outcome) {
         (None, Outcome::Open(why)) if build.is_compiled() => {
-            Outcome::open(format!("{why}; `check --rebuild` tells"))
+            match why.settle.contains("--rebuild") {
+                true => Outcome::Open(why),
+                false => {
+                    let settle = format!("{}, or run `cargo binlint check --rebuild`", why.settle);
+                    Outcome::open(why.missing, settle)
+                }
+            }
         }
         (Some(rebuild), Outcome::Open(_) | Outcome::Fail(_)) if rebuild.outcome.is_proof() => {
             Outcome::pass("the rebuild proves it: the sources compile to this binary")
@@ -76,7 +82,10 @@ fn check(_: &Binary, build: &Build) -> Outcome {
         }
         rebuild::RebuildOutcome::SameCode => Outcome::pass(rebuild.reason.clone()),
         rebuild::RebuildOutcome::NotRepeatable | rebuild::RebuildOutcome::NotPossible => {
-            Outcome::open(rebuild.reason.clone())
+            Outcome::open(
+                rebuild.reason.clone(),
+                "remove the cause, then run `cargo binlint check --rebuild` again",
+            )
         }
         rebuild::RebuildOutcome::Different => {
             let finding = Finding::new(Location::Subject, rebuild.reason.clone());
@@ -124,12 +133,12 @@ mod tests {
             settle("stale-sources", answer, &facts).name()
         };
         assert_eq!(settled(Some(Answer::Equal), fail()), "pass");
-        assert_eq!(settled(Some(Answer::Equal), Outcome::open("?")), "pass");
-        assert_eq!(settled(Some(Answer::SameCode), Outcome::open("?")), "pass");
+        assert_eq!(settled(Some(Answer::Equal), Outcome::open("?", "?")), "pass");
+        assert_eq!(settled(Some(Answer::SameCode), Outcome::open("?", "?")), "pass");
         assert_eq!(settled(Some(Answer::Different), fail()), "fail");
-        assert_eq!(settled(Some(Answer::Different), Outcome::open("?")), "not-applicable");
+        assert_eq!(settled(Some(Answer::Different), Outcome::open("?", "?")), "not-applicable");
         assert_eq!(settled(Some(Answer::NotRepeatable), fail()), "fail");
-        assert_eq!(settled(Some(Answer::NotPossible), Outcome::open("?")), "open");
+        assert_eq!(settled(Some(Answer::NotPossible), Outcome::open("?", "?")), "open");
         assert_eq!(settled(None, fail()), "fail");
         let facts = Facts { build: Some(build(Some(Answer::Equal))), ..Facts::default() };
         assert_eq!(settle("feature-mismatch", fail(), &facts).name(), "fail");

@@ -1,11 +1,10 @@
-use crate::binary::Binary;
-use crate::binary::{BinaryKind, CrateSource, MainVerdict};
+use crate::binary::{Binary, BinaryKind, CrateSource, MainVerdict};
 use crate::cargo::build::empty_main::SourceMain;
 use crate::cargo::compared::MainReach;
 use crate::cargo::fix_commands;
 use crate::rule::{
-    CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
-    Symptom,
+    CheckFn, Finding, Group, Level, Location, NO_BINARY, NOT_RUST, Need, Needs, Outcome, Rule,
+    Status, Symptom, settle,
 };
 use crate::subject::Facts;
 
@@ -45,7 +44,8 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable("the file is a library, not an executable");
     }
     let (what, verdict) = match binary.main.value {
-        None => return Outcome::open(binary.main.evidence.clone()),
+        None if binary.rust.value == Some(false) => return Outcome::not_applicable(NOT_RUST),
+        None => return Outcome::open(binary.main.evidence.clone(), settle::BY_REBUILD),
         Some(MainVerdict::Real) => return Outcome::pass("`main` calls other code"),
         Some(verdict @ MainVerdict::Empty) => ("`main` does nothing", verdict),
         Some(verdict @ MainVerdict::HelloWorld) => ("`main` prints `Hello, world!`", verdict),
@@ -63,10 +63,10 @@ fn check(facts: &Facts) -> Outcome {
             return by_feature(what, &file, binary);
         }
         SourceMain::Unsure(place, MainReach::Nothing) if of_image(facts).is_empty() => {
-            return Outcome::open(format!(
-                "{what}, and the one at {place} may come to nothing; build it anew, with `cargo \
-                 binlint freshen` before, to know"
-            ));
+            return Outcome::open(
+                format!("{what}, and the one at {place} may come to nothing"),
+                settle::BY_FRESHEN,
+            );
         }
         SourceMain::Unsure(place, _) if of_image(facts).is_empty() => {
             let message = format!("{what}, and the one at {place} calls code that is not at hand");

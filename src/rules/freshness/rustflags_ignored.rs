@@ -4,7 +4,9 @@ use crate::cargo::freshness::ProgramOrigin as Found;
 use crate::cargo::workspace::profile::SettingOrigin;
 use crate::cargo::workspace::rustflags::RustFlag;
 use crate::cargo::workspace::rustflags::options;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "rustflags-ignored",
@@ -42,11 +44,11 @@ pub static RULE: Rule = Rule {
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let unit = build.freshness.program().and_then(|program| program.unit.as_ref());
     let Some(unit) = unit else {
-        return Outcome::open(NO_UNIT);
+        return Outcome::open(NO_UNIT, settle::AT_BUILD);
     };
     let compiled = match &unit.fingerprint {
         Ok(fingerprint) => options(fingerprint.rustflags.iter().map(String::as_str)),
-        Err(why) => return Outcome::open(why.to_string()),
+        Err(why) => return Outcome::open(why.to_string(), settle::BY_REBUILD),
     };
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(against_those_in_effect(&compiled, build));

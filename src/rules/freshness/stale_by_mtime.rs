@@ -5,7 +5,7 @@ use crate::cargo::evidence::mismatch::Mismatch;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::ProgramOrigin;
 use crate::rule::{
-    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom, settle,
 };
 
 pub static RULE: Rule = Rule {
@@ -47,21 +47,25 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     if !freshness.read {
-        return Outcome::open(NOT_COMPARED);
+        return Outcome::open(NOT_COMPARED, settle::IN_WORKSPACE);
     }
     if let ProgramOrigin::NoUnit(why) = &freshness.origin {
-        return Outcome::open(why.clone());
+        return Outcome::open(why.clone(), settle::AT_BUILD);
     }
     if freshness.program().is_none_or(|program| program.unit.is_none()) {
         return Outcome::open(
-            "the binary comes from another build, so the modification times here prove nothing; lint it in the stage that builds it",
+            "the binary comes from another build, so the modification times here prove nothing",
+            "lint it in the stage that builds it",
         );
     }
     if let Some(made_at) = &freshness.made_at {
         let place = made_at.display();
-        return Outcome::open(format!(
-            "the binary was built in {place}, so the modification times here prove nothing; lint it there"
-        ));
+        return Outcome::open(
+            format!(
+                "the binary was built in {place}, so the modification times here prove nothing"
+            ),
+            "lint it there",
+        );
     }
     let other_main = freshness.program().and_then(|it| it.other_main(&binary.main));
     let own: Vec<&CrateFreshness> = freshness.crates.iter().filter(|it| it.is_own()).collect();
@@ -75,7 +79,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         let undecided = own.iter().find_map(|state| state.undecided_by_dates());
         return undecided.map_or_else(
             || Outcome::pass("cargo would compile every source that changed"),
-            Outcome::open,
+            |missing| Outcome::open(missing, settle::BY_FRESHEN),
         );
     }
     let states: Vec<&CrateFreshness> = stale.iter().map(|(state, _)| *state).collect();
@@ -162,6 +166,6 @@ mod tests {
         let mut half = state(CrateRole::Program);
         half.unit.as_mut().unwrap().own_hash = None;
         let outcome = check(&Binary::default(), &build_of(vec![half]));
-        assert!(matches!(outcome, Outcome::Open(why) if why.contains("half written")));
+        assert!(matches!(outcome, Outcome::Open(why) if why.missing.contains("half written")));
     }
 }

@@ -33,7 +33,8 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     let Some(locked) = &build.locked else {
         return Outcome::open(
-            "Cargo.lock is missing or cannot be read; restore the one of the build",
+            "Cargo.lock is missing or cannot be read",
+            "restore the one of the build",
         );
     };
     if locked.iter().all(|it| it.source.is_none()) {
@@ -43,7 +44,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     let named: Vec<_> = binary.crates.iter().filter(|it| !is_local(&it.name)).collect();
     if named.is_empty() {
         return Outcome::open(
-            "no path in the binary names a dependency; build with `cargo auditable build` to list them",
+            "no path in the binary names a dependency",
+            "build with `cargo auditable build` to list them",
         );
     }
     let found = format!("{} dependencies found in the binary, all in Cargo.lock", named.len());

@@ -8,7 +8,7 @@ use crate::cargo::fix_commands;
 use crate::cargo::freshness::Freshness;
 use crate::cargo::source::string_literals::Presence;
 use crate::rule::{
-    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom, settle,
 };
 
 pub static RULE: Rule = Rule {
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     let freshness = &build.freshness;
     if !freshness.read {
-        return Outcome::open(NOT_COMPARED);
+        return Outcome::open(NOT_COMPARED, settle::IN_WORKSPACE);
     }
     let own: Vec<&CrateFreshness> = freshness.crates.iter().filter(|it| it.is_own()).collect();
     let mut findings: Vec<_> = own.iter().filter_map(|state| of_crate(state, build)).collect();
@@ -44,7 +44,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if texts.presence.is_older() {
         let Presence { found, wanted, .. } = texts.presence;
         let what = format!("only {found} of {wanted} texts of the sources are in the binary");
-        undecided = Some(format!("{what}; uncalled code may hold the others"));
+        undecided = Some(format!("{what}, but uncalled code may hold the others"));
         if let Some(first) = findings.first_mut() {
             first.evidence.push(what);
         }
@@ -52,15 +52,13 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     if let Some(SourceExcerpt { path, line, text }) = &texts.unreached {
         let what =
             format!("`main` prints {text:?} at {path}:{line}, which the binary does not have");
-        undecided = Some(format!("{what}; a call before it may never return"));
+        undecided = Some(format!("{what}, but a call before it may never return"));
     }
     findings.extend(of_edited(build, !findings.is_empty()));
     if let Some(edited) = texts.edited_strings.iter().find(|it| it.undecided.is_some()) {
         let why = edited.undecided.as_deref().unwrap_or_default();
-        undecided = Some(format!(
-            "{}; it may be a text of other code: {why}; `cargo binlint freshen` and a build settle it",
-            edited.describe()
-        ));
+        undecided =
+            Some(format!("{}, but it may be a text of other code: {why}", edited.describe()));
     }
     if !findings.is_empty() {
         return Outcome::Fail(findings);
@@ -70,9 +68,9 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
     let unread = own.iter().find(unread).map(|state| state.open[0].clone());
     let compared = own.iter().any(|it| it.matches > 0) || texts.presence.percent().is_some();
     match undecided.or(unread) {
-        Some(why) => Outcome::open(format!("{why}; build again to be sure")),
+        Some(why) => Outcome::open(why, settle::BY_FRESHEN),
         None if compared => Outcome::pass(places(freshness)),
-        None => Outcome::open("nothing in the binary can be compared; build again to be sure"),
+        None => Outcome::open("nothing in the binary can be compared", settle::BY_FRESHEN),
     }
 }
 
@@ -191,7 +189,7 @@ mod tests {
             let outcome = check(&Binary::default(), &build);
             assert_eq!(outcome.findings().first().map(|it| it.at_most), level);
             match outcome {
-                Outcome::Open(why) => assert!(why.contains("no std"), "{why}"),
+                Outcome::Open(why) => assert!(why.missing.contains("no std"), "{why}"),
                 outcome => assert!(outcome.findings()[0].message.contains("src/main.rs:7")),
             }
         }

@@ -43,13 +43,15 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             Outcome::pass(found(inside))
         }
         (None, _, None, _) => Outcome::open(
-            "the binary does not say which rustc compiled it; build again with the rustc in use here",
+            "the binary does not say which rustc compiled it",
+            "build again with the rustc in use here",
         ),
         (_, None, _, None) => {
-            Outcome::open("rustc is not installed here; lint in the stage that builds")
+            Outcome::open("rustc is not installed here", "lint in the stage that builds")
         }
         (Some(_), None, None, _) | (None, Some(_), _, None) => Outcome::open(
-            "the binary names a rustc commit and this rustc a version, or the reverse; build again here",
+            "the binary names a rustc commit and this rustc a version, or the reverse",
+            "build again here",
         ),
         _ => {
             let name = |version: &Option<String>, commit: &Option<String>| {

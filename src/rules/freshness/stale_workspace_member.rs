@@ -5,7 +5,7 @@ use crate::cargo::evidence::mismatch::Mismatch;
 use crate::cargo::fix_commands;
 use crate::cargo::freshness::Freshness;
 use crate::rule::{
-    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom,
+    CheckFn, Finding, Group, Level, Location, NOT_COMPARED, Outcome, Rule, Status, Symptom, settle,
 };
 
 pub static RULE: Rule = Rule {
@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     if !build.freshness.read {
-        return Outcome::open(NOT_COMPARED);
+        return Outcome::open(NOT_COMPARED, settle::IN_WORKSPACE);
     }
     let members: Vec<&CrateFreshness> =
         build.freshness.crates.iter().filter(|it| !it.is_own()).collect();
@@ -59,7 +59,7 @@ fn check(_binary: &Binary, build: &Build) -> Outcome {
                     many => format!("{many} local crates match their sources"),
                 })
             },
-            Outcome::open,
+            |(missing, settle)| Outcome::open(missing, settle),
         );
     }
     Outcome::Fail(stale.iter().map(|state| finding(state, &stale, build)).collect())
@@ -86,30 +86,29 @@ fn finding(state: &CrateFreshness, all: &[&CrateFreshness], build: &Build) -> Fi
 }
 
 /// Why a member may be stale although nothing was found against it.
-fn undecided(state: &CrateFreshness, freshness: &Freshness) -> Option<String> {
+fn undecided(state: &CrateFreshness, freshness: &Freshness) -> Option<(String, &'static str)> {
     let what = fix_commands::name(state);
     if state.unit.is_none() {
-        return Some(format!(
-            "no build of {what} was found in the target directory; build again here"
-        ));
+        let why = format!("no build of {what} was found in the target directory");
+        return Some((why, "build again here"));
     }
     if let Some(made_at) = freshness.made_at.as_ref().filter(|_| !state.proven) {
         let place = made_at.display();
-        return Some(format!(
-            "the binary was built in {place}, so the modification times here prove nothing about {what}; lint it there"
-        ));
+        let why = format!(
+            "the binary was built in {place}, so the modification times here prove nothing about {what}"
+        );
+        return Some((why, "lint it there"));
     }
     match state.role {
-        CrateRole::BuildScriptRun => state.undecided_run().map(|why| {
-            format!("{why}; run `cargo binlint freshen` before the build, or build again")
-        }),
-        CrateRole::BuildScript | CrateRole::Member => state.undecided_by_dates().or_else(|| {
-            let why = format!(
-                "`{}` left nothing to compare in the target directory; build again here",
-                state.package
-            );
-            (state.matches == 0).then_some(why)
-        }),
+        CrateRole::BuildScriptRun => state.undecided_run().map(|why| (why, settle::BY_FRESHEN)),
+        CrateRole::BuildScript | CrateRole::Member => {
+            let by_dates = state.undecided_by_dates().map(|why| (why, settle::BY_FRESHEN));
+            by_dates.or_else(|| {
+                let why =
+                    format!("`{}` left nothing to compare in the target directory", state.package);
+                (state.matches == 0).then_some((why, "build again here"))
+            })
+        }
         CrateRole::Program | CrateRole::OwnLibrary => None,
     }
 }
@@ -154,7 +153,7 @@ mod tests {
         run.ctime_after.push("data/a.txt".into());
         let outcome = check(&Binary::default(), &build_of(vec![run]));
         let says = |why: &str| why.contains("data/a.txt") && why.contains("freshen");
-        assert!(matches!(outcome, Outcome::Open(why) if says(&why)));
+        assert!(matches!(outcome, Outcome::Open(why) if says(&why.to_string())));
     }
 
     #[test]
@@ -170,6 +169,6 @@ mod tests {
         let mut run = state(CrateRole::BuildScriptRun);
         run.mtime_after.push(("data/a.txt".into(), FileTime::new(9, 0)));
         let outcome = check(&Binary::default(), &build_of(vec![run]));
-        assert!(matches!(outcome, Outcome::Open(why) if why.contains("data/a.txt")));
+        assert!(matches!(outcome, Outcome::Open(why) if why.missing.contains("data/a.txt")));
     }
 }

@@ -34,7 +34,10 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     if !build.freshness.read {
-        return Outcome::open("the target directory was not read; run the linter in the workspace");
+        return Outcome::open(
+            "the target directory was not read",
+            "run the linter in the workspace",
+        );
     }
     if let Some(name) = &build.freshness.nameless {
         let message = format!("the workspace no longer has a binary target `{name}`");

@@ -37,7 +37,8 @@ fn check(binary: &Binary) -> Outcome {
                 .into()
         }
         (BinaryKind::Executable, None) => Outcome::open(
-            "the file header does not say whether the binary can be relocated; look at the linker options",
+            "the file header does not say whether the binary can be relocated",
+            "look at the linker options",
         ),
         _ => Outcome::not_applicable("not an executable"),
     }

@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::binary::detect::c_objects::Guarded;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status};
+use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, settle};
 
 pub static RULE: Rule = Rule {
     id: "missing-stack-canary",
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary) -> Outcome {
     match binary.foreign_code_is_guarded(|name| name.starts_with("__stack_chk_fail")) {
         Guarded::NoForeignCode => Outcome::not_applicable("the binary contains Rust code only"),
-        Guarded::Unknown(why) => Outcome::open(why),
+        Guarded::Unknown(why) => Outcome::open(why, settle::WITH_SYMBOLS),
         Guarded::Yes => Outcome::pass("the C code has stack canaries"),
         Guarded::No(source) => Finding::new(Location::Subject, RULE.summary)
             .evidence(format!("{source} was linked in, and __stack_chk_fail is not imported"))

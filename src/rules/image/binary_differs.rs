@@ -38,14 +38,15 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
     }
     let Some(copy) = &image.subject_copy else {
         if image.has(at) && image.config.is_some() {
-            return Outcome::open(format!(
-                "{at} is in the image, but cannot be read as a Rust binary; compare the files with sha256sum"
-            ));
+            return Outcome::open(
+                format!("{at} is in the image, but cannot be read as a Rust binary"),
+                "compare the files with sha256sum",
+            );
         }
         return Outcome::not_applicable("the image does not contain the binary yet");
     };
     let (Some(built), Some(shipped)) = (&binary.sha256, &copy.sha256) else {
-        return Outcome::open("no digest was computed; compare the files with sha256sum");
+        return Outcome::open("no digest was computed", "compare the files with sha256sum");
     };
     if built == shipped {
         return Outcome::pass(format!("{at} is the binary that was built"));

@@ -54,7 +54,8 @@ fn check(facts: &Facts) -> Outcome {
     let Some((built_on, source)) = here.or_else(recorded).or_else(|| compiled_on(binary)) else {
         return match &facts.build {
             Some(_) => Outcome::open(
-                "another build made the binary; a record of that build would say on which distribution",
+                "another build made the binary, on a distribution that is not known",
+                "pass the record of that build with `--record`",
             ),
             None => {
                 Outcome::not_applicable("the distribution that built the binary is not known here")
@@ -65,7 +66,7 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable("the binary uses no library of the image");
     }
     let Some(runs_on) = &image.release else {
-        return Outcome::open("the image has no /etc/os-release; compare the releases by hand");
+        return Outcome::open("the image has no /etc/os-release", "compare the releases by hand");
     };
     // Of two releases with a codename the codename counts: sid and trixie share a version at times.
     let is_same = match (built_on.version.as_str(), runs_on.version.as_str()) {

@@ -84,7 +84,8 @@ fn check(facts: &Facts) -> Outcome {
                 .into()
         }
         None => Outcome::open(
-            "the crates of the binary are not all known; lint in its workspace, or build with `cargo auditable build`",
+            "the crates of the binary are not all known",
+            "lint in its workspace, or build with `cargo auditable build`",
         ),
     }
 }

@@ -63,7 +63,8 @@ fn check(facts: &Facts) -> Outcome {
         }
         None => {
             return Outcome::open(
-                "the contents of the binary were not read; run without `--quick`",
+                "the contents of the binary were not read",
+                "look for `127.0.0.1` with strings(1)",
             );
         }
     };

@@ -71,7 +71,8 @@ fn check(facts: &Facts) -> Outcome {
         (None, Some(path), None) => format!("the binary contains the path {path}"),
         (None, None, None) if binary.tls.value.is_some() => {
             return Outcome::open(
-                "the binary uses TLS, but the source of its root certificates is not known; lint it in its workspace",
+                "the binary uses TLS, but the source of its root certificates is not known",
+                "lint it in its workspace",
             );
         }
         (None, None, None) => {

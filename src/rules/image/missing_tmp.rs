@@ -43,9 +43,10 @@ fn check(facts: &Facts) -> Outcome {
         .fix(shell_command(["docker", "run", "--tmpfs", directory]))
         .into(),
         Some(None) => Outcome::not_applicable("no crate of the binary creates temporary files"),
-        None => Outcome::open(format!(
-            "the image has no {directory}, and the crates of the binary are not all known; lint in its workspace"
-        )),
+        None => Outcome::open(
+            format!("the image has no {directory}, and the crates of the binary are not all known"),
+            "lint in its workspace",
+        ),
     }
 }
 

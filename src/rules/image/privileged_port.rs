@@ -25,7 +25,7 @@ fn check(image: &Image) -> Outcome {
         return Outcome::not_applicable("the image exposes no port below 1024");
     }
     let Some(identity) = image.identity() else {
-        return Outcome::open("the image does not define its user; see `missing-user`");
+        return Outcome::open("the image does not define its user", "see `missing-user`");
     };
     if identity.uid == 0 {
         return Outcome::pass("root binds the port");

@@ -32,7 +32,7 @@ fn check(image: &Image) -> Outcome {
             .evidence(format!("User is `{}`", config.user))
             .fix("USER 10001:10001")
             .into(),
-        None => Outcome::open("the image does not define its user; see `missing-user`"),
+        None => Outcome::open("the image does not define its user", "see `missing-user`"),
     }
 }
 

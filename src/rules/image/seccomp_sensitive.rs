@@ -44,7 +44,7 @@ fn check(facts: &Facts) -> Outcome {
             .fix(format!("cargo tree --edges features --invert {name} # then disable the feature that enables it"))
             .into(),
         Some(None) => Outcome::pass("no crate that uses io_uring"),
-        None => Outcome::open("the crates of the binary are not all known; lint in its workspace, or build with `cargo auditable build`"),
+        None => Outcome::open("the crates of the binary are not all known", "lint in its workspace, or build with `cargo auditable build`"),
     }
 }
 

@@ -36,7 +36,8 @@ fn check(facts: &Facts) -> Outcome {
             .into(),
         Some(None) => Outcome::not_applicable("the binary does not contain env_logger"),
         None => Outcome::open(
-            "the crates of the binary are not all known; lint in its workspace, or build with `cargo auditable build`",
+            "the crates of the binary are not all known",
+            "lint in its workspace, or build with `cargo auditable build`",
         ),
     }
 }

@@ -34,13 +34,14 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         return Outcome::not_applicable("the binary was found in the image");
     }
     let Some(start) = image.start() else {
-        return Outcome::open("the image has no command; see `no-command`");
+        return Outcome::open("the image has no command", "see `no-command`");
     };
     match (&start.end, image.starts(binary)) {
         (_, Some(true)) => Outcome::pass("the image runs the linted binary"),
-        (CommandTarget::Unknown(why), _) => Outcome::open(format!(
-            "what the command runs is not known: {why}; start the container to settle it"
-        )),
+        (CommandTarget::Unknown(why), _) => Outcome::open(
+            format!("what the command runs is not known: {why}"),
+            "start the container to settle it",
+        ),
         (CommandTarget::Program(path), _) => {
             let at = image.subject_at.as_deref().unwrap_or_default();
             Finding::new(
@@ -52,7 +53,7 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
             .into()
         }
         (CommandTarget::Fails(_) | CommandTarget::Nothing, _) => {
-            Outcome::open("the command does not start; see `missing-command`")
+            Outcome::open("the command does not start", "see `missing-command`")
         }
     }
 }

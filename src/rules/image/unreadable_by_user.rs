@@ -35,7 +35,7 @@ fn check(image: &Image) -> Outcome {
         );
     }
     let Some(identity) = image.identity() else {
-        return Outcome::open("the image does not define its user; see `missing-user`");
+        return Outcome::open("the image does not define its user", "see `missing-user`");
     };
     let by_engine =
         |step: &&ExecStep| matches!(step.by, Requester::Engine | Requester::Interpreter);

@@ -1,6 +1,8 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, NO_UNIT, Outcome, Rule, Status, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "embedded-build-env",
@@ -31,7 +33,7 @@ const SHORTEST: usize = 4;
 
 fn check(_binary: &Binary, build: &Build) -> Outcome {
     if build.freshness.program().is_none_or(|program| program.unit.is_none()) {
-        return Outcome::open(NO_UNIT);
+        return Outcome::open(NO_UNIT, settle::AT_BUILD);
     }
     let inside =
         build.freshness.env_in_binary.iter().filter(|it| it.present && it.value.len() >= SHORTEST);

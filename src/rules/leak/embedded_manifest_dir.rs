@@ -1,6 +1,6 @@
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BUILD, NO_UNIT, Need, Needs, Outcome, Rule,
-    Status, Symptom,
+    Status, Symptom, settle,
 };
 use crate::subject::Facts;
 
@@ -31,7 +31,7 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable(NO_BUILD);
     };
     if build.freshness.program().is_none_or(|program| program.unit.is_none()) {
-        return Outcome::open(NO_UNIT);
+        return Outcome::open(NO_UNIT, settle::AT_BUILD);
     }
     let is_there = |path: &String| facts.image.as_ref().is_some_and(|image| image.has(path));
     let mut absent = build.freshness.manifest_dirs.iter().filter(|path| !is_there(path));

@@ -27,16 +27,19 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary) -> Outcome {
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!(
-            "the C library is not known ({}); look at `readelf -d`",
-            binary.libc.name.evidence
-        ));
+        return Outcome::open(
+            format!("the C library is not known ({})", binary.libc.name.evidence),
+            "look at `readelf -d`",
+        );
     };
     if (name, linkage) != (LibcName::Musl, Linkage::Static) {
         return Outcome::not_applicable("the binary is not a static musl binary");
     }
     if !binary.contents_read {
-        return Outcome::open("the contents of the binary were not read; run without `--quick`");
+        return Outcome::open(
+            "the contents of the binary were not read",
+            "look for the text of `dlopen` with strings(1)",
+        );
     }
     if !binary.dlopen_stub {
         return Outcome::pass("nothing in the binary calls dlopen");

@@ -38,7 +38,7 @@ const NAMED: &[(&str, &[u32])] = &[("ABI_DT_RELR", &[2, 36])];
 fn check(facts: &Facts) -> Outcome {
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if let Some(why) = &facts.expectations.unclear {
-        return Outcome::open(format!("{why}; look at `readelf -h`"));
+        return Outcome::open(format!("{why}"), "look at `readelf -h`");
     }
     if facts.expectations.maxima.is_empty() {
         return Outcome::not_applicable("`[expect] max-glibc` is not set");
@@ -79,9 +79,10 @@ fn check(facts: &Facts) -> Outcome {
         }
     }
     match (findings.is_empty(), open) {
-        (true, Some(name)) => Outcome::open(format!(
-            "{name} is required, which no release is known for; ask `readelf -V`"
-        )),
+        (true, Some(name)) => Outcome::open(
+            format!("{name} is required, which no release is known for"),
+            "look at `readelf -V`",
+        ),
         _ => Outcome::of(findings, found.join("; ")),
     }
 }

@@ -32,14 +32,15 @@ const SHOWN: usize = 5;
 fn check(facts: &Facts) -> Outcome {
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if let Some(why) = &facts.expectations.unclear {
-        return Outcome::open(format!("{why}; look at `readelf -h`"));
+        return Outcome::open(format!("{why}"), "look at `readelf -h`");
     }
     let Some(allowed) = &facts.expectations.libraries else {
         return Outcome::not_applicable("`[expect] libraries` is not set");
     };
     if binary.format.is_none() {
         return Outcome::open(
-            "the format of the file is not known, so its libraries are not; look at the output of file(1)",
+            "the format of the file is not known, so its libraries are not",
+            "look at the output of file(1)",
         );
     }
     let loader = binary.interpreter.as_deref().and_then(|it| it.rsplit('/').next());

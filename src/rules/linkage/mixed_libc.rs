@@ -46,7 +46,8 @@ fn check(binary: &Binary, _: &Image, plan: &StartPrediction) -> Outcome {
         LoaderFamily::Glibc => needed_by(&of_musl),
         LoaderFamily::Other => {
             return Outcome::open(
-                "the loader is neither glibc's nor musl's; start the container to settle it",
+                "the loader is neither glibc's nor musl's",
+                "start the container to settle it",
             );
         }
     };

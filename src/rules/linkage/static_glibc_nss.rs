@@ -26,16 +26,19 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary) -> Outcome {
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!(
-            "the C library is not known ({}); look at `readelf -d`",
-            binary.libc.name.evidence
-        ));
+        return Outcome::open(
+            format!("the C library is not known ({})", binary.libc.name.evidence),
+            "look at `readelf -d`",
+        );
     };
     if (name, linkage) != (LibcName::Glibc, Linkage::Static) {
         return Outcome::not_applicable("glibc is not linked statically");
     }
     if !binary.contents_read {
-        return Outcome::open("the contents of the binary were not read; run without `--quick`");
+        return Outcome::open(
+            "the contents of the binary were not read",
+            "look for `nsswitch.conf` with strings(1)",
+        );
     }
     let Some(file) = binary.may_read.iter().find(|path| path.ends_with("nsswitch.conf")) else {
         return Outcome::pass("the binary does not use the name service of glibc");

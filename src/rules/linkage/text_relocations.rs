@@ -28,7 +28,8 @@ fn check(binary: &Binary) -> Outcome {
         Some(false) => Outcome::pass("no text relocations"),
         Some(true) if binary.machine.as_ref().is_some_and(|it| it.arch.starts_with("riscv")) => {
             Outcome::open(
-                "on RISC-V, an old binutils sets the tag without such a relocation; look at the output of `readelf -r`",
+                "on RISC-V, an old binutils sets the tag without such a relocation",
+                "look at the output of `readelf -r`",
             )
         }
         Some(true) => Finding::new(

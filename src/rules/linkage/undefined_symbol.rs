@@ -1,6 +1,6 @@
 use crate::binary::Binary;
 use crate::rule::{
-    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release,
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, same_release, settle,
 };
 use crate::start::image::Image;
 use crate::start::loader::StartPrediction;
@@ -36,13 +36,14 @@ fn check(binary: &Binary, image: &Image, plan: &StartPrediction) -> Outcome {
         return Outcome::not_applicable("the binary loads no library");
     }
     if let Some(why) = &plan.open {
-        return Outcome::open(why.clone());
+        return Outcome::open(why.clone(), settle::IN_CONTAINER);
     }
     let missing = |it: &&StartProblem| matches!(it, StartProblem::LibraryMissing { .. });
     if let Some(StartProblem::LibraryMissing { name, .. }) = plan.problems.iter().find(missing) {
-        return Outcome::open(format!(
-            "the symbols of {name} are not known, because it is not in the image; see `missing-library`"
-        ));
+        return Outcome::open(
+            format!("the symbols of {name} are not known, because it is not in the image"),
+            "see `missing-library`",
+        );
     }
     Outcome::of(
         plan.problems.iter().filter_map(|problem| finding(problem, image)),

@@ -35,10 +35,10 @@ fn check(facts: &Facts) -> Outcome {
     };
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     let (Some(name), Some(linkage)) = (binary.libc.name.value, binary.libc.linkage) else {
-        return Outcome::open(format!(
-            "the C library is not known ({}); look at `readelf -d`",
-            binary.libc.name.evidence
-        ));
+        return Outcome::open(
+            format!("the C library is not known ({})", binary.libc.name.evidence),
+            "look at `readelf -d`",
+        );
     };
     let name = match name {
         LibcName::Glibc => "glibc",

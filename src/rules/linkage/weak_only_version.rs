@@ -31,7 +31,10 @@ fn check(binary: &Binary) -> Outcome {
         return Outcome::not_applicable("the file is not ELF");
     };
     let Some(symbols) = &linking.symbols else {
-        return Outcome::open("the symbols of the binary were not read; run without `--quick`");
+        return Outcome::open(
+            "the symbols of the binary were not read",
+            "look at `readelf --dyn-syms -W`",
+        );
     };
     let of_glibc =
         |name: &str| name.strip_prefix("GLIBC_").map(numbers).filter(|it| !it.is_empty());

@@ -1,7 +1,9 @@
 use crate::binary::Binary;
 use crate::binary::PanicStrategy;
 use crate::cargo::build::Build;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "catch-unwind-under-abort",
@@ -48,7 +50,7 @@ const CATCHERS: &[(&str, Option<&str>, &str)] = &[
 
 fn check(binary: &Binary, build: &Build) -> Outcome {
     match binary.panic.value {
-        None => return Outcome::open(binary.panic.evidence.clone()),
+        None => return Outcome::open(binary.panic.evidence.clone(), settle::BY_REBUILD),
         Some(PanicStrategy::Unwind) => {
             return Outcome::not_applicable("the binary unwinds on panic");
         }
@@ -84,7 +86,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
                 .collect();
             match findings.is_empty() {
                 true => Outcome::open(
-                    "the dependency graph is not available, so not every crate is known; run `cargo fetch`",
+                    "the dependency graph is not available, so not every crate is known",
+                    "run `cargo fetch`",
                 ),
                 false => Outcome::Fail(findings),
             }

@@ -1,6 +1,8 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "debug-assertions",
@@ -36,12 +38,17 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     match (binary.debug_assertions.value, wanted.value) {
         (Some(false), false) => return Outcome::pass("debug assertions: off"),
         (Some(false), true) => {
-            return Outcome::open(format!(
-                "{} enables debug assertions, but the binary shows none, as a small one may; build again to be sure",
-                wanted.origin
-            ));
+            return Outcome::open(
+                format!(
+                    "{} enables debug assertions, but the binary shows none, as a small one may",
+                    wanted.origin
+                ),
+                settle::BY_REBUILD,
+            );
         }
-        (None, _) => return Outcome::open(binary.debug_assertions.evidence.clone()),
+        (None, _) => {
+            return Outcome::open(binary.debug_assertions.evidence.clone(), settle::BY_REBUILD);
+        }
         (Some(true), _) => {}
     }
     let evidence = format!("in the binary: {}", binary.debug_assertions.evidence);
@@ -56,11 +63,12 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
     if build.overridden.iter().any(|key| key == "debug-assertions") {
         return Outcome::open(
-            "a profile override enables debug assertions for some packages; look at `[profile.*.package]`",
+            "a profile override enables debug assertions for some packages",
+            "look at `[profile.*.package]`",
         );
     }
-    if let Some(why) = build.may_be_inline("debug-assertions", "true") {
-        return Outcome::open(why);
+    if let Some((missing, settle)) = build.may_be_inline("debug-assertions", "true") {
+        return Outcome::open(missing, settle);
     }
     Finding::new(
         Location::Subject,

@@ -35,7 +35,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     match binary.debug_info {
         None => {
             return Outcome::open(
-                "the sections of the binary could not be read; look at the output of `readelf -SW`",
+                "the sections of the binary could not be read",
+                "look at the output of `readelf -SW`",
             );
         }
         Some(DebugInfo::None | DebugInfo::Separate) => {

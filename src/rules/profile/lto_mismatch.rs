@@ -3,7 +3,9 @@ use crate::binary::LtoShape;
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::Lto;
 use crate::cargo::workspace::rustflags::codegen;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "lto-mismatch",
@@ -35,11 +37,12 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
     if codegen(&build.rustflags).iter().any(|option| option.name == "linker-plugin-lto") {
         return Outcome::open(
-            "the linker decides (`-C linker-plugin-lto`), and the binary does not show it; look at the linker options",
+            "the linker decides (`-C linker-plugin-lto`), and the binary does not show it",
+            "look at the linker options",
         );
     }
     let Some(seen) = binary.lto.value else {
-        return Outcome::open(binary.lto.evidence.clone());
+        return Outcome::open(binary.lto.evidence.clone(), settle::BY_REBUILD);
     };
     let value = if seen == LtoShape::Fat { "\"fat\"" } else { "false" };
     let seen = match (seen, wanted.value) {
@@ -49,8 +52,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (LtoShape::Fat, _) => "fat link-time optimisation",
         (LtoShape::ThinOrOff, _) => "no fat link-time optimisation",
     };
-    if let Some(why) = build.may_be_inline("lto", value) {
-        return Outcome::open(why);
+    if let Some((missing, settle)) = build.may_be_inline("lto", value) {
+        return Outcome::open(missing, settle);
     }
     Finding::new(
         Location::from(&wanted.origin),

@@ -1,6 +1,8 @@
 use crate::binary::Binary;
 use crate::binary::LibcName;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "musl-allocator",
@@ -45,19 +47,20 @@ const SYSTEM: &[&str] = &["system", "musl", "libc"];
 
 fn check(binary: &Binary) -> Outcome {
     match binary.libc.name.value {
-        None => return Outcome::open(binary.libc.name.evidence.clone()),
+        None => return Outcome::open(binary.libc.name.evidence.clone(), settle::BY_HEADER),
         Some(LibcName::Musl | LibcName::OhosMusl) => {}
         Some(_) => return Outcome::not_applicable("the C library is not musl"),
     }
     match &binary.allocator.value {
-        None => return Outcome::open(binary.allocator.evidence.clone()),
+        None => return Outcome::open(binary.allocator.evidence.clone(), settle::BY_ALLOCATOR),
         Some(name) if SYSTEM.contains(&name.as_str()) => {}
         Some(name) => return Outcome::pass(format!("allocator: {name}")),
     }
     let Some(threaded) = binary.crates.iter().find(|it| THREADED.contains(&it.name.as_str()))
     else {
         return Outcome::open(
-            "no crate that runs threads was found in the binary; look for one in `cargo tree`",
+            "no crate that runs threads was found in the binary",
+            "look for one in `cargo tree`",
         );
     };
     Finding::new(Location::Subject, "threads use musl's own allocator")

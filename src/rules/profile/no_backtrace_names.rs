@@ -31,7 +31,8 @@ pub static RULE: Rule = Rule {
 fn check(binary: &Binary, build: &Build) -> Outcome {
     match binary.symbols {
         None => Outcome::open(
-            "the sections of the binary could not be read; look at the output of `readelf -SW`",
+            "the sections of the binary could not be read",
+            "look at the output of `readelf -SW`",
         ),
         Some(SymbolTableState::Present) => Outcome::pass("the symbol table is present"),
         Some(SymbolTableState::Stripped) => Finding::new(

@@ -1,7 +1,9 @@
 use crate::binary::Binary;
 use crate::binary::Optimisation;
 use crate::cargo::build::Build;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "opt-level-mismatch",
@@ -31,7 +33,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         _ => Optimisation::Inlining,
     };
     let Some(seen) = binary.optimisation.value else {
-        return Outcome::open(binary.optimisation.evidence.clone());
+        return Outcome::open(binary.optimisation.evidence.clone(), settle::BY_REBUILD);
     };
     match seen {
         seen if seen == expected => {
@@ -40,12 +42,13 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         Optimisation::Inlining => {}
         Optimisation::NoneOrSmallest => {
             return Outcome::open(
-                "nothing is inlined into `main`, but several codegen units can cause that; build again to be sure",
+                "nothing is inlined into `main`, but several codegen units can cause that",
+                settle::BY_REBUILD,
             );
         }
     }
-    if let Some(why) = build.may_be_inline("opt-level", "3") {
-        return Outcome::open(why);
+    if let Some((missing, settle)) = build.may_be_inline("opt-level", "3") {
+        return Outcome::open(missing, settle);
     }
     Finding::new(
         Location::from(&wanted.origin),

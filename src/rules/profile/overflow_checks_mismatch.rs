@@ -1,7 +1,9 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "overflow-checks-mismatch",
@@ -36,23 +38,19 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Some(seen), wanted) if seen == wanted => {
             Outcome::pass(format!("overflow checks: {}", if seen { "on" } else { "off" }))
         }
-        (None, _) => Outcome::open(binary.overflow_checks.evidence.clone()),
-        (Some(_), true) => Outcome::open(
-            "the profile enables overflow checks, but the binary shows none; build again to be sure",
-        ),
+        (None, _) => Outcome::open(binary.overflow_checks.evidence.clone(), settle::WITH_SYMBOLS),
+        (Some(_), true) => Outcome::open("the profile enables overflow checks, but the binary shows none", settle::BY_REBUILD),
         (Some(_), false) if binary.overflow_checks.confidence < Confidence::High => {
             Outcome::open(format!(
-                "in the binary: {}, which may be data; a build with symbols settles it",
+                "in the binary: {}, which may be data",
                 binary.overflow_checks.evidence
-            ))
+            ), settle::WITH_SYMBOLS)
         }
         (Some(_), false) if build.overridden.iter().any(|key| key == "overflow-checks") => {
-            Outcome::open(
-                "a profile override enables the checks for some packages; look at `[profile.*.package]`",
-            )
+            Outcome::open("a profile override enables the checks for some packages", "look at `[profile.*.package]`")
         }
         (Some(_), false) => match build.may_be_inline("overflow-checks", "true") {
-            Some(why) => Outcome::open(why),
+            Some((missing, settle)) => Outcome::open(missing, settle),
             None => Finding::new(
                 Location::from(&wanted.origin),
                 format!(

@@ -1,7 +1,9 @@
 use crate::binary::Binary;
 use crate::cargo::build::Build;
 use crate::fact::Confidence;
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "panic-strategy-mismatch",
@@ -39,7 +41,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         return Outcome::not_applicable("the binary is not written in Rust");
     }
     let Some(seen) = binary.panic.value else {
-        return Outcome::open(binary.panic.evidence.clone());
+        return Outcome::open(binary.panic.evidence.clone(), settle::BY_REBUILD);
     };
     let wanted = &build.effective_profile.panic;
     if seen == wanted.value {
@@ -49,8 +51,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             build.profile.name
         ));
     }
-    if let Some(why) = build.may_be_inline("panic", &format!("{:?}", seen.name())) {
-        return Outcome::open(why);
+    if let Some((missing, settle)) = build.may_be_inline("panic", &format!("{:?}", seen.name())) {
+        return Outcome::open(missing, settle);
     }
     let finding = Finding::new(
         Location::from(&wanted.origin),
@@ -121,8 +123,11 @@ mod tests {
             let outcome = check(&binary(Fact::high(PanicStrategy::Abort, "text")), &build);
             assert_eq!(outcome.name(), name, "{same_build_id:?}");
             if let Outcome::Open(why) = outcome {
-                assert!(why.contains("--cargo-config 'profile.release.panic=\"abort\"'"), "{why}");
-                assert!(why.contains("CARGO_PROFILE_RELEASE_PANIC"), "{why}");
+                assert!(
+                    why.settle.contains("--cargo-config 'profile.release.panic=\"abort\"'"),
+                    "{why}"
+                );
+                assert!(why.settle.contains("CARGO_PROFILE_RELEASE_PANIC"), "{why}");
             }
         }
     }

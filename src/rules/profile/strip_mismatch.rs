@@ -2,7 +2,9 @@ use crate::binary::Binary;
 use crate::binary::{BinaryFormat, DebugInfo, SymbolTableState};
 use crate::cargo::build::Build;
 use crate::cargo::workspace::profile::{SettingOrigin, Strip};
-use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
+use crate::rule::{
+    CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom, settle,
+};
 
 pub static RULE: Rule = Rule {
     id: "strip-mismatch",
@@ -41,7 +43,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     }
     let (Some(symbols), Some(debug_info)) = (binary.symbols, binary.debug_info) else {
         return Outcome::open(
-            "the sections of the binary could not be read; look at the output of `readelf -SW`",
+            "the sections of the binary could not be read",
+            "look at the output of `readelf -SW`",
         );
     };
     let left = match (symbols, debug_info) {
@@ -51,7 +54,7 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     };
     let wanted = &build.effective_profile.strip;
     if let SettingOrigin::Assumed(why) = wanted.origin {
-        return Outcome::open(why);
+        return Outcome::open(why, settle::BY_REBUILD);
     }
     let (seen, location) = match (left, wanted.value) {
         // Without debug information there is none to remove: only names can tell.
@@ -63,8 +66,8 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (Strip::DebugInfo, _) => ("a symbol table", ".symtab"),
         (Strip::Symbols, _) => ("no symbol table", ".symtab"),
     };
-    if let Some(why) = build.may_be_inline("strip", &format!("{:?}", left.name())) {
-        return Outcome::open(why);
+    if let Some((missing, settle)) = build.may_be_inline("strip", &format!("{:?}", left.name())) {
+        return Outcome::open(missing, settle);
     }
     let (verb, fix) = match left < wanted.value {
         true => ("still has", build.command()),

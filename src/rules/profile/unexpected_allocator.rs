@@ -1,6 +1,6 @@
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
-    Symptom,
+    Symptom, settle,
 };
 use crate::subject::Facts;
 
@@ -30,7 +30,7 @@ fn check(facts: &Facts) -> Outcome {
     };
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     match &binary.allocator.value {
-        None => Outcome::open(binary.allocator.evidence.clone()),
+        None => Outcome::open(binary.allocator.evidence.clone(), settle::BY_ALLOCATOR),
         Some(seen) if seen.eq_ignore_ascii_case(expected) => {
             Outcome::pass(format!("allocator: {seen}, as expected"))
         }

@@ -29,7 +29,8 @@ fn check(_: &Binary, record: &RecordFacts) -> Outcome {
             Outcome::not_applicable("the record is not signed, and no `--key` was given")
         }
         SignatureState::NotChecked { .. } => Outcome::open(
-            "the record is signed, but was not checked; pass the public key with `--key`",
+            "the record is signed, but was not checked",
+            "pass the public key with `--key`",
         ),
         SignatureState::Good { .. } => Outcome::pass("the signature is valid for the given key"),
         SignatureState::Bad { why } => {

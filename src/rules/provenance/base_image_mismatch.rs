@@ -47,10 +47,10 @@ fn check(facts: &Facts) -> Outcome {
             undecided
         }
         None if build.with_role(ImageRole::Build).count() > 0 => None,
-        None => Some(format!("no Dockerfile, and no build stage in the provenance; {MAX}")),
+        None => Some("no Dockerfile was given, and the provenance has no build stage".to_owned()),
     };
     match undecided.filter(|_| findings.is_empty()) {
-        Some(undecided) => Outcome::open(undecided),
+        Some(undecided) => Outcome::open(undecided, MAX),
         None => Outcome::of(findings, "the base images are the expected ones"),
     }
 }
@@ -72,10 +72,10 @@ fn beside_dockerfile(
             let is_told = build.is_max || !pulled.iter().any(|it| from.can_be(it));
             if from.open || !is_told {
                 let why = match from.open {
-                    true => "only the builder knows which image it is; pin it, or",
-                    false => "mode=min does not record build arguments;",
+                    true => "only the builder knows which image it is",
+                    false => "mode=min does not record build arguments",
                 };
-                undecided = Some(format!("{}:{}: {why} {MAX}", dockerfile.path, from.line));
+                undecided = Some(format!("{}:{}: {why}", dockerfile.path, from.line));
                 continue;
             }
             let message = format!("the build did not pull {}", from.image);

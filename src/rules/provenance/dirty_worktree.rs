@@ -24,14 +24,18 @@ pub static RULE: Rule = Rule {
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let Some(commit) = record.dependency(COMMIT) else {
-        return Outcome::open("the record names no commit; build in a git work tree to record one");
+        return Outcome::open(
+            "the record names no commit",
+            "build in a git work tree to record one",
+        );
     };
     let name = commit.digest.get("gitCommit").map_or("a commit", String::as_str);
     match commit.annotations.get("dirty").and_then(serde_json::Value::as_bool) {
         Some(false) => Outcome::pass(format!("built from commit {name} without changes")),
-        None => Outcome::open(format!(
-            "the record names {name}, but git did not run during the build; install git in the build stage"
-        )),
+        None => Outcome::open(
+            format!("the record names {name}, but git did not run during the build"),
+            "install git in the build stage",
+        ),
         Some(true) => {
             let place = Location::File { path: record.origin.clone(), line: None };
             Finding::new(place, "the binary was built with changes that are in no commit")

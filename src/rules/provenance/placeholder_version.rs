@@ -57,9 +57,10 @@ fn check(facts: &Facts) -> Outcome {
     }
     match facts.binary.as_ref().map(|binary| binary.version_placeholder) {
         None => Outcome::not_applicable(NO_BINARY),
-        Some(None) => {
-            Outcome::open("the contents of the binary were not read; run without `--quick`")
-        }
+        Some(None) => Outcome::open(
+            "the contents of the binary were not read",
+            "look for `VERGEN_` with strings(1)",
+        ),
         Some(Some(false)) => Outcome::pass("no placeholder of a version tool in the binary"),
         Some(Some(true)) => Finding::new(
             Location::Subject,

@@ -31,7 +31,8 @@ pub static RULE: Rule = Rule {
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let Some(proofs) = record.proofs() else {
         return Outcome::open(
-            "the record does not say how its sources are known; record again with this version",
+            "the record does not say how its sources are known",
+            "record again with this version",
         );
     };
     let open = proofs.iter().filter(|(_, word)| **word == SourceProof::Open.word());

@@ -62,7 +62,8 @@ fn check(facts: &Facts) -> Outcome {
             Outcome::pass("rustc got no flag for a newer CPU")
         }
         None => Outcome::open(
-            "the flags for the CPU are not known without the build; lint in the workspace that built the binary",
+            "the flags for the CPU are not known without the build",
+            "lint in the workspace that built the binary",
         ),
     }
 }

@@ -53,7 +53,8 @@ fn check(facts: &Facts) -> Outcome {
     }
     let Some(build) = &facts.build else {
         return Outcome::open(
-            "the flags for the CPU are not known without the build; lint in the workspace that built the binary",
+            "the flags for the CPU are not known without the build",
+            "lint in the workspace that built the binary",
         );
     };
     let words = build.rustc_arguments();

@@ -1,6 +1,6 @@
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
-    Symptom,
+    Symptom, settle,
 };
 use crate::subject::Facts;
 
@@ -46,13 +46,15 @@ fn check(facts: &Facts) -> Outcome {
                 "allocator: {name}, which reads the page size at run time"
             ));
         }
-        (None, Some(true)) => return Outcome::open(binary.allocator.evidence.clone()),
+        (None, Some(true)) => {
+            return Outcome::open(binary.allocator.evidence.clone(), settle::BY_ALLOCATOR);
+        }
         (None, _) => return Outcome::not_applicable("the binary has no Rust allocator"),
     }
     let configured =
         facts.build.as_ref().map(|build| build.jemalloc_page_bits.as_slice()).unwrap_or_default();
     match configured {
-        [] => Outcome::open("the binary has jemalloc, but not its page size; lint in the workspace that built it"),
+        [] => Outcome::open("the binary has jemalloc, but not its page size", "lint in the workspace that built it"),
         sizes if sizes.iter().all(|bits| *bits >= LARGEST) => {
             Outcome::pass("jemalloc is configured for pages of 64 KiB")
         }
@@ -63,7 +65,7 @@ fn check(facts: &Facts) -> Outcome {
         .evidence(format!("the build of jemalloc printed `checking LG_PAGE... {bits}`"))
         .fix("cargo clean -p tikv-jemalloc-sys && JEMALLOC_SYS_WITH_LG_PAGE=16 cargo build --release")
         .into(),
-        _ => Outcome::open("this target directory has jemalloc for several page sizes; run `cargo clean -p tikv-jemalloc-sys` and build again"),
+        _ => Outcome::open("this target directory has jemalloc for several page sizes", "run `cargo clean -p tikv-jemalloc-sys` and build again"),
     }
 }
 

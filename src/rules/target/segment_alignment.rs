@@ -34,7 +34,7 @@ fn check(binary: &Binary) -> Outcome {
     }
     match binary.segment_alignment {
         None => {
-            Outcome::open("the segments could not be read; look at the output of `readelf -lW`")
+            Outcome::open("the segments could not be read", "look at the output of `readelf -lW`")
         }
         Some(alignment) if alignment >= MAX_PAGE => {
             Outcome::pass(format!("segments are aligned to {} KiB", alignment >> 10))

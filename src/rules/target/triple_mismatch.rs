@@ -3,7 +3,7 @@ use crate::cargo::workspace::target::difference;
 use crate::fact::Confidence;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_BINARY, Need, Needs, Outcome, Rule, Status,
-    Symptom,
+    Symptom, settle,
 };
 use crate::subject::Facts;
 
@@ -57,12 +57,13 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable("no target is expected");
     };
     let Some(seen) = &binary.triple.value else {
-        return Outcome::open(binary.triple.evidence.clone());
+        return Outcome::open(binary.triple.evidence.clone(), settle::BY_HEADER);
     };
     let Some(difference) = difference(seen, wanted) else {
-        return Outcome::open(format!(
-            "`{wanted}` is not a known target; compare the binary with `readelf -h`"
-        ));
+        return Outcome::open(
+            format!("`{wanted}` is not a known target"),
+            "compare the binary with `readelf -h`",
+        );
     };
     let Some(difference) = difference else {
         return Outcome::pass(format!("the binary is for {seen}"));

@@ -35,7 +35,7 @@ fn check(binary: &Binary) -> Outcome {
         }
         (None, Some(_)) => Outcome::pass("no header of a packer"),
         (None, None) => {
-            Outcome::open("the file format is not recognised; look at the output of file(1)")
+            Outcome::open("the file format is not recognised", "look at the output of file(1)")
         }
     }
 }

@@ -34,13 +34,13 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary, image: &Image) -> Outcome {
     let Some(linking) = &binary.linking else {
-        return Outcome::open("the binary cannot be read as ELF; look at the output of file(1)");
+        return Outcome::open("the binary cannot be read as ELF", "look at the output of file(1)");
     };
     let Some(own) = linking.architecture() else {
-        return Outcome::open(format!(
-            "machine {} of the ELF header has no name in image platforms; compare it with the image by hand",
-            linking.machine
-        ));
+        return Outcome::open(
+            format!("machine {} of the ELF header has no name in image platforms", linking.machine),
+            "compare it with the image by hand",
+        );
     };
     let (wanted, evidence) = match (image.platform(), neighbour(image)) {
         (Some(platform), _) => {
@@ -51,7 +51,8 @@ fn check(binary: &Binary, image: &Image) -> Outcome {
         }
         (None, None) => {
             return Outcome::open(
-                "the image names no platform and has no program to compare with; set `--platform` when you build it",
+                "the image names no platform and has no program to compare with",
+                "set `--platform` when you build it",
             );
         }
     };

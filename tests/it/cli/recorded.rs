@@ -67,6 +67,7 @@ const WORDS: &[Case] = &[
     case("unknown-format", "inspect --format xml x", 2),
     case("no-file", "inspect", 2),
     case("no-workspace", "check", 2),
+    case("no-workspace-release", "check --release --binary made", 2),
     case("no-workspace-to-freshen", "freshen", 2),
     case("no-workspace-to-record", "record", 2),
     case("absent-binary", "check --binary nowhere", 2),
@@ -91,6 +92,19 @@ const MADE: &[Case] = &[
     case("inspect-no-binaries", "inspect odd/none", 2),
     case("image-text", "check --image odd/text", 2),
     case("check-file", "-q check made/bad", 1),
+    case("image-cut", "check --image odd/cut.tar", 2),
+    case("image-empty", "check --image odd/empty", 2),
+    case("image-not-an-image", "check --image odd/none", 2),
+    case("image-a-daemon-without-name", "check --image docker-daemon:", 2),
+    case("image-registry", "check --image docker://x", 2),
+    case("image-unknown-tag-in-archive", "check --image docker-archive:odd/ok.tar:wrong", 2),
+    case("check-waiver-expired-quiet", "-q check --config expired.toml --binary made/bad", 1),
+    case("check-features-of-a-file", "check --features nosuch --binary made/bad", 2),
+    case("check-release-of-a-file", "check --release --binary made/bad", 2),
+    case("check-strict-exit-zero", "check -q --strict --exit-zero --binary made/bad", 0),
+    case("check-archive-as-binary", "check odd/ok.tar", 2),
+    case("library-only-crate", "check --manifest-path library/Cargo.toml", 2),
+    case("crate-not-built", "check --manifest-path unbuilt/Cargo.toml", 2),
     case("check-not-a-program", "check --binary odd/text", 2),
 ];
 
@@ -496,6 +510,22 @@ fn write_made_files(place: &Path) {
     write(&place.join("odd/empty"), b"", 0o644);
     write(&place.join("odd/text"), b"hello\n", 0o644);
     write(&place.join("odd/cut"), &bad.bytes()[..100], 0o755);
+    let manifest = json!([{"Config": "config.json", "RepoTags": ["app:1"], "Layers": []}]);
+    let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": []}});
+    let archive = tar_archive(&[
+        tar_entry("config.json", b'0', 0o644, config.to_string().as_bytes(), ""),
+        tar_entry("manifest.json", b'0', 0o644, manifest.to_string().as_bytes(), ""),
+    ]);
+    write(&place.join("odd/ok.tar"), &archive, 0o644);
+    write(&place.join("odd/cut.tar"), &archive[..1100], 0o644);
+    let waiver =
+        "[[waivers]]\nrule = \"executable-stack\"\nreason = \"old\"\nexpires = \"2020-01-01\"\n";
+    write(&place.join("expired.toml"), waiver.as_bytes(), 0o644);
+    for (name, source) in [("library", "lib.rs"), ("unbuilt", "main.rs")] {
+        let manifest = format!("[package]\nname = \"{name}\"\nedition = \"2021\"\n[workspace]\n");
+        write(&place.join(name).join("Cargo.toml"), manifest.as_bytes(), 0o644);
+        write(&place.join(name).join("src").join(source), b"fn main() {}\n", 0o644);
+    }
 }
 
 /// An ELF file of headers and a dynamic section, with no code at all.

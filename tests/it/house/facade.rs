@@ -18,6 +18,7 @@ const FACADE: &[&str] = &[
     "Finding",
     "Group",
     "ImageError",
+    "Inconclusive",
     "Inspection",
     "Level",
     "Linter",
