@@ -38,7 +38,7 @@ const NAMED: &[(&str, &[u32])] = &[("ABI_DT_RELR", &[2, 36])];
 fn check(facts: &Facts) -> Outcome {
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if let Some(why) = &facts.expectations.unclear {
-        return Outcome::open(format!("{why}"), "look at `readelf -h`");
+        return Outcome::open(why.to_string(), "look at `readelf -h`");
     }
     if facts.expectations.maxima.is_empty() {
         return Outcome::not_applicable("`[expect] max-glibc` is not set");

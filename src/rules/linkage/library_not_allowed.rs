@@ -32,7 +32,7 @@ const SHOWN: usize = 5;
 fn check(facts: &Facts) -> Outcome {
     let Some(binary) = &facts.binary else { return Outcome::not_applicable(NO_BINARY) };
     if let Some(why) = &facts.expectations.unclear {
-        return Outcome::open(format!("{why}"), "look at `readelf -h`");
+        return Outcome::open(why.to_string(), "look at `readelf -h`");
     }
     let Some(allowed) = &facts.expectations.libraries else {
         return Outcome::not_applicable("`[expect] libraries` is not set");
