@@ -91,24 +91,26 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         return code;
     }
     let arguments = output_options_last(without_subcommand_name(arguments));
-    let matches = match Cli::command().try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(error) => {
-            let is_help =
-                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let text = error.render().to_string();
-            let has_hidden = |letter| letter != '\n' && is_hidden(letter);
-            // Nothing is left to do when not even this can be printed.
-            let has_hidden = arguments.iter().any(|it| it.to_string_lossy().contains(is_hidden))
-                || text.contains(has_hidden);
-            let _ = match file_without_command(&error).or_else(|| wrong_value(&error)) {
-                Some(message) => output::say(format_args!("error: {message}")),
-                None if has_hidden => output::say(format_args!("{text}")),
-                None => error.print(),
-            };
-            return if is_help { CLEAN } else { FAILED };
-        }
-    };
+    let matches =
+        match Cli::command().color(output::colour_of_help()).try_get_matches_from(&arguments) {
+            Ok(matches) => matches,
+            Err(error) => {
+                let is_help =
+                    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+                let text = error.render().to_string();
+                let has_hidden = |letter| letter != '\n' && is_hidden(letter);
+                // Nothing is left to do when not even this can be printed.
+                let has_hidden =
+                    arguments.iter().any(|it| it.to_string_lossy().contains(is_hidden))
+                        || text.contains(has_hidden);
+                let _ = match file_without_command(&error).or_else(|| wrong_value(&error)) {
+                    Some(message) => output::say(format_args!("error: {message}")),
+                    None if has_hidden => output::say(format_args!("{text}")),
+                    None => error.print(),
+                };
+                return if is_help { CLEAN } else { FAILED };
+            }
+        };
     let answer = Cli::from_arg_matches(&matches).map_err(CliError::from).and_then(|cli| {
         let below = || matches.subcommand().map_or(&matches, |(_, below)| below);
         let name = matches.subcommand_name().unwrap_or("check");

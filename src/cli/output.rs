@@ -227,9 +227,17 @@ impl ColourChoice {
                 _ if value_of("NO_COLOR").is_some() => false,
                 Some("always") => true,
                 Some("never") => false,
-                _ => terminal,
+                _ => terminal && value_of("TERM").as_deref() != Some("dumb"),
             },
         }
+    }
+}
+
+/// Help is coloured where a report is; clap by itself colours it for other variables.
+pub fn colour_of_help() -> clap::ColorChoice {
+    match ColourChoice::Auto.is_wanted(io::stdout().is_terminal()) {
+        true => clap::ColorChoice::Always,
+        false => clap::ColorChoice::Never,
     }
 }
 

@@ -350,6 +350,14 @@ fn colours_and_width_follow_the_words_and_the_environment() {
     assert!(coloured(&run(&["--color", "always"], &[])));
     assert!(coloured(&run(&[], &[("CARGO_TERM_COLOR", "always")])));
     assert!(!coloured(&run(&[], &[("CARGO_TERM_COLOR", "always"), ("NO_COLOR", "1")])));
+    assert!(!coloured(&run(&[], &[("CLICOLOR_FORCE", "1"), ("CI", "true")])));
+    let help = |environment: &[(&str, &str)]| {
+        let mut command = at_work(env!("CARGO_BIN_EXE_cargo-binlint"), at);
+        text(&command.arg("--help").envs(environment.iter().copied()).output().unwrap().stdout)
+    };
+    assert!(coloured(&help(&[("CARGO_TERM_COLOR", "always")])));
+    assert!(!coloured(&help(&[("CARGO_TERM_COLOR", "always"), ("NO_COLOR", "1")])));
+    assert!(!coloured(&help(&[("CLICOLOR_FORCE", "1"), ("CI", "true")])));
     let narrow = run(&["-v"], &[("COLUMNS", "60")]);
     // Paths have no blank to be broken at, lines to paste are not broken, and in a log a note is
     // one line.
@@ -358,6 +366,20 @@ fn colours_and_width_follow_the_words_and_the_environment() {
     let widest = breakable.map(|line| line.chars().count()).max();
     assert!(widest.is_some_and(|width| width <= 60), "{narrow}");
     assert!(narrow.trim_end().lines().last().unwrap().contains("passed"), "{narrow}");
+}
+
+#[test]
+fn a_terminal_that_shows_no_colours_gets_none_whatever_service_it_is() {
+    let at = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for words in ["--help".to_owned(), format!("check --binary {}", program::small().display())] {
+        for (kind, expected) in [("dumb", false), ("xterm-256color", true)] {
+            let typed = format!("{} {words}", env!("CARGO_BIN_EXE_cargo-binlint"));
+            let mut terminal = at_work("script", at);
+            terminal.args(["-qec", &typed, "/dev/null"]).env("TERM", kind).env("CI", "true");
+            let shown = text(&terminal.stdin(Stdio::null()).output().unwrap().stdout);
+            assert_eq!(shown.contains('\u{1b}'), expected, "{words}, {kind}: {shown}");
+        }
+    }
 }
 
 #[test]
