@@ -214,9 +214,9 @@ pub struct LintArgs {
     /// Do not fail on findings that this report in JSON has, too
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     baseline: Option<PathBuf>,
-    /// Format of the report: table, json, sarif, github, gitlab, junit, markdown or html
     #[arg(
         long,
+        help = format!("Format of the report: {}", formats::names(" or ")),
         value_name = "FORMAT",
         default_value = "table",
         help_heading = "Output",

@@ -52,6 +52,16 @@ impl ReportFormat {
     }
 }
 
+/// Every format, with this before the last one.
+pub fn names(last: &str) -> String {
+    let values = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<String> = values.map(|it| it.get_name().to_owned()).collect();
+    match names.split_last() {
+        Some((end, others)) => format!("{}{last}{end}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 /// Reads `--report FORMAT=FILE`.
 ///
 /// # Errors
@@ -62,13 +72,8 @@ pub fn report_file(text: &str) -> Result<(ReportFormat, PathBuf), CliError> {
         .split_once('=')
         .filter(|(_, path)| !path.is_empty())
         .ok_or_else(|| wrong("not FORMAT=FILE".to_owned()))?;
-    let format = ReportFormat::from_str(name, false).map_err(|_| {
-        let names: Vec<String> = ReportFormat::value_variants()
-            .iter()
-            .filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()))
-            .collect();
-        wrong(format!("there is no format `{name}`; there is {}", names.join(", ")))
-    })?;
+    let format = ReportFormat::from_str(name, false)
+        .map_err(|_| wrong(format!("there is no format `{name}`; there is {}", names(", "))))?;
     Ok((format, PathBuf::from(path)))
 }
 
