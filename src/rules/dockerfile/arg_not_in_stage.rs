@@ -57,7 +57,8 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let set = declared
                 || text.contains(&format!("{name}="))
                 || text.contains(&format!("for {name} "))
-                || text.contains("read ") && text.split_whitespace().any(|it| it == *name);
+                || text.contains("read ")
+                    && text.split_whitespace().any(|it| it.trim_end_matches([';', ')']) == *name);
             if used && !set {
                 let message = format!(
                     "{name} is empty here: stage {} does not declare it",
