@@ -102,6 +102,8 @@ pub struct Binary {
     pub optimisation: Fact<Optimisation>,
     /// The x86-64 level (1 to 4) that the code needs without asking the CPU first.
     pub cpu_level: Fact<u8>,
+    /// The address where the kernel starts a program without a loader, and the loader any other.
+    pub entry_point: Option<u64>,
     /// The smallest `p_align` of the loaded segments, in bytes.
     pub segment_alignment: Option<u64>,
     /// The oldest Linux that the C library's start code accepts (`NT_GNU_ABI_TAG`).
@@ -118,7 +120,7 @@ pub struct Binary {
     pub environment_secrets: Vec<String>,
     /// The record of its build that it carries, as the bytes of its section.
     pub record: Option<Box<[u8]>>,
-    /// Source files of C, C++ and Objective-C whose objects were linked in; `None` without a symbol
+    /// Source files of C, C++ and assembly whose objects were linked in; `None` without a symbol
     /// table, and for static programs, whose C library is all C.
     pub c_sources: Option<Vec<String>>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.

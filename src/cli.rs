@@ -10,6 +10,7 @@ pub mod args;
 pub mod build;
 pub mod check;
 pub mod completions;
+pub mod diagnose;
 pub mod diff;
 pub mod dockerfile;
 pub mod formats;
@@ -68,6 +69,8 @@ enum CliCommand {
     Record(Box<record::RecordArgs>),
     /// Verify a binary against its provenance record
     Verify(Box<verify::VerifyArgs>),
+    /// Find the cause of what was seen: an exit code, a signal, silence, a message
+    Diagnose(Box<diagnose::DiagnoseArgs>),
     /// Say what changed between two programs or images, and what makes their bytes differ
     Diff(diff::DiffArgs),
     /// Write a first binlint.toml that accepts what is found today
@@ -127,6 +130,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Some(CliCommand::Freshen(arguments)) => freshen::run(&arguments),
             Some(CliCommand::Record(arguments)) => record::run(&arguments),
             Some(CliCommand::Verify(arguments)) => verify::run(&arguments, below()),
+            Some(CliCommand::Diagnose(arguments)) => diagnose::run(&arguments),
             Some(CliCommand::Diff(arguments)) => diff::run(&arguments),
             Some(CliCommand::Init(arguments)) => init::run(&arguments),
             Some(CliCommand::Rules(arguments)) => rules::list(&arguments),

@@ -7,6 +7,7 @@ use crate::subject::Facts;
 
 pub mod base;
 pub mod binary;
+pub mod diagnosis;
 pub mod diff;
 pub mod facts;
 pub mod fingerprint;

@@ -376,6 +376,11 @@ impl CheckFn {
         }
     }
 
+    /// The first input that the check needs and these facts lack.
+    pub fn missing_input(&self, facts: &Facts) -> Option<Need> {
+        self.needs().required.iter().copied().find(|need| need.missing(facts).is_some())
+    }
+
     /// What the check reads, for `rules` and the docs.
     pub const fn needs(&self) -> Needs {
         use Need::{Binary, Cargo, Dockerfile, Image, Loader, Record};

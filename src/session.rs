@@ -8,6 +8,7 @@ pub mod check;
 pub mod clock;
 pub mod compare_workspace;
 pub mod configuration;
+pub mod diagnose;
 pub mod diff;
 pub mod dockerfile;
 pub mod error;

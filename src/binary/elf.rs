@@ -33,6 +33,8 @@ pub struct DynamicInfo {
     pub machine: u16,
     /// `e_version`; 1 in every valid file.
     pub version: u32,
+    /// `e_entry`.
+    pub entry: u64,
     /// `e_flags`.
     pub flags: u32,
     /// `e_phentsize`, in bytes.
@@ -172,6 +174,7 @@ impl DynamicInfo {
         let mut linking = DynamicInfo {
             ident: header.ident,
             file_type: header.file_type,
+            entry: header.entry,
             machine: header.machine,
             version: header.version,
             flags: header.flags,

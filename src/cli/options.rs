@@ -56,11 +56,15 @@ const CONDITIONS: &[Condition] = &[
         effect: Effect::With(&["key"]),
     },
     Condition {
-        commands: &["check"],
+        commands: &["check", "diagnose"],
         options: &["at"],
         effect: Effect::With(&["image", "rootfs"]),
     },
-    Condition { commands: &["check"], options: &["platform"], effect: Effect::With(&["image"]) },
+    Condition {
+        commands: &["check", "diagnose"],
+        options: &["platform"],
+        effect: Effect::With(&["image"]),
+    },
     Condition { commands: &["verify"], options: CARGO, effect: Effect::With(&["manifest_path"]) },
     Condition {
         commands: &["verify"],
@@ -79,7 +83,7 @@ const CONDITIONS: &[Condition] = &[
         effect: Effect::Without("quick", "it computes no digest"),
     },
     Condition {
-        commands: &["check", "verify", "dockerfile", "inspect", "diff"],
+        commands: &["check", "verify", "dockerfile", "inspect", "diff", "diagnose"],
         options: &["quiet", "verbose"],
         effect: Effect::With(&["format=table"]),
     },
@@ -165,6 +169,12 @@ mod tests {
              exit_zero baseline format report output color",
         ),
         ("diff", "ignore format output color"),
+        (
+            "diagnose",
+            "exit_code signal silent log manifest_path package bin release profile target target_dir \
+             features all_features no_default_features cargo_config binary image rootfs format output \
+             color",
+        ),
         ("init", "manifest_path package bin release profile target target_dir"),
         ("rules", "format output color"),
         ("explain", "output color"),
@@ -194,7 +204,7 @@ mod tests {
             // Any but the default one, where values are listed.
             let last = found.get_possible_values().last().map(|it| it.get_name().to_owned());
             let value = if value.is_empty() { last.or_else(known) } else { Some(value.to_owned()) };
-            words.push(value.unwrap_or_else(|| "x".to_owned()).into());
+            words.push(value.unwrap_or_else(|| "1".to_owned()).into());
         }
         words
     }

@@ -8,6 +8,10 @@ use crate::fact::{Confidence, Fact};
 
 /// Every described fact, in the order of the reports. A new one is one line here.
 pub static FACTS: &[Described] = &[
+    described("entry_point", Shown::Row("entry point"), Shape::Number, |it| Reading {
+        value: it.entry_point.map(Value::Address),
+        evidence: None,
+    }),
     described("build_id", Shown::Row("build-id"), Shape::Text, |it| (&it.build_id).into()),
     described("allocator", Shown::Row("allocator"), Shape::Text, |it| (&it.allocator).into()),
     described("tls", Shown::Row("TLS"), Shape::Text, |it| (&it.tls).into()),
@@ -64,6 +68,8 @@ pub enum Value<'a> {
     Flag(bool),
     /// A number.
     Number(u64),
+    /// An address, which a person reads in hexadecimal.
+    Address(u64),
 }
 
 /// What is known of a fact.
@@ -122,6 +128,7 @@ impl Value<'_> {
             Value::Flag(true) => "yes".to_owned(),
             Value::Flag(false) => "no".to_owned(),
             Value::Number(number) => number.to_string(),
+            Value::Address(address) => format!("{address:#x}"),
         }
     }
 }
@@ -131,7 +138,7 @@ impl Serialize for Value<'_> {
         match self {
             Value::Text(text) => to.serialize_str(text),
             Value::Flag(flag) => to.serialize_bool(*flag),
-            Value::Number(number) => to.serialize_u64(*number),
+            Value::Number(number) | Value::Address(number) => to.serialize_u64(*number),
         }
     }
 }

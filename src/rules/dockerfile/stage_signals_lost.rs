@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     summary: "a shell stays in front of the program, and keeps its signals",
     what: "The rule looks for a CMD or ENTRYPOINT in shell form, or with `sh -c`, that runs more \
            than one command. It fails if the last command does not start with `exec`, `tini` or \
-           `dumb-init`, unless the script uses `trap` and `wait`.",
+           `dumb-init`.",
     why: "The shell is process 1 and does not pass SIGTERM on. The program is killed after ten \
            seconds and loses the data that it has not written.",
     fix: "Put `exec` before the last command: `CMD prepare && exec /app`.",
@@ -59,11 +59,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     // One command alone is what a shell becomes by itself, in most shells.
     let several =
         nodes.len() > 1 || matches!(nodes.first(), Some(ShellNode::AndOr(..) | ShellNode::Pipe(_)));
-    // A script that traps the signal and waits for its programs is made for process 1.
-    let waits = ["trap", "wait"].iter().all(|word| {
-        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|it| it == *word)
-    });
-    if !several || waits || ends_in_exec(nodes.last()) {
+    if !several || ends_in_exec(nodes.last()) {
         return Outcome::pass(PASS);
     }
     Finding::in_dockerfile(
@@ -105,13 +101,11 @@ mod tests {
             |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
         assert_eq!(found("CMD migrate && /app"), [(2, Level::Warn)]);
         assert_eq!(found("ENTRYPOINT [\"sh\", \"-c\", \"a; b\"]"), [(2, Level::Warn)]);
-        assert_eq!(found("CMD trap '' HUP; /app"), [(2, Level::Warn)]);
         for good in [
             "CMD migrate && exec /app",
             "CMD /app",
             "CMD [\"/app\"]",
             "CMD a; exec b",
-            "CMD trap 'kill $P' TERM; /app & P=$!; wait $P",
             "ENTRYPOINT [\"/x.sh\"]",
         ] {
             assert_eq!(found(good), [], "{good}");

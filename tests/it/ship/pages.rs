@@ -44,6 +44,7 @@ const COMMANDS: &[(&str, &str, How)] = &[
     ("README.md", "cargo binlint verify target/release/backend", Here(0)),
     ("README.md", "cargo binlint inspect target/release/backend", Here(0)),
     ("README.md", "cargo binlint diff old/backend new/backend", Here(1)),
+    ("README.md", "cargo binlint diagnose --exit-code 0 --silent --image backend.tar", Here(0)),
     ("README.md", "cargo binlint explain placeholder-main", Here(0)),
     ("CONTRIBUTING.md", "cargo run --release", By(".ci/run", "cargo run --release")),
     (
@@ -61,6 +62,16 @@ const COMMANDS: &[(&str, &str, How)] = &[
     ("docs/ci.md", "cargo binlint freshen --release", Here(0)),
     ("docs/compilers.md", "ci/compilers --quick", By("tests/it/ship/compilers.rs", "\"--quick\"")),
     ("docs/configuration.md", "cargo binlint init", Here(0)),
+    (
+        "docs/diagnose.md",
+        "docker save backend -o backend.tar",
+        By("tests/it/image/dockerfile_recipes.rs", "image.save("),
+    ),
+    (
+        "docs/diagnose.md",
+        "cargo binlint diagnose --exit-code 0 --silent --image backend.tar",
+        By("tests/it/cli/recorded.rs", "diagnose --exit-code 0 --silent"),
+    ),
     ("docs/dockerfile.md", "docker build -t cargo-binlint .", RECIPES),
     ("docs/dockerfile.md", "docker build -t backend .", RECIPES),
     ("docs/dockerfile.md", "docker save backend | cargo binlint --image -", RECIPES),
