@@ -120,7 +120,7 @@ pub struct Binary {
     pub environment_secrets: Vec<String>,
     /// The record of its build that it carries, as the bytes of its section.
     pub record: Option<Box<[u8]>>,
-    /// Source files of C, C++ and assembly whose objects were linked in; `None` without a symbol
+    /// Source files of C, C++ and Objective-C whose objects were linked in; `None` without a symbol
     /// table, and for static programs, whose C library is all C.
     pub c_sources: Option<Vec<String>>,
     /// Files of the system that the program may read: CA bundles, zoneinfo.

@@ -12,6 +12,7 @@ use crate::cargo::target_dir::outputs::{BuiltBinary, Outputs};
 use crate::cargo::workspace::toml_tree::{TomlNode, TomlPlace};
 use crate::cargo::workspace::{Query, RequestedFeatures, RustcVersion, Workspace};
 
+mod cpu_feature;
 pub mod empty_main;
 pub mod reach;
 

@@ -499,6 +499,8 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<DockerWorkspace> {
         }
     }
     let profiles = manifest.get("profile").and_then(|it| it.as_table());
+    let dev = profiles.and_then(|it| it.get("dev")?.get("opt-level"));
+    let dev_is_optimised = dev.is_some_and(|it| it.as_integer() != Some(0));
     let lock = text(&root_directory.join("Cargo.lock")).unwrap_or_default();
     let locked = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
     let config = [".cargo/config.toml", ".cargo/config"]
@@ -518,6 +520,7 @@ fn workspace(root: &Path, metadata: &Metadata) -> Option<DockerWorkspace> {
         root: at,
         packages,
         profiles: profiles.map(|it| it.keys().cloned().collect()).unwrap_or_default(),
+        dev_is_optimised,
         locked: locked.map(str::to_owned).collect(),
         config_target_dir: build("target-dir"),
         config_target: build("target"),

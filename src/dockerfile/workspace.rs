@@ -12,6 +12,8 @@ pub struct DockerWorkspace {
     pub packages: Vec<WorkspacePackage>,
     /// Names of profiles that manifests declare, beside Cargo's own.
     pub profiles: BTreeSet<String>,
+    /// `[profile.dev]` sets an `opt-level` above 0.
+    pub dev_is_optimised: bool,
     /// Crates of `Cargo.lock`, by name.
     pub locked: BTreeSet<String>,
     /// `build.target-dir` and `build.target` of `.cargo/config.toml` in the workspace.

@@ -36,8 +36,8 @@ impl Binary {
     }
 }
 
-/// Endings of the source files of C, C++ and assembly.
-const ENDINGS: &[&str] = &[".c", ".cc", ".cpp", ".cxx", ".C", ".m", ".S", ".s", ".asm"];
+/// Endings of the source files of C, C++ and Objective-C. No compiler guards assembly.
+const ENDINGS: &[&str] = &[".c", ".cc", ".cpp", ".cxx", ".C", ".m"];
 
 /// The compiler's own start files, which every program has.
 const START_FILES: &[&str] =

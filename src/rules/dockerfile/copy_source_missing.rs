@@ -67,7 +67,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let tracked = context
                 .tracked
                 .as_ref()
-                .is_none_or(|it| it.contains(&path) || !context.files.contains(&path));
+                // Where nothing is in git yet, the repository is new.
+                .is_none_or(|it| {
+                    it.is_empty() || it.contains(&path) || !context.files.contains(&path)
+                });
             let made = context.git_ignores(&path);
             let message = match () {
                 () if !there && made && path != "Cargo.lock" => {
@@ -136,6 +139,8 @@ mod tests {
             context.tracked = Some(std::iter::once("Cargo.toml".to_owned()).collect());
         });
         assert_eq!(RULE.of_dockerfile(&untracked), [(2, Level::Warn)]);
+        let new = testing::changed(text, |_, context| context.tracked = Some(Default::default()));
+        assert_eq!(RULE.of_dockerfile(&new), []);
     }
 
     #[test]

@@ -10,8 +10,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "a file of secrets is copied into the image",
-    what: "The rule looks for `.env` and `.env.*` files among the sources of COPY and ADD. It \
-           leaves out files whose name contains example, sample, template, dist or test.",
+    what: "The rule looks for `.env` and `.env.*` files among the sources of COPY and ADD, in \
+           the last stage or one that it begins from. It leaves out files whose name contains example, sample, template, dist or test.",
     why: "Everybody who has the image that the file is copied into has the secrets. Such a file is \
            usually not in the repository, so another machine cannot build the image.",
     fix: "Set the values when the container starts: `docker run --env-file .env`.",
@@ -26,9 +26,11 @@ const PASS: &str = "no `.env` file is copied";
 
 fn check(dockerfile: &Dockerfile) -> Outcome {
     let mut findings = Vec::new();
-    for (_, _, instruction) in dockerfile.instructions() {
+    let chain = dockerfile.stages.chain(dockerfile.stages.last);
+    for (stage, _, instruction) in dockerfile.instructions() {
         let InstructionKind::Copy { flags, sources, .. } = &instruction.kind else { continue };
-        if flags.iter().any(|it| it.name == "from") {
+        // What another stage gets does not reach the image by itself.
+        if !chain.contains(&stage) || flags.iter().any(|it| it.name == "from") {
             continue;
         }
         for source in sources {
@@ -59,5 +61,7 @@ mod tests {
         assert_eq!(found("a/.env.production"), [(2, Level::Warn)]);
         assert_eq!(found(".env.example"), []);
         assert_eq!(found("environment"), []);
+        let builder = "FROM rust:1.95 AS b\nCOPY .env .\nFROM debian:trixie\nCOPY --from=b /x /x\n";
+        assert_eq!(RULE.of_dockerfile(&testing::of(builder)), []);
     }
 }

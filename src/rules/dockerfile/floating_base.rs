@@ -29,10 +29,10 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     for (_, stage, _) in dockerfile.used() {
         let StageBase::Image(Some(reference), known) = &stage.base else { continue };
         let (_, tag) = split(reference);
+        // `alpine3.20` is the version of another thing.
         let version = tag
-            .split(['-', '.'])
-            .any(|it| it.chars().all(|c| c.is_ascii_digit()) && !it.is_empty())
-            && tag.contains('.');
+            .split('-')
+            .any(|it| it.contains('.') && it.chars().all(|c| c.is_ascii_digit() || c == '.'));
         let rust = known.as_ref().is_some_and(|it| it.cargo_home.is_some());
         if !reference.contains('@') && rust && !version {
             let message = format!("`{reference}` is another image tomorrow");
@@ -57,6 +57,8 @@ mod tests {
             "rust:latest",
             "rust:1",
             "rust:bookworm",
+            "rust:alpine3.20",
+            "rust:1-alpine3.20",
             "lukemathwalker/cargo-chef:latest-rust-1",
         ] {
             assert_eq!(found(bad), [(1, Level::Allow)], "{bad}");
@@ -64,6 +66,7 @@ mod tests {
         for good in [
             "rust:1.95",
             "rust:1.95-bookworm",
+            "rust:1.95.0-alpine3.20",
             "lukemathwalker/cargo-chef:latest-rust-1.95",
             "rust@sha256:ab",
             "own",

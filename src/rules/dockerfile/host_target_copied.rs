@@ -37,7 +37,7 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
             let at = parts.iter().position(|it| *it == "target");
             let built = at.is_some_and(|at| {
                 parts.get(at + 1).is_none_or(|it| {
-                    ["release", "debug"].contains(it) || it.contains('-') || it.contains('$')
+                    ["release", "debug"].contains(it) || is_triple(it) || it.contains('$')
                 })
             });
             if built {
@@ -47,6 +47,26 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
     }
     Outcome::of(findings, PASS)
+}
+
+/// Whether a directory is named as rustc names targets: `x86_64-unknown-linux-musl`.
+fn is_triple(name: &str) -> bool {
+    const ARCHITECTURES: &[&str] = &[
+        "x86_64",
+        "i586",
+        "i686",
+        "aarch64",
+        "arm",
+        "thumb",
+        "riscv",
+        "powerpc",
+        "s390x",
+        "wasm",
+        "mips",
+        "loongarch",
+        "sparc",
+    ];
+    name.contains('-') && ARCHITECTURES.iter().any(|it| name.starts_with(it))
 }
 
 #[cfg(test)]
@@ -66,7 +86,12 @@ mod tests {
             found("./crates/x/target/x86_64-unknown-linux-musl/release/app /"),
             [(3, Level::Warn)]
         );
-        for good in ["--from=b /target/release/app /", "src/target/mod.rs /", "targets /"] {
+        for good in [
+            "--from=b /target/release/app /",
+            "src/target/mod.rs /",
+            "targets /",
+            "docs/target/my-page /",
+        ] {
             assert_eq!(found(good), [], "{good}");
         }
     }

@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     summary: "a shell stays in front of the program, and keeps its signals",
     what: "The rule looks for a CMD or ENTRYPOINT in shell form, or with `sh -c`, that runs more \
            than one command. It fails if the last command does not start with `exec`, `tini` or \
-           `dumb-init`.",
+           `dumb-init`, unless the script uses `trap` and `wait`.",
     why: "The shell is process 1 and does not pass SIGTERM on. The program is killed after ten \
            seconds and loses the data that it has not written.",
     fix: "Put `exec` before the last command: `CMD prepare && exec /app`.",
@@ -59,7 +59,23 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
     // One command alone is what a shell becomes by itself, in most shells.
     let several =
         nodes.len() > 1 || matches!(nodes.first(), Some(ShellNode::AndOr(..) | ShellNode::Pipe(_)));
-    if !several || ends_in_exec(nodes.last()) {
+    // A script that traps the signal and waits for its programs is made for process 1.
+    let waits = ["trap", "wait"].iter().all(|word| {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|it| it == *word)
+    });
+    // The shell of busybox and bash give their place to the last command of a list, dash does not.
+    let gives_way = match form {
+        Form::Exec(words) => words.first().is_some_and(|it| it.value.ends_with("bash")),
+        Form::Shell(_) => false,
+    } || dockerfile
+        .stages
+        .image(dockerfile.stages.last)
+        .1
+        .is_some_and(|it| ["alpine", "busybox"].contains(&it.distribution.as_str()));
+    if gives_way && ends_in_command(nodes.last()) {
+        return Outcome::pass(PASS);
+    }
+    if !several || waits || ends_in_exec(nodes.last()) {
         return Outcome::pass(PASS);
     }
     Finding::in_dockerfile(
@@ -68,6 +84,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         "a shell stays as process 1 and keeps the signals",
     )
     .into()
+}
+
+fn ends_in_command(node: Option<&ShellNode>) -> bool {
+    match node {
+        Some(ShellNode::Simple(_)) => true,
+        Some(ShellNode::AndOr(_, rest)) => {
+            matches!(rest.last(), Some((_, ShellNode::Simple(_))))
+        }
+        _ => false,
+    }
 }
 
 fn ends_in_exec(node: Option<&ShellNode>) -> bool {
@@ -101,11 +127,19 @@ mod tests {
             |last: &str| RULE.of_dockerfile(&testing::of(&format!("FROM debian:trixie\n{last}\n")));
         assert_eq!(found("CMD migrate && /app"), [(2, Level::Warn)]);
         assert_eq!(found("ENTRYPOINT [\"sh\", \"-c\", \"a; b\"]"), [(2, Level::Warn)]);
+        assert_eq!(found("CMD trap '' HUP; /app"), [(2, Level::Warn)]);
+        let on = |base: &str, last: &str| {
+            RULE.of_dockerfile(&testing::of(&format!("FROM {base}\n{last}\n")))
+        };
+        assert_eq!(on("alpine:3.20", "CMD migrate && /app"), []);
+        assert_eq!(on("alpine:3.20", "CMD /app | tee /log"), [(2, Level::Warn)]);
+        assert_eq!(on("debian:trixie", "CMD [\"bash\", \"-c\", \"migrate; /app\"]"), []);
         for good in [
             "CMD migrate && exec /app",
             "CMD /app",
             "CMD [\"/app\"]",
             "CMD a; exec b",
+            "CMD trap 'kill $P' TERM; /app & P=$!; wait $P",
             "ENTRYPOINT [\"/x.sh\"]",
         ] {
             assert_eq!(found(good), [], "{good}");

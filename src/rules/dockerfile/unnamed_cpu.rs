@@ -34,7 +34,16 @@ fn check(dockerfile: &Dockerfile) -> Outcome {
         }
         let text = dockerfile.text(&instruction.span);
         let mark = "target-cpu=native";
-        if let Some(at) = text.find(mark) {
+        let said = |at: usize| {
+            let line = text[..at].rsplit('\n').next().unwrap_or_default();
+            let before = line.rsplit(['&', '|', ';']).next().unwrap_or_default();
+            // A comment, or a command that only looks for it.
+            !line.trim_start().starts_with('#')
+                && !["grep", "rg"]
+                    .iter()
+                    .any(|it| before.split_whitespace().any(|word| word == *it))
+        };
+        if let Some((at, _)) = text.match_indices(mark).find(|(at, _)| said(*at)) {
             let start = instruction.span.start + at;
             findings.push(
                 Finding::in_dockerfile(
@@ -61,5 +70,9 @@ mod tests {
         assert_eq!(found("ENV RUSTFLAGS=\"-C target-cpu=native\""), [(2, Level::Warn)]);
         assert_eq!(found("RUN RUSTFLAGS='-Ctarget-cpu=native' cargo build"), [(2, Level::Warn)]);
         assert_eq!(found("ENV RUSTFLAGS=\"-C target-cpu=x86-64-v2\""), []);
+        assert_eq!(found("RUN ! grep -r target-cpu=native . && cargo build"), []);
+        assert_eq!(found("RUN cargo fetch && \\\n # no target-cpu=native here\n cargo build"), []);
+        let both = "RUN grep target-cpu=native x; RUSTFLAGS=-Ctarget-cpu=native cargo build";
+        assert_eq!(found(both), [(2, Level::Warn)]);
     }
 }

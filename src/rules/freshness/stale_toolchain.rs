@@ -42,6 +42,13 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
         (None, _, Some(one), Some(other)) | (_, None, Some(one), Some(other)) if one == other => {
             Outcome::pass(found(inside))
         }
+        // A distribution builds the same release from its own commit, or names none.
+        (Some(_), Some(_), Some(one), Some(other)) if one == other && !one.contains('-') => {
+            Outcome::open(
+                format!("the commits of two rustc {one} differ"),
+                "build again with the rustc in use here",
+            )
+        }
         (None, _, None, _) => Outcome::open(
             "the binary does not say which rustc compiled it",
             "build again with the rustc in use here",
@@ -102,6 +109,13 @@ mod tests {
         for pinned in [None, Some("1.95"), Some("1.95.0"), Some("stable")] {
             assert_eq!(outcome(one, one, pinned).name(), "pass", "{pinned:?}");
         }
+    }
+
+    #[test]
+    fn the_same_release_of_another_distributor_is_open() {
+        assert_eq!(outcome(("1.95.0", 'a'), ("1.95.0", 'b'), None).name(), "open");
+        let nightly = "1.96.0-nightly";
+        assert_eq!(outcome((nightly, 'a'), (nightly, 'b'), None).name(), "fail");
     }
 
     #[test]

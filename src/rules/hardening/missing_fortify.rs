@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::binary::LibcName;
 use crate::binary::detect::c_objects::Guarded;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, settle};
 
@@ -10,10 +11,10 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "C code in the binary does not use the checked functions of the C library",
-    what: "The rule fails if the symbol table names a source file in C, C++, Objective-C or \
-           assembly, and no checked function of the C library (`__memcpy_chk` and its like) is \
+    what: "The rule fails if the symbol table names a source file in C, C++ or Objective-C, \
+           and no checked function of the C library (`__memcpy_chk` and its like) is \
            among the imported symbols. It can decide only for a dynamically linked ELF binary that \
-           has a symbol table. Rust code never calls the checked functions.",
+           has a symbol table. musl has no such functions. Rust code never calls the checked functions.",
     why: "A buffer overflow that glibc could detect at run time is not detected.",
     fix: "Set the flags for the C compiler in the build stage: `CFLAGS=\"-O2 \
            -D_FORTIFY_SOURCE=2\"`.",
@@ -24,8 +25,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(binary: &Binary) -> Outcome {
+    // musl has no checked functions: no flag of the compiler can make C code call them.
+    if binary.libc.name.value == Some(LibcName::Musl) {
+        return Outcome::not_applicable("musl has no checked functions");
+    }
     match binary.foreign_code_is_guarded(|name| name.starts_with("__") && name.ends_with("_chk")) {
-        Guarded::NoForeignCode => Outcome::not_applicable("the binary contains Rust code only"),
+        Guarded::NoForeignCode => Outcome::not_applicable("no object of C is in the binary"),
         Guarded::Unknown(why) => Outcome::open(why, settle::WITH_SYMBOLS),
         Guarded::Yes => Outcome::pass("the C code uses checked functions"),
         Guarded::No(source) => Finding::new(Location::Subject, RULE.summary)
@@ -41,6 +46,7 @@ fn check(binary: &Binary) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::elf::DynamicInfo;
+    use crate::fact::Fact;
 
     #[test]
     fn pure_rust_is_not_asked() {
@@ -52,5 +58,18 @@ mod tests {
         assert_eq!(check(&of(None)).name(), "open");
         assert_eq!(check(&of(Some(vec![]))).name(), "not-applicable");
         assert_eq!(check(&of(Some(vec!["a.c".to_owned()]))).name(), "open");
+    }
+
+    #[test]
+    fn musl_has_no_checked_functions() {
+        let of = |libc| {
+            let linking = DynamicInfo { symbols: Some(Default::default()), ..Default::default() };
+            let mut binary = Binary { linking: Some(linking), ..Binary::default() };
+            binary.c_sources = Some(vec!["a.c".to_owned()]);
+            binary.libc.name = Fact::high(libc, "PT_INTERP");
+            check(&binary).name()
+        };
+        assert_eq!(of(LibcName::Glibc), "fail");
+        assert_eq!(of(LibcName::Musl), "not-applicable");
     }
 }

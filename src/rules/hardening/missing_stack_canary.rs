@@ -10,8 +10,8 @@ pub static RULE: Rule = Rule {
     since: "0.1.0",
     status: Status::Stable,
     summary: "C code in the binary has no stack canaries",
-    what: "The rule fails if the symbol table names a source file in C, C++, Objective-C or \
-           assembly, and `__stack_chk_fail` is not among the imported symbols. It can decide only \
+    what: "The rule fails if the symbol table names a source file in C, C++ or Objective-C, \
+           and `__stack_chk_fail` is not among the imported symbols. It can decide only \
            for a dynamically linked ELF binary that has a symbol table. Rust code has no canaries \
            and needs none, because it checks bounds. There is no such rule for CET and BTI: the \
            linker marks a binary only if every object is marked, and rustc's objects are not.",
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
 
 fn check(binary: &Binary) -> Outcome {
     match binary.foreign_code_is_guarded(|name| name.starts_with("__stack_chk_fail")) {
-        Guarded::NoForeignCode => Outcome::not_applicable("the binary contains Rust code only"),
+        Guarded::NoForeignCode => Outcome::not_applicable("no object of C is in the binary"),
         Guarded::Unknown(why) => Outcome::open(why, settle::WITH_SYMBOLS),
         Guarded::Yes => Outcome::pass("the C code has stack canaries"),
         Guarded::No(source) => Finding::new(Location::Subject, RULE.summary)

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
         reason: "the rule also fails when there is no RELRO at all",
     },
     summary: "RELRO is missing or partial: the global offset table stays writable",
-    what: "An ELF binary must have a segment `PT_GNU_RELRO`. If it has a dynamic section, it must \
-           also bind every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`). \
+    what: "An ELF binary with a dynamic section must have a segment `PT_GNU_RELRO`, and must \
+           bind every symbol before `main` (`DT_BIND_NOW`, `DF_BIND_NOW` or `DF_1_NOW`). \
            Linkers differ in which of the three they set; any of them counts.",
     why: "With a writable global offset table, one stray write controls the next call of a library \
            function.",

@@ -1,3 +1,4 @@
+use crate::binary::CrateSource;
 use crate::rule::{
     CheckFn, Finding, Group, Level, Location, NO_IMAGE, Need, Needs, Outcome, Rule, Status, Symptom,
 };
@@ -14,8 +15,10 @@ pub static RULE: Rule = Rule {
     status: Status::Stable,
     summary: "the binary is process 1 and does not handle SIGTERM",
     what: "The rule looks at images that expose a port and run the binary without an init process. \
-           It fails if the binary contains no crate that is known to handle signals, such as \
-           `ctrlc`, `nix` or `signal-hook-registry` (which `tokio::signal` uses).",
+           It passes if code of `signal-hook-registry` (which `tokio::signal` uses), `signal-hook` \
+           or `ctrlc` is in the binary. It fails if all crates are known and none of them can \
+           register a handler. If a crate can, such as `libc`, `nix` or `rustix`, and nothing shows \
+           that it does, the rule is inconclusive.",
     why: "The kernel delivers SIGTERM to process 1 only if the process handles it. Otherwise the \
            engine waits ten seconds at every stop and then kills the process, together with \
            requests and data in flight.",
@@ -45,6 +48,23 @@ fn init(image: &Image, start: &ResolvedCommand) -> String {
     }
 }
 
+/// Crates that do nothing but register handlers: their code in the binary is evidence.
+const REGISTRARS: &[&str] = &["signal-hook-registry", "signal-hook", "ctrlc"];
+
+/// Crates through which code can register a handler. That they are there proves nothing.
+const ABLE: &[&str] = &[
+    "signal-hook-registry",
+    "signal-hook",
+    "ctrlc",
+    "libc",
+    "nix",
+    "rustix",
+    "async-signal",
+    "linux-raw-sys",
+    "syscalls",
+    "sc",
+];
+
 fn check(facts: &Facts) -> Outcome {
     let (Some(image), Some(binary)) = (&facts.image, &facts.binary) else {
         return Outcome::not_applicable(NO_IMAGE);
@@ -63,19 +83,20 @@ fn check(facts: &Facts) -> Outcome {
     if !start.is_process_one() {
         return Outcome::not_applicable("another process is process 1");
     }
-    match facts.has_one_of(&[
-        "signal-hook-registry",
-        "signal-hook",
-        "ctrlc",
-        "nix",
-        "signal-hook-tokio",
-    ]) {
-        Some(Some(name)) => {
-            Outcome::pass(format!("the crate {name}, which handles signals, is in the binary"))
-        }
+    let linked = |it: &&crate::binary::NamedCrate| {
+        it.from == CrateSource::PanicPath && REGISTRARS.contains(&it.name.as_str())
+    };
+    if let Some(found) = binary.crates.iter().find(linked) {
+        return Outcome::pass(format!("code of {}, which handles signals, is inside", found.name));
+    }
+    match facts.has_one_of(ABLE) {
+        Some(Some(name)) => Outcome::open(
+            format!("the crate {name} can handle signals, and nothing shows whether it does"),
+            "see whether `docker stop` ends a container at once",
+        ),
         Some(None) => {
             Finding::new(Location::ImageConfig(start.field), "process 1 does not handle SIGTERM")
-                .evidence("no crate of the binary handles signals")
+                .evidence("no crate of the binary can handle signals")
                 .evidence(format!(
                     "the image runs {} without an init process",
                     start.words.join(" ")
@@ -94,8 +115,8 @@ fn check(facts: &Facts) -> Outcome {
 mod tests {
     use super::*;
     use crate::binary::Binary;
+    use crate::binary::NamedCrate;
     use crate::binary::elf::DynamicInfo;
-    use crate::binary::{CrateSource, NamedCrate};
     use crate::rootfs::document::config::ImageConfig;
     use crate::start::image::Image;
     use crate::start::image::elf_tree::InMemoryTree;
@@ -123,6 +144,9 @@ mod tests {
         assert_eq!(outcome("serde", CrateSource::DepV0, &["/app"]).name(), "fail");
         assert_eq!(outcome("serde", CrateSource::PanicPath, &["/app"]).name(), "open");
         assert_eq!(outcome("ctrlc", CrateSource::PanicPath, &["/app"]).name(), "pass");
+        for able in ["libc", "nix", "rustix", "async-signal", "signal-hook", "ctrlc"] {
+            assert_eq!(outcome(able, CrateSource::DepV0, &["/app"]).name(), "open", "{able}");
+        }
         assert_eq!(
             outcome("serde", CrateSource::DepV0, &["tini", "--", "/app"]).name(),
             "not-applicable"

@@ -69,9 +69,12 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
     match &build.dependencies {
         Some(dependencies) => Outcome::of(
             CATCHERS.iter().filter_map(|(name, feature, work)| {
-                let found = dependencies.iter().find(|it| it.name == *name)?;
-                let on = feature.is_none_or(|it| found.features.iter().any(|on| on == it));
-                on.then(|| finding(name, &found.version, work))
+                // Two versions of a package can be there with different features.
+                let found = dependencies.iter().find(|found| {
+                    found.name == *name
+                        && feature.is_none_or(|it| found.features.iter().any(|on| on == it))
+                })?;
+                Some(finding(name, &found.version, work))
             }),
             format!("none of {} dependencies relies on catching panics", dependencies.len()),
         ),
@@ -122,6 +125,9 @@ mod tests {
         assert_eq!(outcome(abort(), Some(&[("rocket", &[])])), "fail");
         assert_eq!(outcome(abort(), Some(&[("tower-http", &["trace"])])), "pass");
         assert_eq!(outcome(abort(), Some(&[("tower-http", &["catch-panic"])])), "fail");
+        let two: &[(&str, &[&str])] =
+            &[("tower-http", &["trace"]), ("tower-http", &["catch-panic"])];
+        assert_eq!(outcome(abort(), Some(two)), "fail");
         assert_eq!(outcome(abort(), Some(&[("tokio", &[])])), "pass");
         assert_eq!(outcome(abort(), None), "open");
         let unwind = Fact::high(PanicStrategy::Unwind, "text");

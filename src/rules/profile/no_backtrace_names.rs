@@ -1,4 +1,5 @@
 use crate::binary::Binary;
+use crate::binary::DebugInfo;
 use crate::binary::SymbolTableState;
 use crate::cargo::build::Build;
 use crate::rule::{CheckFn, Finding, Group, Level, Location, Outcome, Rule, Status, Symptom};
@@ -35,6 +36,10 @@ fn check(binary: &Binary, build: &Build) -> Outcome {
             "look at the output of `readelf -SW`",
         ),
         Some(SymbolTableState::Present) => Outcome::pass("the symbol table is present"),
+        // A PDB or a file of debug information beside the binary has the names.
+        Some(SymbolTableState::Stripped) if binary.debug_info == Some(DebugInfo::Separate) => {
+            Outcome::open("the names are in another file", "see whether it is beside the binary")
+        }
         Some(SymbolTableState::Stripped) => Finding::new(
             Location::from(&build.effective_profile.strip.origin),
             "the symbol table is stripped",
@@ -59,5 +64,9 @@ mod tests {
         assert_eq!(of(Some(SymbolTableState::Present)).name(), "pass");
         assert_eq!(of(Some(SymbolTableState::Stripped)).name(), "fail");
         assert_eq!(of(None).name(), "open");
+        let symbols = Some(SymbolTableState::Stripped);
+        let debug_info = Some(DebugInfo::Separate);
+        let with_pdb = Binary { symbols, debug_info, ..Binary::default() };
+        assert_eq!(check(&with_pdb, &Build::default()).name(), "open");
     }
 }

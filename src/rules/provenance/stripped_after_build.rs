@@ -26,8 +26,20 @@ pub static RULE: Rule = Rule {
 
 fn check(_: &Binary, record: &RecordFacts) -> Outcome {
     let subject = &record.subject;
-    if subject.state != SubjectMatch::Stripped {
-        return Outcome::pass("the binary was not stripped after it was recorded");
+    match subject.state {
+        SubjectMatch::Stripped => {}
+        SubjectMatch::Same | SubjectMatch::Patched | SubjectMatch::Rebuilt => {
+            return Outcome::pass("the binary was not stripped after it was recorded");
+        }
+        SubjectMatch::Packed
+        | SubjectMatch::Changed
+        | SubjectMatch::Tampered
+        | SubjectMatch::Unknown => {
+            return Outcome::open(
+                "the binary and its record cannot be compared part by part",
+                "record the binary again",
+            );
+        }
     }
     let mut finding = Finding::new(
         Location::Subject,
@@ -52,5 +64,8 @@ mod tests {
         assert_eq!(of(SubjectMatch::Stripped).findings().len(), 1);
         assert_eq!(of(SubjectMatch::Same).name(), "pass");
         assert_eq!(of(SubjectMatch::Rebuilt).name(), "pass");
+        for state in [SubjectMatch::Unknown, SubjectMatch::Packed, SubjectMatch::Changed] {
+            assert_eq!(of(state).name(), "open", "{state:?}");
+        }
     }
 }

@@ -16,7 +16,9 @@ pub static RULE: Rule = Rule {
     what: "The rule compares the x86-64 level (v1 to v4) that the binary needs with the expected \
            one: `[expect] cpu-level`, otherwise a level that the build names, such as `-C \
            target-cpu=x86-64-v2`, otherwise 1. It fails if the flags that rustc got name a higher \
-           level. If level 1 is expected, it also fails if they name `native` or a CPU model. If \
+           level. A feature of a higher \
+           level, such as `-C target-feature=+avx2`, is a warning unless `cpu-level` is set. If \
+           level 1 is expected, it also fails if they name `native` or a CPU model. If \
            no flag does, but vector code that needs a higher level runs without first checking the \
            CPU, the finding is a warning.",
     why: "On an older machine the first such instruction ends the process with SIGILL: exit code \
@@ -40,10 +42,14 @@ fn check(facts: &Facts) -> Outcome {
         return Outcome::not_applicable("the levels exist for x86-64 only");
     }
     // A level that the build names is what was meant: it says which machines there are.
-    let named = || facts.build.as_ref().and_then(named_level);
+    let named = || facts.build.as_ref().and_then(|it| level_of(&target_cpu(it)?.0));
     let expected = facts.expectations.cpu_level.or_else(named).unwrap_or(1);
     if let Some(finding) = facts.build.as_ref().and_then(|build| flagged(build, expected)) {
         return finding.into();
+    }
+    if let Some(finding) = facts.build.as_ref().and_then(|build| featured(build, expected)) {
+        // Who names a feature means it, unless a level was expected.
+        return finding.sure_only(facts.expectations.cpu_level.is_some()).into();
     }
     match binary.cpu_level.value {
         Some(level) if level <= expected => {
@@ -85,10 +91,6 @@ fn level_of(cpu: &str) -> Option<u8> {
     }
 }
 
-fn named_level(build: &Build) -> Option<u8> {
-    level_of(&target_cpu(build)?.0)
-}
-
 /// The flag that asks for more than is expected, or for nobody knows what.
 fn flagged(build: &Build, expected: u8) -> Option<Finding> {
     let (cpu, word, source) = target_cpu(build)?;
@@ -102,6 +104,14 @@ fn flagged(build: &Build, expected: u8) -> Option<Finding> {
         .evidence(format!("expected: {}", name(expected)))
         .fix(format!("remove {word} from {source}, and build again"));
     Some(finding)
+}
+
+fn featured(build: &Build, expected: u8) -> Option<Finding> {
+    let (level, feature, source) = build.feature_above(expected)?;
+    let message = format!("rustc was told to use {feature}, a feature of {}", name(level));
+    let finding = Finding::new(Location::Subject, message)
+        .evidence(format!("target-feature=+{feature} in {source}"));
+    Some(finding.fix(format!("remove +{feature} from {source}, and build again")))
 }
 
 fn name(level: u8) -> String {
@@ -147,6 +157,11 @@ mod tests {
             (Fact::high(2, "x"), Some("-Ctarget-cpu=x86-64-v2"), None, "pass", None),
             (Fact::high(3, "x"), Some("-Ctarget-cpu=x86-64-v2"), None, "fail", Some(Level::Warn)),
             (Fact::default(), Some("-Ctarget-cpu=x86-64-v2"), None, "open", None),
+            (Fact::high(1, "x"), Some("-Ctarget-feature=+avx2"), None, "fail", Some(Level::Warn)),
+            (Fact::high(1, "x"), Some("-Ctarget-feature=+avx2"), Some(2), "fail", None),
+            (Fact::high(1, "x"), Some("-Ctarget-feature=+avx2"), Some(3), "pass", None),
+            (Fact::high(1, "x"), Some("-Ctarget-feature=+avx2,-avx2"), None, "pass", None),
+            (Fact::high(1, "x"), Some("-Ctarget-feature=+crt-static"), None, "pass", None),
             (Fact::high(1, "x"), Some("-Ctarget-cpu=x86-64-next"), None, "fail", None),
         ] {
             let answer = check(&facts(level, flag, expected));

@@ -58,13 +58,17 @@ fn check(facts: &Facts) -> Outcome {
         );
     };
     let words = build.rustc_arguments();
-    let asks = |word: &str| {
-        let cpu = word.split_once("target-cpu=").map(|(_, cpu)| cpu);
-        let features = word.split_once("target-feature=").map_or("", |(_, features)| features);
-        cpu.is_some_and(|cpu| !WITHOUT_LSE.contains(&cpu))
-            || features.split(',').any(|it| it == "+lse")
+    // Of two CPUs the last one counts, and of a feature the last word on it, before the CPU.
+    let feature = |word: &str| {
+        let (_, features) = word.split_once("target-feature=")?;
+        features.split(',').rev().find(|it| ["+lse", "-lse"].contains(it)).map(|it| it == "+lse")
     };
-    let Some((word, source)) = words.iter().find(|(word, _)| asks(word)) else {
+    let cpu =
+        |word: &str| word.split_once("target-cpu=").map(|(_, cpu)| !WITHOUT_LSE.contains(&cpu));
+    let said = |asks: &dyn Fn(&str) -> Option<bool>| {
+        words.iter().rev().find_map(|(word, source)| Some((asks(word)?, word, source)))
+    };
+    let Some((true, word, source)) = said(&feature).or_else(|| said(&cpu)) else {
         return Outcome::pass("the code checks for LSE atomics at run time");
     };
     Finding::new(Location::Subject, "rustc was told that every CPU has LSE atomics")
@@ -82,7 +86,7 @@ mod tests {
     use crate::cargo::workspace::profile::SettingOrigin;
     use crate::cargo::workspace::rustflags::RustFlag;
 
-    fn facts(arch: &'static str, word: Option<&str>) -> Facts {
+    fn facts(arch: &'static str, words: Option<&str>) -> Facts {
         let flag = |word: &str| RustFlag {
             word: word.to_owned(),
             origin: SettingOrigin::Env("RUSTFLAGS".to_owned()),
@@ -91,7 +95,7 @@ mod tests {
         Facts {
             binary: Some(Binary { machine, ..Binary::default() }),
             build: Some(Build {
-                rustflags: word.map(flag).into_iter().collect(),
+                rustflags: words.iter().flat_map(|it| it.split(' ')).map(flag).collect(),
                 ..Build::default()
             }),
             ..Facts::default()
@@ -107,6 +111,10 @@ mod tests {
             (Some("-Ctarget-feature=+crt-static,+lse"), "fail"),
             (Some("target-cpu=neoverse-n1"), "fail"),
             (Some("target-cpu=native"), "fail"),
+            (Some("target-cpu=native -Ctarget-cpu=generic"), "pass"),
+            (Some("target-cpu=generic -Ctarget-cpu=native"), "fail"),
+            (Some("target-cpu=neoverse-n1 -Ctarget-feature=-lse"), "pass"),
+            (Some("-Ctarget-feature=-lse -Ctarget-feature=+lse"), "fail"),
         ] {
             assert_eq!(check(&facts("aarch64", word)).name(), outcome, "{word:?}");
         }
