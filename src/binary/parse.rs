@@ -331,12 +331,11 @@ fn hardening(linking: &DynamicInfo) -> Hardening {
     Hardening {
         // Full means that nothing is left to bind when the region is made read-only: all was
         // bound at the start, or there is no dynamic section to bind by.
-        relro: match (relro, linking.bind_now || !linking.dynamic) {
-            (true, true) => Some(Relro::Full),
-            (true, false) => Some(Relro::Partial),
-            // A static program without relocations has nothing to protect.
-            (false, _) => linking.dynamic.then_some(Relro::None),
-        },
+        relro: Some(match (relro, linking.bind_now || !linking.dynamic) {
+            (true, true) => Relro::Full,
+            (true, false) => Relro::Partial,
+            (false, _) => Relro::None,
+        }),
         executable_stack: executable_stack(linking, flags(elf::PT_GNU_STACK.0)),
         text_relocations: Some(linking.text_relocations),
         bind_now: linking.dynamic.then_some(linking.bind_now),

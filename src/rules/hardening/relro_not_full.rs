@@ -41,6 +41,10 @@ fn check(binary: &Binary) -> Outcome {
         Some(Relro::Partial) => {
             ("RELRO is partial: symbols are bound lazily", "PT_GNU_RELRO without BIND_NOW")
         }
+        // Without a dynamic section nothing is bound.
+        Some(Relro::None) if binary.hardening.bind_now.is_none() => {
+            return Outcome::not_applicable("the static binary has no dynamic section");
+        }
         Some(Relro::None) => ("there is no RELRO segment", "no PT_GNU_RELRO"),
     };
     Finding::new(Location::Segment("PT_GNU_RELRO"), message)
@@ -66,7 +70,10 @@ mod tests {
         };
         assert_eq!(check(&with(Some(Relro::Full))).name(), "pass");
         assert_eq!(check(&with(Some(Relro::Partial))).findings().len(), 1);
-        assert_eq!(check(&with(Some(Relro::None))).findings().len(), 1);
+        assert_eq!(check(&with(Some(Relro::None))).name(), "not-applicable");
+        let mut dynamic = with(Some(Relro::None));
+        dynamic.hardening.bind_now = Some(false);
+        assert_eq!(check(&dynamic).findings().len(), 1);
         assert!(matches!(check(&with(None)), Outcome::NotApplicable(_)));
     }
 }

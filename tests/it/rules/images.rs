@@ -404,6 +404,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("distro-mismatch", "tests/it/image/check.rs"),
     ("glibc-above-maximum", "tests/it/cli/formats.rs"),
     ("library-not-allowed", "tests/it/cli/formats.rs"),
+    ("build-tree-runpath", "tests/it/rules/binaries.rs"),
+    // It spares code of crates that only a registry has.
+    ("ignores-sigterm", "src/rules/image/ignores_sigterm.rs"),
 ];
 
 fn is_meant(rule: &binlint::Rule) -> bool {
