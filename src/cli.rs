@@ -42,7 +42,7 @@ pub const FAILED: u8 = 2;
     version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 clean, 1 denied finding (with --strict also an inconclusive \
+    after_help = "Exit codes: 0 no denied finding, 1 denied finding (with --strict also an inconclusive \
                   result), 2 usage, input or I/O error.\n\
                   The standalone `cargo-binlint` accepts the same arguments; cargo is not required."
 )]
@@ -63,7 +63,7 @@ enum CliCommand {
     Build(build::BuildArgs),
     /// Lint Dockerfiles before anything is built
     Dockerfile(Box<dockerfile::DockerfileArgs>),
-    /// Mark crates stale whose sources changed, even if their mtimes did not
+    /// Make Cargo rebuild every crate whose sources changed, even if their mtimes did not
     Freshen(freshen::FreshenArgs),
     /// Write a provenance record (in-toto/SLSA) for the built binaries
     Record(Box<record::RecordArgs>),
@@ -71,7 +71,7 @@ enum CliCommand {
     Verify(Box<verify::VerifyArgs>),
     /// Find the cause of what was seen: an exit code, a signal, silence, a message
     Diagnose(Box<diagnose::DiagnoseArgs>),
-    /// Say what changed between two programs or images, and what makes their bytes differ
+    /// Print what differs between two binaries or images, and why their bytes differ
     Diff(diff::DiffArgs),
     /// Write a first binlint.toml that accepts what is found today
     Init(init::InitArgs),

@@ -211,7 +211,7 @@ pub struct LintArgs {
     /// Exit with 0 whatever the report says, with --strict too; errors still exit with 2
     #[arg(long, help_heading = "Levels")]
     exit_zero: bool,
-    /// Do not fail on findings that this report in JSON has, too
+    /// Do not fail on findings that are already in this JSON report
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     baseline: Option<PathBuf>,
     #[arg(

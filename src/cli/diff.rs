@@ -13,13 +13,13 @@ use crate::session::diff;
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// The program or image of before
+    /// The older binary or image
     #[arg(value_name = "OLD")]
     old: OsString,
-    /// The program or image of now
+    /// The newer binary or image
     #[arg(value_name = "NEW")]
     new: OsString,
-    /// What does not count
+    /// Ignore differences with this cause
     #[arg(
         long,
         value_name = "CAUSE",
@@ -27,7 +27,7 @@ pub struct DiffArgs {
         value_parser = PossibleValuesParser::new(DifferenceCause::IGNORABLE.iter().map(|it| it.name()))
     )]
     ignore: Vec<String>,
-    /// How to print it
+    /// Format of the output
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     format: DiffFormat,
     #[command(flatten)]

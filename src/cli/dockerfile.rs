@@ -22,10 +22,10 @@ pub struct DockerfileArgs {
     /// The build context [default: the folder around the Dockerfile that has what it copies]
     #[arg(long, value_name = "DIR", help_heading = "Dockerfile")]
     context: Option<PathBuf>,
-    /// A build argument, as `docker build` gets it
+    /// Value of a build argument, as for `docker build`
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Dockerfile")]
     build_arg: Vec<String>,
-    /// Correct what has exactly one right correction
+    /// Correct every finding that has exactly one right correction
     #[arg(long, help_heading = "Dockerfile")]
     fix: bool,
     /// With --fix: print the corrections as a patch, and write nothing

@@ -13,7 +13,7 @@ use crate::session::rebuild::RebuildOptions;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Rebuild")]
 pub struct RebuildArgs {
-    /// Compile the workspace's own crates again, beside the build, and compare the programs
+    /// Compile the workspace's own crates again in another directory, and compare the binaries
     #[arg(long)]
     pub rebuild: bool,
     /// Keep the directory of the rebuild
