@@ -29,6 +29,9 @@ fn in_a_repository(place: &Place) {
 
 #[test]
 fn a_script_that_found_no_repository_is_named_and_one_that_did_is_not() {
+    if !slow::has("git") {
+        return;
+    }
     for (repository, outcome) in [(false, "fail"), (true, "pass")] {
         let place = Place::new();
         place.copy("build.rs", SCRIPT);

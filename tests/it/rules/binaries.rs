@@ -287,6 +287,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 #[test]
 fn every_rule_bites_what_it_is_meant_for_and_nothing_else() {
+    if !slow::has("objcopy") {
+        return;
+    }
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))) {
         return slow::lacks("x86_64-unknown-linux-gnu, whose programs these are");
     }
