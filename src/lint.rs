@@ -182,7 +182,7 @@ mod tests {
     const RULE: &str = "relro-not-full";
 
     fn report(config: &str) -> Report {
-        let hardening = Hardening { relro: Some(Relro::None), ..Hardening::default() };
+        let hardening = Hardening { relro: Some(Relro::Partial), ..Hardening::default() };
         let binary = Binary { hardening, ..Binary::default() };
         let facts = Facts { binary: Some(binary), ..Facts::default() };
         let config =
